@@ -1,0 +1,185 @@
+//! The topics and groups of a suite on Kafka. The services make their topics themselves; here they
+//! are waited for and, on request, deleted.
+
+use super::{LET_GO_WITHIN, POLL, UP_WITHIN};
+use crate::program::Program;
+use crate::ui::Ui;
+use anyhow::{Context, Result, bail};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::types::RDKafkaErrorCode as Code;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// All topics of a suite.
+const TOPICS: [&str; 6] = [
+    "orders",
+    "inventory",
+    "payments",
+    "shipping",
+    "notifications",
+    "products",
+];
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const DELETE_WITHIN: Duration = Duration::from_secs(15);
+
+/// The brokers, and what a suite has on them.
+pub(crate) struct Cluster {
+    brokers: String,
+    namespace: String,
+    admin: Arc<AdminClient<DefaultClientContext>>,
+}
+
+impl Cluster {
+    /// The brokers at `HOST:PORT[,HOST:PORT…]`; nothing is asked of them yet.
+    ///
+    /// # Errors
+    /// When the client cannot be set up.
+    pub(crate) fn at(brokers: &str, namespace: &str) -> Result<Self> {
+        let admin = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "quintet-up")
+            // Otherwise every refused connection is logged; we say once that we wait.
+            .set("log.connection.close", "false")
+            .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
+            .create()
+            .with_context(|| format!("--brokers {brokers}"))?;
+        let (brokers, namespace) = (brokers.to_owned(), namespace.to_owned());
+        Ok(Self {
+            brokers,
+            namespace,
+            admin: Arc::new(admin),
+        })
+    }
+
+    /// Waits for a broker, and deletes the suite's topics and groups if asked.
+    ///
+    /// # Errors
+    /// When no broker comes up, or one refuses.
+    pub(crate) async fn prepare(&self, fresh: bool, ui: &Ui) -> Result<()> {
+        let existing = self.wait(ui).await?;
+        if fresh {
+            self.delete_groups(ui).await?;
+            self.delete_topics(existing).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, ui: &Ui) -> Result<BTreeSet<String>> {
+        let give_up = Instant::now() + UP_WITHIN;
+        let mut waiting = None;
+        loop {
+            match self.topics().await {
+                Ok(topics) => return Ok(topics),
+                Err(error) if Instant::now() >= give_up => {
+                    drop(waiting);
+                    return Err(error)
+                        .with_context(|| format!("cannot reach Kafka at {}", self.brokers));
+                }
+                Err(_) => {
+                    waiting.get_or_insert_with(|| {
+                        ui.spinner(&format!("waiting for Kafka at {}", self.brokers))
+                    });
+                    sleep(POLL).await;
+                }
+            }
+        }
+    }
+
+    /// The suite's topics that exist.
+    async fn topics(&self) -> Result<BTreeSet<String>> {
+        let admin = Arc::clone(&self.admin);
+        let fetch = move || admin.inner().fetch_metadata(None, ANSWER_WITHIN);
+        let metadata = tokio::task::spawn_blocking(fetch).await??;
+        let ours: BTreeSet<String> = TOPICS
+            .iter()
+            .map(|topic| format!("{}{topic}", self.namespace))
+            .collect();
+        let existing = metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name().to_owned());
+        Ok(existing.filter(|topic| ours.contains(topic)).collect())
+    }
+
+    /// Waits for the members that a killed suite left behind; never throws a running one out.
+    async fn delete_groups(&self, ui: &Ui) -> Result<()> {
+        let names: Vec<String> = Program::SERVICES
+            .iter()
+            .map(|service| format!("{}quintet-{service}", self.namespace))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let give_up = Instant::now() + LET_GO_WITHIN;
+        let mut waiting = None;
+        loop {
+            let deleted = self
+                .admin
+                .delete_groups(&names, &options())
+                .await
+                .context("--fresh: cannot delete the consumer groups")?;
+            let refused = deleted
+                .into_iter()
+                .filter_map(Result::err)
+                .find(|(_, code)| !matches!(code, Code::GroupIdNotFound | Code::NoError));
+            match refused {
+                None => return Ok(()),
+                Some((group, Code::NonEmptyGroup)) if Instant::now() >= give_up => bail!(
+                    "--fresh: the consumer group {group} has members: stop the other suite on these brokers, or keep apart from it with --namespace"
+                ),
+                Some((
+                    _,
+                    Code::NonEmptyGroup
+                    | Code::CoordinatorLoadInProgress
+                    | Code::CoordinatorNotAvailable
+                    | Code::NotCoordinator,
+                )) if Instant::now() < give_up => {
+                    waiting.get_or_insert_with(|| {
+                        ui.spinner("waiting until Kafka forgets the previous suite's consumers")
+                    });
+                    sleep(POLL).await;
+                }
+                Some((group, code)) => {
+                    bail!("--fresh: cannot delete the consumer group {group}: {code}")
+                }
+            }
+        }
+    }
+
+    async fn delete_topics(&self, existing: BTreeSet<String>) -> Result<()> {
+        if existing.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = existing.iter().map(String::as_str).collect();
+        let deleted = self
+            .admin
+            .delete_topics(&names, &options())
+            .await
+            .context("--fresh: cannot delete the topics")?;
+        for (topic, code) in deleted.into_iter().filter_map(Result::err) {
+            if code != Code::UnknownTopicOrPartition {
+                bail!("--fresh: cannot delete the topic {topic}: {code}");
+            }
+        }
+        // Kafka answers before it is done, and a service would find the old topic.
+        let give_up = Instant::now() + DELETE_WITHIN;
+        while !self.topics().await?.is_empty() {
+            if Instant::now() >= give_up {
+                bail!(
+                    "--fresh: Kafka at {} does not get done deleting topics",
+                    self.brokers
+                );
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(DELETE_WITHIN))
+        .operation_timeout(Some(DELETE_WITHIN))
+}

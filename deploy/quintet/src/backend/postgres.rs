@@ -1,0 +1,185 @@
+//! One database per service on a PostgreSQL server.
+
+use super::{LET_GO_WITHIN, POLL, UP_WITHIN};
+use crate::program::Program;
+use crate::ui::Ui;
+use anyhow::{Context, Result, bail};
+use reqwest::Url;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use tokio::time::{Instant, sleep};
+
+/// SQLSTATE of a server that is starting up or shutting down.
+const CANNOT_CONNECT_NOW: &str = "57P03";
+/// SQLSTATE of a database that somebody is connected to.
+const OBJECT_IN_USE: &str = "55006";
+
+/// A server, and the databases that a suite has on it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    url: Url,
+    namespace: String,
+}
+
+impl Server {
+    /// The server of a URL such as `postgres://user:password@host:5432`.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn at(url: &str, namespace: &str) -> Result<Self> {
+        let parsed = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+            .filter(|_| PgConnectOptions::from_str(url).is_ok());
+        let Some(url) = parsed else {
+            bail!("--postgres {url}: give a URL such as postgres://user:password@host:5432");
+        };
+        Ok(Self {
+            url,
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    /// The URL of each service's database.
+    pub(crate) fn databases(&self) -> BTreeMap<Program, String> {
+        let url = |service| {
+            let mut url = self.url.clone();
+            url.set_path(&self.database(service));
+            url.to_string()
+        };
+        Program::SERVICES
+            .map(|service| (service, url(service)))
+            .into()
+    }
+
+    /// Waits for the server, drops the databases if asked, and makes those that are missing.
+    ///
+    /// # Errors
+    /// When the server does not come up, or refuses.
+    pub(crate) async fn prepare(&self, fresh: bool, ui: &Ui) -> Result<()> {
+        let mut connection = self.connect(ui).await?;
+        for service in Program::SERVICES {
+            let name = self.database(service);
+            if fresh {
+                drop_database(&mut connection, &name).await?;
+            }
+            create_database(&mut connection, &name)
+                .await
+                .with_context(|| format!("cannot create the database {name}"))?;
+        }
+        connection
+            .close()
+            .await
+            .context("the connection to PostgreSQL broke")
+    }
+
+    fn database(&self, service: Program) -> String {
+        format!("quintet_{}{service}", self.namespace)
+    }
+
+    async fn connect(&self, ui: &Ui) -> Result<PgConnection> {
+        let mut options = PgConnectOptions::from_url(&self.url).context("--postgres")?;
+        if matches!(self.url.path(), "" | "/") {
+            options = options.database("postgres");
+        }
+        let server = format!("{}:{}", options.get_host(), options.get_port());
+        let give_up = Instant::now() + UP_WITHIN;
+        let mut waiting = None;
+        loop {
+            match options.connect().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if is_not_up(&error) && Instant::now() < give_up => {
+                    waiting.get_or_insert_with(|| {
+                        ui.spinner(&format!("waiting for PostgreSQL at {server}"))
+                    });
+                    sleep(POLL).await;
+                }
+                Err(error) => {
+                    drop(waiting);
+                    return Err(error)
+                        .with_context(|| format!("cannot connect to PostgreSQL at {server}"));
+                }
+            }
+        }
+    }
+}
+
+fn is_not_up(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        error => sqlstate(error).as_deref() == Some(CANNOT_CONNECT_NOW),
+    }
+}
+
+fn sqlstate(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+async fn create_database(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let exists: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(name)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if exists.is_none() {
+        // Namespaces are checked to hold nothing that needs escaping.
+        connection
+            .execute(AssertSqlSafe(format!("create database \"{name}\"")))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Waits for what a killed suite had open; never throws a running one out.
+async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<()> {
+    let give_up = Instant::now() + LET_GO_WITHIN;
+    loop {
+        let statement = format!("drop database if exists \"{name}\"");
+        match connection.execute(AssertSqlSafe(statement)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if sqlstate(&error).as_deref() == Some(OBJECT_IN_USE) => {
+                if Instant::now() >= give_up {
+                    bail!(
+                        "--fresh: the database {name} is in use: stop the other suite on this server, or keep apart from it with --namespace"
+                    );
+                }
+                sleep(POLL).await;
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("--fresh: cannot drop {name}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_service_has_a_database_of_its_own_on_the_same_server() {
+        let server = Server::at("postgres://me:secret@db:5433/any?sslmode=disable", "t1_").unwrap();
+        let databases = server.databases();
+        assert_eq!(databases.len(), 5);
+        assert_eq!(
+            databases[&Program::Order],
+            "postgres://me:secret@db:5433/quintet_t1_order?sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn what_is_no_postgres_url_is_refused_with_an_example() {
+        for url in [
+            "localhost:5432",
+            "mysql://localhost",
+            "postgres://h?sslmode=maybe",
+        ] {
+            let text = Server::at(url, "").unwrap_err().to_string();
+            assert!(
+                text.contains(url) && text.contains("postgres://user"),
+                "{text}"
+            );
+        }
+    }
+}

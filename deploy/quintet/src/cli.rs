@@ -1,0 +1,77 @@
+//! What the command line takes.
+
+use crate::cmd;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Plays Quintet, a choreographed order saga of five services, on this machine.
+///
+/// Without a command it is `up --demo`: everything is started with demo products to order.
+#[derive(Debug, Parser)]
+#[command(name = "quintet", version)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every sub-command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where the suite keeps its databases, its log, its logs and up.json
+    #[arg(long, global = true, value_name = "DIR", default_value = ".quintet")]
+    pub data: PathBuf,
+    /// Print JSON on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the five services and the sandbox, and keep them running until Ctrl-C
+    Up(cmd::up::Up),
+    /// Stop a service of the running suite and leave it down
+    Stop(cmd::stop::Stop),
+    /// Start a stopped service of the running suite and wait until it is ready
+    Start(cmd::start::Start),
+    /// Place orders with the running suite
+    Place(cmd::place::Place),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_there_is_none_and_data_is_the_default() {
+        let cli = Cli::try_parse_from(["quintet"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.global.data, PathBuf::from(".quintet"));
+    }
+
+    #[test]
+    fn data_and_json_are_taken_after_the_sub_command_too() {
+        let cli =
+            Cli::try_parse_from(["quintet", "stop", "payment", "--data", "x", "--json"]).unwrap();
+        assert_eq!(cli.global.data, PathBuf::from("x"));
+        assert!(cli.global.json);
+    }
+
+    #[test]
+    fn an_unknown_service_is_answered_with_the_possible_ones() {
+        let error = Cli::try_parse_from(["quintet", "stop", "paymnet"]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("payment") && text.contains("sandbox"),
+            "{text}"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,62 @@
+//! The sub-commands, one file each.
+
+pub(crate) mod place;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod up;
+
+use crate::cli::{Cli, Command, Global};
+use crate::datadir::DataDir;
+use crate::http::{Api, Request};
+use crate::program::Program;
+use crate::suite::Suite;
+use crate::ui;
+use anyhow::Result;
+use reqwest::Method;
+use serde_json::Value;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Longer than the supervisor itself waits for a program.
+const CONTROL_TIME_OUT: Duration = Duration::from_secs(90);
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// What went wrong, to be shown on one line.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    let global = cli.global;
+    match cli.command {
+        None => up::Up::with_demo_products().run(&global).await,
+        Some(Command::Up(up)) => up.run(&global).await,
+        Some(Command::Stop(stop)) => stop.run(&global).await,
+        Some(Command::Start(start)) => start.run(&global).await,
+        Some(Command::Place(place)) => place.run(&global).await,
+    }
+}
+
+/// The suite that runs on the given data directory, and a client to ask it.
+async fn running(global: &Global) -> Result<(Suite, Api)> {
+    let api = Api::new()?;
+    let suite = Suite::running(&DataDir::at(&global.data)?, &api).await?;
+    Ok((suite, api))
+}
+
+/// Has the supervisor start or stop a program, and reports that it did.
+async fn control(global: &Global, verb: &str, program: Program, done: &str) -> Result<ExitCode> {
+    let (suite, api) = running(global).await?;
+    let url = format!("{}/{verb}/{program}", suite.control);
+    let request = Request {
+        method: Method::POST,
+        url: &url,
+        body: None,
+        idempotency_key: None,
+    };
+    let status: Value = api.send(&request, Some(CONTROL_TIME_OUT)).await?;
+    ui::result(&if global.json {
+        status.to_string()
+    } else {
+        format!("{program} {done}")
+    });
+    Ok(ExitCode::SUCCESS)
+}

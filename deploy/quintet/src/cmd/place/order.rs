@@ -1,0 +1,163 @@
+//! Orders as a customer sees them over HTTP.
+
+use crate::http::{self, Api, Request};
+use crate::program::Program;
+use crate::suite::Suite;
+use clock::{SystemClock, SystemRandom, uuid_v7};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a repeat under the same key may go on: services are restarted meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to order.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) sku: String,
+    pub(crate) quantity: i64,
+    pub(crate) token: String,
+    pub(crate) postal_code: String,
+}
+
+/// An accepted order.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Value")]
+pub(crate) struct Order {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) needs_attention: bool,
+    pub(crate) timeline: Vec<Entry>,
+    /// The whole answer.
+    pub(crate) json: Value,
+}
+
+/// One event of an order's life.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) seq: i64,
+    pub(crate) event: String,
+    pub(crate) service: String,
+    pub(crate) at: Timestamp,
+}
+
+impl TryFrom<Value> for Order {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Value) -> Result<Self, Self::Error> {
+        #[derive(Deserialize)]
+        struct Known {
+            id: String,
+            status: String,
+            reason: Option<String>,
+            #[serde(default)]
+            needs_attention: bool,
+            #[serde(default)]
+            timeline: Vec<Entry>,
+        }
+        let known = Known::deserialize(&json)?;
+        let Known {
+            id,
+            status,
+            reason,
+            needs_attention,
+            timeline,
+        } = known;
+        Ok(Self {
+            id,
+            status,
+            reason,
+            needs_attention,
+            timeline,
+            json,
+        })
+    }
+}
+
+impl Order {
+    /// Whether nothing will change any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "cancelled")
+    }
+
+    /// When the customer's order was taken.
+    pub(crate) fn placed_at(&self) -> Option<Timestamp> {
+        self.timeline.first().map(|entry| entry.at)
+    }
+
+    /// When it ended, by the order service's own clock.
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
+        let ends =
+            |entry: &&Entry| matches!(entry.event.as_str(), "OrderCompleted" | "OrderCancelled");
+        self.timeline.iter().find(ends).map(|entry| entry.at)
+    }
+}
+
+/// A customer of the order service.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    orders: String,
+    api: Api,
+}
+
+impl Client {
+    pub(crate) fn new(suite: &Suite, api: Api) -> Self {
+        Self {
+            orders: format!("{}/orders", suite.url(Program::Order)),
+            api,
+        }
+    }
+
+    /// Where an order can be read.
+    pub(crate) fn url(&self, id: &str) -> String {
+        format!("{}/{id}", self.orders)
+    }
+
+    /// Places an order, under one key however often it has to ask.
+    ///
+    /// # Errors
+    /// When the order is refused, or nobody answers for a minute.
+    pub(crate) async fn place(&self, wanted: &Wanted) -> Result<Order, http::Error> {
+        let key = uuid_v7(&SystemClock, &SystemRandom).to_string();
+        let body = wanted.body();
+        let post = Request {
+            method: Method::POST,
+            url: &self.orders,
+            body: Some(&body),
+            idempotency_key: Some(&key),
+        };
+        self.api.send_until_answered(&post, PATIENCE).await
+    }
+
+    /// Reads an order.
+    ///
+    /// # Errors
+    /// When there is none, or nobody answers for a minute.
+    pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
+        let url = self.url(id);
+        let get = Request {
+            method: Method::GET,
+            url: &url,
+            body: None,
+            idempotency_key: None,
+        };
+        self.api.send_until_answered(&get, PATIENCE).await
+    }
+}
+
+impl Wanted {
+    fn body(&self) -> Value {
+        json!({
+            "customer": { "email": "ada@example.com" },
+            "items": [{ "sku": self.sku, "quantity": self.quantity }],
+            "shipping_address": {
+                "name": "Ada", "street": "Ring 1", "city": "Wien",
+                "postal_code": self.postal_code, "country": "AT"
+            },
+            "payment": { "token": self.token }
+        })
+    }
+}

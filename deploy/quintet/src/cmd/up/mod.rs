@@ -1,0 +1,222 @@
+//! `quintet up`.
+
+mod ending;
+mod prepare;
+mod report;
+
+use crate::cli::Global;
+use crate::datadir::DataDir;
+use crate::demo;
+use crate::environment::Plan;
+use crate::http::Api;
+use crate::ports::Ports;
+use crate::program::Program;
+use crate::suite::{Suite, SuiteFile};
+use crate::supervisor::{NotReady, Supervisor, serve_control};
+use crate::ui::{self, Ui};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ending::Ending;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use prepare::Prepared;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Begin anew: delete the suite's databases, events and logs first
+    #[arg(long)]
+    fresh: bool,
+    /// List and stock a few demo products
+    #[arg(long)]
+    demo: bool,
+    /// Send events over Kafka instead of the embedded log
+    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
+    brokers: Option<String>,
+    /// Keep data in PostgreSQL instead of SQLite: one database per service is made on this server
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// The order service's port; all others follow it
+    #[arg(long, value_name = "N", default_value_t = Ports::DEFAULT,
+          value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
+    port: u16,
+    /// In a checkout: start what is built already
+    #[arg(long)]
+    no_build: bool,
+    /// Prefix of topic, group and database names, to share servers with other suites
+    #[arg(long, value_name = "NAME", default_value = "", hide = true, hide_default_value = true,
+          value_parser = namespace)]
+    namespace: String,
+}
+
+impl Up {
+    /// What `quintet` does when it is told nothing.
+    pub(crate) fn with_demo_products() -> Self {
+        Self {
+            fresh: false,
+            demo: true,
+            brokers: None,
+            postgres: None,
+            port: Ports::DEFAULT,
+            no_build: false,
+            namespace: String::new(),
+        }
+    }
+
+    /// Runs the suite until a signal ends it.
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let ui = Ui::default();
+        let dir = DataDir::at(&global.data)?;
+        dir.create()?;
+        let _lock = dir.lock()?;
+        let mut ending = Ending::listen()?;
+        let prepared = tokio::select! {
+            prepared = prepare::prepare(&self, &dir, &ui) => prepared?,
+            () = ending.wait() => bail!("interrupted before anything was started"),
+        };
+        let api = Api::new()?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("the control listener")?;
+        let control = format!(
+            "http://{}",
+            listener.local_addr().context("the control listener")?
+        );
+        let Plan {
+            ports,
+            databases,
+            bus_url,
+            ..
+        } = &prepared.plan;
+        let suite = Suite::new(*ports, databases, bus_url, control);
+        let file = Arc::new(SuiteFile::create(&dir, suite)?);
+        let launches = prepared.launches();
+        let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
+        let supervisor = Arc::new(supervisor);
+        let serving = tokio::spawn(serve_control(listener, Arc::clone(&supervisor)));
+
+        let outcome = tokio::select! {
+            outcome = self.bring_up(&supervisor, &api, &ui) => outcome,
+            () = ending.wait() => Err(anyhow::anyhow!("interrupted before the suite was ready")),
+        };
+        if outcome.is_ok() {
+            self.report(global, &prepared, &supervisor.suite());
+            ending.wait().await;
+        }
+        stop(&supervisor, &mut ending, &ui).await;
+        serving.abort();
+        file.remove().context("cannot remove up.json")?;
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn bring_up(&self, supervisor: &Supervisor, api: &Api, ui: &Ui) -> Result<()> {
+        for program in Program::ALL {
+            supervisor.start(program).await;
+        }
+        wait_until_ready(supervisor, ui).await?;
+        if self.demo {
+            let _progress = ui.spinner("listing demo products");
+            let suite = supervisor.suite();
+            demo::seed(&suite, api).await?;
+            if let Err(error) = demo::wait_until_known(&suite, api).await {
+                ui.warn(&format!("{error:#}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, global: &Global, prepared: &Prepared<'_>, suite: &Suite) {
+        if global.json {
+            ui::result(&serde_json::json!(suite).to_string());
+            return;
+        }
+        let command = if prepared.in_checkout {
+            "cargo run --"
+        } else {
+            "quintet"
+        };
+        ui::result(&report::text(suite, prepared.plan.dir, self.demo, command));
+    }
+}
+
+async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotReady> {
+    let mut missing = BTreeSet::from(Program::ALL);
+    let waiting_for = |missing: &BTreeSet<Program>| {
+        let names: Vec<&str> = missing.iter().map(|program| program.name()).collect();
+        format!("waiting for {}", names.join(", "))
+    };
+    let progress = ui.spinner(&waiting_for(&missing));
+    let mut waiting: FuturesUnordered<_> = Program::ALL
+        .into_iter()
+        .map(|program| async move { supervisor.ready(program).await.map(|()| program) })
+        .collect();
+    while let Some(ready) = waiting.next().await {
+        missing.remove(&ready?);
+        progress.now(&waiting_for(&missing));
+    }
+    Ok(())
+}
+
+/// Stops everything in order; a second signal kills what is still draining.
+async fn stop(supervisor: &Supervisor, ending: &mut Ending, ui: &Ui) {
+    let _progress = ui.spinner("stopping (once more to kill at once)");
+    let stopped = supervisor.stop_all();
+    tokio::pin!(stopped);
+    tokio::select! {
+        () = &mut stopped => return,
+        () = ending.wait() => supervisor.hurry(),
+    }
+    stopped.await;
+}
+
+fn brokers(text: &str) -> Result<String, String> {
+    let is_broker = |broker: &str| {
+        broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+    };
+    if text.split(',').all(is_broker) {
+        Ok(text.to_owned())
+    } else {
+        Err("give HOST:PORT, several separated by commas".to_owned())
+    }
+}
+
+/// Database names end at 63 bytes, and a longer one would be cut in silence.
+const NAMESPACE_BYTES: usize = 32;
+
+fn namespace(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_need_a_port_each() {
+        brokers("localhost:9092").unwrap();
+        brokers("a:1,[::1]:2").unwrap();
+        for bad in ["", "localhost", "a:1,b", ":9092", "a:0", "a:70000"] {
+            assert!(brokers(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn namespaces_hold_nothing_that_a_name_could_not() {
+        namespace("t1-").unwrap();
+        for bad in ["T", "a\"b", "a b", &"x".repeat(33)] {
+            assert!(namespace(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What `quintet up` says when all is ready.
+
+use crate::datadir::DataDir;
+use crate::program::Program;
+use crate::suite::Suite;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The URLs, where things lie, and what to try.
+pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> String {
+    let mut text = format!(
+        "Quintet is up, {}. Ctrl-C stops it.\n\n",
+        standing_on(suite)
+    );
+    for (program, service) in &suite.services {
+        let (url, admin) = (&service.url, &service.admin_url);
+        let _ = writeln!(text, "  {:<13}{url:<24}admin {admin}", program.name());
+    }
+    let sandbox = &suite.sandbox;
+    let _ = writeln!(
+        text,
+        "  {:<13}{:<24}mail  {}",
+        "sandbox", sandbox.url, sandbox.smtp
+    );
+    let shown = dir.shown();
+    let _ = writeln!(text, "\n  data in {0}, logs in {0}/logs\n", shown.display());
+    let data = if shown == Path::new(".quintet") {
+        String::new()
+    } else {
+        format!(" --data {}", shown.display())
+    };
+    if demo {
+        let _ = write!(text, "{}", try_ordering(suite.url(Program::Order)));
+        let _ = write!(text, "\n  {command} place --follow{data}");
+    } else {
+        let _ = write!(text, "{}", try_listing(suite.url(Program::Inventory)));
+        let _ = write!(text, "\n  {command} place --follow{data}");
+    }
+    text
+}
+
+fn standing_on(suite: &Suite) -> String {
+    let bus = match suite.bus.kind.as_str() {
+        "kafka" => "Kafka",
+        _ => "the log",
+    };
+    let on_sqlite = suite
+        .services
+        .values()
+        .all(|it| it.database.starts_with("sqlite:"));
+    let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
+    format!("on {bus} and {databases}")
+}
+
+fn try_ordering(order: &str) -> String {
+    format!(
+        r#"Try, in another terminal:
+  curl -i {order}/orders -H 'content-type: application/json' -d '{{
+    "customer": {{"email": "ada@example.com"}}, "items": [{{"sku": "mug", "quantity": 1}}],
+    "shipping_address": {{"name": "Ada", "street": "Ring 1", "city": "Wien",
+      "postal_code": "1010", "country": "AT"}}, "payment": {{"token": "tok_ok"}}}}'
+"#
+    )
+}
+
+fn try_listing(inventory: &str) -> String {
+    format!(
+        r#"There is nothing to order yet (`up --demo` brings products). In another terminal:
+  curl -X PUT {inventory}/products/mug -H 'content-type: application/json' \
+    -d '{{"name": "Mug", "price": {{"amount_minor": 1298, "currency": "EUR"}}}}'
+  curl {inventory}/products/mug/stock -H 'content-type: application/json' \
+    -H 'idempotency-key: first' -d '{{"quantity": 1000}}'
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Ports;
+
+    fn suite() -> Suite {
+        let databases = Program::SERVICES.map(|it| (it, format!("sqlite:/d/{it}.db")));
+        let ports = Ports::from(Ports::HIGHEST);
+        Suite::new(
+            ports,
+            &databases.into(),
+            "log:/d/bus.db",
+            "http://127.0.0.1:1".to_owned(),
+        )
+    }
+
+    #[test]
+    fn it_fits_a_hundred_columns_and_names_every_url() {
+        let dir = DataDir::at(Path::new(".quintet")).unwrap();
+        for demo in [false, true] {
+            let text = text(&suite(), &dir, demo, "cargo run --");
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+            for program in Program::ALL {
+                assert!(
+                    text.contains(suite().url(program)),
+                    "{program} is missing:\n{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_to_try_is_json_and_commands_name_another_directory() {
+        let dir = DataDir::at(Path::new("/tmp/x")).unwrap();
+        let text = text(&suite(), &dir, true, "quintet");
+        let (_, body) = text.split_once("-d '").unwrap();
+        let (body, _) = body.split_once("'\n").unwrap();
+        let order: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(order["items"][0]["sku"], "mug");
+        assert!(
+            text.ends_with("quintet place --follow --data /tmp/x"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! Demo products, so that there is something to order at once.
+
+use crate::http::{Api, Request};
+use crate::program::Program;
+use crate::suite::Suite;
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A service that has just got ready may still wait for its broker.
+const PATIENCE: Duration = Duration::from_secs(30);
+const KNOWN_WITHIN: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+struct Product {
+    sku: &'static str,
+    name: &'static str,
+    euro_cents: i64,
+    stock: i64,
+}
+
+/// Few kettles and a single lamp, so that running out of stock is easily seen.
+const PRODUCTS: [Product; 4] = [
+    Product {
+        sku: "mug",
+        name: "Mug",
+        euro_cents: 1298,
+        stock: 1000,
+    },
+    Product {
+        sku: "tea",
+        name: "Tea, 100 g",
+        euro_cents: 549,
+        stock: 500,
+    },
+    Product {
+        sku: "kettle",
+        name: "Kettle",
+        euro_cents: 3990,
+        stock: 5,
+    },
+    Product {
+        sku: "lamp",
+        name: "Reading lamp",
+        euro_cents: 7450,
+        stock: 1,
+    },
+];
+
+#[derive(Deserialize)]
+struct Listing {
+    products: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sku: String,
+    stocked: i64,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    outbox: Outbox,
+    lag: i64,
+}
+
+#[derive(Deserialize)]
+struct Outbox {
+    depth: i64,
+}
+
+/// Lists the products that are missing and stocks those that never were.
+///
+/// # Errors
+/// When inventory refuses or does not answer.
+pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
+    let url = format!("{}/products", suite.url(Program::Inventory));
+    let get = Request {
+        method: Method::GET,
+        url: &url,
+        body: None,
+        idempotency_key: None,
+    };
+    let listing: Listing = api
+        .send_until_answered(&get, PATIENCE)
+        .await
+        .context("demo products")?;
+    for product in &PRODUCTS {
+        let listed = listing
+            .products
+            .iter()
+            .find(|listed| listed.sku == product.sku);
+        if listed.is_none() {
+            list(&url, product, api)
+                .await
+                .with_context(|| product.sku)?;
+        }
+        // An interrupted seed may have listed a product without stock.
+        if listed.is_none_or(|listed| listed.stocked == 0) {
+            stock(&url, product, api)
+                .await
+                .with_context(|| product.sku)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until order has heard of all that inventory published: then a first order is accepted.
+///
+/// # Errors
+/// When that takes more than a minute.
+pub(crate) async fn wait_until_known(suite: &Suite, api: &Api) -> Result<()> {
+    let give_up = Instant::now() + KNOWN_WITHIN;
+    loop {
+        let published = status(suite, Program::Inventory, api)
+            .await
+            .map(|it| it.outbox.depth);
+        let read = status(suite, Program::Order, api).await.map(|it| it.lag);
+        match (published, read) {
+            (Ok(0), Ok(0)) => return Ok(()),
+            (Err(error), _) | (_, Err(error)) if Instant::now() >= give_up => return Err(error),
+            (Ok(unsent), Ok(unread)) if Instant::now() >= give_up => anyhow::bail!(
+                "order still does not know all products: inventory has {unsent} events to send, order {unread} to read"
+            ),
+            _ => sleep(POLL).await,
+        }
+    }
+}
+
+async fn status(suite: &Suite, service: Program, api: &Api) -> Result<Status> {
+    let admin_url = suite.services.get(&service).map(|it| it.admin_url.as_str());
+    let url = format!("{}/admin/status", admin_url.unwrap_or_default());
+    Ok(api.get(&url).await?)
+}
+
+async fn list(products: &str, product: &Product, api: &Api) -> Result<()> {
+    let url = format!("{products}/{}", product.sku);
+    let price = json!({ "amount_minor": product.euro_cents, "currency": "EUR" });
+    let body = json!({ "name": product.name, "price": price });
+    let put = Request {
+        method: Method::PUT,
+        url: &url,
+        body: Some(&body),
+        idempotency_key: None,
+    };
+    api.send_until_answered::<Value>(&put, PATIENCE).await?;
+    Ok(())
+}
+
+async fn stock(products: &str, product: &Product, api: &Api) -> Result<()> {
+    let url = format!("{products}/{}/stock", product.sku);
+    let body = json!({ "quantity": product.stock });
+    let key = format!("demo-{}", product.sku);
+    let post = Request {
+        method: Method::POST,
+        url: &url,
+        body: Some(&body),
+        idempotency_key: Some(&key),
+    };
+    api.send_until_answered::<Value>(&post, PATIENCE).await?;
+    Ok(())
+}

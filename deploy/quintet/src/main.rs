@@ -1,0 +1,16 @@
+//! The `quintet` executable: exit code 0 when it worked, 1 with one line on stderr when not, 2 for
+//! wrong usage.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match quintet::run(quintet::Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("quintet: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

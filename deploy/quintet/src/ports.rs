@@ -1,0 +1,131 @@
+//! Which port everybody listens on, all on the loopback interface.
+
+use crate::program::Program;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+/// The ports of a suite, counted from the order service's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    first: u16,
+}
+
+/// The distance from a service's public port to its admin port.
+const ADMIN: u16 = 100;
+const SANDBOX: u16 = 10;
+const SMTP: u16 = 11;
+
+/// A port that somebody else holds.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "port {port} for {owner} is not free ({source}): stop what listens there, or choose other ports with `up --port N` (N for the order service, the others follow)"
+)]
+pub(crate) struct PortTaken {
+    pub(crate) port: u16,
+    owner: String,
+    source: std::io::Error,
+}
+
+impl Ports {
+    /// Where the order service listens unless told otherwise.
+    pub(crate) const DEFAULT: u16 = 8080;
+    /// The highest first port that leaves room for the others.
+    pub(crate) const HIGHEST: u16 = u16::MAX - ADMIN - 4;
+
+    /// The ports from `first` on, which is at most [`Self::HIGHEST`].
+    pub(crate) const fn from(first: u16) -> Self {
+        Self { first }
+    }
+
+    /// Where its users reach a program.
+    pub(crate) const fn public(self, program: Program) -> SocketAddr {
+        let offset = match program {
+            Program::Order => 0,
+            Program::Inventory => 1,
+            Program::Payment => 2,
+            Program::Shipping => 3,
+            Program::Notification => 4,
+            Program::Sandbox => SANDBOX,
+        };
+        loopback(self.first + offset)
+    }
+
+    /// Where operators reach a service.
+    pub(crate) const fn admin(self, service: Program) -> SocketAddr {
+        loopback(self.public(service).port() + ADMIN)
+    }
+
+    /// Where the sandbox takes mail.
+    pub(crate) const fn smtp(self) -> SocketAddr {
+        loopback(self.first + SMTP)
+    }
+
+    /// Tries them all.
+    ///
+    /// # Errors
+    /// The first one that cannot be bound.
+    pub(crate) fn check_free(self) -> Result<(), PortTaken> {
+        for (owner, address) in self.all() {
+            TcpListener::bind(address).map_err(|source| PortTaken {
+                port: address.port(),
+                owner,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn all(self) -> Vec<(String, SocketAddr)> {
+        let public = Program::ALL.map(|program| (program.to_string(), self.public(program)));
+        let admin = Program::SERVICES.map(|it| (format!("{it}'s admin"), self.admin(it)));
+        let smtp = ("sandbox's mail".to_owned(), self.smtp());
+        public.into_iter().chain(admin).chain([smtp]).collect()
+    }
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let ports = Ports::from(Ports::DEFAULT);
+        let public = Program::ALL.map(|program| ports.public(program).port());
+        assert_eq!(public, [8080, 8081, 8082, 8083, 8084, 8090]);
+        let admin = Program::SERVICES.map(|service| ports.admin(service).port());
+        assert_eq!(admin, [8180, 8181, 8182, 8183, 8184]);
+        assert_eq!(ports.smtp().port(), 8091);
+    }
+
+    #[test]
+    fn no_two_share_a_port_and_the_highest_leaves_room() {
+        let all = Ports::from(Ports::HIGHEST).all();
+        let distinct: BTreeSet<u16> = all.iter().map(|(_, address)| address.port()).collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_its_service_and_the_way_out() {
+        let (ports, _held) = (20_000..60_000)
+            .step_by(200)
+            .find_map(|first| {
+                let ports = Ports::from(first);
+                ports.check_free().ok()?;
+                Some((
+                    ports,
+                    TcpListener::bind(ports.admin(Program::Payment)).ok()?,
+                ))
+            })
+            .expect("some stretch of ports is free");
+        let text = ports.check_free().unwrap_err().to_string();
+        let port = ports.admin(Program::Payment).port().to_string();
+        assert!(
+            text.contains(&port) && text.contains("payment") && text.contains("--port"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! `up.json`: what runs where, for every other command and for scripts.
+
+use crate::datadir::DataDir;
+use crate::http::{self, Api};
+use crate::ports::Ports;
+use crate::program::Program;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// A running suite, as `up.json` describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Suite {
+    #[serde(flatten)]
+    pub(crate) services: BTreeMap<Program, Service>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) bus: Bus,
+    /// The URL of the supervisor's control listener.
+    pub(crate) control: String,
+    /// The launcher's process id.
+    pub(crate) pid: u32,
+}
+
+/// One of the five services; the fields are its first replica's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) admin_url: String,
+    /// `None` while it is stopped.
+    pub(crate) pid: Option<u32>,
+    pub(crate) database: String,
+    pub(crate) replicas: Vec<Replica>,
+}
+
+/// One process of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Replica {
+    pub(crate) url: String,
+    pub(crate) admin_url: String,
+    pub(crate) pid: Option<u32>,
+}
+
+/// The outside world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sandbox {
+    pub(crate) url: String,
+    pub(crate) smtp: String,
+    pub(crate) pid: Option<u32>,
+}
+
+/// What carries the events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Bus {
+    /// `log` or `kafka`.
+    pub(crate) kind: String,
+    pub(crate) url: String,
+}
+
+/// What the control listener answers to `GET /`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Launcher {
+    pub(crate) pid: u32,
+}
+
+impl Suite {
+    /// A suite of which nothing runs yet. `databases` holds one URL per service.
+    pub(crate) fn new(
+        ports: Ports,
+        databases: &BTreeMap<Program, String>,
+        bus_url: &str,
+        control: String,
+    ) -> Self {
+        let services = databases
+            .iter()
+            .map(|(&service, database)| {
+                let url = format!("http://{}", ports.public(service));
+                let admin_url = format!("http://{}", ports.admin(service));
+                let replica = Replica {
+                    url: url.clone(),
+                    admin_url: admin_url.clone(),
+                    pid: None,
+                };
+                let database = database.clone();
+                (
+                    service,
+                    Service {
+                        url,
+                        admin_url,
+                        pid: None,
+                        database,
+                        replicas: vec![replica],
+                    },
+                )
+            })
+            .collect();
+        let kind = bus_url.split(':').next().unwrap_or_default().to_owned();
+        Self {
+            services,
+            sandbox: Sandbox {
+                url: format!("http://{}", ports.public(Program::Sandbox)),
+                smtp: format!("smtp://{}", ports.smtp()),
+                pid: None,
+            },
+            bus: Bus {
+                kind,
+                url: bus_url.to_owned(),
+            },
+            control,
+            pid: std::process::id(),
+        }
+    }
+
+    /// The suite that runs on a data directory.
+    ///
+    /// # Errors
+    /// When none does, also when one did whose launcher is dead.
+    pub(crate) async fn running(dir: &DataDir, api: &Api) -> Result<Self> {
+        let none = || {
+            let mut start = "quintet up".to_owned();
+            if dir.shown() != ".quintet" {
+                start = format!("quintet up --data {}", dir.shown().display());
+            }
+            format!(
+                "no suite is running on {}: start one with `{start}`",
+                dir.shown().display()
+            )
+        };
+        let Some(suite) = Self::read(dir)? else {
+            bail!(none())
+        };
+        // The process id alone could be another's by now.
+        match api.get::<Launcher>(&suite.control).await {
+            Ok(launcher) if launcher.pid == suite.pid => Ok(suite),
+            Err(http::Error::NoAnswer {
+                timed_out: true, ..
+            }) => bail!(
+                "the suite on {} (pid {}) does not answer",
+                dir.shown().display(),
+                suite.pid
+            ),
+            _ => bail!(none()),
+        }
+    }
+
+    /// What `up.json` says, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub(crate) fn read(dir: &DataDir) -> Result<Option<Self>> {
+        let path = dir.suite_file();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let suite = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} was not written by this version", path.display()))?;
+        Ok(Some(suite))
+    }
+
+    /// The URL of a program.
+    pub(crate) fn url(&self, program: Program) -> &str {
+        self.services
+            .get(&program)
+            .map_or(&self.sandbox.url, |service| &service.url)
+    }
+
+    /// The process ids of all that runs.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let services = self.services.values().filter_map(|service| service.pid);
+        services.chain(self.sandbox.pid).collect()
+    }
+
+    fn set_pid(&mut self, program: Program, pid: Option<u32>) {
+        let Some(service) = self.services.get_mut(&program) else {
+            self.sandbox.pid = pid;
+            return;
+        };
+        service.pid = pid;
+        if let Some(first) = service.replicas.first_mut() {
+            first.pid = pid;
+        }
+    }
+}
+
+/// Keeps `up.json` true.
+#[derive(Debug)]
+pub(crate) struct SuiteFile {
+    path: PathBuf,
+    suite: Mutex<Suite>,
+}
+
+impl SuiteFile {
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub(crate) fn create(dir: &DataDir, suite: Suite) -> Result<Self> {
+        let file = Self {
+            path: dir.suite_file(),
+            suite: Mutex::new(suite),
+        };
+        file.write(&file.snapshot())
+            .with_context(|| format!("cannot write {}", file.path.display()))?;
+        Ok(file)
+    }
+
+    /// What it says now.
+    pub(crate) fn snapshot(&self) -> Suite {
+        self.suite
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Records where a program runs now, if it does.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn set_pid(&self, program: Program, pid: Option<u32>) -> io::Result<()> {
+        let mut suite = self.suite.lock().unwrap_or_else(PoisonError::into_inner);
+        suite.set_pid(program, pid);
+        self.write(&suite)
+    }
+
+    /// Removes the file: the suite has ended.
+    ///
+    /// # Errors
+    /// When that fails; then whoever reads the file finds that it is stale.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+
+    /// Readers see the old file or the new one, never a part.
+    fn write(&self, suite: &Suite) -> io::Result<()> {
+        let temporary = self.path.with_extension("json.tmp");
+        // Database URLs may hold passwords.
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        serde_json::to_writer_pretty(&mut file, suite)?;
+        file.write_all(b"\n")?;
+        fs::rename(&temporary, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn suite() -> Suite {
+        let databases =
+            Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
+        let control = "http://127.0.0.1:1".to_owned();
+        Suite::new(
+            Ports::from(8080),
+            &databases.into(),
+            "log:/d/bus.db",
+            control,
+        )
+    }
+
+    #[test]
+    fn the_file_has_the_documented_shape_and_follows_the_processes() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        let file = SuiteFile::create(&dir, suite()).unwrap();
+        file.set_pid(Program::Payment, Some(7)).unwrap();
+        file.set_pid(Program::Sandbox, Some(8)).unwrap();
+        let json: Value = serde_json::from_slice(&fs::read(dir.suite_file()).unwrap()).unwrap();
+        assert_eq!(
+            json["payment"],
+            json!({
+                "url": "http://127.0.0.1:8082", "admin_url": "http://127.0.0.1:8182", "pid": 7,
+                "database": "sqlite:/d/payment.db",
+                "replicas": [{"url": "http://127.0.0.1:8082", "admin_url": "http://127.0.0.1:8182", "pid": 7}]
+            })
+        );
+        assert_eq!(json["order"]["pid"], Value::Null);
+        assert_eq!(
+            json["sandbox"],
+            json!({"url": "http://127.0.0.1:8090", "smtp": "smtp://127.0.0.1:8091", "pid": 8})
+        );
+        assert_eq!(json["bus"], json!({"kind": "log", "url": "log:/d/bus.db"}));
+        assert_eq!(json["pid"], std::process::id());
+        assert_eq!(Suite::read(&dir).unwrap(), Some(file.snapshot()));
+        assert_eq!(file.snapshot().pids(), [7, 8]);
+    }
+
+    #[test]
+    fn the_file_goes_with_the_suite_and_leaves_no_temporary_ones() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        SuiteFile::create(&dir, suite()).unwrap().remove().unwrap();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_launcher_is_dead_is_no_running_suite() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stale = suite();
+        stale.control = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let _file = SuiteFile::create(&dir, stale).unwrap();
+        let error = Suite::running(&dir, &Api::new().unwrap())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("no suite is running on") && error.contains("quintet up"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Keeps the programs alive: a keeper for each, one control listener for all.
+
+mod backoff;
+mod control;
+mod keeper;
+mod process;
+
+pub(crate) use control::serve as serve_control;
+pub(crate) use keeper::Phase;
+pub(crate) use process::{Launch, alive, tail};
+
+use crate::http::Api;
+use crate::program::Program;
+use crate::suite::{Suite, SuiteFile};
+use crate::ui::Ui;
+use futures::future::join_all;
+use keeper::{Keeper, Wish};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a program may take to get ready.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// The keepers of a suite's programs.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    kept: BTreeMap<Program, Kept>,
+    suite: Arc<SuiteFile>,
+    hurry: watch::Sender<bool>,
+    closing: AtomicBool,
+    api: Api,
+}
+
+#[derive(Debug)]
+struct Kept {
+    wishes: mpsc::Sender<Wish>,
+    phase: watch::Receiver<Phase>,
+    log: PathBuf,
+}
+
+/// A program that did not get ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    /// It will not be tried again by itself.
+    #[error("{program} {why}; its log, {}, ends:\n{}", log.display(), tail(log))]
+    Down {
+        program: Program,
+        why: String,
+        log: PathBuf,
+    },
+    /// It takes too long.
+    #[error("{program} is not ready after {} s; its log, {}, ends:\n{}", READY_WITHIN.as_secs(), log.display(), tail(log))]
+    TooLong { program: Program, log: PathBuf },
+}
+
+impl Supervisor {
+    /// Takes programs into care; nothing is started yet.
+    pub(crate) fn new(launches: Vec<Launch>, suite: Arc<SuiteFile>, ui: &Ui, api: Api) -> Self {
+        let (hurry, hurried) = watch::channel(false);
+        let kept = launches
+            .into_iter()
+            .map(|launch| {
+                let (program, log) = (launch.program, launch.log.clone());
+                let (wishes, receiver) = mpsc::channel(1);
+                let (sender, phase) = watch::channel(Phase::Stopped);
+                let suite = Arc::clone(&suite);
+                let keeper = Keeper::new(launch, sender, suite, ui.clone(), hurried.clone());
+                tokio::spawn(keeper.run(receiver));
+                (program, Kept { wishes, phase, log })
+            })
+            .collect();
+        Self {
+            kept,
+            suite,
+            hurry,
+            closing: AtomicBool::new(false),
+            api,
+        }
+    }
+
+    /// What runs where.
+    pub(crate) fn suite(&self) -> Suite {
+        self.suite.snapshot()
+    }
+
+    /// Starts a program that does not run; returns at once.
+    pub(crate) async fn start(&self, program: Program) {
+        if self.closing.load(Ordering::SeqCst) {
+            return;
+        }
+        self.wish(program, |done| Wish::Start { done }).await;
+    }
+
+    /// Stops a program, and returns when it is gone.
+    pub(crate) async fn stop(&self, program: Program) {
+        self.wish(program, |done| Wish::Stop { done }).await;
+    }
+
+    /// Stops the services together, then the sandbox that they may still be asking, for good.
+    pub(crate) async fn stop_all(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        join_all(Program::SERVICES.map(|service| self.stop(service))).await;
+        self.stop(Program::Sandbox).await;
+    }
+
+    /// From now on nothing is waited for: what is being stopped is killed.
+    pub(crate) fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+
+    /// Waits until a started program answers that it is ready.
+    ///
+    /// # Errors
+    /// When it is down for good, or takes more than a minute.
+    pub(crate) async fn ready(&self, program: Program) -> Result<(), NotReady> {
+        let Some(kept) = self.kept.get(&program) else {
+            return Ok(());
+        };
+        let url = format!("{}/health/ready", self.suite().url(program));
+        let give_up = Instant::now() + READY_WITHIN;
+        loop {
+            let phase = kept.phase.borrow().clone();
+            let log = || kept.log.clone();
+            match phase {
+                Phase::Down { why } => {
+                    return Err(NotReady::Down {
+                        program,
+                        why,
+                        log: log(),
+                    });
+                }
+                Phase::Stopped => {
+                    let why = "was stopped meanwhile".to_owned();
+                    return Err(NotReady::Down {
+                        program,
+                        why,
+                        log: log(),
+                    });
+                }
+                Phase::Running => {
+                    if timeout_at(give_up, self.api.is_ok(&url))
+                        .await
+                        .unwrap_or(false)
+                    {
+                        return Ok(());
+                    }
+                }
+                Phase::BackingOff => {}
+            }
+            if Instant::now() >= give_up {
+                return Err(NotReady::TooLong {
+                    program,
+                    log: log(),
+                });
+            }
+            sleep(READY_POLL).await;
+        }
+    }
+
+    async fn wish(&self, program: Program, wish: impl FnOnce(oneshot::Sender<()>) -> Wish) {
+        let Some(kept) = self.kept.get(&program) else {
+            return;
+        };
+        let (done, granted) = oneshot::channel();
+        // Keepers end only with the launcher, and then nobody is left to be told.
+        if kept.wishes.send(wish(done)).await.is_ok() {
+            let _ = granted.await;
+        }
+    }
+}

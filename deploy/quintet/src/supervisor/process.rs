@@ -1,0 +1,221 @@
+//! One process: how it is launched, ended and looked at.
+
+use crate::program::Program;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How much of a log is shown when its program did not get ready.
+const TAIL_LINES: usize = 15;
+const TAIL_BYTES: i64 = 8 << 10;
+
+/// What it takes to start a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: Program,
+    pub(crate) executable: PathBuf,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) log: PathBuf,
+    /// The log's name as the user would write it.
+    pub(crate) shown_log: PathBuf,
+}
+
+impl Launch {
+    /// Starts the program in a process group of its own, so that a Ctrl-C on the terminal reaches
+    /// the launcher alone. Its stdin stays open as long as the launcher lives.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or the executable not be run.
+    pub(crate) fn spawn(&self) -> io::Result<Child> {
+        let log = File::options().append(true).create(true).open(&self.log)?;
+        Command::new(&self.executable)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+    }
+}
+
+/// Asks a process group to end, and kills it after `grace` or when `hurry` turns true.
+///
+/// # Errors
+/// When the system cannot tell how the process ended.
+pub(crate) async fn terminate(
+    child: &mut Child,
+    grace: Duration,
+    hurry: &mut watch::Receiver<bool>,
+) -> io::Result<ExitStatus> {
+    let group = child
+        .id()
+        .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let Some(group) = group else {
+        return child.wait().await;
+    };
+    signal(group, Signal::TERM)?;
+    let hurried = async {
+        if hurry.wait_for(|hurry| *hurry).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = timeout(grace, child.wait()) => if let Ok(status) = ended { return status },
+        () = hurried => {}
+    }
+    signal(group, Signal::KILL)?;
+    child.wait().await
+}
+
+/// The group may have ended by itself in between, which is as good.
+fn signal(group: Pid, signal: Signal) -> io::Result<()> {
+    match kill_process_group(group, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether one of our programs runs under this id. A dead one that nobody has collected does not,
+/// and a stranger that was given the id since is none of ours.
+pub(crate) fn alive(pid: u32) -> bool {
+    let exists = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
+    // Where there is no /proc, existence has to do.
+    exists && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
+        || exists && !Path::new("/proc/self/stat").exists()
+}
+
+/// Reads `pid (name) state …`, where the name may hold anything.
+fn is_ours(stat: &str) -> bool {
+    let name = stat.split_once('(').map_or("", |(_, rest)| rest);
+    let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    name.starts_with("quintet-") && !state.starts_with('Z')
+}
+
+/// How a process ended, in words.
+pub(crate) fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
+        file.seek(SeekFrom::End(-length.min(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        }
+        Err(error) => format!("(cannot be read: {error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(temp: &Path, script: &str) -> Launch {
+        use std::os::unix::fs::PermissionsExt;
+        let executable = temp.join("quintet-fake");
+        fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+        Launch {
+            program: Program::Order,
+            executable,
+            variables: vec![("GREETING".to_owned(), "hello".to_owned())],
+            log: temp.join("log"),
+            shown_log: temp.join("log"),
+        }
+    }
+
+    async fn until_log_says(log: &Path, text: &str) {
+        let says = async {
+            while !fs::read_to_string(log).is_ok_and(|log| log.contains(text)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), says).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn both_outputs_are_appended_to_the_log_and_variables_arrive() {
+        let temp = tempfile::tempdir().unwrap();
+        let launch = shell(temp.path(), "echo out $GREETING; echo err >&2; exit 64");
+        fs::write(&launch.log, "before\n").unwrap();
+        let status = launch.spawn().unwrap().wait().await.unwrap();
+        assert_eq!(ending(status), "exit code 64");
+        assert_eq!(
+            fs::read_to_string(&launch.log).unwrap(),
+            "before\nout hello\nerr\n"
+        );
+        assert_eq!(tail(&launch.log), "before\nout hello\nerr");
+    }
+
+    #[tokio::test]
+    async fn who_ignores_the_request_to_end_is_killed_after_the_grace() {
+        let temp = tempfile::tempdir().unwrap();
+        let launch = shell(
+            temp.path(),
+            "trap '' TERM; echo deaf; while :; do sleep 1; done",
+        );
+        let mut child = launch.spawn().unwrap();
+        until_log_says(&launch.log, "deaf").await;
+        let (_keep, mut hurry) = watch::channel(false);
+        let ended = terminate(&mut child, Duration::from_millis(50), &mut hurry).await;
+        assert_eq!(ending(ended.unwrap()), "signal 9");
+    }
+
+    #[tokio::test]
+    async fn hurry_cuts_the_grace_short() {
+        let temp = tempfile::tempdir().unwrap();
+        let launch = shell(
+            temp.path(),
+            "trap '' TERM; echo deaf; while :; do sleep 1; done",
+        );
+        let mut child = launch.spawn().unwrap();
+        until_log_says(&launch.log, "deaf").await;
+        let (sender, mut hurry) = watch::channel(false);
+        sender.send_replace(true);
+        let ended = terminate(&mut child, Duration::from_secs(3600), &mut hurry);
+        let ended = timeout(Duration::from_secs(20), ended).await.unwrap();
+        assert_eq!(ending(ended.unwrap()), "signal 9");
+    }
+
+    #[tokio::test]
+    async fn a_process_is_alive_until_it_ended_even_if_nobody_collected_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let launch = shell(temp.path(), "read -r line; exit 0");
+        let mut child = launch.spawn().unwrap();
+        let pid = child.id().unwrap();
+        assert!(alive(pid));
+        // Letting go of its stdin is the leash.
+        drop(child.stdin.take());
+        let gone = async {
+            while alive(pid) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), gone).await.unwrap();
+        assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    }
+}

@@ -1,0 +1,105 @@
+//! What the user sees meanwhile: a spinner or bar on a terminal, plain lines when piped. All of it
+//! goes to stderr; stdout holds results alone.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The user's screen, shared by all that have something to say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ui {
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+/// Work that takes a while; what is drawn vanishes with it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    ui: Ui,
+    bar: ProgressBar,
+}
+
+impl Ui {
+    /// Says something that stays, without tearing what is drawn.
+    pub(crate) fn line(&self, text: &str) {
+        let bar = self
+            .bar
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match bar {
+            Some(bar) => bar.suspend(|| stderr_line(text)),
+            None => stderr_line(text),
+        }
+    }
+
+    /// A warning of the supervisor's.
+    pub(crate) fn warn(&self, text: &str) {
+        self.line(&format!("quintet: {text}"));
+    }
+
+    /// Something of unknown length begins.
+    pub(crate) fn spinner(&self, what: &str) -> Progress {
+        if !std::io::stderr().is_terminal() {
+            self.line(&format!("{what}…"));
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            .with_style(style(
+                "{spinner} {wide_msg}",
+                ProgressStyle::default_spinner,
+            ))
+            .with_message(format!("{what}…"));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        self.show(bar)
+    }
+
+    /// Something of `total` steps begins.
+    pub(crate) fn bar(&self, what: &str, total: u64) -> Progress {
+        let template = "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}";
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
+            .with_style(style(template, ProgressStyle::default_bar))
+            .with_message(what.to_owned());
+        self.show(bar)
+    }
+
+    fn show(&self, bar: ProgressBar) -> Progress {
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Progress {
+            ui: self.clone(),
+            bar,
+        }
+    }
+}
+
+impl Progress {
+    /// What is being done just now; seen on a terminal only.
+    pub(crate) fn now(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// How many steps are done.
+    pub(crate) fn at(&self, done: u64) {
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        *self.ui.bar.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Prints a result. Nobody listening is no reason to fail.
+pub(crate) fn result(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+fn stderr_line(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn style(template: &str, otherwise: fn() -> ProgressStyle) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| otherwise())
+}

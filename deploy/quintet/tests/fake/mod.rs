@@ -1,0 +1,356 @@
+//! A suite of stand-ins: shell scripts for the processes, and one HTTP server of the test's own
+//! behind all their ports.
+
+use axum::extract::{Path as Segment, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub const PROGRAMS: [&str; 6] = [
+    "order",
+    "inventory",
+    "payment",
+    "shipping",
+    "notification",
+    "sandbox",
+];
+const OFFSETS: [(usize, u16); 11] = [
+    (0, 0),
+    (1, 1),
+    (2, 2),
+    (3, 3),
+    (4, 4),
+    (5, 10),
+    (0, 100),
+    (1, 101),
+    (2, 102),
+    (3, 103),
+    (4, 104),
+];
+
+/// Says that it runs, ends with a code if a file says so, and else lives until it is told to end
+/// or its stdin closes.
+const SCRIPT: &str = r#"#!/bin/sh
+name=${0##*/quintet-}
+echo "$name runs on ${QUINTET_ORDER__LISTEN-}"
+code=$(cat "$FAKES/$name.exit" 2>/dev/null) && { echo "the data is wrong"; exit "$code"; }
+trap 'exit 0' TERM
+exec 3<&0
+cat <&3 >/dev/null &
+echo $$ >> "$FAKES/$name.pids"
+wait
+"#;
+
+/// What the stand-ins know.
+#[derive(Default)]
+pub struct World {
+    pub not_ready: BTreeSet<&'static str>,
+    pub products: BTreeSet<String>,
+    pub stock_keys: Vec<String>,
+    pub order_keys: Vec<String>,
+    reads: usize,
+}
+
+/// A folder with the executables, a data directory and a stretch of ports.
+pub struct Suite {
+    pub temp: tempfile::TempDir,
+    pub port: u16,
+    pub world: Arc<Mutex<World>>,
+}
+
+/// A `quintet up` that ends with the test.
+pub struct Up {
+    pub child: Child,
+    stderr: PathBuf,
+    stdout: PathBuf,
+}
+
+impl Suite {
+    pub fn new() -> Self {
+        let temp = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let bin = temp.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        // Not a symbolic link: `quintet` looks for its siblings where it really lies.
+        fs::hard_link(env!("CARGO_BIN_EXE_quintet"), bin.join("quintet")).unwrap();
+        for program in PROGRAMS {
+            let path = bin.join(format!("quintet-{program}"));
+            fs::write(&path, SCRIPT).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self {
+            temp,
+            port: free_ports(),
+            world: Arc::default(),
+        }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.temp.path().join("data")
+    }
+
+    /// `quintet` with the suite's data directory.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.temp.path().join("bin/quintet"));
+        command.args(arguments).arg("--data").arg(self.data());
+        command.env("FAKES", self.temp.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts `quintet up` on a leash.
+    pub fn up(&self, arguments: &[&str]) -> Up {
+        let stdout = self.temp.path().join("stdout");
+        let stderr = self.temp.path().join("stderr");
+        let port = self.port.to_string();
+        let mut command = self.command(&["up", "--port", &port]);
+        let child = command
+            .args(arguments)
+            .env("QUINTET_LEASH", "stdin")
+            .stdin(Stdio::piped())
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap())
+            .spawn()
+            .unwrap();
+        Up {
+            child,
+            stderr,
+            stdout,
+        }
+    }
+
+    /// Serves all ports from now on; to be called once the processes run.
+    pub async fn serve(&self) {
+        for (program, offset) in OFFSETS {
+            let address = ("127.0.0.1", self.port + offset);
+            let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+            let router = router(PROGRAMS[program], Arc::clone(&self.world));
+            tokio::spawn(async move { axum::serve(listener, router).await });
+        }
+    }
+
+    /// `quintet up --demo` that has got ready.
+    pub async fn running(&self) -> Up {
+        let up = self.up(&["--demo", "--json"]);
+        self.until_all_run().await;
+        self.serve().await;
+        until("up is ready", || up.stdout().ends_with('\n')).await;
+        up
+    }
+
+    pub async fn until_all_run(&self) {
+        until("all processes run", || {
+            PROGRAMS
+                .iter()
+                .all(|program| !self.pids(program).is_empty())
+        })
+        .await;
+    }
+
+    /// The ids of all processes that a program had.
+    pub fn pids(&self, program: &str) -> Vec<u32> {
+        let file = self.temp.path().join(format!("{program}.pids"));
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    pub fn up_json(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.data().join("up.json")).unwrap()).unwrap()
+    }
+
+    /// From its next start on a program ends at once with this code.
+    pub fn let_exit(&self, program: &str, code: i32) {
+        fs::write(
+            self.temp.path().join(format!("{program}.exit")),
+            code.to_string(),
+        )
+        .unwrap();
+    }
+}
+
+impl Up {
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
+    }
+
+    /// Waits for its end; tells the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let give_up = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(
+                Instant::now() < give_up,
+                "up does not end; it said:\n{}",
+                self.stderr()
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < give_up, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether a process runs; one that nobody has collected does not.
+pub fn alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+pub fn kill_9(pid: u32) {
+    let command = format!("kill -9 {pid}");
+    assert!(
+        Command::new("sh")
+            .args(["-c", &command])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn free_ports() -> u16 {
+    /// Below the range from which the system hands out ports.
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    loop {
+        let first = NEXT.fetch_add(200, Ordering::Relaxed);
+        assert!(first < 32_000, "no stretch of ports is free");
+        let free = |offset| std::net::TcpListener::bind(("127.0.0.1", first + offset)).is_ok();
+        if (0..=104).all(free) {
+            return first;
+        }
+    }
+}
+
+type Shared = State<(&'static str, Arc<Mutex<World>>)>;
+
+fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
+    Router::new()
+        .route("/health/ready", get(ready))
+        .route(
+            "/admin/status",
+            get(|| async { Json(json!({"outbox": {"depth": 0}, "lag": 0})) }),
+        )
+        .route("/products", get(products))
+        .route("/products/{sku}", put(list))
+        .route("/products/{sku}/stock", post(stock))
+        .route("/orders", post(place))
+        .route("/orders/{id}", get(read))
+        .with_state((program, world))
+}
+
+async fn ready(State((program, world)): Shared) -> StatusCode {
+    let ready = !world.lock().unwrap().not_ready.contains(program);
+    if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+async fn products(State((_, world)): Shared) -> Json<Value> {
+    let world = world.lock().unwrap();
+    let products = world
+        .products
+        .iter()
+        .map(|sku| json!({"sku": sku, "stocked": 1}));
+    Json(json!({ "products": products.collect::<Vec<_>>() }))
+}
+
+async fn list(State((_, world)): Shared, Segment(sku): Segment<String>, Json(body): Json<Value>) {
+    assert!(
+        body["name"].is_string() && body["price"]["amount_minor"].is_i64(),
+        "{body}"
+    );
+    world.lock().unwrap().products.insert(sku);
+}
+
+async fn stock(State((_, world)): Shared, headers: HeaderMap, Json(body): Json<Value>) {
+    assert!(body["quantity"].is_i64(), "{body}");
+    world.lock().unwrap().stock_keys.push(key(&headers));
+}
+
+async fn place(
+    State((_, world)): Shared,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> (StatusCode, Json<Value>) {
+    if body["items"][0]["sku"] != "mug" {
+        let problem = json!({"title": "Invalid", "detail": "items[0].sku: unknown; see /products"});
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(problem));
+    }
+    let mut world = world.lock().unwrap();
+    world.order_keys.push(key(&headers));
+    (StatusCode::ACCEPTED, Json(order(world.order_keys.len(), 1)))
+}
+
+/// Each look sees one event more.
+async fn read(State((_, world)): Shared, Segment(id): Segment<usize>) -> Json<Value> {
+    let mut world = world.lock().unwrap();
+    world.reads += 1;
+    Json(order(id, world.reads.min(3)))
+}
+
+fn order(id: usize, events: usize) -> Value {
+    let names = ["OrderPlaced", "PaymentDeclined", "OrderCancelled"];
+    let timeline: Vec<Value> = (0..events)
+        .map(|seq| {
+            let at = format!("2026-01-01T00:00:00.0{seq}Z");
+            json!({"seq": seq, "event": names[seq], "service": "order", "at": at})
+        })
+        .collect();
+    let ended = events == names.len();
+    json!({
+        "id": id.to_string(), "status": if ended { "cancelled" } else { "placed" },
+        "reason": if ended { Some("payment_declined") } else { None }, "timeline": timeline,
+        "needs_attention": false
+    })
+}
+
+fn key(headers: &HeaderMap) -> String {
+    headers["Idempotency-Key"].to_str().unwrap().to_owned()
+}
+
+/// What a folder holds.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}

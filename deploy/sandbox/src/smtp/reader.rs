@@ -1,0 +1,133 @@
+//! Lines and message bodies off the wire, with limits.
+
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+/// Bytes of a command line, eight times what RFC 5321 asks for.
+pub const LINE_LIMIT: usize = 4096;
+/// Bytes of a message.
+pub const MESSAGE_LIMIT: usize = 1024 * 1024;
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read<T> {
+    /// All of it.
+    Whole(T),
+    /// It went over the limit and was skipped.
+    TooLong,
+    /// The peer has gone.
+    Closed,
+}
+
+/// One command line without its end.
+pub async fn line<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read<String>> {
+    let mut line = Vec::new();
+    let mut too_long = false;
+    loop {
+        line.clear();
+        piece(reader, &mut line).await?;
+        if line.is_empty() {
+            return Ok(Read::Closed);
+        }
+        if line.last() == Some(&b'\n') {
+            break;
+        }
+        too_long = line.len() >= LINE_LIMIT;
+        if !too_long {
+            return Ok(Read::Closed);
+        }
+    }
+    if too_long {
+        return Ok(Read::TooLong);
+    }
+    let text = String::from_utf8_lossy(&line);
+    Ok(Read::Whole(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// One message up to its lone dot, which only a line ended by CRLF can begin (RFC 5321, 4.1.1.4).
+pub async fn message<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read<Vec<u8>>> {
+    let mut message = Vec::new();
+    let mut too_long = false;
+    let mut line = Vec::new();
+    let mut line_begins = true;
+    loop {
+        line.clear();
+        piece(reader, &mut line).await?;
+        if line.is_empty() {
+            return Ok(Read::Closed);
+        }
+        if line_begins && line == b".\r\n" {
+            break;
+        }
+        // A leading dot was doubled by the sender.
+        let kept = if line_begins && line[0] == b'.' {
+            &line[1..]
+        } else {
+            &line
+        };
+        too_long |= message.len() + kept.len() > MESSAGE_LIMIT;
+        if !too_long {
+            message.extend_from_slice(kept);
+        }
+        line_begins = line.ends_with(b"\r\n");
+    }
+    Ok(if too_long {
+        Read::TooLong
+    } else {
+        Read::Whole(message)
+    })
+}
+
+/// Reads up to a line feed or the limit.
+async fn piece<R: AsyncBufRead + Unpin>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
+    (&mut *reader)
+        .take(LINE_LIMIT as u64)
+        .read_until(b'\n', line)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_over_the_limit_are_skipped_whole() {
+        let long = "x".repeat(3 * LINE_LIMIT);
+        let wire = format!("NOOP\r\n{long}\r\nQUIT\nhalf a li");
+        let mut reader = wire.as_bytes();
+        assert_eq!(
+            line(&mut reader).await.unwrap(),
+            Read::Whole("NOOP".to_owned())
+        );
+        assert_eq!(line(&mut reader).await.unwrap(), Read::TooLong);
+        assert_eq!(
+            line(&mut reader).await.unwrap(),
+            Read::Whole("QUIT".to_owned())
+        );
+        assert_eq!(line(&mut reader).await.unwrap(), Read::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_message_ends_at_its_lone_dot_only() {
+        let mut wire: &[u8] = b"a\r\n..b\r\n.c\r\nd\n.\r\ne\r\n.\r\nQUIT\r\n";
+        let read = message(&mut wire).await.unwrap();
+        assert_eq!(read, Read::Whole(b"a\r\n.b\r\nc\r\nd\n.\r\ne\r\n".to_vec()));
+        assert_eq!(wire, b"QUIT\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_message_over_the_limit_is_skipped_whole() {
+        let mut wire = "0123456789abcdef\r\n".repeat(MESSAGE_LIMIT / 16);
+        wire.push_str(".\r\nQUIT\r\n");
+        let mut wire = wire.as_bytes();
+        assert_eq!(message(&mut wire).await.unwrap(), Read::TooLong);
+        assert_eq!(wire, b"QUIT\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_message_cut_short_is_none() {
+        let mut wire: &[u8] = b"a\r\n";
+        assert_eq!(message(&mut wire).await.unwrap(), Read::Closed);
+    }
+}

@@ -1,0 +1,244 @@
+//! One SMTP connection (RFC 5321), with PIPELINING, SIZE, 8BITMIME, SMTPUTF8 and enhanced codes.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::Desk;
+use crate::faults::{Provider, TurnedAway};
+use crate::ledger::Request;
+use crate::mail;
+
+use super::reader::{self, MESSAGE_LIMIT, Read};
+
+/// How long a client may be silent (RFC 5321, 4.5.3.2.7).
+const IDLE: Duration = Duration::from_mins(5);
+/// Recipients of one mail (RFC 5321, 4.5.3.1.8).
+const RECIPIENTS: usize = 100;
+/// Mail to this domain bounces.
+const BOUNCING_DOMAIN: &str = "bounce.example";
+/// Said when the server goes or is out.
+const CLOSING: &str = "421 4.3.2 the mail sink is not available";
+/// Said to a client that says nothing.
+const SILENT: &str = "421 4.4.2 silent for too long";
+
+/// One connection.
+pub struct Session {
+    desk: Arc<Desk>,
+    reader: BufReader<OwnedReadHalf>,
+    writer: BufWriter<OwnedWriteHalf>,
+    greeted: bool,
+    over: bool,
+    envelope: Option<Envelope>,
+}
+
+struct Envelope {
+    recipients: Vec<String>,
+    answer_lost: bool,
+}
+
+impl Session {
+    /// A session that has said nothing yet.
+    pub fn new(stream: TcpStream, desk: Arc<Desk>) -> Self {
+        let (reader, writer) = stream.into_split();
+        Self {
+            desk,
+            reader: BufReader::new(reader),
+            writer: BufWriter::new(writer),
+            greeted: false,
+            over: false,
+            envelope: None,
+        }
+    }
+
+    /// Talks until the client quits, goes, or the server stops.
+    pub async fn run(mut self, stopped: watch::Receiver<bool>) -> io::Result<()> {
+        let stopping = crate::end(stopped);
+        tokio::pin!(stopping);
+        if self.desk.faults.out(Provider::Mail) {
+            self.hang_up(CLOSING).await?;
+        } else {
+            self.say("220 quintet-sandbox ESMTP").await?;
+        }
+        while !self.over {
+            // Replies to pipelined commands leave together, before we wait for more.
+            if !self.reader.buffer().contains(&b'\n') {
+                self.writer.flush().await?;
+            }
+            let line = tokio::select! {
+                line = timeout(IDLE, reader::line(&mut self.reader)) => Some(line),
+                () = &mut stopping => None,
+            };
+            match line {
+                None => self.hang_up(CLOSING).await?,
+                Some(Err(_)) => self.hang_up(SILENT).await?,
+                Some(Ok(line)) => match line? {
+                    Read::Whole(line) => self.obey(&line).await?,
+                    Read::TooLong => self.say("500 5.5.2 line too long").await?,
+                    Read::Closed => return Ok(()),
+                },
+            }
+        }
+        self.writer.flush().await
+    }
+
+    async fn obey(&mut self, line: &str) -> io::Result<()> {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.trim();
+        match verb.to_ascii_uppercase().as_str() {
+            "HELO" | "EHLO" if rest.is_empty() => self.say("501 5.5.4 say who you are").await,
+            "HELO" => self.greet("250 quintet-sandbox").await,
+            "EHLO" => {
+                self.greet(&format!(
+                    "250-quintet-sandbox\r\n250-PIPELINING\r\n250-SIZE {MESSAGE_LIMIT}\r\n\
+                     250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES"
+                ))
+                .await
+            }
+            "MAIL" => self.mail(rest).await,
+            "RCPT" => self.rcpt(rest).await,
+            "DATA" => self.data().await,
+            "RSET" => {
+                self.envelope = None;
+                self.say("250 2.0.0 forgotten").await
+            }
+            "NOOP" => self.say("250 2.0.0 nothing done").await,
+            "VRFY" => self.say("252 2.1.5 send some mail and see").await,
+            "HELP" => self.say("214 2.0.0 RFC 5321").await,
+            "QUIT" => self.hang_up("221 2.0.0 bye").await,
+            _ => self.say("500 5.5.1 unknown command").await,
+        }
+    }
+
+    async fn greet(&mut self, reply: &str) -> io::Result<()> {
+        self.greeted = true;
+        self.envelope = None;
+        self.say(reply).await
+    }
+
+    async fn mail(&mut self, rest: &str) -> io::Result<()> {
+        if !self.greeted {
+            return self.say("503 5.5.1 say EHLO first").await;
+        }
+        if self.envelope.is_some() {
+            return self.say("503 5.5.1 one mail at a time").await;
+        }
+        let Some((_, parameters)) = path(rest, "FROM:") else {
+            return self.say("501 5.5.4 say MAIL FROM:<address>").await;
+        };
+        if let Err(reply) = check(parameters) {
+            return self.say(reply).await;
+        }
+        // Here, because nothing of the mail is known yet that a refusal could contradict.
+        match self.desk.faults.admit(Provider::Mail).await {
+            Ok(admitted) => {
+                self.envelope = Some(Envelope {
+                    recipients: Vec::new(),
+                    answer_lost: admitted.answer_lost,
+                });
+                self.say("250 2.1.0 go on").await
+            }
+            Err(TurnedAway::Error) => self.say("451 4.3.0 try again later").await,
+            Err(TurnedAway::Outage) => self.hang_up(CLOSING).await,
+        }
+    }
+
+    async fn rcpt(&mut self, rest: &str) -> io::Result<()> {
+        let Some(envelope) = &mut self.envelope else {
+            return self.say("503 5.5.1 say MAIL first").await;
+        };
+        let Some((address, _)) = path(rest, "TO:") else {
+            return self.say("501 5.5.4 say RCPT TO:<address>").await;
+        };
+        let reply = match address.rsplit_once('@') {
+            Some((local, domain)) if !local.is_empty() && !domain.is_empty() => {
+                if domain.eq_ignore_ascii_case(BOUNCING_DOMAIN) {
+                    "550 5.1.1 no such mailbox"
+                } else if envelope.recipients.len() >= RECIPIENTS {
+                    "452 4.5.3 too many recipients"
+                } else {
+                    envelope.recipients.push(address.to_owned());
+                    "250 2.1.5 go on"
+                }
+            }
+            _ => "553 5.1.3 an address has a local part and a domain",
+        };
+        self.say(reply).await
+    }
+
+    async fn data(&mut self) -> io::Result<()> {
+        let Some(envelope) = self.envelope.take() else {
+            return self.say("503 5.5.1 say MAIL first").await;
+        };
+        if envelope.recipients.is_empty() {
+            return self.say("554 5.5.1 no valid recipients").await;
+        }
+        self.say("354 end with a lone dot").await?;
+        self.writer.flush().await?;
+        let Ok(message) = timeout(IDLE, reader::message(&mut self.reader)).await else {
+            return self.hang_up(SILENT).await;
+        };
+        let message = match message? {
+            Read::Closed => {
+                self.over = true;
+                return Ok(());
+            }
+            Read::TooLong => return self.say("552 5.3.4 message too large").await,
+            Read::Whole(message) => message,
+        };
+        let mail = mail::read(&message, &envelope.recipients);
+        match self.desk.ledger.record(Request::Mail(mail)).await {
+            Ok(_) if envelope.answer_lost => {
+                self.over = true;
+                Ok(())
+            }
+            Ok(_) => self.say("250 2.0.0 kept").await,
+            Err(_) => {
+                self.say("451 4.3.0 the ledger could not commit, try again")
+                    .await
+            }
+        }
+    }
+
+    async fn say(&mut self, reply: &str) -> io::Result<()> {
+        self.writer.write_all(reply.as_bytes()).await?;
+        self.writer.write_all(b"\r\n").await
+    }
+
+    async fn hang_up(&mut self, reply: &str) -> io::Result<()> {
+        self.over = true;
+        self.say(reply).await
+    }
+}
+
+/// `FROM:<address> parameters` as its address and parameters.
+fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+    let (given, rest) = rest.split_at_checked(keyword.len())?;
+    if !given.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    rest.trim_start().strip_prefix('<')?.split_once('>')
+}
+
+/// Accepts the parameters of the extensions that EHLO announced.
+fn check(parameters: &str) -> Result<(), &'static str> {
+    for parameter in parameters.split_ascii_whitespace() {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match name.to_ascii_uppercase().as_str() {
+            "SIZE" => match value.parse::<usize>() {
+                Ok(size) if size <= MESSAGE_LIMIT => {}
+                Ok(_) => return Err("552 5.3.4 message too large"),
+                Err(_) => return Err("501 5.5.4 SIZE is a number of bytes"),
+            },
+            "BODY" | "SMTPUTF8" => {}
+            _ => return Err("555 5.5.4 unknown parameter"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The sandbox from outside: its routes, its knobs, its mail sink, its process.
+
+mod faults;
+mod mail;
+mod process;
+mod providers;
+mod support;

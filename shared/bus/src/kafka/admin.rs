@@ -1,0 +1,199 @@
+//! Topics, watermarks and offsets.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::blocking;
+use super::config::Config;
+use super::context::Context;
+use crate::names::Namespace;
+use crate::{BusError, PartitionState, Topic};
+
+/// For one answer of a broker.
+const ANSWER: Duration = Duration::from_secs(5);
+
+pub(super) async fn create_topics(
+    config: &Config,
+    namespace: &Namespace,
+    topics: &[Topic],
+) -> Result<(), BusError> {
+    // The broker's own default: three on a cluster, one on a laptop.
+    const BROKERS_DEFAULT: TopicReplication<'_> = TopicReplication::Fixed(-1);
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name).collect();
+    let names = namespace.topics(&names)?;
+    let client: AdminClient<Context> = config
+        .admin()
+        .create_with_context(Context::default())
+        .map_err(|error| BusError::kafka("creating a client", error))?;
+    let new = names.iter().zip(topics).map(|(name, topic)| {
+        let new = NewTopic::new(name, topic.partitions, BROKERS_DEFAULT);
+        if topic.compacted {
+            new.set("cleanup.policy", "compact")
+        } else {
+            new
+        }
+    });
+    let new: Vec<NewTopic<'_>> = new.collect();
+    let options = AdminOptions::new()
+        .operation_timeout(Some(ANSWER))
+        .request_timeout(Some(ANSWER));
+    let results = client
+        .create_topics(&new, &options)
+        .await
+        .map_err(|error| BusError::kafka("creating topics", error))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(refused(namespace.inner(&topic), code)),
+        }
+    }
+    let namespace = namespace.clone();
+    blocking(move || await_leaders(client.inner(), &namespace, &names)).await
+}
+
+fn refused(topic: &str, code: RDKafkaErrorCode) -> BusError {
+    use RDKafkaErrorCode::{InvalidPartitions, InvalidReplicationFactor, InvalidTopic};
+    match code {
+        InvalidPartitions | InvalidReplicationFactor | InvalidTopic => {
+            BusError::settings(format!("topic {topic}"), code.to_string())
+        }
+        code => BusError::kafka(format!("creating topic {topic}"), KafkaError::AdminOp(code)),
+    }
+}
+
+/// A topic just created is unknown to some brokers for a moment.
+fn await_leaders<C: ClientContext>(
+    client: &Client<C>,
+    namespace: &Namespace,
+    topics: &[String],
+) -> Result<(), BusError> {
+    const ATTEMPTS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for topic in topics {
+        let mut attempt = 1;
+        while let Err(error) = partition_count(client, namespace, topic) {
+            let passing = error.is_transient() || matches!(error, BusError::UnknownTopic { .. });
+            if !passing || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            attempt += 1;
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(())
+}
+
+/// How many partitions the topic (by its name at the broker) has, all of them led.
+pub(super) fn partition_count<C: ClientContext>(
+    client: &Client<C>,
+    namespace: &Namespace,
+    topic: &str,
+) -> Result<i32, BusError> {
+    let unavailable = |reason: &str| BusError::Unavailable {
+        reason: format!("topic {}: {reason}", namespace.inner(topic)),
+    };
+    let metadata = client
+        .fetch_metadata(Some(topic), ANSWER)
+        .map_err(|error| BusError::kafka("asking for topics", error))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let found = found.ok_or_else(|| unavailable("the broker does not answer for it"))?;
+    match found.error().map(RDKafkaErrorCode::from) {
+        None => {}
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            let topic = namespace.inner(topic).to_owned();
+            return Err(BusError::UnknownTopic { topic });
+        }
+        Some(code) => {
+            return Err(BusError::kafka(
+                format!("asking for topic {}", namespace.inner(topic)),
+                KafkaError::MetadataFetch(code),
+            ));
+        }
+    }
+    let led = |partition: &rdkafka::metadata::MetadataPartition| partition.leader() >= 0;
+    if found.partitions().is_empty() || !found.partitions().iter().all(led) {
+        return Err(unavailable("not every partition has a leader"));
+    }
+    i32::try_from(found.partitions().len()).map_err(|_| unavailable("too many partitions"))
+}
+
+/// Watermarks and committed offsets; `topics` by their names at the broker.
+pub(super) fn states(
+    observer: &BaseConsumer<Context>,
+    namespace: &Namespace,
+    topics: &[String],
+) -> Result<Vec<PartitionState>, BusError> {
+    const LOG_LINES: usize = 64;
+    let mut states = Vec::new();
+    for topic in topics {
+        let count = partition_count(observer.client(), namespace, topic)?;
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_range(topic, 0, count - 1);
+        let committed = observer
+            .committed_offsets(asked, ANSWER)
+            .map_err(|error| BusError::kafka("asking for committed offsets", error))?;
+        for partition in 0..count {
+            let (low, high) = observer
+                .fetch_watermarks(topic, partition, ANSWER)
+                .map_err(|error| BusError::kafka("asking for watermarks", error))?;
+            let element = committed.find_partition(topic, partition);
+            states.push(PartitionState {
+                topic: namespace.inner(topic).to_owned(),
+                partition,
+                low,
+                high,
+                committed: element.and_then(|element| match element.offset() {
+                    Offset::Offset(next) => Some(next),
+                    _ => None,
+                }),
+            });
+        }
+    }
+    // Never subscribed, it has no records to lose: only log lines are waiting, one a poll.
+    for _ in 0..LOG_LINES {
+        observer.poll(Duration::ZERO);
+    }
+    Ok(states)
+}
+
+/// Commits the low watermarks; `group` is the caller's name and the broker's.
+pub(super) fn rewind(
+    observer: &BaseConsumer<Context>,
+    namespace: &Namespace,
+    (group, outer): (&str, &str),
+    topics: &[String],
+) -> Result<(), BusError> {
+    use RDKafkaErrorCode::{IllegalGeneration, UnknownMemberId};
+    let active = || BusError::GroupActive {
+        group: group.to_owned(),
+    };
+    let groups = observer
+        .client()
+        .fetch_group_list(Some(outer), ANSWER)
+        .map_err(|error| BusError::kafka("asking for the group", error))?;
+    if groups
+        .groups()
+        .iter()
+        .any(|found| !found.members().is_empty())
+    {
+        return Err(active());
+    }
+    let mut lowest = TopicPartitionList::new();
+    for state in states(observer, namespace, topics)? {
+        let topic = namespace.outer("topic", &state.topic)?;
+        lowest
+            .add_partition_offset(&topic, state.partition, Offset::Offset(state.low))
+            .map_err(|error| BusError::kafka("naming an offset", error))?;
+    }
+    match observer.commit(&lowest, CommitMode::Sync) {
+        Ok(()) => Ok(()),
+        // Somebody joined in between; the broker takes no offsets from outside then.
+        Err(KafkaError::ConsumerCommit(UnknownMemberId | IllegalGeneration)) => Err(active()),
+        Err(error) => Err(BusError::kafka("committing offsets", error)),
+    }
+}

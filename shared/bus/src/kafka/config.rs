@@ -1,0 +1,184 @@
+//! librdkafka's settings: ours, and the user's over them.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::{BusError, DEFAULT_MAX_RECORD_BYTES};
+
+/// What `message.max.bytes` holds beyond a record: batch header, lengths, room for many headers.
+const FRAMING_BYTES: usize = (1 << 20) - DEFAULT_MAX_RECORD_BYTES;
+
+const COMMON: [(&str, &str); 3] = [
+    ("client.id", "quintet"),
+    // Short enough that a restarted broker is found at once.
+    ("reconnect.backoff.max.ms", "1000"),
+    ("socket.keepalive.enable", "true"),
+];
+
+const PRODUCER: [(&str, &str); 9] = [
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    // A record that failed for good must stop the line, not leave a gap.
+    ("enable.gapless.guarantee", "true"),
+    // Never: a timed-out record would let a later one pass.
+    ("message.timeout.ms", "0"),
+    ("message.max.bytes", "1048576"),
+    // The partition that Java clients choose, and the log.
+    ("partitioner", "murmur2_random"),
+    ("linger.ms", "1"),
+    ("compression.codec", "lz4"),
+    ("retry.backoff.max.ms", "500"),
+];
+
+const CONSUMER: [(&str, &str); 7] = [
+    // Lazily, but only what was stored: what a crash interrupts is delivered again.
+    ("enable.auto.commit", "true"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.commit.interval.ms", "1000"),
+    ("auto.offset.reset", "earliest"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "1500"),
+];
+
+/// What the delivery promise rests on, with librdkafka's other names for it.
+const GUARDED: [&str; 15] = [
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.gapless.guarantee",
+    "enable.idempotence",
+    "group.id",
+    "group.instance.id",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partitioner",
+    "request.required.acks",
+    "transactional.id",
+];
+
+/// The settings of every client.
+#[derive(Clone)]
+pub(super) struct Config {
+    brokers: String,
+    overrides: BTreeMap<String, String>,
+    max_record_bytes: usize,
+}
+
+impl Config {
+    /// # Errors
+    /// [`BusError::Settings`] naming what librdkafka does not take or what must not be changed.
+    pub(super) fn new(
+        brokers: &str,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Self, BusError> {
+        for name in overrides.keys() {
+            if GUARDED.contains(&name.as_str()) {
+                let why = "must stay as it is, the delivery promise rests on it: remove it";
+                return Err(BusError::settings(format!("kafka.{name}"), why));
+            }
+        }
+        let mut config = Self {
+            brokers: brokers.to_owned(),
+            overrides: overrides.clone(),
+            max_record_bytes: 0,
+        };
+        let refused = |error| BusError::kafka("checking the settings", error);
+        config
+            .consumer("check")
+            .create_native_config()
+            .map_err(refused)?;
+        let native = config.producer().create_native_config().map_err(refused)?;
+        let message = native.get("message.max.bytes").map_err(refused)?;
+        let message: usize = message.trim_end_matches('\0').parse().unwrap_or(0);
+        config.max_record_bytes = message.checked_sub(FRAMING_BYTES).ok_or_else(|| {
+            let why = format!(
+                "{message} is too small, give it at least {}",
+                2 * FRAMING_BYTES
+            );
+            BusError::settings("kafka.message.max.bytes", why)
+        })?;
+        Ok(config)
+    }
+
+    pub(super) fn max_record_bytes(&self) -> usize {
+        self.max_record_bytes
+    }
+
+    pub(super) fn producer(&self) -> ClientConfig {
+        self.client(&PRODUCER)
+    }
+
+    /// `group` is the name at the broker.
+    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+        let mut config = self.client(&CONSUMER);
+        config.set("group.id", group);
+        config
+    }
+
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.client(&[])
+    }
+
+    fn client(&self, ours: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        for (name, value) in COMMON.iter().chain(ours) {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.overrides {
+            config.set(name, value);
+        }
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Result<Config, BusError> {
+        let overrides = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        Config::new("localhost:9092", &overrides)
+    }
+
+    #[test]
+    fn librdkafkas_settings_pass_through_over_ours() {
+        let config = with("linger.ms", "7").expect("a known setting");
+        assert_eq!(config.producer().get("linger.ms"), Some("7"));
+        assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES);
+    }
+
+    #[test]
+    fn a_larger_message_limit_raises_the_record_limit() {
+        let config = with("message.max.bytes", "2097152").expect("a known setting");
+        assert_eq!(
+            config.max_record_bytes(),
+            DEFAULT_MAX_RECORD_BYTES + (1 << 20)
+        );
+    }
+
+    #[test]
+    fn unknown_wrong_and_dangerous_settings_are_named() {
+        let cases = [
+            ("no.such.setting", "1"),
+            ("linger.ms", "soon"),
+            ("enable.idempotence", "false"),
+            ("message.max.bytes", "1000"),
+        ];
+        for (name, value) in cases {
+            let error = with(name, value).err().expect("must be refused");
+            assert!(
+                matches!(error, BusError::Settings { .. }),
+                "{name}: {error:?}"
+            );
+            assert!(error.to_string().contains(name), "{name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Receiving: straight from librdkafka's queue, with no buffer of our own that would outlive a
+//! rebalance.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::blocking;
+use super::context::Context;
+use crate::error::kafka_heals;
+use crate::names::Namespace;
+use crate::{BusError, Consumer, Incoming, Position};
+
+pub(super) struct KafkaConsumer {
+    /// `None` once it is closed.
+    client: Option<StreamConsumer<Context>>,
+    namespace: Namespace,
+}
+
+impl KafkaConsumer {
+    pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
+        Self {
+            client: Some(client),
+            namespace,
+        }
+    }
+
+    fn client(&self) -> Result<&StreamConsumer<Context>, BusError> {
+        self.client.as_ref().ok_or_else(|| BusError::Unavailable {
+            reason: "the consumer is closed".to_owned(),
+        })
+    }
+
+    /// What one poll brought, if it was a record to return.
+    fn take(
+        &self,
+        client: &StreamConsumer<Context>,
+        polled: KafkaResult<BorrowedMessage<'_>>,
+    ) -> Result<Option<Incoming>, BusError> {
+        let message = match polled {
+            Ok(message) => message,
+            Err(error) => return Self::judge(error).map(|()| None),
+        };
+        if client.context().paused.load(Ordering::SeqCst) {
+            // It slipped through while the partition was being paused: it is to come again.
+            let offset = Offset::Offset(message.offset());
+            client
+                .seek(message.topic(), message.partition(), offset, Duration::ZERO)
+                .map_err(|error| BusError::kafka("going back to a record", error))?;
+            return Ok(None);
+        }
+        Ok(Some(incoming(&self.namespace, &message)))
+    }
+
+    /// Passes over what librdkafka gets over by itself.
+    fn judge(error: KafkaError) -> Result<(), BusError> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                // Also seen for a moment while a broker comes up; it goes on by itself then.
+                tracing::warn!(%error, "a subscribed topic is not there");
+                Ok(())
+            }
+            // Too slow between two receives: the group went on without us, the next poll rejoins.
+            Some(RDKafkaErrorCode::PollExceeded) => {
+                tracing::warn!(%error, "the group went on without this member, joining again");
+                Ok(())
+            }
+            _ if kafka_heals(&error) => Ok(()),
+            _ => Err(BusError::kafka("receiving", error)),
+        }
+    }
+
+    /// Pauses or resumes what is assigned; what is assigned later follows the context's flag.
+    fn set_paused(&self, paused: bool) -> Result<(), BusError> {
+        let client = self.client()?;
+        client.context().paused.store(paused, Ordering::SeqCst);
+        let assigned = client.assignment();
+        assigned
+            .and_then(|assigned| {
+                if paused {
+                    client.pause(&assigned)
+                } else {
+                    client.resume(&assigned)
+                }
+            })
+            .map_err(|error| BusError::kafka("pausing or resuming", error))
+    }
+}
+
+#[async_trait]
+impl Consumer for KafkaConsumer {
+    async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        let client = self.client()?;
+        let mut received = Vec::new();
+        while received.is_empty() {
+            // The only wait. From here to the return nothing is awaited, so nothing can be lost.
+            let mut polled = Some(client.recv().await);
+            while let Some(result) = polled {
+                match self.take(client, result) {
+                    Ok(record) => received.extend(record),
+                    // What was taken goes out first; a lasting error comes again.
+                    Err(error) if received.is_empty() => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(%error, "receiving was cut short");
+                        break;
+                    }
+                }
+                polled = (received.len() < max)
+                    .then(|| client.recv().now_or_never())
+                    .flatten();
+            }
+            // Whoever owns these partitions now gets them again.
+            for (topic, partition) in client.context().take_revoked() {
+                let topic = self.namespace.inner(&topic);
+                received.retain(|record| record.topic != topic || record.partition != partition);
+            }
+        }
+        Ok(received)
+    }
+
+    fn store(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        let client = self.client()?;
+        for position in positions {
+            let topic = self.namespace.outer("topic", &position.topic)?;
+            let mut list = TopicPartitionList::with_capacity(1);
+            list.add_partition_offset(&topic, position.partition, Offset::Offset(position.next))
+                .map_err(|error| BusError::kafka("naming an offset", error))?;
+            match client.store_offsets(&list) {
+                Err(error) if !not_ours(&error) => {
+                    return Err(BusError::kafka("storing offsets", error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<(), BusError> {
+        self.set_paused(true)
+    }
+
+    fn resume(&mut self) -> Result<(), BusError> {
+        self.set_paused(false)
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<(), BusError> {
+        let Some(client) = self.client.take() else {
+            return Ok(());
+        };
+        blocking(move || {
+            let committed = client.commit_consumer_state(CommitMode::Sync);
+            // Leaves the group.
+            drop(client);
+            match committed {
+                // There was nothing new to commit.
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => Ok(()),
+                Err(error) => Err(BusError::kafka("committing offsets", error)),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            // Not on an async thread: leaving the group takes a round trip.
+            std::thread::spawn(move || drop(client));
+        }
+    }
+}
+
+/// Whether the partition has been taken away in the meantime.
+fn not_ours(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition)
+    )
+}
+
+fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> Incoming {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let owned = headers.iter().map(|header| {
+            let value = header.value.unwrap_or_default().to_vec();
+            (header.key.to_owned(), value)
+        });
+        owned.collect()
+    });
+    Incoming {
+        topic: namespace.inner(message.topic()).to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().unwrap_or_default().to_vec(),
+        headers,
+        value: message.payload().unwrap_or_default().to_vec(),
+    }
+}

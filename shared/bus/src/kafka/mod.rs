@@ -1,0 +1,138 @@
+//! Apache Kafka, by librdkafka.
+
+mod admin;
+mod config;
+mod consumer;
+mod context;
+mod producer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, StreamConsumer};
+
+use self::config::Config;
+use self::context::Context;
+use crate::names::Namespace;
+use crate::{Bus, BusError, Consumer, PartitionState, Producer, Topic};
+
+/// A Kafka cluster.
+pub(crate) struct Kafka {
+    config: Config,
+    namespace: Namespace,
+    /// One client per group that asks for offsets, never a member of it.
+    observers: Mutex<HashMap<String, Arc<BaseConsumer<Context>>>>,
+}
+
+impl Kafka {
+    pub(crate) fn new(
+        brokers: &str,
+        namespace: Namespace,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Self, BusError> {
+        Ok(Self {
+            config: Config::new(brokers, overrides)?,
+            namespace,
+            observers: Mutex::default(),
+        })
+    }
+
+    /// A client that asks on behalf of `group` (the name at the broker) without joining it.
+    fn observer(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, BusError> {
+        // Clients come and go as a whole: the map is usable after any panic.
+        let mut observers = self
+            .observers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(observer) = observers.get(group) {
+            return Ok(Arc::clone(observer));
+        }
+        let observer: BaseConsumer<Context> = self
+            .config
+            .consumer(group)
+            .create_with_context(Context::default())
+            .map_err(|error| BusError::kafka("creating a client", error))?;
+        let observer = Arc::new(observer);
+        observers.insert(group.to_owned(), Arc::clone(&observer));
+        Ok(observer)
+    }
+}
+
+#[async_trait]
+impl Bus for Kafka {
+    async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
+        admin::create_topics(&self.config, &self.namespace, topics).await
+    }
+
+    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
+        let producer = producer::KafkaProducer::new(self.config.clone(), self.namespace.clone())?;
+        Ok(Box::new(producer))
+    }
+
+    async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        let group = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        // A missing topic would only show as an error of some later poll.
+        let observer = self.observer(&group)?;
+        let wanted = topics.clone();
+        let namespace = self.namespace.clone();
+        blocking(move || {
+            for topic in &wanted {
+                admin::partition_count(observer.client(), &namespace, topic)?;
+            }
+            Ok(())
+        })
+        .await?;
+        let consumer: StreamConsumer<Context> = self
+            .config
+            .consumer(&group)
+            .create_with_context(Context::default())
+            .map_err(|error| BusError::kafka("creating a consumer", error))?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer
+            .subscribe(&names)
+            .map_err(|error| BusError::kafka("subscribing", error))?;
+        let namespace = self.namespace.clone();
+        Ok(Box::new(consumer::KafkaConsumer::new(consumer, namespace)))
+    }
+
+    async fn partitions(
+        &self,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Vec<PartitionState>, BusError> {
+        let group = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        let observer = self.observer(&group)?;
+        let namespace = self.namespace.clone();
+        blocking(move || admin::states(&observer, &namespace, &topics)).await
+    }
+
+    async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError> {
+        let outer = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        let observer = self.observer(&outer)?;
+        let namespace = self.namespace.clone();
+        let group = group.to_owned();
+        blocking(move || admin::rewind(&observer, &namespace, (&group, &outer), &topics)).await
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.config.max_record_bytes()
+    }
+}
+
+/// Runs what waits for the broker's answer without an async interface.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BusError> + Send + 'static,
+) -> Result<T, BusError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|stopped| {
+            Err(BusError::Unavailable {
+                reason: format!("this process is stopping: {stopped}"),
+            })
+        })
+}

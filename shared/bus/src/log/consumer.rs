@@ -1,0 +1,261 @@
+//! Reading: what is new in all partitions, fairly between them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use sqlx::SqliteConnection;
+use tokio::sync::watch;
+
+use super::flush::Flush;
+use super::group::GroupLock;
+use crate::names::Namespace;
+use crate::{BusError, Consumer, Incoming, PartitionState, Position};
+
+/// A receive stops here, whatever `max` says, so that large records do not fill the memory.
+const MAX_RECEIVED_BYTES: usize = 16 << 20;
+
+pub(super) struct LogConsumer {
+    // Before the lock: it must not write any more once the group is free.
+    flush: Flush,
+    reader: SqliteConnection,
+    namespace: Namespace,
+    partitions: Vec<Cursor>,
+    /// The partition that is served first next time.
+    first: usize,
+    bell: watch::Receiver<u64>,
+    poll: Duration,
+    paused: bool,
+    _lock: GroupLock,
+}
+
+/// How far a partition has been read.
+#[derive(Clone)]
+struct Cursor {
+    topic: String,
+    partition: i32,
+    next: i64,
+}
+
+impl LogConsumer {
+    pub(super) fn new(
+        lock: GroupLock,
+        reader: SqliteConnection,
+        flush: Flush,
+        namespace: Namespace,
+        states: &[PartitionState],
+        bell: watch::Receiver<u64>,
+        poll: Duration,
+    ) -> Self {
+        let partitions = states.iter().map(|state| Cursor {
+            topic: state.topic.clone(),
+            partition: state.partition,
+            next: state.committed.unwrap_or(state.low),
+        });
+        Self {
+            flush,
+            reader,
+            partitions: partitions.collect(),
+            namespace,
+            first: 0,
+            bell,
+            poll,
+            paused: false,
+            _lock: lock,
+        }
+    }
+
+    /// What is waiting. Positions move only at the end, so that a dropped future loses nothing.
+    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        let waiting = self.waiting().await?;
+        let shares = shares(&waiting, self.first, max);
+        let mut received = Vec::new();
+        let mut next = Vec::new();
+        let mut bytes = 0;
+        for (index, share) in shares {
+            if bytes >= MAX_RECEIVED_BYTES {
+                break;
+            }
+            let before = received.len();
+            let cursor = &self.partitions[index];
+            let topic = self.namespace.outer("topic", &cursor.topic)?;
+            fetch(
+                &mut self.reader,
+                cursor,
+                &topic,
+                share,
+                &mut received,
+                &mut bytes,
+            )
+            .await?;
+            let read = received[before..].last();
+            // Nothing below the head: retention took it.
+            let after = read.map_or(cursor.next + waiting[index], |last| last.offset + 1);
+            next.push((index, after));
+        }
+        for (index, after) in next {
+            self.partitions[index].next = after;
+            self.first = (index + 1) % self.partitions.len();
+        }
+        Ok(received)
+    }
+
+    /// How many offsets lie before each partition's head.
+    async fn waiting(&mut self) -> Result<Vec<i64>, BusError> {
+        let mut waiting = vec![0; self.partitions.len()];
+        let mut start = 0;
+        for of_topic in self.partitions.chunk_by(|a, b| a.topic == b.topic) {
+            let heads: Vec<i64> =
+                sqlx::query_scalar("select next from head where topic = ? order by partition")
+                    .bind(self.namespace.outer("topic", &of_topic[0].topic)?)
+                    .fetch_all(&mut self.reader)
+                    .await?;
+            for (i, (cursor, head)) in of_topic.iter().zip(heads).enumerate() {
+                waiting[start + i] = head - cursor.next;
+            }
+            start += of_topic.len();
+        }
+        Ok(waiting)
+    }
+}
+
+/// How many records of which partition: everybody an equal share, what one leaves goes to the rest.
+fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
+    let order = (first..waiting.len()).chain(0..first.min(waiting.len()));
+    let mut shares: Vec<_> = order.filter(|&index| waiting[index] > 0).collect();
+    // Those with the least first: what they leave is divided among the others.
+    let rotated = shares.clone();
+    shares.sort_by_key(|&index| waiting[index]);
+    if max < shares.len() {
+        return rotated
+            .into_iter()
+            .take(max)
+            .map(|index| (index, 1))
+            .collect();
+    }
+    let mut left = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut granted = vec![0; waiting.len()];
+    let mut takers = i64::try_from(shares.len()).unwrap_or(i64::MAX);
+    for index in shares {
+        let share = waiting[index].min(left.div_euclid(takers));
+        granted[index] = share;
+        left -= share;
+        takers -= 1;
+    }
+    let granted = rotated.into_iter().map(|index| (index, granted[index]));
+    granted.collect()
+}
+
+/// Appends up to `share` records after the cursor.
+async fn fetch(
+    reader: &mut SqliteConnection,
+    cursor: &Cursor,
+    topic: &str,
+    share: i64,
+    received: &mut Vec<Incoming>,
+    bytes: &mut usize,
+) -> Result<(), BusError> {
+    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, String, Vec<u8>)>(
+        "select offset, key, headers, value from record \
+         where topic = ? and partition = ? and offset >= ? order by offset limit ?",
+    )
+    .bind(topic)
+    .bind(cursor.partition)
+    .bind(cursor.next)
+    .bind(share)
+    .fetch(reader);
+    while let Some((offset, key, headers, value)) = rows.try_next().await? {
+        *bytes += key.len() + headers.len() + value.len();
+        received.push(Incoming {
+            topic: cursor.topic.clone(),
+            partition: cursor.partition,
+            offset,
+            key,
+            headers: parse_headers(&headers)?,
+            value,
+        });
+        if *bytes >= MAX_RECEIVED_BYTES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn parse_headers(text: &str) -> Result<Vec<(String, Vec<u8>)>, BusError> {
+    let headers: Vec<(String, String)> = serde_json::from_str(text)
+        .map_err(|error| BusError::Db(sqlx::Error::Decode(Box::new(error))))?;
+    let bytes = |(name, value): (String, String)| (name, value.into_bytes());
+    Ok(headers.into_iter().map(bytes).collect())
+}
+
+#[async_trait]
+impl Consumer for LogConsumer {
+    async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        loop {
+            if self.paused {
+                // Only `resume` ends this, and it needs this future gone.
+                std::future::pending::<()>().await;
+            }
+            // Seen before the look: whatever comes after it rings again.
+            self.bell.mark_unchanged();
+            let received = self.read(max.max(1)).await?;
+            if !received.is_empty() {
+                return Ok(received);
+            }
+            // Without file events the bell is closed; the poll alone is left then.
+            let bell = self.bell.changed();
+            let rung = async {
+                if bell.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let _slow_poll = tokio::time::timeout(self.poll, rung).await;
+        }
+    }
+
+    fn store(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        for position in positions {
+            let ours = |cursor: &&Cursor| {
+                cursor.topic == position.topic && cursor.partition == position.partition
+            };
+            if let Some(cursor) = self.partitions.iter().find(ours) {
+                let topic = self.namespace.outer("topic", &cursor.topic)?;
+                self.flush.remember(topic, cursor.partition, position.next);
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<(), BusError> {
+        self.paused = true;
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), BusError> {
+        self.paused = false;
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), BusError> {
+        self.flush.finish().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_partition_gets_its_share_and_nothing_is_left_over() {
+        assert_eq!(shares(&[5, 100, 0, 100], 0, 65), [(0, 5), (1, 30), (3, 30)]);
+        assert_eq!(shares(&[1, 1], 1, 10), [(1, 1), (0, 1)]);
+        assert_eq!(shares(&[0, 0], 0, 10), []);
+    }
+
+    #[test]
+    fn fewer_places_than_partitions_are_never_exceeded() {
+        let total: i64 = shares(&[9; 7], 3, 4).iter().map(|(_, share)| share).sum();
+        assert_eq!(total, 4);
+        assert_eq!(shares(&[9, 1, 9], 2, 2), [(2, 1), (0, 1)]);
+    }
+}

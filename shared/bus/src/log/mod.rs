@@ -1,0 +1,189 @@
+//! The log: one `SQLite` file that several processes share as their broker.
+//!
+//! It keeps Kafka's shape, so that everything above cannot tell: topics with partitions, offsets
+//! without end, groups with committed offsets, compaction. A group has one member only.
+
+mod consumer;
+mod flush;
+mod group;
+mod producer;
+mod retention;
+mod schema;
+mod wake;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clock::{Clock, SystemClock};
+use sqlx::SqliteConnection;
+use tokio::sync::Mutex;
+
+use self::group::GroupLock;
+use self::wake::Bell;
+use self::writer::Writer;
+use crate::names::Namespace;
+use crate::{Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Topic};
+
+/// What can be chosen about a log.
+#[derive(Clone)]
+pub struct LogOptions {
+    /// How long records stay at least. What a group has not read yet, and the latest record per key
+    /// of a compacted topic, stay longer.
+    pub retention: Duration,
+    /// How often a reader looks by itself, should a wake-up get lost.
+    pub poll: Duration,
+    /// Key, headers and value of one record together.
+    pub max_record_bytes: usize,
+    /// How often stored offsets are written down, like Kafka's `auto.commit.interval.ms`.
+    pub commit_interval: Duration,
+    /// Dates the records.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        const WEEK: Duration = Duration::from_hours(7 * 24);
+        Self {
+            retention: WEEK,
+            poll: Duration::from_millis(250),
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            commit_interval: Duration::from_secs(1),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// A log, opened by this process.
+pub struct Log {
+    path: PathBuf,
+    namespace: Namespace,
+    options: LogOptions,
+    writer: Arc<Mutex<Writer>>,
+    reader: Mutex<SqliteConnection>,
+    bell: Arc<Bell>,
+}
+
+impl Log {
+    /// Opens the log at `path`, or creates it with its directory.
+    ///
+    /// # Errors
+    /// [`BusError::Io`] or [`BusError::Db`] if the files cannot be used, [`BusError::Settings`] if
+    /// the file is no log that this version understands.
+    pub async fn open(path: &Path, namespace: &str, options: LogOptions) -> Result<Self, BusError> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(|error| {
+                BusError::io(format!("creating {}", directory.display()), error)
+            })?;
+        }
+        let writer = Writer::open(path).await?;
+        let reader = Mutex::new(schema::reader(path).await?);
+        Ok(Self {
+            path: path.to_owned(),
+            namespace: Namespace::new(namespace)?,
+            options,
+            writer: Arc::new(Mutex::new(writer)),
+            reader,
+            bell: Arc::new(Bell::hang(path)?),
+        })
+    }
+
+    /// Deletes what is older than the retention allows; returns how many records went.
+    ///
+    /// Consumers do it by themselves, once an hour.
+    ///
+    /// # Errors
+    /// [`BusError::Db`] or [`BusError::Io`]; what went until then is gone.
+    pub async fn retention(&self) -> Result<u64, BusError> {
+        retention::apply(&self.writer, &self.options).await
+    }
+}
+
+#[async_trait]
+impl Bus for Log {
+    async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
+        let mut named = Vec::with_capacity(topics.len());
+        for topic in topics {
+            if topic.partitions < 1 {
+                let why = format!("has {} partitions, give it at least one", topic.partitions);
+                return Err(BusError::settings(format!("topic {}", topic.name), why));
+            }
+            named.push((self.namespace.outer("topic", topic.name)?, *topic));
+        }
+        let mut writer = self.writer.lock().await;
+        let mut turn = writer.begin().await?;
+        for (name, topic) in &named {
+            schema::create_topic(turn.connection(), name, topic).await?;
+        }
+        turn.commit().await
+    }
+
+    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
+        Ok(Box::new(producer::LogProducer {
+            writer: Arc::clone(&self.writer),
+            namespace: self.namespace.clone(),
+            clock: Arc::clone(&self.options.clock),
+            limit: self.options.max_record_bytes,
+        }))
+    }
+
+    async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        let outer = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        let lock = GroupLock::take(&self.path, &outer)?.ok_or_else(|| BusError::Taken {
+            group: group.to_owned(),
+        })?;
+        let mut reader = schema::reader(&self.path).await?;
+        let states = group::states(&mut reader, &self.namespace, &outer, &topics).await?;
+        {
+            let mut writer = self.writer.lock().await;
+            let mut turn = writer.begin().await?;
+            group::subscribe(turn.connection(), &outer, &topics).await?;
+            turn.commit().await?;
+        }
+        let flush = flush::Flush::start(Arc::clone(&self.writer), outer, &self.options);
+        Ok(Box::new(consumer::LogConsumer::new(
+            lock,
+            reader,
+            flush,
+            self.namespace.clone(),
+            &states,
+            self.bell.listen(),
+            self.options.poll,
+        )))
+    }
+
+    async fn partitions(
+        &self,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Vec<PartitionState>, BusError> {
+        let group = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        let mut reader = self.reader.lock().await;
+        group::states(&mut reader, &self.namespace, &group, &topics).await
+    }
+
+    async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError> {
+        let outer = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        // Held to the end: nobody joins while the offsets change.
+        let _lock = GroupLock::take(&self.path, &outer)?.ok_or_else(|| BusError::GroupActive {
+            group: group.to_owned(),
+        })?;
+        let mut writer = self.writer.lock().await;
+        let mut turn = writer.begin().await?;
+        let connection = turn.connection();
+        for state in group::states(connection, &self.namespace, &outer, &topics).await? {
+            let topic = self.namespace.outer("topic", &state.topic)?;
+            group::commit(connection, &outer, &topic, state.partition, state.low).await?;
+        }
+        turn.commit().await
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.options.max_record_bytes
+    }
+}

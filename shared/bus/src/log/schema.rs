@@ -1,0 +1,124 @@
+//! The log's tables and its connections.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use crate::{BusError, Topic};
+
+/// Raised with every change to the tables; a file of another version is refused.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+create table topic (
+    name text not null primary key,
+    partitions integer not null,
+    compacted integer not null
+) strict, without rowid;
+
+-- The offset that the next record gets. A row per partition, made with the topic.
+create table head (
+    topic text not null,
+    partition integer not null,
+    next integer not null,
+    primary key (topic, partition)
+) strict, without rowid;
+
+create table record (
+    topic text not null,
+    partition integer not null,
+    offset integer not null,
+    key blob not null,
+    headers text not null, -- [[name, value], …]
+    value blob not null,
+    at integer not null,   -- milliseconds since 1970
+    primary key (topic, partition, offset)
+) strict, without rowid;
+
+create table group_offset (
+    \"group\" text not null,
+    topic text not null,
+    partition integer not null,
+    next integer not null,
+    primary key (\"group\", topic, partition)
+) strict, without rowid;
+
+-- Who still wants to read what: retention waits for them.
+create table subscription (
+    \"group\" text not null,
+    topic text not null,
+    primary key (\"group\", topic)
+) strict, without rowid;
+";
+
+/// A connection that writes. The caller holds the lock file, as switching to WAL needs the file alone.
+pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
+    let mut connection = options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .connect()
+        .await?;
+    let version: i64 = sqlx::query_scalar("pragma user_version")
+        .fetch_one(&mut connection)
+        .await?;
+    match version {
+        VERSION => {}
+        0 => create(&mut connection).await?,
+        other => {
+            let why = format!(
+                "{} is a log of version {other}, this program reads version {VERSION}",
+                path.display()
+            );
+            return Err(BusError::settings("bus.url", why));
+        }
+    }
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) async fn reader(path: &Path) -> Result<SqliteConnection, BusError> {
+    Ok(options(path).pragma("query_only", "on").connect().await?)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        // The lock file keeps writers apart; what is left to wait for is a checkpoint.
+        .busy_timeout(Duration::from_secs(5))
+}
+
+async fn create(connection: &mut SqliteConnection) -> Result<(), BusError> {
+    let statement = format!("begin immediate; {TABLES} pragma user_version = {VERSION}; commit;");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Adds the topic with its partitions, unless it is there.
+pub(super) async fn create_topic(
+    connection: &mut SqliteConnection,
+    name: &str,
+    topic: &Topic,
+) -> Result<(), BusError> {
+    let added = sqlx::query("insert into topic values (?, ?, ?) on conflict do nothing")
+        .bind(name)
+        .bind(topic.partitions)
+        .bind(topic.compacted)
+        .execute(&mut *connection)
+        .await?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
+    for partition in 0..topic.partitions {
+        sqlx::query("insert into head values (?, ?, 0)")
+            .bind(name)
+            .bind(partition)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

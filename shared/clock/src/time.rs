@@ -1,0 +1,101 @@
+//! What time it is.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The current time, truncated to microseconds: `PostgreSQL` keeps no more, and a time that
+    /// was written and read back must compare equal.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
+    fn now(&self) -> Timestamp {
+        from_micros(Timestamp::now().as_microsecond())
+    }
+}
+
+/// A clock that stands still until it is told otherwise.
+#[derive(Debug)]
+pub struct ManualClock {
+    micros: AtomicI64,
+}
+
+impl ManualClock {
+    /// A clock that shows `start`, truncated to microseconds.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        Self {
+            micros: AtomicI64::new(start.as_microsecond()),
+        }
+    }
+
+    /// Moves the time forward; what is under a microsecond is dropped, and it stops at
+    /// `Timestamp::MAX`.
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        let later = |micros: i64| Some(micros.saturating_add(by));
+        // `later` never declines, so there is no error to look at.
+        let _ = self
+            .micros
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+    }
+
+    /// Sets the time, forward or back.
+    pub fn set(&self, to: Timestamp) {
+        self.micros.store(to.as_microsecond(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        from_micros(self.micros.load(Ordering::SeqCst))
+    }
+}
+
+fn from_micros(micros: i64) -> Timestamp {
+    // Only a clock that was advanced beyond the year 9999 is out of range.
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_show_whole_microseconds() {
+        let start: Timestamp = "2024-05-01T10:00:00.123456789Z".parse().unwrap();
+        let manual = ManualClock::new(start);
+        assert_eq!(manual.now().to_string(), "2024-05-01T10:00:00.123456Z");
+        assert_eq!(SystemClock.now().subsec_nanosecond() % 1_000, 0);
+    }
+
+    #[test]
+    fn the_manual_clock_moves_only_when_told() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), clock.now());
+        clock.advance(Duration::from_millis(1_500));
+        assert_eq!(clock.now().to_string(), "1970-01-01T00:00:01.5Z");
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn the_manual_clock_stops_at_the_end_of_time() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now(), Timestamp::MAX);
+    }
+}

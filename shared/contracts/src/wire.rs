@@ -1,0 +1,309 @@
+//! Events on the wire: `CloudEvents` 1.0 in Kafka's binary mode. The attributes are headers, the
+//! data is the value, the key is the order id (the SKU for a product).
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::event::{Event, EventType, bytes};
+use crate::schema::{Schema, Violation};
+use crate::upcast::{OrderPlacedV1, upcast};
+use crate::{EventId, SCHEMAS, Trace};
+
+const SPEC_VERSION: &str = "ce_specversion";
+const ID: &str = "ce_id";
+const TYPE: &str = "ce_type";
+const SOURCE: &str = "ce_source";
+const TIME: &str = "ce_time";
+const SUBJECT: &str = "ce_subject";
+const DATA_SCHEMA: &str = "ce_dataschema";
+const CONTENT_TYPE: &str = "content-type";
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+
+/// An event with what is known about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// Tells a repeat from something new.
+    pub id: EventId,
+    /// Who said it, such as `/quintet/order`.
+    pub source: String,
+    /// When it was said, to the microsecond.
+    pub at: Timestamp,
+    /// The trace that it belongs to.
+    pub trace: Trace,
+    /// The version in which it came in; `event` is in the latest.
+    pub version: u32,
+    /// What was said.
+    pub event: Event,
+}
+
+/// A record for the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Where it goes.
+    pub topic: String,
+    /// The record's key.
+    pub key: String,
+    /// The record's headers.
+    pub headers: Vec<(String, String)>,
+    /// The data as JSON.
+    pub value: Vec<u8>,
+}
+
+/// In which versions events are published, while not every consumer knows the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// `OrderPlaced`: 1 or 2. What version 1 cannot say goes out as 2.
+    pub order_placed: u32,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self { order_placed: 2 }
+    }
+}
+
+/// What a record turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decoded {
+    /// An event of this contract.
+    Event(Box<Envelope>),
+    /// Something else, to be ignored.
+    Foreign {
+        /// Its `ce_type`.
+        event_type: String,
+    },
+}
+
+/// Why a record is no event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// A header is not there.
+    #[error("the header `{name}` is missing: a CloudEvent in binary mode has it")]
+    MissingHeader {
+        /// The header.
+        name: &'static str,
+    },
+    /// A header is there, but says nothing usable.
+    #[error("the header `{name}` is invalid: {reason}")]
+    InvalidHeader {
+        /// The header.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Of a version that this program does not know, likely a newer one.
+    #[error("{event_type} v{version} is unknown here, the latest is v{}: upgrade, then replay", event_type.latest_version())]
+    UnknownVersion {
+        /// The event's type.
+        event_type: EventType,
+        /// The version that came in.
+        version: u32,
+    },
+    /// The value is not JSON.
+    #[error("the value is not JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// The data does not follow the schema of its version.
+    #[error(transparent)]
+    Schema(#[from] Violation),
+    /// The data follows its schema, but not the program's types: JSON Schema takes `1.0` for an
+    /// integer.
+    #[error("the data of {event_type} does not fit: {source}")]
+    Unfit {
+        /// The event's type.
+        event_type: EventType,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+    /// The key or the subject names another order or product than the data.
+    #[error("the {what} is `{found}`, but the data is about `{expected}`")]
+    Mismatch {
+        /// `key` or `ce_subject`.
+        what: &'static str,
+        /// What the data is about.
+        expected: String,
+        /// What the key or the subject says.
+        found: String,
+    },
+}
+
+/// The record that says `event`.
+#[must_use]
+pub fn encode(
+    id: EventId,
+    source: &str,
+    at: Timestamp,
+    trace: &Trace,
+    event: &Event,
+    versions: &Versions,
+) -> Encoded {
+    let (version, value) = data(event, *versions);
+    let event_type = event.event_type();
+    let key = event.key();
+    let mut headers = Vec::with_capacity(10);
+    let mut header = |name: &str, text: String| headers.push((name.to_owned(), text));
+    header(SPEC_VERSION, "1.0".to_owned());
+    header(ID, id.to_string());
+    header(TYPE, event_type.as_str().to_owned());
+    header(SOURCE, source.to_owned());
+    header(TIME, at.to_string());
+    header(SUBJECT, key.clone());
+    header(
+        DATA_SCHEMA,
+        format!("urn:quintet:schemas:{}:v{version}", event_type.folder()),
+    );
+    header(CONTENT_TYPE, "application/json".to_owned());
+    for (name, text) in [
+        (TRACEPARENT, &trace.traceparent),
+        (TRACESTATE, &trace.tracestate),
+    ] {
+        if let Some(text) = text {
+            header(name, text.clone());
+        }
+    }
+    Encoded {
+        topic: event_type.topic().to_owned(),
+        key,
+        headers,
+        value,
+    }
+}
+
+fn data(event: &Event, versions: Versions) -> (u32, Vec<u8>) {
+    if let Event::OrderPlaced(order) = event
+        && versions.order_placed == 1
+        && let Some(order) = OrderPlacedV1::from_latest(order)
+    {
+        return (1, bytes(&order));
+    }
+    (event.event_type().latest_version(), event.to_bytes())
+}
+
+/// The event that a record says: checked against the schema of its version, then brought to the
+/// latest.
+///
+/// # Errors
+/// When it is of this contract by its type, but does not keep to it.
+pub fn decode(
+    key: &[u8],
+    headers: &[(String, Vec<u8>)],
+    value: &[u8],
+) -> Result<Decoded, DecodeError> {
+    let headers = Headers(headers);
+    let name = headers.text(TYPE)?;
+    let Ok(event_type) = name.parse::<EventType>() else {
+        let event_type = name.to_owned();
+        return Ok(Decoded::Foreign { event_type });
+    };
+    headers.check_format()?;
+    let schema = headers.schema(event_type)?;
+
+    let mut data: Value = serde_json::from_slice(value).map_err(DecodeError::NotJson)?;
+    schema.check(&data)?;
+    upcast(event_type, schema.version, &mut data);
+    let event = Event::from_json(event_type, data)
+        .map_err(|source| DecodeError::Unfit { event_type, source })?;
+
+    let expected = event.key();
+    same("key", &expected, key)?;
+    same(SUBJECT, &expected, headers.required(SUBJECT)?)?;
+    Ok(Decoded::Event(Box::new(Envelope {
+        id: headers.parsed(ID)?,
+        source: headers.source()?.to_owned(),
+        at: microseconds(headers.parsed(TIME)?),
+        trace: headers.trace(),
+        version: schema.version,
+        event,
+    })))
+}
+
+fn same(what: &'static str, expected: &str, found: &[u8]) -> Result<(), DecodeError> {
+    if found == expected.as_bytes() {
+        return Ok(());
+    }
+    Err(DecodeError::Mismatch {
+        what,
+        expected: expected.to_owned(),
+        found: format!("{:.64}", String::from_utf8_lossy(found)),
+    })
+}
+
+/// Others may be more exact than what the databases keep.
+fn microseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+struct Headers<'a>(&'a [(String, Vec<u8>)]);
+
+impl<'a> Headers<'a> {
+    fn get(&self, name: &str) -> Option<&'a [u8]> {
+        let found = self.0.iter().find(|(header, _)| header == name)?;
+        Some(found.1.as_slice())
+    }
+
+    fn required(&self, name: &'static str) -> Result<&'a [u8], DecodeError> {
+        self.get(name).ok_or(DecodeError::MissingHeader { name })
+    }
+
+    fn text(&self, name: &'static str) -> Result<&'a str, DecodeError> {
+        str::from_utf8(self.required(name)?).map_err(|_| invalid(name, "it is not UTF-8"))
+    }
+
+    fn parsed<T: FromStr<Err: ToString>>(&self, name: &'static str) -> Result<T, DecodeError> {
+        let parsed = self.text(name)?.parse();
+        parsed.map_err(|error: T::Err| invalid(name, error.to_string()))
+    }
+
+    fn source(&self) -> Result<&'a str, DecodeError> {
+        match self.text(SOURCE)? {
+            "" => Err(invalid(SOURCE, "it is empty")),
+            source => Ok(source),
+        }
+    }
+
+    fn check_format(&self) -> Result<(), DecodeError> {
+        if self.text(SPEC_VERSION)? != "1.0" {
+            return Err(invalid(SPEC_VERSION, "only 1.0 is understood"));
+        }
+        // Parameters, such as a charset, may follow: JSON is UTF-8 whatever they say.
+        let content_type = self.text(CONTENT_TYPE)?;
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case("application/json") {
+            Ok(())
+        } else {
+            Err(invalid(CONTENT_TYPE, "only application/json is understood"))
+        }
+    }
+
+    fn schema(&self, event_type: EventType) -> Result<&'static Schema, DecodeError> {
+        let id = self.text(DATA_SCHEMA)?;
+        let known = SCHEMAS
+            .iter()
+            .find(|schema| schema.event_type == event_type && schema.id == id);
+        known.ok_or_else(|| {
+            let family = format!("urn:quintet:schemas:{}:v", event_type.folder());
+            match id.strip_prefix(&family).map(str::parse) {
+                Some(Ok(version)) => DecodeError::UnknownVersion {
+                    event_type,
+                    version,
+                },
+                _ => invalid(
+                    DATA_SCHEMA,
+                    format!("{event_type} needs `{family}` and a number"),
+                ),
+            }
+        })
+    }
+
+    fn trace(&self) -> Trace {
+        let text = |name| self.get(name).and_then(|text| str::from_utf8(text).ok());
+        Trace::parse(text(TRACEPARENT), text(TRACESTATE))
+    }
+}
+
+fn invalid(name: &'static str, reason: impl Into<String>) -> DecodeError {
+    let reason = reason.into();
+    DecodeError::InvalidHeader { name, reason }
+}

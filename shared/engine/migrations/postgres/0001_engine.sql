@@ -1,0 +1,60 @@
+-- What the engine keeps beside a service's own tables. Times are microseconds since the epoch.
+
+-- Every event and command that was applied, in the same transaction as what it changed.
+create table inbox (
+    id uuid primary key
+);
+
+-- The first successful answer under each Idempotency-Key.
+create table idempotency_key (
+    key text primary key,
+    hash bytea not null,
+    reply text not null,
+    created_at bigint not null
+);
+
+-- Requests to the outside world that have no definite answer yet. Nobody else may take a row
+-- before due_at: a claim moves it on by the claim's length, a failed attempt by the back-off.
+create table effect (
+    id uuid primary key,
+    order_id uuid not null,
+    payload text not null,
+    traceparent text,
+    tracestate text,
+    attempts bigint not null,
+    due_at bigint not null,
+    last_error text,
+    created_at bigint not null
+);
+create index effect_due on effect (due_at);
+
+-- Deadlines that have not fired.
+create table alarm (
+    id uuid primary key,
+    order_id uuid not null,
+    name text not null,
+    traceparent text,
+    tracestate text,
+    due_at bigint not null
+);
+create index alarm_due on alarm (due_at);
+
+-- Events that the broker has not acknowledged yet, oldest id first.
+create table outbox (
+    id bigint generated always as identity primary key,
+    event_id uuid not null,
+    topic text not null,
+    key text not null,
+    headers text not null,
+    value bytea not null,
+    created_at bigint not null
+);
+create index outbox_event on outbox (event_id);
+
+-- Who may send from a shared outbox, and the fencing token of its turn.
+create table lease (
+    name text primary key,
+    holder uuid not null,
+    token bigint not null,
+    expires_at bigint not null
+);

@@ -1,0 +1,99 @@
+//! Durable deadlines.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use clock::Clock;
+use contracts::{OrderId, Trace};
+use jiff::Timestamp;
+use store::{Column, Db, Kind, Row, StoreError, Table, Tx};
+use uuid::Uuid;
+
+use crate::{Input, Origin, Participant, Settings, What, Work, claim::claim};
+
+const TABLE: Table = Table {
+    name: "alarm",
+    columns: &[
+        Column { name: "id", kind: Kind::Uuid },
+        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "name", kind: Kind::Text },
+        Column { name: "traceparent", kind: Kind::Text },
+        Column { name: "tracestate", kind: Kind::Text },
+        Column { name: "due_at", kind: Kind::Int },
+    ],
+};
+
+/// Alarms taken in one turn.
+const LIMIT: usize = 500;
+
+/// An alarm to set.
+pub(crate) struct Set<P: Participant> {
+    pub(crate) order: OrderId,
+    pub(crate) alarm: P::Alarm,
+    pub(crate) due_at: Timestamp,
+    pub(crate) trace: Trace,
+}
+
+/// What a batch does to the alarms, by their ids: sets (`Some`) or clears (`None`). The last one
+/// counts.
+pub(crate) type Changes<P> = BTreeMap<Uuid, Option<Set<P>>>;
+
+pub(crate) async fn change<P: Participant>(
+    tx: &mut Tx,
+    changes: Changes<P>,
+) -> Result<(), StoreError> {
+    let ids = changes.keys().map(|id| (*id).into()).collect();
+    tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+    let set = changes.into_iter().filter_map(|(id, change)| Some((id, change?)));
+    let rows = set.map(|(id, Set { order, alarm, due_at, trace })| {
+        let name: &'static str = alarm.into();
+        vec![
+            id.into(),
+            order.into(),
+            name.into(),
+            trace.traceparent.into(),
+            trace.tracestate.into(),
+            due_at.into(),
+        ]
+    });
+    tx.insert(&TABLE, rows.collect()).await
+}
+
+/// Finds the alarms that ring.
+pub struct Alarms {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+impl Alarms {
+    pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self { db, clock, settings }
+    }
+
+    /// Takes what is due, so that for the length of a claim nobody else does. Each becomes an
+    /// input; its row goes when that input is applied.
+    ///
+    /// # Errors
+    /// If the database is away, or a row names an alarm that this service does not know.
+    pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
+        let now = self.clock.now();
+        let columns = "id, order_id, name, traceparent, tracestate";
+        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let rows = claim(&self.db, TABLE.name, columns, now, until, LIMIT).await?;
+        rows.iter().map(|row| ring(row, now)).collect()
+    }
+}
+
+fn ring<P: Participant>(row: &Row, now: Timestamp) -> Result<Work<P>, StoreError> {
+    let name: String = row.get(2)?;
+    let alarm = name.parse().map_err(|_| StoreError::Column {
+        column: 2,
+        value: name,
+        expected: "the name of an alarm of this service",
+    })?;
+    let trace = Trace { traceparent: row.get(3)?, tracestate: row.get(4)? };
+    let what = What::Alarm(row.get(1)?, alarm);
+    let input = Input { cause: row.get(0)?, at: now, trace, what };
+    Ok(Work { input, origin: Origin::Alarm })
+}
+

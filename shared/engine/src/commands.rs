@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use clock::{Clock, Random, uuid_v7};
+use contracts::Trace;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Answer, CommandError, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
+    outbox::Handoff,
+};
+
+/// Sends commands to the engine and waits until they are committed. Cheap to clone.
+pub struct Commands<P: Participant> {
+    queue: mpsc::Sender<Pending<P>>,
+    handoff: Arc<Handoff>,
+    outbox_limit: usize,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl<P: Participant> Clone for Commands<P> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            handoff: Arc::clone(&self.handoff),
+            outbox_limit: self.outbox_limit,
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        }
+    }
+}
+
+impl<P: Participant> Commands<P> {
+    pub(crate) fn new(
+        queue: mpsc::Sender<Pending<P>>,
+        (handoff, outbox_limit): (Arc<Handoff>, usize),
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self { queue, handoff, outbox_limit, clock, random }
+    }
+
+    /// Has a command carried out and answers once that is committed.
+    ///
+    /// # Errors
+    /// [`CommandError::Busy`] and [`CommandError::OutboxFull`] at once, where the queues are full;
+    /// otherwise what became of it.
+    pub async fn send(
+        &self,
+        command: P::Command,
+        key: Option<IdempotencyKey>,
+        trace: Trace,
+    ) -> Answer<P> {
+        if self.handoff.depth() >= self.outbox_limit {
+            return Err(CommandError::OutboxFull);
+        }
+        let input = Input {
+            cause: uuid_v7(&*self.clock, &*self.random),
+            at: self.clock.now(),
+            trace,
+            what: What::Command(command),
+        };
+        let (reply, answer) = oneshot::channel();
+        let work = Work { input, origin: Origin::Command(key) };
+        self.queue.try_send(Pending { work, reply: Some(reply) }).map_err(|refused| {
+            match refused {
+                mpsc::error::TrySendError::Full(_) => CommandError::Busy,
+                mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
+            }
+        })?;
+        answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+}

@@ -1,0 +1,353 @@
+//! What leaves the system: a durable queue of requests to the outside world. Each is repeated
+//! under its own idempotency key until it has a definite answer.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use clock::{Clock, Random};
+use contracts::{EffectId, OrderId, Trace};
+use jiff::Timestamp;
+use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
+use tokio::{sync::Notify, task::JoinSet, time::timeout};
+
+use crate::{
+    Effect, Input, Origin, Participant, Settings, What, Work, breaker::Breaker, claim::claim,
+    settings::backoff,
+};
+
+const TABLE: Table = Table {
+    name: "effect",
+    columns: &[
+        Column { name: "id", kind: Kind::Uuid },
+        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "payload", kind: Kind::Text },
+        Column { name: "traceparent", kind: Kind::Text },
+        Column { name: "tracestate", kind: Kind::Text },
+        Column { name: "attempts", kind: Kind::Int },
+        Column { name: "due_at", kind: Kind::Int },
+        Column { name: "created_at", kind: Kind::Int },
+    ],
+};
+
+/// What a failed attempt changes.
+const RETRY: Table = Table {
+    name: "effect",
+    columns: &[
+        Column { name: "id", kind: Kind::Uuid },
+        Column { name: "attempts", kind: Kind::Int },
+        Column { name: "due_at", kind: Kind::Int },
+        Column { name: "last_error", kind: Kind::Text },
+    ],
+};
+
+/// The shortest time between two looks at the table that nothing asked for.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The outside world of a service.
+#[async_trait]
+pub trait Outside<P: Participant>: Send + Sync {
+    /// Makes one attempt, with `id` as its idempotency key. It is dropped when it takes longer
+    /// than the settings allow.
+    async fn attempt(&self, id: EffectId, effect: P::Effect, trace: Trace) -> Attempt<P::Outcome>;
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt<O> {
+    /// A definite answer.
+    Answered(O),
+    /// No answer, or none that decides anything: a time-out, a refused connection, 401, 404, 429,
+    /// 5xx. The same request goes out again under the same key.
+    NoAnswer(String),
+}
+
+/// An effect that a reaction asked for.
+pub(crate) struct Requested<P: Participant> {
+    pub(crate) effect: P::Effect,
+    pub(crate) trace: Trace,
+}
+
+/// An effect that this process may attempt until its claim ends.
+#[derive(Debug)]
+pub(crate) struct Claimed<P: Participant> {
+    id: EffectId,
+    order: OrderId,
+    effect: P::Effect,
+    trace: Trace,
+    attempts: i64,
+    claimed_until: Timestamp,
+}
+
+/// Inserts what the batch asks for: as many as there is `room` claimed by this process, the others
+/// for whoever comes first. One that is there already is the same request.
+pub(crate) async fn insert<P: Participant>(
+    tx: &mut Tx,
+    requested: Vec<Requested<P>>,
+    room: usize,
+    now: Timestamp,
+    settings: &Settings,
+) -> Result<Vec<Claimed<P>>, StoreError> {
+    let claimed_until = now.saturating_add(settings.claim).unwrap_or(Timestamp::MAX);
+    let (mut rows, mut claimed) = (Vec::new(), Vec::new());
+    for (index, Requested { effect, trace }) in requested.into_iter().enumerate() {
+        let (id, order) = (effect.id(), effect.order_id());
+        let due_at = if index < room { claimed_until } else { now };
+        rows.push(vec![
+            id.into(),
+            order.into(),
+            Value::json(&effect),
+            trace.traceparent.clone().into(),
+            trace.tracestate.clone().into(),
+            Value::Int(0),
+            due_at.into(),
+            now.into(),
+        ]);
+        if index < room {
+            claimed.push(Claimed { id, order, effect, trace, attempts: 0, claimed_until });
+        }
+    }
+    tx.insert_new(&TABLE, rows).await?;
+    Ok(claimed)
+}
+
+/// Claimed effects on their way from the engine to the runner.
+pub(crate) struct EffectQueue<P: Participant> {
+    waiting: Mutex<VecDeque<Claimed<P>>>,
+    limit: usize,
+    /// There may be rows in the table that nobody was handed.
+    overflow: AtomicBool,
+    pub(crate) wake: Notify,
+}
+
+impl<P: Participant> EffectQueue<P> {
+    /// Holds twice what runs at once: enough to keep the runner busy, few enough to be attempted
+    /// before their claims end.
+    pub(crate) fn new(concurrency: usize) -> Self {
+        Self { waiting: Mutex::default(), limit: concurrency * 2, overflow: AtomicBool::new(true), wake: Notify::new() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Claimed<P>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.waiting().len())
+    }
+
+    /// Hands over what was claimed of the `requested` effects; the others are in the table.
+    pub(crate) fn push(&self, claimed: Vec<Claimed<P>>, requested: usize) {
+        if requested == 0 {
+            return;
+        }
+        if claimed.len() < requested {
+            self.overflow.store(true, Ordering::Release);
+        }
+        self.waiting().extend(claimed);
+        self.wake.notify_one();
+    }
+
+    fn pop(&self) -> Option<Claimed<P>> {
+        self.waiting().pop_front()
+    }
+}
+
+/// Attempts effects, a bounded number at once.
+pub struct EffectRunner<P: Participant> {
+    db: Db,
+    outside: Arc<dyn Outside<P>>,
+    queue: Arc<EffectQueue<P>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: Settings,
+    breaker: Breaker,
+    /// When the table is looked at although nothing says that there is something in it.
+    next_poll: Timestamp,
+    running: JoinSet<(Claimed<P>, Attempt<P::Outcome>)>,
+    /// Failed attempts whose rows are to be written.
+    failed: Vec<Vec<Value>>,
+    /// Definite answers to hand over.
+    answered: Vec<Work<P>>,
+}
+
+impl<P: Participant> EffectRunner<P> {
+    pub(crate) fn new(
+        (db, queue): (Db, Arc<EffectQueue<P>>),
+        outside: Arc<dyn Outside<P>>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            db,
+            outside,
+            queue,
+            clock,
+            random,
+            settings,
+            breaker: Breaker::default(),
+            next_poll: Timestamp::MIN,
+            running: JoinSet::new(),
+            failed: Vec::new(),
+            answered: Vec::new(),
+        }
+    }
+
+    /// Attempts what is due and waits until every attempt has ended; answers what came of them.
+    ///
+    /// # Errors
+    /// If the database is away; nothing is lost, what was asked stays in it.
+    pub async fn turn(&mut self) -> Result<Vec<Work<P>>, StoreError> {
+        self.start().await?;
+        let mut works = Vec::new();
+        while !self.running.is_empty() {
+            works.extend(self.finish().await?);
+        }
+        Ok(works)
+    }
+
+    /// Attempts that are under way.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Starts as many attempts as there is room for: what the engine handed over, then what is due
+    /// in the table.
+    pub(crate) async fn start(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let free = self.settings.effects_concurrency.saturating_sub(self.running.len());
+        let admitted = self.breaker.admit(free, now);
+        let mut claimed = Vec::new();
+        while claimed.len() < admitted {
+            let Some(next) = self.queue.pop() else { break };
+            // One whose claim ends before an attempt would is left to the table.
+            let ends = now.saturating_add(self.settings.effects_timeout).unwrap_or(Timestamp::MAX);
+            if ends < next.claimed_until {
+                claimed.push(next);
+            }
+        }
+        let room = admitted - claimed.len();
+        for next in claimed {
+            self.spawn(next);
+        }
+        if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || self.next_poll <= now) {
+            self.next_poll = now.saturating_add(self.settings.poll).unwrap_or(Timestamp::MAX);
+            let due = self.due(now, room).await?;
+            self.queue.overflow.fetch_or(due.len() == room, Ordering::AcqRel);
+            for row in due {
+                self.spawn(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long there is nothing to start unless somebody says so.
+    pub(crate) fn pause(&self) -> Duration {
+        let until = self.next_poll.duration_since(self.clock.now());
+        until.try_into().unwrap_or(Duration::ZERO).clamp(SHORTEST_PAUSE, self.settings.poll)
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed<P>>, StoreError> {
+        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let columns = "id, order_id, payload, traceparent, tracestate, attempts";
+        let rows = claim(&self.db, TABLE.name, columns, now, until, limit).await?;
+        rows.iter().map(|row| read(row, until)).collect()
+    }
+
+    fn spawn(&mut self, claimed: Claimed<P>) {
+        self.breaker.started();
+        let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
+        self.running.spawn(async move {
+            let attempt =
+                outside.attempt(claimed.id, claimed.effect.clone(), claimed.trace.clone());
+            let attempt = timeout(limit, attempt)
+                .await
+                .unwrap_or_else(|_| Attempt::NoAnswer(format!("no answer within {limit:?}")));
+            (claimed, attempt)
+        });
+    }
+
+    /// Waits for an attempt to end, then takes all that have. Cancel safe: what has ended is kept
+    /// until it is handed over.
+    pub(crate) async fn finish(&mut self) -> Result<Vec<Work<P>>, StoreError> {
+        if let Some(first) = self.running.join_next().await {
+            self.ended(first);
+        }
+        while let Some(next) = self.running.try_join_next() {
+            self.ended(next);
+        }
+        if !self.failed.is_empty() {
+            let mut tx = self.db.begin().await?;
+            // Another replica may have had the answer and deleted the row: then there is nothing
+            // to write, and `Vanished` says so.
+            match tx.update(&RETRY, self.failed.clone()).await {
+                Ok(()) | Err(StoreError::Vanished { .. }) => tx.commit().await?,
+                Err(error) => return Err(error),
+            }
+            self.failed.clear();
+        }
+        Ok(std::mem::take(&mut self.answered))
+    }
+
+    fn ended(
+        &mut self,
+        ended: Result<(Claimed<P>, Attempt<P::Outcome>), tokio::task::JoinError>,
+    ) {
+        match ended {
+            Ok((claimed, Attempt::Answered(outcome))) => {
+                if self.breaker.succeeded() {
+                    tracing::info!("the outside world answers again");
+                }
+                self.answered.push(self.outcome(claimed, outcome));
+            }
+            Ok((claimed, Attempt::NoAnswer(why))) => self.no_answer(&claimed, &why),
+            // Its claim ends by itself, and then it is attempted again.
+            Err(error) => tracing::error!(%error, "an effect's attempt panicked"),
+        }
+    }
+
+    fn outcome(&self, claimed: Claimed<P>, outcome: P::Outcome) -> Work<P> {
+        let what = What::Outcome(claimed.order, outcome);
+        let cause = claimed.id.into();
+        let input = Input { cause, at: self.clock.now(), trace: claimed.trace, what };
+        Work { input, origin: Origin::Outcome }
+    }
+
+    fn no_answer(&mut self, claimed: &Claimed<P>, why: &str) {
+        let now = self.clock.now();
+        let attempts = claimed.attempts + 1;
+        let pause =
+            backoff(&self.settings, u32::try_from(attempts).unwrap_or(u32::MAX), &*self.random);
+        let (order_id, name) = (claimed.order, claimed.effect.name());
+        tracing::warn!(%order_id, effect = name, attempts, ?pause, why, "no answer; will ask again");
+        if self.breaker.failed(now) {
+            tracing::warn!("the outside world does not answer: asking less often");
+        }
+        let due_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        self.next_poll = self.next_poll.min(due_at);
+        self.failed.push(vec![
+            claimed.id.into(),
+            attempts.into(),
+            due_at.into(),
+            why.to_owned().into(),
+        ]);
+    }
+}
+
+fn read<P: Participant>(row: &Row, claimed_until: Timestamp) -> Result<Claimed<P>, StoreError> {
+    let Json(effect) = row.get(2)?;
+    Ok(Claimed {
+        id: row.get(0)?,
+        order: row.get(1)?,
+        effect,
+        trace: Trace { traceparent: row.get(3)?, tracestate: row.get(4)? },
+        attempts: row.get(5)?,
+        claimed_until,
+    })
+}

@@ -1,0 +1,166 @@
+//! From the broker to the engine.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bus::{Bus, BusError, Consumer, Incoming, Position, Topic};
+use contracts::{Decoded, EventId, decode};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+
+use crate::{Fatal, Input, Origin, Participant, Pending, What, Work, run::stopped};
+
+/// Chunks that wait for the engine: one to take while the next is fetched.
+pub(crate) const CHUNKS: usize = 2;
+/// How long the engine may be busy before the partitions are paused.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The pause after the broker failed us.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What one poll brought.
+pub(crate) struct Chunk<P: Participant> {
+    pub(crate) works: Vec<Pending<P>>,
+    /// Positions of records that are none of ours.
+    pub(crate) passed: Vec<Position>,
+    /// What must not be passed over, after the works.
+    pub(crate) fatal: Option<Fatal>,
+}
+
+pub(crate) struct Intake<P: Participant> {
+    pub(crate) bus: Arc<dyn Bus>,
+    /// The topics to create, those that others publish included: whoever comes first creates them.
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) batch: usize,
+    pub(crate) chunks: mpsc::Sender<Chunk<P>>,
+    pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// The consumer group of a service.
+pub(crate) fn group<P: Participant>() -> String {
+    format!("quintet-{}", P::NAME)
+}
+
+/// The topics of a service's events.
+pub(crate) fn subscription<P: Participant>() -> Vec<&'static str> {
+    let topics: BTreeSet<_> = P::CONSUMES.iter().map(|event| event.topic()).collect();
+    topics.into_iter().collect()
+}
+
+impl<P: Participant> Intake<P> {
+    /// Receives until told to stop; then stores what the engine still does, and leaves the group.
+    pub(crate) async fn run(mut self) -> Result<(), Fatal> {
+        let Some(mut consumer) = self.join().await? else { return Ok(()) };
+        self.receive(&mut *consumer).await;
+        let Self { chunks, mut done, .. } = self;
+        drop(chunks);
+        while let Some(positions) = done.recv().await {
+            store(&mut *consumer, &positions);
+        }
+        if let Err(error) = consumer.close().await {
+            tracing::warn!(%error, "could not leave the group; its events come again");
+        }
+        Ok(())
+    }
+
+    /// Joins the group once the broker is there; `None` if told to stop before.
+    async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
+        let mut told = false;
+        loop {
+            let error = match self.try_join().await {
+                Ok(consumer) => return Ok(Some(consumer)),
+                Err(Fatal::Bus(error)) if error.is_transient() => error,
+                Err(fatal) => return Err(fatal),
+            };
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(%error, "the broker does not answer; waiting for it");
+            }
+            tokio::select! {
+                () = sleep(RETRY) => {}
+                () = stopped(&mut self.stop) => return Ok(None),
+            }
+        }
+    }
+
+    async fn try_join(&self) -> Result<Box<dyn Consumer>, Fatal> {
+        self.bus.create_topics(&self.topics).await?;
+        let (group, topics) = (group::<P>(), subscription::<P>());
+        for state in self.bus.partitions(&group, &topics).await? {
+            if let Some(next) = state.committed.filter(|next| *next < state.low) {
+                let (topic, partition, low) = (state.topic, state.partition, state.low);
+                return Err(Fatal::Missed { topic, partition, next, low });
+            }
+        }
+        Ok(self.bus.consumer(&group, &topics).await?)
+    }
+
+    async fn receive(&mut self, consumer: &mut dyn Consumer) {
+        let mut paused = false;
+        loop {
+            let room = self.chunks.capacity() > 0;
+            if room && paused {
+                paused = !succeeded(consumer.resume(), "resume its partitions");
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return,
+                Some(positions) = self.done.recv() => store(consumer, &positions),
+                received = consumer.receive(self.batch), if room || paused => match received {
+                    Ok(records) if records.is_empty() => {}
+                    // There is room, and nobody else sends; if the engine is gone, so are we.
+                    Ok(records) => if self.chunks.try_send(chunk(records)).is_err() { return },
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot receive; trying again");
+                        sleep(RETRY).await;
+                    }
+                },
+                () = sleep(PATIENCE), if !room && !paused => {
+                    paused = succeeded(consumer.pause(), "pause its partitions");
+                }
+            }
+        }
+    }
+}
+
+fn succeeded(result: Result<(), BusError>, what: &str) -> bool {
+    result.inspect_err(|error| tracing::warn!(%error, "the consumer could not {what}")).is_ok()
+}
+
+fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
+    if let Err(error) = consumer.store(positions) {
+        tracing::warn!(%error, "could not store offsets; their events come again as duplicates");
+    }
+}
+
+/// Decodes records up to the first of each partition that cannot be.
+fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
+    let mut chunk = Chunk { works: Vec::with_capacity(records.len()), passed: Vec::new(), fatal: None };
+    let mut stuck: BTreeSet<(String, i32)> = BTreeSet::new();
+    for record in records {
+        if stuck.contains(&(record.topic.clone(), record.partition)) {
+            continue;
+        }
+        let next = record.offset + 1;
+        let position = Position { topic: record.topic, partition: record.partition, next };
+        match decode(&record.key, &record.headers, &record.value) {
+            Ok(Decoded::Event(envelope)) if P::CONSUMES.contains(&envelope.event.event_type()) => {
+                let input = Input {
+                    cause: EventId::into(envelope.id),
+                    at: envelope.at,
+                    trace: envelope.trace,
+                    what: What::Event(envelope.event),
+                };
+                chunk.works.push(Work { input, origin: Origin::Event(position) }.into());
+            }
+            Ok(_) => chunk.passed.push(position),
+            Err(error) => {
+                let (topic, partition) = (position.topic, position.partition);
+                stuck.insert((topic.clone(), partition));
+                let (offset, why) = (record.offset, error.to_string());
+                chunk.fatal = Some(Fatal::Undecodable { topic, partition, offset, why });
+            }
+        }
+    }
+    chunk
+}

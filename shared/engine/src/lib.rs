@@ -1,0 +1,50 @@
+//! The loop that every service runs: one transaction per batch.
+//!
+//! A service is a pure function over its rows ([`Participant::react`]). The engine takes what is
+//! waiting (events, commands, outcomes of effects, alarms), applies it in one transaction together
+//! with the inbox, the outbox, the effects and alarms that follow from it ([`Engine::turn`]), and
+//! only then answers, stores offsets, and lets events and requests leave the process.
+//!
+//! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
+//! [`EffectRunner::turn`], [`Alarms::turn`]. [`Runtime::run`] turns them for ever.
+
+mod alarms;
+mod breaker;
+mod claim;
+mod commands;
+mod effects;
+mod idempotency;
+mod intake;
+mod lease;
+mod outbox;
+mod participant;
+mod reaction;
+mod relay;
+mod run;
+mod settings;
+mod settle;
+mod status;
+mod turn;
+mod work;
+
+pub use alarms::Alarms;
+pub use commands::Commands;
+pub use effects::{Attempt, EffectRunner, Outside};
+pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
+pub use reaction::{Emitted, Reaction};
+pub use relay::{Relay, RelayError, Sent};
+pub use run::{Runtime, Surroundings};
+pub use settings::Settings;
+pub use settle::Fatal;
+pub use status::{Depth, Status};
+pub use turn::{Counters, Engine, EngineOptions, Remembered, Turn, TurnError};
+pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
+
+/// The engine's own tables, versions 1 to 999; a service's follow from 1000.
+#[must_use]
+pub fn migrations() -> store::Migrations {
+    store::Migrations::new(
+        sqlx::migrate!("./migrations/sqlite"),
+        sqlx::migrate!("./migrations/postgres"),
+    )
+}

@@ -1,0 +1,173 @@
+//! The outbox's rows, and what engine and relay hand each other in memory.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use bus::Outgoing;
+use contracts::EventId;
+use jiff::Timestamp;
+use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
+use tokio::sync::Notify;
+
+const TABLE: Table = Table {
+    name: "outbox",
+    columns: &[
+        Column { name: "event_id", kind: Kind::Uuid },
+        Column { name: "topic", kind: Kind::Text },
+        Column { name: "key", kind: Kind::Text },
+        Column { name: "headers", kind: Kind::Text },
+        Column { name: "value", kind: Kind::Bytes },
+        Column { name: "created_at", kind: Kind::Int },
+    ],
+};
+
+/// Records that may wait in memory; beyond, the relay reads the table again.
+const MEMORY_LIMIT: usize = 20_000;
+
+/// An event ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ready {
+    pub(crate) id: EventId,
+    pub(crate) record: Outgoing,
+}
+
+pub(crate) async fn append(
+    tx: &mut Tx,
+    ready: &[Ready],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rows = ready.iter().map(|Ready { id, record }| {
+        vec![
+            (*id).into(),
+            record.topic.clone().into(),
+            record.key.clone().into(),
+            Value::json(&record.headers),
+            Value::Bytes(record.value.clone()),
+            now.into(),
+        ]
+    });
+    tx.insert(&TABLE, rows.collect()).await
+}
+
+pub(crate) async fn delete(tx: &mut Tx, ids: &BTreeSet<EventId>) -> Result<(), StoreError> {
+    let ids = ids.iter().map(|id| (*id).into()).collect();
+    tx.delete(TABLE.name, "event_id", Kind::Uuid, ids).await.map(drop)
+}
+
+/// The oldest rows, at most `limit`.
+pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Ready>, StoreError> {
+    let sql = "select event_id, topic, key, headers, value from outbox order by id limit $1";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    db.fetch(sql, vec![Value::Int(limit)]).await?.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<Ready, StoreError> {
+    let Json(headers) = row.get(3)?;
+    Ok(Ready {
+        id: row.get(0)?,
+        record: Outgoing { topic: row.get(1)?, key: row.get(2)?, headers, value: row.get(4)? },
+    })
+}
+
+/// What the engine hands the relay after its commit, and what comes back.
+#[derive(Debug, Default)]
+pub(crate) struct Handoff {
+    state: Mutex<State>,
+    /// The memory does not hold all that is in the table, or not in its order.
+    reread: AtomicBool,
+    /// Rows in the table that the broker has not acknowledged.
+    depth: AtomicI64,
+    pub(crate) wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Ready>,
+    acknowledged: BTreeSet<EventId>,
+}
+
+impl Handoff {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between statements, whoever panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over what was committed. `keep` is false where the relay reads the table only.
+    pub(crate) fn push(&self, ready: Vec<Ready>, keep: bool) {
+        if ready.is_empty() {
+            return;
+        }
+        self.count(ready.len());
+        if keep {
+            let mut state = self.state();
+            if state.waiting.len() + ready.len() > MEMORY_LIMIT {
+                state.waiting.clear();
+                self.reread.store(true, Ordering::Release);
+            } else {
+                state.waiting.extend(ready);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// The next records from memory.
+    pub(crate) fn take(&self, limit: usize) -> Vec<Ready> {
+        let mut state = self.state();
+        let count = state.waiting.len().min(limit);
+        state.waiting.drain(..count).collect()
+    }
+
+    /// Forgets the memory: the table is to be read again.
+    pub(crate) fn reread(&self) {
+        self.state().waiting.clear();
+        self.reread.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Whether the table is to be read; asking clears the mark and the memory, because what was in
+    /// it is in the table.
+    pub(crate) fn take_reread(&self) -> bool {
+        let reread = self.reread.swap(false, Ordering::AcqRel);
+        if reread {
+            self.state().waiting.clear();
+        }
+        reread
+    }
+
+    pub(crate) fn acknowledge(&self, ids: impl IntoIterator<Item = EventId>) {
+        let mut state = self.state();
+        let before = state.acknowledged.len();
+        state.acknowledged.extend(ids);
+        let sent = state.acknowledged.len() - before;
+        self.depth.fetch_sub(i64::try_from(sent).unwrap_or(i64::MAX), Ordering::AcqRel);
+    }
+
+    /// The acknowledged ones, whose rows are to be deleted.
+    pub(crate) fn acknowledged(&self) -> BTreeSet<EventId> {
+        self.state().acknowledged.clone()
+    }
+
+    /// Their rows are gone.
+    pub(crate) fn forget(&self, ids: &BTreeSet<EventId>) {
+        let mut state = self.state();
+        state.acknowledged.retain(|id| !ids.contains(id));
+    }
+
+    pub(crate) fn count(&self, more: usize) {
+        self.depth.fetch_add(i64::try_from(more).unwrap_or(i64::MAX), Ordering::AcqRel);
+    }
+
+    pub(crate) fn set_depth(&self, depth: i64) {
+        self.depth.store(depth, Ordering::Release);
+    }
+
+    /// Events that wait for the broker.
+    pub(crate) fn depth(&self) -> usize {
+        usize::try_from(self.depth.load(Ordering::Acquire)).unwrap_or(0)
+    }
+}

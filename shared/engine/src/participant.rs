@@ -1,0 +1,152 @@
+use std::{fmt::Debug, str::FromStr};
+
+use async_trait::async_trait;
+use contracts::{EffectId, Event, EventType, OrderId, Trace, derived};
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use store::{StoreError, Tx};
+use uuid::Uuid;
+
+use crate::Reaction;
+
+/// A service: a pure function over the rows that it touches, and how those are loaded and saved.
+#[async_trait]
+pub trait Participant: Sized + Send + Sync + 'static {
+    /// Its name: the source of its events, and its consumer group is `quintet-NAME`.
+    const NAME: &'static str;
+    /// The events that it reacts to. Others on its topics are passed over.
+    const CONSUMES: &'static [EventType];
+
+    /// The rows that one batch may read or change.
+    type World: Send;
+    /// What its HTTP interface asks of it.
+    type Command: Debug + Send + Sync;
+    /// What it answers.
+    type Reply: Reply;
+    /// What it asks of the outside world.
+    type Effect: Effect;
+    /// What the outside world answers.
+    type Outcome: Debug + Send + Sync;
+    /// Its deadlines.
+    type Alarm: Alarm;
+
+    /// Loads and locks every row that `inputs` may touch: one query per table, always in the same
+    /// order of tables.
+    async fn load(
+        &self,
+        tx: &mut Tx,
+        inputs: &[&Input<Self>],
+    ) -> Result<Self::World, StoreError>;
+
+    /// Saves what has changed.
+    async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError>;
+
+    /// The reaction itself. Total: no clock, no randomness, no I/O, no failure. A refusal of the
+    /// business is an event or a reply.
+    fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>);
+}
+
+/// Something that a service reacts to.
+#[derive(Debug)]
+pub struct Input<P: Participant> {
+    /// The id of the event, command, effect or alarm: ids of what follows are derived from it.
+    pub cause: Uuid,
+    /// When it happened, as its sender said; of commands, outcomes and alarms when it was taken.
+    pub at: Timestamp,
+    /// The trace that it belongs to.
+    pub trace: Trace,
+    /// The thing itself.
+    pub what: What<P>,
+}
+
+/// The four kinds of [`Input`].
+#[derive(Debug)]
+pub enum What<P: Participant> {
+    /// An event of any service.
+    Event(Event),
+    /// A request over HTTP.
+    Command(P::Command),
+    /// A definite answer of the outside world.
+    Outcome(OrderId, P::Outcome),
+    /// A deadline that has passed.
+    Alarm(OrderId, P::Alarm),
+}
+
+impl<P: Participant> Input<P> {
+    /// The order that it is about, if it is an event, an outcome or an alarm of one.
+    #[must_use]
+    pub fn order_id(&self) -> Option<OrderId> {
+        match &self.what {
+            What::Event(event) => event.order_id(),
+            What::Command(_) => None,
+            What::Outcome(order, _) | What::Alarm(order, _) => Some(*order),
+        }
+    }
+}
+
+/// A command's answer.
+pub trait Reply: Debug + Clone + Serialize + DeserializeOwned + Send + Sync {
+    /// Whether the command was carried out. Only such answers are kept under an idempotency key.
+    fn is_success(&self) -> bool;
+}
+
+/// A request to the outside world.
+pub trait Effect: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The order that it is made for.
+    fn order_id(&self) -> OrderId;
+
+    /// Its name, unique among the order's requests of this service: asking again under the same
+    /// name is the same request.
+    fn name(&self) -> String;
+
+    /// Its id, which is also its idempotency key: derived, so that a repeat is a repeat whatever
+    /// was lost in between.
+    fn id(&self) -> EffectId {
+        let order = self.order_id().into();
+        derived(order, order, &self.name(), 0).into()
+    }
+}
+
+/// A deadline's name.
+pub trait Alarm: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'static {}
+
+impl<T: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'static> Alarm for T {}
+
+/// The id under which an order's alarm of this name is set: at most one at a time.
+pub(crate) fn alarm_id(order: OrderId, alarm: impl Alarm) -> Uuid {
+    derived(order.into(), order.into(), alarm.into(), 1)
+}
+
+/// For a service without commands, effects or alarms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Never {}
+
+impl Reply for Never {
+    fn is_success(&self) -> bool {
+        match *self {}
+    }
+}
+
+impl Effect for Never {
+    fn order_id(&self) -> OrderId {
+        match *self {}
+    }
+
+    fn name(&self) -> String {
+        match *self {}
+    }
+}
+
+impl From<Never> for &'static str {
+    fn from(never: Never) -> Self {
+        match never {}
+    }
+}
+
+impl FromStr for Never {
+    type Err = ();
+
+    fn from_str(_: &str) -> Result<Self, ()> {
+        Err(())
+    }
+}

@@ -1,0 +1,160 @@
+//! From the outbox to the broker: oldest first, nothing skipped, nothing overtaken.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bus::{Bus, BusError, Outgoing, Producer};
+use clock::Clock;
+use contracts::EventId;
+use jiff::Timestamp;
+use store::{Db, StoreError};
+use uuid::Uuid;
+
+use crate::{
+    Settings, idempotency,
+    lease::Lease,
+    outbox::{self, Handoff, Ready},
+};
+
+/// Records of one publish.
+const BATCH: usize = 1_000;
+/// How often old idempotency keys are deleted.
+const PRUNE: Duration = Duration::from_hours(1);
+
+/// Sends what the outbox holds.
+///
+/// On a database of its own (`exclusive`) it sends from memory what the engine has just committed,
+/// and reads the table only after a start, a failure or an overflow. On a shared one it sends only
+/// what it read from the table, while it holds the lease.
+pub struct Relay {
+    db: Db,
+    bus: Arc<dyn Bus>,
+    producer: Option<Box<dyn Producer>>,
+    handoff: Arc<Handoff>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    lease: Lease,
+    /// The table holds more than was read.
+    reading: bool,
+    prune_at: Timestamp,
+}
+
+/// What a turn of the relay did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It sent so many, and there may be more.
+    Some(usize),
+    /// There was nothing to send.
+    Nothing,
+    /// Another replica's relay is at work.
+    StandingBy,
+}
+
+/// Why a relay could not send.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The database is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker is away or refused a record; the line stands still until it takes it.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl Relay {
+    pub(crate) fn new(
+        (db, handoff): (Db, Arc<Handoff>),
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        holder: Uuid,
+        settings: Settings,
+    ) -> Self {
+        let lease = Lease::new("relay", holder, settings.lease);
+        Self { db, bus, producer: None, handoff, clock, settings, lease, reading: true, prune_at: Timestamp::MIN }
+    }
+
+    /// Sends one batch and waits for the broker's acknowledgements.
+    ///
+    /// # Errors
+    /// If database or broker is away: what was not acknowledged is sent again by the next turn,
+    /// in the same order.
+    pub async fn turn(&mut self) -> Result<Sent, RelayError> {
+        if !self.settings.exclusive && !self.lease.hold(&self.db, self.clock.now()).await? {
+            return Ok(Sent::StandingBy);
+        }
+        let ready = self.next().await?;
+        if ready.is_empty() {
+            return Ok(Sent::Nothing);
+        }
+        let count = ready.len();
+        let result = self.publish(ready).await;
+        if result.is_err() {
+            self.reading = true;
+        }
+        if !self.settings.exclusive {
+            self.delete_acknowledged().await?;
+        }
+        result.map(|()| Sent::Some(count))
+    }
+
+    async fn next(&mut self) -> Result<Vec<Ready>, StoreError> {
+        if self.handoff.take_reread() || !self.settings.exclusive {
+            self.reading = true;
+        }
+        if !self.reading {
+            return Ok(self.handoff.take(BATCH));
+        }
+        // What was acknowledged must be gone before the table says what is left to send.
+        self.delete_acknowledged().await?;
+        // What lies in memory now lies in the table too; what comes later stays in memory.
+        self.handoff.take(usize::MAX);
+        let ready = outbox::oldest(&self.db, BATCH).await?;
+        self.reading = ready.len() == BATCH;
+        Ok(ready)
+    }
+
+    async fn publish(&mut self, ready: Vec<Ready>) -> Result<(), RelayError> {
+        let producer = match &mut self.producer {
+            Some(producer) => producer,
+            none => none.insert(self.bus.producer().await?),
+        };
+        let (ids, records): (Vec<EventId>, Vec<Outgoing>) =
+            ready.into_iter().map(|Ready { id, record }| (id, record)).unzip();
+        let published = producer.publish(&records).await;
+        let acknowledged = ids.into_iter().zip(published.acknowledged);
+        self.handoff.acknowledge(acknowledged.filter(|(_, yes)| *yes).map(|(id, _)| id));
+        published.error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Deletes what no longer serves, when there is time: rows that the engine has had no batch to
+    /// delete with, and answers past their idempotency window.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn tidy(&mut self) -> Result<(), StoreError> {
+        self.delete_acknowledged().await?;
+        let now = self.clock.now();
+        if now < self.prune_at {
+            return Ok(());
+        }
+        self.prune_at = now.saturating_add(PRUNE).unwrap_or(Timestamp::MAX);
+        let mut tx = self.db.begin().await?;
+        idempotency::prune(&mut tx, now, &self.settings).await?;
+        tx.commit().await
+    }
+
+    async fn delete_acknowledged(&mut self) -> Result<(), StoreError> {
+        let ids: BTreeSet<EventId> = self.handoff.acknowledged();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        let ours = self.settings.exclusive || self.lease.check(&mut tx).await?;
+        if ours {
+            outbox::delete(&mut tx, &ids).await?;
+            tx.commit().await?;
+        }
+        // Whoever holds the lease now sends them again: a repeat, not a loss.
+        self.handoff.forget(&ids);
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+/// How an engine behaves. The defaults suit one service on one machine and under load.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Inputs in one transaction, at most.
+    pub batch: usize,
+    /// Commands that may wait; more are refused.
+    pub commands_queue: usize,
+    /// Events that may wait for the broker before commands are refused.
+    pub outbox_limit: usize,
+    /// Whether this engine is the only one on its database: then it sends straight from memory.
+    pub exclusive: bool,
+    /// How often the outbox is looked at although nobody woke the relay.
+    pub relay_poll: Duration,
+    /// How long a relay's turn lasts after its last sign of life, on a shared outbox.
+    pub lease: Duration,
+    /// Effects under way at once.
+    pub effects_concurrency: usize,
+    /// How long an attempt may take. Shorter than the claim.
+    pub effects_timeout: Duration,
+    /// How long nobody else takes an effect or alarm that was claimed.
+    pub claim: Duration,
+    /// The pause after a first attempt without an answer; doubles with each.
+    pub backoff: Duration,
+    /// The longest such pause.
+    pub backoff_max: Duration,
+    /// How often effects and alarms that are due are looked for in the database.
+    pub poll: Duration,
+    /// How long a first answer is kept under its idempotency key.
+    pub idempotency_window: Duration,
+    /// How long stopping may take to send the outbox.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            batch: 1_000,
+            commands_queue: 10_000,
+            outbox_limit: 100_000,
+            exclusive: true,
+            relay_poll: Duration::from_secs(1),
+            lease: Duration::from_secs(5),
+            effects_concurrency: 64,
+            effects_timeout: Duration::from_secs(5),
+            claim: Duration::from_secs(15),
+            backoff: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(10),
+            poll: Duration::from_millis(500),
+            idempotency_window: Duration::from_hours(24),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The pause before attempt number `attempt` (from 1): doubling, with full jitter in its upper
+/// half so that what failed together does not come back together.
+pub(crate) fn backoff(settings: &Settings, attempt: u32, random: &dyn clock::Random) -> Duration {
+    let doubled = settings.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    let longest = doubled.min(settings.backoff_max);
+    let half = longest / 2;
+    let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);
+    half + Duration::from_micros(random.below(micros.max(1)))
+}

@@ -1,0 +1,169 @@
+//! A batch that fails is turned again with the same inputs until it commits.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Position;
+use clock::Random;
+use store::{Class, StoreError};
+use tokio::{sync::watch, time::sleep};
+
+use crate::{
+    CommandError, Engine, Origin, Participant, Pending, Remembered, Turn, TurnError, What, Work,
+    run::stopped, settings::backoff,
+};
+
+/// The pause after a lost race with another replica: enough to let it commit.
+const CONFLICT_PAUSE_MILLIS: u64 = 5;
+
+/// Why an engine stops for good. Nothing is lost and nothing skipped: started again, it stands
+/// before the same input.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// A record cannot be understood.
+    #[error("{topic}[{partition}] offset {offset}: {why}")]
+    Undecodable {
+        /// Where it lies.
+        topic: String,
+        /// In which partition.
+        partition: i32,
+        /// At which offset.
+        offset: i64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An input cannot be applied.
+    #[error("{input} cannot be applied: {why}")]
+    Poison {
+        /// What it is and where it came from.
+        input: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Events were deleted before this service read them.
+    #[error(
+        "{topic}[{partition}]: events {next} to {low} were deleted unread. Restore the service's \
+         database and broker from a backup that has them, or reset the group's offset to accept \
+         the loss"
+    )]
+    Missed {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The first that was not read.
+        next: i64,
+        /// The first that still exists.
+        low: i64,
+    },
+    /// The bus refuses for good.
+    #[error(transparent)]
+    Bus(#[from] bus::BusError),
+}
+
+/// What settling a batch came to, short of a [`Fatal`] end.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// Applied; these positions are done.
+    Applied(Vec<Position>),
+    /// Given up because the service stops while its database is away. What was not answered comes
+    /// again.
+    GivenUp,
+}
+
+pub(crate) struct Settler<P: Participant> {
+    pub(crate) engine: Arc<Engine<P>>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl<P: Participant> Settler<P> {
+    /// Applies a batch, however often that has to be tried, and answers its commands. A command
+    /// that cannot be applied is refused alone; any other input that cannot be stops the engine.
+    pub(crate) async fn settle(&mut self, batch: Vec<Pending<P>>) -> Result<Settled, Fatal> {
+        let (mut works, mut replies): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
+        let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
+        loop {
+            let error = match self.engine.turn(&works, &mut remembered).await {
+                Ok(Turn { answers, positions, .. }) => {
+                    for (index, answer) in answers {
+                        if let Some(reply) = replies[index].take() {
+                            let _ = reply.send(answer);
+                        }
+                    }
+                    return Ok(Settled::Applied(positions));
+                }
+                Err(error) => error,
+            };
+            let (culprit, why) = match error {
+                TurnError::Poison { culprit, why } => (culprit, why),
+                TurnError::Store(error) if error.class() != Class::Data => {
+                    attempt += 1;
+                    if !self.pause(&error, attempt).await {
+                        return Ok(Settled::GivenUp);
+                    }
+                    continue;
+                }
+                TurnError::Store(error) if works.len() == 1 => (0, error.to_string()),
+                TurnError::Store(_) => return self.one_by_one(works, replies).await,
+            };
+            let reply = replies.remove(culprit);
+            refuse(Pending { work: works.remove(culprit), reply }, why)?;
+        }
+    }
+
+    /// The database refuses something in the batch: whose it is shows when each goes alone.
+    async fn one_by_one(
+        &mut self,
+        works: Vec<Work<P>>,
+        replies: Vec<Option<tokio::sync::oneshot::Sender<crate::Answer<P>>>>,
+    ) -> Result<Settled, Fatal> {
+        let mut done = Vec::new();
+        for (work, reply) in works.into_iter().zip(replies) {
+            match Box::pin(self.settle(vec![Pending { work, reply }])).await? {
+                Settled::Applied(positions) => done.extend(positions),
+                Settled::GivenUp => return Ok(Settled::GivenUp),
+            }
+        }
+        Ok(Settled::Applied(done))
+    }
+
+    /// Waits before the next attempt; false if there shall be none.
+    async fn pause(&mut self, error: &StoreError, attempt: u32) -> bool {
+        if error.class() == Class::Conflict {
+            tracing::debug!(%error, attempt, "lost a race; turning the batch again");
+            sleep(Duration::from_millis(1 + self.random.below(CONFLICT_PAUSE_MILLIS))).await;
+            return true;
+        }
+        if attempt == 1 {
+            tracing::error!(%error, "the database does not take the batch; trying until it does");
+        }
+        let pause = backoff(&self.engine.settings, attempt, &*self.random);
+        tokio::select! {
+            () = sleep(pause) => true,
+            () = stopped(&mut self.stop) => false,
+        }
+    }
+}
+
+fn refuse<P: Participant>(pending: Pending<P>, why: String) -> Result<(), Fatal> {
+    let input = match (&pending.work.input.what, &pending.work.origin) {
+        (What::Command(command), _) => {
+            tracing::error!(?command, why, "a command cannot be applied");
+            pending.answer(Err(CommandError::Failed));
+            return Ok(());
+        }
+        (What::Event(event), Origin::Event(position)) => format!(
+            "{} {} at {}[{}] offset {}",
+            event.event_type(),
+            pending.work.input.cause,
+            position.topic,
+            position.partition,
+            position.next - 1
+        ),
+        (What::Event(event), _) => event.event_type().to_string(),
+        (What::Outcome(order, outcome), _) => format!("outcome {outcome:?} for order {order}"),
+        (What::Alarm(order, alarm), _) => format!("alarm {alarm:?} of order {order}"),
+    };
+    Err(Fatal::Poison { input, why })
+}

@@ -1,0 +1,137 @@
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bus::{Bus, BusError};
+use clock::{Clock, Random};
+use jiff::Timestamp;
+use serde::Serialize;
+use store::{Db, StoreError, Value};
+use uuid::Uuid;
+
+use crate::{
+    Alarms, EffectRunner, Engine, Outside, Participant, Relay,
+    intake::{group, subscription},
+};
+
+/// Where a service stands: what waits, and for how long.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The service's name.
+    pub service: &'static str,
+    /// Batches committed since this process started. The same figure twice: nothing happened.
+    pub turns: u64,
+    /// Inputs in them.
+    pub inputs: u64,
+    /// Those among them that had been applied before.
+    pub duplicates: u64,
+    /// Events that the broker has not acknowledged.
+    pub outbox: Depth,
+    /// Requests to the outside world without a definite answer.
+    pub effects: Depth,
+    /// Deadlines that have not fired.
+    pub alarms: Depth,
+    /// Records on the subscribed topics that the group has not applied; `null` while the broker
+    /// does not answer.
+    pub lag: Option<i64>,
+}
+
+/// How many rows a queue table holds, and how old the oldest is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Depth {
+    /// Rows.
+    pub depth: i64,
+    /// Age of the oldest, in seconds; 0 where there is none. For alarms: for how long it has been
+    /// due.
+    pub oldest_seconds: f64,
+}
+
+/// How long the broker may take to tell the lag.
+const LAG_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl<P: Participant> Engine<P> {
+    /// Where the service stands.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn status(&self, bus: &dyn Bus) -> Result<Status, StoreError> {
+        let now = self.clock.now();
+        let counted = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Status {
+            service: P::NAME,
+            turns: counted(&self.counters.turns),
+            inputs: counted(&self.counters.inputs),
+            duplicates: counted(&self.counters.duplicates),
+            outbox: self.outbox_depth(now).await?,
+            effects: depth(&self.db, "effect", "created_at", now).await?,
+            alarms: depth(&self.db, "alarm", "due_at", now).await?,
+            lag: tokio::time::timeout(LAG_TIMEOUT, self.lag(bus)).await.ok().and_then(Result::ok),
+        })
+    }
+
+    /// Rows that were sent and are not deleted yet do not count.
+    async fn outbox_depth(&self, now: Timestamp) -> Result<Depth, StoreError> {
+        let stored = depth(&self.db, "outbox", "created_at", now).await?;
+        let sent = i64::try_from(self.handoff.acknowledged().len()).unwrap_or(i64::MAX);
+        let depth = stored.depth.saturating_sub(sent).max(0);
+        Ok(Depth { depth, oldest_seconds: if depth == 0 { 0.0 } else { stored.oldest_seconds } })
+    }
+
+    async fn lag(&self, bus: &dyn Bus) -> Result<i64, BusError> {
+        let states = bus.partitions(&group::<P>(), &subscription::<P>()).await?;
+        Ok(states.iter().map(bus::PartitionState::lag).sum())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.db.fetch("select 1", Vec::new()).await.map(drop)
+    }
+
+    /// The database, to read from.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The relay of this engine's outbox. `holder` tells replicas apart.
+    pub fn relay(&self, bus: Arc<dyn Bus>, holder: Uuid) -> Relay {
+        let outbox = (self.db.clone(), Arc::clone(&self.handoff));
+        Relay::new(outbox, bus, Arc::clone(&self.clock), holder, self.settings.clone())
+    }
+
+    /// The runner of this engine's effects.
+    pub fn effect_runner(
+        &self,
+        outside: Arc<dyn Outside<P>>,
+        random: Arc<dyn Random>,
+    ) -> EffectRunner<P> {
+        let queue = (self.db.clone(), Arc::clone(&self.effects));
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock);
+        EffectRunner::new(queue, outside, clock, random, self.settings.clone())
+    }
+
+    /// The alarms of this engine.
+    pub fn alarms(&self) -> Alarms {
+        Alarms::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
+    }
+
+    /// Counts what earlier runs left in the outbox.
+    pub(crate) async fn count_outbox(&self) {
+        match depth(&self.db, "outbox", "created_at", self.clock.now()).await {
+            Ok(found) => self.handoff.set_depth(found.depth),
+            Err(error) => tracing::warn!(%error, "cannot count the outbox"),
+        }
+    }
+}
+
+async fn depth(db: &Db, table: &str, since: &str, now: Timestamp) -> Result<Depth, StoreError> {
+    let sql = format!("select count(*), min({since}) from {table}");
+    let rows = db.fetch(&sql, Vec::<Value>::new()).await?;
+    let Some(row) = rows.first() else { return Ok(Depth { depth: 0, oldest_seconds: 0.0 }) };
+    let oldest: Option<Timestamp> = row.get(1)?;
+    let age = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
+    Ok(Depth { depth: row.get(0)?, oldest_seconds: age })
+}

@@ -1,0 +1,347 @@
+//! One transaction per batch. The order of its statements is the order of its locks, the same in
+//! every service: inbox, idempotency keys, state tables, effects, alarms, outbox.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bus::{Outgoing, Position};
+use clock::Clock;
+use contracts::{EventId, Versions, encode};
+use jiff::Timestamp;
+use store::{Column, Db, Kind, StoreError, Table, Tx};
+use uuid::Uuid;
+
+use crate::{
+    Answer, CommandError, Input, Origin, Participant, Reaction, Settings, What, Work, alarms,
+    effects::{self, EffectQueue},
+    idempotency::Keys,
+    outbox::{self, Handoff, Ready},
+    reaction::AlarmChange,
+};
+
+const INBOX: Table = Table { name: "inbox", columns: &[Column { name: "id", kind: Kind::Uuid }] };
+
+/// Applies batches. Everything that happens to a service's rows happens in [`Engine::turn`].
+pub struct Engine<P: Participant> {
+    pub(crate) participant: P,
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) versions: Versions,
+    pub(crate) max_record_bytes: usize,
+    pub(crate) handoff: Arc<Handoff>,
+    pub(crate) effects: Arc<EffectQueue<P>>,
+    pub(crate) counters: Counters,
+    source: String,
+}
+
+/// What an engine has done since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(crate) turns: AtomicU64,
+    pub(crate) inputs: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+}
+
+/// What a committed turn leaves to do.
+#[derive(Debug)]
+pub struct Turn<P: Participant> {
+    /// The answers to the batch's commands, by their place in the batch.
+    pub answers: Vec<(usize, Answer<P>)>,
+    /// Positions to store: the batch is applied up to there.
+    pub positions: Vec<Position>,
+    /// Inputs that had been applied before.
+    pub duplicates: usize,
+}
+
+/// Why a turn did not commit.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The database refused, was away, or did not say whether it committed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// One input cannot be applied, however often it is tried.
+    #[error("{why}")]
+    Poison {
+        /// Its place in the batch.
+        culprit: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Answers of attempts whose commit has an unknown result: if their commands turn out to be
+/// duplicates, these are what was committed.
+pub type Remembered<P> = HashMap<Uuid, Answer<P>>;
+
+impl<P: Participant> Engine<P> {
+    /// An engine for `participant` on `db`. Nothing runs until it is turned.
+    pub fn new(participant: P, db: Db, clock: Arc<dyn Clock>, options: EngineOptions) -> Self {
+        Self {
+            participant,
+            db,
+            clock,
+            versions: options.versions,
+            max_record_bytes: options.max_record_bytes,
+            handoff: Arc::default(),
+            effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
+            settings: options.settings,
+            counters: Counters::default(),
+            source: format!("/quintet/{}", P::NAME),
+        }
+    }
+
+    /// Applies a batch in one transaction: all of it, or nothing.
+    ///
+    /// After an error nothing is known to be applied; turn the same batch again, with the same
+    /// `remembered`.
+    ///
+    /// # Errors
+    /// [`TurnError::Store`] if the database did not commit; [`TurnError::Poison`] if an input
+    /// cannot be applied.
+    pub async fn turn(
+        &self,
+        batch: &[Work<P>],
+        remembered: &mut Remembered<P>,
+    ) -> Result<Turn<P>, TurnError> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let fresh = enter_inbox(&mut tx, batch).await?;
+        let keys = Keys::load(&mut tx, batch, now, &self.settings).await?;
+        let mut fold = Fold::new(self, keys, now);
+        let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
+        let mut world = self.participant.load(&mut tx, &inputs).await?;
+        let live = still_pending(&mut tx, batch, &fresh).await?;
+        for index in live.iter().copied() {
+            fold.apply(&mut world, index, &batch[index])?;
+        }
+        let answers = fold.answers(batch, &fresh, remembered);
+        fold.keys.save(&mut tx, now).await?;
+        self.participant.save(&mut tx, &world).await?;
+        let requested = fold.effects.len();
+        let claimed = effects::insert(&mut tx, fold.effects, self.effects.room(), now, &self.settings);
+        let claimed = claimed.await?;
+        alarms::change(&mut tx, fold.alarms).await?;
+        let sent = if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
+        outbox::delete(&mut tx, &sent).await?;
+        outbox::append(&mut tx, &fold.ready, now).await?;
+        if let Err(error) = tx.commit().await {
+            // It may have committed: then the rows are in the table and not in memory.
+            self.handoff.reread();
+            return Err(error.into());
+        }
+        self.handoff.forget(&sent);
+        self.handoff.push(fold.ready, self.settings.exclusive);
+        self.effects.push(claimed, requested);
+        let duplicates = batch.len() - live.len();
+        self.counters.turned(batch.len(), duplicates);
+        Ok(Turn { answers, positions: positions(batch), duplicates })
+    }
+}
+
+/// What an [`Engine`] needs to know besides its service and database.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How it behaves.
+    pub settings: Settings,
+    /// Which versions of events it publishes.
+    pub versions: Versions,
+    /// The largest record that the broker takes, in bytes.
+    pub max_record_bytes: usize,
+}
+
+impl Counters {
+    fn turned(&self, inputs: usize, duplicates: usize) {
+        let add = |counter: &AtomicU64, more: usize| {
+            counter.fetch_add(more as u64, Ordering::Relaxed);
+        };
+        add(&self.turns, 1);
+        add(&self.inputs, inputs);
+        add(&self.duplicates, duplicates);
+    }
+}
+
+/// The places of those inputs that were not applied before, as far as the inbox knows.
+async fn enter_inbox<P: Participant>(
+    tx: &mut Tx,
+    batch: &[Work<P>],
+) -> Result<Vec<usize>, StoreError> {
+    let ids: BTreeSet<Uuid> = batch.iter().filter_map(Work::inbox_id).collect();
+    let rows = ids.into_iter().map(|id| vec![id.into()]).collect();
+    let mut new = HashSet::new();
+    for row in tx.insert_new(&INBOX, rows).await? {
+        new.insert(row.get::<Uuid>(0)?);
+    }
+    // An id twice in the batch is new only once.
+    let fresh = batch.iter().enumerate();
+    let fresh = fresh.filter(|(_, work)| work.inbox_id().is_none_or(|id| new.remove(&id)));
+    Ok(fresh.map(|(index, _)| index).collect())
+}
+
+/// Of the fresh ones, drops outcomes and alarms whose own row is gone: they were applied before.
+async fn still_pending<P: Participant>(
+    tx: &mut Tx,
+    batch: &[Work<P>],
+    fresh: &[usize],
+) -> Result<Vec<usize>, StoreError> {
+    let of = |origin: Origin| {
+        let works = fresh.iter().map(|index| &batch[*index]);
+        works.filter(|work| work.origin == origin).map(|work| work.input.cause).collect()
+    };
+    let mut pending = delete_own_rows(tx, "effect", of(Origin::Outcome)).await?;
+    pending.extend(delete_own_rows(tx, "alarm", of(Origin::Alarm)).await?);
+    let live = fresh.iter().copied().filter(|index| {
+        let work = &batch[*index];
+        work.inbox_id().is_some() || pending.remove(&work.input.cause)
+    });
+    Ok(live.collect())
+}
+
+async fn delete_own_rows(
+    tx: &mut Tx,
+    table: &str,
+    ids: BTreeSet<Uuid>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let ids = ids.into_iter().map(Into::into).collect();
+    let rows = tx.delete(table, "id", Kind::Uuid, ids).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn positions<P: Participant>(batch: &[Work<P>]) -> Vec<Position> {
+    let mut furthest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+    for work in batch {
+        if let Origin::Event(position) = &work.origin {
+            let key = (position.topic.as_str(), position.partition);
+            let next = furthest.entry(key).or_insert(position.next);
+            *next = position.next.max(*next);
+        }
+    }
+    let positions = furthest.into_iter();
+    positions
+        .map(|((topic, partition), next)| Position { topic: topic.to_owned(), partition, next })
+        .collect()
+}
+
+/// What a batch's reactions add up to.
+struct Fold<'e, P: Participant> {
+    engine: &'e Engine<P>,
+    now: Timestamp,
+    keys: Keys<P>,
+    answers: HashMap<usize, Answer<P>>,
+    ready: Vec<Ready>,
+    effects: Vec<effects::Requested<P>>,
+    alarms: alarms::Changes<P>,
+}
+
+impl<'e, P: Participant> Fold<'e, P> {
+    fn new(engine: &'e Engine<P>, keys: Keys<P>, now: Timestamp) -> Self {
+        Self {
+            engine,
+            now,
+            keys,
+            answers: HashMap::new(),
+            ready: Vec::new(),
+            effects: Vec::new(),
+            alarms: alarms::Changes::new(),
+        }
+    }
+
+    fn apply(&mut self, world: &mut P::World, index: usize, work: &Work<P>) -> Result<(), TurnError> {
+        if let Some(answer) = self.keys.answer(work.idempotency_key()) {
+            self.answers.insert(index, answer);
+            return Ok(());
+        }
+        let mut out = Reaction::new(work.input.cause, self.now);
+        // A world that a panic left half changed is never saved: the batch is given up.
+        catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out)))
+            .map_err(|panic| TurnError::Poison { culprit: index, why: message(panic.as_ref()) })?;
+        self.collect(index, work, out)
+    }
+
+    fn collect(&mut self, index: usize, work: &Work<P>, out: Reaction<P>) -> Result<(), TurnError> {
+        let trace = &work.input.trace;
+        for (id, event) in out.events {
+            let source = &self.engine.source;
+            let encoded = encode(id, source, self.now, trace, &event, &self.engine.versions);
+            self.ready.push(self.sendable(id, encoded, index)?);
+        }
+        self.effects.extend(
+            out.effects.into_iter().map(|effect| effects::Requested { effect, trace: trace.clone() }),
+        );
+        for (id, change) in out.alarms {
+            let change = match change {
+                AlarmChange::Set { order, alarm, due_at } => {
+                    Some(alarms::Set { order, alarm, due_at, trace: trace.clone() })
+                }
+                AlarmChange::Clear => None,
+            };
+            self.alarms.insert(id, change);
+        }
+        if let What::Command(command) = &work.input.what {
+            let answer = out.reply.ok_or_else(|| {
+                tracing::error!(?command, "a command got no answer from its reaction");
+                CommandError::Failed
+            });
+            if let Ok(reply) = &answer {
+                self.keys.remember(work.idempotency_key(), reply);
+            }
+            self.answers.insert(index, answer);
+        }
+        Ok(())
+    }
+
+    fn sendable(
+        &self,
+        id: EventId,
+        encoded: contracts::Encoded,
+        culprit: usize,
+    ) -> Result<Ready, TurnError> {
+        let contracts::Encoded { topic, key, headers, value } = encoded;
+        let record = Outgoing { topic, key, headers, value };
+        let (bytes, limit) = (record.bytes(), self.engine.max_record_bytes);
+        if bytes > limit {
+            let why = format!("event {id} has {bytes} bytes, the broker takes {limit}");
+            return Err(TurnError::Poison { culprit, why });
+        }
+        Ok(Ready { id, record })
+    }
+
+    /// The answers of the batch's commands; those of duplicates come from the attempt that
+    /// committed them.
+    fn answers(
+        &mut self,
+        batch: &[Work<P>],
+        fresh: &[usize],
+        remembered: &mut Remembered<P>,
+    ) -> Vec<(usize, Answer<P>)> {
+        let fresh: HashSet<usize> = fresh.iter().copied().collect();
+        let commands = batch.iter().enumerate();
+        let commands = commands.filter(|(_, work)| matches!(work.origin, Origin::Command(_)));
+        commands
+            .map(|(index, work)| {
+                let id = work.input.cause;
+                let answer = match self.answers.remove(&index) {
+                    Some(answer) => answer,
+                    None if fresh.contains(&index) => Err(CommandError::Failed),
+                    None => remembered.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
+                };
+                remembered.insert(id, answer.clone());
+                (index, answer)
+            })
+            .collect()
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the reaction panicked: {}", text.as_deref().unwrap_or("no message"))
+}
+

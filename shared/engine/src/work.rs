@@ -1,0 +1,101 @@
+use bus::Position;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::{Input, Participant};
+
+/// An input and where it came from.
+#[derive(Debug)]
+pub struct Work<P: Participant> {
+    /// What the service reacts to.
+    pub input: Input<P>,
+    /// How it came, which says how a repeat is recognised.
+    pub origin: Origin,
+}
+
+/// How an [`Input`] came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// From the broker; the position to store once it is applied. A repeat is in the inbox.
+    Event(Position),
+    /// Over HTTP, perhaps under an idempotency key. A repeat is in the inbox.
+    Command(Option<IdempotencyKey>),
+    /// From the effect runner. A repeat finds its effect's row gone.
+    Outcome,
+    /// From the alarms. A repeat finds its alarm's row gone.
+    Alarm,
+}
+
+/// The client's `Idempotency-Key` with what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// The key, prefixed by the route that it belongs to.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub hash: [u8; 32],
+}
+
+/// Why a command was not carried out, apart from the service's own reasons.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The idempotency key was used for another request.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// More commands are waiting than `commands.queue` allows.
+    #[error("too many requests are waiting")]
+    Busy,
+    /// More events wait for the broker than `outbox.limit` allows.
+    #[error("too many events wait for the broker")]
+    OutboxFull,
+    /// The service is stopping, or its database is away.
+    #[error("the service is stopping")]
+    Stopping,
+    /// The command cannot be carried out; the service's log says why.
+    #[error("the request could not be carried out")]
+    Failed,
+}
+
+/// What a command's sender gets.
+pub type Answer<P> = Result<<P as Participant>::Reply, CommandError>;
+
+/// Work with the way to answer it.
+#[derive(Debug)]
+pub struct Pending<P: Participant> {
+    /// The work.
+    pub work: Work<P>,
+    /// Who waits for the answer, of commands.
+    pub reply: Option<oneshot::Sender<Answer<P>>>,
+}
+
+impl<P: Participant> Pending<P> {
+    /// Answers the sender, if one still waits.
+    pub(crate) fn answer(self, answer: Answer<P>) {
+        if let Some(reply) = self.reply {
+            // A sender that went away has its answer under its idempotency key.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+impl<P: Participant> From<Work<P>> for Pending<P> {
+    fn from(work: Work<P>) -> Self {
+        Self { work, reply: None }
+    }
+}
+
+impl<P: Participant> Work<P> {
+    /// The id that the inbox remembers, of events and commands.
+    pub(crate) fn inbox_id(&self) -> Option<Uuid> {
+        match self.origin {
+            Origin::Event(_) | Origin::Command(_) => Some(self.input.cause),
+            Origin::Outcome | Origin::Alarm => None,
+        }
+    }
+
+    pub(crate) fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        match &self.origin {
+            Origin::Command(key) => key.as_ref(),
+            _ => None,
+        }
+    }
+}

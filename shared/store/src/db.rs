@@ -1,0 +1,178 @@
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Migrations, Row, StoreError, Tx, Value, tx};
+
+/// How long a caller waits for a connection before it hears that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for a writer of another process (a backup, a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers beside SQLite's one writer.
+const SQLITE_READERS: u32 = 4;
+
+/// Which database a [`Db`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One file, one writer.
+    Sqlite,
+    /// A server, shared by replicas.
+    Postgres,
+}
+
+/// A database of either kind. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// SQLite in WAL mode with `synchronous=FULL`: one writer, readers beside it.
+    Sqlite {
+        /// The only connection that writes, so that writers queue here and fairly.
+        writer: SqlitePool,
+        /// Connections that only read.
+        readers: SqlitePool,
+    },
+    /// PostgreSQL.
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens `url`: `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. PostgreSQL need not be
+    /// reachable yet. `connections` bounds the pool.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`] if the address cannot be used; [`StoreError::Database`] if the SQLite
+    /// file cannot be opened.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        if url == "sqlite::memory:" {
+            return Self::in_memory().await;
+        }
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Self::sqlite(path).await,
+            Some(("postgres" | "postgresql", _)) => Self::postgres(url, connections),
+            _ => Err(StoreError::Url { url: without_password(url), why: "unknown kind".into() }),
+        }
+    }
+
+    async fn sqlite(path: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path.trim_start_matches("//"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
+        let readers =
+            pool.max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    /// One connection reads and writes: for tests and simulations, which take turns.
+    async fn in_memory() -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        Ok(Self::Sqlite { writer: pool.clone(), readers: pool })
+    }
+
+    fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Url { url: without_password(url), why: error.to_string() })?
+            .options([
+                // Plans made while a table is empty keep their sequential scans.
+                ("plan_cache_mode", "force_custom_plan"),
+                // A replica that was stopped must not hold its locks for ever.
+                ("lock_timeout", "5s"),
+                ("idle_in_transaction_session_timeout", "5s"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite { .. } => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// Brings the schema up to date. Migrations that this binary does not know are left alone, so
+    /// that an older binary starts on a newer schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Migrate`] if a migration fails or was changed after it ran.
+    pub async fn migrate(&self, migrations: Migrations) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => migrations.sqlite.run(writer).await?,
+            Self::Postgres(pool) => migrations.postgres.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that may write (`BEGIN IMMEDIATE` in SQLite, READ COMMITTED in
+    /// PostgreSQL). Dropped without [`Tx::commit`], it rolls back.
+    ///
+    /// # Errors
+    /// If no connection can be had.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Reads outside any transaction.
+    ///
+    /// # Errors
+    /// If the database refuses the query or is away.
+    pub async fn fetch(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
+            Self::Postgres(pool) => tx::fetch_postgres(pool, sql, values).await,
+        }
+    }
+
+    /// Closes the pool after the work in hand.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => {
+            format!("{}…{}", &url[..scheme + 3], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn an_address_in_an_error_shows_no_password() {
+        assert_eq!(without_password("postgres://me:secret@host/db"), "postgres://…@host/db");
+        assert_eq!(without_password("mysql://host/db"), "mysql://host/db");
+    }
+}

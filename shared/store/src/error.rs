@@ -1,0 +1,132 @@
+use sqlx::error::ErrorKind;
+
+/// What went wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database, or the way to it, said no.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migrating the database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A stored value is not what its column promises.
+    #[error("column {column} holds {value:?}, which is not {expected}")]
+    Column {
+        /// The column's position in the query, from 0.
+        column: usize,
+        /// What stands there.
+        value: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// The address of the database cannot be used.
+    #[error(
+        "database.url {url:?}: {why}; use sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DB"
+    )]
+    Url {
+        /// The address as it was given, without its password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An update met fewer rows than it was given: someone else removed them under our locks.
+    #[error("{table}: {expected} rows to update, {found} found")]
+    Vanished {
+        /// The table.
+        table: &'static str,
+        /// How many rows were to change.
+        expected: usize,
+        /// How many did.
+        found: u64,
+    },
+}
+
+/// What to do about a [`StoreError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Someone else was faster: run the batch again at once.
+    Conflict,
+    /// The data itself is refused: running the same batch again gives the same answer.
+    Data,
+    /// The database is away, full or overloaded: try again later.
+    Unavailable,
+}
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const PG_UNIQUE_VIOLATION: &str = "23505";
+const PG_DEADLOCK: &str = "40P01";
+const PG_SERIALIZATION_FAILURE: &str = "40001";
+const PG_LOCK_NOT_AVAILABLE: &str = "55P03";
+const PG_DATA_CLASSES: [&str; 2] = ["22", "23"];
+
+// https://www.sqlite.org/rescode.html, primary codes
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+const SQLITE_TOOBIG: i32 = 18;
+const SQLITE_CONSTRAINT: i32 = 19;
+const SQLITE_MISMATCH: i32 = 20;
+
+impl StoreError {
+    /// How the engine should meet this error.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                    postgres_class(&code)
+                } else {
+                    sqlite_class(error.kind(), &code)
+                }
+            }
+            Self::Database(
+                sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_),
+            )
+            | Self::Column { .. } => Class::Data,
+            Self::Vanished { .. } => Class::Conflict,
+            Self::Database(_) | Self::Migrate(_) | Self::Url { .. } => Class::Unavailable,
+        }
+    }
+}
+
+fn postgres_class(code: &str) -> Class {
+    match code {
+        PG_UNIQUE_VIOLATION | PG_DEADLOCK | PG_SERIALIZATION_FAILURE | PG_LOCK_NOT_AVAILABLE => {
+            Class::Conflict
+        }
+        _ if PG_DATA_CLASSES.iter().any(|class| code.starts_with(class)) => Class::Data,
+        _ => Class::Unavailable,
+    }
+}
+
+fn sqlite_class(kind: ErrorKind, code: &str) -> Class {
+    // The extended code's low byte is the primary one.
+    match (kind, code.parse::<i32>().unwrap_or(0) & 0xff) {
+        (ErrorKind::UniqueViolation, _) | (_, SQLITE_BUSY | SQLITE_LOCKED) => Class::Conflict,
+        (_, SQLITE_CONSTRAINT | SQLITE_TOOBIG | SQLITE_MISMATCH) => Class::Data,
+        _ => Class::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgres_states_are_classed_by_what_helps() {
+        assert_eq!(postgres_class("23505"), Class::Conflict);
+        assert_eq!(postgres_class("40P01"), Class::Conflict);
+        assert_eq!(postgres_class("22003"), Class::Data);
+        assert_eq!(postgres_class("23514"), Class::Data);
+        assert_eq!(postgres_class("57P01"), Class::Unavailable);
+        assert_eq!(postgres_class("53100"), Class::Unavailable);
+    }
+
+    #[test]
+    fn sqlite_codes_are_classed_by_what_helps() {
+        assert_eq!(sqlite_class(ErrorKind::UniqueViolation, "1555"), Class::Conflict);
+        assert_eq!(sqlite_class(ErrorKind::Other, "517"), Class::Conflict);
+        assert_eq!(sqlite_class(ErrorKind::CheckViolation, "275"), Class::Data);
+        assert_eq!(sqlite_class(ErrorKind::Other, "13"), Class::Unavailable);
+    }
+}

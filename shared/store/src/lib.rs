@@ -1,0 +1,32 @@
+//! Two databases, each query once.
+//!
+//! SQL is written with `$1` placeholders, which SQLite and PostgreSQL both take. What differs
+//! between them (`unnest` against multi-row `values`, `for update`, how a transaction begins)
+//! lives in this crate and nowhere else.
+//!
+//! - [`Db`] and [`Tx`]: a connection pool and a transaction of either kind.
+//! - [`record!`] describes a state row once; [`Rows`] loads, changes and saves a batch of them in
+//!   three statements.
+//! - [`Value`] and [`Field`]: what a column can hold.
+
+mod bulk;
+mod contract;
+mod db;
+mod error;
+mod migrate;
+mod rows;
+mod table;
+mod tx;
+mod value;
+
+pub use db::{Db, Kind as DbKind};
+pub use error::{Class, StoreError};
+pub use migrate::Migrations;
+pub use rows::{Appended, Rows};
+pub use table::{Column, Record, Table};
+pub use tx::{Row, Tx};
+pub use value::{Field, Json, Kind, Value};
+
+/// Re-exported for [`record!`] and [`text_field!`], which expand in other crates.
+#[doc(hidden)]
+pub use sqlx;

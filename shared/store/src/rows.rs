@@ -1,0 +1,132 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Record, StoreError, Tx};
+
+/// The rows of one table that a batch may read or change.
+///
+/// Loaded and locked in one query, changed in memory, saved in at most one insert and one update.
+/// A key that was asked for and is not in the table is *absent*: putting a record there inserts it
+/// plainly, so that a second replica which also saw it absent meets a unique violation and runs
+/// its batch again.
+#[derive(Debug, Clone)]
+pub struct Rows<R: Record> {
+    rows: BTreeMap<R::Key, Slot<R>>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot<R> {
+    record: Option<R>,
+    stored: bool,
+    changed: bool,
+}
+
+impl<R: Record> Default for Rows<R> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new() }
+    }
+}
+
+impl<R: Record> Rows<R> {
+    /// Loads and locks the rows with these keys.
+    ///
+    /// # Errors
+    /// If the database refuses the query or is away, or a column holds what it should not.
+    pub async fn load(
+        tx: &mut Tx,
+        keys: impl IntoIterator<Item = R::Key>,
+    ) -> Result<Self, StoreError> {
+        let keys: BTreeSet<R::Key> = keys.into_iter().collect();
+        let values = keys.iter().cloned().map(Into::into).collect();
+        let mut rows = Self::absent(keys);
+        for row in tx.select_locked(&R::TABLE, values).await? {
+            let record = R::read(&row)?;
+            let slot = Slot { record: Some(record.clone()), stored: true, changed: false };
+            rows.rows.insert(record.key(), slot);
+        }
+        Ok(rows)
+    }
+
+    /// Rows of which none exists yet: where every story begins, without a database.
+    pub fn absent(keys: impl IntoIterator<Item = R::Key>) -> Self {
+        let absent = || Slot { record: None, stored: false, changed: false };
+        Self { rows: keys.into_iter().map(|key| (key, absent())).collect() }
+    }
+
+    /// The record under this key.
+    #[must_use]
+    pub fn get(&self, key: &R::Key) -> Option<&R> {
+        self.rows.get(key)?.record.as_ref()
+    }
+
+    /// The record under this key, to be changed.
+    pub fn get_mut(&mut self, key: &R::Key) -> Option<&mut R> {
+        let slot = self.rows.get_mut(key)?;
+        slot.changed = slot.record.is_some();
+        slot.record.as_mut()
+    }
+
+    /// Puts a record in its place, new or not.
+    ///
+    /// # Panics
+    /// If its key was not loaded: then nobody has locked it, which is a mistake in `load`.
+    pub fn put(&mut self, record: R) {
+        let key = record.key();
+        let Some(slot) = self.rows.get_mut(&key) else {
+            panic!("{} {key:?} was not loaded by this batch", R::TABLE.name)
+        };
+        slot.record = Some(record);
+        slot.changed = true;
+    }
+
+    /// All records that are there.
+    pub fn iter(&self) -> impl Iterator<Item = &R> {
+        self.rows.values().filter_map(|slot| slot.record.as_ref())
+    }
+
+    /// Writes what has changed.
+    ///
+    /// # Errors
+    /// Of class [`Conflict`](crate::Class::Conflict) if another replica wrote an absent row
+    /// first.
+    pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let changed = self.rows.values().filter(|slot| slot.changed);
+        let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.stored);
+        let values = |slots: Vec<&Slot<R>>| {
+            slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(R::values).collect()
+        };
+        tx.insert(&R::TABLE, values(new)).await?;
+        tx.update(&R::TABLE, values(stored)).await
+    }
+}
+
+/// Rows that are only ever added.
+#[derive(Debug, Clone)]
+pub struct Appended<R: Record> {
+    records: Vec<R>,
+}
+
+impl<R: Record> Default for Appended<R> {
+    fn default() -> Self {
+        Self { records: Vec::new() }
+    }
+}
+
+impl<R: Record> Appended<R> {
+    /// Adds one.
+    pub fn push(&mut self, record: R) {
+        self.records.push(record);
+    }
+
+    /// What was added.
+    pub fn iter(&self) -> impl Iterator<Item = &R> {
+        self.records.iter()
+    }
+
+    /// Writes what was added.
+    ///
+    /// # Errors
+    /// If the database refuses it or is away.
+    pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        tx.insert(&R::TABLE, self.records.iter().map(R::values).collect()).await
+    }
+}

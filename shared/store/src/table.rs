@@ -1,0 +1,98 @@
+use crate::{Kind, Row, StoreError, Value};
+
+/// A table's shape, as the statements over it need it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// Its columns; the first is the key by which rows are found and locked.
+    pub columns: &'static [Column],
+}
+
+/// A column's name and kind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+impl Table {
+    pub(crate) fn key(&self) -> &Column {
+        &self.columns[0]
+    }
+
+    pub(crate) fn names(&self) -> String {
+        self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A row of a service's state. Made by [`record!`](crate::record).
+pub trait Record: Sized + Clone + Send + Sync + 'static {
+    /// What finds it.
+    type Key: Ord + Clone + std::fmt::Debug + Send + Sync + Into<Value>;
+
+    /// Its table.
+    const TABLE: Table;
+
+    /// What finds this one.
+    fn key(&self) -> Self::Key;
+
+    /// Its columns' values, in the table's order.
+    fn values(&self) -> Vec<Value>;
+
+    /// From a row that holds the table's columns in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Column`] if a column holds what its type does not take.
+    fn read(row: &Row) -> Result<Self, StoreError>;
+}
+
+/// Says in which table and columns a struct lives; the first column is its key.
+///
+/// ```ignore
+/// pub struct Stock { pub sku: Sku, pub on_hand: i64 }
+/// store::record!(Stock in "stock": sku: Sku, on_hand: i64);
+/// ```
+#[macro_export]
+macro_rules! record {
+    ($record:ident in $table:literal: $key:ident: $key_type:ty $(, $field:ident: $type:ty)* $(,)?) => {
+        impl $crate::Record for $record {
+            type Key = $key_type;
+
+            const TABLE: $crate::Table = $crate::Table {
+                name: $table,
+                columns: &[
+                    $crate::Column {
+                        name: stringify!($key),
+                        kind: <$key_type as $crate::Field>::KIND,
+                    },
+                    $($crate::Column {
+                        name: stringify!($field),
+                        kind: <$type as $crate::Field>::KIND,
+                    },)*
+                ],
+            };
+
+            fn key(&self) -> $key_type {
+                self.$key.clone()
+            }
+
+            fn values(&self) -> Vec<$crate::Value> {
+                vec![self.$key.clone().into() $(, self.$field.clone().into())*]
+            }
+
+            fn read(row: &$crate::Row) -> Result<Self, $crate::StoreError> {
+                let mut index = 0;
+                let $key = row.get(index)?;
+                $(
+                    index += 1;
+                    let $field = row.get(index)?;
+                )*
+                let _ = index;
+                Ok(Self { $key $(, $field)* })
+            }
+        }
+    };
+}
