@@ -78,7 +78,9 @@ impl Checkout {
         let status = cargo.wait().await.context("cargo got lost")?;
         drop(progress);
         if !status.success() {
-            said.iter().for_each(|line| ui.line(line));
+            for line in &said {
+                ui.line(line);
+            }
             bail!(
                 "cargo could not build the services (see above); `up --no-build` skips the build"
             );

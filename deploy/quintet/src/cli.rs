@@ -19,7 +19,7 @@ pub struct Cli {
 /// What every sub-command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Where the suite keeps its databases, its log, its logs and up.json
+    /// Where the suite keeps its data, its log files and up.json
     #[arg(long, global = true, value_name = "DIR", default_value = ".quintet")]
     pub data: PathBuf,
     /// Print JSON on stdout instead of text

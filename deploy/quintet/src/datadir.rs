@@ -152,8 +152,10 @@ fn belongs_to(path: &Path, database: &Path) -> bool {
     let Some(rest) = path.strip_prefix(database) else {
         return false;
     };
-    matches!(rest, "" | "-wal" | "-shm" | "-journal" | ".lock" | ".wake")
-        || (rest.starts_with(".group-") && rest.ends_with(".lock"))
+    let group = rest
+        .strip_prefix(".group-")
+        .and_then(|rest| rest.strip_suffix(".lock"));
+    matches!(rest, "" | "-wal" | "-shm" | "-journal" | ".lock" | ".wake") || group.is_some()
 }
 
 #[cfg(test)]

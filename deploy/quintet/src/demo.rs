@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 /// A service that has just got ready may still wait for its broker.
 const PATIENCE: Duration = Duration::from_secs(30);
-const KNOWN_WITHIN: Duration = Duration::from_secs(60);
+const KNOWN_WITHIN: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 struct Product {

@@ -17,4 +17,4 @@ mod supervisor;
 mod ui;
 
 pub use cli::Cli;
-pub use cmd::run;
+pub use cmd::{explain, run};

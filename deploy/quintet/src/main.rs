@@ -9,7 +9,7 @@ async fn main() -> ExitCode {
     match quintet::run(quintet::Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("quintet: {error:#}");
+            eprintln!("quintet: {}", quintet::explain(&error));
             ExitCode::FAILURE
         }
     }

@@ -48,7 +48,7 @@ async fn a_stopped_service_stays_down_until_it_is_started() {
     let up = suite.running().await;
     let first = suite.pids("payment")[0];
 
-    let stopped = suite.run(&["stop", "payment"]);
+    let stopped = suite.run(&["stop", "payment"]).await;
     assert_eq!(text(&stopped.stdout), "payment is stopped\n");
     assert!(!alive(first));
     assert_eq!(suite.up_json()["payment"]["pid"], Value::Null);
@@ -57,7 +57,7 @@ async fn a_stopped_service_stays_down_until_it_is_started() {
         Value::Null
     );
 
-    let started = suite.run(&["start", "payment", "--json"]);
+    let started = suite.run(&["start", "payment", "--json"]).await;
     let status: Value = serde_json::from_slice(&started.stdout).unwrap();
     until("payment runs again", || suite.pids("payment").len() == 2).await;
     assert_eq!(status["payment"]["pid"], suite.pids("payment")[1]);
@@ -83,6 +83,7 @@ async fn what_dies_is_restarted_with_a_warning() {
 async fn a_service_that_refuses_to_run_is_left_down_and_can_be_tried_again() {
     let suite = Suite::new();
     let up = suite.running().await;
+    suite.world.lock().unwrap().not_ready.insert("payment");
     suite.let_exit("payment", 64);
     kill_9(suite.pids("payment")[0]);
     until("payment refuses", || {
@@ -92,7 +93,7 @@ async fn a_service_that_refuses_to_run_is_left_down_and_can_be_tried_again() {
     assert!(up.stderr().contains("logs/payment.log"), "{}", up.stderr());
     assert_eq!(suite.up_json()["payment"]["pid"], Value::Null);
 
-    let again = suite.run(&["start", "payment"]);
+    let again = suite.run(&["start", "payment"]).await;
     assert_eq!(again.status.code(), Some(1));
     let said = text(&again.stderr);
     assert!(
@@ -102,7 +103,8 @@ async fn a_service_that_refuses_to_run_is_left_down_and_can_be_tried_again() {
     assert!(said.contains("the data is wrong"), "{said}");
 
     fs::remove_file(suite.temp.path().join("payment.exit")).unwrap();
-    assert!(suite.run(&["start", "payment"]).status.success());
+    suite.world.lock().unwrap().not_ready.clear();
+    assert!(suite.run(&["start", "payment"]).await.status.success());
 }
 
 #[tokio::test]
@@ -127,7 +129,7 @@ async fn children_end_with_a_killed_launcher_and_the_next_one_takes_over() {
     let suite = Suite::new();
     let mut up = suite.running().await;
     up.kill();
-    let stale = suite.run(&["stop", "payment"]);
+    let stale = suite.run(&["stop", "payment"]).await;
     assert_eq!(stale.status.code(), Some(1));
     let said = text(&stale.stderr);
     assert!(
@@ -138,16 +140,29 @@ async fn children_end_with_a_killed_launcher_and_the_next_one_takes_over() {
         said.contains("start one with `quintet up --data "),
         "{said}"
     );
+    suite.stop_serving().await;
+
+    let next = suite.up(&[]);
+    suite.until_all_ran(2).await;
     for program in PROGRAMS {
-        until("the child is gone", || !alive(suite.pids(program)[0])).await;
+        assert!(
+            !alive(suite.pids(program)[0]),
+            "{program} of the killed suite is still there"
+        );
     }
+    suite.serve().await;
+    until("up is ready", || next.stdout().ends_with('\n')).await;
+    assert!(
+        next.stdout()
+            .starts_with("Quintet is up, on the log and SQLite.")
+    );
 }
 
 #[tokio::test]
 async fn a_second_suite_on_the_same_directory_is_refused() {
     let suite = Suite::new();
     let up = suite.running().await;
-    let second = suite.run(&["up"]);
+    let second = suite.run(&["up"]).await;
     assert_eq!(second.status.code(), Some(1));
     let said = text(&second.stderr);
     assert!(said.contains("is in use by another `quintet up`"), "{said}");
@@ -181,7 +196,7 @@ async fn fresh_begins_without_what_was_there() {
         fs::write(data.join(name), "old").unwrap();
     }
     let up = suite.up(&["--fresh"]);
-    suite.until_all_run().await;
+    suite.until_all_ran(1).await;
     let expected = ["logs", "mine.txt", "up.json", "up.lock"].map(str::to_owned);
     assert_eq!(fake::names(&data), expected.into());
     let log = fs::read_to_string(data.join("logs/order.log")).unwrap();
@@ -193,7 +208,7 @@ async fn fresh_begins_without_what_was_there() {
 async fn place_follows_an_order_to_its_end() {
     let suite = Suite::new();
     let _up = suite.running().await;
-    let placed = suite.run(&["place", "--follow"]);
+    let placed = suite.run(&["place", "--follow"]).await;
     assert_eq!(placed.status.code(), Some(0), "{}", text(&placed.stderr));
     assert_eq!(
         text(&placed.stdout),
@@ -209,7 +224,7 @@ async fn place_follows_an_order_to_its_end() {
 async fn place_shows_why_an_order_is_refused() {
     let suite = Suite::new();
     let _up = suite.running().await;
-    let refused = suite.run(&["place", "--sku", "cup"]);
+    let refused = suite.run(&["place", "--sku", "cup"]).await;
     assert_eq!(refused.status.code(), Some(1));
     let expected = "quintet: items[0].sku: unknown; see /products (422 Unprocessable Entity)\n";
     assert_eq!(text(&refused.stderr), expected);
@@ -219,7 +234,9 @@ async fn place_shows_why_an_order_is_refused() {
 async fn many_orders_have_a_key_each_and_one_summary() {
     let suite = Suite::new();
     let _up = suite.running().await;
-    let placed = suite.run(&["place", "--count", "50", "--follow", "--json"]);
+    let placed = suite
+        .run(&["place", "--count", "50", "--follow", "--json"])
+        .await;
     let summary: Value = serde_json::from_slice(&placed.stdout).unwrap();
     assert_eq!(summary["accepted"], 50);
     assert_eq!(

@@ -1,1 +1,111 @@
-//! TODO
+//! Inventory lists the products and keeps their stock: it reserves all lines of an order or none,
+//! and gives back what the order does not need after all.
+
+mod domain;
+mod http;
+mod on;
+mod store;
+mod undo;
+
+use std::sync::Arc;
+
+use ::store::{Migrations, StoreError, Tx};
+use async_trait::async_trait;
+use axum::Router;
+use contracts::{EffectId, Event, EventType, Trace};
+use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use service::{App, Listed, Service, TableOf};
+
+pub use domain::{Product, Reservation, State};
+pub use on::{add_stock::AddStock, put_product::PutProduct};
+pub use store::{Command, Reply, World};
+
+/// The inventory service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InventoryService;
+
+#[async_trait]
+impl Participant for InventoryService {
+    const NAME: &'static str = "inventory";
+    const CONSUMES: &'static [EventType] = &[
+        EventType::OrderPlaced,
+        EventType::PaymentDeclined,
+        EventType::ShipmentFailed,
+        EventType::ShipmentVoided,
+        EventType::ShipmentDispatched,
+    ];
+
+    type World = World;
+    type Command = Command;
+    type Reply = Reply;
+    type Effect = Never;
+    type Outcome = Never;
+    type Alarm = Never;
+
+    fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
+            What::Event(Event::ShipmentDispatched(event)) => {
+                on::shipment_dispatched::react(world, event);
+            }
+            What::Event(Event::PaymentDeclined(event)) => {
+                undo::payment_declined::react(world, event, out);
+            }
+            What::Event(Event::ShipmentFailed(event)) => {
+                undo::shipment_failed::react(world, event, out);
+            }
+            What::Event(Event::ShipmentVoided(event)) => {
+                undo::shipment_voided::react(world, event, out);
+            }
+            What::Command(Command::PutProduct(command)) => {
+                on::put_product::react(world, command, out);
+            }
+            What::Command(Command::AddStock(command)) => on::add_stock::react(world, command, out),
+            What::Event(_) => {}
+            What::Outcome(_, never) | What::Alarm(_, never) => match *never {},
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.reservations.save(tx).await?;
+        world.products.save(tx).await
+    }
+}
+
+/// What inventory does in answer to one input.
+pub type Out = Reaction<InventoryService>;
+
+/// Inventory asks nothing of the outside world.
+#[async_trait]
+impl Outside<Self> for InventoryService {
+    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<Never> {
+        match effect {}
+    }
+}
+
+impl Service for InventoryService {
+    const PORT: u16 = 8081;
+    type Config = service::NoConfig;
+
+    fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        Ok((Self, Arc::new(Self)))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> Router<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Reservation>::listed(), TableOf::<Product>::listed()]
+    }
+}

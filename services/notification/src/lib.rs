@@ -1,1 +1,120 @@
-//! TODO
+//! Notification writes one mail per milestone of an order: when it is placed, and when it has
+//! ended.
+
+mod domain;
+mod effects;
+mod http;
+mod on;
+mod store;
+
+use std::sync::Arc;
+
+use ::store::{Migrations, StoreError, Tx};
+use anyhow::Context;
+use async_trait::async_trait;
+use axum::Router;
+use contracts::{Event, EventType, Milestone};
+use engine::{Input, Never, Outside, Participant, Reaction, What};
+use serde::{Deserialize, Serialize};
+use service::{App, Listed, Service, TableOf};
+
+pub use domain::{MailStatus, Notification, State};
+pub use effects::{Mail, MailAnswer, Mailer, Providers};
+pub use store::World;
+
+/// The notification service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NotificationService;
+
+#[async_trait]
+impl Participant for NotificationService {
+    const NAME: &'static str = "notification";
+    const CONSUMES: &'static [EventType] =
+        &[EventType::OrderPlaced, EventType::OrderCompleted, EventType::OrderCancelled];
+
+    type World = World;
+    type Command = Never;
+    type Reply = Never;
+    type Effect = Mail;
+    type Outcome = (Milestone, MailAnswer);
+    type Alarm = Never;
+
+    fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
+            What::Event(Event::OrderCompleted(event)) => {
+                on::order_completed::react(world, event, out);
+            }
+            What::Event(Event::OrderCancelled(event)) => {
+                on::order_cancelled::react(world, event, out);
+            }
+            What::Outcome(order, (milestone, answer)) => {
+                on::mail_answered::react(world, *order, *milestone, answer, out);
+            }
+            What::Event(_) => {}
+            What::Command(never) | What::Alarm(_, never) => match *never {},
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.notifications.save(tx).await
+    }
+}
+
+/// What notification does in answer to one input.
+pub type Out = Reaction<NotificationService>;
+
+/// Notification's own settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// The mail server.
+    pub smtp: SmtpConfig,
+}
+
+/// See [`Config::smtp`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SmtpConfig {
+    /// `smtp://HOST:PORT`.
+    pub url: String,
+    /// Who we are to it, where it asks.
+    pub user: Option<String>,
+    /// What proves that.
+    pub password: Option<String>,
+    /// The mails' sender. Its domain is also that of their Message-IDs.
+    pub from: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (url, from) = ("smtp://127.0.0.1:8091".into(), "orders@shop.example".into());
+        Self { smtp: SmtpConfig { url, user: None, password: None, from } }
+    }
+}
+
+impl Service for NotificationService {
+    const PORT: u16 = 8084;
+    type Config = Config;
+
+    fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        let mailer = effects::SmtpMailer::new(&config.smtp).context("smtp")?;
+        Ok((Self, Arc::new(Providers(Arc::new(mailer)))))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> Router<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Notification>::listed()]
+    }
+}

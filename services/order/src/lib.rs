@@ -1,1 +1,185 @@
-//! TODO
+//! Order takes orders and follows them to their end. It conducts nobody: it says what was placed,
+//! keeps the timeline of what the others say, and sees when an order has come to its end.
+
+mod domain;
+mod http;
+mod on;
+mod store;
+mod undo;
+
+use std::{sync::Arc, time::Duration};
+
+use ::store::{Migrations, StoreError, Tx};
+use anyhow::ensure;
+use async_trait::async_trait;
+use axum::Router;
+use contracts::{EffectId, Event, EventType, Trace, Versions};
+use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use serde::{Deserialize, Serialize};
+use service::{App, Listed, Service, TableOf};
+
+pub use domain::{Alarm, End, Line, Order, Product, Stage};
+pub use on::place_order::{PlaceOrder, Refusal};
+pub use store::{Command, Entry, Policy, Reply, World};
+pub use undo::cancel_order::CancelOrder;
+
+/// The order service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OrderService {
+    /// How long an order may take.
+    pub policy: Policy,
+}
+
+#[async_trait]
+impl Participant for OrderService {
+    const NAME: &'static str = "order";
+    const CONSUMES: &'static [EventType] = &[
+        EventType::ProductListed,
+        EventType::StockReserved,
+        EventType::StockRejected,
+        EventType::StockReleased,
+        EventType::PaymentCaptured,
+        EventType::PaymentDeclined,
+        EventType::PaymentRefunded,
+        EventType::PaymentVoided,
+        EventType::ShipmentDispatched,
+        EventType::ShipmentFailed,
+        EventType::ShipmentVoided,
+        EventType::NotificationSent,
+        EventType::NotificationFailed,
+    ];
+
+    type World = World;
+    type Command = Command;
+    type Reply = Reply;
+    type Effect = Never;
+    type Outcome = Never;
+    type Alarm = Alarm;
+
+    fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::ProductListed(event)) => on::product_listed::react(world, event),
+            What::Event(event) => {
+                // The timeline takes every event once, also after the end.
+                if world.log(input, event) {
+                    on_event(world, event, out);
+                }
+            }
+            What::Command(Command::Place(place)) => {
+                on::place_order::react(world, place, input, out);
+            }
+            What::Command(Command::Cancel(cancel)) => {
+                undo::cancel_order::react(world, *cancel, out);
+            }
+            What::Alarm(order, Alarm::FirstDeadline) => {
+                undo::first_deadline::react(world, *order, out);
+            }
+            What::Alarm(order, Alarm::SecondDeadline) => {
+                undo::second_deadline::react(world, *order);
+            }
+            What::Outcome(_, never) => match *never {},
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs, self.policy).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.save(tx).await
+    }
+}
+
+fn on_event(world: &mut World, event: &Event, out: &mut Out) {
+    match event {
+        Event::StockReserved(event) => on::stock_reserved::react(world, event),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
+        Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
+        Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
+        Event::StockReleased(event) => undo::stock_released::react(world, event, out),
+        Event::PaymentDeclined(event) => undo::payment_declined::react(world, event, out),
+        Event::PaymentRefunded(event) => undo::payment_refunded::react(world, event, out),
+        Event::PaymentVoided(event) => undo::payment_voided::react(world, event, out),
+        Event::ShipmentFailed(event) => undo::shipment_failed::react(world, event, out),
+        Event::ShipmentVoided(event) => undo::shipment_voided::react(world, event, out),
+        // For the timeline only.
+        _ => {}
+    }
+}
+
+/// What order does in answer to one input.
+pub type Out = Reaction<OrderService>;
+
+/// Order asks nothing of the outside world.
+#[async_trait]
+impl Outside<Self> for OrderService {
+    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<Never> {
+        match effect {}
+    }
+}
+
+/// Order's own settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// How long an order may take.
+    pub deadlines: Deadlines,
+    /// What is published.
+    pub publish: Publish,
+}
+
+/// See [`Config::deadlines`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// After so long without an end, cancellation is requested.
+    #[serde(with = "service::seconds")]
+    pub first: Duration,
+    /// So long after the first, the order needs attention.
+    #[serde(with = "service::seconds")]
+    pub second: Duration,
+}
+
+/// See [`Config::publish`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Publish {
+    /// The version of `OrderPlaced`: 2, or 1 while not everybody understands that yet.
+    pub order_placed: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let Policy { first, second } = Policy::default();
+        let publish = Publish { order_placed: Versions::default().order_placed };
+        Self { deadlines: Deadlines { first, second }, publish }
+    }
+}
+
+impl Service for OrderService {
+    const PORT: u16 = 8080;
+    type Config = Config;
+
+    fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        let version = config.publish.order_placed;
+        ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
+        let Deadlines { first, second } = config.deadlines.clone();
+        let order = Self { policy: Policy { first, second } };
+        Ok((order, Arc::new(order)))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> Router<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Order>::listed()]
+    }
+
+    fn versions(config: &Config) -> Versions {
+        Versions { order_placed: config.publish.order_placed }
+    }
+}

@@ -1,1 +1,130 @@
-//! TODO
+//! Payment charges once the amount and the go are both known, in either order, and gives the money
+//! back when the order comes to nothing.
+
+mod domain;
+mod effects;
+mod http;
+mod on;
+mod store;
+mod undo;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use axum::Router;
+use contracts::{Event, EventType};
+use engine::{Input, Never, Outside, Participant, Reaction, What};
+use serde::{Deserialize, Serialize};
+use service::{App, Listed, Service, TableOf};
+use ::store::{Migrations, StoreError, Tx};
+
+pub use domain::{Payment, State};
+pub use effects::{Charge, Effect, Gateway, Outcome, Providers, Refund};
+pub use store::World;
+pub use undo::retry_refund::{Reply, RetryRefund};
+
+/// The payment service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PaymentService;
+
+#[async_trait]
+impl Participant for PaymentService {
+    const NAME: &'static str = "payment";
+    const CONSUMES: &'static [EventType] = &[
+        EventType::OrderPlaced,
+        EventType::StockReserved,
+        EventType::ShipmentVoided,
+        EventType::ShipmentFailed,
+        EventType::OrderCancelled,
+    ];
+
+    type World = World;
+    type Command = RetryRefund;
+    type Reply = Reply;
+    type Effect = Effect;
+    type Outcome = Outcome;
+    type Alarm = Never;
+
+    fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
+            What::Event(Event::StockReserved(event)) => on::stock_reserved::react(world, event, out),
+            What::Event(Event::ShipmentVoided(event)) => {
+                undo::shipment_voided::react(world, event, out);
+            }
+            What::Event(Event::ShipmentFailed(event)) => {
+                undo::shipment_failed::react(world, event, out);
+            }
+            What::Event(Event::OrderCancelled(event)) => undo::order_cancelled::react(world, event),
+            What::Outcome(order, Outcome::Charge(answer)) => {
+                on::charge_answered::react(world, *order, answer, out);
+            }
+            What::Outcome(order, Outcome::Refund(answer)) => {
+                undo::refund_answered::react(world, *order, answer, out);
+            }
+            What::Command(command) => undo::retry_refund::react(world, *command, out),
+            What::Event(_) => {}
+            What::Alarm(_, never) => match *never {},
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.payments.save(tx).await
+    }
+}
+
+/// What payment does in answer to one input.
+pub type Out = Reaction<PaymentService>;
+
+/// Payment's own settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// The payment gateway.
+    pub gateway: GatewayConfig,
+}
+
+/// See [`Config::gateway`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GatewayConfig {
+    /// Where it listens; `/charges` and `/refunds` are appended.
+    pub url: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { gateway: GatewayConfig { url: "http://127.0.0.1:8090".into() } }
+    }
+}
+
+impl Service for PaymentService {
+    const PORT: u16 = 8082;
+    type Config = Config;
+
+    fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        let gateway = effects::HttpGateway::new(&config.gateway.url).context("gateway.url")?;
+        Ok((Self, Arc::new(Providers(Arc::new(gateway)))))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> Router<App<Self>> {
+        http::routes()
+    }
+
+    fn admin_routes() -> Router<App<Self>> {
+        http::admin_routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Payment>::listed()]
+    }
+}

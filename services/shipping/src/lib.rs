@@ -1,1 +1,117 @@
-//! TODO
+//! Shipping books the parcel once the address and the payment are both known, in either order. It
+//! is the arbiter of cancellations: it alone knows whether the parcel can still be stopped.
+
+mod domain;
+mod effects;
+mod http;
+mod on;
+mod store;
+mod undo;
+
+use std::sync::Arc;
+
+use ::store::{Migrations, StoreError, Tx};
+use anyhow::Context;
+use async_trait::async_trait;
+use axum::Router;
+use contracts::{Event, EventType};
+use engine::{Input, Never, Outside, Participant, Reaction, What};
+use serde::{Deserialize, Serialize};
+use service::{App, Listed, Service, TableOf};
+
+pub use domain::{Shipment, State};
+pub use effects::{Book, BookAnswer, Carrier, Providers};
+pub use store::World;
+
+/// The shipping service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShippingService;
+
+#[async_trait]
+impl Participant for ShippingService {
+    const NAME: &'static str = "shipping";
+    const CONSUMES: &'static [EventType] = &[
+        EventType::OrderPlaced,
+        EventType::PaymentCaptured,
+        EventType::OrderCancellationRequested,
+        EventType::OrderCancelled,
+    ];
+
+    type World = World;
+    type Command = Never;
+    type Reply = Never;
+    type Effect = Book;
+    type Outcome = BookAnswer;
+    type Alarm = Never;
+
+    fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
+            What::Event(Event::PaymentCaptured(event)) => {
+                on::payment_captured::react(world, event, out);
+            }
+            What::Event(Event::OrderCancellationRequested(event)) => {
+                undo::order_cancellation_requested::react(world, event, out);
+            }
+            What::Event(Event::OrderCancelled(event)) => undo::order_cancelled::react(world, event),
+            What::Outcome(order, answer) => on::book_answered::react(world, *order, answer, out),
+            What::Event(_) => {}
+            What::Command(never) | What::Alarm(_, never) => match *never {},
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.shipments.save(tx).await
+    }
+}
+
+/// What shipping does in answer to one input.
+pub type Out = Reaction<ShippingService>;
+
+/// Shipping's own settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// The carrier.
+    pub carrier: CarrierConfig,
+}
+
+/// See [`Config::carrier`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CarrierConfig {
+    /// Where it listens; `/bookings` is appended.
+    pub url: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { carrier: CarrierConfig { url: "http://127.0.0.1:8090".into() } }
+    }
+}
+
+impl Service for ShippingService {
+    const PORT: u16 = 8083;
+    type Config = Config;
+
+    fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        let carrier = effects::HttpCarrier::new(&config.carrier.url).context("carrier.url")?;
+        Ok((Self, Arc::new(Providers(Arc::new(carrier)))))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> Router<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Shipment>::listed()]
+    }
+}

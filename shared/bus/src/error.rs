@@ -134,8 +134,13 @@ fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
 /// Whether librdkafka or the broker get over it by themselves.
 pub(crate) fn kafka_heals(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
+    let code = match error {
+        KafkaError::MessageConsumptionFatal(_) => None,
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    };
     matches!(
-        error.rdkafka_error_code(),
+        code,
         Some(
             Code::AllBrokersDown
                 | Code::BrokerTransportFailure

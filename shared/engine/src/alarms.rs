@@ -1,6 +1,9 @@
 //! Durable deadlines.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use clock::Clock;
 use contracts::{OrderId, Trace};
@@ -8,7 +11,10 @@ use jiff::Timestamp;
 use store::{Column, Db, Kind, Row, StoreError, Table, Tx};
 use uuid::Uuid;
 
-use crate::{Input, Origin, Participant, Settings, What, Work, claim::claim};
+use crate::{
+    Input, Origin, Participant, Settings, What, Work,
+    claim::{claim, readable},
+};
 
 const TABLE: Table = Table {
     name: "alarm",
@@ -18,7 +24,17 @@ const TABLE: Table = Table {
         Column { name: "name", kind: Kind::Text },
         Column { name: "traceparent", kind: Kind::Text },
         Column { name: "tracestate", kind: Kind::Text },
+        Column { name: "rings_at", kind: Kind::Int },
         Column { name: "due_at", kind: Kind::Int },
+    ],
+};
+
+/// What says whether an alarm that was taken still rings.
+const RINGING: Table = Table {
+    name: "alarm",
+    columns: &[
+        Column { name: "id", kind: Kind::Uuid },
+        Column { name: "rings_at", kind: Kind::Int },
     ],
 };
 
@@ -53,9 +69,29 @@ pub(crate) async fn change<P: Participant>(
             trace.traceparent.into(),
             trace.tracestate.into(),
             due_at.into(),
+            due_at.into(),
         ]
     });
     tx.insert(&TABLE, rows.collect()).await
+}
+
+/// Deletes those of the alarms that still ring and answers their ids. One that was cleared since
+/// it was taken is gone; one that was set anew rings at its new time.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    ids: BTreeSet<Uuid>,
+    now: Timestamp,
+) -> Result<Vec<Uuid>, StoreError> {
+    let ids = ids.into_iter().map(Into::into).collect();
+    let mut ringing = Vec::new();
+    for row in tx.select_locked(&RINGING, ids).await? {
+        if row.get::<Timestamp>(1)? <= now {
+            ringing.push(row.get::<Uuid>(0)?);
+        }
+    }
+    let ids = ringing.iter().map(|id| (*id).into()).collect();
+    tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+    Ok(ringing)
 }
 
 /// Finds the alarms that ring.
@@ -74,13 +110,13 @@ impl Alarms {
     /// input; its row goes when that input is applied.
     ///
     /// # Errors
-    /// If the database is away, or a row names an alarm that this service does not know.
+    /// If the database is away.
     pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = self.clock.now();
         let columns = "id, order_id, name, traceparent, tracestate";
         let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
         let rows = claim(&self.db, TABLE.name, columns, now, until, LIMIT).await?;
-        rows.iter().map(|row| ring(row, now)).collect()
+        Ok(rows.iter().filter_map(|row| readable(ring(row, now), "an alarm")).collect())
     }
 }
 

@@ -2,7 +2,7 @@
 //! under its own idempotency key until it has a definite answer.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, HashSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,9 +16,11 @@ use contracts::{EffectId, OrderId, Trace};
 use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
+use uuid::Uuid;
 
 use crate::{
-    Effect, Input, Origin, Participant, Settings, What, Work, breaker::Breaker, claim::claim,
+    Effect, Input, Origin, Participant, Settings, What, Work, breaker::Breaker,
+    claim::{claim, readable},
     settings::backoff,
 };
 
@@ -68,8 +70,19 @@ pub enum Attempt<O> {
     NoAnswer(String),
 }
 
+impl<O> Attempt<O> {
+    /// The same with the answer seen differently.
+    pub fn map<T>(self, to: impl FnOnce(O) -> T) -> Attempt<T> {
+        match self {
+            Self::Answered(outcome) => Attempt::Answered(to(outcome)),
+            Self::NoAnswer(why) => Attempt::NoAnswer(why),
+        }
+    }
+}
+
 /// An effect that a reaction asked for.
 pub(crate) struct Requested<P: Participant> {
+    pub(crate) id: EffectId,
     pub(crate) effect: P::Effect,
     pub(crate) trace: Trace,
 }
@@ -82,11 +95,12 @@ pub(crate) struct Claimed<P: Participant> {
     effect: P::Effect,
     trace: Trace,
     attempts: i64,
-    claimed_until: Timestamp,
+    until: Timestamp,
 }
 
 /// Inserts what the batch asks for: as many as there is `room` claimed by this process, the others
-/// for whoever comes first. One that is there already is the same request.
+/// for whoever comes first. One that is there already is the same request, and stays with whoever
+/// has it.
 pub(crate) async fn insert<P: Participant>(
     tx: &mut Tx,
     requested: Vec<Requested<P>>,
@@ -94,11 +108,11 @@ pub(crate) async fn insert<P: Participant>(
     now: Timestamp,
     settings: &Settings,
 ) -> Result<Vec<Claimed<P>>, StoreError> {
-    let claimed_until = now.saturating_add(settings.claim).unwrap_or(Timestamp::MAX);
+    let until = now.saturating_add(settings.claim).unwrap_or(Timestamp::MAX);
     let (mut rows, mut claimed) = (Vec::new(), Vec::new());
-    for (index, Requested { effect, trace }) in requested.into_iter().enumerate() {
-        let (id, order) = (effect.id(), effect.order_id());
-        let due_at = if index < room { claimed_until } else { now };
+    for (index, Requested { id, effect, trace }) in requested.into_iter().enumerate() {
+        let order = effect.order_id();
+        let due_at = if index < room { until } else { now };
         rows.push(vec![
             id.into(),
             order.into(),
@@ -110,11 +124,22 @@ pub(crate) async fn insert<P: Participant>(
             now.into(),
         ]);
         if index < room {
-            claimed.push(Claimed { id, order, effect, trace, attempts: 0, claimed_until });
+            claimed.push(Claimed { id, order, effect, trace, attempts: 0, until });
         }
     }
-    tx.insert_new(&TABLE, rows).await?;
+    let mut new = HashSet::new();
+    for row in tx.insert_new(&TABLE, rows).await? {
+        new.insert(row.get::<EffectId>(0)?);
+    }
+    claimed.retain(|claimed: &Claimed<P>| new.remove(&claimed.id));
     Ok(claimed)
+}
+
+/// Deletes the rows of effects that are answered now; answers the ids of those that were there.
+pub(crate) async fn take(tx: &mut Tx, ids: BTreeSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
+    let ids = ids.into_iter().map(Into::into).collect();
+    let rows = tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Claimed effects on their way from the engine to the runner.
@@ -205,11 +230,10 @@ impl<P: Participant> EffectRunner<P> {
     /// If the database is away; nothing is lost, what was asked stays in it.
     pub async fn turn(&mut self) -> Result<Vec<Work<P>>, StoreError> {
         self.start().await?;
-        let mut works = Vec::new();
         while !self.running.is_empty() {
-            works.extend(self.finish().await?);
+            self.join().await;
         }
-        Ok(works)
+        self.settle().await
     }
 
     /// Attempts that are under way.
@@ -228,7 +252,7 @@ impl<P: Participant> EffectRunner<P> {
             let Some(next) = self.queue.pop() else { break };
             // One whose claim ends before an attempt would is left to the table.
             let ends = now.saturating_add(self.settings.effects_timeout).unwrap_or(Timestamp::MAX);
-            if ends < next.claimed_until {
+            if ends < next.until {
                 claimed.push(next);
             }
         }
@@ -257,7 +281,7 @@ impl<P: Participant> EffectRunner<P> {
         let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
         let columns = "id, order_id, payload, traceparent, tracestate, attempts";
         let rows = claim(&self.db, TABLE.name, columns, now, until, limit).await?;
-        rows.iter().map(|row| read(row, until)).collect()
+        Ok(rows.iter().filter_map(|row| readable(read(row, until), "an effect")).collect())
     }
 
     fn spawn(&mut self, claimed: Claimed<P>) {
@@ -274,14 +298,19 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     /// Waits for an attempt to end, then takes all that have. Cancel safe: what has ended is kept
-    /// until it is handed over.
-    pub(crate) async fn finish(&mut self) -> Result<Vec<Work<P>>, StoreError> {
+    /// until it is settled.
+    pub(crate) async fn join(&mut self) {
         if let Some(first) = self.running.join_next().await {
             self.ended(first);
         }
         while let Some(next) = self.running.try_join_next() {
             self.ended(next);
         }
+    }
+
+    /// Writes down the attempts that had no answer, then hands over the outcomes of those that
+    /// had. After an error it keeps both.
+    pub(crate) async fn settle(&mut self) -> Result<Vec<Work<P>>, StoreError> {
         if !self.failed.is_empty() {
             let mut tx = self.db.begin().await?;
             // Another replica may have had the answer and deleted the row: then there is nothing
@@ -308,7 +337,10 @@ impl<P: Participant> EffectRunner<P> {
             }
             Ok((claimed, Attempt::NoAnswer(why))) => self.no_answer(&claimed, &why),
             // Its claim ends by itself, and then it is attempted again.
-            Err(error) => tracing::error!(%error, "an effect's attempt panicked"),
+            Err(error) => {
+                tracing::error!(%error, "an effect's attempt panicked");
+                self.breaker.failed(self.clock.now());
+            }
         }
     }
 
@@ -340,7 +372,7 @@ impl<P: Participant> EffectRunner<P> {
     }
 }
 
-fn read<P: Participant>(row: &Row, claimed_until: Timestamp) -> Result<Claimed<P>, StoreError> {
+fn read<P: Participant>(row: &Row, until: Timestamp) -> Result<Claimed<P>, StoreError> {
     let Json(effect) = row.get(2)?;
     Ok(Claimed {
         id: row.get(0)?,
@@ -348,6 +380,6 @@ fn read<P: Participant>(row: &Row, claimed_until: Timestamp) -> Result<Claimed<P
         effect,
         trace: Trace { traceparent: row.get(3)?, tracestate: row.get(4)? },
         attempts: row.get(5)?,
-        claimed_until,
+        until,
     })
 }

@@ -66,9 +66,13 @@ impl<P: Participant> Intake<P> {
 
     /// Joins the group once the broker is there; `None` if told to stop before.
     async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
-        let mut told = false;
+        let (mut told, mut stop) = (false, self.stop.clone());
         loop {
-            let error = match self.try_join().await {
+            let joined = tokio::select! {
+                joined = self.try_join() => joined,
+                () = stopped(&mut stop) => return Ok(None),
+            };
+            let error = match joined {
                 Ok(consumer) => return Ok(Some(consumer)),
                 Err(Fatal::Bus(error)) if error.is_transient() => error,
                 Err(fatal) => return Err(fatal),
@@ -78,7 +82,7 @@ impl<P: Participant> Intake<P> {
             }
             tokio::select! {
                 () = sleep(RETRY) => {}
-                () = stopped(&mut self.stop) => return Ok(None),
+                () = stopped(&mut stop) => return Ok(None),
             }
         }
     }

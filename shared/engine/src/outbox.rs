@@ -66,6 +66,12 @@ pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Ready>, StoreErr
     db.fetch(sql, vec![Value::Int(limit)]).await?.iter().map(read).collect()
 }
 
+/// How many rows there are.
+pub(crate) async fn count(db: &Db) -> Result<i64, StoreError> {
+    let rows = db.fetch("select count(*) from outbox", Vec::new()).await?;
+    rows.first().map_or(Ok(0), |row| row.get(0))
+}
+
 fn read(row: &Row) -> Result<Ready, StoreError> {
     let Json(headers) = row.get(3)?;
     Ok(Ready {

@@ -125,13 +125,14 @@ impl Relay {
         published.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Deletes what no longer serves, when there is time: rows that the engine has had no batch to
-    /// delete with, and answers past their idempotency window.
+    /// Deletes what no longer serves: rows that the engine has had no batch to delete with, and
+    /// answers past their idempotency window. Counts what is left: other replicas add and send too.
     ///
     /// # Errors
     /// If the database is away.
     pub async fn tidy(&mut self) -> Result<(), StoreError> {
         self.delete_acknowledged().await?;
+        self.handoff.set_depth(outbox::count(&self.db).await?);
         let now = self.clock.now();
         if now < self.prune_at {
             return Ok(());

@@ -6,11 +6,11 @@ use bus::{Bus, Position, Topic};
 use clock::{Random, uuid_v7};
 use tokio::{
     sync::{Notify, mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
-    Alarms, Commands, EffectRunner, Engine, Fatal, Outside, Participant, Pending, Relay, Sent,
+    Alarms, Commands, EffectRunner, Engine, Fatal, Outside, Participant, Pending, Relay, RelayError, Sent,
     Work,
     intake::{CHUNKS, Chunk, Intake},
     settle::{Settled, Settler},
@@ -55,6 +55,7 @@ impl<P: Participant> Runtime<P> {
     }
 
     /// The engine, for its status.
+    #[must_use]
     pub fn engine(&self) -> Arc<Engine<P>> {
         Arc::clone(&self.engine)
     }
@@ -103,7 +104,11 @@ impl<P: Participant> Runtime<P> {
         };
         let (_, _) = tokio::join!(effects, alarms);
         sent.notify_one();
-        let _ = relay.await;
+        let unsent = relay.abort_handle();
+        if timeout(engine.settings.drain, relay).await.is_err() {
+            unsent.abort();
+            tracing::warn!("the outbox could not be sent; it will be after the next start");
+        }
         let received = match intake_result {
             Some(result) => result,
             None => flat(intake.await),
@@ -224,22 +229,19 @@ async fn run_effects<P: Participant>(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut stopping = false;
-    loop {
-        if stopping && runner.running() == 0 {
-            return;
-        }
+    while !stopping || runner.running() > 0 {
         if !stopping && let Err(error) = runner.start().await {
             tracing::warn!(%error, "cannot read the effects that are due; trying again");
             sleep(RETRY).await;
         }
         let pause = runner.pause();
-        let finished = tokio::select! {
-            finished = runner.finish(), if runner.running() > 0 => finished,
-            () = engine.effects.wake.notified(), if !stopping => continue,
-            () = sleep(pause), if !stopping => continue,
-            () = stopped(&mut stop), if !stopping => { stopping = true; continue }
-        };
-        match finished {
+        tokio::select! {
+            () = runner.join(), if runner.running() > 0 => {}
+            () = engine.effects.wake.notified(), if !stopping => {}
+            () = sleep(pause), if !stopping => {}
+            () = stopped(&mut stop), if !stopping => stopping = true,
+        }
+        match runner.settle().await {
             Ok(finished) => if hand_over(&works, finished).await.is_err() { return },
             Err(error) => {
                 tracing::warn!(%error, "cannot write down failed attempts; trying again");
@@ -278,10 +280,18 @@ async fn hand_over<P: Participant>(
     Ok(())
 }
 
-/// Sends until `last` is notified, then what is left, for as long as the settings allow.
+/// Sends until `last` is notified, then what is left.
 async fn run_relay<P: Participant>(mut relay: Relay, engine: Arc<Engine<P>>, last: Arc<Notify>) {
     let (mut failing, poll) = (false, engine.settings.relay_poll);
+    let mut tidy_at = Instant::now() + poll;
     loop {
+        // By the time and not when there is nothing to send: under load there always is.
+        if tidy_at <= Instant::now() {
+            if let Err(error) = relay.tidy().await {
+                tracing::debug!(%error, "cannot tidy the outbox now");
+            }
+            tidy_at = Instant::now() + poll;
+        }
         let pause = match relay.turn().await {
             Ok(Sent::Some(_)) => {
                 failing = false;
@@ -297,20 +307,15 @@ async fn run_relay<P: Participant>(mut relay: Relay, engine: Arc<Engine<P>>, las
         };
         tokio::select! {
             () = engine.handoff.wake.notified(), if !failing => {}
-            () = sleep(pause) => {
-                if let Err(error) = relay.tidy().await {
-                    tracing::debug!(%error, "cannot tidy the outbox now");
-                }
-            }
+            () = sleep(pause) => {}
             () = last.notified() => break,
         }
     }
     let rest = async {
-        while let Ok(Sent::Some(_)) = relay.turn().await {}
-        relay.tidy().await
+        while let Sent::Some(_) = relay.turn().await? {}
+        Ok::<(), RelayError>(relay.tidy().await?)
     };
-    match timeout(engine.settings.drain, rest).await {
-        Ok(Ok(())) => {}
-        _ => tracing::warn!("the outbox could not be sent; it will be after the next start"),
+    if let Err(error) = rest.await {
+        tracing::warn!(%error, "the outbox could not be sent; it will be after the next start");
     }
 }

@@ -14,6 +14,8 @@ use crate::{
 
 /// The pause after a lost race with another replica: enough to let it commit.
 const CONFLICT_PAUSE_MILLIS: u64 = 5;
+/// A race that is lost more often in a row is none, but a mistake of ours that returns each time.
+const RACES: u32 = 20;
 
 /// Why an engine stops for good. Nothing is lost and nothing skipped: started again, it stands
 /// before the same input.
@@ -130,12 +132,12 @@ impl<P: Participant> Settler<P> {
 
     /// Waits before the next attempt; false if there shall be none.
     async fn pause(&mut self, error: &StoreError, attempt: u32) -> bool {
-        if error.class() == Class::Conflict {
+        if error.class() == Class::Conflict && attempt <= RACES {
             tracing::debug!(%error, attempt, "lost a race; turning the batch again");
             sleep(Duration::from_millis(1 + self.random.below(CONFLICT_PAUSE_MILLIS))).await;
             return true;
         }
-        if attempt == 1 {
+        if attempt == 1 || error.class() == Class::Conflict {
             tracing::error!(%error, "the database does not take the batch; trying until it does");
         }
         let pause = backoff(&self.engine.settings, attempt, &*self.random);

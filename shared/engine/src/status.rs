@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     Alarms, EffectRunner, Engine, Outside, Participant, Relay,
     intake::{group, subscription},
+    outbox,
 };
 
 /// Where a service stands: what waits, and for how long.
@@ -65,7 +66,7 @@ impl<P: Participant> Engine<P> {
             duplicates: counted(&self.counters.duplicates),
             outbox: self.outbox_depth(now).await?,
             effects: depth(&self.db, "effect", "created_at", now).await?,
-            alarms: depth(&self.db, "alarm", "due_at", now).await?,
+            alarms: depth(&self.db, "alarm", "rings_at", now).await?,
             lag: tokio::time::timeout(LAG_TIMEOUT, self.lag(bus)).await.ok().and_then(Result::ok),
         })
     }
@@ -120,8 +121,8 @@ impl<P: Participant> Engine<P> {
 
     /// Counts what earlier runs left in the outbox.
     pub(crate) async fn count_outbox(&self) {
-        match depth(&self.db, "outbox", "created_at", self.clock.now()).await {
-            Ok(found) => self.handoff.set_depth(found.depth),
+        match outbox::count(&self.db).await {
+            Ok(found) => self.handoff.set_depth(found),
             Err(error) => tracing::warn!(%error, "cannot count the outbox"),
         }
     }

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -19,7 +19,7 @@ use store::{Column, Db, Kind, StoreError, Table, Tx};
 use uuid::Uuid;
 
 use crate::{
-    Answer, CommandError, Input, Origin, Participant, Reaction, Settings, What, Work, alarms,
+    Answer, CommandError, Effect, Input, Origin, Participant, Reaction, Settings, What, Work, alarms,
     effects::{self, EffectQueue},
     idempotency::Keys,
     outbox::{self, Handoff, Ready},
@@ -39,6 +39,8 @@ pub struct Engine<P: Participant> {
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) counters: Counters,
+    /// The result of the last commit is unknown.
+    in_doubt: AtomicBool,
     source: String,
 }
 
@@ -94,6 +96,7 @@ impl<P: Participant> Engine<P> {
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
             counters: Counters::default(),
+            in_doubt: AtomicBool::new(false),
             source: format!("/quintet/{}", P::NAME),
         }
     }
@@ -118,7 +121,7 @@ impl<P: Participant> Engine<P> {
         let mut fold = Fold::new(self, keys, now);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
-        let live = still_pending(&mut tx, batch, &fresh).await?;
+        let live = still_pending(&mut tx, batch, &fresh, now).await?;
         for index in live.iter().copied() {
             fold.apply(&mut world, index, &batch[index])?;
         }
@@ -134,11 +137,15 @@ impl<P: Participant> Engine<P> {
         outbox::append(&mut tx, &fold.ready, now).await?;
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
-            self.handoff.reread();
+            self.in_doubt.store(true, Ordering::Release);
             return Err(error.into());
         }
         self.handoff.forget(&sent);
         self.handoff.push(fold.ready, self.settings.exclusive);
+        if self.in_doubt.swap(false, Ordering::AcqRel) {
+            // Only now: this commit waited for the locks of the one in doubt, which is decided.
+            self.handoff.reread();
+        }
         self.effects.push(claimed, requested);
         let duplicates = batch.len() - live.len();
         self.counters.turned(batch.len(), duplicates);
@@ -185,33 +192,25 @@ async fn enter_inbox<P: Participant>(
     Ok(fresh.map(|(index, _)| index).collect())
 }
 
-/// Of the fresh ones, drops outcomes and alarms whose own row is gone: they were applied before.
+/// Of the fresh ones, drops outcomes and alarms whose own row is gone (they were applied before),
+/// and alarms that were set anew.
 async fn still_pending<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
     fresh: &[usize],
+    now: Timestamp,
 ) -> Result<Vec<usize>, StoreError> {
     let of = |origin: Origin| {
         let works = fresh.iter().map(|index| &batch[*index]);
         works.filter(|work| work.origin == origin).map(|work| work.input.cause).collect()
     };
-    let mut pending = delete_own_rows(tx, "effect", of(Origin::Outcome)).await?;
-    pending.extend(delete_own_rows(tx, "alarm", of(Origin::Alarm)).await?);
+    let mut pending = effects::take(tx, of(Origin::Outcome)).await?;
+    pending.extend(alarms::take(tx, of(Origin::Alarm), now).await?);
     let live = fresh.iter().copied().filter(|index| {
         let work = &batch[*index];
         work.inbox_id().is_some() || pending.remove(&work.input.cause)
     });
     Ok(live.collect())
-}
-
-async fn delete_own_rows(
-    tx: &mut Tx,
-    table: &str,
-    ids: BTreeSet<Uuid>,
-) -> Result<HashSet<Uuid>, StoreError> {
-    let ids = ids.into_iter().map(Into::into).collect();
-    let rows = tx.delete(table, "id", Kind::Uuid, ids).await?;
-    rows.iter().map(|row| row.get(0)).collect()
 }
 
 fn positions<P: Participant>(batch: &[Work<P>]) -> Vec<Position> {
@@ -258,7 +257,16 @@ impl<'e, P: Participant> Fold<'e, P> {
             self.answers.insert(index, answer);
             return Ok(());
         }
-        let mut out = Reaction::new(work.input.cause, self.now);
+        // What an earlier input of the batch did counts as if it had been committed alone.
+        let cause = work.input.cause;
+        match work.origin {
+            // Cleared, or set anew: then this ring is void.
+            Origin::Alarm if self.alarms.contains_key(&cause) => return Ok(()),
+            // Asked for while it was pending: the same request, and this is its answer.
+            Origin::Outcome => self.effects.retain(|requested| requested.id.uuid() != cause),
+            _ => {}
+        }
+        let mut out = Reaction::new(cause, self.now);
         // A world that a panic left half changed is never saved: the batch is given up.
         catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out)))
             .map_err(|panic| TurnError::Poison { culprit: index, why: message(panic.as_ref()) })?;
@@ -272,9 +280,9 @@ impl<'e, P: Participant> Fold<'e, P> {
             let encoded = encode(id, source, self.now, trace, &event, &self.engine.versions);
             self.ready.push(self.sendable(id, encoded, index)?);
         }
-        self.effects.extend(
-            out.effects.into_iter().map(|effect| effects::Requested { effect, trace: trace.clone() }),
-        );
+        self.effects.extend(out.effects.into_iter().map(|effect| {
+            effects::Requested { id: effect.id(), effect, trace: trace.clone() }
+        }));
         for (id, change) in out.alarms {
             let change = match change {
                 AlarmChange::Set { order, alarm, due_at } => {

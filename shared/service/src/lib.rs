@@ -1,1 +1,86 @@
-//! TODO
+//! Everything around a service's engine that is the same for all: configuration, the HTTP and
+//! admin listeners, health, logs, signals. A service's `main.rs` is `service::main::<It>()`.
+
+mod admin;
+mod config;
+pub mod http;
+mod leash;
+mod outside;
+mod run;
+
+use std::sync::Arc;
+
+use axum::Router;
+use bus::Bus;
+use clock::{Clock, Random};
+use contracts::Versions;
+use engine::{Commands, Engine, Outside, Participant};
+use serde::{Serialize, de::DeserializeOwned};
+use store::Migrations;
+
+pub use admin::{Listed, TableOf};
+pub use config::{Config, NoConfig, seconds};
+pub use leash::shutdown_signal;
+pub use outside::{answer, client, no_answer};
+pub use run::main;
+
+/// A participant as a process.
+pub trait Service: Participant {
+    /// The port of its public listener, unless it is configured; the admin listener's is 100
+    /// higher.
+    const PORT: u16;
+
+    /// Its own settings, beside those that all services have.
+    type Config: DeserializeOwned + Serialize + Default + Send + Sync + 'static;
+
+    /// The participant and its way to the outside world.
+    ///
+    /// # Errors
+    /// If a setting cannot be used; the error names it.
+    fn open(config: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)>;
+
+    /// Its own tables, versions from 1000.
+    fn migrations() -> Migrations;
+
+    /// Its public routes.
+    fn routes() -> Router<App<Self>>;
+
+    /// Its own admin routes, beside those that all services have.
+    fn admin_routes() -> Router<App<Self>> {
+        Router::new()
+    }
+
+    /// The tables whose rows the auditor reads.
+    fn tables() -> Vec<Box<dyn Listed>>;
+
+    /// Which versions of events it publishes.
+    fn versions(_config: &Self::Config) -> Versions {
+        Versions::default()
+    }
+}
+
+/// What a route works with. Cheap to clone.
+pub struct App<P: Participant> {
+    /// Where changes go.
+    pub commands: Commands<P>,
+    /// Where reads come from.
+    pub engine: Arc<Engine<P>>,
+    /// The broker, for the lag.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for new ids.
+    pub random: Arc<dyn Random>,
+}
+
+impl<P: Participant> Clone for App<P> {
+    fn clone(&self) -> Self {
+        Self {
+            commands: self.commands.clone(),
+            engine: Arc::clone(&self.engine),
+            bus: Arc::clone(&self.bus),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        }
+    }
+}

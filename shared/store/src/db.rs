@@ -6,7 +6,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{Migrations, Row, StoreError, Tx, Value, tx};
+use crate::{Migrations, Record, Row, StoreError, Tx, Value, tx};
 
 /// How long a caller waits for a connection before it hears that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,6 +143,37 @@ impl Db {
             Self::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
             Self::Postgres(pool) => tx::fetch_postgres(pool, sql, values).await,
         }
+    }
+
+    /// The record under this key, without locking it.
+    ///
+    /// # Errors
+    /// If the database is away or a column holds what it should not.
+    pub async fn find<R: Record>(&self, key: R::Key) -> Result<Option<R>, StoreError> {
+        let table = R::TABLE;
+        let (names, key_name) = (table.names(), table.key().name);
+        let sql = format!("select {names} from {} where {key_name} = $1", table.name);
+        self.fetch(&sql, vec![key.into()]).await?.first().map(R::read).transpose()
+    }
+
+    /// Records in the order of their keys: those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Db::find`].
+    pub async fn page<R: Record>(
+        &self,
+        after: Option<R::Key>,
+        limit: i64,
+    ) -> Result<Vec<R>, StoreError> {
+        let table = R::TABLE;
+        let (names, key) = (table.names(), table.key().name);
+        let mut values = vec![Value::Int(limit)];
+        let filter = after.map_or(String::new(), |after| {
+            values.push(after.into());
+            format!("where {key} > $2")
+        });
+        let sql = format!("select {names} from {} {filter} order by {key} limit $1", table.name);
+        self.fetch(&sql, values).await?.iter().map(R::read).collect()
     }
 
     /// Closes the pool after the work in hand.

@@ -16,8 +16,8 @@ pub struct Rows<R: Record> {
 #[derive(Debug, Clone)]
 struct Slot<R> {
     record: Option<R>,
-    stored: bool,
-    changed: bool,
+    /// As it was loaded: what is still the same is not written.
+    loaded: Option<R>,
 }
 
 impl<R: Record> Default for Rows<R> {
@@ -40,15 +40,15 @@ impl<R: Record> Rows<R> {
         let mut rows = Self::absent(keys);
         for row in tx.select_locked(&R::TABLE, values).await? {
             let record = R::read(&row)?;
-            let slot = Slot { record: Some(record.clone()), stored: true, changed: false };
-            rows.rows.insert(record.key(), slot);
+            let key = record.key();
+            rows.rows.insert(key, Slot { record: Some(record.clone()), loaded: Some(record) });
         }
         Ok(rows)
     }
 
     /// Rows of which none exists yet: where every story begins, without a database.
     pub fn absent(keys: impl IntoIterator<Item = R::Key>) -> Self {
-        let absent = || Slot { record: None, stored: false, changed: false };
+        let absent = || Slot { record: None, loaded: None };
         Self { rows: keys.into_iter().map(|key| (key, absent())).collect() }
     }
 
@@ -60,9 +60,7 @@ impl<R: Record> Rows<R> {
 
     /// The record under this key, to be changed.
     pub fn get_mut(&mut self, key: &R::Key) -> Option<&mut R> {
-        let slot = self.rows.get_mut(key)?;
-        slot.changed = slot.record.is_some();
-        slot.record.as_mut()
+        self.rows.get_mut(key)?.record.as_mut()
     }
 
     /// Puts a record in its place, new or not.
@@ -75,7 +73,6 @@ impl<R: Record> Rows<R> {
             panic!("{} {key:?} was not loaded by this batch", R::TABLE.name)
         };
         slot.record = Some(record);
-        slot.changed = true;
     }
 
     /// All records that are there.
@@ -89,8 +86,8 @@ impl<R: Record> Rows<R> {
     /// Of class [`Conflict`](crate::Class::Conflict) if another replica wrote an absent row
     /// first.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let changed = self.rows.values().filter(|slot| slot.changed);
-        let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.stored);
+        let changed = self.rows.values().filter(|slot| slot.record != slot.loaded);
+        let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.loaded.is_some());
         let values = |slots: Vec<&Slot<R>>| {
             slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(R::values).collect()
         };

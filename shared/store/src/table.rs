@@ -29,7 +29,7 @@ impl Table {
 }
 
 /// A row of a service's state. Made by [`record!`](crate::record).
-pub trait Record: Sized + Clone + Send + Sync + 'static {
+pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
     /// What finds it.
     type Key: Ord + Clone + std::fmt::Debug + Send + Sync + Into<Value>;
 

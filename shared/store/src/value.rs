@@ -130,7 +130,11 @@ impl Field for Timestamp {
 
     fn read(row: &Row, index: usize) -> Result<Option<Self>, StoreError> {
         let Some(micros) = row.native::<i64>(index)? else { return Ok(None) };
-        Self::from_microsecond(micros).map(Some).map_err(|_| StoreError::Column {
+        // Not `from_microsecond`: it refuses the last second of all, `Timestamp::MAX` included.
+        let (second, micros_of_it) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        // Below 10^9, so it fits.
+        let nanos = i32::try_from(micros_of_it * 1_000).unwrap_or(i32::MAX);
+        Self::new(second, nanos).map(Some).map_err(|_| StoreError::Column {
             column: index,
             value: micros.to_string(),
             expected: "a time in microseconds",

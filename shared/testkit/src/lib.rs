@@ -1,1 +1,20 @@
-//! TODO
+//! What the tests of several crates share: the databases to run on, a bus in memory that fails on
+//! demand, and a way to wait for a condition.
+//!
+//! Servers are found by environment variables. Where one is unset, what needs it is left out and
+//! one line on standard error says so; `QUINTET_TEST_REQUIRE_SERVERS=1` makes that a failure.
+//!
+//! | variable | |
+//! |---|---|
+//! | `QUINTET_TEST_POSTGRES` | `postgres://USER@HOST:PORT`, a user who may create databases |
+//! | `QUINTET_TEST_KAFKA` | `HOST:PORT` |
+
+mod bus;
+mod database;
+mod eventually;
+mod server;
+
+pub use bus::MemoryBus;
+pub use database::{Database, databases};
+pub use eventually::eventually;
+pub use server::{kafka, postgres};

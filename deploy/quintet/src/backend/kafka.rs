@@ -30,6 +30,7 @@ const DELETE_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) struct Cluster {
     brokers: String,
     namespace: String,
+    let_go_within: Duration,
     admin: Arc<AdminClient<DefaultClientContext>>,
 }
 
@@ -51,6 +52,7 @@ impl Cluster {
         Ok(Self {
             brokers,
             namespace,
+            let_go_within: LET_GO_WITHIN,
             admin: Arc::new(admin),
         })
     }
@@ -112,7 +114,7 @@ impl Cluster {
             .map(|service| format!("{}quintet-{service}", self.namespace))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let give_up = Instant::now() + LET_GO_WITHIN;
+        let give_up = Instant::now() + self.let_go_within;
         let mut waiting = None;
         loop {
             let deleted = self
@@ -182,4 +184,135 @@ fn options() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(DELETE_WITHIN))
         .operation_timeout(Some(DELETE_WITHIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::any_namespace;
+    use super::*;
+    use rdkafka::admin::{NewTopic, TopicReplication};
+    use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+    use rdkafka::{Offset, TopicPartitionList};
+
+    async fn create(cluster: &Cluster, topic: &str) {
+        let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        let created = cluster
+            .admin
+            .create_topics(&[topic], &options())
+            .await
+            .unwrap();
+        assert!(created.iter().all(Result::is_ok), "{created:?}");
+    }
+
+    fn consumer(cluster: &Cluster, group: &str) -> BaseConsumer {
+        ClientConfig::new()
+            .set("bootstrap.servers", &cluster.brokers)
+            .set("group.id", group)
+            .create()
+            .unwrap()
+    }
+
+    fn topic_names(cluster: &Cluster) -> BTreeSet<String> {
+        let metadata = cluster
+            .admin
+            .inner()
+            .fetch_metadata(None, ANSWER_WITHIN)
+            .unwrap();
+        metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name().to_owned())
+            .collect()
+    }
+
+    fn committed(cluster: &Cluster, group: &str, topic: &str) -> Offset {
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition(topic, 0);
+        let consumer = consumer(cluster, group);
+        let committed = consumer
+            .committed_offsets(partitions, DELETE_WITHIN)
+            .unwrap();
+        committed.elements()[0].offset()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn fresh_deletes_the_suites_topics_and_groups_and_no_others() {
+        let Some(brokers) = testkit::kafka() else {
+            return;
+        };
+        let namespace = any_namespace();
+        let cluster = Cluster::at(&brokers, &namespace).unwrap();
+        let [ours, theirs] = [format!("{namespace}orders"), format!("{namespace}strange")];
+        let [our_group, their_group] = [
+            format!("{namespace}quintet-order"),
+            format!("{namespace}strange"),
+        ];
+        create(&cluster, &ours).await;
+        create(&cluster, &theirs).await;
+        for group in [&our_group, &their_group] {
+            let mut partitions = TopicPartitionList::new();
+            partitions
+                .add_partition_offset(&theirs, 0, Offset::Offset(0))
+                .unwrap();
+            consumer(&cluster, group)
+                .commit(&partitions, CommitMode::Sync)
+                .unwrap();
+        }
+
+        cluster.prepare(false, &Ui::default()).await.unwrap();
+        assert!(topic_names(&cluster).contains(&ours));
+        cluster.prepare(true, &Ui::default()).await.unwrap();
+        let topics = topic_names(&cluster);
+        assert!(
+            !topics.contains(&ours) && topics.contains(&theirs),
+            "{topics:?}"
+        );
+        assert_eq!(committed(&cluster, &our_group, &theirs), Offset::Invalid);
+        assert_eq!(
+            committed(&cluster, &their_group, &theirs),
+            Offset::Offset(0)
+        );
+        cluster
+            .admin
+            .delete_topics(&[&theirs], &options())
+            .await
+            .unwrap();
+        cluster
+            .admin
+            .delete_groups(&[&their_group], &options())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_group_with_members_is_not_deleted_and_neither_are_its_topics() {
+        let Some(brokers) = testkit::kafka() else {
+            return;
+        };
+        let namespace = any_namespace();
+        let mut cluster = Cluster::at(&brokers, &namespace).unwrap();
+        let topic = format!("{namespace}orders");
+        create(&cluster, &topic).await;
+        let member = consumer(&cluster, &format!("{namespace}quintet-payment"));
+        member.subscribe(&[&topic]).unwrap();
+        let give_up = Instant::now() + DELETE_WITHIN;
+        while member.assignment().unwrap().count() == 0 {
+            assert!(Instant::now() < give_up, "the group does not form");
+            let _ = member.poll(Duration::from_millis(50));
+        }
+
+        cluster.let_go_within = Duration::ZERO;
+        let refused = cluster
+            .prepare(true, &Ui::default())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("quintet-payment has members"), "{refused}");
+        assert!(topic_names(&cluster).contains(&topic));
+
+        drop(member);
+        cluster.let_go_within = LET_GO_WITHIN;
+        cluster.prepare(true, &Ui::default()).await.unwrap();
+        assert!(!topic_names(&cluster).contains(&topic));
+    }
 }

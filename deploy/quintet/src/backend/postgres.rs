@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// SQLSTATE of a server that is starting up or shutting down.
@@ -21,6 +22,7 @@ const OBJECT_IN_USE: &str = "55006";
 pub(crate) struct Server {
     url: Url,
     namespace: String,
+    let_go_within: Duration,
 }
 
 impl Server {
@@ -34,11 +36,13 @@ impl Server {
             .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
             .filter(|_| PgConnectOptions::from_str(url).is_ok());
         let Some(url) = parsed else {
-            bail!("--postgres {url}: give a URL such as postgres://user:password@host:5432");
+            // Not repeated: it may hold a password.
+            bail!("--postgres takes a URL such as postgres://user:password@host:5432");
         };
         Ok(Self {
             url,
             namespace: namespace.to_owned(),
+            let_go_within: LET_GO_WITHIN,
         })
     }
 
@@ -63,7 +67,7 @@ impl Server {
         for service in Program::SERVICES {
             let name = self.database(service);
             if fresh {
-                drop_database(&mut connection, &name).await?;
+                self.drop_database(&mut connection, &name).await?;
             }
             create_database(&mut connection, &name)
                 .await
@@ -104,6 +108,28 @@ impl Server {
             }
         }
     }
+
+    /// Waits for what a killed suite had open; never throws a running one out.
+    async fn drop_database(&self, connection: &mut PgConnection, name: &str) -> Result<()> {
+        let give_up = Instant::now() + self.let_go_within;
+        loop {
+            let statement = format!("drop database if exists \"{name}\"");
+            match connection.execute(AssertSqlSafe(statement)).await {
+                Ok(_) => return Ok(()),
+                Err(error) if sqlstate(&error).as_deref() == Some(OBJECT_IN_USE) => {
+                    if Instant::now() >= give_up {
+                        bail!(
+                            "--fresh: the database {name} is in use: stop the other suite on this server, or keep apart from it with --namespace"
+                        );
+                    }
+                    sleep(POLL).await;
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("--fresh: cannot drop {name}"));
+                }
+            }
+        }
+    }
 }
 
 fn is_not_up(error: &sqlx::Error) -> bool {
@@ -131,28 +157,6 @@ async fn create_database(connection: &mut PgConnection, name: &str) -> sqlx::Res
     Ok(())
 }
 
-/// Waits for what a killed suite had open; never throws a running one out.
-async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<()> {
-    let give_up = Instant::now() + LET_GO_WITHIN;
-    loop {
-        let statement = format!("drop database if exists \"{name}\"");
-        match connection.execute(AssertSqlSafe(statement)).await {
-            Ok(_) => return Ok(()),
-            Err(error) if sqlstate(&error).as_deref() == Some(OBJECT_IN_USE) => {
-                if Instant::now() >= give_up {
-                    bail!(
-                        "--fresh: the database {name} is in use: stop the other suite on this server, or keep apart from it with --namespace"
-                    );
-                }
-                sleep(POLL).await;
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("--fresh: cannot drop {name}"));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,9 +181,75 @@ mod tests {
         ] {
             let text = Server::at(url, "").unwrap_err().to_string();
             assert!(
-                text.contains(url) && text.contains("postgres://user"),
+                text.contains("--postgres") && text.contains("postgres://user"),
                 "{text}"
             );
         }
+    }
+
+    async fn tables(url: &str) -> i64 {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let count = "select count(*) from pg_tables where tablename = 'kept'";
+        sqlx::query_scalar(count)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    }
+
+    async fn clean_up(server: &Server) {
+        let mut connection = server.connect(&Ui::default()).await.unwrap();
+        for service in Program::SERVICES {
+            server
+                .drop_database(&mut connection, &server.database(service))
+                .await
+                .unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn databases_are_made_once_and_emptied_only_on_request() {
+        let Some(url) = testkit::postgres() else {
+            return;
+        };
+        let server = Server::at(&url, &super::super::any_namespace()).unwrap();
+        let ui = Ui::default();
+        server.prepare(false, &ui).await.unwrap();
+        let order = &server.databases()[&Program::Order];
+        let mut connection = PgConnection::connect(order).await.unwrap();
+        connection
+            .execute("create table kept (id int)")
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+
+        server.prepare(false, &ui).await.unwrap();
+        assert_eq!(tables(order).await, 1);
+        server.prepare(true, &ui).await.unwrap();
+        assert_eq!(tables(order).await, 0);
+        clean_up(&server).await;
+    }
+
+    #[tokio::test]
+    async fn a_database_in_use_is_not_dropped() {
+        let Some(url) = testkit::postgres() else {
+            return;
+        };
+        let mut server = Server::at(&url, &super::super::any_namespace()).unwrap();
+        let ui = Ui::default();
+        server.prepare(false, &ui).await.unwrap();
+        let shipping = &server.databases()[&Program::Shipping];
+        let mut other = PgConnection::connect(shipping).await.unwrap();
+
+        server.let_go_within = Duration::ZERO;
+        let text = server.prepare(true, &ui).await.unwrap_err().to_string();
+        assert!(
+            text.contains("shipping is in use") && text.contains("--namespace"),
+            "{text}"
+        );
+        other.execute("select 1").await.unwrap();
+
+        other.close().await.unwrap();
+        server.let_go_within = LET_GO_WITHIN;
+        clean_up(&server).await;
     }
 }

@@ -35,6 +35,20 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+/// An error with its causes; some libraries' errors already repeat theirs.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// The suite that runs on the given data directory, and a client to ask it.
 async fn running(global: &Global) -> Result<(Suite, Api)> {
     let api = Api::new()?;
@@ -59,4 +73,22 @@ async fn control(global: &Global, verb: &str, program: Program, done: &str) -> R
         format!("{program} {done}")
     });
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn an_error_says_each_cause_once() {
+        let refused = || std::io::Error::other("refused");
+        let plain = Err::<(), _>(refused())
+            .context("cannot connect")
+            .unwrap_err();
+        assert_eq!(explain(&plain), "cannot connect: refused");
+        let repeats = sqlx::Error::Io(refused());
+        let repeating = Err::<(), _>(repeats).context("cannot connect").unwrap_err();
+        assert_eq!(explain(&repeating).matches("refused").count(), 1);
+    }
 }

@@ -1,7 +1,7 @@
 //! The keeper of one program: starts it, restarts it when it dies, leaves it when it was stopped.
 
 use super::backoff::Backoff;
-use super::process::{Launch, ending, terminate};
+use super::process::{Launch, Process, ending, terminate};
 use crate::suite::SuiteFile;
 use crate::ui::Ui;
 use std::io;
@@ -118,8 +118,12 @@ impl Keeper {
     /// One life of the program.
     async fn live(&mut self, wishes: &mut mpsc::Receiver<Wish>) -> Next {
         let born = Instant::now();
-        let mut child = match self.launch.spawn() {
-            Ok(child) => child,
+        // The leash must live as long as the child does.
+        let Process {
+            mut child,
+            leash: _leash,
+        } = match self.launch.spawn() {
+            Ok(process) => process,
             Err(error) => {
                 let executable = self.launch.executable.display();
                 return self.down(format!("cannot be started: {executable}: {error}"));
@@ -180,7 +184,7 @@ impl Keeper {
     fn down(&self, why: String) -> Next {
         let (program, log) = (self.launch.program, self.launch.shown_log.display());
         self.ui.warn(&format!(
-            "{program} {why} and is left down: see {log}, then `quintet start {program}`"
+            "{program} {why} and is left down: see {log}; `quintet start {program}` tries again"
         ));
         self.phase.send_replace(Phase::Down { why });
         Next::Wait

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -27,21 +27,31 @@ pub(crate) struct Launch {
     pub(crate) shown_log: PathBuf,
 }
 
+/// A process that runs, and the leash that ends it when we die: its stdin, held open.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    /// Kept apart from the child, because waiting for a child closes its stdin.
+    pub(crate) leash: Option<ChildStdin>,
+}
+
 impl Launch {
     /// Starts the program in a process group of its own, so that a Ctrl-C on the terminal reaches
-    /// the launcher alone. Its stdin stays open as long as the launcher lives.
+    /// the launcher alone.
     ///
     /// # Errors
     /// When the log cannot be opened or the executable not be run.
-    pub(crate) fn spawn(&self) -> io::Result<Child> {
+    pub(crate) fn spawn(&self) -> io::Result<Process> {
         let log = File::options().append(true).create(true).open(&self.log)?;
-        Command::new(&self.executable)
+        let mut child = Command::new(&self.executable)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0)
-            .spawn()
+            .spawn()?;
+        let leash = child.stdin.take();
+        Ok(Process { child, leash })
     }
 }
 
@@ -89,9 +99,10 @@ pub(crate) fn alive(pid: u32) -> bool {
         .ok()
         .and_then(Pid::from_raw)
         .is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
-    // Where there is no /proc, existence has to do.
+    if !Path::new("/proc/self/stat").exists() {
+        return exists;
+    }
     exists && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
-        || exists && !Path::new("/proc/self/stat").exists()
 }
 
 /// Reads `pid (name) state …`, where the name may hold anything.
@@ -162,7 +173,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "echo out $GREETING; echo err >&2; exit 64");
         fs::write(&launch.log, "before\n").unwrap();
-        let status = launch.spawn().unwrap().wait().await.unwrap();
+        let status = launch.spawn().unwrap().child.wait().await.unwrap();
         assert_eq!(ending(status), "exit code 64");
         assert_eq!(
             fs::read_to_string(&launch.log).unwrap(),
@@ -178,10 +189,10 @@ mod tests {
             temp.path(),
             "trap '' TERM; echo deaf; while :; do sleep 1; done",
         );
-        let mut child = launch.spawn().unwrap();
+        let mut process = launch.spawn().unwrap();
         until_log_says(&launch.log, "deaf").await;
         let (_keep, mut hurry) = watch::channel(false);
-        let ended = terminate(&mut child, Duration::from_millis(50), &mut hurry).await;
+        let ended = terminate(&mut process.child, Duration::from_millis(50), &mut hurry).await;
         assert_eq!(ending(ended.unwrap()), "signal 9");
     }
 
@@ -192,30 +203,31 @@ mod tests {
             temp.path(),
             "trap '' TERM; echo deaf; while :; do sleep 1; done",
         );
-        let mut child = launch.spawn().unwrap();
+        let mut process = launch.spawn().unwrap();
         until_log_says(&launch.log, "deaf").await;
         let (sender, mut hurry) = watch::channel(false);
         sender.send_replace(true);
-        let ended = terminate(&mut child, Duration::from_secs(3600), &mut hurry);
+        let ended = terminate(&mut process.child, Duration::from_hours(1), &mut hurry);
         let ended = timeout(Duration::from_secs(20), ended).await.unwrap();
         assert_eq!(ending(ended.unwrap()), "signal 9");
     }
 
     #[tokio::test]
-    async fn a_process_is_alive_until_it_ended_even_if_nobody_collected_it() {
+    async fn a_process_lives_while_itsleash_is_held_and_is_dead_before_it_is_collected() {
         let temp = tempfile::tempdir().unwrap();
-        let launch = shell(temp.path(), "read -r line; exit 0");
-        let mut child = launch.spawn().unwrap();
+        let launch = shell(temp.path(), "read -r line; exit 7");
+        let Process { mut child, leash } = launch.spawn().unwrap();
+        let waited = timeout(Duration::from_millis(50), child.wait()).await;
+        assert!(waited.is_err(), "it ended with its leash held: {waited:?}");
         let pid = child.id().unwrap();
         assert!(alive(pid));
-        // Letting go of its stdin is the leash.
-        drop(child.stdin.take());
+        drop(leash);
         let gone = async {
             while alive(pid) {
                 tokio::task::yield_now().await;
             }
         };
         timeout(Duration::from_secs(20), gone).await.unwrap();
-        assert_eq!(child.wait().await.unwrap().code(), Some(0));
+        assert_eq!(child.wait().await.unwrap().code(), Some(7));
     }
 }

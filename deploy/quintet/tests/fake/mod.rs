@@ -14,6 +14,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 pub const PROGRAMS: [&str; 6] = [
     "order",
@@ -65,6 +66,7 @@ pub struct Suite {
     pub temp: tempfile::TempDir,
     pub port: u16,
     pub world: Arc<Mutex<World>>,
+    servers: Mutex<JoinSet<()>>,
 }
 
 /// A `quintet up` that ends with the test.
@@ -90,6 +92,7 @@ impl Suite {
             temp,
             port: free_ports(),
             world: Arc::default(),
+            servers: Mutex::default(),
         }
     }
 
@@ -105,8 +108,11 @@ impl Suite {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        tokio::process::Command::from(self.command(arguments))
+            .output()
+            .await
+            .unwrap()
     }
 
     /// Starts `quintet up` on a leash.
@@ -136,24 +142,32 @@ impl Suite {
             let address = ("127.0.0.1", self.port + offset);
             let listener = tokio::net::TcpListener::bind(address).await.unwrap();
             let router = router(PROGRAMS[program], Arc::clone(&self.world));
-            tokio::spawn(async move { axum::serve(listener, router).await });
+            let server = async move { axum::serve(listener, router).await.unwrap() };
+            self.servers.lock().unwrap().spawn(server);
         }
+    }
+
+    /// Lets go of all ports.
+    pub async fn stop_serving(&self) {
+        let mut servers = std::mem::take(&mut *self.servers.lock().unwrap());
+        servers.shutdown().await;
     }
 
     /// `quintet up --demo` that has got ready.
     pub async fn running(&self) -> Up {
         let up = self.up(&["--demo", "--json"]);
-        self.until_all_run().await;
+        self.until_all_ran(1).await;
         self.serve().await;
         until("up is ready", || up.stdout().ends_with('\n')).await;
         up
     }
 
-    pub async fn until_all_run(&self) {
+    /// Waits until every program has been started so often.
+    pub async fn until_all_ran(&self, times: usize) {
         until("all processes run", || {
             PROGRAMS
                 .iter()
-                .all(|program| !self.pids(program).is_empty())
+                .all(|program| self.pids(program).len() >= times)
         })
         .await;
     }
@@ -190,7 +204,7 @@ impl Up {
 
     /// Waits for its end; tells the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
-        let give_up = Instant::now() + Duration::from_secs(60);
+        let give_up = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
@@ -218,7 +232,7 @@ impl Drop for Up {
 }
 
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
-    let give_up = Instant::now() + Duration::from_secs(60);
+    let give_up = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < give_up, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

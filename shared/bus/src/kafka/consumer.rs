@@ -10,12 +10,15 @@ use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
 
-use super::blocking;
 use super::context::Context;
 use crate::error::kafka_heals;
 use crate::names::Namespace;
 use crate::{BusError, Consumer, Incoming, Position};
+
+/// For the last commit and the farewell to the group; whoever stops has little time.
+const LEAVE: Duration = Duration::from_secs(5);
 
 pub(super) struct KafkaConsumer {
     /// `None` once it is closed.
@@ -99,7 +102,9 @@ impl Consumer for KafkaConsumer {
         let client = self.client()?;
         let mut received = Vec::new();
         while received.is_empty() {
-            // The only wait. From here to the return nothing is awaited, so nothing can be lost.
+            // The only wait: from here to the return nothing is awaited, so nothing can be lost.
+            // Rebalances happen inside these polls, so never while a batch is being worked on;
+            // what a batch still holds of a revoked partition reaches its new owner as well.
             let mut polled = Some(client.recv().await);
             while let Some(result) = polled {
                 match self.take(client, result) {
@@ -114,11 +119,6 @@ impl Consumer for KafkaConsumer {
                 polled = (received.len() < max)
                     .then(|| client.recv().now_or_never())
                     .flatten();
-            }
-            // Whoever owns these partitions now gets them again.
-            for (topic, partition) in client.context().take_revoked() {
-                let topic = self.namespace.inner(&topic);
-                received.retain(|record| record.topic != topic || record.partition != partition);
             }
         }
         Ok(received)
@@ -153,17 +153,25 @@ impl Consumer for KafkaConsumer {
         let Some(client) = self.client.take() else {
             return Ok(());
         };
-        blocking(move || {
+        let (done, closed) = oneshot::channel();
+        // Not on the runtime's blocking threads: its end would wait for an absent broker.
+        std::thread::spawn(move || {
             let committed = client.commit_consumer_state(CommitMode::Sync);
             // Leaves the group.
             drop(client);
-            match committed {
-                // There was nothing new to commit.
-                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => Ok(()),
-                Err(error) => Err(BusError::kafka("committing offsets", error)),
-            }
-        })
-        .await
+            // Nobody listens any more if it took too long.
+            let _ = done.send(committed);
+        });
+        let Ok(Ok(committed)) = tokio::time::timeout(LEAVE, closed).await else {
+            return Err(BusError::Unavailable {
+                reason: format!("no answer to the last commit within {LEAVE:?}"),
+            });
+        };
+        match committed {
+            // There was nothing new to commit.
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => Ok(()),
+            Err(error) => Err(BusError::kafka("committing offsets", error)),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What librdkafka calls back: log lines and rebalances.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,15 +12,6 @@ use rdkafka::error::KafkaError;
 pub(super) struct Context {
     /// Whether partitions that come in are to be paused.
     pub(super) paused: AtomicBool,
-    revoked: Mutex<Vec<(String, i32)>>,
-}
-
-impl Context {
-    /// The partitions (by the names at the broker) taken away since the last call.
-    pub(super) fn take_revoked(&self) -> Vec<(String, i32)> {
-        // A list of names is whole after any panic.
-        std::mem::take(&mut self.revoked.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl ClientContext for Context {
@@ -50,17 +40,6 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(partitions) = rebalance {
-            let elements = partitions.elements();
-            let names = elements
-                .iter()
-                .map(|p| (p.topic().to_owned(), p.partition()));
-            let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
-            revoked.extend(names);
-        }
-    }
-
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let Rebalance::Assign(partitions) = rebalance else {
             return;

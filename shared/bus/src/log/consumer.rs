@@ -1,5 +1,6 @@
 //! Reading: what is new in all partitions, fairly between them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,6 @@ pub(super) struct LogConsumer {
     // Before the lock: it must not write any more once the group is free.
     flush: Flush,
     reader: SqliteConnection,
-    namespace: Namespace,
     partitions: Vec<Cursor>,
     /// The partition that is served first next time.
     first: usize,
@@ -33,6 +33,8 @@ pub(super) struct LogConsumer {
 #[derive(Clone)]
 struct Cursor {
     topic: String,
+    /// The topic's name in the log, with the namespace.
+    name: String,
     partition: i32,
     next: i64,
 }
@@ -42,33 +44,53 @@ impl LogConsumer {
         lock: GroupLock,
         reader: SqliteConnection,
         flush: Flush,
-        namespace: Namespace,
+        namespace: &Namespace,
         states: &[PartitionState],
         bell: watch::Receiver<u64>,
         poll: Duration,
-    ) -> Self {
-        let partitions = states.iter().map(|state| Cursor {
-            topic: state.topic.clone(),
-            partition: state.partition,
-            next: state.committed.unwrap_or(state.low),
-        });
-        Self {
+    ) -> Result<Self, BusError> {
+        let mut partitions = Vec::with_capacity(states.len());
+        for state in states {
+            partitions.push(Cursor {
+                topic: state.topic.clone(),
+                name: namespace.outer("topic", &state.topic)?,
+                partition: state.partition,
+                next: state.committed.unwrap_or(state.low),
+            });
+        }
+        Ok(Self {
             flush,
             reader,
-            partitions: partitions.collect(),
-            namespace,
+            partitions,
             first: 0,
             bell,
             poll,
             paused: false,
             _lock: lock,
+        })
+    }
+
+    /// What is waiting; nothing only if nothing is.
+    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        loop {
+            let waiting = self.waiting().await?;
+            let shares = shares(&waiting, self.first, max);
+            if shares.is_empty() {
+                return Ok(Vec::new());
+            }
+            let received = self.read_shares(&waiting, shares).await?;
+            if !received.is_empty() {
+                return Ok(received);
+            }
         }
     }
 
-    /// What is waiting. Positions move only at the end, so that a dropped future loses nothing.
-    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
-        let waiting = self.waiting().await?;
-        let shares = shares(&waiting, self.first, max);
+    /// Positions move only at the end, so that a dropped future loses nothing.
+    async fn read_shares(
+        &mut self,
+        waiting: &[i64],
+        shares: Vec<(usize, i64)>,
+    ) -> Result<Vec<Incoming>, BusError> {
         let mut received = Vec::new();
         let mut next = Vec::new();
         let mut bytes = 0;
@@ -78,16 +100,7 @@ impl LogConsumer {
             }
             let before = received.len();
             let cursor = &self.partitions[index];
-            let topic = self.namespace.outer("topic", &cursor.topic)?;
-            fetch(
-                &mut self.reader,
-                cursor,
-                &topic,
-                share,
-                &mut received,
-                &mut bytes,
-            )
-            .await?;
+            fetch(&mut self.reader, cursor, share, &mut received, &mut bytes).await?;
             let read = received[before..].last();
             // Nothing below the head: retention took it.
             let after = read.map_or(cursor.next + waiting[index], |last| last.offset + 1);
@@ -102,20 +115,18 @@ impl LogConsumer {
 
     /// How many offsets lie before each partition's head.
     async fn waiting(&mut self) -> Result<Vec<i64>, BusError> {
-        let mut waiting = vec![0; self.partitions.len()];
-        let mut start = 0;
-        for of_topic in self.partitions.chunk_by(|a, b| a.topic == b.topic) {
-            let heads: Vec<i64> =
-                sqlx::query_scalar("select next from head where topic = ? order by partition")
-                    .bind(self.namespace.outer("topic", &of_topic[0].topic)?)
-                    .fetch_all(&mut self.reader)
-                    .await?;
-            for (i, (cursor, head)) in of_topic.iter().zip(heads).enumerate() {
-                waiting[start + i] = head - cursor.next;
-            }
-            start += of_topic.len();
-        }
-        Ok(waiting)
+        // All of the log's heads: a few dozen rows cost less than a query per topic.
+        let rows: Vec<(String, i32, i64)> =
+            sqlx::query_as("select topic, partition, next from head")
+                .fetch_all(&mut self.reader)
+                .await?;
+        let rows = rows.into_iter();
+        let heads: HashMap<_, _> = rows.map(|(t, p, next)| ((t, p), next)).collect();
+        let waiting = self.partitions.iter().map(|cursor| {
+            let head = heads.get(&(cursor.name.clone(), cursor.partition));
+            head.map_or(0, |head| head - cursor.next)
+        });
+        Ok(waiting.collect())
     }
 }
 
@@ -150,7 +161,6 @@ fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
 async fn fetch(
     reader: &mut SqliteConnection,
     cursor: &Cursor,
-    topic: &str,
     share: i64,
     received: &mut Vec<Incoming>,
     bytes: &mut usize,
@@ -159,7 +169,7 @@ async fn fetch(
         "select offset, key, headers, value from record \
          where topic = ? and partition = ? and offset >= ? order by offset limit ?",
     )
-    .bind(topic)
+    .bind(&cursor.name)
     .bind(cursor.partition)
     .bind(cursor.next)
     .bind(share)
@@ -198,9 +208,12 @@ impl Consumer for LogConsumer {
             }
             // Seen before the look: whatever comes after it rings again.
             self.bell.mark_unchanged();
-            let received = self.read(max.max(1)).await?;
-            if !received.is_empty() {
-                return Ok(received);
+            match self.read(max.max(1)).await {
+                Ok(received) if received.is_empty() => {}
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "the log cannot be read, trying again");
+                }
+                done => return done,
             }
             // Without file events the bell is closed; the poll alone is left then.
             let bell = self.bell.changed();
@@ -219,8 +232,8 @@ impl Consumer for LogConsumer {
                 cursor.topic == position.topic && cursor.partition == position.partition
             };
             if let Some(cursor) = self.partitions.iter().find(ours) {
-                let topic = self.namespace.outer("topic", &cursor.topic)?;
-                self.flush.remember(topic, cursor.partition, position.next);
+                self.flush
+                    .remember(cursor.name.clone(), cursor.partition, position.next);
             }
         }
         Ok(())

@@ -144,15 +144,16 @@ impl Bus for Log {
             turn.commit().await?;
         }
         let flush = flush::Flush::start(Arc::clone(&self.writer), outer, &self.options);
-        Ok(Box::new(consumer::LogConsumer::new(
+        let consumer = consumer::LogConsumer::new(
             lock,
             reader,
             flush,
-            self.namespace.clone(),
+            &self.namespace,
             &states,
             self.bell.listen(),
             self.options.poll,
-        )))
+        )?;
+        Ok(Box::new(consumer))
     }
 
     async fn partitions(

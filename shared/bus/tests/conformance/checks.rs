@@ -173,10 +173,13 @@ pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
         .consumer("g", &["orders"])
         .await
         .expect("a consumer");
+    let mut producer = writing.producer().await.expect("a producer");
     for round in 0..20 {
         let sent = numbered(round..round + 1);
         // Often polled before the publish begins, at times after: neither may be missed.
-        let (received, ()) = tokio::join!(take(&mut consumer, 1), publish(&*writing, &sent));
+        let publishing = within(producer.publish(&sent));
+        let (received, published) = tokio::join!(take(&mut consumer, 1), publishing);
+        assert_eq!(published.acknowledged, [true]);
         assert_eq!(sorted_numbers(&received), [round]);
     }
 }
@@ -252,9 +255,11 @@ async fn receive_within_turns(
 pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {
     let (one, two) = (rig.bus().await, rig.connect().await);
     let publishing = |bus: std::sync::Arc<dyn bus::Bus>, start: usize| async move {
+        let mut producer = bus.producer().await.expect("a producer");
         for batch in 0..20 {
             let first = start + batch * 25;
-            publish(&*bus, &numbered(first..first + 25)).await;
+            let published = within(producer.publish(&numbered(first..first + 25))).await;
+            assert_eq!(published.acknowledged, [true; 25]);
         }
     };
     tokio::join!(publishing(one.clone(), 0), publishing(two, 500));

@@ -9,7 +9,7 @@ use bus::{Bus, Consumer, Incoming, Log, LogOptions, Outgoing, Settings, Topic};
 use clock::{SystemClock, SystemRandom};
 
 /// What a check gets at the most; a bus that works needs a fraction.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The topics of most checks.
 pub const TOPICS: [Topic; 2] = [

@@ -28,13 +28,14 @@ create table effect (
 );
 create index effect_due on effect (due_at);
 
--- Deadlines that have not fired.
+-- Deadlines that have not fired. One rings at rings_at; due_at is moved on by claims, as above.
 create table alarm (
     id uuid primary key,
     order_id uuid not null,
     name text not null,
     traceparent text,
     tracestate text,
+    rings_at bigint not null,
     due_at bigint not null
 );
 create index alarm_due on alarm (due_at);

@@ -134,17 +134,17 @@ impl Ends {
     }
 
     fn line(&self) -> String {
-        let mut line = format!(
-            "{} completed, {} cancelled in {:.2} s, {:.0} settled per second",
+        let attention = match self.needing_attention {
+            0 => String::new(),
+            some => format!("; {some} need attention"),
+        };
+        format!(
+            "{} completed, {} cancelled in {:.2} s, {:.0} settled per second{attention}",
             self.completed,
             self.cancelled,
             self.seconds,
             self.settled_per_second()
-        );
-        if self.needing_attention > 0 {
-            line.push_str(&format!("; {} need attention", self.needing_attention));
-        }
-        line
+        )
     }
 
     fn add_to(&self, summary: &mut Value) {

@@ -21,10 +21,10 @@ pub(crate) struct Place {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
     quantity: i64,
-    /// How to pay: tok_ok, tok_declined, tok_unknown, tok_flaky, tok_refund_refused
+    /// How to pay: `tok_ok`, `tok_declined`, `tok_unknown`, `tok_flaky`, `tok_refund_refused`
     #[arg(long, default_value = "tok_ok")]
     token: String,
-    /// Where to ship: 00000 is refused by the carrier
+    /// Where to ship: the carrier refuses `00000`
     #[arg(long, value_name = "P", default_value = "1010")]
     postal_code: String,
     /// How many orders to place

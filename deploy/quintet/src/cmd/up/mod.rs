@@ -122,7 +122,7 @@ impl Up {
             let suite = supervisor.suite();
             demo::seed(&suite, api).await?;
             if let Err(error) = demo::wait_until_known(&suite, api).await {
-                ui.warn(&format!("{error:#}"));
+                ui.warn(&crate::explain(&error));
             }
         }
         Ok(())
@@ -189,12 +189,13 @@ fn brokers(text: &str) -> Result<String, String> {
 const NAMESPACE_BYTES: usize = 32;
 
 fn namespace(text: &str) -> Result<String, String> {
+    let begins_well = text.is_empty() || text.starts_with(|first: char| first.is_ascii_lowercase());
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    if text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
+    if begins_well && text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`"
+            "use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`, a letter first"
         ))
     }
 }
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn namespaces_hold_nothing_that_a_name_could_not() {
         namespace("t1-").unwrap();
-        for bad in ["T", "a\"b", "a b", &"x".repeat(33)] {
+        for bad in ["T", "1", "a\"b", "a b", &"x".repeat(33)] {
             assert!(namespace(bad).is_err(), "{bad}");
         }
     }

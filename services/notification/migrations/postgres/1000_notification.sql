@@ -1,0 +1,9 @@
+-- Room in each page for the row's next version, so that updates stay on it (HOT).
+create table notification (
+    order_id uuid primary key,
+    state text not null,
+    email text,
+    ended text,
+    placed_mail text,
+    end_mail text
+) with (fillfactor = 50);

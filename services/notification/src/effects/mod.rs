@@ -1,0 +1,73 @@
+//! What notification asks of the mail server.
+
+mod smtp;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use contracts::{EffectId, Milestone, OrderId, Trace};
+use engine::{Attempt, Outside};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use smtp::SmtpMailer;
+
+use crate::NotificationService;
+
+/// Write this mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// About this order.
+    pub order_id: OrderId,
+    /// About this milestone of it.
+    pub milestone: Milestone,
+    /// To this address.
+    pub to: String,
+}
+
+/// The mail server's definite answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailAnswer {
+    /// It took the mail.
+    Sent {
+        /// Under this Message-ID, without its angle brackets.
+        message_id: String,
+    },
+    /// It refused the mail for good.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl engine::Effect for Mail {
+    fn order_id(&self) -> OrderId {
+        self.order_id
+    }
+
+    fn name(&self) -> String {
+        format!("mail-{}", self.milestone.as_str())
+    }
+}
+
+/// A way to send mail. SMTP has no idempotency key: a crash may send a mail twice, but never under
+/// two Message-IDs.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends the mail, `key` in its Message-ID.
+    async fn send(&self, key: EffectId, mail: &Mail) -> Attempt<MailAnswer>;
+}
+
+/// Notification's way to the outside world.
+pub struct Providers(pub Arc<dyn Mailer>);
+
+#[async_trait]
+impl Outside<NotificationService> for Providers {
+    async fn attempt(
+        &self,
+        id: EffectId,
+        mail: Mail,
+        _: Trace,
+    ) -> Attempt<(Milestone, MailAnswer)> {
+        self.0.send(id, &mail).await.map(|answer| (mail.milestone, answer))
+    }
+}

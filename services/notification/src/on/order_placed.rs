@@ -1,0 +1,28 @@
+//! OrderPlaced → *mail (NotificationSent | NotificationFailed)
+//!
+//! Brings the address. If the order has ended already, both mails go out.
+
+use contracts::{Milestone, OrderPlaced};
+
+use crate::{Notification, Out, State, World};
+
+pub(crate) fn react(world: &mut World, event: &OrderPlaced, out: &mut Out) {
+    let email = Some(event.customer.email.clone());
+    match world.notifications.get_mut(&event.order_id) {
+        None => {
+            let known = Notification::new(event.order_id, State::HasAddress);
+            let mut notification = Notification { email, ..known };
+            notification.write(Milestone::Placed, out);
+            world.notifications.put(notification);
+        }
+        Some(notification) if notification.state == State::HasEnd => {
+            notification.state = State::Both;
+            notification.email = email;
+            notification.write(Milestone::Placed, out);
+            if let Some(end) = notification.ended {
+                notification.write(end, out);
+            }
+        }
+        Some(_) => {}
+    }
+}

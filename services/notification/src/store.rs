@@ -1,0 +1,43 @@
+use contracts::{Milestone, OrderId};
+use engine::Input;
+use store::{Rows, StoreError, Tx, record, text_field};
+
+use crate::{MailStatus, Notification, NotificationService, Out, State};
+
+/// The rows that a batch may touch: one an order.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// What is known of each order.
+    pub notifications: Rows<Notification>,
+}
+
+text_field!(State, MailStatus);
+record!(Notification in "notification": order_id: OrderId, state: State, email: Option<String>,
+    ended: Option<Milestone>, placed_mail: Option<MailStatus>, end_mail: Option<MailStatus>);
+
+impl World {
+    pub(crate) async fn load(
+        tx: &mut Tx,
+        inputs: &[&Input<NotificationService>],
+    ) -> Result<Self, StoreError> {
+        let orders = inputs.iter().filter_map(|input| input.order_id());
+        Ok(Self { notifications: Rows::load(tx, orders).await? })
+    }
+
+    /// The order has ended: writes if it is known where to.
+    pub(crate) fn ended(&mut self, order_id: OrderId, end: Milestone, out: &mut Out) {
+        match self.notifications.get_mut(&order_id) {
+            None => {
+                let ended = Some(end);
+                let known = Notification::new(order_id, State::HasEnd);
+                self.notifications.put(Notification { ended, ..known });
+            }
+            Some(notification) if notification.state == State::HasAddress => {
+                notification.state = State::Both;
+                notification.ended = Some(end);
+                notification.write(end, out);
+            }
+            Some(_) => {}
+        }
+    }
+}

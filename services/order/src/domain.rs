@@ -1,0 +1,153 @@
+use contracts::{Address, CancelReason, Currency, Money, OrderCancelled, OrderId, Sku};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Json;
+
+/// An order and how far it has come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Order {
+    /// Its id.
+    pub order_id: OrderId,
+    /// How far it has come, for display: it never falls and gates nothing.
+    pub stage: Stage,
+    /// Who requested its cancellation, if anybody did. It may still end completed.
+    pub requested: Option<CancelReason>,
+    /// Why it comes to nothing, once it does: the first cause wins.
+    pub cause: Option<CancelReason>,
+    /// Nothing is reserved for it any more.
+    pub stock_settled: bool,
+    /// No money is owed for it any more, in either direction.
+    pub money_settled: bool,
+    /// How it ended.
+    pub ended: Option<End>,
+    /// It is past its second deadline: a person has to look.
+    pub needs_attention: bool,
+    /// What it costs, in minor units of the currency.
+    pub total_minor: i64,
+    /// The prices' currency.
+    pub currency: Currency,
+    /// What was ordered, at the prices of that moment.
+    pub items: Json<Vec<Line>>,
+    /// Who ordered. Personal data: a column that can be erased.
+    #[serde(skip)]
+    pub email: Option<String>,
+    /// Where it goes. Personal data: a column that can be erased.
+    #[serde(skip)]
+    pub address: Option<Json<Address>>,
+    /// The trace of its placing.
+    pub trace_id: Option<String>,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// The number of its timeline's last entry.
+    pub last_seq: i64,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Line {
+    /// The product.
+    pub sku: Sku,
+    /// How many pieces.
+    pub quantity: i64,
+    /// The price of one, fixed when the order was accepted.
+    pub unit_price: Money,
+}
+
+/// How far an order has come on its way forward.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    strum::IntoStaticStr, strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Stage {
+    /// Accepted.
+    Placed,
+    /// Its stock is reserved.
+    Reserved,
+    /// Its money is captured.
+    Paid,
+}
+
+/// How an order ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize,
+    strum::IntoStaticStr, strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum End {
+    /// It was dispatched.
+    Completed,
+    /// It came to nothing, and everything was undone.
+    Cancelled,
+}
+
+/// An order's deadlines.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Alarm {
+    /// Requests the cancellation.
+    FirstDeadline,
+    /// Calls for a person.
+    SecondDeadline,
+}
+
+/// A product as the price list has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// What it is called in orders.
+    pub sku: Sku,
+    /// What a customer reads.
+    pub name: String,
+    /// The price of one piece, in minor units of the currency.
+    pub price_minor: i64,
+    /// The price's currency.
+    pub currency: Currency,
+    /// The version of inventory's event; an older one is ignored.
+    pub version: i64,
+}
+
+impl Product {
+    /// The price of one piece.
+    #[must_use]
+    pub fn price(&self) -> Money {
+        Money { amount_minor: self.price_minor, currency: self.currency }
+    }
+}
+
+impl Order {
+    /// What it costs.
+    #[must_use]
+    pub fn total(&self) -> Money {
+        Money { amount_minor: self.total_minor, currency: self.currency }
+    }
+
+    /// The word for where it stands.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match (self.ended, self.cause) {
+            (Some(end), _) => end.into(),
+            (None, Some(_)) => "cancelling",
+            (None, None) => self.stage.into(),
+        }
+    }
+
+    /// Shows that it has come this far; it never falls back.
+    pub(crate) fn reached(&mut self, stage: Stage) {
+        self.stage = self.stage.max(stage);
+    }
+
+    /// It comes to nothing; the first cause counts.
+    pub(crate) fn caused_by(&mut self, cause: CancelReason) {
+        self.cause.get_or_insert(cause);
+    }
+
+    /// Ends it as cancelled once the cause is known and both sides are settled.
+    pub(crate) fn cancelled_if_settled(&self) -> Option<OrderCancelled> {
+        let reason = self.cause.filter(|_| self.stock_settled && self.money_settled)?;
+        Some(OrderCancelled { order_id: self.order_id, reason })
+    }
+}

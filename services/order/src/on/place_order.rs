@@ -1,0 +1,105 @@
+//! PlaceOrder → OrderPlaced
+//!
+//! Fixes the prices, and sets the first deadline.
+
+use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
+use engine::Input;
+use serde::{Deserialize, Serialize};
+use store::Json;
+
+use crate::{Alarm, Line, Order, OrderService, Out, Product, Reply, Stage, World, http::OrderView};
+
+/// An order to be taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaceOrder {
+    /// Its id to be.
+    pub order_id: OrderId,
+    /// Who orders.
+    pub customer: Customer,
+    /// What.
+    pub items: Vec<Item>,
+    /// Where it goes.
+    pub shipping_address: Address,
+    /// What pays.
+    pub payment: PaymentMethod,
+}
+
+/// Why an order cannot be taken. `line` counts from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The price list has no such product.
+    UnknownSku {
+        /// Where it stands.
+        line: usize,
+        /// What it is.
+        sku: Sku,
+    },
+    /// The product costs another currency than those before it.
+    MixedCurrencies {
+        /// Where it stands.
+        line: usize,
+    },
+    /// The sum is more than money can be.
+    TooExpensive {
+        /// Where it became too much.
+        line: usize,
+    },
+}
+
+pub(crate) fn react(
+    world: &mut World,
+    command: &PlaceOrder,
+    input: &Input<OrderService>,
+    out: &mut Out,
+) {
+    let PlaceOrder { order_id, customer, items, shipping_address, payment } = command.clone();
+    let (lines, total) = match priced(world, &items) {
+        Ok(priced) => priced,
+        Err(refusal) => return out.reply(Reply::Refused(refusal)),
+    };
+    world.orders.put(Order {
+        order_id,
+        stage: Stage::Placed,
+        requested: None,
+        cause: None,
+        stock_settled: false,
+        money_settled: false,
+        ended: None,
+        needs_attention: false,
+        total_minor: total.amount_minor,
+        currency: total.currency,
+        items: Json(lines),
+        email: Some(customer.email.clone()),
+        address: Some(Json(shipping_address.clone())),
+        trace_id: input.trace.trace_id().map(ToOwned::to_owned),
+        placed_at: input.at,
+        last_seq: 0,
+    });
+    world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
+    out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
+    if let Some(order) = world.orders.get(&order_id) {
+        let said = world.said.iter().filter(|entry| entry.order_id == order_id).cloned();
+        out.reply(Reply::Order(Box::new(OrderView::new(order, said.collect()))));
+    }
+}
+
+/// The lines at today's prices, and their sum.
+fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Refusal> {
+    let mut total: Option<Money> = None;
+    let mut lines = Vec::with_capacity(items.len());
+    for (line, item) in items.iter().enumerate() {
+        let (sku, quantity) = (item.sku.clone(), item.quantity);
+        let Some(unit_price) = world.products.get(&sku).map(Product::price) else {
+            return Err(Refusal::UnknownSku { line, sku });
+        };
+        if total.is_some_and(|total| total.currency != unit_price.currency) {
+            return Err(Refusal::MixedCurrencies { line });
+        }
+        let price = unit_price.times(quantity).ok_or(Refusal::TooExpensive { line })?;
+        let sum = total.map_or(Some(price), |total| total.checked_add(price));
+        total = Some(sum.ok_or(Refusal::TooExpensive { line })?);
+        lines.push(Line { sku, quantity, unit_price });
+    }
+    let nothing = Money { amount_minor: 0, currency: contracts::Currency::EUR };
+    Ok((lines, total.unwrap_or(nothing)))
+}

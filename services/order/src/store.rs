@@ -1,0 +1,220 @@
+use std::time::Duration;
+
+use contracts::{
+    Address, CancelReason, Currency, Event, EventId,
+    OrderCancellationRequested, OrderCancelled, OrderCompleted, OrderId, Sku,
+};
+use engine::{Emitted, Input, What};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Appended, Json, Rows, StoreError, Tx, record, text_field};
+
+use crate::{
+    Alarm, CancelOrder, End, Line, Order, OrderService, Out, PlaceOrder, Product, Refusal, Stage,
+    http::OrderView,
+};
+
+text_field!(Stage, End);
+record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<CancelReason>,
+    cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
+    needs_attention: bool, total_minor: i64, currency: Currency, items: Json<Vec<Line>>,
+    email: Option<String>, address: Option<Json<Address>>, trace_id: Option<String>,
+    placed_at: Timestamp, last_seq: i64);
+record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
+    version: i64);
+record!(Entry in "timeline": event_id: EventId, order_id: OrderId, seq: i64, event: String,
+    service: String, at: Timestamp);
+
+/// An entry of an order's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The event.
+    pub event_id: EventId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Its place in the timeline, from 1.
+    pub seq: i64,
+    /// Its type.
+    pub event: String,
+    /// Who said it.
+    pub service: String,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+/// How long an order may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Until its cancellation is requested.
+    pub first: Duration,
+    /// From there until it needs attention.
+    pub second: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { first: Duration::from_mins(15), second: Duration::from_mins(15) }
+    }
+}
+
+/// What order's HTTP interface asks of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Take this order.
+    Place(Box<PlaceOrder>),
+    /// Cancel that one.
+    Cancel(CancelOrder),
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The order as it is now.
+    Order(Box<OrderView>),
+    /// The order cannot be taken.
+    Refused(Refusal),
+    /// There is no such order.
+    Unknown,
+    /// It has ended.
+    Ended(End),
+}
+
+impl engine::Reply for Reply {
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Order(_))
+    }
+}
+
+/// The rows that a batch may touch, in the order in which they are locked.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// The orders.
+    pub orders: Rows<Order>,
+    /// The price list.
+    pub products: Rows<Product>,
+    /// Entries of the events that came in: one that is there was seen before.
+    pub seen: Rows<Entry>,
+    /// Entries of the events that go out.
+    pub said: Appended<Entry>,
+    /// How long an order may take.
+    pub policy: Policy,
+}
+
+impl World {
+    pub(crate) async fn load(
+        tx: &mut Tx,
+        inputs: &[&Input<OrderService>],
+        policy: Policy,
+    ) -> Result<Self, StoreError> {
+        let orders = inputs.iter().filter_map(|input| match &input.what {
+            What::Command(Command::Place(place)) => Some(place.order_id),
+            What::Command(Command::Cancel(cancel)) => Some(cancel.order_id),
+            _ => input.order_id(),
+        });
+        let orders = Rows::load(tx, orders).await?;
+        let products = Rows::load(tx, inputs.iter().flat_map(|input| skus(input))).await?;
+        let events = inputs.iter().filter(|input| matches!(input.what, What::Event(_)));
+        let seen = Rows::load(tx, events.map(|input| input.cause.into())).await?;
+        Ok(Self { orders, products, seen, said: Appended::default(), policy })
+    }
+
+    pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.orders.save(tx).await?;
+        self.products.save(tx).await?;
+        self.seen.save(tx).await?;
+        self.said.save(tx).await
+    }
+
+    /// Enters an event into its order's timeline; false if it was there before or there is no
+    /// such order.
+    pub(crate) fn log(&mut self, input: &Input<OrderService>, event: &Event) -> bool {
+        let event_id = EventId::from(input.cause);
+        let order = event.order_id().and_then(|id| self.orders.get_mut(&id));
+        let Some(order) = order.filter(|_| self.seen.get(&event_id).is_none()) else {
+            return false;
+        };
+        self.seen.put(entry(order, event, Emitted { id: event_id, at: input.at }));
+        true
+    }
+
+    /// Emits an event about an order and enters it into the timeline.
+    pub(crate) fn say(&mut self, event: impl Into<Event>, out: &mut Out) {
+        let event = event.into();
+        let emitted = out.emit(event.clone());
+        if let Some(order) = event.order_id().and_then(|id| self.orders.get_mut(&id)) {
+            self.said.push(entry(order, &event, emitted));
+        }
+    }
+
+    /// Changes an order that has not ended, then ends it if that was the last that it took.
+    pub(crate) fn unwind(&mut self, id: OrderId, out: &mut Out, change: impl FnOnce(&mut Order)) {
+        let Some(order) = self.open(id) else { return };
+        change(order);
+        if let Some(cancelled) = order.cancelled_if_settled() {
+            self.end(End::Cancelled, cancelled, out);
+        }
+    }
+
+    /// The order, if it has not ended.
+    pub(crate) fn open(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.orders.get_mut(&id).filter(|order| order.ended.is_none())
+    }
+
+    /// Ends an order: says so, and clears its deadlines.
+    pub(crate) fn end(&mut self, end: End, event: impl Into<Event>, out: &mut Out) {
+        let event = event.into();
+        let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
+        order.ended = Some(end);
+        order.needs_attention = false;
+        let id = order.order_id;
+        out.clear_alarm(id, Alarm::FirstDeadline);
+        out.clear_alarm(id, Alarm::SecondDeadline);
+        self.say(event, out);
+    }
+
+    /// Requests the cancellation of an order that nobody has requested and that has no cause yet.
+    pub(crate) fn request_cancellation(
+        &mut self,
+        order_id: OrderId,
+        reason: CancelReason,
+        out: &mut Out,
+    ) {
+        let order = self.open(order_id);
+        let undecided = order.filter(|order| order.requested.is_none() && order.cause.is_none());
+        if let Some(order) = undecided {
+            order.requested = Some(reason);
+            self.say(OrderCancellationRequested { order_id, reason }, out);
+        }
+    }
+
+    pub(crate) fn complete(&mut self, order_id: OrderId, out: &mut Out) {
+        self.end(End::Completed, OrderCompleted { order_id }, out);
+    }
+
+    pub(crate) fn cancel(&mut self, order_id: OrderId, reason: CancelReason, out: &mut Out) {
+        self.end(End::Cancelled, OrderCancelled { order_id, reason }, out);
+    }
+}
+
+fn entry(order: &mut Order, event: &Event, emitted: Emitted) -> Entry {
+    order.last_seq += 1;
+    Entry {
+        event_id: emitted.id,
+        order_id: order.order_id,
+        seq: order.last_seq,
+        event: event.event_type().to_string(),
+        service: event.event_type().publisher().as_str().to_owned(),
+        at: emitted.at,
+    }
+}
+
+/// The products that an input names.
+fn skus(input: &Input<OrderService>) -> Vec<Sku> {
+    match &input.what {
+        What::Command(Command::Place(place)) => {
+            place.items.iter().map(|item| item.sku.clone()).collect()
+        }
+        What::Event(Event::ProductListed(listed)) => vec![listed.sku.clone()],
+        _ => Vec::new(),
+    }
+}

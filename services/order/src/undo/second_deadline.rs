@@ -1,0 +1,13 @@
+//! @second_deadline → nothing
+//!
+//! Somebody does not answer: a person has to look.
+
+use contracts::OrderId;
+
+use crate::World;
+
+pub(crate) fn react(world: &mut World, order_id: OrderId) {
+    if let Some(order) = world.open(order_id) {
+        order.needs_attention = true;
+    }
+}

@@ -1,0 +1,11 @@
+//! ShipmentFailed → OrderCancelled
+//!
+//! A cause. The end waits for stock and money.
+
+use contracts::{CancelReason, ShipmentFailed};
+
+use crate::{Out, World};
+
+pub(crate) fn react(world: &mut World, event: &ShipmentFailed, out: &mut Out) {
+    world.unwind(event.order_id, out, |order| order.caused_by(CancelReason::ShipmentFailed));
+}

@@ -1,0 +1,11 @@
+//! StockReleased → OrderCancelled
+//!
+//! The stock's side is settled; counts also before the cause is known.
+
+use contracts::StockReleased;
+
+use crate::{Out, World};
+
+pub(crate) fn react(world: &mut World, event: &StockReleased, out: &mut Out) {
+    world.unwind(event.order_id, out, |order| order.stock_settled = true);
+}

@@ -1,0 +1,126 @@
+//! What payment asks of the gateway.
+
+mod gateway;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use contracts::{EffectId, Money, OrderId, Trace};
+use engine::{Attempt, Outside};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use gateway::HttpGateway;
+
+use crate::PaymentService;
+
+/// A request to the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Take the money.
+    Charge(Charge),
+    /// Give it back.
+    Refund(Refund),
+}
+
+/// See [`Effect::Charge`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// For this order.
+    pub order_id: OrderId,
+    /// So much.
+    pub amount: Money,
+    /// From this means of payment.
+    pub token: String,
+}
+
+/// See [`Effect::Refund`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// For this order.
+    pub order_id: OrderId,
+    /// So much.
+    pub amount: Money,
+    /// Of this charge, by the gateway's reference.
+    pub charge: String,
+    /// Which attempt it is, from 1; the operator's retries count on.
+    pub attempt: i64,
+}
+
+/// The gateway's definite answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// To a charge.
+    Charge(ChargeAnswer),
+    /// To a refund.
+    Refund(RefundAnswer),
+}
+
+/// The gateway's definite answer to a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChargeAnswer {
+    /// It has the money.
+    Captured {
+        /// Its reference.
+        reference: String,
+    },
+    /// It refused.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The gateway's definite answer to a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundAnswer {
+    /// The money is back.
+    Refunded {
+        /// Its reference.
+        reference: String,
+    },
+    /// It refused.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl engine::Effect for Effect {
+    fn order_id(&self) -> OrderId {
+        match self {
+            Self::Charge(charge) => charge.order_id,
+            Self::Refund(refund) => refund.order_id,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Charge(_) => "charge".into(),
+            Self::Refund(refund) => format!("refund-{}", refund.attempt),
+        }
+    }
+}
+
+/// A payment gateway that knows idempotency keys.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// Takes the money, at most once per key.
+    async fn charge(&self, key: EffectId, charge: &Charge, trace: &Trace) -> Attempt<ChargeAnswer>;
+
+    /// Gives it back, at most once per key.
+    async fn refund(&self, key: EffectId, refund: &Refund, trace: &Trace) -> Attempt<RefundAnswer>;
+}
+
+/// Payment's way to the outside world.
+pub struct Providers(pub Arc<dyn Gateway>);
+
+#[async_trait]
+impl Outside<PaymentService> for Providers {
+    async fn attempt(&self, id: EffectId, effect: Effect, trace: Trace) -> Attempt<Outcome> {
+        match effect {
+            Effect::Charge(charge) => self.0.charge(id, &charge, &trace).await.map(Outcome::Charge),
+            Effect::Refund(refund) => self.0.refund(id, &refund, &trace).await.map(Outcome::Refund),
+        }
+    }
+}

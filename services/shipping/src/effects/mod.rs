@@ -1,0 +1,67 @@
+//! What shipping asks of the carrier.
+
+mod carrier;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use contracts::{Address, EffectId, Item, OrderId, Trace};
+use engine::{Attempt, Outside};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use carrier::HttpCarrier;
+
+use crate::ShippingService;
+
+/// Take this parcel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Book {
+    /// Of this order.
+    pub order_id: OrderId,
+    /// To this address.
+    pub address: Address,
+    /// With this in it.
+    pub items: Vec<Item>,
+}
+
+/// The carrier's definite answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BookAnswer {
+    /// It takes the parcel.
+    Booked {
+        /// Its number.
+        tracking: String,
+    },
+    /// It refuses.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl engine::Effect for Book {
+    fn order_id(&self) -> OrderId {
+        self.order_id
+    }
+
+    fn name(&self) -> String {
+        "book".into()
+    }
+}
+
+/// A carrier that knows idempotency keys.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    /// Books the parcel, at most once per key.
+    async fn book(&self, key: EffectId, book: &Book, trace: &Trace) -> Attempt<BookAnswer>;
+}
+
+/// Shipping's way to the outside world.
+pub struct Providers(pub Arc<dyn Carrier>);
+
+#[async_trait]
+impl Outside<ShippingService> for Providers {
+    async fn attempt(&self, id: EffectId, book: Book, trace: Trace) -> Attempt<BookAnswer> {
+        self.0.book(id, &book, &trace).await
+    }
+}

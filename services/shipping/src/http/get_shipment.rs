@@ -1,0 +1,37 @@
+//! `GET /shipments/{order_id}`: what shipping knows of an order.
+
+use axum::{Json, extract::State};
+use contracts::{Address, Item, OrderId};
+use serde::Serialize;
+use service::{
+    App,
+    http::{OrderPath, Problem},
+};
+
+use crate::{Shipment, ShippingService, State as Status};
+
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    order_id: OrderId,
+    status: Status,
+    address: Option<Address>,
+    items: Option<Vec<Item>>,
+    tracking: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) async fn handle(
+    State(app): State<App<ShippingService>>,
+    OrderPath(order): OrderPath,
+) -> Result<Json<View>, Problem> {
+    let shipment: Option<Shipment> = app.engine.db().find(order).await?;
+    let shipment = shipment.ok_or_else(|| Problem::not_found("shipment of this order"))?;
+    Ok(Json(View {
+        order_id: order,
+        status: shipment.state,
+        address: shipment.address.map(|address| address.0),
+        items: shipment.items.map(|items| items.0),
+        tracking: shipment.tracking,
+        reason: shipment.reason,
+    }))
+}

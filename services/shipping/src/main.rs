@@ -1,0 +1,7 @@
+//! The shipping service: books parcels, and decides whether one can still be stopped.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service::main::<shipping::ShippingService>()
+}

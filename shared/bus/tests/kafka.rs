@@ -1,0 +1,124 @@
+//! What only Kafka can do, or suffer. Needs `QUINTET_TEST_KAFKA=HOST:PORT` where it needs a broker.
+
+#[path = "conformance/rig.rs"]
+#[expect(dead_code, reason = "shared with the conformance suite")]
+mod rig;
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use bus::{Bus, Consumer, Settings};
+use rig::{KafkaRig, Rig, after, numbered, publish, sorted_numbers, within};
+
+/// The members of a group share the partitions, and inherit those of a member that leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_share_the_partitions() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let (one, two) = (rig.bus().await, rig.connect().await);
+    let mut first = one.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut second = two.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut start = 0;
+    let mut seen = BTreeSet::new();
+    // Until both have got something of the same round, which they cannot without a partition each.
+    within(async {
+        loop {
+            publish(&*one, &numbered(start..start + 50)).await;
+            start += 50;
+            let mut shares = [0, 0];
+            while seen.len() < start {
+                tokio::select! {
+                    records = first.receive(50) => shares[0] += note(&mut first, records, &mut seen),
+                    records = second.receive(50) => shares[1] += note(&mut second, records, &mut seen),
+                }
+            }
+            if shares.iter().all(|&share| share > 0) {
+                break;
+            }
+        }
+    })
+    .await;
+    within(second.close()).await.expect("closed");
+    publish(&*one, &numbered(start..start + 50)).await;
+    while seen.len() < start + 50 {
+        let records = within(first.receive(50)).await;
+        note(&mut first, records, &mut seen);
+    }
+}
+
+/// Stores what was received; how many there were.
+fn note(
+    consumer: &mut Box<dyn Consumer>,
+    records: Result<Vec<bus::Incoming>, bus::BusError>,
+    seen: &mut BTreeSet<usize>,
+) -> usize {
+    let records = records.expect("records");
+    consumer.store(&after(&records)).expect("stored");
+    seen.extend(sorted_numbers(&records));
+    records.len()
+}
+
+/// A member that joins while the group is paused gets nothing either until it is resumed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_come_during_a_pause_are_paused() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let bus = rig.bus().await;
+    publish(&*bus, &numbered(0..30)).await;
+    let mut paused = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    // Before it has any partition.
+    paused.pause().expect("paused");
+    let joined = async {
+        // Served by `receive`, the membership becomes visible: the group cannot be rewound.
+        while bus.rewind("g", &["orders"]).await.is_ok() {}
+        let mut witness = bus.consumer("w", &["orders"]).await.expect("a consumer");
+        rig::take(&mut witness, 30).await
+    };
+    tokio::select! {
+        received = paused.receive(100) => panic!("received while paused: {received:?}"),
+        seen = within(joined) => assert_eq!(seen.len(), 30),
+    }
+    paused.resume().expect("resumed");
+    assert_eq!(rig::take(&mut paused, 30).await.len(), 30);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_away_is_a_passing_trouble() {
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let bus = connect(&format!("kafka:127.0.0.1:{port}"))
+        .await
+        .expect("not reached yet");
+    let mut producer = bus.producer().await.expect("a producer");
+    let published = within(producer.publish(&numbered(0..2))).await;
+    assert_eq!(published.acknowledged, [false, false]);
+    assert!(published.error.expect("an error").is_transient());
+    let (asked, joined, created) = tokio::join!(
+        within(bus.partitions("g", &["orders"])),
+        within(bus.consumer("g", &["orders"])),
+        within(bus.create_topics(&rig::TOPICS)),
+    );
+    for error in [asked.err(), joined.err(), created.err()] {
+        let error = error.expect("no broker");
+        assert!(error.is_transient(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_url_says_what_a_right_one_is() {
+    for url in ["", "kafka:", "log:", "localhost:9092", "redis://x"] {
+        let error = connect(url).await.err().expect("must be refused");
+        assert!(
+            error.to_string().contains("kafka:HOST:PORT"),
+            "{url}: {error}"
+        );
+    }
+}
+
+async fn connect(url: &str) -> Result<std::sync::Arc<dyn Bus>, bus::BusError> {
+    let settings = Settings {
+        url: url.to_owned(),
+        ..Settings::default()
+    };
+    bus::connect(&settings).await
+}

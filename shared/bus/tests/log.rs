@@ -1,0 +1,313 @@
+//! What only the log does: one member per group, retention, lazy offsets of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, BusError, Log, LogOptions, Outgoing, Position, Topic};
+use clock::ManualClock;
+use jiff::Timestamp;
+
+const DAY: Duration = Duration::from_hours(24);
+const TOPICS: [Topic; 2] = [
+    Topic {
+        name: "orders",
+        partitions: 1,
+        compacted: false,
+    },
+    Topic {
+        name: "products",
+        partitions: 1,
+        compacted: true,
+    },
+];
+
+struct Fixture {
+    directory: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    log: Log,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let log = open(directory.path(), &clock).await;
+        log.create_topics(&TOPICS).await.expect("topics");
+        Self {
+            directory,
+            clock,
+            log,
+        }
+    }
+
+    /// As another process.
+    async fn reopen(&self) -> Log {
+        open(self.directory.path(), &self.clock).await
+    }
+
+    async fn publish(&self, topic: &str, keys: &[&str]) {
+        let records = keys.iter().map(|key| record(topic, key));
+        let records: Vec<_> = records.collect();
+        let mut producer = self.log.producer().await.expect("a producer");
+        let published = producer.publish(&records).await;
+        assert!(published.error.is_none(), "{:?}", published.error);
+    }
+
+    /// Low and high watermark of the topic's one partition.
+    async fn marks(&self, topic: &str) -> (i64, i64) {
+        let states = self.log.partitions("g", &[topic]).await.expect("states");
+        (states[0].low, states[0].high)
+    }
+}
+
+async fn open(directory: &Path, clock: &Arc<ManualClock>) -> Log {
+    let options = LogOptions {
+        retention: 7 * DAY,
+        // Never by itself within a test.
+        commit_interval: Duration::from_hours(1),
+        poll: Duration::from_hours(1),
+        clock: clock.clone(),
+        ..LogOptions::default()
+    };
+    let path = directory.join("bus.db");
+    Log::open(&path, "", options).await.expect("the log opens")
+}
+
+fn record(topic: &str, key: &str) -> Outgoing {
+    Outgoing {
+        topic: topic.to_owned(),
+        key: key.to_owned(),
+        headers: Vec::new(),
+        value: key.as_bytes().to_vec(),
+    }
+}
+
+fn position(topic: &str, next: i64) -> Position {
+    Position {
+        topic: topic.to_owned(),
+        partition: 0,
+        next,
+    }
+}
+
+#[tokio::test]
+async fn a_group_has_one_member() {
+    let fixture = Fixture::new().await;
+    let other = fixture.reopen().await;
+    let member = fixture
+        .log
+        .consumer("order", &["orders"])
+        .await
+        .expect("the first");
+    let refused = other.consumer("order", &["orders"]).await;
+    match refused.err().expect("the group is taken") {
+        BusError::Taken { group } => assert_eq!(group, "order"),
+        other => panic!("{other:?}"),
+    }
+    let _of_another_group = other.consumer("payment", &["orders"]).await.expect("free");
+    member.close().await.expect("closed");
+    let _next = other
+        .consumer("order", &["orders"])
+        .await
+        .expect("free again");
+}
+
+#[tokio::test]
+async fn what_was_stored_but_not_written_down_comes_again() {
+    let fixture = Fixture::new().await;
+    fixture.publish("orders", &["a", "b"]).await;
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["orders"])
+        .await
+        .expect("a consumer");
+    assert_eq!(consumer.receive(10).await.expect("records").len(), 2);
+    consumer.store(&[position("orders", 2)]).expect("stored");
+    drop(consumer);
+    let mut again = fixture
+        .log
+        .consumer("g", &["orders"])
+        .await
+        .expect("a consumer");
+    assert_eq!(again.receive(10).await.expect("records").len(), 2);
+}
+
+#[tokio::test]
+async fn retention_deletes_what_is_old() {
+    let fixture = Fixture::new().await;
+    // More than one step of the deletion.
+    let keys = vec!["k"; 2_500];
+    fixture.publish("orders", &keys).await;
+    fixture.clock.advance(6 * DAY);
+    fixture.publish("orders", &["young"]).await;
+    assert_eq!(fixture.log.retention().await.expect("applied"), 0);
+    fixture.clock.advance(2 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 2_500);
+    assert_eq!(fixture.marks("orders").await, (2_500, 2_501));
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["orders"])
+        .await
+        .expect("a consumer");
+    let left = consumer.receive(10).await.expect("records");
+    assert_eq!(
+        (left.len(), left[0].key.as_slice()),
+        (1, b"young".as_slice())
+    );
+    // Offsets are never used again, not even after everything is gone.
+    consumer
+        .store(&[position("orders", 2_501)])
+        .expect("stored");
+    consumer.close().await.expect("closed");
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+    assert_eq!(fixture.marks("orders").await, (2_501, 2_501));
+}
+
+#[tokio::test]
+async fn retention_waits_for_a_group_that_has_not_read_yet() {
+    let fixture = Fixture::new().await;
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["orders"])
+        .await
+        .expect("a consumer");
+    fixture.publish("orders", &["a", "b", "c"]).await;
+    assert_eq!(consumer.receive(10).await.expect("records").len(), 3);
+    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.close().await.expect("closed");
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+    assert_eq!(fixture.marks("orders").await, (1, 3));
+}
+
+#[tokio::test]
+async fn a_compacted_topic_keeps_the_latest_of_each_key() {
+    let fixture = Fixture::new().await;
+    fixture
+        .publish("products", &["a", "b", "a", "c", "a"])
+        .await;
+    fixture.clock.advance(30 * DAY);
+    fixture.publish("products", &["b"]).await;
+    assert_eq!(fixture.log.retention().await.expect("applied"), 3);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 0);
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["products"])
+        .await
+        .expect("a consumer");
+    let left = consumer.receive(10).await.expect("records");
+    let left: Vec<_> = left.iter().map(|r| (r.offset, r.key.as_slice())).collect();
+    assert_eq!(left, [(3, b"c".as_slice()), (4, b"a"), (5, b"b")]);
+}
+
+#[tokio::test]
+async fn a_partition_emptied_under_the_reader_does_not_stop_the_others() {
+    let fixture = Fixture::new().await;
+    let topics = ["orders", "products"];
+    let mut consumer = fixture
+        .log
+        .consumer("g", &topics)
+        .await
+        .expect("a consumer");
+    fixture.publish("orders", &["old"]).await;
+    subscribe_to_nothing(&fixture).await;
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+    fixture.publish("products", &["new"]).await;
+    // One at a time: the emptied partition has the first turn.
+    let read = tokio::time::timeout(Duration::from_mins(1), consumer.receive(1)).await;
+    let read = read.expect("must not wait for the poll").expect("records");
+    assert_eq!(read[0].topic, "products");
+}
+
+/// As if the reader's group had been taken off the list of those that retention waits for.
+async fn subscribe_to_nothing(fixture: &Fixture) {
+    use sqlx::Connection;
+    let path = fixture.directory.path().join("bus.db");
+    let url = format!("sqlite://{}", path.display());
+    let mut file = sqlx::SqliteConnection::connect(&url)
+        .await
+        .expect("the file");
+    let deleted = sqlx::query("delete from subscription")
+        .execute(&mut file)
+        .await;
+    assert_eq!(deleted.expect("deleted").rows_affected(), 2);
+}
+
+#[tokio::test]
+async fn a_reader_passes_over_what_retention_took_under_its_hands() {
+    let fixture = Fixture::new().await;
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["products"])
+        .await
+        .expect("a consumer");
+    fixture.publish("products", &["a", "a", "b"]).await;
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+    let read = consumer.receive(1).await.expect("records");
+    assert_eq!(read[0].offset, 1);
+    assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_publish_is_whole_or_not_there() {
+    let fixture = Fixture::new().await;
+    let mut producer = fixture.log.producer().await.expect("a producer");
+    let batch: Vec<_> = ["a", "b", "c"].map(|key| record("orders", key)).into();
+    let mut acknowledged = 0;
+    for turns in 0..300 {
+        let give_up = async {
+            for _ in 0..turns % 60 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            published = producer.publish(&batch) => {
+                assert!(published.error.is_none(), "{:?}", published.error);
+                acknowledged += 1;
+            }
+            () = give_up => {}
+        }
+    }
+    let published = producer.publish(&batch).await;
+    assert_eq!(published.acknowledged, [true; 3]);
+    let (low, high) = fixture.marks("orders").await;
+    assert!(
+        low == 0 && high % 3 == 0 && high >= 3 * (acknowledged + 1),
+        "{high}"
+    );
+    let mut consumer = fixture
+        .log
+        .consumer("g", &["orders"])
+        .await
+        .expect("a consumer");
+    let all = consumer.receive(2_000).await.expect("records");
+    let expected = (0..high).zip([b"a", b"b", b"c"].into_iter().cycle());
+    let expected: Vec<_> = expected
+        .map(|(offset, key)| (offset, key.as_slice()))
+        .collect();
+    let found: Vec<_> = all.iter().map(|r| (r.offset, r.key.as_slice())).collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_file_of_another_version_is_refused() {
+    use sqlx::Connection;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("bus.db");
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut file = sqlx::SqliteConnection::connect(&url).await.expect("a file");
+    sqlx::query("pragma user_version = 99")
+        .execute(&mut file)
+        .await
+        .expect("set");
+    file.close().await.expect("closed");
+    let error = Log::open(&path, "", LogOptions::default())
+        .await
+        .err()
+        .expect("refused");
+    assert!(error.to_string().contains("version 99"), "{error}");
+}

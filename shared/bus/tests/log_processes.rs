@@ -1,0 +1,165 @@
+//! The log among processes: writers are killed in the middle of it, and nothing may be missing.
+//!
+//! Without the usual harness, because the program is its own child process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use bus::{Bus, Incoming, Log, LogOptions, Outgoing, Topic};
+
+const WRITERS: usize = 3;
+const LIVES: usize = 4;
+/// Batches that each life publishes before it is killed.
+const BATCHES: usize = 10;
+const BATCH: usize = 25;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match arguments.as_slice() {
+        [command, path, writer] if command == "write" => {
+            runtime.block_on(write(Path::new(path), writer));
+        }
+        // Test runners ask for a list, and for another one of what is ignored: nothing.
+        [list, .., ignored] if list == "--list" && ignored == "--ignored" => {}
+        [list, ..] if list == "--list" => println!("killed_writers_leave_no_gap: test"),
+        _ => {
+            runtime.block_on(killed_writers_leave_no_gap());
+            println!("test killed_writers_leave_no_gap ... ok");
+        }
+    }
+}
+
+/// Publishes for ever, and says which batches were acknowledged.
+async fn write(path: &Path, writer: &str) {
+    let log = open(path).await;
+    let mut producer = log.producer().await.expect("a producer");
+    let mut out = std::io::stdout();
+    for batch in 0_usize.. {
+        let records = (0..BATCH).map(|n| Outgoing {
+            topic: "orders".to_owned(),
+            key: format!("{writer} {n}"),
+            headers: Vec::new(),
+            value: format!("{writer} {batch}").into_bytes(),
+        });
+        let records: Vec<_> = records.collect();
+        let published = producer.publish(&records).await;
+        assert!(published.error.is_none(), "{:?}", published.error);
+        writeln!(out, "{writer} {batch}").expect("somebody listens");
+    }
+}
+
+async fn killed_writers_leave_no_gap() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("bus.db");
+    let log = open(&path).await;
+    let topic = Topic {
+        name: "orders",
+        partitions: 3,
+        compacted: false,
+    };
+    log.create_topics(&[topic]).await.expect("a topic");
+    // Reads while they write and die.
+    let mut consumer = log.consumer("g", &["orders"]).await.expect("a consumer");
+    let threads: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let path = path.clone();
+            std::thread::spawn(move || lives_of_a_writer(&path, writer))
+        })
+        .collect();
+    let acknowledged: BTreeSet<String> = tokio::task::spawn_blocking(move || {
+        let lives = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"));
+        lives.flatten().collect()
+    })
+    .await
+    .expect("no panic");
+    let states = log.partitions("g", &["orders"]).await.expect("states");
+    let total = states
+        .iter()
+        .map(|state| usize::try_from(state.high).expect("positive"))
+        .sum();
+    let mut all = Vec::new();
+    while all.len() < total {
+        let received = tokio::time::timeout(Duration::from_mins(1), consumer.receive(1_000)).await;
+        all.extend(received.expect("must not take that long").expect("records"));
+    }
+    judge(&all, &acknowledged);
+    integrity(&path).await;
+}
+
+/// Starts it, listens to it for a while, kills it, several times; what it said was acknowledged.
+fn lives_of_a_writer(path: &Path, writer: usize) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for life in 0..LIVES {
+        let (mut child, out) = spawn(path, &format!("{writer}-{life}"));
+        let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+        acknowledged.extend(lines.by_ref().take(BATCHES));
+        child.kill().expect("killed");
+        // What it said before it died counts as well.
+        acknowledged.extend(lines);
+        child.wait().expect("gone");
+    }
+    assert!(
+        acknowledged.len() >= LIVES * BATCHES,
+        "a writer failed by itself"
+    );
+    acknowledged
+}
+
+fn spawn(path: &Path, writer: &str) -> (Child, ChildStdout) {
+    let program = std::env::current_exe().expect("this program");
+    let mut child = Command::new(program)
+        .arg("write")
+        .arg(path)
+        .arg(writer)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let out = child.stdout.take().expect("piped");
+    (child, out)
+}
+
+/// No gap, no batch in part, nothing acknowledged that is missing.
+fn judge(all: &[Incoming], acknowledged: &BTreeSet<String>) {
+    let mut next = BTreeMap::new();
+    let mut batches: BTreeMap<String, usize> = BTreeMap::new();
+    for record in all {
+        let expected = next.entry(record.partition).or_insert(0);
+        assert_eq!(record.offset, *expected, "partition {}", record.partition);
+        *expected += 1;
+        let batch = String::from_utf8_lossy(&record.value).into_owned();
+        *batches.entry(batch).or_default() += 1;
+    }
+    for (batch, records) in &batches {
+        assert_eq!(*records, BATCH, "batch {batch} is there in part");
+    }
+    for batch in acknowledged {
+        assert!(
+            batches.contains_key(batch),
+            "batch {batch} was acknowledged and is gone"
+        );
+    }
+}
+
+async fn integrity(path: &Path) {
+    use sqlx::Connection;
+    let url = format!("sqlite://{}", path.display());
+    let mut file = sqlx::SqliteConnection::connect(&url)
+        .await
+        .expect("the file");
+    let verdict: String = sqlx::query_scalar("pragma integrity_check")
+        .fetch_one(&mut file)
+        .await
+        .expect("a verdict");
+    assert_eq!(verdict, "ok");
+}
+
+async fn open(path: &Path) -> Log {
+    let log = Log::open(path, "", LogOptions::default()).await;
+    log.expect("the log opens")
+}

@@ -1,0 +1,126 @@
+use axum::{
+    extract::{FromRef, FromRequestParts, Path, rejection::QueryRejection},
+    http::{HeaderMap, request::Parts},
+};
+use contracts::{OrderId, Trace};
+use engine::{IdempotencyKey, Participant};
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+use crate::App;
+
+/// The longest idempotency key that is taken, in characters.
+const LONGEST_KEY: usize = 255;
+
+/// The `Idempotency-Key` header (IETF draft-ietf-httpapi-idempotency-key-header), if there is one.
+/// Quotes around it are optional.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency(Option<String>);
+
+impl Idempotency {
+    /// The key as the engine knows it: of one route, with the hash of the body.
+    #[must_use]
+    pub fn key(self, route: &str, hash: [u8; 32]) -> Option<IdempotencyKey> {
+        self.0.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash })
+    }
+
+    fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let wrong = || {
+            let detail = format!("must be one text of 1 to {LONGEST_KEY} printable characters");
+            Problem::invalid("Idempotency-Key", &detail)
+        };
+        let text = value.to_str().map_err(|_| wrong())?.trim();
+        let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let key = unquoted.unwrap_or(text);
+        if key.is_empty() || key.len() > LONGEST_KEY || values.next().is_some() {
+            return Err(wrong());
+        }
+        Ok(Self(Some(key.to_owned())))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Idempotency {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::parse(&parts.headers)
+    }
+}
+
+/// The request's trace: that of its `traceparent`, or a new one.
+#[derive(Debug, Clone)]
+pub struct TraceContext(pub Trace);
+
+impl<P: Participant> FromRequestParts<App<P>> for TraceContext {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Self::Rejection> {
+        let app = App::from_ref(app);
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let trace = Trace::parse(header("traceparent"), header("tracestate"));
+        if trace.trace_id().is_some() {
+            return Ok(Self(trace));
+        }
+        let [.., a, b, c, d, e, f, g, h] = app.random.bytes();
+        Ok(Self(Trace::root(app.random.bytes(), [a, b, c, d, e, f, g, h], false)))
+    }
+}
+
+/// The order's id in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderPath(pub OrderId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let wrong = || Problem::invalid("id", "must be an order's id, a UUID");
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        id.parse().map(Self).map_err(|_| wrong())
+    }
+}
+
+/// The query string, its problems as [`Problem`].
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = axum::extract::Query::from_request_parts(parts, state).await;
+        query.map(|query| Self(query.0)).map_err(|error: QueryRejection| {
+            Problem::invalid("query", &error.body_text())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(values: &[&'static str]) -> Result<Option<String>, u16> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("idempotency-key", value.parse().unwrap());
+        }
+        Idempotency::parse(&headers).map(|key| key.0).map_err(|problem| problem.status)
+    }
+
+    #[test]
+    fn quotes_are_optional() {
+        assert_eq!(parse(&[]), Ok(None));
+        assert_eq!(parse(&["abc"]), Ok(Some("abc".into())));
+        assert_eq!(parse(&["\"abc\""]), Ok(Some("abc".into())));
+    }
+
+    #[test]
+    fn an_empty_a_long_or_a_second_key_is_refused() {
+        assert_eq!(parse(&[""]), Err(400));
+        assert_eq!(parse(&["\"\""]), Err(400));
+        assert_eq!(parse(&["a", "b"]), Err(400));
+        assert_eq!(parse(&["x".repeat(256).leak()]), Err(400));
+    }
+}

@@ -1,0 +1,58 @@
+use std::{io::Read, thread};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Set to `stdin`, a process stops when its standard input closes: its parent is gone, however
+/// that ended.
+const LEASH: &str = "QUINTET_LEASH";
+
+/// Waits for the requests to stop. The first drains, the second ends.
+pub struct Shutdown {
+    interrupt: Signal,
+    terminate: Signal,
+    leash: Option<oneshot::Receiver<()>>,
+}
+
+/// Listens for SIGINT, SIGTERM and the end of the leash.
+///
+/// # Errors
+/// If the operating system refuses the handlers.
+pub fn shutdown_signal() -> std::io::Result<Shutdown> {
+    Ok(Shutdown {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+        leash: (std::env::var(LEASH).as_deref() == Ok("stdin")).then(watch_stdin),
+    })
+}
+
+impl Shutdown {
+    /// Returns when told to stop; says by what.
+    pub async fn recv(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            () = end_of(&mut self.leash) => "the end of its parent",
+        }
+    }
+}
+
+async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
+    match leash.take() {
+        Some(ended) => drop(ended.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// On a thread of its own: tokio's stdin would keep the runtime from ending.
+fn watch_stdin() -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 64];
+        while matches!(std::io::stdin().read(&mut buffer), Ok(1..)) {}
+        let _ = ended.send(());
+    });
+    end
+}

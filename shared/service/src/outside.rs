@@ -1,0 +1,75 @@
+//! Talking to providers over HTTP.
+
+use std::time::Duration;
+
+use contracts::{EffectId, Trace};
+use engine::Attempt;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+/// Idle connections kept to a provider.
+const IDLE_CONNECTIONS: usize = 64;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A client for a provider. Attempts are bounded by the engine, connecting by two seconds.
+///
+/// # Errors
+/// If the TLS backend or the resolver cannot be set up.
+pub fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .no_proxy()
+        .build()
+}
+
+/// Sends a request under its idempotency key, with its trace; decides by `definite` what the
+/// answer means. A status for which that says `None` is no answer.
+pub async fn answer<B: DeserializeOwned, O>(
+    request: RequestBuilder,
+    id: EffectId,
+    trace: &Trace,
+    definite: impl FnOnce(StatusCode, B) -> Option<O>,
+    decides: &[StatusCode],
+) -> Attempt<O> {
+    let mut request = request.header("idempotency-key", id.to_string());
+    if let Some(traceparent) = &trace.traceparent {
+        request = request.header("traceparent", traceparent);
+    }
+    if let Some(tracestate) = &trace.tracestate {
+        request = request.header("tracestate", tracestate);
+    }
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return no_answer(&error),
+    };
+    let status = response.status();
+    if !decides.contains(&status) {
+        return Attempt::NoAnswer(format!("{status}: {}", excerpt(response).await));
+    }
+    match response.json::<B>().await {
+        Ok(body) => definite(status, body).map_or_else(
+            || Attempt::NoAnswer(format!("{status} with an answer that decides nothing")),
+            Attempt::Answered,
+        ),
+        Err(error) => no_answer(&error),
+    }
+}
+
+/// An attempt that failed on the way.
+pub fn no_answer<O>(error: &(dyn std::error::Error + 'static)) -> Attempt<O> {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Attempt::NoAnswer(text)
+}
+
+/// The beginning of an unexpected answer, for the log.
+async fn excerpt(response: Response) -> String {
+    const LONGEST: usize = 200;
+    let text = response.text().await.unwrap_or_default();
+    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}

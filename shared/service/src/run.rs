@@ -1,0 +1,228 @@
+use std::{future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use bus::Topic;
+use clap::Parser;
+use clock::{Clock, Random, SystemClock, SystemRandom};
+use contracts::{EventType, PRODUCTS_TOPIC};
+use engine::{Engine, EngineOptions, Fatal, Participant, Runtime, Surroundings};
+use store::{Class, Db, StoreError};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    App, Config, Service, admin,
+    config::{self, Log, LogFormat},
+    http::Problem,
+    leash::{Shutdown, shutdown_signal},
+};
+
+/// The exit code of a service that stands before something it may neither apply nor skip, or
+/// whose configuration is wrong: starting it again changes nothing (`EX_USAGE` of sysexits.h).
+const REFUSED: u8 = 64;
+/// How long requests in flight may take once the service stops.
+const HTTP_DRAIN: Duration = Duration::from_secs(5);
+/// The pause between two looks for a database that is away.
+const DATABASE_RETRY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// A TOML file with settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs a service until it is told to stop. Exit code 0 after draining, 64 where a restart would
+/// not help, 1 otherwise.
+pub fn main<S: Service>() -> ExitCode {
+    let args = Args::parse();
+    let (config, own) = match config::load::<S>(args.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("quintet-{}: {error:#}", S::NAME);
+            return ExitCode::from(REFUSED);
+        }
+    };
+    start_log(&config.log);
+    match run::<S>(&config, &own) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{} stops: {error:#}", S::NAME);
+            let refused = error.downcast_ref::<Fatal>().is_some();
+            if refused { ExitCode::from(REFUSED) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn start_log(log: &Log) {
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Pretty => builder.with_ansi(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}
+
+#[tokio::main]
+async fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
+    let mut shutdown = shutdown_signal()?;
+    let (public, private) =
+        (listen("listen", config.listen).await?, listen("admin_listen", config.admin_listen).await?);
+    let prepared = tokio::select! {
+        prepared = prepare::<S>(config, own) => prepared?,
+        why = shutdown.recv() => {
+            tracing::info!("{} stops before it was ready: {why}", S::NAME);
+            return Ok(());
+        }
+    };
+    let (runtime, app) = prepared;
+    let (http_stop, http_stopped) = watch::channel(false);
+    let serving = tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
+    let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
+    tracing::info!("{} on http://{}, admin on http://{}", S::NAME, config.listen, config.admin_listen);
+
+    let (stop, stopped) = watch::channel(false);
+    let mut running = tokio::spawn(runtime.run(stopped));
+    let early = tokio::select! {
+        why = shutdown.recv() => {
+            tracing::info!("{} drains: {why}", S::NAME);
+            None
+        }
+        ended = &mut running => Some(ended),
+    };
+    let drained = async {
+        http_stop.send_replace(true);
+        if timeout(HTTP_DRAIN, async { tokio::join!(serving, administering) }).await.is_err() {
+            tracing::warn!("some requests were still open after {HTTP_DRAIN:?}");
+        }
+        stop.send_replace(true);
+        match early {
+            Some(ended) => ended,
+            None => running.await,
+        }
+    };
+    let ended = until_second(drained, shutdown).await.context("stopped before it had drained")?;
+    tracing::info!("{} has stopped", S::NAME);
+    Ok(ended??)
+}
+
+/// Runs `drained` to its end, or until told to stop once more.
+async fn until_second<T>(drained: impl Future<Output = T>, mut shutdown: Shutdown) -> Option<T> {
+    tokio::select! {
+        done = drained => Some(done),
+        _ = shutdown.recv() => None,
+    }
+}
+
+async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{setting} = {address}"))
+}
+
+/// Opens everything; waits for the database.
+async fn prepare<S: Service>(
+    config: &Config,
+    own: &S::Config,
+) -> anyhow::Result<(Runtime<S>, App<S>)> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let (participant, outside) = S::open(own)?;
+    let settings = bus::Settings {
+        url: config.bus.url.clone(),
+        namespace: config.bus.namespace.clone(),
+        kafka: config.kafka.clone(),
+    };
+    let bus = bus::connect(&settings).await.context("bus.url")?;
+    let db = open_database::<S>(config).await?;
+    let options = EngineOptions {
+        settings: config.engine_settings(),
+        versions: S::versions(own),
+        max_record_bytes: bus.max_record_bytes(),
+    };
+    let engine = Engine::new(participant, db, Arc::clone(&clock), options);
+    let topics = topics(config.bus.partitions);
+    let (bus_handle, shared_random) = (Arc::clone(&bus), Arc::clone(&random));
+    let around = Surroundings { bus: bus_handle, outside, random: shared_random, topics };
+    let (runtime, commands) = Runtime::new(engine, around);
+    let app = App { commands, engine: runtime.engine(), bus, clock, random };
+    Ok((runtime, app))
+}
+
+async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
+    let mut told = false;
+    loop {
+        let error = match try_open_database::<S>(config).await {
+            Ok(db) => return Ok(db),
+            Err(error @ (StoreError::Url { .. } | StoreError::Migrate(_))) if !is_away(&error) => {
+                return Err(error.into());
+            }
+            Err(error) => error,
+        };
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(%error, "the database does not answer; waiting for it");
+        }
+        sleep(DATABASE_RETRY).await;
+    }
+}
+
+/// Whether a failed migration failed because there was nobody to migrate.
+fn is_away(error: &StoreError) -> bool {
+    matches!(error, StoreError::Migrate(error) if error.to_string().contains("while executing migrations"))
+        || matches!(error, StoreError::Database(_)) && error.class() == Class::Unavailable
+}
+
+async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {
+    let db = Db::connect(&config.database.url, config.database.connections).await?;
+    db.migrate(engine::migrations().and(S::migrations())).await?;
+    Ok(db)
+}
+
+/// All topics there are: whoever comes first creates them.
+fn topics(partitions: i32) -> Vec<Topic> {
+    let names: std::collections::BTreeSet<&'static str> =
+        EventType::ALL.iter().map(|event| event.topic()).collect();
+    names
+        .into_iter()
+        .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
+        .collect()
+}
+
+fn public_router<S: Service>(app: App<S>) -> Router {
+    let health = Router::new()
+        .route("/health/live", get(|| async { "live" }))
+        .route("/health/ready", get(ready::<S>));
+    finish(health.merge(S::routes()).with_state(app))
+}
+
+fn admin_router<S: Service>(app: App<S>) -> Router {
+    finish(admin::routes::<S>().with_state(app))
+}
+
+fn finish(router: Router) -> Router {
+    router
+        .fallback(|| async { Problem::not_found("such route") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
+        })
+        .layer(CatchPanicLayer::new())
+}
+
+async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
+    app.engine.ready().await?;
+    Ok("ready")
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let stopped = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "a listener failed");
+    }
+}

@@ -1,0 +1,8 @@
+//! The store on every database there is.
+
+mod bulk;
+mod classes;
+mod fields;
+mod migrations;
+mod rows;
+mod tables;

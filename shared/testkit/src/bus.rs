@@ -1,0 +1,142 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bus::{
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Outgoing, PartitionState, Producer,
+    Published, Topic,
+};
+
+/// A broker in memory that keeps what was published and fails when it is told to. For stepped
+/// tests of what sends: it cannot be read from as a group.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBus(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    records: Vec<Outgoing>,
+    away: bool,
+    /// What becomes of the next records; all is well once it is empty.
+    fates: VecDeque<Fate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Acknowledged,
+    Refused,
+    ReportLost,
+}
+
+impl MemoryBus {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was published so far, in order.
+    #[must_use]
+    pub fn records(&self) -> Vec<Outgoing> {
+        self.state().records.clone()
+    }
+
+    /// Whether the broker is away.
+    pub fn set_away(&self, away: bool) {
+        self.state().away = away;
+    }
+
+    /// Takes `count` records from now and refuses the one after them, once.
+    pub fn refuse_after(&self, count: usize) {
+        self.plan(count, Fate::Refused);
+    }
+
+    /// Takes `count` records from now and one more, of which the sender hears nothing.
+    pub fn lose_report_after(&self, count: usize) {
+        self.plan(count, Fate::ReportLost);
+    }
+
+    fn plan(&self, count: usize, last: Fate) {
+        let mut state = self.state();
+        state.fates = std::iter::repeat_n(Fate::Acknowledged, count)
+            .chain([last])
+            .collect();
+    }
+
+    fn publish_one(&self, record: &Outgoing) -> Result<(), BusError> {
+        let unavailable = |reason: &str| BusError::Unavailable {
+            reason: reason.into(),
+        };
+        let mut state = self.state();
+        if state.away {
+            return Err(unavailable("the broker is away"));
+        }
+        let fate = state.fates.pop_front().unwrap_or(Fate::Acknowledged);
+        if fate == Fate::Refused {
+            return Err(unavailable("the record was refused"));
+        }
+        state.records.push(record.clone());
+        if fate == Fate::ReportLost {
+            return Err(unavailable("the report was lost"));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), BusError> {
+        if self.state().away {
+            return Err(BusError::Unavailable {
+                reason: "the broker is away".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryBus {
+    async fn create_topics(&self, _: &[Topic]) -> Result<(), BusError> {
+        self.check()
+    }
+
+    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    async fn consumer(&self, _: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        Err(BusError::UnknownTopic {
+            topic: topics.concat(),
+        })
+    }
+
+    async fn partitions(&self, _: &str, _: &[&str]) -> Result<Vec<PartitionState>, BusError> {
+        self.check().map(|()| Vec::new())
+    }
+
+    async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
+        self.check()
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        DEFAULT_MAX_RECORD_BYTES
+    }
+}
+
+#[async_trait]
+impl Producer for MemoryBus {
+    async fn publish(&mut self, records: &[Outgoing]) -> Published {
+        let mut acknowledged = vec![false; records.len()];
+        let mut error = None;
+        for (record, yes) in records.iter().zip(&mut acknowledged) {
+            match self.publish_one(record) {
+                Ok(()) => *yes = true,
+                Err(why) => {
+                    error = Some(why);
+                    break;
+                }
+            }
+        }
+        Published {
+            acknowledged,
+            error,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::{
+    collections::BTreeSet,
+    env,
+    io::Write,
+    sync::{Mutex, PoisonError},
+};
+
+/// Where the test's PostgreSQL is: `postgres://USER@HOST:PORT`.
+///
+/// # Panics
+/// If it is not told and `QUINTET_TEST_REQUIRE_SERVERS=1` requires it.
+#[must_use]
+pub fn postgres() -> Option<String> {
+    server("QUINTET_TEST_POSTGRES", "postgres://USER@HOST:PORT")
+}
+
+/// Where the test's Kafka is: `HOST:PORT`.
+///
+/// # Panics
+/// If it is not told and `QUINTET_TEST_REQUIRE_SERVERS=1` requires it.
+#[must_use]
+pub fn kafka() -> Option<String> {
+    server("QUINTET_TEST_KAFKA", "HOST:PORT")
+}
+
+fn server(variable: &'static str, form: &str) -> Option<String> {
+    if let Ok(address) = env::var(variable) {
+        return Some(address);
+    }
+    let required = env::var("QUINTET_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+    assert!(!required, "{variable}={form} must name a server");
+    say_once(variable, form);
+    None
+}
+
+/// Once for each process, and not by `eprintln!`, which tests that pass swallow.
+fn say_once(variable: &'static str, form: &str) {
+    static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    if SAID
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(variable)
+    {
+        let _ = writeln!(std::io::stderr(), "left out: what needs {variable}={form}");
+    }
+}
