@@ -102,7 +102,7 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
         Event::PaymentVoided(event) => undo::payment_voided::react(world, event, out),
         Event::ShipmentFailed(event) => undo::shipment_failed::react(world, event, out),
         Event::ShipmentVoided(event) => undo::shipment_voided::react(world, event, out),
-        // For the timeline only.
+        Event::NotificationSent(_) | Event::NotificationFailed(_) => on::notified::react(),
         _ => {}
     }
 }

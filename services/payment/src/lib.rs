@@ -20,7 +20,9 @@ use service::{App, Listed, Service, TableOf};
 use ::store::{Migrations, StoreError, Tx};
 
 pub use domain::{Payment, State};
-pub use effects::{Charge, Effect, Gateway, Outcome, Providers, Refund};
+pub use effects::{
+    Charge, ChargeAnswer, Effect, Gateway, Outcome, Providers, Refund, RefundAnswer,
+};
 pub use store::World;
 pub use undo::retry_refund::{Reply, RetryRefund};
 

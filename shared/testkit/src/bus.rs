@@ -5,19 +5,22 @@ use std::{
 
 use async_trait::async_trait;
 use bus::{
-    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Outgoing, PartitionState, Producer,
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState, Position, Producer,
     Published, Topic,
 };
 
-/// A broker in memory that keeps what was published and fails when it is told to. For stepped
-/// tests of what sends: it cannot be read from as a group.
+/// A broker in memory that keeps what was published and fails when it is told to. For tests of
+/// what sends: its consumers receive nothing.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBus(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     records: Vec<Outgoing>,
+    partitions: Vec<PartitionState>,
     away: bool,
+    /// Publishing waits as if for a report, without end.
+    silent: bool,
     /// What becomes of the next records; all is well once it is empty.
     fates: VecDeque<Fate>,
 }
@@ -43,6 +46,16 @@ impl MemoryBus {
     /// Whether the broker is away.
     pub fn set_away(&self, away: bool) {
         self.state().away = away;
+    }
+
+    /// From now on no publish ends: neither report nor error comes.
+    pub fn fall_silent(&self) {
+        self.state().silent = true;
+    }
+
+    /// What [`Bus::partitions`] answers, whatever it is asked.
+    pub fn set_partitions(&self, partitions: Vec<PartitionState>) {
+        self.state().partitions = partitions;
     }
 
     /// Takes `count` records from now and refuses the one after them, once.
@@ -101,14 +114,12 @@ impl Bus for MemoryBus {
         Ok(Box::new(self.clone()))
     }
 
-    async fn consumer(&self, _: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
-        Err(BusError::UnknownTopic {
-            topic: topics.concat(),
-        })
+    async fn consumer(&self, _: &str, _: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        self.check().map(|()| Box::new(Idle) as Box<dyn Consumer>)
     }
 
     async fn partitions(&self, _: &str, _: &[&str]) -> Result<Vec<PartitionState>, BusError> {
-        self.check().map(|()| Vec::new())
+        self.check().map(|()| self.state().partitions.clone())
     }
 
     async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
@@ -123,6 +134,9 @@ impl Bus for MemoryBus {
 #[async_trait]
 impl Producer for MemoryBus {
     async fn publish(&mut self, records: &[Outgoing]) -> Published {
+        if self.state().silent {
+            std::future::pending::<()>().await;
+        }
         let mut acknowledged = vec![false; records.len()];
         let mut error = None;
         for (record, yes) in records.iter().zip(&mut acknowledged) {
@@ -138,5 +152,31 @@ impl Producer for MemoryBus {
             acknowledged,
             error,
         }
+    }
+}
+
+/// Receives nothing.
+struct Idle;
+
+#[async_trait]
+impl Consumer for Idle {
+    async fn receive(&mut self, _: usize) -> Result<Vec<Incoming>, BusError> {
+        std::future::pending().await
+    }
+
+    fn store(&mut self, _: &[Position]) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), BusError> {
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Forward reactions.
 
+pub(crate) mod notified;
 pub(crate) mod payment_captured;
 pub(crate) mod place_order;
 pub(crate) mod product_listed;

@@ -43,12 +43,16 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+    // Serde would also take a list for a struct.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::unprocessable("", "must be a JSON object, not a list"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_data() {
-            Problem::unprocessable(&pointer, &without_position(&inner.to_string()))
+            wrong_data(&pointer, &inner.to_string())
         } else {
             Problem::new(StatusCode::BAD_REQUEST, &format!("the body is not JSON: {inner}"))
         }
@@ -73,8 +77,14 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-fn without_position(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
+/// Serde says where it stood; that a field is missing it says of what should hold it.
+fn wrong_data(pointer: &str, message: &str) -> Problem {
+    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(field) => Problem::unprocessable(&format!("{pointer}/{field}"), "is missing"),
+        None => Problem::unprocessable(pointer, message),
+    }
 }
 
 /// Checks of a body's fields, the first failure of which counts.
@@ -152,8 +162,8 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_named() {
-        let problem = problem("{}");
-        assert_eq!((problem.status, problem.detail.contains("`items`")), (422, true));
+        let problem = problem(r#"{"items": [{}]}"#);
+        assert_eq!((problem.status, problem.detail.as_str()), (422, "/items/0/quantity is missing"));
     }
 
     #[test]
@@ -162,6 +172,7 @@ mod tests {
             assert_eq!(problem(body).status, 400, "{body:?}");
         }
         assert_eq!(problem("[]").status, 422);
+        assert_eq!(problem(r#" [[{"quantity": 1}]]"#).status, 422);
     }
 
     #[test]

@@ -63,8 +63,9 @@ impl<P: Participant> FromRequestParts<App<P>> for TraceContext {
         if trace.trace_id().is_some() {
             return Ok(Self(trace));
         }
-        let [.., a, b, c, d, e, f, g, h] = app.random.bytes();
-        Ok(Self(Trace::root(app.random.bytes(), [a, b, c, d, e, f, g, h], false)))
+        let bytes = app.random.bytes();
+        let span = std::array::from_fn(|index| bytes[index]);
+        Ok(Self(Trace::root(app.random.bytes(), span, false)))
     }
 }
 

@@ -1,0 +1,190 @@
+//! Commands: their answers, their idempotency keys and their limits.
+
+use std::{sync::Arc, time::Duration};
+
+use clock::SeededRandom;
+use contracts::Trace;
+use engine::{CommandError, Commands, Engine, Runtime, Sent, Settings, Surroundings};
+use futures::poll;
+
+use crate::{
+    rig::{Rig, rigs, rigs_with},
+    toy::{Add, Reply, Toy},
+    work::{add, command, keyed, order},
+};
+
+#[tokio::test]
+async fn each_command_gets_its_own_answer() {
+    for rig in rigs().await {
+        let batch = [
+            command(1, order(1), 2),
+            add(2, order(1)),
+            command(3, order(1), 0),
+            command(4, order(1), 3),
+            command(5, order(1), Add::IS_NOT_ANSWERED),
+        ];
+        let answers = rig.turn(&batch).await.answers;
+        let expected = [
+            (0, Ok(Reply::Count(2))),
+            (2, Ok(Reply::NothingToAdd)),
+            (3, Ok(Reply::Count(6))),
+            (4, Err(CommandError::Failed)),
+        ];
+        assert_eq!(answers, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
+    for rig in rigs().await {
+        let first = rig.answers(&[keyed(1, order(1), 5, "a")]).await;
+        assert_eq!(first, [Ok(Reply::Count(5))]);
+        rig.turn(&[command(2, order(1), 1)]).await;
+        let batch = [
+            keyed(3, order(1), 5, "a"),
+            keyed(4, order(1), 6, "a"),
+            keyed(5, order(1), 5, "b"),
+        ];
+        let expected = [
+            Ok(Reply::Count(5)),
+            Err(CommandError::KeyReused),
+            Ok(Reply::Count(11)),
+        ];
+        assert_eq!(rig.answers(&batch).await, expected);
+        assert_eq!(rig.tally(order(1)).await.unwrap().count, 11);
+        assert_eq!((rig.count("outbox").await, rig.count("idempotency_key").await), (3, 2));
+    }
+}
+
+#[tokio::test]
+async fn two_commands_under_one_key_in_one_batch_are_one() {
+    for rig in rigs().await {
+        let batch = [
+            keyed(1, order(1), 5, "a"),
+            keyed(2, order(1), 5, "a"),
+            keyed(3, order(1), 6, "a"),
+        ];
+        let expected =
+            [Ok(Reply::Count(5)), Ok(Reply::Count(5)), Err(CommandError::KeyReused)];
+        assert_eq!(rig.answers(&batch).await, expected);
+        assert_eq!(rig.log(order(1)).await, "command 5");
+        assert_eq!(rig.count("outbox").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn only_success_is_kept_under_a_key() {
+    for rig in rigs().await {
+        let refused = rig.answers(&[keyed(1, order(1), 0, "a")]).await;
+        assert_eq!(refused, [Ok(Reply::NothingToAdd)]);
+        assert_eq!(rig.count("idempotency_key").await, 0);
+        let batch = [keyed(2, order(1), 0, "a"), keyed(3, order(1), 4, "a")];
+        let expected = [Ok(Reply::NothingToAdd), Ok(Reply::Count(4))];
+        assert_eq!(rig.answers(&batch).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
+    for rig in rigs().await {
+        let window = rig.settings.idempotency_window;
+        rig.turn(&[keyed(1, order(1), 5, "a")]).await;
+        rig.clock.advance(window);
+        assert_eq!(rig.answers(&[keyed(2, order(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
+        rig.clock.advance(Duration::from_micros(1));
+        assert_eq!(rig.answers(&[keyed(3, order(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
+        assert_eq!(rig.answers(&[keyed(4, order(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
+    }
+}
+
+#[tokio::test]
+async fn keys_past_their_window_are_tidied_away() {
+    for rig in rigs().await {
+        let mut relay = rig.relay();
+        rig.turn(&[keyed(1, order(1), 5, "a")]).await;
+        rig.clock.advance(rig.settings.idempotency_window);
+        rig.turn(&[keyed(2, order(1), 5, "b")]).await;
+        relay.tidy().await.unwrap();
+        assert_eq!(rig.count("idempotency_key").await, 2);
+        rig.clock.advance(Duration::from_hours(1));
+        relay.tidy().await.unwrap();
+        assert_eq!(rig.count("idempotency_key").await, 1);
+    }
+}
+
+/// A way to send commands; nothing takes them.
+fn commands(rig: &Rig, engine: Engine<Toy>) -> (Runtime<Toy>, Commands<Toy>) {
+    let around = Surroundings {
+        bus: Arc::new(rig.bus.clone()),
+        outside: rig.provider.clone(),
+        random: Arc::new(SeededRandom::new(1)),
+        topics: Vec::new(),
+    };
+    Runtime::new(engine, around)
+}
+
+#[tokio::test]
+async fn more_commands_than_the_queue_holds_are_refused_at_once() {
+    let settings = Settings { commands_queue: 2, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let (runtime, commands) = commands(&rig, rig.another());
+        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let (mut first, mut second) = (send(), send());
+        assert!(poll!(&mut first).is_pending());
+        assert!(poll!(&mut second).is_pending());
+        assert_eq!(send().await, Err(CommandError::Busy));
+        drop(runtime);
+        assert_eq!(first.await, Err(CommandError::Stopping));
+        assert_eq!(send().await, Err(CommandError::Stopping));
+    }
+}
+
+#[tokio::test]
+async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
+    let settings = Settings { outbox_limit: 3, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let engine = rig.another();
+        let (runtime, commands) = commands(&rig, engine);
+        let engine = runtime.engine();
+        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+        assert!(poll!(send()).is_pending());
+        // Events still pass.
+        crate::rig::turn(&engine, &[add(3, order(1)), add(4, order(1))]).await;
+        assert_eq!(send().await, Err(CommandError::OutboxFull));
+
+        let mut relay = rig.relay_of(&engine, 1);
+        rig.bus.refuse_after(1);
+        relay.turn().await.unwrap_err();
+        assert_eq!(send().await, Err(CommandError::OutboxFull));
+        assert_eq!(relay.turn().await.unwrap(), Sent::Some(3));
+        assert!(poll!(send()).is_pending());
+    }
+}
+
+#[tokio::test]
+async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
+    let settings = Settings { outbox_limit: 2, exclusive: false, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let (runtime, commands) = commands(&rig, rig.another());
+        let engine = runtime.engine();
+        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&engine, 2));
+        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+        assert_eq!(sends.turn().await.unwrap(), Sent::Some(2));
+        assert_eq!(stands_by.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(send().await, Err(CommandError::OutboxFull));
+        stands_by.tidy().await.unwrap();
+        assert!(poll!(send()).is_pending());
+    }
+}
+
+#[tokio::test]
+async fn a_key_has_one_meaning_for_all_replicas() {
+    for rig in rigs().await {
+        let other = rig.another();
+        let first = crate::rig::turn(&other, &[keyed(1, order(1), 5, "a")]).await;
+        assert_eq!(crate::rig::answers(first), [Ok(Reply::Count(5))]);
+        assert_eq!(rig.answers(&[keyed(2, order(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
+    }
+}

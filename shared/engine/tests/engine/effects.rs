@@ -1,0 +1,270 @@
+//! What leaves the system.
+
+use std::time::Duration;
+
+use contracts::{EffectId, OrderId};
+use engine::{Effect, Settings};
+use jiff::Timestamp;
+
+use crate::{
+    rig::{Next, Rig, rigs, rigs_with, turn},
+    toy::Ask,
+    work::{ask, order},
+};
+
+const INSTANT: Duration = Duration::from_micros(1);
+
+fn id(order: OrderId) -> EffectId {
+    Ask(order).id()
+}
+
+async fn due_at(rig: &Rig) -> Timestamp {
+    rig.db.fetch("select due_at from effect", vec![]).await.unwrap()[0].get(0).unwrap()
+}
+
+async fn request(rig: &Rig, count: u128) {
+    let batch: Vec<_> = (1..=count).map(|number| ask(number, order(number))).collect();
+    rig.turn(&batch).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        request(&rig, 2).await;
+        let outcomes = runner.turn().await.unwrap();
+        assert_eq!(outcomes.len(), 2);
+        assert!(runner.turn().await.unwrap().is_empty());
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.turn(&outcomes).await.duplicates, 2);
+        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!((rig.count("effect").await, rig.count("outbox").await), (0, 2));
+        rig.clock.advance(rig.settings.claim * 2);
+        assert!(runner.turn().await.unwrap().is_empty());
+        let mut asked = rig.provider.asked();
+        asked.sort();
+        assert_eq!(asked, [id(order(1)), id(order(2))]);
+    }
+}
+
+#[tokio::test]
+async fn the_same_request_twice_is_one() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        rig.turn(&[ask(1, order(1)), ask(2, order(1))]).await;
+        rig.turn(&[ask(3, order(1))]).await;
+        assert_eq!(runner.turn().await.unwrap().len(), 1);
+        assert!(runner.turn().await.unwrap().is_empty());
+        assert_eq!(rig.provider.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
+    let settings = Settings {
+        backoff: Duration::from_millis(100),
+        backoff_max: Duration::from_millis(350),
+        ..Settings::default()
+    };
+    for rig in rigs_with(settings).await {
+        let mut runner = rig.effects();
+        rig.provider.plan(vec![Next::NoAnswer; 5]);
+        request(&rig, 1).await;
+        for (attempt, most) in (1..).zip([100, 200, 350, 350, 350_u64]) {
+            assert!(runner.turn().await.unwrap().is_empty());
+            assert_eq!(rig.provider.asked(), [id(order(1))], "attempt {attempt}");
+            assert_eq!(rig.number("select attempts from effect").await, attempt);
+            let now = clock::Clock::now(&*rig.clock);
+            let pause: Duration = due_at(&rig).await.duration_since(now).try_into().unwrap();
+            let (half, most) = (Duration::from_millis(most) / 2, Duration::from_millis(most));
+            assert!((half..=most).contains(&pause), "attempt {attempt}: {pause:?}");
+
+            rig.clock.advance(pause.saturating_sub(INSTANT));
+            assert!(runner.turn().await.unwrap().is_empty());
+            assert!(rig.provider.asked().is_empty(), "too early");
+            rig.clock.advance(INSTANT);
+        }
+        let why = rig.db.fetch("select last_error from effect", vec![]).await.unwrap();
+        assert_eq!(why[0].get::<String>(0).unwrap(), "503");
+        let outcomes = runner.turn().await.unwrap();
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_was_lost_is_asked_for_again_and_counts_once() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        request(&rig, 1).await;
+        let lost = runner.turn().await.unwrap();
+        rig.clock.advance(rig.settings.claim);
+        let again = runner.turn().await.unwrap();
+        assert_eq!(again.len(), 1);
+        assert_eq!(rig.provider.asked(), [id(order(1)); 2]);
+        rig.turn(&again).await;
+        assert_eq!(rig.turn(&lost).await.duplicates, 1);
+        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
+    for rig in rigs().await {
+        let other = rig.another();
+        let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
+        request(&rig, 1).await;
+        rig.clock.advance(rig.settings.claim.saturating_sub(INSTANT));
+        assert!(second.turn().await.unwrap().is_empty());
+        assert!(rig.provider.asked().is_empty());
+
+        rig.clock.advance(INSTANT + rig.settings.poll);
+        let outcomes = second.turn().await.unwrap();
+        assert_eq!(outcomes.len(), 1);
+        // The first one's claim is over: it keeps its hands off.
+        assert!(first.turn().await.unwrap().is_empty());
+        assert_eq!(rig.provider.asked().len(), 1);
+        turn(&other, &outcomes).await;
+        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
+    for rig in rigs().await {
+        let other = rig.another();
+        let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
+        request(&rig, 2).await;
+        rig.execute("delete from effect where order_id = $1", vec![order(1).into()]).await;
+        rig.provider.plan([Next::NoAnswer, Next::NoAnswer]);
+        assert!(first.turn().await.unwrap().is_empty());
+        assert_eq!(rig.number("select attempts from effect").await, 1);
+        rig.clock.advance(rig.settings.backoff_max);
+        turn(&other, &second.turn().await.unwrap()).await;
+        assert_eq!(rig.count("effect").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn no_more_are_under_way_at_once_than_allowed() {
+    let settings = Settings { effects_concurrency: 3, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let mut runner = rig.effects();
+        request(&rig, 10).await;
+        let mut turns = Vec::new();
+        loop {
+            let outcomes = runner.turn().await.unwrap();
+            if outcomes.is_empty() {
+                break;
+            }
+            turns.push(outcomes.len());
+            rig.turn(&outcomes).await;
+        }
+        assert_eq!(turns, [3, 3, 3, 1]);
+        assert_eq!(rig.provider.most(), 3);
+        assert_eq!(rig.provider.asked().len(), 10);
+        assert_eq!(rig.count("effect").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_fails_in_a_row_is_probed_until_he_answers() {
+    let settings = Settings {
+        effects_concurrency: 10,
+        backoff: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(1),
+        ..Settings::default()
+    };
+    for rig in rigs_with(settings).await {
+        let mut runner = rig.effects();
+        request(&rig, 12).await;
+        rig.provider.plan(vec![Next::NoAnswer; 11]);
+        assert!(runner.turn().await.unwrap().is_empty());
+        assert_eq!(rig.provider.asked().len(), 10);
+        rig.clock.advance(Duration::from_millis(499));
+        runner.turn().await.unwrap();
+        assert_eq!(rig.provider.asked().len(), 0, "the breaker is open");
+
+        rig.clock.advance(Duration::from_millis(1));
+        assert!(runner.turn().await.unwrap().is_empty());
+        assert_eq!(rig.provider.asked().len(), 1, "a probe, which fails");
+        rig.provider.plan([Next::Panic]);
+        rig.clock.advance(Duration::from_secs(1));
+        assert!(runner.turn().await.unwrap().is_empty());
+        assert_eq!(rig.provider.asked().len(), 1, "a probe, which panics");
+        rig.clock.advance(Duration::from_secs(5));
+        let first = runner.turn().await.unwrap();
+        assert_eq!(first.len(), 1, "a probe, which succeeds");
+        rig.turn(&first).await;
+
+        rig.clock.advance(rig.settings.claim);
+        for most in [10, 1] {
+            let outcomes = runner.turn().await.unwrap();
+            assert_eq!(outcomes.len(), most);
+            rig.turn(&outcomes).await;
+        }
+        assert_eq!(rig.count("effect").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_no_answer() {
+    let settings = Settings { effects_timeout: Duration::from_millis(20), ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let mut runner = rig.effects();
+        rig.provider.plan([Next::Never]);
+        request(&rig, 1).await;
+        assert!(runner.turn().await.unwrap().is_empty());
+        let why = rig.db.fetch("select last_error from effect", vec![]).await.unwrap();
+        assert_eq!(why[0].get::<String>(0).unwrap(), "no answer within 20ms");
+        rig.clock.advance(rig.settings.backoff_max);
+        assert_eq!(runner.turn().await.unwrap().len(), 1);
+        assert_eq!(rig.provider.asked(), [id(order(1)); 2]);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_is_made_again_when_its_claim_ends() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        rig.provider.plan([Next::Panic, Next::Answer(9)]);
+        request(&rig, 1).await;
+        assert!(runner.turn().await.unwrap().is_empty());
+        rig.clock.advance(rig.settings.claim);
+        let outcomes = runner.turn().await.unwrap();
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_this_version_cannot_read_holds_up_no_other() {
+    for rig in rigs().await {
+        request(&rig, 2).await;
+        let sql = "update effect set payload = '{\"of\":\"a newer version\"}' where order_id = $1";
+        rig.execute(sql, vec![order(1).into()]).await;
+        rig.clock.advance(rig.settings.claim);
+        let outcomes = rig.effects_of(&rig.another()).turn().await.unwrap();
+        assert_eq!(outcomes.len(), 1);
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.log(order(2)).await, "ask, answer 5");
+        assert_eq!(rig.count("effect").await, 1, "it waits for the newer version");
+    }
+}
+
+#[tokio::test]
+async fn when_the_database_is_away_answers_are_kept_until_it_is_back() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        rig.provider.plan([Next::Answer(1), Next::NoAnswer]);
+        request(&rig, 2).await;
+        rig.execute("alter table effect rename to away", vec![]).await;
+        assert!(runner.turn().await.is_err());
+        rig.execute("alter table away rename to effect", vec![]).await;
+        let outcomes = runner.turn().await.unwrap();
+        assert_eq!(outcomes.len(), 1);
+        assert_eq!(rig.provider.asked().len(), 2, "nobody was asked again");
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.number("select attempts from effect").await, 1);
+    }
+}

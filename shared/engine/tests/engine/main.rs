@@ -1,0 +1,14 @@
+//! The engine in steps, on every database there is.
+
+mod alarms;
+mod batch;
+mod commands;
+mod effects;
+mod poison;
+mod properties;
+mod relay;
+mod replicas;
+mod rig;
+//mod runtime;
+mod toy;
+mod work;

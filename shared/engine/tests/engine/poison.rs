@@ -1,0 +1,67 @@
+//! What cannot be applied is named, and takes nothing with it.
+
+use bus::DEFAULT_MAX_RECORD_BYTES;
+use engine::TurnError;
+use store::Class;
+
+use crate::{
+    rig::{Rig, rigs},
+    toy::Add,
+    work::{Works, add, command, order, tell},
+};
+
+async fn poison(rig: &Rig, batch: &[Works]) -> (usize, String) {
+    match rig.refused(batch).await {
+        TurnError::Poison { culprit, why } => (culprit, why),
+        TurnError::Store(error) => panic!("{error}"),
+    }
+}
+
+async fn nothing_saved(rig: &Rig) {
+    for table in ["tally", "inbox", "outbox"] {
+        assert_eq!(rig.count(table).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_reaction_that_panics_names_its_input() {
+    for rig in rigs().await {
+        // The duplicate before it does not move its place.
+        let batch = [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
+        let (culprit, why) = poison(&rig, &batch).await;
+        assert_eq!(culprit, 2);
+        assert_eq!(why, "the reaction panicked: told to");
+        nothing_saved(&rig).await;
+
+        let (culprit, _) = poison(&rig, &[add(1, order(1)), command(2, order(1), Add::PANICS)]).await;
+        assert_eq!(culprit, 1);
+        nothing_saved(&rig).await;
+
+        rig.turn(&[add(1, order(1)), add(3, order(1))]).await;
+        assert_eq!(rig.log(order(1)).await, "add, add");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended() {
+    for rig in rigs().await {
+        let long = |number, bytes: usize| tell(number, order(2), &format!("long {bytes}"));
+        let (culprit, why) =
+            poison(&rig, &[add(1, order(1)), long(2, DEFAULT_MAX_RECORD_BYTES)]).await;
+        assert_eq!(culprit, 1);
+        assert!(why.contains("the broker takes 1000000"), "{why}");
+        nothing_saved(&rig).await;
+        rig.turn(&[long(3, DEFAULT_MAX_RECORD_BYTES - 2_000)]).await;
+        assert_eq!(rig.count("outbox").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_is_the_datas_fault() {
+    for rig in rigs().await {
+        let error = rig.refused(&[add(1, order(1)), tell(2, order(2), "refuse")]).await;
+        let TurnError::Store(error) = error else { panic!("{error}") };
+        assert_eq!(error.class(), Class::Data, "{error}");
+        nothing_saved(&rig).await;
+    }
+}

@@ -1,0 +1,102 @@
+//! Two engines on one PostgreSQL database. SQLite has one writer.
+
+use std::sync::{Arc, Mutex};
+
+use engine::{Remembered, Settings, TurnError};
+use store::Class;
+use testkit::Database;
+use tokio::sync::Barrier;
+
+use crate::{
+    rig::{Rig, turn},
+    toy::{Reply, Toy},
+    work::{Works, add, keyed, order},
+};
+
+async fn rig() -> Option<Rig> {
+    let settings = Settings { exclusive: false, ..Settings::default() };
+    Some(Rig::new(Database::on_postgres().await?, settings).await)
+}
+
+/// `slow` loads its rows, then `fast` commits, then `slow` goes on.
+async fn overtaken(rig: &Rig, slow: &[Works], fast: &[Works]) -> Result<(), TurnError> {
+    let barrier = Arc::new(Barrier::new(2));
+    let interruption = Mutex::new(Some(Arc::clone(&barrier)));
+    let engine = rig.another_of(Toy { interruption, ..Toy::default() });
+    let mut remembered = Remembered::<Toy>::new();
+    let overtaking = async {
+        barrier.wait().await;
+        rig.turn(fast).await;
+        barrier.wait().await;
+    };
+    let (turned, ()) = tokio::join!(engine.turn(slow, &mut remembered), overtaking);
+    turned.map(drop)
+}
+
+fn is_conflict(result: Result<(), TurnError>) -> bool {
+    matches!(result, Err(TurnError::Store(error)) if error.class() == Class::Conflict)
+}
+
+#[tokio::test]
+async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
+    let Some(rig) = rig().await else { return };
+    let (slow, fast) = ([add(1, order(1)), add(2, order(2))], [add(3, order(1))]);
+    assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
+    assert_eq!(rig.tally(order(1)).await.unwrap().count, 1);
+    assert_eq!(rig.tally(order(2)).await, None);
+
+    assert_eq!(turn(&rig.another(), &slow).await.duplicates, 0);
+    assert_eq!(rig.tally(order(1)).await.unwrap().count, 2);
+    assert_eq!(rig.count("outbox").await, 3);
+}
+
+#[tokio::test]
+async fn a_key_used_by_two_at_once_is_carried_out_once() {
+    let Some(rig) = rig().await else { return };
+    let (slow, fast) = ([keyed(1, order(1), 5, "a")], [keyed(2, order(2), 5, "a")]);
+    assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
+    assert_eq!(rig.answers(&slow).await, [Ok(Reply::Count(5))]);
+    assert_eq!(rig.tally(order(1)).await, None);
+    assert_eq!(rig.tally(order(2)).await.unwrap().count, 5);
+}
+
+#[tokio::test]
+async fn an_event_delivered_to_two_at_once_is_applied_once() {
+    let Some(rig) = rig().await else { return };
+    let other = rig.another();
+    for number in 0..20 {
+        let batch = [add(number, order(1))];
+        let (mut ours, mut theirs) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
+        let (one, two) =
+            tokio::join!(rig.engine.turn(&batch, &mut ours), other.turn(&batch, &mut theirs));
+        assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 1);
+    }
+    assert_eq!(rig.tally(order(1)).await.unwrap().count, 20);
+    assert_eq!(rig.count("outbox").await, 20);
+}
+
+#[tokio::test]
+async fn batches_that_share_orders_crosswise_all_commit() {
+    let Some(rig) = rig().await else { return };
+    let rig = &rig;
+    let replica = |offset: u128| async move {
+        let engine = rig.another();
+        for round in 0..20 {
+            // In opposite orders: the locks are taken in one.
+            let orders: Vec<u128> =
+                if offset == 0 { (1..=8).collect() } else { (1..=8).rev().collect() };
+            let number = |order| offset + round * 10 + order;
+            let batch: Vec<_> = orders.iter().map(|n| add(number(*n), order(*n))).collect();
+            let mut remembered = Remembered::<Toy>::new();
+            while let Err(error) = engine.turn(&batch, &mut remembered).await {
+                let TurnError::Store(error) = error else { panic!("{error}") };
+                assert_eq!(error.class(), Class::Conflict, "{error}");
+            }
+        }
+    };
+    tokio::join!(replica(0), replica(1_000), replica(2_000));
+    for number in 1..=8 {
+        assert_eq!(rig.tally(order(number)).await.unwrap().count, 60);
+    }
+    assert_eq!(rig.count("outbox").await, 480);
+}

@@ -1,0 +1,211 @@
+//! The toy on each database, with a broker and a provider that do as they are told.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use bus::DEFAULT_MAX_RECORD_BYTES;
+use clock::{ManualClock, SeededRandom};
+use contracts::{EffectId, EventId, OrderId, Trace, Versions};
+use engine::{
+    Answer, Attempt, EffectRunner, Engine, EngineOptions, Outside, Relay, Remembered, Settings,
+    Turn, TurnError,
+};
+use store::{Db, Value};
+use testkit::{Database, MemoryBus};
+use uuid::Uuid;
+
+use crate::{
+    toy::{Ask, Tally, Toy, migrations},
+    work::Works,
+};
+
+pub struct Rig {
+    pub engine: Engine<Toy>,
+    pub db: Db,
+    pub clock: Arc<ManualClock>,
+    pub bus: MemoryBus,
+    pub provider: Arc<Provider>,
+    /// Gone with the rig.
+    _database: Database,
+    pub settings: Settings,
+}
+
+/// One for each database.
+pub async fn rigs() -> Vec<Rig> {
+    rigs_with(Settings::default()).await
+}
+
+pub async fn rigs_with(settings: Settings) -> Vec<Rig> {
+    let mut rigs = Vec::new();
+    for database in testkit::databases().await {
+        rigs.push(Rig::new(database, settings.clone()).await);
+    }
+    rigs
+}
+
+pub fn options(settings: &Settings) -> EngineOptions {
+    EngineOptions {
+        settings: settings.clone(),
+        versions: Versions::default(),
+        max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+    }
+}
+
+impl Rig {
+    pub async fn new(database: Database, settings: Settings) -> Self {
+        let db = database.migrated(migrations()).await;
+        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        let engine = Engine::new(Toy::default(), db.clone(), clock.clone(), options(&settings));
+        let (bus, provider) = (MemoryBus::default(), Arc::default());
+        Self { engine, db, clock, bus, provider, _database: database, settings }
+    }
+
+    /// One more engine on the same database: another replica, or the same after a restart.
+    pub fn another(&self) -> Engine<Toy> {
+        self.another_of(Toy::default())
+    }
+
+    pub fn another_of(&self, toy: Toy) -> Engine<Toy> {
+        Engine::new(toy, self.db.clone(), self.clock.clone(), options(&self.settings))
+    }
+
+    pub async fn turn(&self, batch: &[Works]) -> Turn<Toy> {
+        turn(&self.engine, batch).await
+    }
+
+    pub async fn refused(&self, batch: &[Works]) -> TurnError {
+        self.engine.turn(batch, &mut Remembered::<Toy>::new()).await.unwrap_err()
+    }
+
+    /// The answers alone.
+    pub async fn answers(&self, batch: &[Works]) -> Vec<Answer<Toy>> {
+        answers(self.turn(batch).await)
+    }
+
+    pub fn relay(&self) -> Relay {
+        self.relay_of(&self.engine, 1)
+    }
+
+    pub fn relay_of(&self, engine: &Engine<Toy>, holder: u128) -> Relay {
+        engine.relay(Arc::new(self.bus.clone()), Uuid::from_u128(holder))
+    }
+
+    pub fn effects(&self) -> EffectRunner<Toy> {
+        self.effects_of(&self.engine)
+    }
+
+    pub fn effects_of(&self, engine: &Engine<Toy>) -> EffectRunner<Toy> {
+        engine.effect_runner(self.provider.clone(), Arc::new(SeededRandom::new(7)))
+    }
+
+    pub async fn tally(&self, order: OrderId) -> Option<Tally> {
+        self.db.find(order).await.unwrap()
+    }
+
+    /// The order's log; empty where there is none.
+    pub async fn log(&self, order: OrderId) -> String {
+        self.tally(order).await.map(|tally| tally.log).unwrap_or_default()
+    }
+
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.db.fetch(sql, vec![]).await.unwrap()[0].get(0).unwrap()
+    }
+
+    pub async fn count(&self, table: &str) -> i64 {
+        self.number(&format!("select count(*) from {table}")).await
+    }
+
+    pub async fn execute(&self, sql: &str, values: Vec<Value>) -> u64 {
+        let mut tx = self.db.begin().await.unwrap();
+        let touched = tx.execute(sql, values).await.unwrap();
+        tx.commit().await.unwrap();
+        touched
+    }
+
+    /// What waits to be sent, oldest first.
+    pub async fn outbox(&self) -> Vec<EventId> {
+        let rows = self.db.fetch("select event_id from outbox order by id", vec![]).await.unwrap();
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
+    }
+
+    /// What the broker has, in order.
+    pub fn sent(&self) -> Vec<EventId> {
+        sent(&self.bus)
+    }
+}
+
+pub async fn turn(engine: &Engine<Toy>, batch: &[Works]) -> Turn<Toy> {
+    engine.turn(batch, &mut Remembered::<Toy>::new()).await.unwrap()
+}
+
+pub fn answers(turn: Turn<Toy>) -> Vec<Answer<Toy>> {
+    turn.answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+pub fn sent(bus: &MemoryBus) -> Vec<EventId> {
+    let id = |record: bus::Outgoing| {
+        let (_, id) = record.headers.into_iter().find(|(name, _)| name == "ce_id").unwrap();
+        id.parse().unwrap()
+    };
+    bus.records().into_iter().map(id).collect()
+}
+
+/// An outside world that answers 5 unless told otherwise.
+#[derive(Default)]
+pub struct Provider {
+    asked: Mutex<Vec<EffectId>>,
+    answers: Mutex<VecDeque<Next>>,
+    running: AtomicUsize,
+    most: AtomicUsize,
+}
+
+#[derive(Debug, Clone)]
+pub enum Next {
+    Answer(i64),
+    NoAnswer,
+    Never,
+    Panic,
+}
+
+impl Provider {
+    /// Who was asked since the last time, in order.
+    pub fn asked(&self) -> Vec<EffectId> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    pub fn plan(&self, answers: impl IntoIterator<Item = Next>) {
+        self.answers.lock().unwrap().extend(answers);
+    }
+
+    /// How many were asked at once, at most.
+    pub fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Outside<Toy> for Provider {
+    async fn attempt(&self, id: EffectId, _: Ask, _: Trace) -> Attempt<i64> {
+        self.asked.lock().unwrap().push(id);
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(running, Ordering::SeqCst);
+        // Lets the others start.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        let next = self.answers.lock().unwrap().pop_front();
+        match next.unwrap_or(Next::Answer(5)) {
+            Next::Answer(number) => Attempt::Answered(number),
+            Next::NoAnswer => Attempt::NoAnswer("503".into()),
+            Next::Never => std::future::pending().await,
+            Next::Panic => panic!("told to"),
+        }
+    }
+}

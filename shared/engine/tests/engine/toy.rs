@@ -1,0 +1,212 @@
+//! The smallest service that uses everything: a count and a log for each order.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use contracts::{
+    CancelReason, Event, EventType, OrderCancelled, OrderId, PaymentDeclined, ShipmentDispatched,
+    StockReleased,
+};
+use engine::{Input, Participant, Reaction, What};
+use serde::{Deserialize, Serialize};
+use store::{Migrations, Rows, StoreError, Tx};
+use tokio::sync::Barrier;
+
+/// How long an alarm takes.
+pub const ALARM: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Default)]
+pub struct Toy {
+    /// How often rows were to be loaded.
+    pub loads: Arc<AtomicUsize>,
+    /// Met twice by the next batch: when its rows are loaded, and before they are saved.
+    pub interruption: Mutex<Option<Arc<Barrier>>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tally {
+    pub order_id: OrderId,
+    pub count: i64,
+    /// Everything that happened, in order.
+    pub log: String,
+}
+
+store::record!(Tally in "tally": order_id: OrderId, count: i64, log: String);
+
+/// Adds to the count, unless there is nothing to add.
+#[derive(Debug, Clone, Copy)]
+pub struct Add {
+    pub order: OrderId,
+    pub by: i64,
+}
+
+impl Add {
+    pub const PANICS: i64 = 666;
+    pub const IS_NOT_ANSWERED: i64 = 667;
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    Count(i64),
+    NothingToAdd,
+}
+
+impl engine::Reply for Reply {
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Count(_))
+    }
+}
+
+/// A question to the outside world, which answers with a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ask(pub OrderId);
+
+impl engine::Effect for Ask {
+    fn order_id(&self) -> OrderId {
+        self.0
+    }
+
+    fn name(&self) -> String {
+        "ask".into()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Bell {
+    Ring,
+}
+
+#[async_trait]
+impl Participant for Toy {
+    const NAME: &'static str = "toy";
+    const CONSUMES: &'static [EventType] = &[
+        EventType::StockReserved,
+        EventType::PaymentVoided,
+        EventType::ShipmentVoided,
+        EventType::OrderCompleted,
+        EventType::PaymentDeclined,
+    ];
+
+    type World = Rows<Tally>;
+    type Command = Add;
+    type Reply = Reply;
+    type Effect = Ask;
+    type Outcome = i64;
+    type Alarm = Bell;
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Rows<Tally>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let orders = inputs.iter().filter_map(|input| match &input.what {
+            What::Command(add) => Some(add.order),
+            _ => input.order_id(),
+        });
+        let rows = Rows::load(tx, orders).await?;
+        let interruption = self.interruption.lock().unwrap().take();
+        if let Some(barrier) = interruption {
+            barrier.wait().await;
+            barrier.wait().await;
+        }
+        Ok(rows)
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &Rows<Tally>) -> Result<(), StoreError> {
+        world.save(tx).await
+    }
+
+    fn react(world: &mut Rows<Tally>, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Command(add) => command(world, *add, out),
+            What::Event(event) => on_event(world, event, out),
+            What::Outcome(order, number) => {
+                let tally = note(world, *order, &format!("answer {number}"));
+                tally.count += number;
+                out.emit(ShipmentDispatched { order_id: *order, tracking: number.to_string() });
+            }
+            What::Alarm(order, Bell::Ring) => {
+                note(world, *order, "ring");
+                out.emit(OrderCancelled { order_id: *order, reason: CancelReason::Deadline });
+            }
+        }
+    }
+}
+
+fn on_event(world: &mut Rows<Tally>, event: &Event, out: &mut Reaction<Toy>) {
+    let Some(order_id) = event.order_id() else { return };
+    match event {
+        Event::StockReserved(_) => {
+            note(world, order_id, "add").count += 1;
+            out.emit(StockReleased { order_id });
+        }
+        Event::PaymentVoided(_) => {
+            note(world, order_id, "ask");
+            out.request(Ask(order_id));
+        }
+        Event::ShipmentVoided(_) => {
+            note(world, order_id, "arm");
+            out.set_alarm(order_id, Bell::Ring, ALARM);
+        }
+        Event::OrderCompleted(_) => {
+            note(world, order_id, "disarm");
+            out.clear_alarm(order_id, Bell::Ring);
+        }
+        Event::PaymentDeclined(said) => told(world, order_id, &said.reason, out),
+        _ => {}
+    }
+}
+
+fn told(world: &mut Rows<Tally>, order_id: OrderId, what: &str, out: &mut Reaction<Toy>) {
+    let tally = note(world, order_id, what);
+    match what.split_once(' ') {
+        None if what == "panic" => panic!("told to"),
+        None if what == "refuse" => tally.count = -1,
+        Some(("burst", count)) => {
+            for _ in 0..count.parse().unwrap_or(0) {
+                out.emit(StockReleased { order_id });
+            }
+        }
+        Some(("long", bytes)) => {
+            let reason = "x".repeat(bytes.parse().unwrap_or(0));
+            out.emit(PaymentDeclined { order_id, reason });
+        }
+        _ => {}
+    }
+}
+
+fn command(world: &mut Rows<Tally>, Add { order, by }: Add, out: &mut Reaction<Toy>) {
+    if by == 0 {
+        return out.reply(Reply::NothingToAdd);
+    }
+    assert!(by != Add::PANICS, "told to");
+    let tally = note(world, order, &format!("command {by}"));
+    tally.count += by;
+    if by != Add::IS_NOT_ANSWERED {
+        out.reply(Reply::Count(tally.count));
+    }
+    out.emit(StockReleased { order_id: order });
+}
+
+fn note<'w>(world: &'w mut Rows<Tally>, order_id: OrderId, what: &str) -> &'w mut Tally {
+    if world.get(&order_id).is_none() {
+        world.put(Tally { order_id, count: 0, log: String::new() });
+    }
+    let tally = world.get_mut(&order_id).expect("it was put there");
+    if !tally.log.is_empty() {
+        tally.log.push_str(", ");
+    }
+    tally.log.push_str(what);
+    tally
+}
+
+pub fn migrations() -> Migrations {
+    engine::migrations().and(Migrations::new(
+        sqlx::migrate!("tests/engine/migrations/sqlite"),
+        sqlx::migrate!("tests/engine/migrations/postgres"),
+    ))
+}

@@ -1,0 +1,86 @@
+//! Short ways to say what comes in.
+
+use bus::Position;
+use contracts::{
+    Event, EventId, OrderCompleted, OrderId, PaymentDeclined, PaymentVoided, ShipmentVoided,
+    StockReserved, Trace, derived,
+};
+use engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::toy::{Add, Ask, Toy};
+
+pub type Works = Work<Toy>;
+
+pub fn order(number: u128) -> OrderId {
+    // Apart in the first 48 bits, as orders of different times are.
+    Uuid::from_u128(number << 80 | number).into()
+}
+
+pub fn event_id(number: u128) -> EventId {
+    Uuid::from_u128(number).into()
+}
+
+fn work(cause: Uuid, what: What<Toy>, origin: Origin) -> Works {
+    let input = Input { cause, at: Timestamp::UNIX_EPOCH, trace: Trace::default(), what };
+    Work { input, origin }
+}
+
+/// The event of this number, at the offset of the same number.
+pub fn event(number: u128, event: impl Into<Event>) -> Works {
+    let next = i64::try_from(number).unwrap() + 1;
+    let position = Position { topic: "inventory".into(), partition: 0, next };
+    work(event_id(number).into(), What::Event(event.into()), Origin::Event(position))
+}
+
+/// Counts one and emits one event.
+pub fn add(number: u128, order_id: OrderId) -> Works {
+    event(number, StockReserved { order_id })
+}
+
+/// Requests an effect.
+pub fn ask(number: u128, order_id: OrderId) -> Works {
+    event(number, PaymentVoided { order_id })
+}
+
+/// Sets the alarm.
+pub fn arm(number: u128, order_id: OrderId) -> Works {
+    event(number, ShipmentVoided { order_id })
+}
+
+/// Clears the alarm.
+pub fn disarm(number: u128, order_id: OrderId) -> Works {
+    event(number, OrderCompleted { order_id })
+}
+
+/// Does as told.
+pub fn tell(number: u128, order_id: OrderId, what: &str) -> Works {
+    event(number, PaymentDeclined { order_id, reason: what.into() })
+}
+
+pub fn command(number: u128, order: OrderId, by: i64) -> Works {
+    work(Uuid::from_u128(number), What::Command(Add { order, by }), Origin::Command(None))
+}
+
+/// A command under an idempotency key; `by` is all of its body.
+pub fn keyed(number: u128, order: OrderId, by: i64, name: &str) -> Works {
+    Work { origin: Origin::Command(Some(key(name, by))), ..command(number, order, by) }
+}
+
+pub fn key(name: &str, by: i64) -> IdempotencyKey {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&by.to_be_bytes());
+    IdempotencyKey { key: name.into(), hash }
+}
+
+/// The answer to the order's question.
+pub fn outcome(order: OrderId, number: i64) -> Works {
+    work(Ask(order).id().into(), What::Outcome(order, number), Origin::Outcome)
+}
+
+/// The order's alarm going off.
+pub fn ring(order: OrderId) -> Works {
+    let id = derived(order.into(), order.into(), "ring", 1);
+    work(id, What::Alarm(order, crate::toy::Bell::Ring), Origin::Alarm)
+}
