@@ -34,10 +34,7 @@ impl Checkout {
             "debug" => "dev",
             other => other,
         };
-        Some(Self {
-            root: root.to_owned(),
-            profile: profile.to_owned(),
-        })
+        Some(Self { root: root.to_owned(), profile: profile.to_owned() })
     }
 
     /// Has cargo build the six programs.
@@ -48,29 +45,17 @@ impl Checkout {
         let progress = ui.spinner("building the services with cargo");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command
-            .args(["build", "--profile", &self.profile])
-            .current_dir(&self.root);
+        command.args(["build", "--profile", &self.profile]).current_dir(&self.root);
         for program in Program::ALL {
             command.args(["--package", program.name()]);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // A Ctrl-C that ends us ends the build as well.
-        let mut cargo = command
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot run cargo")?;
+        let mut cargo = command.kill_on_drop(true).spawn().context("cannot run cargo")?;
         let mut said = Vec::new();
         if let Some(stderr) = cargo.stderr.take() {
             let mut lines = BufReader::new(stderr).lines();
-            while let Some(line) = lines
-                .next_line()
-                .await
-                .context("cannot read what cargo says")?
-            {
+            while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
                 progress.now(&format!("building: {}", line.trim()));
                 said.push(line);
             }
@@ -106,10 +91,7 @@ mod tests {
         let temp = workspace(OURS);
         let at = |path: &str| Checkout::of(&temp.path().join(path));
         let found = |profile: &str| {
-            Some(Checkout {
-                root: temp.path().to_owned(),
-                profile: profile.to_owned(),
-            })
+            Some(Checkout { root: temp.path().to_owned(), profile: profile.to_owned() })
         };
         assert_eq!(at("target/debug/quintet"), found("dev"));
         assert_eq!(at("target/release/quintet"), found("release"));
@@ -120,15 +102,9 @@ mod tests {
     fn an_installed_executable_and_a_strange_workspace_are_none() {
         let ours = workspace(OURS);
         assert_eq!(Checkout::of(&ours.path().join("bin/debug/quintet")), None);
-        assert_eq!(
-            Checkout::of(&ours.path().join("target/debug/deps/quintet")),
-            None
-        );
+        assert_eq!(Checkout::of(&ours.path().join("target/debug/deps/quintet")), None);
         let other = workspace("[workspace]\nmembers = [\"crates/*\"]");
-        assert_eq!(
-            Checkout::of(&other.path().join("target/debug/quintet")),
-            None
-        );
+        assert_eq!(Checkout::of(&other.path().join("target/debug/quintet")), None);
         assert_eq!(Checkout::of(Path::new("/quintet")), None);
     }
 }

@@ -68,10 +68,7 @@ mod tests {
     fn an_unknown_service_is_answered_with_the_possible_ones() {
         let error = Cli::try_parse_from(["quintet", "stop", "paymnet"]).unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("payment") && text.contains("sandbox"),
-            "{text}"
-        );
+        assert!(text.contains("payment") && text.contains("sandbox"), "{text}");
         assert_eq!(error.exit_code(), 2);
     }
 }

@@ -34,10 +34,7 @@ impl DataDir {
                 absolute.display()
             ),
         }
-        Ok(Self {
-            path: absolute,
-            shown: path.to_owned(),
-        })
+        Ok(Self { path: absolute, shown: path.to_owned() })
     }
 
     /// As the user wrote it.
@@ -106,9 +103,7 @@ impl DataDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(name),
         }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .with_context(name)?;
+        file.set_len(0).and_then(|()| file.rewind()).with_context(name)?;
         writeln!(file, "{}", std::process::id()).with_context(name)?;
         Ok(Lock { _file: file })
     }
@@ -152,9 +147,7 @@ fn belongs_to(path: &Path, database: &Path) -> bool {
     let Some(rest) = path.strip_prefix(database) else {
         return false;
     };
-    let group = rest
-        .strip_prefix(".group-")
-        .and_then(|rest| rest.strip_suffix(".lock"));
+    let group = rest.strip_prefix(".group-").and_then(|rest| rest.strip_suffix(".lock"));
     matches!(rest, "" | "-wal" | "-shm" | "-journal" | ".lock" | ".wake") || group.is_some()
 }
 
@@ -178,13 +171,7 @@ mod tests {
             "bus.db.group-quintet-order.lock",
             "logs/payment.log",
         ];
-        let theirs = [
-            "mine.db",
-            "order.db.bak",
-            "order.dbx",
-            "notes.txt",
-            "logs/other.log",
-        ];
+        let theirs = ["mine.db", "order.db.bak", "order.dbx", "notes.txt", "logs/other.log"];
         for name in ours.iter().chain(&theirs) {
             fs::write(temp.path().join(name), "x").unwrap();
         }
@@ -203,10 +190,7 @@ mod tests {
         let dir = DataDir::at(temp.path()).unwrap();
         let first = dir.lock().unwrap();
         let text = dir.lock().unwrap_err().to_string();
-        assert!(
-            text.contains(&format!("pid {}", std::process::id())),
-            "{text}"
-        );
+        assert!(text.contains(&format!("pid {}", std::process::id())), "{text}");
         drop(first);
         dir.lock().unwrap();
     }

@@ -24,30 +24,10 @@ struct Product {
 
 /// Few kettles and a single lamp, so that running out of stock is easily seen.
 const PRODUCTS: [Product; 4] = [
-    Product {
-        sku: "mug",
-        name: "Mug",
-        euro_cents: 1298,
-        stock: 1000,
-    },
-    Product {
-        sku: "tea",
-        name: "Tea, 100 g",
-        euro_cents: 549,
-        stock: 500,
-    },
-    Product {
-        sku: "kettle",
-        name: "Kettle",
-        euro_cents: 3990,
-        stock: 5,
-    },
-    Product {
-        sku: "lamp",
-        name: "Reading lamp",
-        euro_cents: 7450,
-        stock: 1,
-    },
+    Product { sku: "mug", name: "Mug", euro_cents: 1298, stock: 1000 },
+    Product { sku: "tea", name: "Tea, 100 g", euro_cents: 549, stock: 500 },
+    Product { sku: "kettle", name: "Kettle", euro_cents: 3990, stock: 5 },
+    Product { sku: "lamp", name: "Reading lamp", euro_cents: 7450, stock: 1 },
 ];
 
 #[derive(Deserialize)]
@@ -78,31 +58,17 @@ struct Outbox {
 /// When inventory refuses or does not answer.
 pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
     let url = format!("{}/products", suite.url(Program::Inventory));
-    let get = Request {
-        method: Method::GET,
-        url: &url,
-        body: None,
-        idempotency_key: None,
-    };
-    let listing: Listing = api
-        .send_until_answered(&get, PATIENCE)
-        .await
-        .context("demo products")?;
+    let get = Request { method: Method::GET, url: &url, body: None, idempotency_key: None };
+    let listing: Listing =
+        api.send_until_answered(&get, PATIENCE).await.context("demo products")?;
     for product in &PRODUCTS {
-        let listed = listing
-            .products
-            .iter()
-            .find(|listed| listed.sku == product.sku);
+        let listed = listing.products.iter().find(|listed| listed.sku == product.sku);
         if listed.is_none() {
-            list(&url, product, api)
-                .await
-                .with_context(|| product.sku)?;
+            list(&url, product, api).await.with_context(|| product.sku)?;
         }
         // An interrupted seed may have listed a product without stock.
         if listed.is_none_or(|listed| listed.stocked == 0) {
-            stock(&url, product, api)
-                .await
-                .with_context(|| product.sku)?;
+            stock(&url, product, api).await.with_context(|| product.sku)?;
         }
     }
     Ok(())
@@ -115,9 +81,7 @@ pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
 pub(crate) async fn wait_until_known(suite: &Suite, api: &Api) -> Result<()> {
     let give_up = Instant::now() + KNOWN_WITHIN;
     loop {
-        let published = status(suite, Program::Inventory, api)
-            .await
-            .map(|it| it.outbox.depth);
+        let published = status(suite, Program::Inventory, api).await.map(|it| it.outbox.depth);
         let read = status(suite, Program::Order, api).await.map(|it| it.lag);
         match (published, read) {
             (Ok(0), Ok(0)) => return Ok(()),
@@ -140,12 +104,7 @@ async fn list(products: &str, product: &Product, api: &Api) -> Result<()> {
     let url = format!("{products}/{}", product.sku);
     let price = json!({ "amount_minor": product.euro_cents, "currency": "EUR" });
     let body = json!({ "name": product.name, "price": price });
-    let put = Request {
-        method: Method::PUT,
-        url: &url,
-        body: Some(&body),
-        idempotency_key: None,
-    };
+    let put = Request { method: Method::PUT, url: &url, body: Some(&body), idempotency_key: None };
     api.send_until_answered::<Value>(&put, PATIENCE).await?;
     Ok(())
 }
@@ -154,12 +113,8 @@ async fn stock(products: &str, product: &Product, api: &Api) -> Result<()> {
     let url = format!("{products}/{}/stock", product.sku);
     let body = json!({ "quantity": product.stock });
     let key = format!("demo-{}", product.sku);
-    let post = Request {
-        method: Method::POST,
-        url: &url,
-        body: Some(&body),
-        idempotency_key: Some(&key),
-    };
+    let post =
+        Request { method: Method::POST, url: &url, body: Some(&body), idempotency_key: Some(&key) };
     api.send_until_answered::<Value>(&post, PATIENCE).await?;
     Ok(())
 }

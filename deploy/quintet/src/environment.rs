@@ -27,30 +27,21 @@ impl Plan<'_> {
     pub(crate) fn variables(&self, program: Program) -> Variables {
         let mut variables = self.addresses(program);
         let defaults = self.defaults(program);
-        variables.extend(
-            defaults
-                .into_iter()
-                .filter(|(name, _)| !is_set_by_user(name)),
-        );
+        variables.extend(defaults.into_iter().filter(|(name, _)| !is_set_by_user(name)));
         variables.push(("QUINTET_LEASH".to_owned(), "stdin".to_owned()));
         variables
     }
 
     /// Variables of the user's that have no effect here, with what has.
     pub(crate) fn ignored(&self) -> Vec<String> {
-        let ours = Program::ALL
-            .into_iter()
-            .flat_map(|program| self.addresses(program));
+        let ours = Program::ALL.into_iter().flat_map(|program| self.addresses(program));
         ours.filter(|(name, value)| env::var(name).is_ok_and(|theirs| theirs != *value))
             .map(|(name, value)| format!("{name} is ignored: `quintet up` sets it to {value}"))
             .collect()
     }
 
     fn addresses(&self, program: Program) -> Variables {
-        let listen = (
-            program.variable("LISTEN"),
-            self.ports.public(program).to_string(),
-        );
+        let listen = (program.variable("LISTEN"), self.ports.public(program).to_string());
         if program == Program::Sandbox {
             let data = self.dir.path().display().to_string();
             let smtp = self.ports.smtp().to_string();
@@ -62,10 +53,7 @@ impl Plan<'_> {
         }
         let mut addresses = vec![
             listen,
-            (
-                program.variable("ADMIN_LISTEN"),
-                self.ports.admin(program).to_string(),
-            ),
+            (program.variable("ADMIN_LISTEN"), self.ports.admin(program).to_string()),
             (program.variable("BUS__URL"), self.bus_url.clone()),
         ];
         if !self.namespace.is_empty() {
@@ -84,10 +72,8 @@ impl Plan<'_> {
             Program::Payment => defaults.push((program.variable("GATEWAY__URL"), sandbox)),
             Program::Shipping => defaults.push((program.variable("CARRIER__URL"), sandbox)),
             Program::Notification => {
-                defaults.push((
-                    program.variable("SMTP__URL"),
-                    format!("smtp://{}", self.ports.smtp()),
-                ));
+                defaults
+                    .push((program.variable("SMTP__URL"), format!("smtp://{}", self.ports.smtp())));
             }
             Program::Order | Program::Inventory | Program::Sandbox => {}
         }
@@ -145,19 +131,13 @@ mod tests {
             ("QUINTET_PAYMENT__GATEWAY__URL", "http://127.0.0.1:9010"),
             ("QUINTET_PAYMENT__LISTEN", "127.0.0.1:9002"),
         ];
-        assert_eq!(
-            found,
-            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-        );
+        assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     }
 
     #[test]
     fn mail_goes_to_the_sandbox_and_a_namespace_is_passed_on() {
         let found = variables(Program::Notification, "t1-");
-        assert_eq!(
-            found["QUINTET_NOTIFICATION__SMTP__URL"],
-            "smtp://127.0.0.1:9011"
-        );
+        assert_eq!(found["QUINTET_NOTIFICATION__SMTP__URL"], "smtp://127.0.0.1:9011");
         assert_eq!(found["QUINTET_NOTIFICATION__BUS__NAMESPACE"], "t1-");
     }
 
@@ -170,9 +150,6 @@ mod tests {
             ("QUINTET_SANDBOX__LISTEN", "127.0.0.1:9010"),
             ("QUINTET_SANDBOX__SMTP", "127.0.0.1:9011"),
         ];
-        assert_eq!(
-            found,
-            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-        );
+        assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     }
 }

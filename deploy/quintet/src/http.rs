@@ -34,18 +34,10 @@ pub(crate) struct Request<'a> {
 pub(crate) enum Error {
     /// Nobody answered, or not in time.
     #[error("{url} does not answer: {why}")]
-    NoAnswer {
-        url: String,
-        timed_out: bool,
-        why: String,
-    },
+    NoAnswer { url: String, timed_out: bool, why: String },
     /// The service said no.
     #[error("{detail} ({status})")]
-    Refused {
-        status: StatusCode,
-        detail: String,
-        retry_after: Option<Duration>,
-    },
+    Refused { status: StatusCode, detail: String, retry_after: Option<Duration> },
     /// The answer is not what this version expects.
     #[error("{url} answered something unexpected: {why}")]
     Unexpected { url: String, why: String },
@@ -63,21 +55,14 @@ impl Error {
         match self {
             Self::NoAnswer { .. } => true,
             Self::Refused { status, .. } => {
-                matches!(
-                    *status,
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-                )
+                matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::Unexpected { .. } => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        if let Self::Refused { retry_after, .. } = self {
-            *retry_after
-        } else {
-            None
-        }
+        if let Self::Refused { retry_after, .. } = self { *retry_after } else { None }
     }
 }
 
@@ -87,21 +72,12 @@ impl Api {
     /// # Errors
     /// When the client cannot be set up.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            client: reqwest::Client::builder()
-                .no_proxy()
-                .timeout(TIME_OUT)
-                .build()?,
-        })
+        Ok(Self { client: reqwest::Client::builder().no_proxy().timeout(TIME_OUT).build()? })
     }
 
     /// Whether a GET is answered with success.
     pub(crate) async fn is_ok(&self, url: &str) -> bool {
-        self.client
-            .get(url)
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
+        self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Gets JSON.
@@ -109,12 +85,7 @@ impl Api {
     /// # Errors
     /// When there is no answer, a refusal, or something else than `T`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Error> {
-        let request = Request {
-            method: Method::GET,
-            url,
-            body: None,
-            idempotency_key: None,
-        };
+        let request = Request { method: Method::GET, url, body: None, idempotency_key: None };
         self.send(&request, None).await
     }
 
@@ -163,33 +134,21 @@ impl Api {
             builder = builder.timeout(time_out);
         }
         let url = request.url;
-        let answer = builder
-            .send()
-            .await
-            .map_err(|error| no_answer(url, &error))?;
+        let answer = builder.send().await.map_err(|error| no_answer(url, &error))?;
         let status = answer.status();
         let retry_after = answer
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let bytes = answer
-            .bytes()
-            .await
-            .map_err(|error| no_answer(url, &error))?;
+        let bytes = answer.bytes().await.map_err(|error| no_answer(url, &error))?;
         if !status.is_success() {
-            return Err(Error::Refused {
-                status,
-                detail: detail(&bytes, status),
-                retry_after,
-            });
+            return Err(Error::Refused { status, detail: detail(&bytes, status), retry_after });
         }
         // Some answers have no body, and nobody asks for one.
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|error| Error::Unexpected {
-            url: url.to_owned(),
-            why: error.to_string(),
-        })
+        serde_json::from_slice(bytes)
+            .map_err(|error| Error::Unexpected { url: url.to_owned(), why: error.to_string() })
     }
 }
 
@@ -199,11 +158,7 @@ fn no_answer(url: &str, error: &reqwest::Error) -> Error {
     while let Some(source) = why.source() {
         why = source;
     }
-    Error::NoAnswer {
-        url: url.to_owned(),
-        timed_out: error.is_timeout(),
-        why: why.to_string(),
-    }
+    Error::NoAnswer { url: url.to_owned(), timed_out: error.is_timeout(), why: why.to_string() }
 }
 
 fn detail(body: &[u8], status: StatusCode) -> String {
@@ -245,16 +200,9 @@ mod tests {
     }
 
     async fn send(url: &str) -> Result<Value, Error> {
-        let request = Request {
-            method: Method::POST,
-            url,
-            body: None,
-            idempotency_key: Some("k1"),
-        };
-        Api::new()
-            .unwrap()
-            .send_until_answered(&request, Duration::from_secs(30))
-            .await
+        let request =
+            Request { method: Method::POST, url, body: None, idempotency_key: Some("k1") };
+        Api::new().unwrap().send_until_answered(&request, Duration::from_secs(30)).await
     }
 
     #[tokio::test]
@@ -268,10 +216,7 @@ mod tests {
     async fn a_definite_refusal_is_not_repeated_and_shows_the_problems_detail() {
         let (url, keys) = scripted(&[422]).await;
         let error = send(&url).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "items[0].sku: unknown (422 Unprocessable Entity)"
-        );
+        assert_eq!(error.to_string(), "items[0].sku: unknown (422 Unprocessable Entity)");
         assert_eq!(keys.lock().unwrap().len(), 1);
     }
 
@@ -280,16 +225,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let request = Request {
-            method: Method::GET,
-            url: &url,
-            body: None,
-            idempotency_key: None,
-        };
+        let request = Request { method: Method::GET, url: &url, body: None, idempotency_key: None };
         let api = Api::new().unwrap();
-        let answer = api
-            .send_until_answered::<Value>(&request, Duration::from_millis(120))
-            .await;
+        let answer = api.send_until_answered::<Value>(&request, Duration::from_millis(120)).await;
         let text = answer.unwrap_err().to_string();
         assert!(text.contains(&url) && text.contains("refused"), "{text}");
     }

@@ -115,10 +115,7 @@ mod tests {
             .find_map(|first| {
                 let ports = Ports::from(first);
                 ports.check_free().ok()?;
-                Some((
-                    ports,
-                    TcpListener::bind(ports.admin(Program::Payment)).ok()?,
-                ))
+                Some((ports, TcpListener::bind(ports.admin(Program::Payment)).ok()?))
             })
             .expect("some stretch of ports is free");
         let text = ports.check_free().unwrap_err().to_string();

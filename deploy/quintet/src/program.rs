@@ -28,13 +28,8 @@ impl Program {
         Self::Notification,
         Self::Sandbox,
     ];
-    pub(crate) const SERVICES: [Self; 5] = [
-        Self::Order,
-        Self::Inventory,
-        Self::Payment,
-        Self::Shipping,
-        Self::Notification,
-    ];
+    pub(crate) const SERVICES: [Self; 5] =
+        [Self::Order, Self::Inventory, Self::Payment, Self::Shipping, Self::Notification];
 
     /// Its name, which is also its package's.
     pub(crate) const fn name(self) -> &'static str {
@@ -80,9 +75,6 @@ mod tests {
 
     #[test]
     fn a_variable_is_named_after_its_program() {
-        assert_eq!(
-            Program::Payment.variable("GATEWAY__URL"),
-            "QUINTET_PAYMENT__GATEWAY__URL"
-        );
+        assert_eq!(Program::Payment.variable("GATEWAY__URL"), "QUINTET_PAYMENT__GATEWAY__URL");
     }
 }

@@ -80,22 +80,9 @@ impl Suite {
             .map(|(&service, database)| {
                 let url = format!("http://{}", ports.public(service));
                 let admin_url = format!("http://{}", ports.admin(service));
-                let replica = Replica {
-                    url: url.clone(),
-                    admin_url: admin_url.clone(),
-                    pid: None,
-                };
+                let replica = Replica { url: url.clone(), admin_url: admin_url.clone(), pid: None };
                 let database = database.clone();
-                (
-                    service,
-                    Service {
-                        url,
-                        admin_url,
-                        pid: None,
-                        database,
-                        replicas: vec![replica],
-                    },
-                )
+                (service, Service { url, admin_url, pid: None, database, replicas: vec![replica] })
             })
             .collect();
         let kind = bus_url.split(':').next().unwrap_or_default().to_owned();
@@ -106,10 +93,7 @@ impl Suite {
                 smtp: format!("smtp://{}", ports.smtp()),
                 pid: None,
             },
-            bus: Bus {
-                kind,
-                url: bus_url.to_owned(),
-            },
+            bus: Bus { kind, url: bus_url.to_owned() },
             control,
             pid: std::process::id(),
         }
@@ -125,24 +109,15 @@ impl Suite {
             if dir.shown() != ".quintet" {
                 start = format!("quintet up --data {}", dir.shown().display());
             }
-            format!(
-                "no suite is running on {}: start one with `{start}`",
-                dir.shown().display()
-            )
+            format!("no suite is running on {}: start one with `{start}`", dir.shown().display())
         };
-        let Some(suite) = Self::read(dir)? else {
-            bail!(none())
-        };
+        let Some(suite) = Self::read(dir)? else { bail!(none()) };
         // The process id alone could be another's by now.
         match api.get::<Launcher>(&suite.control).await {
             Ok(launcher) if launcher.pid == suite.pid => Ok(suite),
-            Err(http::Error::NoAnswer {
-                timed_out: true, ..
-            }) => bail!(
-                "the suite on {} (pid {}) does not answer",
-                dir.shown().display(),
-                suite.pid
-            ),
+            Err(http::Error::NoAnswer { timed_out: true, .. }) => {
+                bail!("the suite on {} (pid {}) does not answer", dir.shown().display(), suite.pid)
+            }
             _ => bail!(none()),
         }
     }
@@ -167,9 +142,7 @@ impl Suite {
 
     /// The URL of a program.
     pub(crate) fn url(&self, program: Program) -> &str {
-        self.services
-            .get(&program)
-            .map_or(&self.sandbox.url, |service| &service.url)
+        self.services.get(&program).map_or(&self.sandbox.url, |service| &service.url)
     }
 
     /// The process ids of all that runs.
@@ -203,10 +176,7 @@ impl SuiteFile {
     /// # Errors
     /// When that fails.
     pub(crate) fn create(dir: &DataDir, suite: Suite) -> Result<Self> {
-        let file = Self {
-            path: dir.suite_file(),
-            suite: Mutex::new(suite),
-        };
+        let file = Self { path: dir.suite_file(), suite: Mutex::new(suite) };
         file.write(&file.snapshot())
             .with_context(|| format!("cannot write {}", file.path.display()))?;
         Ok(file)
@@ -214,10 +184,7 @@ impl SuiteFile {
 
     /// What it says now.
     pub(crate) fn snapshot(&self) -> Suite {
-        self.suite
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.suite.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Records where a program runs now, if it does.
@@ -242,12 +209,8 @@ impl SuiteFile {
     fn write(&self, suite: &Suite) -> io::Result<()> {
         let temporary = self.path.with_extension("json.tmp");
         // Database URLs may hold passwords.
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         serde_json::to_writer_pretty(&mut file, suite)?;
         file.write_all(b"\n")?;
         fs::rename(&temporary, &self.path)
@@ -263,12 +226,7 @@ mod tests {
         let databases =
             Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
         let control = "http://127.0.0.1:1".to_owned();
-        Suite::new(
-            Ports::from(8080),
-            &databases.into(),
-            "log:/d/bus.db",
-            control,
-        )
+        Suite::new(Ports::from(8080), &databases.into(), "log:/d/bus.db", control)
     }
 
     #[test]
@@ -315,10 +273,7 @@ mod tests {
         stale.control = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
         let _file = SuiteFile::create(&dir, stale).unwrap();
-        let error = Suite::running(&dir, &Api::new().unwrap())
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = Suite::running(&dir, &Api::new().unwrap()).await.unwrap_err().to_string();
         assert!(
             error.starts_with("no suite is running on") && error.contains("quintet up"),
             "{error}"

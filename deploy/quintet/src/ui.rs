@@ -22,11 +22,7 @@ pub(crate) struct Progress {
 impl Ui {
     /// Says something that stays, without tearing what is drawn.
     pub(crate) fn line(&self, text: &str) {
-        let bar = self
-            .bar
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match bar {
             Some(bar) => bar.suspend(|| stderr_line(text)),
             None => stderr_line(text),
@@ -44,10 +40,7 @@ impl Ui {
             self.line(&format!("{what}…"));
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
-            .with_style(style(
-                "{spinner} {wide_msg}",
-                ProgressStyle::default_spinner,
-            ))
+            .with_style(style("{spinner} {wide_msg}", ProgressStyle::default_spinner))
             .with_message(format!("{what}…"));
         bar.enable_steady_tick(Duration::from_millis(100));
         self.show(bar)
@@ -64,10 +57,7 @@ impl Ui {
 
     fn show(&self, bar: ProgressBar) -> Progress {
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-        Progress {
-            ui: self.clone(),
-            bar,
-        }
+        Progress { ui: self.clone(), bar }
     }
 }
 

@@ -13,23 +13,13 @@ async fn up_starts_everything_lists_demo_products_and_ends_with_its_leash() {
 
     let report: Value = serde_json::from_str(&up.stdout()).unwrap();
     assert_eq!(report, suite.up_json());
-    assert_eq!(
-        report["order"]["url"],
-        format!("http://127.0.0.1:{}", suite.port)
-    );
+    assert_eq!(report["order"]["url"], format!("http://127.0.0.1:{}", suite.port));
     assert_eq!(report["bus"]["kind"], "log");
     assert_eq!(report["pid"], up.child.id());
     for program in PROGRAMS {
         assert_eq!(report[program]["pid"], suite.pids(program)[0], "{program}");
     }
-    let listed: Vec<String> = suite
-        .world
-        .lock()
-        .unwrap()
-        .products
-        .iter()
-        .cloned()
-        .collect();
+    let listed: Vec<String> = suite.world.lock().unwrap().products.iter().cloned().collect();
     assert_eq!(listed, ["kettle", "lamp", "mug", "tea"]);
     let keys = suite.world.lock().unwrap().stock_keys.clone();
     assert_eq!(keys, ["demo-mug", "demo-tea", "demo-kettle", "demo-lamp"]);
@@ -52,10 +42,7 @@ async fn a_stopped_service_stays_down_until_it_is_started() {
     assert_eq!(text(&stopped.stdout), "payment is stopped\n");
     assert!(!alive(first));
     assert_eq!(suite.up_json()["payment"]["pid"], Value::Null);
-    assert_eq!(
-        suite.up_json()["payment"]["replicas"][0]["pid"],
-        Value::Null
-    );
+    assert_eq!(suite.up_json()["payment"]["replicas"][0]["pid"], Value::Null);
 
     let started = suite.run(&["start", "payment", "--json"]).await;
     let status: Value = serde_json::from_slice(&started.stdout).unwrap();
@@ -73,10 +60,7 @@ async fn what_dies_is_restarted_with_a_warning() {
     until("shipping runs again", || suite.pids("shipping").len() == 2).await;
     let warning = "quintet: shipping died (signal 9), restarting in 0.1 s; see ";
     assert!(up.stderr().contains(warning), "{}", up.stderr());
-    assert_eq!(
-        suite.up_json()["shipping"]["pid"],
-        suite.pids("shipping")[1]
-    );
+    assert_eq!(suite.up_json()["shipping"]["pid"], suite.pids("shipping")[1]);
 }
 
 #[tokio::test]
@@ -86,20 +70,14 @@ async fn a_service_that_refuses_to_run_is_left_down_and_can_be_tried_again() {
     suite.world.lock().unwrap().not_ready.insert("payment");
     suite.let_exit("payment", 64);
     kill_9(suite.pids("payment")[0]);
-    until("payment refuses", || {
-        up.stderr().contains("payment refuses to run")
-    })
-    .await;
+    until("payment refuses", || up.stderr().contains("payment refuses to run")).await;
     assert!(up.stderr().contains("logs/payment.log"), "{}", up.stderr());
     assert_eq!(suite.up_json()["payment"]["pid"], Value::Null);
 
     let again = suite.run(&["start", "payment"]).await;
     assert_eq!(again.status.code(), Some(1));
     let said = text(&again.stderr);
-    assert!(
-        said.starts_with("quintet: payment refuses to run (exit code 64)"),
-        "{said}"
-    );
+    assert!(said.starts_with("quintet: payment refuses to run (exit code 64)"), "{said}");
     assert!(said.contains("the data is wrong"), "{said}");
 
     fs::remove_file(suite.temp.path().join("payment.exit")).unwrap();
@@ -132,30 +110,18 @@ async fn children_end_with_a_killed_launcher_and_the_next_one_takes_over() {
     let stale = suite.run(&["stop", "payment"]).await;
     assert_eq!(stale.status.code(), Some(1));
     let said = text(&stale.stderr);
-    assert!(
-        said.starts_with("quintet: no suite is running on "),
-        "{said}"
-    );
-    assert!(
-        said.contains("start one with `quintet up --data "),
-        "{said}"
-    );
+    assert!(said.starts_with("quintet: no suite is running on "), "{said}");
+    assert!(said.contains("start one with `quintet up --data "), "{said}");
     suite.stop_serving().await;
 
     let next = suite.up(&[]);
     suite.until_all_ran(2).await;
     for program in PROGRAMS {
-        assert!(
-            !alive(suite.pids(program)[0]),
-            "{program} of the killed suite is still there"
-        );
+        assert!(!alive(suite.pids(program)[0]), "{program} of the killed suite is still there");
     }
     suite.serve().await;
     until("up is ready", || next.stdout().ends_with('\n')).await;
-    assert!(
-        next.stdout()
-            .starts_with("Quintet is up, on the log and SQLite.")
-    );
+    assert!(next.stdout().starts_with("Quintet is up, on the log and SQLite."));
 }
 
 #[tokio::test]
@@ -177,14 +143,8 @@ async fn a_taken_port_is_named_before_anything_starts() {
     let mut up = suite.up(&[]);
     assert_eq!(up.ended().await, Some(1));
     let said = up.stderr();
-    assert!(
-        said.contains(&format!("port {} for shipping", suite.port + 3)),
-        "{said}"
-    );
-    assert!(
-        said.contains("--port") && suite.pids("order").is_empty(),
-        "{said}"
-    );
+    assert!(said.contains(&format!("port {} for shipping", suite.port + 3)), "{said}");
+    assert!(said.contains("--port") && suite.pids("order").is_empty(), "{said}");
 }
 
 #[tokio::test]
@@ -234,15 +194,10 @@ async fn place_shows_why_an_order_is_refused() {
 async fn many_orders_have_a_key_each_and_one_summary() {
     let suite = Suite::new();
     let _up = suite.running().await;
-    let placed = suite
-        .run(&["place", "--count", "50", "--follow", "--json"])
-        .await;
+    let placed = suite.run(&["place", "--count", "50", "--follow", "--json"]).await;
     let summary: Value = serde_json::from_slice(&placed.stdout).unwrap();
     assert_eq!(summary["accepted"], 50);
-    assert_eq!(
-        (&summary["completed"], &summary["cancelled"]),
-        (&0.into(), &50.into())
-    );
+    assert_eq!((&summary["completed"], &summary["cancelled"]), (&0.into(), &50.into()));
     let keys = suite.world.lock().unwrap().order_keys.clone();
     let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
     assert_eq!(distinct.len(), 50);

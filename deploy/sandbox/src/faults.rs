@@ -180,40 +180,20 @@ mod tests {
     fn throws(plan: FaultPlan, provider: Provider) -> Vec<(bool, bool)> {
         let faults = Faults::new(plan);
         let throw = || faults.throw(provider);
-        std::iter::repeat_with(throw)
-            .take(400)
-            .map(|(_, error, lost)| (error, lost))
-            .collect()
+        std::iter::repeat_with(throw).take(400).map(|(_, error, lost)| (error, lost)).collect()
     }
 
     fn plan(seed: u64) -> FaultPlan {
-        let knobs = Knobs {
-            error_rate: Rate(0.5),
-            lost_answer_rate: Rate(0.1),
-            ..Knobs::default()
-        };
-        FaultPlan {
-            payment: knobs,
-            carrier: knobs,
-            seed,
-            ..FaultPlan::default()
-        }
+        let knobs =
+            Knobs { error_rate: Rate(0.5), lost_answer_rate: Rate(0.1), ..Knobs::default() };
+        FaultPlan { payment: knobs, carrier: knobs, seed, ..FaultPlan::default() }
     }
 
     #[test]
     fn a_seed_repeats_its_run_and_another_does_not() {
-        assert_eq!(
-            throws(plan(7), Provider::Payment),
-            throws(plan(7), Provider::Payment)
-        );
-        assert_ne!(
-            throws(plan(7), Provider::Payment),
-            throws(plan(8), Provider::Payment)
-        );
-        assert_ne!(
-            throws(plan(7), Provider::Payment),
-            throws(plan(7), Provider::Carrier)
-        );
+        assert_eq!(throws(plan(7), Provider::Payment), throws(plan(7), Provider::Payment));
+        assert_ne!(throws(plan(7), Provider::Payment), throws(plan(8), Provider::Payment));
+        assert_ne!(throws(plan(7), Provider::Payment), throws(plan(7), Provider::Carrier));
     }
 
     #[test]

@@ -118,18 +118,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
             "send a header Idempotency-Key of 1 to 255 visible characters, the same for every repeat",
         )
     };
-    let value = headers
-        .get("idempotency-key")
-        .ok_or_else(|| wrong("the header is missing"))?;
-    let value = value
-        .to_str()
-        .map_err(|_| wrong("the key is not plain ASCII"))?
-        .trim();
+    let value = headers.get("idempotency-key").ok_or_else(|| wrong("the header is missing"))?;
+    let value = value.to_str().map_err(|_| wrong("the key is not plain ASCII"))?.trim();
     // The IETF draft writes it as a quoted string; most providers do not.
-    let key = value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'))
-        .unwrap_or(value);
+    let key = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
     if key.is_empty() || key.len() > KEY_LIMIT {
         return Err(wrong(&format!("the key has {} characters", key.len())));
     }
@@ -163,9 +155,7 @@ fn parse<T: DeserializeOwned>(body: Given) -> Result<T, Problem> {
 
 /// Where it is wrong; a field that is missing is known from the error's text only.
 fn field(path: String, detail: &str) -> String {
-    let missing = detail
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split_once('`'));
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     match (path.as_str(), missing) {
         (".", Some((missing, _))) => missing.to_owned(),
         (parent, Some((missing, _))) => format!("{parent}.{missing}"),

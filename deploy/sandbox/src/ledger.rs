@@ -144,22 +144,14 @@ impl Ledger {
     /// # Errors
     /// When it cannot be opened, written or migrated.
     pub async fn open(path: &Path) -> Result<(Self, Closing), LedgerError> {
-        let (connection, readers) = connect(path).await.map_err(|source| LedgerError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let (connection, readers) = connect(path)
+            .await
+            .map_err(|source| LedgerError::Open { path: path.to_owned(), source })?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (close, closing) = oneshot::channel();
         let writer = tokio::spawn(write(connection, queue, closing));
-        let ledger = Self {
-            writer: jobs,
-            readers: readers.clone(),
-        };
-        let closing = Closing {
-            close,
-            writer,
-            readers,
-        };
+        let ledger = Self { writer: jobs, readers: readers.clone() };
+        let closing = Closing { close, writer, readers };
         Ok((ledger, closing))
     }
 
@@ -180,9 +172,8 @@ impl Ledger {
     /// # Errors
     /// When they cannot be read.
     pub async fn faults(&self) -> Result<FaultPlan, LedgerError> {
-        let stored: Option<String> = sqlx::query_scalar("select value from knobs")
-            .fetch_optional(&self.readers)
-            .await?;
+        let stored: Option<String> =
+            sqlx::query_scalar("select value from knobs").fetch_optional(&self.readers).await?;
         let plan = stored.map(|plan| serde_json::from_str(&plan)).transpose()?;
         Ok(plan.unwrap_or_default())
     }

@@ -96,10 +96,8 @@ impl Sandbox {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listener = listen("HTTP", config.listen, "--listen").await?;
         let mail_listener = listen("SMTP", config.smtp, "--smtp").await?;
-        std::fs::create_dir_all(&config.data).map_err(|source| StartError::Data {
-            path: config.data.clone(),
-            source,
-        })?;
+        std::fs::create_dir_all(&config.data)
+            .map_err(|source| StartError::Data { path: config.data.clone(), source })?;
         let (ledger, closing) = Ledger::open(&config.data.join("sandbox.db")).await?;
         let desk = Arc::new(Desk {
             faults: Faults::new(ledger.faults().await?),
@@ -113,13 +111,7 @@ impl Sandbox {
             tokio::spawn(serve_http(listener, Arc::clone(&desk), stopped.clone())),
             tokio::spawn(smtp::serve(mail_listener, desk, stopped)),
         ];
-        Ok(Self {
-            http,
-            smtp,
-            stop,
-            tasks,
-            ledger: closing,
-        })
+        Ok(Self { http, smtp, stop, tasks, ledger: closing })
     }
 
     /// Where HTTP is served.
@@ -150,14 +142,12 @@ async fn listen(
     address: SocketAddr,
     flag: &'static str,
 ) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen {
-            protocol,
-            address,
-            flag,
-            source,
-        })
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen {
+        protocol,
+        address,
+        flag,
+        source,
+    })
 }
 
 async fn serve_http(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
@@ -183,11 +173,9 @@ async fn end(mut stopped: watch::Receiver<bool>) {
 fn reference(prefix: &str, key: &str) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(key);
-    digest[..10]
-        .iter()
-        .fold(prefix.to_owned(), |mut reference, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(reference, "{byte:02x}");
-            reference
-        })
+    digest[..10].iter().fold(prefix.to_owned(), |mut reference, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(reference, "{byte:02x}");
+        reference
+    })
 }

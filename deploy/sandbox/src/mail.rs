@@ -23,19 +23,11 @@ pub fn read(message: &[u8], recipients: &[String]) -> Mail {
         message_id: parsed
             .and_then(|mail| mail.message_id())
             // Without an id, the same text is the same mail.
-            .map_or_else(
-                || reference("", &String::from_utf8_lossy(message)),
-                str::to_owned,
-            ),
+            .map_or_else(|| reference("", &String::from_utf8_lossy(message)), str::to_owned),
         order_id: Uuid::parse_str(order_id)
             .map_or_else(|_| order_id.to_owned(), |id| id.to_string()),
-        to: to
-            .filter(|to| !to.is_empty())
-            .unwrap_or_else(|| recipients.join(", ")),
-        subject: parsed
-            .and_then(|mail| mail.subject())
-            .unwrap_or_default()
-            .to_owned(),
+        to: to.filter(|to| !to.is_empty()).unwrap_or_else(|| recipients.join(", ")),
+        subject: parsed.and_then(|mail| mail.subject()).unwrap_or_default().to_owned(),
     }
 }
 
@@ -73,13 +65,7 @@ mod tests {
     fn a_mail_without_headers_is_kept_too() {
         let mail = read(b"\r\nHallo\r\n", &envelope());
         assert_eq!(mail.to, "someone@example.com");
-        assert_eq!(
-            mail.message_id,
-            read(b"\r\nHallo\r\n", &envelope()).message_id
-        );
-        assert_ne!(
-            mail.message_id,
-            read(b"\r\nHullo\r\n", &envelope()).message_id
-        );
+        assert_eq!(mail.message_id, read(b"\r\nHallo\r\n", &envelope()).message_id);
+        assert_ne!(mail.message_id, read(b"\r\nHullo\r\n", &envelope()).message_id);
     }
 }

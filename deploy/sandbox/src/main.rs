@@ -17,11 +17,7 @@ use tracing_subscriber::EnvFilter;
 #[command(name = "quintet-sandbox", version)]
 struct Options {
     /// Where to serve HTTP; port 0 takes a free one.
-    #[arg(
-        long,
-        env = "QUINTET_SANDBOX__LISTEN",
-        default_value = "127.0.0.1:8090"
-    )]
+    #[arg(long, env = "QUINTET_SANDBOX__LISTEN", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// Where to serve SMTP; by default the port after HTTP's.
     #[arg(long, env = "QUINTET_SANDBOX__SMTP")]

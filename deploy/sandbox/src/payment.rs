@@ -101,10 +101,7 @@ fn capture(books: &mut Books, sent: &Keyed<Charge>, refusals_due: i64) -> Outcom
 }
 
 fn decline(books: &mut Books, sent: &Keyed<Charge>, reason: &str) -> Outcome {
-    books.enter(Entry {
-        reason: Some(reason.to_owned()),
-        ..charge_entry(sent, Status::Declined)
-    })
+    books.enter(Entry { reason: Some(reason.to_owned()), ..charge_entry(sent, Status::Declined) })
 }
 
 fn charge_entry(sent: &Keyed<Charge>, status: Status) -> Entry {

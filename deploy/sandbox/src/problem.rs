@@ -58,12 +58,7 @@ impl Problem {
         detail: impl Into<String>,
         fix: &'static str,
     ) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            field: Some(field.to_owned()),
-            fix,
-        }
+        Self { status, detail: detail.into(), field: Some(field.to_owned()), fix }
     }
 }
 

@@ -55,7 +55,8 @@ pub fn explore<P: Explored>() -> Reactions {
         .map(|world| State { world, requested: Vec::new(), alarms: BTreeSet::new() })
         .collect();
     while let Some(state) = todo.pop_front() {
-        let mark = format!("{}{:?}{:?}", P::fingerprint(&state.world), state.requested, state.alarms);
+        let mark =
+            format!("{}{:?}{:?}", P::fingerprint(&state.world), state.requested, state.alarms);
         if !seen.insert(mark) {
             continue;
         }
@@ -137,8 +138,12 @@ fn name_of(command: &impl std::fmt::Debug) -> String {
     names.last().unwrap_or_default().to_owned()
 }
 
-/// The example of an event's latest schema, about our order.
-fn example(kind: EventType) -> Event {
+/// The example of an event's latest schema, about the order of all explorations.
+///
+/// # Panics
+/// If a schema has no example of its own type.
+#[must_use]
+pub fn example(kind: EventType) -> Event {
     let of_kind = SCHEMAS.iter().filter(|schema| schema.event_type == kind);
     let schema = of_kind.max_by_key(|schema| schema.version).expect("every type has a schema");
     let mut data: serde_json::Value = serde_json::from_str(schema.example).expect("valid example");
@@ -148,6 +153,3 @@ fn example(kind: EventType) -> Event {
     Event::from_json(kind, data).expect("the example is of its type")
 }
 
-pub(crate) fn example_of_order() -> Event {
-    example(EventType::OrderPlaced)
-}

@@ -1,6 +1,6 @@
 //! How each service's states are walked.
 
-use contracts::{Event, EventId, Item, Milestone, Money, OrderPlaced, Sku};
+use contracts::{Event, EventId, EventType, Item, Milestone, Money, OrderPlaced, Sku};
 use engine::Never;
 use inventory::{AddStock, InventoryService, PutProduct};
 use notification::{Mail, MailAnswer, NotificationService};
@@ -10,7 +10,7 @@ use shipping::{Book, BookAnswer, ShippingService};
 use store::{Appended, Record, Rows};
 use uuid::Uuid;
 
-use crate::explore::{Explored, ORDER};
+use crate::explore::{Explored, ORDER, example};
 
 /// The rows without what only counts on.
 fn fingerprint<R: Record + std::fmt::Debug>(rows: &Rows<R>) -> String {
@@ -178,7 +178,7 @@ impl Explored for OrderService {
     }
 
     fn commands() -> Vec<Self::Command> {
-        let Event::OrderPlaced(example) = crate::explore::example_of_order() else {
+        let Event::OrderPlaced(example) = example(EventType::OrderPlaced) else {
             unreachable!("the example of OrderPlaced is one")
         };
         vec![
@@ -199,9 +199,9 @@ impl Explored for OrderService {
 
     fn variants(event: Event) -> Vec<Event> {
         match event {
-            Event::ProductListed(listed) => vec![
-                contracts::ProductListed { sku: sku(), price: price(), ..listed }.into(),
-            ],
+            Event::ProductListed(listed) => {
+                vec![contracts::ProductListed { sku: sku(), price: price(), ..listed }.into()]
+            }
             other => vec![other],
         }
     }

@@ -53,8 +53,7 @@ fn check<P: Explored>() {
     let done = explore::<P>();
     assert_eq!(said, done, "{}: left what the headings say, right what it does", P::NAME);
 
-    let event_types: BTreeSet<String> =
-        EventType::ALL.iter().map(ToString::to_string).collect();
+    let event_types: BTreeSet<String> = EventType::ALL.iter().map(ToString::to_string).collect();
     let heard: BTreeSet<&String> = said.keys().filter(|name| event_types.contains(*name)).collect();
     let subscribed: BTreeSet<String> = P::CONSUMES.iter().map(ToString::to_string).collect();
     assert_eq!(heard, subscribed.iter().collect(), "{}: its subscription", P::NAME);

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use contracts::{
-    Address, CancelReason, Currency, Event, EventId,
-    OrderCancellationRequested, OrderCancelled, OrderCompleted, OrderId, Sku,
+    Address, CancelReason, Currency, Event, EventId, OrderCancellationRequested, OrderCancelled,
+    OrderCompleted, OrderId, Sku,
 };
 use engine::{Emitted, Input, What};
 use jiff::Timestamp;

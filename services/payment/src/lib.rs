@@ -10,6 +10,7 @@ mod undo;
 
 use std::sync::Arc;
 
+use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
 use axum::Router;
@@ -17,7 +18,6 @@ use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
 use serde::{Deserialize, Serialize};
 use service::{App, Listed, Service, TableOf};
-use ::store::{Migrations, StoreError, Tx};
 
 pub use domain::{Payment, State};
 pub use effects::{
@@ -51,7 +51,9 @@ impl Participant for PaymentService {
     fn react(world: &mut World, input: &Input<Self>, out: &mut Reaction<Self>) {
         match &input.what {
             What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
-            What::Event(Event::StockReserved(event)) => on::stock_reserved::react(world, event, out),
+            What::Event(Event::StockReserved(event)) => {
+                on::stock_reserved::react(world, event, out)
+            }
             What::Event(Event::ShipmentVoided(event)) => {
                 undo::shipment_voided::react(world, event, out);
             }

@@ -93,17 +93,11 @@ impl BusError {
     }
 
     pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::Io {
-            what: what.into(),
-            source,
-        }
+        Self::Io { what: what.into(), source }
     }
 
     pub(crate) fn settings(name: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Settings {
-            name: name.into(),
-            why: why.into(),
-        }
+        Self::Settings { name: name.into(), why: why.into() }
     }
 
     pub(crate) fn kafka(what: impl Into<String>, source: KafkaError) -> Self {
@@ -112,9 +106,9 @@ impl BusError {
             KafkaError::ClientConfig(_, why, name, value) => {
                 Self::settings(format!("kafka.{name} = {value}"), why)
             }
-            source if kafka_heals(&source) => Self::Unavailable {
-                reason: format!("{what}: {source}"),
-            },
+            source if kafka_heals(&source) => {
+                Self::Unavailable { reason: format!("{what}: {source}") }
+            }
             source => Self::Kafka { what, source },
         }
     }
@@ -183,10 +177,7 @@ mod tests {
 
     #[test]
     fn taken_names_the_way_out() {
-        let text = BusError::Taken {
-            group: "order".into(),
-        }
-        .to_string();
+        let text = BusError::Taken { group: "order".into() }.to_string();
         assert!(text.contains("order") && text.contains("several replicas need Kafka"));
     }
 }

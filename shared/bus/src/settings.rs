@@ -36,10 +36,7 @@ pub async fn connect(settings: &Settings) -> Result<Arc<dyn Bus>, BusError> {
         }
         _ => Err(BusError::settings(
             "bus.url",
-            format!(
-                "{:?} should be log:PATH/bus.db or kafka:HOST:PORT,HOST:PORT",
-                settings.url
-            ),
+            format!("{:?} should be log:PATH/bus.db or kafka:HOST:PORT,HOST:PORT", settings.url),
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! One list of checks, held against every bus.
 //!
 //! The log always takes part; Kafka where `QUINTET_TEST_KAFKA=HOST:PORT` names a broker. With
-//! `CI_REQUIRE_SERVERS=1` a missing broker is a failure.
+//! `QUINTET_TEST_REQUIRE_SERVERS=1` a missing broker is a failure.
 
 #[path = "conformance/checks.rs"]
 mod checks;

@@ -86,9 +86,7 @@ async fn a_broker_that_is_away_is_a_passing_trouble() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
-    let bus = connect(&format!("kafka:127.0.0.1:{port}"))
-        .await
-        .expect("not reached yet");
+    let bus = connect(&format!("kafka:127.0.0.1:{port}")).await.expect("not reached yet");
     let mut producer = bus.producer().await.expect("a producer");
     let published = within(producer.publish(&numbered(0..2))).await;
     assert_eq!(published.acknowledged, [false, false]);
@@ -108,17 +106,11 @@ async fn a_broker_that_is_away_is_a_passing_trouble() {
 async fn a_wrong_url_says_what_a_right_one_is() {
     for url in ["", "kafka:", "log:", "localhost:9092", "redis://x"] {
         let error = connect(url).await.err().expect("must be refused");
-        assert!(
-            error.to_string().contains("kafka:HOST:PORT"),
-            "{url}: {error}"
-        );
+        assert!(error.to_string().contains("kafka:HOST:PORT"), "{url}: {error}");
     }
 }
 
 async fn connect(url: &str) -> Result<std::sync::Arc<dyn Bus>, bus::BusError> {
-    let settings = Settings {
-        url: url.to_owned(),
-        ..Settings::default()
-    };
+    let settings = Settings { url: url.to_owned(), ..Settings::default() };
     bus::connect(&settings).await
 }

@@ -10,16 +10,8 @@ use jiff::Timestamp;
 
 const DAY: Duration = Duration::from_hours(24);
 const TOPICS: [Topic; 2] = [
-    Topic {
-        name: "orders",
-        partitions: 1,
-        compacted: false,
-    },
-    Topic {
-        name: "products",
-        partitions: 1,
-        compacted: true,
-    },
+    Topic { name: "orders", partitions: 1, compacted: false },
+    Topic { name: "products", partitions: 1, compacted: true },
 ];
 
 struct Fixture {
@@ -34,11 +26,7 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let log = open(directory.path(), &clock).await;
         log.create_topics(&TOPICS).await.expect("topics");
-        Self {
-            directory,
-            clock,
-            log,
-        }
+        Self { directory, clock, log }
     }
 
     /// As another process.
@@ -84,22 +72,14 @@ fn record(topic: &str, key: &str) -> Outgoing {
 }
 
 fn position(topic: &str, next: i64) -> Position {
-    Position {
-        topic: topic.to_owned(),
-        partition: 0,
-        next,
-    }
+    Position { topic: topic.to_owned(), partition: 0, next }
 }
 
 #[tokio::test]
 async fn a_group_has_one_member() {
     let fixture = Fixture::new().await;
     let other = fixture.reopen().await;
-    let member = fixture
-        .log
-        .consumer("order", &["orders"])
-        .await
-        .expect("the first");
+    let member = fixture.log.consumer("order", &["orders"]).await.expect("the first");
     let refused = other.consumer("order", &["orders"]).await;
     match refused.err().expect("the group is taken") {
         BusError::Taken { group } => assert_eq!(group, "order"),
@@ -107,29 +87,18 @@ async fn a_group_has_one_member() {
     }
     let _of_another_group = other.consumer("payment", &["orders"]).await.expect("free");
     member.close().await.expect("closed");
-    let _next = other
-        .consumer("order", &["orders"])
-        .await
-        .expect("free again");
+    let _next = other.consumer("order", &["orders"]).await.expect("free again");
 }
 
 #[tokio::test]
 async fn what_was_stored_but_not_written_down_comes_again() {
     let fixture = Fixture::new().await;
     fixture.publish("orders", &["a", "b"]).await;
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
     assert_eq!(consumer.receive(10).await.expect("records").len(), 2);
     consumer.store(&[position("orders", 2)]).expect("stored");
     drop(consumer);
-    let mut again = fixture
-        .log
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    let mut again = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
     assert_eq!(again.receive(10).await.expect("records").len(), 2);
 }
 
@@ -145,20 +114,11 @@ async fn retention_deletes_what_is_old() {
     fixture.clock.advance(2 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 2_500);
     assert_eq!(fixture.marks("orders").await, (2_500, 2_501));
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
     let left = consumer.receive(10).await.expect("records");
-    assert_eq!(
-        (left.len(), left[0].key.as_slice()),
-        (1, b"young".as_slice())
-    );
+    assert_eq!((left.len(), left[0].key.as_slice()), (1, b"young".as_slice()));
     // Offsets are never used again, not even after everything is gone.
-    consumer
-        .store(&[position("orders", 2_501)])
-        .expect("stored");
+    consumer.store(&[position("orders", 2_501)]).expect("stored");
     consumer.close().await.expect("closed");
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
@@ -168,11 +128,7 @@ async fn retention_deletes_what_is_old() {
 #[tokio::test]
 async fn retention_waits_for_a_group_that_has_not_read_yet() {
     let fixture = Fixture::new().await;
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
     fixture.publish("orders", &["a", "b", "c"]).await;
     assert_eq!(consumer.receive(10).await.expect("records").len(), 3);
     consumer.store(&[position("orders", 1)]).expect("stored");
@@ -185,18 +141,12 @@ async fn retention_waits_for_a_group_that_has_not_read_yet() {
 #[tokio::test]
 async fn a_compacted_topic_keeps_the_latest_of_each_key() {
     let fixture = Fixture::new().await;
-    fixture
-        .publish("products", &["a", "b", "a", "c", "a"])
-        .await;
+    fixture.publish("products", &["a", "b", "a", "c", "a"]).await;
     fixture.clock.advance(30 * DAY);
     fixture.publish("products", &["b"]).await;
     assert_eq!(fixture.log.retention().await.expect("applied"), 3);
     assert_eq!(fixture.log.retention().await.expect("applied"), 0);
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["products"])
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
     let left = consumer.receive(10).await.expect("records");
     let left: Vec<_> = left.iter().map(|r| (r.offset, r.key.as_slice())).collect();
     assert_eq!(left, [(3, b"c".as_slice()), (4, b"a"), (5, b"b")]);
@@ -206,11 +156,7 @@ async fn a_compacted_topic_keeps_the_latest_of_each_key() {
 async fn a_partition_emptied_under_the_reader_does_not_stop_the_others() {
     let fixture = Fixture::new().await;
     let topics = ["orders", "products"];
-    let mut consumer = fixture
-        .log
-        .consumer("g", &topics)
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &topics).await.expect("a consumer");
     fixture.publish("orders", &["old"]).await;
     subscribe_to_nothing(&fixture).await;
     fixture.clock.advance(30 * DAY);
@@ -227,23 +173,15 @@ async fn subscribe_to_nothing(fixture: &Fixture) {
     use sqlx::Connection;
     let path = fixture.directory.path().join("bus.db");
     let url = format!("sqlite://{}", path.display());
-    let mut file = sqlx::SqliteConnection::connect(&url)
-        .await
-        .expect("the file");
-    let deleted = sqlx::query("delete from subscription")
-        .execute(&mut file)
-        .await;
+    let mut file = sqlx::SqliteConnection::connect(&url).await.expect("the file");
+    let deleted = sqlx::query("delete from subscription").execute(&mut file).await;
     assert_eq!(deleted.expect("deleted").rows_affected(), 2);
 }
 
 #[tokio::test]
 async fn a_reader_passes_over_what_retention_took_under_its_hands() {
     let fixture = Fixture::new().await;
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["products"])
-        .await
-        .expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
     fixture.publish("products", &["a", "a", "b"]).await;
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
@@ -275,20 +213,11 @@ async fn a_dropped_publish_is_whole_or_not_there() {
     let published = producer.publish(&batch).await;
     assert_eq!(published.acknowledged, [true; 3]);
     let (low, high) = fixture.marks("orders").await;
-    assert!(
-        low == 0 && high % 3 == 0 && high >= 3 * (acknowledged + 1),
-        "{high}"
-    );
-    let mut consumer = fixture
-        .log
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    assert!(low == 0 && high % 3 == 0 && high >= 3 * (acknowledged + 1), "{high}");
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
     let all = consumer.receive(2_000).await.expect("records");
     let expected = (0..high).zip([b"a", b"b", b"c"].into_iter().cycle());
-    let expected: Vec<_> = expected
-        .map(|(offset, key)| (offset, key.as_slice()))
-        .collect();
+    let expected: Vec<_> = expected.map(|(offset, key)| (offset, key.as_slice())).collect();
     let found: Vec<_> = all.iter().map(|r| (r.offset, r.key.as_slice())).collect();
     assert_eq!(found, expected);
 }
@@ -300,14 +229,8 @@ async fn a_file_of_another_version_is_refused() {
     let path = directory.path().join("bus.db");
     let url = format!("sqlite://{}?mode=rwc", path.display());
     let mut file = sqlx::SqliteConnection::connect(&url).await.expect("a file");
-    sqlx::query("pragma user_version = 99")
-        .execute(&mut file)
-        .await
-        .expect("set");
+    sqlx::query("pragma user_version = 99").execute(&mut file).await.expect("set");
     file.close().await.expect("closed");
-    let error = Log::open(&path, "", LogOptions::default())
-        .await
-        .err()
-        .expect("refused");
+    let error = Log::open(&path, "", LogOptions::default()).await.err().expect("refused");
     assert!(error.to_string().contains("version 99"), "{error}");
 }

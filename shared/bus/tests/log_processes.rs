@@ -56,11 +56,7 @@ async fn killed_writers_leave_no_gap() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("bus.db");
     let log = open(&path).await;
-    let topic = Topic {
-        name: "orders",
-        partitions: 3,
-        compacted: false,
-    };
+    let topic = Topic { name: "orders", partitions: 3, compacted: false };
     log.create_topics(&[topic]).await.expect("a topic");
     // Reads while they write and die.
     let mut consumer = log.consumer("g", &["orders"]).await.expect("a consumer");
@@ -71,18 +67,13 @@ async fn killed_writers_leave_no_gap() {
         })
         .collect();
     let acknowledged: BTreeSet<String> = tokio::task::spawn_blocking(move || {
-        let lives = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"));
+        let lives = threads.into_iter().map(|thread| thread.join().expect("no panic"));
         lives.flatten().collect()
     })
     .await
     .expect("no panic");
     let states = log.partitions("g", &["orders"]).await.expect("states");
-    let total = states
-        .iter()
-        .map(|state| usize::try_from(state.high).expect("positive"))
-        .sum();
+    let total = states.iter().map(|state| usize::try_from(state.high).expect("positive")).sum();
     let mut all = Vec::new();
     while all.len() < total {
         let received = tokio::time::timeout(Duration::from_mins(1), consumer.receive(1_000)).await;
@@ -104,10 +95,7 @@ fn lives_of_a_writer(path: &Path, writer: usize) -> Vec<String> {
         acknowledged.extend(lines);
         child.wait().expect("gone");
     }
-    assert!(
-        acknowledged.len() >= LIVES * BATCHES,
-        "a writer failed by itself"
-    );
+    assert!(acknowledged.len() >= LIVES * BATCHES, "a writer failed by itself");
     acknowledged
 }
 
@@ -139,23 +127,16 @@ fn judge(all: &[Incoming], acknowledged: &BTreeSet<String>) {
         assert_eq!(*records, BATCH, "batch {batch} is there in part");
     }
     for batch in acknowledged {
-        assert!(
-            batches.contains_key(batch),
-            "batch {batch} was acknowledged and is gone"
-        );
+        assert!(batches.contains_key(batch), "batch {batch} was acknowledged and is gone");
     }
 }
 
 async fn integrity(path: &Path) {
     use sqlx::Connection;
     let url = format!("sqlite://{}", path.display());
-    let mut file = sqlx::SqliteConnection::connect(&url)
-        .await
-        .expect("the file");
-    let verdict: String = sqlx::query_scalar("pragma integrity_check")
-        .fetch_one(&mut file)
-        .await
-        .expect("a verdict");
+    let mut file = sqlx::SqliteConnection::connect(&url).await.expect("the file");
+    let verdict: String =
+        sqlx::query_scalar("pragma integrity_check").fetch_one(&mut file).await.expect("a verdict");
     assert_eq!(verdict, "ok");
 }
 

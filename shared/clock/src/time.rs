@@ -17,10 +17,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         from_micros(Timestamp::now().as_microsecond())
     }
@@ -36,9 +33,7 @@ impl ManualClock {
     /// A clock that shows `start`, truncated to microseconds.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            micros: AtomicI64::new(start.as_microsecond()),
-        }
+        Self { micros: AtomicI64::new(start.as_microsecond()) }
     }
 
     /// Moves the time forward; what is under a microsecond is dropped, and it stops at
@@ -47,9 +42,7 @@ impl ManualClock {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let later = |micros: i64| Some(micros.saturating_add(by));
         // `later` never declines, so there is no error to look at.
-        let _ = self
-            .micros
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
     /// Sets the time, forward or back.

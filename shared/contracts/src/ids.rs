@@ -68,11 +68,7 @@ ids! {
 pub fn derived(near: Uuid, cause: Uuid, kind: &str, nth: u32) -> Uuid {
     let mut hash = Sha256::new();
     // With the lengths in front, no two different triples are the same bytes.
-    for part in [
-        cause.as_bytes().as_slice(),
-        kind.as_bytes(),
-        &nth.to_be_bytes(),
-    ] {
+    for part in [cause.as_bytes().as_slice(), kind.as_bytes(), &nth.to_be_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -22,20 +22,14 @@ impl Money {
             return None;
         }
         let amount_minor = self.amount_minor.checked_add(other.amount_minor)?;
-        Some(Self {
-            amount_minor,
-            ..self
-        })
+        Some(Self { amount_minor, ..self })
     }
 
     /// The price of `quantity` pieces, or `None` if it does not fit.
     #[must_use]
     pub fn times(self, quantity: i64) -> Option<Self> {
         let amount_minor = self.amount_minor.checked_mul(quantity)?;
-        Some(Self {
-            amount_minor,
-            ..self
-        })
+        Some(Self { amount_minor, ..self })
     }
 }
 
@@ -112,10 +106,7 @@ mod tests {
 
     const fn eur(amount_minor: i64) -> Money {
         let currency = Currency::EUR;
-        Money {
-            amount_minor,
-            currency,
-        }
+        Money { amount_minor, currency }
     }
 
     #[test]

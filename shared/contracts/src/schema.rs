@@ -43,22 +43,13 @@ impl Schema {
         text: &'static str,
         example: &'static str,
     ) -> Self {
-        Self {
-            event_type,
-            version,
-            id,
-            text,
-            example,
-            validator: OnceLock::new(),
-        }
+        Self { event_type, version, id, text, example, validator: OnceLock::new() }
     }
 
     /// The schema of this version, if there is one.
     #[must_use]
     pub fn find(event_type: EventType, version: u32) -> Option<&'static Self> {
-        SCHEMAS
-            .iter()
-            .find(|schema| schema.event_type == event_type && schema.version == version)
+        SCHEMAS.iter().find(|schema| schema.event_type == event_type && schema.version == version)
     }
 
     /// Whether the data follows this schema.

@@ -31,9 +31,7 @@ impl Trace {
         };
         Self {
             traceparent: Some(traceparent.to_owned()),
-            tracestate: tracestate
-                .filter(|text| is_tracestate(text))
-                .map(str::to_owned),
+            tracestate: tracestate.filter(|text| is_tracestate(text)).map(str::to_owned),
         }
     }
 
@@ -93,12 +91,7 @@ mod tests {
         assert_eq!(trace.traceparent, Some(expected));
         assert_eq!(trace.trace_id(), Some("ab".repeat(16).as_str()));
         assert_eq!(Trace::root([0; 16], [1; 8], true), Trace::default());
-        assert!(
-            Trace::root([1; 16], [1; 8], true)
-                .traceparent
-                .unwrap()
-                .ends_with("-01")
-        );
+        assert!(Trace::root([1; 16], [1; 8], true).traceparent.unwrap().ends_with("-01"));
     }
 
     #[test]

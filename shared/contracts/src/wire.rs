@@ -150,25 +150,14 @@ pub fn encode(
     header(SOURCE, source.to_owned());
     header(TIME, at.to_string());
     header(SUBJECT, key.clone());
-    header(
-        DATA_SCHEMA,
-        format!("urn:quintet:schemas:{}:v{version}", event_type.folder()),
-    );
+    header(DATA_SCHEMA, format!("urn:quintet:schemas:{}:v{version}", event_type.folder()));
     header(CONTENT_TYPE, "application/json".to_owned());
-    for (name, text) in [
-        (TRACEPARENT, &trace.traceparent),
-        (TRACESTATE, &trace.tracestate),
-    ] {
+    for (name, text) in [(TRACEPARENT, &trace.traceparent), (TRACESTATE, &trace.tracestate)] {
         if let Some(text) = text {
             header(name, text.clone());
         }
     }
-    Encoded {
-        topic: event_type.topic().to_owned(),
-        key,
-        headers,
-        value,
-    }
+    Encoded { topic: event_type.topic().to_owned(), key, headers, value }
 }
 
 fn data(event: &Event, versions: Versions) -> (u32, Vec<u8>) {
@@ -279,20 +268,13 @@ impl<'a> Headers<'a> {
 
     fn schema(&self, event_type: EventType) -> Result<&'static Schema, DecodeError> {
         let id = self.text(DATA_SCHEMA)?;
-        let known = SCHEMAS
-            .iter()
-            .find(|schema| schema.event_type == event_type && schema.id == id);
+        let known =
+            SCHEMAS.iter().find(|schema| schema.event_type == event_type && schema.id == id);
         known.ok_or_else(|| {
             let family = format!("urn:quintet:schemas:{}:v", event_type.folder());
             match id.strip_prefix(&family).map(str::parse) {
-                Some(Ok(version)) => DecodeError::UnknownVersion {
-                    event_type,
-                    version,
-                },
-                _ => invalid(
-                    DATA_SCHEMA,
-                    format!("{event_type} needs `{family}` and a number"),
-                ),
+                Some(Ok(version)) => DecodeError::UnknownVersion { event_type, version },
+                _ => invalid(DATA_SCHEMA, format!("{event_type} needs `{family}` and a number")),
             }
         })
     }

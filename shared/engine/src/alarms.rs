@@ -132,4 +132,3 @@ fn ring<P: Participant>(row: &Row, now: Timestamp) -> Result<Work<P>, StoreError
     let input = Input { cause: row.get(0)?, at: now, trace, what };
     Ok(Work { input, origin: Origin::Alarm })
 }
-

@@ -6,7 +6,8 @@ use store::{Db, DbKind, Row, StoreError, Value};
 /// A claimed row, unless this version cannot read it (a newer one may have written it): then it
 /// stays in the table and does not hold up the others.
 pub(crate) fn readable<T>(read: Result<T, StoreError>, what: &str) -> Option<T> {
-    read.inspect_err(|error| tracing::error!(%error, "cannot read {what} that is due; it waits")).ok()
+    read.inspect_err(|error| tracing::error!(%error, "cannot read {what} that is due; it waits"))
+        .ok()
 }
 
 /// Takes at most `limit` rows that are due at `now` by making them due at `until`, oldest first.

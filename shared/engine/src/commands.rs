@@ -62,12 +62,12 @@ impl<P: Participant> Commands<P> {
         };
         let (reply, answer) = oneshot::channel();
         let work = Work { input, origin: Origin::Command(key) };
-        self.queue.try_send(Pending { work, reply: Some(reply) }).map_err(|refused| {
-            match refused {
+        self.queue.try_send(Pending { work, reply: Some(reply) }).map_err(
+            |refused| match refused {
                 mpsc::error::TrySendError::Full(_) => CommandError::Busy,
                 mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
-            }
-        })?;
+            },
+        )?;
         answer.await.unwrap_or(Err(CommandError::Stopping))
     }
 }

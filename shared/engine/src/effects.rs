@@ -19,7 +19,8 @@ use tokio::{sync::Notify, task::JoinSet, time::timeout};
 use uuid::Uuid;
 
 use crate::{
-    Effect, Input, Origin, Participant, Settings, What, Work, breaker::Breaker,
+    Effect, Input, Origin, Participant, Settings, What, Work,
+    breaker::Breaker,
     claim::{claim, readable},
     settings::backoff,
 };
@@ -155,7 +156,12 @@ impl<P: Participant> EffectQueue<P> {
     /// Holds twice what runs at once: enough to keep the runner busy, few enough to be attempted
     /// before their claims end.
     pub(crate) fn new(concurrency: usize) -> Self {
-        Self { waiting: Mutex::default(), limit: concurrency * 2, overflow: AtomicBool::new(true), wake: Notify::new() }
+        Self {
+            waiting: Mutex::default(),
+            limit: concurrency * 2,
+            overflow: AtomicBool::new(true),
+            wake: Notify::new(),
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Claimed<P>>> {
@@ -260,7 +266,8 @@ impl<P: Participant> EffectRunner<P> {
         for next in claimed {
             self.spawn(next);
         }
-        if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || self.next_poll <= now) {
+        if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || self.next_poll <= now)
+        {
             self.next_poll = now.saturating_add(self.settings.poll).unwrap_or(Timestamp::MAX);
             let due = self.due(now, room).await?;
             self.queue.overflow.fetch_or(due.len() == room, Ordering::AcqRel);
@@ -324,10 +331,7 @@ impl<P: Participant> EffectRunner<P> {
         Ok(std::mem::take(&mut self.answered))
     }
 
-    fn ended(
-        &mut self,
-        ended: Result<(Claimed<P>, Attempt<P::Outcome>), tokio::task::JoinError>,
-    ) {
+    fn ended(&mut self, ended: Result<(Claimed<P>, Attempt<P::Outcome>), tokio::task::JoinError>) {
         match ended {
             Ok((claimed, Attempt::Answered(outcome))) => {
                 if self.breaker.succeeded() {

@@ -139,7 +139,8 @@ fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
 
 /// Decodes records up to the first of each partition that cannot be.
 fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
-    let mut chunk = Chunk { works: Vec::with_capacity(records.len()), passed: Vec::new(), fatal: None };
+    let mut chunk =
+        Chunk { works: Vec::with_capacity(records.len()), passed: Vec::new(), fatal: None };
     let mut stuck: BTreeSet<(String, i32)> = BTreeSet::new();
     for record in records {
         if stuck.contains(&(record.topic.clone(), record.partition)) {

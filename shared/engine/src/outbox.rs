@@ -36,11 +36,7 @@ pub(crate) struct Ready {
     pub(crate) record: Outgoing,
 }
 
-pub(crate) async fn append(
-    tx: &mut Tx,
-    ready: &[Ready],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(crate) async fn append(tx: &mut Tx, ready: &[Ready], now: Timestamp) -> Result<(), StoreError> {
     let rows = ready.iter().map(|Ready { id, record }| {
         vec![
             (*id).into(),

@@ -32,11 +32,7 @@ pub trait Participant: Sized + Send + Sync + 'static {
 
     /// Loads and locks every row that `inputs` may touch: one query per table, always in the same
     /// order of tables.
-    async fn load(
-        &self,
-        tx: &mut Tx,
-        inputs: &[&Input<Self>],
-    ) -> Result<Self::World, StoreError>;
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Self::World, StoreError>;
 
     /// Saves what has changed.
     async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError>;

@@ -1,6 +1,10 @@
 //! From the outbox to the broker: oldest first, nothing skipped, nothing overtaken.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bus::{Bus, BusError, Outgoing, Producer};
 use clock::Clock;
@@ -35,6 +39,8 @@ pub struct Relay {
     lease: Lease,
     /// The table holds more than was read.
     reading: bool,
+    /// What the last look at the table found, until memory brings something later.
+    read: HashSet<EventId>,
     prune_at: Timestamp,
 }
 
@@ -69,7 +75,18 @@ impl Relay {
         settings: Settings,
     ) -> Self {
         let lease = Lease::new("relay", holder, settings.lease);
-        Self { db, bus, producer: None, handoff, clock, settings, lease, reading: true, prune_at: Timestamp::MIN }
+        Self {
+            db,
+            bus,
+            producer: None,
+            handoff,
+            clock,
+            settings,
+            lease,
+            reading: true,
+            read: HashSet::new(),
+            prune_at: Timestamp::MIN,
+        }
     }
 
     /// Sends one batch and waits for the broker's acknowledgements.
@@ -101,7 +118,7 @@ impl Relay {
             self.reading = true;
         }
         if !self.reading {
-            return Ok(self.handoff.take(BATCH));
+            return Ok(self.take_from_memory());
         }
         // What was acknowledged must be gone before the table says what is left to send.
         self.delete_acknowledged().await?;
@@ -109,7 +126,24 @@ impl Relay {
         self.handoff.take(usize::MAX);
         let ready = outbox::oldest(&self.db, BATCH).await?;
         self.reading = ready.len() == BATCH;
+        self.read = ready.iter().map(|ready| ready.id).collect();
         Ok(ready)
+    }
+
+    /// What was committed since the table was read. The engine hands over just after its commit,
+    /// so the first of it may have been in the table already.
+    fn take_from_memory(&mut self) -> Vec<Ready> {
+        loop {
+            let mut taken = self.handoff.take(BATCH);
+            if taken.is_empty() {
+                return taken;
+            }
+            taken.retain(|ready| !self.read.contains(&ready.id));
+            if !taken.is_empty() {
+                self.read.clear();
+                return taken;
+            }
+        }
     }
 
     async fn publish(&mut self, ready: Vec<Ready>) -> Result<(), RelayError> {

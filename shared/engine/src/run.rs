@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use crate::{
-    Alarms, Commands, EffectRunner, Engine, Fatal, Outside, Participant, Pending, Relay, RelayError, Sent,
-    Work,
+    Alarms, Commands, EffectRunner, Engine, Fatal, Outside, Participant, Pending, Relay,
+    RelayError, Sent, Work,
     intake::{CHUNKS, Chunk, Intake},
     settle::{Settled, Settler},
 };
@@ -75,8 +75,14 @@ impl<P: Participant> Runtime<P> {
         let (internal, internal_in) = mpsc::channel(INTERNAL_QUEUE);
         let batch = engine.settings.batch;
         let stop_intake = stop_parts.clone();
-        let intake =
-            Intake { bus: Arc::clone(&bus), topics, batch, chunks, done: done_in, stop: stop_intake };
+        let intake = Intake {
+            bus: Arc::clone(&bus),
+            topics,
+            batch,
+            chunks,
+            done: done_in,
+            stop: stop_intake,
+        };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
         let (effects, alarms) = (
             tokio::spawn(run_effects(runner, engine.clone(), internal.clone(), stop_parts.clone())),
@@ -215,9 +221,7 @@ async fn run_engine<P: Participant>(
 
 /// One position for each partition: a record of ours and one passed over may both be its last.
 fn furthest(mut positions: Vec<Position>) -> Vec<Position> {
-    positions.sort_by(|a, b| {
-        (&a.topic, a.partition, b.next).cmp(&(&b.topic, b.partition, a.next))
-    });
+    positions.sort_by(|a, b| (&a.topic, a.partition, b.next).cmp(&(&b.topic, b.partition, a.next)));
     positions.dedup_by(|a, b| (&a.topic, a.partition) == (&b.topic, b.partition));
     positions
 }
@@ -242,7 +246,11 @@ async fn run_effects<P: Participant>(
             () = stopped(&mut stop), if !stopping => stopping = true,
         }
         match runner.settle().await {
-            Ok(finished) => if hand_over(&works, finished).await.is_err() { return },
+            Ok(finished) => {
+                if hand_over(&works, finished).await.is_err() {
+                    return;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot write down failed attempts; trying again");
                 sleep(RETRY).await;
@@ -259,7 +267,11 @@ async fn run_alarms<P: Participant>(
 ) {
     loop {
         match alarms.turn().await {
-            Ok(ringing) => if hand_over(&works, ringing).await.is_err() { return },
+            Ok(ringing) => {
+                if hand_over(&works, ringing).await.is_err() {
+                    return;
+                }
+            }
             Err(error) => tracing::warn!(%error, "cannot read the alarms; trying again"),
         }
         tokio::select! {

@@ -19,7 +19,8 @@ use store::{Column, Db, Kind, StoreError, Table, Tx};
 use uuid::Uuid;
 
 use crate::{
-    Answer, CommandError, Effect, Input, Origin, Participant, Reaction, Settings, What, Work, alarms,
+    Answer, CommandError, Effect, Input, Origin, Participant, Reaction, Settings, What, Work,
+    alarms,
     effects::{self, EffectQueue},
     idempotency::Keys,
     outbox::{self, Handoff, Ready},
@@ -129,10 +130,12 @@ impl<P: Participant> Engine<P> {
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
-        let claimed = effects::insert(&mut tx, fold.effects, self.effects.room(), now, &self.settings);
+        let claimed =
+            effects::insert(&mut tx, fold.effects, self.effects.room(), now, &self.settings);
         let claimed = claimed.await?;
         alarms::change(&mut tx, fold.alarms).await?;
-        let sent = if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
+        let sent =
+            if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
         outbox::delete(&mut tx, &sent).await?;
         outbox::append(&mut tx, &fold.ready, now).await?;
         if let Err(error) = tx.commit().await {
@@ -252,7 +255,12 @@ impl<'e, P: Participant> Fold<'e, P> {
         }
     }
 
-    fn apply(&mut self, world: &mut P::World, index: usize, work: &Work<P>) -> Result<(), TurnError> {
+    fn apply(
+        &mut self,
+        world: &mut P::World,
+        index: usize,
+        work: &Work<P>,
+    ) -> Result<(), TurnError> {
         if let Some(answer) = self.keys.answer(work.idempotency_key()) {
             self.answers.insert(index, answer);
             return Ok(());
@@ -280,8 +288,10 @@ impl<'e, P: Participant> Fold<'e, P> {
             let encoded = encode(id, source, self.now, trace, &event, &self.engine.versions);
             self.ready.push(self.sendable(id, encoded, index)?);
         }
-        self.effects.extend(out.effects.into_iter().map(|effect| {
-            effects::Requested { id: effect.id(), effect, trace: trace.clone() }
+        self.effects.extend(out.effects.into_iter().map(|effect| effects::Requested {
+            id: effect.id(),
+            effect,
+            trace: trace.clone(),
         }));
         for (id, change) in out.alarms {
             let change = match change {
@@ -352,4 +362,3 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the reaction panicked: {}", text.as_deref().unwrap_or("no message"))
 }
-

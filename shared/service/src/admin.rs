@@ -108,9 +108,10 @@ async fn rows<S: Service>(
     };
     let tables = S::tables();
     let first = match table {
-        Some(table) => tables.iter().position(|listed| listed.name() == table).ok_or_else(|| {
-            Problem::invalid("after", "must be the `next` of an earlier answer")
-        })?,
+        Some(table) => tables
+            .iter()
+            .position(|listed| listed.name() == table)
+            .ok_or_else(|| Problem::invalid("after", "must be the `next` of an earlier answer"))?,
         None => 0,
     };
     let (mut found, mut next, mut after) = (Vec::new(), None, key);

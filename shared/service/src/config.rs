@@ -119,11 +119,7 @@ impl Config {
             listen: ([127, 0, 0, 1], port).into(),
             admin_listen: ([127, 0, 0, 1], port + 100).into(),
             database: Database { url: format!("sqlite:.quintet/{name}.db"), connections: 8 },
-            bus: Bus {
-                url: "log:.quintet/bus.db".into(),
-                namespace: String::new(),
-                partitions: 3,
-            },
+            bus: Bus { url: "log:.quintet/bus.db".into(), namespace: String::new(), partitions: 3 },
             kafka: BTreeMap::new(),
             commands: Queue { queue: engine.commands_queue },
             outbox: Limit { limit: engine.outbox_limit },
@@ -203,7 +199,8 @@ pub mod seconds {
         let signed: SignedDuration = text
             .parse()
             .map_err(|_| D::Error::custom(format!("{text:?} is no duration such as 10s or 5m")))?;
-        Duration::try_from(signed)
-            .map_err(|_| D::Error::custom(format!("{text:?} is negative; give a positive duration")))
+        Duration::try_from(signed).map_err(|_| {
+            D::Error::custom(format!("{text:?} is negative; give a positive duration"))
+        })
     }
 }

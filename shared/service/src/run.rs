@@ -7,7 +7,7 @@ use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom};
 use contracts::{EventType, PRODUCTS_TOPIC};
 use engine::{Engine, EngineOptions, Fatal, Participant, Runtime, Surroundings};
-use store::{Class, Db, StoreError};
+use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -73,8 +73,10 @@ fn start_log(log: &Log) {
 #[tokio::main]
 async fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
     let mut shutdown = shutdown_signal()?;
-    let (public, private) =
-        (listen("listen", config.listen).await?, listen("admin_listen", config.admin_listen).await?);
+    let (public, private) = (
+        listen("listen", config.listen).await?,
+        listen("admin_listen", config.admin_listen).await?,
+    );
     let prepared = tokio::select! {
         prepared = prepare::<S>(config, own) => prepared?,
         why = shutdown.recv() => {
@@ -84,9 +86,15 @@ async fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()>
     };
     let (runtime, app) = prepared;
     let (http_stop, http_stopped) = watch::channel(false);
-    let serving = tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
+    let serving =
+        tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
     let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
-    tracing::info!("{} on http://{}, admin on http://{}", S::NAME, config.listen, config.admin_listen);
+    tracing::info!(
+        "{} on http://{}, admin on http://{}",
+        S::NAME,
+        config.listen,
+        config.admin_listen
+    );
 
     let (stop, stopped) = watch::channel(false);
     let mut running = tokio::spawn(runtime.run(stopped));
@@ -159,22 +167,14 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
     loop {
         let error = match try_open_database::<S>(config).await {
             Ok(db) => return Ok(db),
-            Err(error @ (StoreError::Url { .. } | StoreError::Migrate(_))) if !is_away(&error) => {
-                return Err(error.into());
-            }
-            Err(error) => error,
+            Err(error) if error.is_away() => error,
+            Err(error) => return Err(error.into()),
         };
         if !std::mem::replace(&mut told, true) {
             tracing::warn!(%error, "the database does not answer; waiting for it");
         }
         sleep(DATABASE_RETRY).await;
     }
-}
-
-/// Whether a failed migration failed because there was nobody to migrate.
-fn is_away(error: &StoreError) -> bool {
-    matches!(error, StoreError::Migrate(error) if error.to_string().contains("while executing migrations"))
-        || matches!(error, StoreError::Database(_)) && error.class() == Class::Unavailable
 }
 
 async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {

@@ -18,11 +18,7 @@ impl Tx {
     ///
     /// # Errors
     /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
-    pub async fn insert(
-        &mut self,
-        table: &Table,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         self.bulk_insert(table, rows, "").await.map(drop)
     }
 
@@ -66,11 +62,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Vanished`] if one of them is not there.
-    pub async fn update(
-        &mut self,
-        table: &Table,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<(), StoreError> {
+    pub async fn update(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         let expected = rows.len();
         if expected == 0 {
             return Ok(());
@@ -233,9 +225,10 @@ fn bind_columns(sql: &str, kinds: &[Kind], rows: Vec<Vec<Value>>) -> PostgresQue
         }
     }
     let query = postgres(sql, Vec::new());
-    columns.into_iter().zip(kinds).fold(query, |query, (column, kind)| {
-        bind_array(query, *kind, column)
-    })
+    columns
+        .into_iter()
+        .zip(kinds)
+        .fold(query, |query, (column, kind)| bind_array(query, *kind, column))
 }
 
 /// Binds one typed array. A value of another kind than its column's cannot come: both are made
@@ -246,7 +239,9 @@ fn bind_array(query: PostgresQuery, kind: Kind, values: Vec<Value>) -> PostgresQ
             query.bind(
                 values
                     .into_iter()
-                    .map(|value| if let Value::$variant(value) = value { Some(value) } else { None })
+                    .map(
+                        |value| if let Value::$variant(value) = value { Some(value) } else { None },
+                    )
                     .collect::<Vec<_>>(),
             )
         };

@@ -66,8 +66,9 @@ impl Db {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None);
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
-        let readers =
-            pool.max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
+        let readers = pool
+            .max_connections(SQLITE_READERS)
+            .connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -85,7 +86,10 @@ impl Db {
 
     fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Url { url: without_password(url), why: error.to_string() })?
+            .map_err(|error| StoreError::Url {
+                url: without_password(url),
+                why: error.to_string(),
+            })?
             .options([
                 // Plans made while a table is empty keep their sequential scans.
                 ("plan_cache_mode", "force_custom_plan"),

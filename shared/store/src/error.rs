@@ -1,4 +1,4 @@
-use sqlx::error::ErrorKind;
+use sqlx::{error::ErrorKind, migrate::MigrateError};
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
@@ -8,7 +8,7 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// A stored value is not what its column promises.
     #[error("column {column} holds {value:?}, which is not {expected}")]
     Column {
@@ -67,25 +67,50 @@ const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_MISMATCH: i32 = 20;
 
 impl StoreError {
+    /// Whether waiting may help: the server was away, not wrong. A file is never away.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            )
+            | Self::Database(error) => {
+                let file = error.as_database_error().is_some_and(|error| {
+                    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+                });
+                let wrong = file || matches!(error, sqlx::Error::Configuration(_));
+                !wrong && class_of(error) == Class::Unavailable
+            }
+            _ => false,
+        }
+    }
+
     /// How the engine should meet this error.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                let code = error.code().unwrap_or_default();
-                if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                    postgres_class(&code)
-                } else {
-                    sqlite_class(error.kind(), &code)
-                }
-            }
-            Self::Database(
-                sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_),
-            )
-            | Self::Column { .. } => Class::Data,
+            Self::Database(error) => class_of(error),
+            Self::Column { .. } => Class::Data,
             Self::Vanished { .. } => Class::Conflict,
-            Self::Database(_) | Self::Migrate(_) | Self::Url { .. } => Class::Unavailable,
+            Self::Migrate(_) | Self::Url { .. } => Class::Unavailable,
         }
+    }
+}
+
+fn class_of(error: &sqlx::Error) -> Class {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                postgres_class(&code)
+            } else {
+                sqlite_class(error.kind(), &code)
+            }
+        }
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) => {
+            Class::Data
+        }
+        _ => Class::Unavailable,
     }
 }
 

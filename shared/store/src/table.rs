@@ -51,7 +51,10 @@ pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
 
 /// Says in which table and columns a struct lives; the first column is its key.
 ///
-/// ```ignore
+/// ```
+/// use contracts::Sku;
+///
+/// #[derive(Clone)]
 /// pub struct Stock { pub sku: Sku, pub on_hand: i64 }
 /// store::record!(Stock in "stock": sku: Sku, on_hand: i64);
 /// ```

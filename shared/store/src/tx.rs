@@ -36,7 +36,10 @@ impl Row {
 
     pub(crate) fn native<T>(&self, index: usize) -> Result<Option<T>, StoreError>
     where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+        T: for<'r> Decode<'r, Sqlite>
+            + Type<Sqlite>
+            + for<'r> Decode<'r, Postgres>
+            + Type<Postgres>,
     {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(index)?,

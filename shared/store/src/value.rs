@@ -168,8 +168,10 @@ impl<T: Serialize + DeserializeOwned> Field for Json<T> {
 
     fn read(row: &Row, index: usize) -> Result<Option<Self>, StoreError> {
         let Some(text) = row.native::<String>(index)? else { return Ok(None) };
-        serde_json::from_str(&text).map(|value| Some(Self(value))).map_err(|_| {
-            StoreError::Column { column: index, value: text, expected: std::any::type_name::<T>() }
+        serde_json::from_str(&text).map(|value| Some(Self(value))).map_err(|_| StoreError::Column {
+            column: index,
+            value: text,
+            expected: std::any::type_name::<T>(),
         })
     }
 }

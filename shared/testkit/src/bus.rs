@@ -5,8 +5,8 @@ use std::{
 
 use async_trait::async_trait;
 use bus::{
-    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState, Position, Producer,
-    Published, Topic,
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState,
+    Position, Producer, Published, Topic,
 };
 
 /// A broker in memory that keeps what was published and fails when it is told to. For tests of
@@ -70,15 +70,11 @@ impl MemoryBus {
 
     fn plan(&self, count: usize, last: Fate) {
         let mut state = self.state();
-        state.fates = std::iter::repeat_n(Fate::Acknowledged, count)
-            .chain([last])
-            .collect();
+        state.fates = std::iter::repeat_n(Fate::Acknowledged, count).chain([last]).collect();
     }
 
     fn publish_one(&self, record: &Outgoing) -> Result<(), BusError> {
-        let unavailable = |reason: &str| BusError::Unavailable {
-            reason: reason.into(),
-        };
+        let unavailable = |reason: &str| BusError::Unavailable { reason: reason.into() };
         let mut state = self.state();
         if state.away {
             return Err(unavailable("the broker is away"));
@@ -96,9 +92,7 @@ impl MemoryBus {
 
     fn check(&self) -> Result<(), BusError> {
         if self.state().away {
-            return Err(BusError::Unavailable {
-                reason: "the broker is away".into(),
-            });
+            return Err(BusError::Unavailable { reason: "the broker is away".into() });
         }
         Ok(())
     }
@@ -148,10 +142,7 @@ impl Producer for MemoryBus {
                 }
             }
         }
-        Published {
-            acknowledged,
-            error,
-        }
+        Published { acknowledged, error }
     }
 }
 

@@ -40,13 +40,8 @@ impl Database {
     /// # Panics
     /// If it cannot be opened.
     pub async fn in_memory() -> Self {
-        let db = Db::connect("sqlite::memory:", 1)
-            .await
-            .expect("a database in memory");
-        Self {
-            kind: "SQLite in memory",
-            place: Place::Memory(db),
-        }
+        let db = Db::connect("sqlite::memory:", 1).await.expect("a database in memory");
+        Self { kind: "SQLite in memory", place: Place::Memory(db) }
     }
 
     /// SQLite in a temporary directory.
@@ -56,10 +51,7 @@ impl Database {
     #[must_use]
     pub fn in_a_file() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self {
-            kind: "SQLite in a file",
-            place: Place::File(directory),
-        }
+        Self { kind: "SQLite in a file", place: Place::File(directory) }
     }
 
     /// PostgreSQL, where a server is named.
@@ -68,17 +60,9 @@ impl Database {
     /// If the server is required and not named, or does not let us create a database.
     pub async fn on_postgres() -> Option<Self> {
         let server = server::postgres()?.trim_end_matches('/').to_owned();
-        let name = format!(
-            "quintet_test_{}",
-            uuid_v7(&SystemClock, &SystemRandom).simple()
-        );
-        run(&server, &format!("create database {name}"))
-            .await
-            .expect("a database is created");
-        Some(Self {
-            kind: "PostgreSQL",
-            place: Place::Server { server, name },
-        })
+        let name = format!("quintet_test_{}", uuid_v7(&SystemClock, &SystemRandom).simple());
+        run(&server, &format!("create database {name}")).await.expect("a database is created");
+        Some(Self { kind: "PostgreSQL", place: Place::Server { server, name } })
     }
 
     /// What it is, for messages.
@@ -106,9 +90,7 @@ impl Database {
     pub async fn connect(&self) -> Db {
         match &self.place {
             Place::Memory(db) => db.clone(),
-            _ => Db::connect(&self.url(), CONNECTIONS)
-                .await
-                .expect("the database opens"),
+            _ => Db::connect(&self.url(), CONNECTIONS).await.expect("the database opens"),
         }
     }
 
@@ -120,9 +102,7 @@ impl Database {
         // A test that fails on one of several databases shows which it was.
         eprintln!("on {}: {}", self.kind, self.url());
         let db = self.connect().await;
-        db.migrate(migrations)
-            .await
-            .expect("the database is migrated");
+        db.migrate(migrations).await.expect("the database is migrated");
         db
     }
 }
@@ -132,15 +112,11 @@ impl Drop for Database {
         let Place::Server { server, name } = &self.place else {
             return;
         };
-        let (server, sql) = (
-            server.clone(),
-            format!("drop database if exists {name} with (force)"),
-        );
+        let (server, sql) =
+            (server.clone(), format!("drop database if exists {name} with (force)"));
         // Not in the test's own runtime, which may be ending. What fails is left behind.
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map(|runtime| runtime.block_on(run(&server, &sql)))
         });
         let _ = dropping.join();

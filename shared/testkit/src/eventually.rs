@@ -24,10 +24,7 @@ async fn within<T>(
         if let Some(found) = condition().await {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {limit:?} in vain: {what}"
-        );
+        assert!(Instant::now() < deadline, "waited {limit:?} in vain: {what}");
         sleep(POLL).await;
     }
 }

@@ -36,11 +36,7 @@ fn server(variable: &'static str, form: &str) -> Option<String> {
 /// Once for each process, and not by `eprintln!`, which tests that pass swallow.
 fn say_once(variable: &'static str, form: &str) {
     static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
-    if SAID
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(variable)
-    {
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(variable) {
         let _ = writeln!(std::io::stderr(), "left out: what needs {variable}={form}");
     }
 }

@@ -15,14 +15,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// All topics of a suite.
-const TOPICS: [&str; 6] = [
-    "orders",
-    "inventory",
-    "payments",
-    "shipping",
-    "notifications",
-    "products",
-];
+const TOPICS: [&str; 6] =
+    ["orders", "inventory", "payments", "shipping", "notifications", "products"];
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const DELETE_WITHIN: Duration = Duration::from_secs(15);
 
@@ -49,12 +43,7 @@ impl Cluster {
             .create()
             .with_context(|| format!("--brokers {brokers}"))?;
         let (brokers, namespace) = (brokers.to_owned(), namespace.to_owned());
-        Ok(Self {
-            brokers,
-            namespace,
-            let_go_within: LET_GO_WITHIN,
-            admin: Arc::new(admin),
-        })
+        Ok(Self { brokers, namespace, let_go_within: LET_GO_WITHIN, admin: Arc::new(admin) })
     }
 
     /// Waits for a broker, and deletes the suite's topics and groups if asked.
@@ -96,14 +85,9 @@ impl Cluster {
         let admin = Arc::clone(&self.admin);
         let fetch = move || admin.inner().fetch_metadata(None, ANSWER_WITHIN);
         let metadata = tokio::task::spawn_blocking(fetch).await??;
-        let ours: BTreeSet<String> = TOPICS
-            .iter()
-            .map(|topic| format!("{}{topic}", self.namespace))
-            .collect();
-        let existing = metadata
-            .topics()
-            .iter()
-            .map(|topic| topic.name().to_owned());
+        let ours: BTreeSet<String> =
+            TOPICS.iter().map(|topic| format!("{}{topic}", self.namespace)).collect();
+        let existing = metadata.topics().iter().map(|topic| topic.name().to_owned());
         Ok(existing.filter(|topic| ours.contains(topic)).collect())
     }
 
@@ -169,10 +153,7 @@ impl Cluster {
         let give_up = Instant::now() + DELETE_WITHIN;
         while !self.topics().await?.is_empty() {
             if Instant::now() >= give_up {
-                bail!(
-                    "--fresh: Kafka at {} does not get done deleting topics",
-                    self.brokers
-                );
+                bail!("--fresh: Kafka at {} does not get done deleting topics", self.brokers);
             }
             sleep(POLL).await;
         }
@@ -181,9 +162,7 @@ impl Cluster {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(DELETE_WITHIN))
-        .operation_timeout(Some(DELETE_WITHIN))
+    AdminOptions::new().request_timeout(Some(DELETE_WITHIN)).operation_timeout(Some(DELETE_WITHIN))
 }
 
 #[cfg(test)]
@@ -196,11 +175,7 @@ mod tests {
 
     async fn create(cluster: &Cluster, topic: &str) {
         let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-        let created = cluster
-            .admin
-            .create_topics(&[topic], &options())
-            .await
-            .unwrap();
+        let created = cluster.admin.create_topics(&[topic], &options()).await.unwrap();
         assert!(created.iter().all(Result::is_ok), "{created:?}");
     }
 
@@ -213,25 +188,15 @@ mod tests {
     }
 
     fn topic_names(cluster: &Cluster) -> BTreeSet<String> {
-        let metadata = cluster
-            .admin
-            .inner()
-            .fetch_metadata(None, ANSWER_WITHIN)
-            .unwrap();
-        metadata
-            .topics()
-            .iter()
-            .map(|topic| topic.name().to_owned())
-            .collect()
+        let metadata = cluster.admin.inner().fetch_metadata(None, ANSWER_WITHIN).unwrap();
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
     }
 
     fn committed(cluster: &Cluster, group: &str, topic: &str) -> Offset {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition(topic, 0);
         let consumer = consumer(cluster, group);
-        let committed = consumer
-            .committed_offsets(partitions, DELETE_WITHIN)
-            .unwrap();
+        let committed = consumer.committed_offsets(partitions, DELETE_WITHIN).unwrap();
         committed.elements()[0].offset()
     }
 
@@ -243,45 +208,25 @@ mod tests {
         let namespace = any_namespace();
         let cluster = Cluster::at(&brokers, &namespace).unwrap();
         let [ours, theirs] = [format!("{namespace}orders"), format!("{namespace}strange")];
-        let [our_group, their_group] = [
-            format!("{namespace}quintet-order"),
-            format!("{namespace}strange"),
-        ];
+        let [our_group, their_group] =
+            [format!("{namespace}quintet-order"), format!("{namespace}strange")];
         create(&cluster, &ours).await;
         create(&cluster, &theirs).await;
         for group in [&our_group, &their_group] {
             let mut partitions = TopicPartitionList::new();
-            partitions
-                .add_partition_offset(&theirs, 0, Offset::Offset(0))
-                .unwrap();
-            consumer(&cluster, group)
-                .commit(&partitions, CommitMode::Sync)
-                .unwrap();
+            partitions.add_partition_offset(&theirs, 0, Offset::Offset(0)).unwrap();
+            consumer(&cluster, group).commit(&partitions, CommitMode::Sync).unwrap();
         }
 
         cluster.prepare(false, &Ui::default()).await.unwrap();
         assert!(topic_names(&cluster).contains(&ours));
         cluster.prepare(true, &Ui::default()).await.unwrap();
         let topics = topic_names(&cluster);
-        assert!(
-            !topics.contains(&ours) && topics.contains(&theirs),
-            "{topics:?}"
-        );
+        assert!(!topics.contains(&ours) && topics.contains(&theirs), "{topics:?}");
         assert_eq!(committed(&cluster, &our_group, &theirs), Offset::Invalid);
-        assert_eq!(
-            committed(&cluster, &their_group, &theirs),
-            Offset::Offset(0)
-        );
-        cluster
-            .admin
-            .delete_topics(&[&theirs], &options())
-            .await
-            .unwrap();
-        cluster
-            .admin
-            .delete_groups(&[&their_group], &options())
-            .await
-            .unwrap();
+        assert_eq!(committed(&cluster, &their_group, &theirs), Offset::Offset(0));
+        cluster.admin.delete_topics(&[&theirs], &options()).await.unwrap();
+        cluster.admin.delete_groups(&[&their_group], &options()).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -302,11 +247,7 @@ mod tests {
         }
 
         cluster.let_go_within = Duration::ZERO;
-        let refused = cluster
-            .prepare(true, &Ui::default())
-            .await
-            .unwrap_err()
-            .to_string();
+        let refused = cluster.prepare(true, &Ui::default()).await.unwrap_err().to_string();
         assert!(refused.contains("quintet-payment has members"), "{refused}");
         assert!(topic_names(&cluster).contains(&topic));
 

@@ -15,8 +15,6 @@ const POLL: Duration = Duration::from_millis(250);
 /// A namespace of a test's own on a shared server.
 #[cfg(test)]
 fn any_namespace() -> String {
-    let id = clock::uuid_v7(&clock::SystemClock, &clock::SystemRandom)
-        .simple()
-        .to_string();
+    let id = clock::uuid_v7(&clock::SystemClock, &clock::SystemRandom).simple().to_string();
     format!("t{}_", &id[id.len() - 12..])
 }

@@ -39,11 +39,7 @@ impl Server {
             // Not repeated: it may hold a password.
             bail!("--postgres takes a URL such as postgres://user:password@host:5432");
         };
-        Ok(Self {
-            url,
-            namespace: namespace.to_owned(),
-            let_go_within: LET_GO_WITHIN,
-        })
+        Ok(Self { url, namespace: namespace.to_owned(), let_go_within: LET_GO_WITHIN })
     }
 
     /// The URL of each service's database.
@@ -53,9 +49,7 @@ impl Server {
             url.set_path(&self.database(service));
             url.to_string()
         };
-        Program::SERVICES
-            .map(|service| (service, url(service)))
-            .into()
+        Program::SERVICES.map(|service| (service, url(service))).into()
     }
 
     /// Waits for the server, drops the databases if asked, and makes those that are missing.
@@ -73,10 +67,7 @@ impl Server {
                 .await
                 .with_context(|| format!("cannot create the database {name}"))?;
         }
-        connection
-            .close()
-            .await
-            .context("the connection to PostgreSQL broke")
+        connection.close().await.context("the connection to PostgreSQL broke")
     }
 
     fn database(&self, service: Program) -> String {
@@ -150,9 +141,7 @@ async fn create_database(connection: &mut PgConnection, name: &str) -> sqlx::Res
         .await?;
     if exists.is_none() {
         // Namespaces are checked to hold nothing that needs escaping.
-        connection
-            .execute(AssertSqlSafe(format!("create database \"{name}\"")))
-            .await?;
+        connection.execute(AssertSqlSafe(format!("create database \"{name}\""))).await?;
     }
     Ok(())
 }
@@ -174,35 +163,22 @@ mod tests {
 
     #[test]
     fn what_is_no_postgres_url_is_refused_with_an_example() {
-        for url in [
-            "localhost:5432",
-            "mysql://localhost",
-            "postgres://h?sslmode=maybe",
-        ] {
+        for url in ["localhost:5432", "mysql://localhost", "postgres://h?sslmode=maybe"] {
             let text = Server::at(url, "").unwrap_err().to_string();
-            assert!(
-                text.contains("--postgres") && text.contains("postgres://user"),
-                "{text}"
-            );
+            assert!(text.contains("--postgres") && text.contains("postgres://user"), "{text}");
         }
     }
 
     async fn tables(url: &str) -> i64 {
         let mut connection = PgConnection::connect(url).await.unwrap();
         let count = "select count(*) from pg_tables where tablename = 'kept'";
-        sqlx::query_scalar(count)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap()
+        sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap()
     }
 
     async fn clean_up(server: &Server) {
         let mut connection = server.connect(&Ui::default()).await.unwrap();
         for service in Program::SERVICES {
-            server
-                .drop_database(&mut connection, &server.database(service))
-                .await
-                .unwrap();
+            server.drop_database(&mut connection, &server.database(service)).await.unwrap();
         }
     }
 
@@ -216,10 +192,7 @@ mod tests {
         server.prepare(false, &ui).await.unwrap();
         let order = &server.databases()[&Program::Order];
         let mut connection = PgConnection::connect(order).await.unwrap();
-        connection
-            .execute("create table kept (id int)")
-            .await
-            .unwrap();
+        connection.execute("create table kept (id int)").await.unwrap();
         connection.close().await.unwrap();
 
         server.prepare(false, &ui).await.unwrap();
@@ -242,10 +215,7 @@ mod tests {
 
         server.let_go_within = Duration::ZERO;
         let text = server.prepare(true, &ui).await.unwrap_err().to_string();
-        assert!(
-            text.contains("shipping is in use") && text.contains("--namespace"),
-            "{text}"
-        );
+        assert!(text.contains("shipping is in use") && text.contains("--namespace"), "{text}");
         other.execute("select 1").await.unwrap();
 
         other.close().await.unwrap();

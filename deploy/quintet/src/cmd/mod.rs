@@ -60,18 +60,9 @@ async fn running(global: &Global) -> Result<(Suite, Api)> {
 async fn control(global: &Global, verb: &str, program: Program, done: &str) -> Result<ExitCode> {
     let (suite, api) = running(global).await?;
     let url = format!("{}/{verb}/{program}", suite.control);
-    let request = Request {
-        method: Method::POST,
-        url: &url,
-        body: None,
-        idempotency_key: None,
-    };
+    let request = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
     let status: Value = api.send(&request, Some(CONTROL_TIME_OUT)).await?;
-    ui::result(&if global.json {
-        status.to_string()
-    } else {
-        format!("{program} {done}")
-    });
+    ui::result(&if global.json { status.to_string() } else { format!("{program} {done}") });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,9 +74,7 @@ mod tests {
     #[test]
     fn an_error_says_each_cause_once() {
         let refused = || std::io::Error::other("refused");
-        let plain = Err::<(), _>(refused())
-            .context("cannot connect")
-            .unwrap_err();
+        let plain = Err::<(), _>(refused()).context("cannot connect").unwrap_err();
         assert_eq!(explain(&plain), "cannot connect: refused");
         let repeats = sqlx::Error::Io(refused());
         let repeating = Err::<(), _>(repeats).context("cannot connect").unwrap_err();

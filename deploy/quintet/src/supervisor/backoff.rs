@@ -34,27 +34,18 @@ mod tests {
     use super::*;
 
     fn pauses(backoff: &mut Backoff, lives: &[u64]) -> Vec<u128> {
-        lives
-            .iter()
-            .map(|&s| backoff.after(Duration::from_secs(s)).as_millis())
-            .collect()
+        lives.iter().map(|&s| backoff.after(Duration::from_secs(s)).as_millis()).collect()
     }
 
     #[test]
     fn it_doubles_up_to_five_seconds() {
         let mut backoff = Backoff::new();
-        assert_eq!(
-            pauses(&mut backoff, &[0; 8]),
-            [100, 200, 400, 800, 1600, 3200, 5000, 5000]
-        );
+        assert_eq!(pauses(&mut backoff, &[0; 8]), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     }
 
     #[test]
     fn half_a_minute_of_life_forgives() {
         let mut backoff = Backoff::new();
-        assert_eq!(
-            pauses(&mut backoff, &[0, 0, 29, 30, 0]),
-            [100, 200, 400, 100, 200]
-        );
+        assert_eq!(pauses(&mut backoff, &[0, 0, 29, 30, 0]), [100, 200, 400, 100, 200]);
     }
 }

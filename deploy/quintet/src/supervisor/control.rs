@@ -29,9 +29,7 @@ pub(crate) async fn serve(
 }
 
 async fn launcher() -> Json<Launcher> {
-    Json(Launcher {
-        pid: std::process::id(),
-    })
+    Json(Launcher { pid: std::process::id() })
 }
 
 async fn stop(State(supervisor): State<Arc<Supervisor>>, Path(program): Path<Program>) -> Response {

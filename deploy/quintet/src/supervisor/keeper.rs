@@ -67,14 +67,7 @@ impl Keeper {
         ui: Ui,
         hurry: watch::Receiver<bool>,
     ) -> Self {
-        Self {
-            launch,
-            phase,
-            suite,
-            ui,
-            hurry,
-            backoff: Backoff::new(),
-        }
+        Self { launch, phase, suite, ui, hurry, backoff: Backoff::new() }
     }
 
     /// Serves wishes until nobody can have any.
@@ -119,10 +112,7 @@ impl Keeper {
     async fn live(&mut self, wishes: &mut mpsc::Receiver<Wish>) -> Next {
         let born = Instant::now();
         // The leash must live as long as the child does.
-        let Process {
-            mut child,
-            leash: _leash,
-        } = match self.launch.spawn() {
+        let Process { mut child, leash: _leash } = match self.launch.spawn() {
             Ok(process) => process,
             Err(error) => {
                 let executable = self.launch.executable.display();

@@ -49,11 +49,7 @@ struct Kept {
 pub(crate) enum NotReady {
     /// It will not be tried again by itself.
     #[error("{program} {why}; its log, {}, ends:\n{}", log.display(), tail(log))]
-    Down {
-        program: Program,
-        why: String,
-        log: PathBuf,
-    },
+    Down { program: Program, why: String, log: PathBuf },
     /// It takes too long.
     #[error("{program} is not ready after {} s; its log, {}, ends:\n{}", READY_WITHIN.as_secs(), log.display(), tail(log))]
     TooLong { program: Program, log: PathBuf },
@@ -75,13 +71,7 @@ impl Supervisor {
                 (program, Kept { wishes, phase, log })
             })
             .collect();
-        Self {
-            kept,
-            suite,
-            hurry,
-            closing: AtomicBool::new(false),
-            api,
-        }
+        Self { kept, suite, hurry, closing: AtomicBool::new(false), api }
     }
 
     /// What runs where.
@@ -129,35 +119,21 @@ impl Supervisor {
             let log = || kept.log.clone();
             match phase {
                 Phase::Down { why } => {
-                    return Err(NotReady::Down {
-                        program,
-                        why,
-                        log: log(),
-                    });
+                    return Err(NotReady::Down { program, why, log: log() });
                 }
                 Phase::Stopped => {
                     let why = "was stopped meanwhile".to_owned();
-                    return Err(NotReady::Down {
-                        program,
-                        why,
-                        log: log(),
-                    });
+                    return Err(NotReady::Down { program, why, log: log() });
                 }
                 Phase::Running => {
-                    if timeout_at(give_up, self.api.is_ok(&url))
-                        .await
-                        .unwrap_or(false)
-                    {
+                    if timeout_at(give_up, self.api.is_ok(&url)).await.unwrap_or(false) {
                         return Ok(());
                     }
                 }
                 Phase::BackingOff => {}
             }
             if Instant::now() >= give_up {
-                return Err(NotReady::TooLong {
-                    program,
-                    log: log(),
-                });
+                return Err(NotReady::TooLong { program, log: log() });
             }
             sleep(READY_POLL).await;
         }

@@ -64,9 +64,7 @@ pub(crate) async fn terminate(
     grace: Duration,
     hurry: &mut watch::Receiver<bool>,
 ) -> io::Result<ExitStatus> {
-    let group = child
-        .id()
-        .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let group = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     let Some(group) = group else {
         return child.wait().await;
     };
@@ -175,20 +173,14 @@ mod tests {
         fs::write(&launch.log, "before\n").unwrap();
         let status = launch.spawn().unwrap().child.wait().await.unwrap();
         assert_eq!(ending(status), "exit code 64");
-        assert_eq!(
-            fs::read_to_string(&launch.log).unwrap(),
-            "before\nout hello\nerr\n"
-        );
+        assert_eq!(fs::read_to_string(&launch.log).unwrap(), "before\nout hello\nerr\n");
         assert_eq!(tail(&launch.log), "before\nout hello\nerr");
     }
 
     #[tokio::test]
     async fn who_ignores_the_request_to_end_is_killed_after_the_grace() {
         let temp = tempfile::tempdir().unwrap();
-        let launch = shell(
-            temp.path(),
-            "trap '' TERM; echo deaf; while :; do sleep 1; done",
-        );
+        let launch = shell(temp.path(), "trap '' TERM; echo deaf; while :; do sleep 1; done");
         let mut process = launch.spawn().unwrap();
         until_log_says(&launch.log, "deaf").await;
         let (_keep, mut hurry) = watch::channel(false);
@@ -199,10 +191,7 @@ mod tests {
     #[tokio::test]
     async fn hurry_cuts_the_grace_short() {
         let temp = tempfile::tempdir().unwrap();
-        let launch = shell(
-            temp.path(),
-            "trap '' TERM; echo deaf; while :; do sleep 1; done",
-        );
+        let launch = shell(temp.path(), "trap '' TERM; echo deaf; while :; do sleep 1; done");
         let mut process = launch.spawn().unwrap();
         until_log_says(&launch.log, "deaf").await;
         let (sender, mut hurry) = watch::channel(false);

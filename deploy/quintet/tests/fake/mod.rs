@@ -16,14 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-pub const PROGRAMS: [&str; 6] = [
-    "order",
-    "inventory",
-    "payment",
-    "shipping",
-    "notification",
-    "sandbox",
-];
+pub const PROGRAMS: [&str; 6] =
+    ["order", "inventory", "payment", "shipping", "notification", "sandbox"];
 const OFFSETS: [(usize, u16); 11] = [
     (0, 0),
     (1, 1),
@@ -88,12 +82,7 @@ impl Suite {
             fs::write(&path, SCRIPT).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self {
-            temp,
-            port: free_ports(),
-            world: Arc::default(),
-            servers: Mutex::default(),
-        }
+        Self { temp, port: free_ports(), world: Arc::default(), servers: Mutex::default() }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -109,10 +98,7 @@ impl Suite {
     }
 
     pub async fn run(&self, arguments: &[&str]) -> Output {
-        tokio::process::Command::from(self.command(arguments))
-            .output()
-            .await
-            .unwrap()
+        tokio::process::Command::from(self.command(arguments)).output().await.unwrap()
     }
 
     /// Starts `quintet up` on a leash.
@@ -129,11 +115,7 @@ impl Suite {
             .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
-        Up {
-            child,
-            stderr,
-            stdout,
-        }
+        Up { child, stderr, stdout }
     }
 
     /// Serves all ports from now on; to be called once the processes run.
@@ -165,9 +147,7 @@ impl Suite {
     /// Waits until every program has been started so often.
     pub async fn until_all_ran(&self, times: usize) {
         until("all processes run", || {
-            PROGRAMS
-                .iter()
-                .all(|program| self.pids(program).len() >= times)
+            PROGRAMS.iter().all(|program| self.pids(program).len() >= times)
         })
         .await;
     }
@@ -185,11 +165,7 @@ impl Suite {
 
     /// From its next start on a program ends at once with this code.
     pub fn let_exit(&self, program: &str, code: i32) {
-        fs::write(
-            self.temp.path().join(format!("{program}.exit")),
-            code.to_string(),
-        )
-        .unwrap();
+        fs::write(self.temp.path().join(format!("{program}.exit")), code.to_string()).unwrap();
     }
 }
 
@@ -209,11 +185,7 @@ impl Up {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(
-                Instant::now() < give_up,
-                "up does not end; it said:\n{}",
-                self.stderr()
-            );
+            assert!(Instant::now() < give_up, "up does not end; it said:\n{}", self.stderr());
             tokio::task::yield_now().await;
         }
     }
@@ -246,13 +218,7 @@ pub fn alive(pid: u32) -> bool {
 
 pub fn kill_9(pid: u32) {
     let command = format!("kill -9 {pid}");
-    assert!(
-        Command::new("sh")
-            .args(["-c", &command])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
 }
 
 pub fn text(bytes: &[u8]) -> &str {
@@ -277,10 +243,7 @@ type Shared = State<(&'static str, Arc<Mutex<World>>)>;
 fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
     Router::new()
         .route("/health/ready", get(ready))
-        .route(
-            "/admin/status",
-            get(|| async { Json(json!({"outbox": {"depth": 0}, "lag": 0})) }),
-        )
+        .route("/admin/status", get(|| async { Json(json!({"outbox": {"depth": 0}, "lag": 0})) }))
         .route("/products", get(products))
         .route("/products/{sku}", put(list))
         .route("/products/{sku}/stock", post(stock))
@@ -291,27 +254,17 @@ fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
 
 async fn ready(State((program, world)): Shared) -> StatusCode {
     let ready = !world.lock().unwrap().not_ready.contains(program);
-    if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn products(State((_, world)): Shared) -> Json<Value> {
     let world = world.lock().unwrap();
-    let products = world
-        .products
-        .iter()
-        .map(|sku| json!({"sku": sku, "stocked": 1}));
+    let products = world.products.iter().map(|sku| json!({"sku": sku, "stocked": 1}));
     Json(json!({ "products": products.collect::<Vec<_>>() }))
 }
 
 async fn list(State((_, world)): Shared, Segment(sku): Segment<String>, Json(body): Json<Value>) {
-    assert!(
-        body["name"].is_string() && body["price"]["amount_minor"].is_i64(),
-        "{body}"
-    );
+    assert!(body["name"].is_string() && body["price"]["amount_minor"].is_i64(), "{body}");
     world.lock().unwrap().products.insert(sku);
 }
 
@@ -364,7 +317,5 @@ fn key(headers: &HeaderMap) -> String {
 /// What a folder holds.
 pub fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }

@@ -129,10 +129,8 @@ impl Books {
             let rows = sqlx::query_as(
                 "select * from turned_away where idempotency_key in (select value from json_each(?))",
             );
-            let rows: Vec<(String, i64)> = rows
-                .bind(json(&wanted.charges))
-                .fetch_all(connection)
-                .await?;
+            let rows: Vec<(String, i64)> =
+                rows.bind(json(&wanted.charges)).fetch_all(connection).await?;
             books.turned_away.extend(rows);
         }
         Ok(books)
@@ -142,10 +140,7 @@ impl Books {
     pub(super) async fn save(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         if !self.entries.is_empty() {
             let entries: Vec<&Entry> = self.entries.values().collect();
-            sqlx::query(SAVE_ENTRIES)
-                .bind(json(&entries))
-                .execute(&mut *connection)
-                .await?;
+            sqlx::query(SAVE_ENTRIES).bind(json(&entries)).execute(&mut *connection).await?;
         }
         if !self.turned_away.is_empty() {
             let rows: Vec<(&String, &i64)> = self.turned_away.iter().collect();

@@ -73,9 +73,8 @@ async fn read(
     let mut piece = Vec::with_capacity(PIECE + 1024);
     for (opening, rows) in SECTIONS {
         piece.extend_from_slice(opening.as_bytes());
-        let mut rows = sqlx::query_scalar::<_, String>(rows)
-            .bind(order_id.clone())
-            .fetch(&mut *snapshot);
+        let mut rows =
+            sqlx::query_scalar::<_, String>(rows).bind(order_id.clone()).fetch(&mut *snapshot);
         let mut first = true;
         while let Some(row) = rows.try_next().await? {
             if !std::mem::take(&mut first) {

@@ -61,30 +61,19 @@ pub async fn message<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read
             break;
         }
         // A leading dot was doubled by the sender.
-        let kept = if line_begins && line[0] == b'.' {
-            &line[1..]
-        } else {
-            &line
-        };
+        let kept = if line_begins && line[0] == b'.' { &line[1..] } else { &line };
         too_long |= message.len() + kept.len() > MESSAGE_LIMIT;
         if !too_long {
             message.extend_from_slice(kept);
         }
         line_begins = line.ends_with(b"\r\n");
     }
-    Ok(if too_long {
-        Read::TooLong
-    } else {
-        Read::Whole(message)
-    })
+    Ok(if too_long { Read::TooLong } else { Read::Whole(message) })
 }
 
 /// Reads up to a line feed or the limit.
 async fn piece<R: AsyncBufRead + Unpin>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
-    (&mut *reader)
-        .take(LINE_LIMIT as u64)
-        .read_until(b'\n', line)
-        .await
+    (&mut *reader).take(LINE_LIMIT as u64).read_until(b'\n', line).await
 }
 
 #[cfg(test)]
@@ -96,15 +85,9 @@ mod tests {
         let long = "x".repeat(3 * LINE_LIMIT);
         let wire = format!("NOOP\r\n{long}\r\nQUIT\nhalf a li");
         let mut reader = wire.as_bytes();
-        assert_eq!(
-            line(&mut reader).await.unwrap(),
-            Read::Whole("NOOP".to_owned())
-        );
+        assert_eq!(line(&mut reader).await.unwrap(), Read::Whole("NOOP".to_owned()));
         assert_eq!(line(&mut reader).await.unwrap(), Read::TooLong);
-        assert_eq!(
-            line(&mut reader).await.unwrap(),
-            Read::Whole("QUIT".to_owned())
-        );
+        assert_eq!(line(&mut reader).await.unwrap(), Read::Whole("QUIT".to_owned()));
         assert_eq!(line(&mut reader).await.unwrap(), Read::Closed);
     }
 

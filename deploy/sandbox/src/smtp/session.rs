@@ -138,10 +138,8 @@ impl Session {
         // Here, because nothing of the mail is known yet that a refusal could contradict.
         match self.desk.faults.admit(Provider::Mail).await {
             Ok(admitted) => {
-                self.envelope = Some(Envelope {
-                    recipients: Vec::new(),
-                    answer_lost: admitted.answer_lost,
-                });
+                self.envelope =
+                    Some(Envelope { recipients: Vec::new(), answer_lost: admitted.answer_lost });
                 self.say("250 2.1.0 go on").await
             }
             Err(TurnedAway::Error) => self.say("451 4.3.0 try again later").await,
@@ -199,10 +197,7 @@ impl Session {
                 Ok(())
             }
             Ok(_) => self.say("250 2.0.0 kept").await,
-            Err(_) => {
-                self.say("451 4.3.0 the ledger could not commit, try again")
-                    .await
-            }
+            Err(_) => self.say("451 4.3.0 the ledger could not commit, try again").await,
         }
     }
 

@@ -10,12 +10,8 @@ use crate::support::{Harness, booking};
 #[tokio::test]
 async fn an_outage_records_nothing_and_ends() {
     let it = Harness::start().await;
-    it.faults(json!({ "payment": { "outage": true, "latency_ms": 600_000 } }))
-        .await;
-    assert_eq!(
-        it.charge("k", "tok_ok").await.0,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    it.faults(json!({ "payment": { "outage": true, "latency_ms": 600_000 } })).await;
+    assert_eq!(it.charge("k", "tok_ok").await.0, StatusCode::SERVICE_UNAVAILABLE);
     let (booked, _) = it.post("/bookings", "b", &booking("50667")).await;
     assert_eq!(booked, StatusCode::OK, "the carrier is another provider");
     assert_eq!(it.ledger().await["charges"], json!([]));
@@ -35,13 +31,9 @@ async fn errors_come_before_the_effect() {
 #[tokio::test]
 async fn lost_answers_charge_once() {
     let it = Harness::start().await;
-    it.faults(json!({ "payment": { "lost_answer_rate": 1 } }))
-        .await;
+    it.faults(json!({ "payment": { "lost_answer_rate": 1 } })).await;
     for _ in 0..3 {
-        assert_eq!(
-            it.charge("k", "tok_ok").await.0,
-            StatusCode::GATEWAY_TIMEOUT
-        );
+        assert_eq!(it.charge("k", "tok_ok").await.0, StatusCode::GATEWAY_TIMEOUT);
     }
     it.faults(json!({})).await;
     assert_eq!(it.charge("k", "tok_ok").await.0, StatusCode::OK);
@@ -74,10 +66,7 @@ async fn a_seed_repeats_its_faults() {
     }
     assert_eq!(runs[0], runs[1]);
     for status in [200, 503, 504] {
-        assert!(
-            runs[0].iter().any(|seen| seen.as_u16() == status),
-            "no {status}"
-        );
+        assert!(runs[0].iter().any(|seen| seen.as_u16() == status), "no {status}");
     }
 }
 
@@ -89,10 +78,7 @@ async fn knobs_outlive_a_restart() {
     let before = it.get("/faults").await;
     let it = it.restart().await;
     assert_eq!(it.get("/faults").await, before);
-    assert_eq!(
-        it.charge("k", "tok_ok").await.0,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    assert_eq!(it.charge("k", "tok_ok").await.0, StatusCode::SERVICE_UNAVAILABLE);
     let off =
         json!({ "latency_ms": 0, "error_rate": 0.0, "lost_answer_rate": 0.0, "outage": false });
     it.faults(json!({})).await;
@@ -105,18 +91,9 @@ async fn wrong_knobs_are_named_and_change_nothing() {
     let it = Harness::start().await;
     let before = it.get("/faults").await;
     for (plan, named) in [
-        (
-            json!({ "payment": { "error_rate": 1.5 } }),
-            "payment.error_rate",
-        ),
-        (
-            json!({ "mail": { "lost_answer_rate": -0.1 } }),
-            "mail.lost_answer_rate",
-        ),
-        (
-            json!({ "carrier": { "latency_ms": -1 } }),
-            "carrier.latency_ms",
-        ),
+        (json!({ "payment": { "error_rate": 1.5 } }), "payment.error_rate"),
+        (json!({ "mail": { "lost_answer_rate": -0.1 } }), "mail.lost_answer_rate"),
+        (json!({ "carrier": { "latency_ms": -1 } }), "carrier.latency_ms"),
         (json!({ "carrier": { "latency": 1 } }), "carrier.latency"),
         (json!({ "bank": {} }), "bank"),
         (json!({ "seed": "x" }), "seed"),

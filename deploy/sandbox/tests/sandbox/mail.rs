@@ -31,9 +31,7 @@ impl lettre::message::header::Header for OrderHeader {
 
 fn transport(it: &Harness) -> Transport {
     let address = it.sandbox.smtp();
-    Transport::builder_dangerous(address.ip().to_string())
-        .port(address.port())
-        .build()
+    Transport::builder_dangerous(address.ip().to_string()).port(address.port()).build()
 }
 
 fn message(id: &str, to: &str) -> Message {
@@ -72,9 +70,7 @@ async fn a_mail_is_kept_by_its_message_id() {
 #[tokio::test]
 async fn a_bounce_is_definite() {
     let it = Harness::start().await;
-    let error = transport(&it)
-        .send(message("a@quintet", "x@bounce.example"))
-        .await;
+    let error = transport(&it).send(message("a@quintet", "x@bounce.example")).await;
     let error = error.unwrap_err();
     assert!(error.is_permanent(), "{error}");
     assert_eq!(error.status().unwrap().to_string(), "550");
@@ -85,9 +81,7 @@ async fn a_bounce_is_definite() {
 async fn errors_are_temporary_and_keep_nothing() {
     let it = Harness::start().await;
     it.faults(json!({ "mail": { "error_rate": 1 } })).await;
-    let error = transport(&it)
-        .send(message("a@quintet", "ada@example.com"))
-        .await;
+    let error = transport(&it).send(message("a@quintet", "ada@example.com")).await;
     let error = error.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(error.status().unwrap().to_string(), "451");
@@ -98,14 +92,9 @@ async fn errors_are_temporary_and_keep_nothing() {
 async fn an_outage_reaches_open_connections_too() {
     let it = Harness::start().await;
     let transport = transport(&it);
-    transport
-        .send(message("a@quintet", "ada@example.com"))
-        .await
-        .unwrap();
+    transport.send(message("a@quintet", "ada@example.com")).await.unwrap();
     it.faults(json!({ "mail": { "outage": true } })).await;
-    let error = transport
-        .send(message("b@quintet", "ada@example.com"))
-        .await;
+    let error = transport.send(message("b@quintet", "ada@example.com")).await;
     assert!(!error.unwrap_err().is_permanent());
     assert_eq!(it.ledger().await["mails"], json!([mail("a@quintet", 1)]));
 }
@@ -113,18 +102,12 @@ async fn an_outage_reaches_open_connections_too() {
 #[tokio::test]
 async fn a_lost_answer_keeps_the_mail() {
     let it = Harness::start().await;
-    it.faults(json!({ "mail": { "lost_answer_rate": 1 } }))
-        .await;
+    it.faults(json!({ "mail": { "lost_answer_rate": 1 } })).await;
     let transport = transport(&it);
-    let error = transport
-        .send(message("a@quintet", "ada@example.com"))
-        .await;
+    let error = transport.send(message("a@quintet", "ada@example.com")).await;
     assert!(error.unwrap_err().status().is_none(), "there is no answer");
     it.faults(json!({})).await;
-    transport
-        .send(message("a@quintet", "ada@example.com"))
-        .await
-        .unwrap();
+    transport.send(message("a@quintet", "ada@example.com")).await.unwrap();
     assert_eq!(it.ledger().await["mails"], json!([mail("a@quintet", 2)]));
 }
 
@@ -140,9 +123,7 @@ async fn what_cannot_be_committed_is_not_confirmed() {
         sqlx::query(statement).execute(&mut file).await.unwrap();
     }
     let transport = transport(&it);
-    let sent = transport
-        .send(message("a@quintet", "ada@example.com"))
-        .await;
+    let sent = transport.send(message("a@quintet", "ada@example.com")).await;
     assert_eq!(sent.unwrap_err().status().unwrap().to_string(), "451");
     let (status, _) = it.charge("k", "tok_ok").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
@@ -150,9 +131,7 @@ async fn what_cannot_be_committed_is_not_confirmed() {
     for statement in ["drop trigger full_mail", "drop trigger full_entry"] {
         sqlx::query(statement).execute(&mut file).await.unwrap();
     }
-    let sent = transport
-        .send(message("a@quintet", "ada@example.com"))
-        .await;
+    let sent = transport.send(message("a@quintet", "ada@example.com")).await;
     assert!(sent.unwrap().is_positive());
     assert_eq!(it.charge("k", "tok_ok").await.0, StatusCode::OK);
     let ledger = it.ledger().await;
@@ -166,9 +145,7 @@ async fn codes(it: &Harness, wire: &str) -> Vec<String> {
     stream.write_all(wire.as_bytes()).await.unwrap();
     let mut replies = String::new();
     stream.read_to_string(&mut replies).await.unwrap();
-    let last_lines = replies
-        .lines()
-        .filter(|line| line.as_bytes().get(3) == Some(&b' '));
+    let last_lines = replies.lines().filter(|line| line.as_bytes().get(3) == Some(&b' '));
     last_lines.map(|line| line[..3].to_owned()).collect()
 }
 
@@ -188,11 +165,7 @@ async fn pipelined_commands_are_answered_in_order() {
     let mails = ledger["mails"].as_array().unwrap();
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0]["message_id"], json!("1@x"));
-    assert_eq!(
-        mails[0]["to"],
-        json!("d@e.f"),
-        "the envelope's, for want of a header"
-    );
+    assert_eq!(mails[0]["to"], json!("d@e.f"), "the envelope's, for want of a header");
     assert_eq!(mails[0]["order_id"], json!(null));
 }
 
@@ -234,13 +207,5 @@ async fn stopping_says_goodbye_to_open_connections() {
     it.sandbox.stop().await;
     let mut replies = String::new();
     stream.read_to_string(&mut replies).await.unwrap();
-    assert!(
-        replies
-            .trim_end()
-            .lines()
-            .last()
-            .unwrap()
-            .starts_with("421"),
-        "{replies}"
-    );
+    assert!(replies.trim_end().lines().last().unwrap().starts_with("421"), "{replies}");
 }

@@ -43,9 +43,7 @@ impl Process {
     fn address(&mut self) -> SocketAddr {
         let mut seen = String::new();
         while self.stderr.read_line(&mut seen).unwrap() > 0 {
-            let said = seen
-                .split_once("http=")
-                .and_then(|(_, rest)| rest.split_once(' '));
+            let said = seen.split_once("http=").and_then(|(_, rest)| rest.split_once(' '));
             if let Some((address, _)) = said {
                 return address.parse().unwrap();
             }
@@ -55,13 +53,7 @@ impl Process {
 
     fn signal(&self, signal: &str) {
         let command = format!("kill -{signal} {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &command])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -71,9 +63,7 @@ impl Process {
 
 async fn post(address: SocketAddr, key: &str) -> StatusCode {
     let request = Client::new().post(format!("http://{address}/charges"));
-    let request = request
-        .header("Idempotency-Key", key)
-        .json(&charge("tok_ok"));
+    let request = request.header("Idempotency-Key", key).json(&charge("tok_ok"));
     request.send().await.unwrap().status()
 }
 
@@ -91,9 +81,7 @@ async fn what_was_answered_survives_a_kill() {
     let mut process = Process::start("127.0.0.1:0", data.path());
     let address = process.address();
     assert_eq!(post(address, "0").await, StatusCode::OK);
-    let ledger = reqwest::get(format!("http://{address}/ledger"))
-        .await
-        .unwrap();
+    let ledger = reqwest::get(format!("http://{address}/ledger")).await.unwrap();
     let ledger: Value = ledger.json().await.unwrap();
     let charges = ledger["charges"].as_array().unwrap();
     assert_eq!(charges.len(), 20);
@@ -136,10 +124,7 @@ fn a_taken_port_and_a_bad_directory_are_said_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let said = failure(&address, data.path());
-    assert!(
-        said.contains(&address) && said.contains("--listen"),
-        "{said}"
-    );
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
 
     let file = data.path().join("file");
     std::fs::write(&file, "").unwrap();

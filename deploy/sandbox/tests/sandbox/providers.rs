@@ -16,11 +16,7 @@ fn entered(ledger: &Value, section: &str) -> Vec<(String, String, i64)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     rows.map(|row| {
         let requests = row["requests"].as_i64().unwrap();
-        (
-            text(&row["idempotency_key"]),
-            text(&row["status"]),
-            requests,
-        )
+        (text(&row["idempotency_key"]), text(&row["status"]), requests)
     })
     .collect()
 }
@@ -33,30 +29,20 @@ fn row(key: &str, status: &str, requests: i64) -> (String, String, i64) {
 async fn tok_ok_captures_once_however_often_it_is_asked() {
     let it = Harness::start().await;
     let (status, first) = it.charge("k", "tok_ok").await;
-    assert_eq!(
-        (status, &first["status"]),
-        (StatusCode::OK, &json!("captured"))
-    );
+    assert_eq!((status, &first["status"]), (StatusCode::OK, &json!("captured")));
     assert!(first["reference"].as_str().unwrap().starts_with("ch_"));
-    assert_eq!(
-        it.charge("k", "tok_ok").await,
-        (StatusCode::OK, first.clone())
-    );
+    assert_eq!(it.charge("k", "tok_ok").await, (StatusCode::OK, first.clone()));
     // Quotes around the key, as the IETF draft has them, make no other key.
     assert_eq!(it.charge("\"k\"", "tok_ok").await, (StatusCode::OK, first));
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 3)]
-    );
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 3)]);
 }
 
 #[tokio::test]
 async fn tok_declined_and_strange_tokens_are_declined() {
     let it = Harness::start().await;
-    for (key, token, reason) in [
-        ("a", "tok_declined", "card_declined"),
-        ("b", "tok_strange", "unknown_token"),
-    ] {
+    for (key, token, reason) in
+        [("a", "tok_declined", "card_declined"), ("b", "tok_strange", "unknown_token")]
+    {
         let declined = json!({ "status": "declined", "reason": reason });
         assert_eq!(it.charge(key, token).await, (PAID_NOT, declined.clone()));
         assert_eq!(it.charge(key, token).await, (PAID_NOT, declined));
@@ -69,20 +55,11 @@ async fn tok_declined_and_strange_tokens_are_declined() {
 async fn tok_unknown_loses_its_first_answer_but_charges_once() {
     let it = Harness::start().await;
     assert_eq!(it.charge("k", "tok_unknown").await.0, LOST);
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 1)]
-    );
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 1)]);
     let it = it.restart().await;
     let (status, answer) = it.charge("k", "tok_unknown").await;
-    assert_eq!(
-        (status, &answer["status"]),
-        (StatusCode::OK, &json!("captured"))
-    );
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 2)]
-    );
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("captured")));
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 2)]);
 }
 
 #[tokio::test]
@@ -94,10 +71,7 @@ async fn tok_flaky_fails_twice_across_a_restart_and_records_nothing() {
     assert!(entered(&it.ledger().await, "charges").is_empty());
     assert_eq!(it.charge("k", "tok_flaky").await.0, StatusCode::OK);
     assert_eq!(it.charge("other", "tok_flaky").await.0, TURNED_AWAY);
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 1)]
-    );
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 1)]);
 }
 
 #[tokio::test]
@@ -105,15 +79,9 @@ async fn a_charge_is_refunded_once() {
     let it = Harness::start().await;
     let (_, charge) = it.charge("c", "tok_ok").await;
     let (status, refunded) = it.refund("r1", &charge, 1298).await;
-    assert_eq!(
-        (status, &refunded["status"]),
-        (StatusCode::OK, &json!("refunded"))
-    );
+    assert_eq!((status, &refunded["status"]), (StatusCode::OK, &json!("refunded")));
     assert!(refunded["reference"].as_str().unwrap().starts_with("re_"));
-    assert_eq!(
-        it.refund("r1", &charge, 1298).await,
-        (StatusCode::OK, refunded)
-    );
+    assert_eq!(it.refund("r1", &charge, 1298).await, (StatusCode::OK, refunded));
     let refused = json!({ "status": "refused", "reason": "already_refunded" });
     assert_eq!(it.refund("r2", &charge, 1298).await, (PAID_NOT, refused));
     let expected = [row("r1", "refunded", 2), row("r2", "refused", 1)];
@@ -149,18 +117,8 @@ async fn a_refund_of_no_charge_of_this_order_is_no_answer() {
     let (_, charge) = it.charge("c", "tok_ok").await;
     for (order, currency, reference, field) in [
         (ORDER, "EUR", "ch_none", "charge"),
-        (
-            OTHER_ORDER,
-            "EUR",
-            charge["reference"].as_str().unwrap(),
-            "order_id",
-        ),
-        (
-            ORDER,
-            "USD",
-            charge["reference"].as_str().unwrap(),
-            "currency",
-        ),
+        (OTHER_ORDER, "EUR", charge["reference"].as_str().unwrap(), "order_id"),
+        (ORDER, "USD", charge["reference"].as_str().unwrap(), "currency"),
     ] {
         let body = json!({
             "order_id": order, "amount_minor": 1, "currency": currency, "charge": reference,
@@ -175,10 +133,7 @@ async fn a_refund_of_no_charge_of_this_order_is_no_answer() {
 async fn the_carrier_books_all_but_one_postal_code() {
     let it = Harness::start().await;
     let (status, booked) = it.post("/bookings", "b1", &booking("50667")).await;
-    assert_eq!(
-        (status, &booked["status"]),
-        (StatusCode::OK, &json!("booked"))
-    );
+    assert_eq!((status, &booked["status"]), (StatusCode::OK, &json!("booked")));
     assert!(booked["tracking"].as_str().unwrap().starts_with("QT"));
     let again = it.post("/bookings", "b1", &booking("50667")).await;
     assert_eq!(again, (StatusCode::OK, booked));
@@ -198,15 +153,9 @@ async fn a_key_serves_one_body_only() {
     dearer["amount_minor"] = json!(1);
     for (path, body) in [("/charges", dearer), ("/bookings", booking("50668"))] {
         let (status, problem) = it.post(path, "k", &body).await;
-        assert_eq!(
-            (status, &problem["field"]),
-            (UNPROCESSABLE, &json!("Idempotency-Key"))
-        );
+        assert_eq!((status, &problem["field"]), (UNPROCESSABLE, &json!("Idempotency-Key")));
     }
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 1)]
-    );
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 1)]);
 }
 
 #[tokio::test]
@@ -236,24 +185,14 @@ async fn bad_input_names_its_field() {
         ("/bookings", json!(7), "body"),
     ] {
         let (status, problem) = it.post(path, "k", &body).await;
-        assert_eq!(
-            (status, &problem["field"]),
-            (UNPROCESSABLE, &json!(field)),
-            "{problem}"
-        );
+        assert_eq!((status, &problem["field"]), (UNPROCESSABLE, &json!(field)), "{problem}");
     }
     let mut none = booking("50667");
     none["items"][0]["quantity"] = json!(0);
     let (status, problem) = it.post("/bookings", "k", &none).await;
-    assert_eq!(
-        (status, &problem["field"]),
-        (UNPROCESSABLE, &json!("items[0].quantity"))
-    );
+    assert_eq!((status, &problem["field"]), (UNPROCESSABLE, &json!("items[0].quantity")));
     assert_eq!(it.charge("", "tok_ok").await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(
-        it.charge(&"k".repeat(256), "tok_ok").await.0,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(it.charge(&"k".repeat(256), "tok_ok").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -262,14 +201,8 @@ async fn a_request_without_key_or_json_is_400_as_problem_json() {
     let request = it.client.post(it.url("/charges")).json(&charge("tok_ok"));
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(
-        response.headers()["content-type"],
-        "application/problem+json"
-    );
-    let request = it
-        .client
-        .post(it.url("/charges"))
-        .header("Idempotency-Key", "k");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let request = it.client.post(it.url("/charges")).header("Idempotency-Key", "k");
     let response = request.body("{\"order_id\":").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(it.get("/nowhere").await.0, StatusCode::NOT_FOUND);
@@ -282,10 +215,7 @@ async fn two_hundred_at_once_under_one_key_are_one_charge() {
     let answers = join_all((0..200).map(|_| it.charge("k", "tok_ok"))).await;
     assert!(answers.iter().all(|answer| answer == &answers[0]));
     assert_eq!(answers[0].0, StatusCode::OK);
-    assert_eq!(
-        entered(&it.ledger().await, "charges"),
-        [row("k", "captured", 200)]
-    );
+    assert_eq!(entered(&it.ledger().await, "charges"), [row("k", "captured", 200)]);
 }
 
 #[tokio::test]
@@ -310,10 +240,7 @@ async fn the_ledger_has_its_shape_and_filters_by_order() {
     assert_eq!(one, (StatusCode::OK, expected));
     let other = it.get(&format!("/ledger?order_id={OTHER_ORDER}")).await;
     assert_eq!(other, (StatusCode::OK, empty));
-    assert_eq!(
-        it.get("/ledger?order_id=7").await.0,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(it.get("/ledger?order_id=7").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(it.get("/ledger?order=7").await.0, StatusCode::BAD_REQUEST);
 }
 

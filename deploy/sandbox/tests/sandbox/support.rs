@@ -19,21 +19,13 @@ pub struct Harness {
 impl Harness {
     pub async fn start() -> Self {
         let data = TempDir::new().unwrap();
-        Self {
-            sandbox: start(data.path()).await,
-            data,
-            client: Client::new(),
-        }
+        Self { sandbox: start(data.path()).await, data, client: Client::new() }
     }
 
     /// Stops it and starts it again on the same data.
     pub async fn restart(self) -> Self {
         self.sandbox.stop().await;
-        Self {
-            sandbox: start(self.data.path()).await,
-            data: self.data,
-            client: Client::new(),
-        }
+        Self { sandbox: start(self.data.path()).await, data: self.data, client: Client::new() }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -80,11 +72,7 @@ impl Harness {
 
 async fn start(data: &Path) -> Sandbox {
     let any = "127.0.0.1:0".parse().unwrap();
-    let config = Config {
-        listen: any,
-        smtp: any,
-        data: data.to_owned(),
-    };
+    let config = Config { listen: any, smtp: any, data: data.to_owned() };
     Sandbox::start(config).await.unwrap()
 }
 
@@ -92,10 +80,7 @@ async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.unwrap();
     let value = serde_json::from_str(&text);
-    (
-        status,
-        value.unwrap_or_else(|error| panic!("{error}: {text}")),
-    )
+    (status, value.unwrap_or_else(|error| panic!("{error}: {text}")))
 }
 
 pub fn charge(token: &str) -> Value {

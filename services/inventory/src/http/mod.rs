@@ -32,9 +32,9 @@ impl<S: Send + Sync> FromRequestParts<S> for SkuPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(sku) = path.map_err(|error| Problem::invalid("sku", &error.body_text()))?;
-        sku.parse().map(Self).map_err(|error: contracts::InvalidSku| {
-            Problem::invalid("sku", &error.to_string())
-        })
+        sku.parse()
+            .map(Self)
+            .map_err(|error: contracts::InvalidSku| Problem::invalid("sku", &error.to_string()))
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) async fn handle(
     let known: Option<Notification> = app.engine.db().find(order_id).await?;
     let known = known.ok_or_else(|| Problem::not_found("notification about this order"))?;
     let mails = [(Some(Milestone::Placed), known.placed_mail), (known.ended, known.end_mail)];
-    let mails = mails.into_iter().filter_map(|(milestone, status)| {
-        Some(Mail { milestone: milestone?, status: status? })
-    });
+    let mails = mails
+        .into_iter()
+        .filter_map(|(milestone, status)| Some(Mail { milestone: milestone?, status: status? }));
     Ok(Json(View { order_id, mails: mails.collect() }))
 }

@@ -32,16 +32,10 @@ pub(super) async fn create_topics(
         .map_err(|error| BusError::kafka("creating a client", error))?;
     let new = names.iter().zip(topics).map(|(name, topic)| {
         let new = NewTopic::new(name, topic.partitions, BROKERS_DEFAULT);
-        if topic.compacted {
-            new.set("cleanup.policy", "compact")
-        } else {
-            new
-        }
+        if topic.compacted { new.set("cleanup.policy", "compact") } else { new }
     });
     let new: Vec<NewTopic<'_>> = new.collect();
-    let options = AdminOptions::new()
-        .operation_timeout(Some(ANSWER))
-        .request_timeout(Some(ANSWER));
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
     let results = client
         .create_topics(&new, &options)
         .await
@@ -169,18 +163,12 @@ pub(super) fn rewind(
     topics: &[String],
 ) -> Result<(), BusError> {
     use RDKafkaErrorCode::{IllegalGeneration, UnknownMemberId};
-    let active = || BusError::GroupActive {
-        group: group.to_owned(),
-    };
+    let active = || BusError::GroupActive { group: group.to_owned() };
     let groups = observer
         .client()
         .fetch_group_list(Some(outer), ANSWER)
         .map_err(|error| BusError::kafka("asking for the group", error))?;
-    if groups
-        .groups()
-        .iter()
-        .any(|found| !found.members().is_empty())
-    {
+    if groups.groups().iter().any(|found| !found.members().is_empty()) {
         return Err(active());
     }
     let mut lowest = TopicPartitionList::new();

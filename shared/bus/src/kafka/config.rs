@@ -83,24 +83,15 @@ impl Config {
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
-        let mut config = Self {
-            brokers: brokers.to_owned(),
-            overrides: overrides.clone(),
-            max_record_bytes: 0,
-        };
+        let mut config =
+            Self { brokers: brokers.to_owned(), overrides: overrides.clone(), max_record_bytes: 0 };
         let refused = |error| BusError::kafka("checking the settings", error);
-        config
-            .consumer("check")
-            .create_native_config()
-            .map_err(refused)?;
+        config.consumer("check").create_native_config().map_err(refused)?;
         let native = config.producer().create_native_config().map_err(refused)?;
         let message = native.get("message.max.bytes").map_err(refused)?;
         let message: usize = message.trim_end_matches('\0').parse().unwrap_or(0);
         config.max_record_bytes = message.checked_sub(FRAMING_BYTES).ok_or_else(|| {
-            let why = format!(
-                "{message} is too small, give it at least {}",
-                2 * FRAMING_BYTES
-            );
+            let why = format!("{message} is too small, give it at least {}", 2 * FRAMING_BYTES);
             BusError::settings("kafka.message.max.bytes", why)
         })?;
         Ok(config)
@@ -158,10 +149,7 @@ mod tests {
     #[test]
     fn a_larger_message_limit_raises_the_record_limit() {
         let config = with("message.max.bytes", "2097152").expect("a known setting");
-        assert_eq!(
-            config.max_record_bytes(),
-            DEFAULT_MAX_RECORD_BYTES + (1 << 20)
-        );
+        assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES + (1 << 20));
     }
 
     #[test]
@@ -174,10 +162,7 @@ mod tests {
         ];
         for (name, value) in cases {
             let error = with(name, value).err().expect("must be refused");
-            assert!(
-                matches!(error, BusError::Settings { .. }),
-                "{name}: {error:?}"
-            );
+            assert!(matches!(error, BusError::Settings { .. }), "{name}: {error:?}");
             assert!(error.to_string().contains(name), "{name}: {error}");
         }
     }

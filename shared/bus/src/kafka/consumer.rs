@@ -28,16 +28,13 @@ pub(super) struct KafkaConsumer {
 
 impl KafkaConsumer {
     pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
-        Self {
-            client: Some(client),
-            namespace,
-        }
+        Self { client: Some(client), namespace }
     }
 
     fn client(&self) -> Result<&StreamConsumer<Context>, BusError> {
-        self.client.as_ref().ok_or_else(|| BusError::Unavailable {
-            reason: "the consumer is closed".to_owned(),
-        })
+        self.client
+            .as_ref()
+            .ok_or_else(|| BusError::Unavailable { reason: "the consumer is closed".to_owned() })
     }
 
     /// What one poll brought, if it was a record to return.
@@ -85,13 +82,11 @@ impl KafkaConsumer {
         client.context().paused.store(paused, Ordering::SeqCst);
         let assigned = client.assignment();
         assigned
-            .and_then(|assigned| {
-                if paused {
-                    client.pause(&assigned)
-                } else {
-                    client.resume(&assigned)
-                }
-            })
+            .and_then(
+                |assigned| {
+                    if paused { client.pause(&assigned) } else { client.resume(&assigned) }
+                },
+            )
             .map_err(|error| BusError::kafka("pausing or resuming", error))
     }
 }
@@ -116,9 +111,7 @@ impl Consumer for KafkaConsumer {
                         break;
                     }
                 }
-                polled = (received.len() < max)
-                    .then(|| client.recv().now_or_never())
-                    .flatten();
+                polled = (received.len() < max).then(|| client.recv().now_or_never()).flatten();
             }
         }
         Ok(received)

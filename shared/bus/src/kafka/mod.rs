@@ -42,10 +42,7 @@ impl Kafka {
     /// A client that asks on behalf of `group` (the name at the broker) without joining it.
     fn observer(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, BusError> {
         // Clients come and go as a whole: the map is usable after any panic.
-        let mut observers = self
-            .observers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(observer) = observers.get(group) {
             return Ok(Arc::clone(observer));
         }
@@ -91,9 +88,7 @@ impl Bus for Kafka {
             .create_with_context(Context::default())
             .map_err(|error| BusError::kafka("creating a consumer", error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer
-            .subscribe(&names)
-            .map_err(|error| BusError::kafka("subscribing", error))?;
+        consumer.subscribe(&names).map_err(|error| BusError::kafka("subscribing", error))?;
         let namespace = self.namespace.clone();
         Ok(Box::new(consumer::KafkaConsumer::new(consumer, namespace)))
     }
@@ -128,11 +123,7 @@ impl Bus for Kafka {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BusError> + Send + 'static,
 ) -> Result<T, BusError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|stopped| {
-            Err(BusError::Unavailable {
-                reason: format!("this process is stopping: {stopped}"),
-            })
-        })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|stopped| {
+        Err(BusError::Unavailable { reason: format!("this process is stopping: {stopped}") })
+    })
 }

@@ -28,12 +28,7 @@ pub(super) struct KafkaProducer {
 impl KafkaProducer {
     pub(super) fn new(config: Config, namespace: Namespace) -> Result<Self, BusError> {
         let client = Some(connect(&config)?);
-        Ok(Self {
-            config,
-            namespace,
-            client,
-            known: HashSet::new(),
-        })
+        Ok(Self { config, namespace, client, known: HashSet::new() })
     }
 
     fn client(&mut self) -> Result<Client, BusError> {
@@ -121,10 +116,7 @@ impl Producer for KafkaProducer {
     async fn publish(&mut self, records: &[Outgoing]) -> Published {
         let mut acknowledged = vec![false; records.len()];
         let error = self.send(records, &mut acknowledged).await.err();
-        Published {
-            acknowledged,
-            error,
-        }
+        Published { acknowledged, error }
     }
 }
 
@@ -147,16 +139,9 @@ async fn enqueue(
     let headers = outgoing
         .headers
         .iter()
-        .fold(headers, |headers, (key, value)| {
-            headers.insert(Header {
-                key,
-                value: Some(value),
-            })
-        });
-    let mut record = FutureRecord::to(topic)
-        .key(&outgoing.key)
-        .payload(&outgoing.value)
-        .headers(headers);
+        .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+    let mut record =
+        FutureRecord::to(topic).key(&outgoing.key).payload(&outgoing.value).headers(headers);
     loop {
         match client.send_result(record) {
             Ok(report) => {

@@ -58,16 +58,7 @@ impl LogConsumer {
                 next: state.committed.unwrap_or(state.low),
             });
         }
-        Ok(Self {
-            flush,
-            reader,
-            partitions,
-            first: 0,
-            bell,
-            poll,
-            paused: false,
-            _lock: lock,
-        })
+        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused: false, _lock: lock })
     }
 
     /// What is waiting; nothing only if nothing is.
@@ -138,11 +129,7 @@ fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
     let rotated = shares.clone();
     shares.sort_by_key(|&index| waiting[index]);
     if max < shares.len() {
-        return rotated
-            .into_iter()
-            .take(max)
-            .map(|index| (index, 1))
-            .collect();
+        return rotated.into_iter().take(max).map(|index| (index, 1)).collect();
     }
     let mut left = i64::try_from(max).unwrap_or(i64::MAX);
     let mut granted = vec![0; waiting.len()];
@@ -232,8 +219,7 @@ impl Consumer for LogConsumer {
                 cursor.topic == position.topic && cursor.partition == position.partition
             };
             if let Some(cursor) = self.partitions.iter().find(ours) {
-                self.flush
-                    .remember(cursor.name.clone(), cursor.partition, position.next);
+                self.flush.remember(cursor.name.clone(), cursor.partition, position.next);
             }
         }
         Ok(())

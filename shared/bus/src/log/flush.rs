@@ -32,12 +32,7 @@ impl Flush {
             Arc::clone(&stored),
             options.clone(),
         ));
-        Self {
-            group,
-            writer,
-            stored,
-            task,
-        }
+        Self { group, writer, stored, task }
     }
 
     pub(super) fn remember(&self, topic: String, partition: i32, next: i64) {

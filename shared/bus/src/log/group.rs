@@ -92,20 +92,15 @@ pub(super) async fn states(
         .await?;
         let topic = namespace.inner(topic);
         if rows.is_empty() {
-            return Err(BusError::UnknownTopic {
-                topic: topic.to_owned(),
-            });
+            return Err(BusError::UnknownTopic { topic: topic.to_owned() });
         }
-        states.extend(
-            rows.into_iter()
-                .map(|(partition, high, low, committed)| PartitionState {
-                    topic: topic.to_owned(),
-                    partition,
-                    low: low.unwrap_or(high),
-                    high,
-                    committed,
-                }),
-        );
+        states.extend(rows.into_iter().map(|(partition, high, low, committed)| PartitionState {
+            topic: topic.to_owned(),
+            partition,
+            low: low.unwrap_or(high),
+            high,
+            committed,
+        }));
     }
     Ok(states)
 }

@@ -132,9 +132,8 @@ impl Bus for Log {
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
         let outer = self.namespace.outer("group", group)?;
         let topics = self.namespace.topics(topics)?;
-        let lock = GroupLock::take(&self.path, &outer)?.ok_or_else(|| BusError::Taken {
-            group: group.to_owned(),
-        })?;
+        let lock = GroupLock::take(&self.path, &outer)?
+            .ok_or_else(|| BusError::Taken { group: group.to_owned() })?;
         let mut reader = schema::reader(&self.path).await?;
         let states = group::states(&mut reader, &self.namespace, &outer, &topics).await?;
         {
@@ -171,9 +170,8 @@ impl Bus for Log {
         let outer = self.namespace.outer("group", group)?;
         let topics = self.namespace.topics(topics)?;
         // Held to the end: nobody joins while the offsets change.
-        let _lock = GroupLock::take(&self.path, &outer)?.ok_or_else(|| BusError::GroupActive {
-            group: group.to_owned(),
-        })?;
+        let _lock = GroupLock::take(&self.path, &outer)?
+            .ok_or_else(|| BusError::GroupActive { group: group.to_owned() })?;
         let mut writer = self.writer.lock().await;
         let mut turn = writer.begin().await?;
         let connection = turn.connection();

@@ -31,10 +31,7 @@ impl Producer for LogProducer {
             }
             Err(error) => Some(error),
         };
-        Published {
-            acknowledged,
-            error,
-        }
+        Published { acknowledged, error }
     }
 }
 
@@ -86,9 +83,7 @@ impl LogProducer {
         };
         let heads = batch.heads(connection, &topic).await?;
         let Ok(partitions @ 1..) = i32::try_from(heads.len()) else {
-            return Ok(Err(BusError::UnknownTopic {
-                topic: record.topic.clone(),
-            }));
+            return Ok(Err(BusError::UnknownTopic { topic: record.topic.clone() }));
         };
         let partition = partition_of(record.key.as_bytes(), partitions);
         let offset = batch.take(&topic, partition);

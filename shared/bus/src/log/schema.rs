@@ -60,9 +60,7 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
         .journal_mode(SqliteJournalMode::Wal)
         .connect()
         .await?;
-    let version: i64 = sqlx::query_scalar("pragma user_version")
-        .fetch_one(&mut connection)
-        .await?;
+    let version: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut connection).await?;
     match version {
         VERSION => {}
         0 => create(&mut connection).await?,
@@ -92,9 +90,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn create(connection: &mut SqliteConnection) -> Result<(), BusError> {
     let statement = format!("begin immediate; {TABLES} pragma user_version = {VERSION}; commit;");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-        .execute(connection)
-        .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
 }
 

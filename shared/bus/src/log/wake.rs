@@ -34,10 +34,7 @@ impl Bell {
                 tracing::warn!(%error, "file events are not to be had: the log is polled instead");
             })
             .ok();
-        Ok(Self {
-            rung,
-            _watcher: watcher,
-        })
+        Ok(Self { rung, _watcher: watcher })
     }
 
     /// Changes whenever the bell has rung.

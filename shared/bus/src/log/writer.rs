@@ -21,22 +21,14 @@ impl Writer {
         let lock = Arc::new(open_beside(path, "lock")?);
         let wake = open_beside(path, "wake")?;
         let _held = FileLock::acquire(&lock).await?;
-        Ok(Self {
-            connection: schema::writer(path).await?,
-            lock,
-            wake,
-        })
+        Ok(Self { connection: schema::writer(path).await?, lock, wake })
     }
 
     /// Waits for this process's turn and opens a transaction.
     pub(super) async fn begin(&mut self) -> Result<Turn<'_>, BusError> {
         let lock = FileLock::acquire(&self.lock).await?;
         let transaction = self.connection.begin_with("begin immediate").await?;
-        Ok(Turn {
-            transaction,
-            wake: &self.wake,
-            _lock: lock,
-        })
+        Ok(Turn { transaction, wake: &self.wake, _lock: lock })
     }
 }
 

@@ -9,10 +9,7 @@ use crate::rig::{Rig, TOPICS, numbered, publish, record, sorted_numbers, take, v
 pub async fn creating_topics_twice_changes_nothing(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let more = Topic {
-        partitions: 7,
-        ..TOPICS[0]
-    };
+    let more = Topic { partitions: 7, ..TOPICS[0] };
     let other = rig.connect().await;
     other.create_topics(&[more]).await.expect("it is there");
     let states = other.partitions("g", &["orders"]).await.expect("states");
@@ -42,22 +39,12 @@ pub async fn order_is_kept_per_key(rig: &dyn Rig) {
 
 pub async fn a_key_has_the_partition_that_every_bus_gives_it(rig: &dyn Rig) {
     let bus = rig.bus().await;
-    let keys = [
-        "",
-        "a",
-        "SKU-1",
-        "Zoë",
-        "018f3c1e-7b5a-7c3d-9e21-0a1b2c3d4e5f",
-    ];
+    let keys = ["", "a", "SKU-1", "Zoë", "018f3c1e-7b5a-7c3d-9e21-0a1b2c3d4e5f"];
     let records: Vec<_> = keys.iter().map(|key| record(key, key)).collect();
     publish(&*bus, &records).await;
     let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
     for record in take(&mut consumer, keys.len()).await {
-        assert_eq!(
-            record.partition,
-            partition_of(&record.value, 3),
-            "{record:?}"
-        );
+        assert_eq!(record.partition, partition_of(&record.value, 3), "{record:?}");
     }
 }
 
@@ -65,11 +52,7 @@ pub async fn headers_and_binary_values_arrive_intact(rig: &dyn Rig) {
     let bus = rig.bus().await;
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let sent = Outgoing {
-        headers: vec![
-            header("b", "\"quoted\" ünï"),
-            header("a", ""),
-            header("b", "again"),
-        ],
+        headers: vec![header("b", "\"quoted\" ünï"), header("a", ""), header("b", "again")],
         ..record("k", (0..=255).collect::<Vec<u8>>())
     };
     publish(&*bus, &[sent.clone(), record("k", "")]).await;
@@ -81,9 +64,7 @@ pub async fn headers_and_binary_values_arrive_intact(rig: &dyn Rig) {
         partition: partition_of(b"k", 3),
         offset: 0,
         key: b"k".to_vec(),
-        headers: headers
-            .map(|(name, value)| (name, value.into_bytes()))
-            .collect(),
+        headers: headers.map(|(name, value)| (name, value.into_bytes())).collect(),
         value: sent.value,
     };
     assert_eq!(received[0], expected);
@@ -97,10 +78,7 @@ pub async fn unknown_topics_are_named(rig: &dyn Rig) {
         other => panic!("{other:?}"),
     };
     let mut producer = bus.producer().await.expect("a producer");
-    let astray = Outgoing {
-        topic: "ordrs".to_owned(),
-        ..record("k", "lost")
-    };
+    let astray = Outgoing { topic: "ordrs".to_owned(), ..record("k", "lost") };
     let records = [record("k", "1"), astray, record("k", "2")];
     let published = within(producer.publish(&records)).await;
     assert_eq!(published.acknowledged, [true, false, false]);
@@ -131,21 +109,12 @@ pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
     let bus = rig.bus().await;
     let mut producer = bus.producer().await.expect("a producer");
     let limit = bus.max_record_bytes();
-    let records = [
-        record("a", "1"),
-        record("b", "2"),
-        record("c", vec![0; limit]),
-        record("a", "4"),
-    ];
+    let records =
+        [record("a", "1"), record("b", "2"), record("c", vec![0; limit]), record("a", "4")];
     let published = within(producer.publish(&records)).await;
     assert_eq!(published.acknowledged, [true, true, false, false]);
     match published.error.expect("an error") {
-        BusError::TooLarge {
-            key,
-            bytes,
-            limit: told,
-            ..
-        } => {
+        BusError::TooLarge { key, bytes, limit: told, .. } => {
             assert_eq!((key.as_str(), bytes, told), ("c", limit + 1, limit));
         }
         other => panic!("{other:?}"),
@@ -169,10 +138,7 @@ pub async fn an_empty_publish_is_nothing(rig: &dyn Rig) {
 pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
     let reading = rig.bus().await;
     let writing = rig.connect().await;
-    let mut consumer = reading
-        .consumer("g", &["orders"])
-        .await
-        .expect("a consumer");
+    let mut consumer = reading.consumer("g", &["orders"]).await.expect("a consumer");
     let mut producer = writing.producer().await.expect("a producer");
     for round in 0..20 {
         let sent = numbered(round..round + 1);
@@ -224,10 +190,7 @@ pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
         all
     };
     let (all, ()) = within(async { tokio::join!(receiving, publishing) }).await;
-    assert!(
-        dropped > 100,
-        "only {dropped} were dropped: the check checks nothing"
-    );
+    assert!(dropped > 100, "only {dropped} were dropped: the check checks nothing");
     assert_eq!(sorted_numbers(&all), (0..COUNT).collect::<Vec<_>>());
 }
 
@@ -276,17 +239,11 @@ pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {
 
 pub async fn two_groups_see_everything(rig: &dyn Rig) {
     let bus = rig.bus().await;
-    let products = Outgoing {
-        topic: "products".to_owned(),
-        ..record("SKU", "30")
-    };
+    let products = Outgoing { topic: "products".to_owned(), ..record("SKU", "30") };
     publish(&*bus, &numbered(0..30)).await;
     publish(&*bus, &[products]).await;
     for group in ["one", "two"] {
-        let mut consumer = bus
-            .consumer(group, &["orders", "products"])
-            .await
-            .expect("a consumer");
+        let mut consumer = bus.consumer(group, &["orders", "products"]).await.expect("a consumer");
         let all = take(&mut consumer, 31).await;
         assert_eq!(sorted_numbers(&all), (0..31).collect::<Vec<_>>());
         assert_eq!(all.iter().filter(|r| r.topic == "products").count(), 1);
@@ -303,8 +260,5 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     let mut two = there.consumer("g", &["orders"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut one, 1).await), ["here"]);
     let received = take(&mut two, 1).await;
-    assert_eq!(
-        (values(&received)[0].as_str(), received[0].topic.as_str()),
-        ("there", "orders")
-    );
+    assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "orders"));
 }

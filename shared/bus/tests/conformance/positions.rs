@@ -16,10 +16,7 @@ pub async fn what_was_not_stored_comes_again(rig: &dyn Rig) {
     let again = take(&mut second, 20).await;
     assert_eq!(sorted_numbers(&again), sorted_numbers(&all));
     // Of each partition the first record only, then an orderly end.
-    let firsts: Vec<_> = again
-        .into_iter()
-        .filter(|record| record.offset == 0)
-        .collect();
+    let firsts: Vec<_> = again.into_iter().filter(|record| record.offset == 0).collect();
     second.store(&after(&firsts)).expect("stored");
     second.close().await.expect("closed");
     let mut third = bus.consumer("g", &["orders"]).await.expect("a consumer");
@@ -61,11 +58,7 @@ pub async fn partitions_tell_watermarks_and_lag(rig: &dyn Rig) {
     let before = states(&*bus).await;
     let partitions: Vec<_> = before.iter().map(|state| state.partition).collect();
     assert_eq!(partitions, [0, 1, 2]);
-    assert!(
-        before
-            .iter()
-            .all(|s| s.topic == "orders" && s.low == 0 && s.committed.is_none())
-    );
+    assert!(before.iter().all(|s| s.topic == "orders" && s.low == 0 && s.committed.is_none()));
     assert_eq!(lag(&before), 20);
     let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
@@ -92,9 +85,7 @@ pub async fn a_group_is_rewound_only_when_empty(rig: &dyn Rig) {
         other => panic!("{other:?}"),
     }
     consumer.close().await.expect("closed");
-    within(other.rewind("g", &["orders"]))
-        .await
-        .expect("rewound");
+    within(other.rewind("g", &["orders"])).await.expect("rewound");
     assert_eq!(lag(&states(&*bus).await), 20);
     let mut again = bus.consumer("g", &["orders"]).await.expect("a consumer");
     assert_eq!(take(&mut again, 20).await.len(), 20);
@@ -127,11 +118,7 @@ pub async fn positions_of_others_are_ignored(rig: &dyn Rig) {
     publish(&*bus, &numbered(0..20)).await;
     let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
-    let foreign = |topic: &str, partition| Position {
-        topic: topic.to_owned(),
-        partition,
-        next: 1,
-    };
+    let foreign = |topic: &str, partition| Position { topic: topic.to_owned(), partition, next: 1 };
     let mut positions = vec![foreign("products", 0), foreign("orders", 99)];
     positions.extend(after(&all));
     consumer.store(&positions).expect("stored");

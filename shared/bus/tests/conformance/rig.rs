@@ -13,16 +13,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// The topics of most checks.
 pub const TOPICS: [Topic; 2] = [
-    Topic {
-        name: "orders",
-        partitions: 3,
-        compacted: false,
-    },
-    Topic {
-        name: "products",
-        partitions: 2,
-        compacted: true,
-    },
+    Topic { name: "orders", partitions: 3, compacted: false },
+    Topic { name: "products", partitions: 2, compacted: true },
 ];
 
 /// A broker of its own for each check.
@@ -39,9 +31,7 @@ pub trait Rig: Sync {
     /// With [`TOPICS`] created.
     async fn bus(&self) -> Arc<dyn Bus> {
         let bus = self.connect().await;
-        bus.create_topics(&TOPICS)
-            .await
-            .expect("topics are created");
+        bus.create_topics(&TOPICS).await.expect("topics are created");
         bus
     }
 }
@@ -78,16 +68,14 @@ pub struct KafkaRig {
 impl KafkaRig {
     pub fn new() -> Option<Self> {
         let Ok(brokers) = std::env::var("QUINTET_TEST_KAFKA") else {
-            let required = std::env::var("CI_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+            let required =
+                std::env::var("QUINTET_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
             assert!(!required, "QUINTET_TEST_KAFKA=HOST:PORT must name a broker");
             say_what_is_left_out();
             return None;
         };
         let id = clock::uuid_v7(&SystemClock, &SystemRandom);
-        Some(Self {
-            url: format!("kafka:{brokers}"),
-            namespace: format!("t{}-", id.simple()),
-        })
+        Some(Self { url: format!("kafka:{brokers}"), namespace: format!("t{}-", id.simple()) })
     }
 }
 
@@ -140,9 +128,7 @@ pub async fn publish(bus: &dyn Bus, records: &[Outgoing]) {
 
 /// A check fails rather than hangs.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("must not take that long")
+    tokio::time::timeout(LIMIT, future).await.expect("must not take that long")
 }
 
 /// Receives until there are `count`.

@@ -19,10 +19,8 @@ fn money() -> impl Strategy<Value = Money> {
 }
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = ("[A-Za-z0-9._-]{1,64}", 1..=100_000_000_i64).prop_map(|(sku, quantity)| Item {
-        sku: sku.parse::<Sku>().unwrap(),
-        quantity,
-    });
+    let item = ("[A-Za-z0-9._-]{1,64}", 1..=100_000_000_i64)
+        .prop_map(|(sku, quantity)| Item { sku: sku.parse::<Sku>().unwrap(), quantity });
     vec(item, 1..=100)
 }
 

@@ -33,9 +33,7 @@ impl Record {
         ];
         Self {
             key: key.into(),
-            headers: headers
-                .map(|(name, text)| (name.into(), text.into()))
-                .into(),
+            headers: headers.map(|(name, text)| (name.into(), text.into())).into(),
             value: serde_json::to_vec(data).unwrap(),
         }
     }

@@ -109,12 +109,7 @@ fn the_properties_of_schema_and_example_are_the_same() {
     for schema in &SCHEMAS {
         let in_schema = properties_of(schema).into_iter().map(|p| p.pointer);
         let in_example = pointers(&json_of(schema.example), "");
-        assert_eq!(
-            in_schema.collect::<BTreeSet<_>>(),
-            in_example,
-            "{}",
-            schema.id
-        );
+        assert_eq!(in_schema.collect::<BTreeSet<_>>(), in_example, "{}", schema.id);
     }
 }
 
@@ -142,14 +137,7 @@ fn a_property_of_another_type_is_refused_by_schema_and_type() {
         for property in properties_of(schema) {
             let example = json_of(schema.example);
             let right = example.pointer(&property.pointer).unwrap();
-            for wrong in [
-                json!(true),
-                json!(7),
-                json!("x y"),
-                json!([]),
-                json!({}),
-                json!(null),
-            ] {
+            for wrong in [json!(true), json!(7), json!("x y"), json!([]), json!({}), json!(null)] {
                 if std::mem::discriminant(right) == std::mem::discriminant(&wrong) {
                     continue;
                 }
@@ -157,10 +145,7 @@ fn a_property_of_another_type_is_refused_by_schema_and_type() {
                 let spoiled = with(example.clone(), &property.pointer, wrong);
                 assert!(schema.check(&spoiled).is_err(), "{at}");
                 if is_latest(schema) {
-                    assert!(
-                        Event::from_json(schema.event_type, spoiled).is_err(),
-                        "{at}"
-                    );
+                    assert!(Event::from_json(schema.event_type, spoiled).is_err(), "{at}");
                 }
             }
         }
@@ -172,13 +157,7 @@ fn a_property_of_another_type_is_refused_by_schema_and_type() {
 fn what_a_schema_accepts_the_type_accepts() {
     for schema in SCHEMAS.iter().filter(|schema| is_latest(schema)) {
         for property in properties_of(schema) {
-            for odd in [
-                json!(1.5),
-                json!(i64::MAX),
-                json!(u64::MAX),
-                json!("x y"),
-                json!("a\n"),
-            ] {
+            for odd in [json!(1.5), json!(i64::MAX), json!(u64::MAX), json!("x y"), json!("a\n")] {
                 let at = format!("{} {} {odd}", schema.id, property.pointer);
                 let data = with(json_of(schema.example), &property.pointer, odd);
                 if schema.check(&data).is_ok() {
@@ -227,20 +206,11 @@ fn every_word_of_a_type_is_listed_in_its_schema() {
         let schema = json_of(Schema::find(event_type, 1).unwrap().text);
         serde_json::from_value(schema["properties"][property]["enum"].clone()).unwrap()
     };
-    let reasons: Vec<_> = CancelReason::VARIANTS
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let reasons: Vec<_> = CancelReason::VARIANTS.iter().map(ToString::to_string).collect();
     assert_eq!(listed(EventType::OrderCancelled, "reason"), reasons);
-    let milestones: Vec<_> = Milestone::VARIANTS
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let milestones: Vec<_> = Milestone::VARIANTS.iter().map(ToString::to_string).collect();
     assert_eq!(listed(EventType::NotificationSent, "milestone"), milestones);
-    assert_eq!(
-        listed(EventType::NotificationFailed, "milestone"),
-        milestones
-    );
+    assert_eq!(listed(EventType::NotificationFailed, "milestone"), milestones);
 }
 
 #[test]
@@ -248,29 +218,13 @@ fn every_schema_is_complete_and_names_itself() {
     for schema in &SCHEMAS {
         let json = json_of(schema.text);
         jsonschema::meta::validate(&json).unwrap();
-        assert_eq!(
-            json["$schema"],
-            "https://json-schema.org/draft/2020-12/schema"
-        );
+        assert_eq!(json["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(json["$id"], schema.id);
         assert_eq!(json["title"], schema.event_type.as_str());
         assert!(json["description"].is_string(), "{}", schema.id);
-        assert!(
-            !schema.text.contains("additionalProperties"),
-            "{}",
-            schema.id
-        );
-        for Property {
-            pointer,
-            schema: property,
-            ..
-        } in properties_of(schema)
-        {
-            assert!(
-                property["description"].is_string(),
-                "{} {pointer}",
-                schema.id
-            );
+        assert!(!schema.text.contains("additionalProperties"), "{}", schema.id);
+        for Property { pointer, schema: property, .. } in properties_of(schema) {
+            assert!(property["description"].is_string(), "{} {pointer}", schema.id);
         }
     }
 }
@@ -280,14 +234,9 @@ fn the_folder_holds_every_version_of_every_event_and_nothing_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
     let names = |folder: &Path| -> BTreeSet<String> {
         let entries = folder.read_dir().unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
-    let mut expected: BTreeSet<_> = EventType::ALL
-        .iter()
-        .map(|e| e.folder().to_owned())
-        .collect();
+    let mut expected: BTreeSet<_> = EventType::ALL.iter().map(|e| e.folder().to_owned()).collect();
     assert_eq!(expected.len(), EventType::ALL.len());
     expected.insert("README.md".to_owned());
     assert_eq!(names(&root), expected);
@@ -305,8 +254,5 @@ fn a_type_is_found_by_its_name_alone() {
         assert_eq!(event_type.to_string().parse(), Ok(*event_type));
     }
     let error = "orderplaced".parse::<EventType>().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "`orderplaced` is no event type of this contract"
-    );
+    assert_eq!(error.to_string(), "`orderplaced` is no event type of this contract");
 }

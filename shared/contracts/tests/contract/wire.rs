@@ -18,15 +18,8 @@ fn placed() -> Record {
 fn republished(record: &Record, order_placed: u32) -> Record {
     let envelope = record.envelope();
     let versions = Versions { order_placed };
-    encode(
-        envelope.id,
-        &envelope.source,
-        envelope.at,
-        &envelope.trace,
-        &envelope.event,
-        &versions,
-    )
-    .into()
+    encode(envelope.id, &envelope.source, envelope.at, &envelope.trace, &envelope.event, &versions)
+        .into()
 }
 
 #[test]
@@ -48,10 +41,7 @@ fn the_headers_arrive_in_the_envelope() {
     assert_eq!(envelope.source, "/quintet/order");
     assert_eq!(envelope.at.to_string(), "2024-05-01T10:00:00.123456Z");
     assert_eq!(envelope.version, 2);
-    assert_eq!(
-        envelope.trace,
-        Trace::parse(Some(TRACEPARENT), Some("vendor=a"))
-    );
+    assert_eq!(envelope.trace, Trace::parse(Some(TRACEPARENT), Some("vendor=a")));
     assert_eq!(envelope.event.event_type(), EventType::OrderPlaced);
 }
 
@@ -63,12 +53,7 @@ fn an_event_goes_to_the_topic_of_its_publisher_under_its_key() {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let versions = Versions::default();
         let encoded = encode(id, "/quintet/x", at, &Trace::default(), &event, &versions);
-        assert!(
-            !encoded
-                .headers
-                .iter()
-                .any(|(name, _)| name == "traceparent")
-        );
+        assert!(!encoded.headers.iter().any(|(name, _)| name == "traceparent"));
         (encoded.topic, encoded.key)
     };
     let order = "018f3a5c-1b2d-7c3e-8f40-112233445566";
@@ -114,13 +99,7 @@ fn version_1_is_published_when_asked_for_and_only_in_euros() {
         panic!("not an order");
     };
     let currency: Currency = "USD".parse().unwrap();
-    assert_eq!(
-        order.total,
-        Money {
-            amount_minor: 1597,
-            currency
-        }
-    );
+    assert_eq!(order.total, Money { amount_minor: 1597, currency });
 }
 
 #[test]
@@ -184,20 +163,14 @@ fn a_version_of_the_future_is_told_apart() {
     );
     assert!(matches!(
         error,
-        DecodeError::UnknownVersion {
-            event_type: EventType::OrderPlaced,
-            version: 3
-        }
+        DecodeError::UnknownVersion { event_type: EventType::OrderPlaced, version: 3 }
     ));
 }
 
 #[test]
 fn what_is_not_json_is_refused() {
     for value in [b"".as_slice(), b"{", b"\xff", b"{} {}"] {
-        let record = Record {
-            value: value.to_vec(),
-            ..placed()
-        };
+        let record = Record { value: value.to_vec(), ..placed() };
         assert!(matches!(record.decode(), Err(DecodeError::NotJson(_))));
     }
 }
@@ -249,16 +222,10 @@ fn the_key_and_the_subject_must_name_the_order_of_the_data() {
         Err(DecodeError::Mismatch { what, found, .. }) => (what, found),
         other => panic!("{other:?}"),
     };
-    let by_key = Record {
-        key: other.into(),
-        ..placed()
-    };
+    let by_key = Record { key: other.into(), ..placed() };
     assert_eq!(mismatch(&by_key), ("key", other.to_owned()));
     let by_subject = placed().with("ce_subject", other);
     assert_eq!(mismatch(&by_subject), ("ce_subject", other.to_owned()));
-    let without_key = Record {
-        key: Vec::new(),
-        ..placed()
-    };
+    let without_key = Record { key: Vec::new(), ..placed() };
     assert_eq!(mismatch(&without_key), ("key", String::new()));
 }

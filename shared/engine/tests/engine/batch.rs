@@ -14,7 +14,8 @@ use crate::{
 async fn a_batch_changes_rows_inbox_and_outbox_together() {
     for rig in rigs().await {
         let (one, two) = (order(1), order(2));
-        let turn = rig.turn(&[add(1, one), add(2, two), add(3, one), ask(4, one), arm(5, two)]).await;
+        let turn =
+            rig.turn(&[add(1, one), add(2, two), add(3, one), ask(4, one), arm(5, two)]).await;
         assert_eq!((turn.duplicates, turn.answers.len()), (0, 0));
         assert_eq!(rig.log(one).await, "add, add, ask");
         assert_eq!(rig.tally(two).await.unwrap().count, 1);
@@ -28,7 +29,8 @@ async fn a_batch_changes_rows_inbox_and_outbox_together() {
 async fn a_batch_is_all_or_nothing() {
     for rig in rigs().await {
         for (culprit, expected) in [("panic", None), ("refuse", Some(Class::Data))] {
-            let batch = [add(1, order(1)), ask(2, order(1)), arm(3, order(1)), command(4, order(3), 1)];
+            let batch =
+                [add(1, order(1)), ask(2, order(1)), arm(3, order(1)), command(4, order(3), 1)];
             let mut batch = Vec::from(batch);
             batch.push(tell(5, order(2), culprit));
             let class = match rig.refused(&batch).await {
@@ -77,7 +79,8 @@ async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() 
             work
         };
         rig.turn(&[add(7, order(1))]).await;
-        let batch = [add(5, order(1)), moved(add(3, order(2)), 1), add(7, order(1)), add(6, order(1))];
+        let batch =
+            [add(5, order(1)), moved(add(3, order(2)), 1), add(7, order(1)), add(6, order(1))];
         let positions = rig.turn(&batch).await.positions;
         let positions: Vec<_> = positions.iter().map(|at| (at.partition, at.next)).collect();
         assert_eq!(positions, [(0, 8), (1, 4)]);
@@ -103,7 +106,8 @@ async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
 async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after() {
     for rig in rigs().await {
         rig.turn(&[ask(1, order(1)), ask(2, order(2))]).await;
-        let batch = [ask(3, order(1)), outcome(order(1), 1), outcome(order(2), 2), ask(4, order(2))];
+        let batch =
+            [ask(3, order(1)), outcome(order(1), 1), outcome(order(2), 2), ask(4, order(2))];
         rig.turn(&batch).await;
         let left = rig.db.fetch("select order_id from effect", vec![]).await.unwrap();
         let left: Vec<contracts::OrderId> = left.iter().map(|row| row.get(0).unwrap()).collect();

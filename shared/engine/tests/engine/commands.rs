@@ -40,16 +40,9 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
         let first = rig.answers(&[keyed(1, order(1), 5, "a")]).await;
         assert_eq!(first, [Ok(Reply::Count(5))]);
         rig.turn(&[command(2, order(1), 1)]).await;
-        let batch = [
-            keyed(3, order(1), 5, "a"),
-            keyed(4, order(1), 6, "a"),
-            keyed(5, order(1), 5, "b"),
-        ];
-        let expected = [
-            Ok(Reply::Count(5)),
-            Err(CommandError::KeyReused),
-            Ok(Reply::Count(11)),
-        ];
+        let batch =
+            [keyed(3, order(1), 5, "a"), keyed(4, order(1), 6, "a"), keyed(5, order(1), 5, "b")];
+        let expected = [Ok(Reply::Count(5)), Err(CommandError::KeyReused), Ok(Reply::Count(11))];
         assert_eq!(rig.answers(&batch).await, expected);
         assert_eq!(rig.tally(order(1)).await.unwrap().count, 11);
         assert_eq!((rig.count("outbox").await, rig.count("idempotency_key").await), (3, 2));
@@ -59,13 +52,9 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
 #[tokio::test]
 async fn two_commands_under_one_key_in_one_batch_are_one() {
     for rig in rigs().await {
-        let batch = [
-            keyed(1, order(1), 5, "a"),
-            keyed(2, order(1), 5, "a"),
-            keyed(3, order(1), 6, "a"),
-        ];
-        let expected =
-            [Ok(Reply::Count(5)), Ok(Reply::Count(5)), Err(CommandError::KeyReused)];
+        let batch =
+            [keyed(1, order(1), 5, "a"), keyed(2, order(1), 5, "a"), keyed(3, order(1), 6, "a")];
+        let expected = [Ok(Reply::Count(5)), Ok(Reply::Count(5)), Err(CommandError::KeyReused)];
         assert_eq!(rig.answers(&batch).await, expected);
         assert_eq!(rig.log(order(1)).await, "command 5");
         assert_eq!(rig.count("outbox").await, 1);
@@ -128,7 +117,8 @@ async fn more_commands_than_the_queue_holds_are_refused_at_once() {
     let settings = Settings { commands_queue: 2, ..Settings::default() };
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
-        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let send =
+            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
         let (mut first, mut second) = (send(), send());
         assert!(poll!(&mut first).is_pending());
         assert!(poll!(&mut second).is_pending());
@@ -146,7 +136,8 @@ async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
         let engine = rig.another();
         let (runtime, commands) = commands(&rig, engine);
         let engine = runtime.engine();
-        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let send =
+            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
         crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
         assert!(poll!(send()).is_pending());
         // Events still pass.
@@ -168,7 +159,8 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
-        let send = || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let send =
+            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
         let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&engine, 2));
         crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
         assert_eq!(sends.turn().await.unwrap(), Sent::Some(2));

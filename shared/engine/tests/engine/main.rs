@@ -9,6 +9,6 @@ mod properties;
 mod relay;
 mod replicas;
 mod rig;
-//mod runtime;
+mod runtime;
 mod toy;
 mod work;

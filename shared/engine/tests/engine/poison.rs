@@ -27,13 +27,15 @@ async fn nothing_saved(rig: &Rig) {
 async fn a_reaction_that_panics_names_its_input() {
     for rig in rigs().await {
         // The duplicate before it does not move its place.
-        let batch = [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
+        let batch =
+            [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
         let (culprit, why) = poison(&rig, &batch).await;
         assert_eq!(culprit, 2);
         assert_eq!(why, "the reaction panicked: told to");
         nothing_saved(&rig).await;
 
-        let (culprit, _) = poison(&rig, &[add(1, order(1)), command(2, order(1), Add::PANICS)]).await;
+        let (culprit, _) =
+            poison(&rig, &[add(1, order(1)), command(2, order(1), Add::PANICS)]).await;
         assert_eq!(culprit, 1);
         nothing_saved(&rig).await;
 

@@ -1,9 +1,6 @@
 //! From the outbox to the broker.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bus::{Bus, BusError, Consumer, Outgoing, PartitionState, Producer, Published, Topic};
@@ -53,7 +50,9 @@ async fn what_was_committed_is_sent_in_order_and_once() {
         for batch in 0..3 {
             let works = (0..20).map(|n| add(batch * 20 + n, order(n % 3)));
             rig.turn(&works.collect::<Vec<_>>()).await;
-            all.extend(rig.outbox().await.into_iter().filter(|id| !all.contains(id)).collect::<Vec<_>>());
+            all.extend(
+                rig.outbox().await.into_iter().filter(|id| !all.contains(id)).collect::<Vec<_>>(),
+            );
             if batch != 1 {
                 send_all(&mut relay).await;
             }

@@ -163,7 +163,10 @@ mod tests {
     #[test]
     fn a_missing_field_is_named() {
         let problem = problem(r#"{"items": [{}]}"#);
-        assert_eq!((problem.status, problem.detail.as_str()), (422, "/items/0/quantity is missing"));
+        assert_eq!(
+            (problem.status, problem.detail.as_str()),
+            (422, "/items/0/quantity is missing")
+        );
     }
 
     #[test]

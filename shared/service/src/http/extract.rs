@@ -78,7 +78,8 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let wrong = || Problem::invalid("id", "must be an order's id, a UUID");
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
         id.parse().map(Self).map_err(|_| wrong())
     }
 }
@@ -92,9 +93,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
-        query.map(|query| Self(query.0)).map_err(|error: QueryRejection| {
-            Problem::invalid("query", &error.body_text())
-        })
+        query
+            .map(|query| Self(query.0))
+            .map_err(|error: QueryRejection| Problem::invalid("query", &error.body_text()))
     }
 }
 

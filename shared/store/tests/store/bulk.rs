@@ -58,7 +58,8 @@ async fn insert_new_answers_the_keys_that_were_free() {
             let mut tx = db.begin().await.unwrap();
             clear(&mut tx).await;
             let taken = (0..size).filter(|id| id % 3 == 0);
-            let taken: Vec<Item> = taken.map(|id| Item { name: "old".into(), ..item(id) }).collect();
+            let taken: Vec<Item> =
+                taken.map(|id| Item { name: "old".into(), ..item(id) }).collect();
             tx.insert(&Item::TABLE, taken.iter().map(Record::values).collect()).await.unwrap();
             let new = tx.insert_new(&Item::TABLE, values(0..size)).await.unwrap();
             tx.commit().await.unwrap();

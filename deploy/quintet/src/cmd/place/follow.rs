@@ -27,11 +27,7 @@ pub(crate) async fn follow(client: &Client, placed: &Order, json: bool) -> Resul
             shown = order.timeline.last().map_or(shown, |entry| entry.seq);
         }
         if order.has_ended() || order.needs_attention {
-            ui::result(&if json {
-                order.json.to_string()
-            } else {
-                verdict(&order)
-            });
+            ui::result(&if json { order.json.to_string() } else { verdict(&order) });
             return Ok(order);
         }
         sleep(POLL).await;
@@ -42,18 +38,12 @@ pub(crate) async fn follow(client: &Client, placed: &Order, json: bool) -> Resul
 fn lines(order: &Order, shown: i64) -> Vec<String> {
     let start = order.placed_at();
     let new = order.timeline.iter().filter(|entry| entry.seq > shown);
-    new.map(|entry| line(entry, start.unwrap_or(entry.at)))
-        .collect()
+    new.map(|entry| line(entry, start.unwrap_or(entry.at))).collect()
 }
 
 fn line(entry: &Entry, start: Timestamp) -> String {
     let since = entry.at.duration_since(start);
-    format!(
-        "  {:>9}  {:<27} {}",
-        format!("+{} ms", since.as_millis()),
-        entry.event,
-        entry.service
-    )
+    format!("  {:>9}  {:<27} {}", format!("+{} ms", since.as_millis()), entry.event, entry.service)
 }
 
 fn verdict(order: &Order) -> String {
@@ -61,16 +51,8 @@ fn verdict(order: &Order) -> String {
         (Some(start), Some(end)) => format!(" in {} ms", end.duration_since(start).as_millis()),
         _ => String::new(),
     };
-    let reason = order
-        .reason
-        .as_ref()
-        .map(|reason| format!(": {reason}"))
-        .unwrap_or_default();
-    let status = if order.has_ended() {
-        ""
-    } else {
-        ", needs attention"
-    };
+    let reason = order.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let status = if order.has_ended() { "" } else { ", needs attention" };
     format!("{}{status}{took}{reason}", order.status)
 }
 

@@ -121,12 +121,7 @@ impl Ends {
             _ => 0.0,
         };
         let (completed, cancelled) = (count("completed"), count("cancelled"));
-        Self {
-            completed,
-            cancelled,
-            needing_attention,
-            seconds,
-        }
+        Self { completed, cancelled, needing_attention, seconds }
     }
 
     fn settled_per_second(&self) -> f64 {
@@ -158,11 +153,7 @@ impl Ends {
 
 #[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 orders")]
 fn rate(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        count as f64 / seconds
-    } else {
-        0.0
-    }
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -174,17 +165,9 @@ mod tests {
             json!({"seq": seq, "event": event, "service": "order",
                    "at": format!("2026-01-01T00:00:{at}Z")})
         };
-        let end_event = if status == "completed" {
-            "OrderCompleted"
-        } else {
-            "OrderCancelled"
-        };
+        let end_event = if status == "completed" { "OrderCompleted" } else { "OrderCancelled" };
         let late = event(3, "NotificationSent", "59");
-        let timeline = [
-            event(1, "OrderPlaced", placed),
-            event(2, end_event, end),
-            late,
-        ];
+        let timeline = [event(1, "OrderPlaced", placed), event(2, end_event, end), late];
         serde_json::from_value(json!({"id": "o", "status": status, "timeline": timeline})).unwrap()
     }
 
@@ -196,12 +179,7 @@ mod tests {
             order("completed", "12", "13"),
         ];
         let ends = Ends::of(&ended, 1);
-        let expected = Ends {
-            completed: 2,
-            cancelled: 1,
-            needing_attention: 1,
-            seconds: 4.0,
-        };
+        let expected = Ends { completed: 2, cancelled: 1, needing_attention: 1, seconds: 4.0 };
         assert_eq!(ends, expected);
         assert_eq!(
             ends.line(),

@@ -51,33 +51,19 @@ impl Place {
         };
         if let Some(count) = self.count {
             let concurrency = usize::from(self.concurrency);
-            let load = many::Load {
-                client,
-                wanted,
-                count,
-                concurrency,
-                follow: self.follow,
-            };
+            let load = many::Load { client, wanted, count, concurrency, follow: self.follow };
             return load.run(global.json).await;
         }
         let order = client.place(&wanted).await?;
         if self.follow {
             let end = follow(&client, &order, global.json).await?;
             if end.needs_attention && !end.has_ended() {
-                bail!(
-                    "order {} needs attention: look at {}",
-                    end.id,
-                    client.url(&end.id)
-                );
+                bail!("order {} needs attention: look at {}", end.id, client.url(&end.id));
             }
         } else if global.json {
             ui::result(&order.json.to_string());
         } else {
-            ui::result(&format!(
-                "placed order {}: {}",
-                order.id,
-                client.url(&order.id)
-            ));
+            ui::result(&format!("placed order {}: {}", order.id, client.url(&order.id)));
         }
         Ok(ExitCode::SUCCESS)
     }

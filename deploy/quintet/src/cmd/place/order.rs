@@ -59,21 +59,8 @@ impl TryFrom<Value> for Order {
             timeline: Vec<Entry>,
         }
         let known = Known::deserialize(&json)?;
-        let Known {
-            id,
-            status,
-            reason,
-            needs_attention,
-            timeline,
-        } = known;
-        Ok(Self {
-            id,
-            status,
-            reason,
-            needs_attention,
-            timeline,
-            json,
-        })
+        let Known { id, status, reason, needs_attention, timeline } = known;
+        Ok(Self { id, status, reason, needs_attention, timeline, json })
     }
 }
 
@@ -105,10 +92,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(suite: &Suite, api: Api) -> Self {
-        Self {
-            orders: format!("{}/orders", suite.url(Program::Order)),
-            api,
-        }
+        Self { orders: format!("{}/orders", suite.url(Program::Order)), api }
     }
 
     /// Where an order can be read.
@@ -138,12 +122,7 @@ impl Client {
     /// When there is none, or nobody answers for a minute.
     pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
         let url = self.url(id);
-        let get = Request {
-            method: Method::GET,
-            url: &url,
-            body: None,
-            idempotency_key: None,
-        };
+        let get = Request { method: Method::GET, url: &url, body: None, idempotency_key: None };
         self.api.send_until_answered(&get, PATIENCE).await
     }
 }

@@ -78,19 +78,9 @@ impl Up {
             () = ending.wait() => bail!("interrupted before anything was started"),
         };
         let api = Api::new()?;
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("the control listener")?;
-        let control = format!(
-            "http://{}",
-            listener.local_addr().context("the control listener")?
-        );
-        let Plan {
-            ports,
-            databases,
-            bus_url,
-            ..
-        } = &prepared.plan;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("the control listener")?;
+        let control = format!("http://{}", listener.local_addr().context("the control listener")?);
+        let Plan { ports, databases, bus_url, .. } = &prepared.plan;
         let suite = Suite::new(*ports, databases, bus_url, control);
         let file = Arc::new(SuiteFile::create(&dir, suite)?);
         let launches = prepared.launches();
@@ -133,11 +123,7 @@ impl Up {
             ui::result(&serde_json::json!(suite).to_string());
             return;
         }
-        let command = if prepared.in_checkout {
-            "cargo run --"
-        } else {
-            "quintet"
-        };
+        let command = if prepared.in_checkout { "cargo run --" } else { "quintet" };
         ui::result(&report::text(suite, prepared.plan.dir, self.demo, command));
     }
 }
@@ -194,9 +180,7 @@ fn namespace(text: &str) -> Result<String, String> {
     if begins_well && text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`, a letter first"
-        ))
+        Err(format!("use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`, a letter first"))
     }
 }
 

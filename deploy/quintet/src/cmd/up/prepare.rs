@@ -48,23 +48,15 @@ pub(crate) async fn prepare<'a>(up: &Up, dir: &'a DataDir, ui: &Ui) -> Result<Pr
         ui.warn(&warning);
     }
     if let Some(server) = &up.postgres {
-        Server::at(server, &up.namespace)?
-            .prepare(up.fresh, ui)
-            .await?;
+        Server::at(server, &up.namespace)?.prepare(up.fresh, ui).await?;
     }
     if let Some(brokers) = &up.brokers {
-        Cluster::at(brokers, &up.namespace)?
-            .prepare(up.fresh, ui)
-            .await?;
+        Cluster::at(brokers, &up.namespace)?.prepare(up.fresh, ui).await?;
     }
     if up.fresh {
         dir.wipe()?;
     }
-    Ok(Prepared {
-        plan,
-        in_checkout: checkout.is_some(),
-        executables,
-    })
+    Ok(Prepared { plan, in_checkout: checkout.is_some(), executables })
 }
 
 impl Prepared<'_> {
@@ -85,12 +77,7 @@ fn plan<'a>(up: &Up, dir: &'a DataDir) -> Result<Plan<'a>> {
     let mut databases: BTreeMap<Program, String> = match &up.postgres {
         Some(server) => Server::at(server, &up.namespace)?.databases(),
         None => Program::SERVICES
-            .map(|service| {
-                (
-                    service,
-                    format!("sqlite:{}", dir.database(service).display()),
-                )
-            })
+            .map(|service| (service, format!("sqlite:{}", dir.database(service).display())))
             .into(),
     };
     for service in Program::SERVICES {
@@ -103,13 +90,7 @@ fn plan<'a>(up: &Up, dir: &'a DataDir) -> Result<Plan<'a>> {
         None => format!("log:{}", dir.bus().display()),
     };
     let namespace = up.namespace.clone();
-    Ok(Plan {
-        dir,
-        ports: Ports::from(up.port),
-        databases,
-        bus_url,
-        namespace,
-    })
+    Ok(Plan { dir, ports: Ports::from(up.port), databases, bus_url, namespace })
 }
 
 fn check_executables(folder: &Path) -> Result<()> {

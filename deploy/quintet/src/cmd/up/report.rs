@@ -8,20 +8,13 @@ use std::path::Path;
 
 /// The URLs, where things lie, and what to try.
 pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> String {
-    let mut text = format!(
-        "Quintet is up, {}. Ctrl-C stops it.\n\n",
-        standing_on(suite)
-    );
+    let mut text = format!("Quintet is up, {}. Ctrl-C stops it.\n\n", standing_on(suite));
     for (program, service) in &suite.services {
         let (url, admin) = (&service.url, &service.admin_url);
         let _ = writeln!(text, "  {:<13}{url:<24}admin {admin}", program.name());
     }
     let sandbox = &suite.sandbox;
-    let _ = writeln!(
-        text,
-        "  {:<13}{:<24}mail  {}",
-        "sandbox", sandbox.url, sandbox.smtp
-    );
+    let _ = writeln!(text, "  {:<13}{:<24}mail  {}", "sandbox", sandbox.url, sandbox.smtp);
     let shown = dir.shown();
     let _ = writeln!(text, "\n  data in {0}, logs in {0}/logs\n", shown.display());
     let data = if shown == Path::new(".quintet") {
@@ -44,10 +37,7 @@ fn standing_on(suite: &Suite) -> String {
         "kafka" => "Kafka",
         _ => "the log",
     };
-    let on_sqlite = suite
-        .services
-        .values()
-        .all(|it| it.database.starts_with("sqlite:"));
+    let on_sqlite = suite.services.values().all(|it| it.database.starts_with("sqlite:"));
     let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
     format!("on {bus} and {databases}")
 }
@@ -82,12 +72,7 @@ mod tests {
     fn suite() -> Suite {
         let databases = Program::SERVICES.map(|it| (it, format!("sqlite:/d/{it}.db")));
         let ports = Ports::from(Ports::HIGHEST);
-        Suite::new(
-            ports,
-            &databases.into(),
-            "log:/d/bus.db",
-            "http://127.0.0.1:1".to_owned(),
-        )
+        Suite::new(ports, &databases.into(), "log:/d/bus.db", "http://127.0.0.1:1".to_owned())
     }
 
     #[test]
@@ -99,10 +84,7 @@ mod tests {
                 assert!(line.chars().count() <= 100, "{line}");
             }
             for program in Program::ALL {
-                assert!(
-                    text.contains(suite().url(program)),
-                    "{program} is missing:\n{text}"
-                );
+                assert!(text.contains(suite().url(program)), "{program} is missing:\n{text}");
             }
         }
     }
@@ -115,9 +97,6 @@ mod tests {
         let (body, _) = body.split_once("'\n").unwrap();
         let order: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(order["items"][0]["sku"], "mug");
-        assert!(
-            text.ends_with("quintet place --follow --data /tmp/x"),
-            "{text}"
-        );
+        assert!(text.ends_with("quintet place --follow --data /tmp/x"), "{text}");
     }
 }

@@ -1,0 +1,19 @@
+# What is typed often. `just --list` shows it.
+
+# The suite with demo products
+up:
+    cargo run
+
+# All tests; those that need a PostgreSQL or a Kafka say what they left out
+test:
+    cargo test --workspace
+
+# What a change must pass before it is shown to others
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo deny check bans licenses sources
+
+# The choreography, as the tree tells it
+score:
+    @head -qn 1 services/*/src/on/*.rs services/*/src/undo/*.rs | grep '→' | sed 's,^//! ,,'

@@ -1,0 +1,181 @@
+//! Asking a running suite.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use reqwest::Client;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, sleep};
+
+use crate::{Ledger, Row, Snapshot, Status, at_rest};
+
+/// Rows of one answer: few answers, none so large that it takes long.
+const PAGE: usize = 2_000;
+/// The pause between two looks at a suite that is not at rest.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Where a suite answers: what `up.json` says, as far as an auditor asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "named after the programs")]
+pub struct Addresses {
+    pub order: AdminUrl,
+    pub inventory: AdminUrl,
+    pub payment: AdminUrl,
+    pub shipping: AdminUrl,
+    pub notification: AdminUrl,
+    pub sandbox: PublicUrl,
+}
+
+/// Where a service's admin listener is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminUrl {
+    /// Such as `http://127.0.0.1:8180`.
+    pub admin_url: String,
+}
+
+/// Where the outside world is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicUrl {
+    /// Such as `http://127.0.0.1:8090`.
+    pub url: String,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The suite's file cannot be read.
+    #[error("cannot read {path}: {why}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Nobody answers, or not with what was asked for.
+    #[error("GET {url}: {source}")]
+    Http {
+        /// What was asked.
+        url: String,
+        /// What went wrong.
+        source: reqwest::Error,
+    },
+    /// A row is none that the auditor knows.
+    #[error("GET {url} answers something unknown: {source}")]
+    Unknown {
+        /// What was asked.
+        url: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl Addresses {
+    /// Reads a suite's `up.json`.
+    ///
+    /// # Errors
+    /// [`CollectError::File`] if it is not there, or describes no suite.
+    pub fn read(up_json: &Path) -> Result<Self, CollectError> {
+        let failed = |why: String| CollectError::File { path: up_json.display().to_string(), why };
+        let text = std::fs::read(up_json).map_err(|error| failed(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))
+    }
+
+    fn services(&self) -> [(&'static str, &str); 5] {
+        [
+            ("order", &self.order),
+            ("inventory", &self.inventory),
+            ("payment", &self.payment),
+            ("shipping", &self.shipping),
+            ("notification", &self.notification),
+        ]
+        .map(|(name, service)| (name, service.admin_url.as_str()))
+    }
+}
+
+/// Takes a snapshot: the services' queues first, then their rows, then the ledger.
+///
+/// # Errors
+/// If anybody does not answer, or with something unknown.
+pub async fn collect(client: &Client, suite: &Addresses) -> Result<Snapshot, CollectError> {
+    let mut snapshot = Snapshot { status: statuses(client, suite).await?, ..Snapshot::default() };
+    for (_, admin) in suite.services() {
+        rows(client, admin, &mut snapshot).await?;
+    }
+    snapshot.ledger = get::<Ledger>(client, &format!("{}/ledger", suite.sandbox.url)).await?;
+    Ok(snapshot)
+}
+
+/// Waits until nothing happens any more and takes a snapshot of that; `None` if it does not come
+/// to rest in time.
+///
+/// # Errors
+/// The last one, if in the end somebody still did not answer.
+pub async fn wait_for_rest(
+    client: &Client,
+    suite: &Addresses,
+    within: Duration,
+) -> Result<Option<Snapshot>, CollectError> {
+    let give_up = Instant::now() + within;
+    loop {
+        let found = look_for_rest(client, suite).await;
+        match found {
+            Ok(Some(snapshot)) => return Ok(Some(snapshot)),
+            found if Instant::now() >= give_up => return found,
+            _ => sleep(POLL).await,
+        }
+    }
+}
+
+async fn look_for_rest(
+    client: &Client,
+    suite: &Addresses,
+) -> Result<Option<Snapshot>, CollectError> {
+    // The queues are small, the rows may be many.
+    if !statuses(client, suite).await?.values().all(Status::is_quiet) {
+        return Ok(None);
+    }
+    let snapshot = collect(client, suite).await?;
+    let later = Snapshot { status: statuses(client, suite).await?, ..Snapshot::default() };
+    Ok(at_rest(&snapshot, &later).then_some(snapshot))
+}
+
+async fn statuses(
+    client: &Client,
+    suite: &Addresses,
+) -> Result<BTreeMap<String, Status>, CollectError> {
+    let mut statuses = BTreeMap::new();
+    for (name, admin) in suite.services() {
+        let status = get(client, &format!("{admin}/admin/status")).await?;
+        statuses.insert(name.to_owned(), status);
+    }
+    Ok(statuses)
+}
+
+#[derive(Deserialize)]
+struct Page {
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+async fn rows(client: &Client, admin: &str, into: &mut Snapshot) -> Result<(), CollectError> {
+    let mut after = String::new();
+    loop {
+        // Keys are UUIDs and SKUs, table names are words: nothing in them needs escaping.
+        let url = format!("{admin}/admin/rows?limit={PAGE}{after}");
+        let page: Page = get(client, &url).await?;
+        for row in page.rows {
+            into.add(row);
+        }
+        match page.next {
+            Some(next) => after = format!("&after={next}"),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn get<T: DeserializeOwned>(client: &Client, url: &str) -> Result<T, CollectError> {
+    let failed = |source| CollectError::Http { url: url.to_owned(), source };
+    let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+    let body = answer.map_err(failed)?.bytes().await.map_err(failed)?;
+    let unknown = |source| CollectError::Unknown { url: url.to_owned(), source };
+    serde_json::from_slice(&body).map_err(unknown)
+}

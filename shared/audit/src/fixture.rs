@@ -1,0 +1,195 @@
+//! A sound snapshot to break: one order completed, one cancelled after its money was taken because
+//! the carrier refused, one that found no stock.
+
+use contracts::{CancelReason, Currency, Item, Milestone, Money, OrderId, Sku};
+use uuid::{Uuid, uuid};
+
+use crate::{
+    Booking, BookingStatus, Charge, ChargeStatus, End, Line, Mail, MailStatus, NotificationRow,
+    Notified, OrderRow, PaymentRow, PaymentState, ProductRow, Refund, RefundStatus, ReservationRow,
+    ReservationState, SERVICES, ShipmentRow, ShipmentState, Snapshot, Stage, Status, Subject,
+    audit,
+};
+
+pub(crate) const SKU: &str = "mug";
+const PRICE: i64 = 1_298;
+const FIRST: Uuid = uuid!("01a1fde8-c42a-73f5-96da-6e816ab97e80");
+
+fn nth(nth: u128) -> OrderId {
+    Uuid::from_u128(FIRST.as_u128() + nth).into()
+}
+
+pub(crate) fn completed() -> OrderId {
+    nth(0)
+}
+
+pub(crate) fn cancelled() -> OrderId {
+    nth(1)
+}
+
+pub(crate) fn rejected() -> OrderId {
+    nth(2)
+}
+
+/// Of whom the sound snapshot says nothing.
+pub(crate) fn stranger() -> OrderId {
+    nth(3)
+}
+
+fn sku() -> Sku {
+    SKU.parse().expect("a SKU")
+}
+
+pub(crate) fn sound() -> Snapshot {
+    let mut it = Snapshot::default();
+    order_of(&mut it, completed(), 2, End::Completed, None);
+    captured(&mut it, completed(), 2, BookingStatus::Booked);
+    order_of(&mut it, cancelled(), 1, End::Cancelled, Some(CancelReason::ShipmentFailed));
+    captured(&mut it, cancelled(), 1, BookingStatus::Refused);
+    refunded(&mut it, cancelled(), 1);
+    order_of(&mut it, rejected(), 100, End::Cancelled, Some(CancelReason::OutOfStock));
+    closed(&mut it, rejected(), 100);
+    let product = ProductRow { sku: sku(), stocked: 10, on_hand: 8, reserved: 0, shipped: 2 };
+    it.products.push(product);
+    let quiet = Status { turns: 7, lag: Some(0), ..Status::default() };
+    it.status = SERVICES.map(|service| (service.to_owned(), quiet)).into();
+    it
+}
+
+fn order_of(
+    it: &mut Snapshot,
+    order_id: OrderId,
+    quantity: i64,
+    end: End,
+    cause: Option<CancelReason>,
+) {
+    let unit_price = Money { amount_minor: PRICE, currency: Currency::EUR };
+    it.orders.push(OrderRow {
+        order_id,
+        stage: Stage::Paid,
+        requested: None,
+        cause,
+        stock_settled: true,
+        money_settled: true,
+        ended: Some(end),
+        needs_attention: false,
+        total_minor: PRICE * quantity,
+        currency: Currency::EUR,
+        items: vec![Line { sku: sku(), quantity, unit_price }],
+    });
+    let (milestone, subject) = match end {
+        End::Completed => (Milestone::Completed, "on its way"),
+        End::Cancelled => (Milestone::Cancelled, "cancelled"),
+    };
+    it.notifications.push(NotificationRow {
+        order_id,
+        state: Notified::Both,
+        ended: Some(milestone),
+        placed_mail: Some(MailStatus::Sent),
+        end_mail: Some(MailStatus::Sent),
+    });
+    for subject in ["placed", subject] {
+        it.ledger.mails.push(Mail {
+            order_id: Some(order_id.to_string()),
+            message_id: format!("{order_id}-{subject}@shop.example"),
+            to: "ada@example.com".to_owned(),
+            subject: subject.to_owned(),
+            copies: 1,
+        });
+    }
+}
+
+fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: BookingStatus) {
+    let (state, shipment) = match status {
+        BookingStatus::Booked => (ReservationState::Shipped, ShipmentState::Dispatched),
+        BookingStatus::Refused => (ReservationState::Released, ShipmentState::Failed),
+    };
+    let items = vec![Item { sku: sku(), quantity }];
+    it.reservations.push(ReservationRow { order_id, state, items });
+    it.shipments.push(ShipmentRow { order_id, state: shipment });
+    it.payments.push(PaymentRow {
+        order_id,
+        state: PaymentState::Captured,
+        amount_minor: Some(PRICE * quantity),
+        currency: Some(Currency::EUR),
+        charge: Some("ch_1".to_owned()),
+        refund: None,
+    });
+    it.ledger.charges.push(Charge {
+        order_id,
+        idempotency_key: format!("charge {order_id}"),
+        amount_minor: PRICE * quantity,
+        currency: Currency::EUR,
+        status: ChargeStatus::Captured,
+        requests: 1,
+    });
+    let idempotency_key = format!("book {order_id}");
+    it.ledger.bookings.push(Booking { order_id, idempotency_key, status, requests: 1 });
+}
+
+fn refunded(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
+    if let Some(payment) = it.payments.iter_mut().find(|row| row.order_id == order_id) {
+        payment.state = PaymentState::Refunded;
+        payment.refund = Some("re_1".to_owned());
+    }
+    it.ledger.refunds.push(Refund {
+        order_id,
+        idempotency_key: format!("refund {order_id}"),
+        amount_minor: PRICE * quantity,
+        currency: Currency::EUR,
+        status: RefundStatus::Refunded,
+        requests: 1,
+    });
+}
+
+fn closed(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
+    let state = ReservationState::Rejected;
+    it.reservations.push(ReservationRow { order_id, state, items: Vec::new() });
+    it.shipments.push(ShipmentRow { order_id, state: ShipmentState::Closed });
+    it.payments.push(PaymentRow {
+        order_id,
+        state: PaymentState::Closed,
+        amount_minor: Some(PRICE * quantity),
+        currency: Some(Currency::EUR),
+        charge: None,
+        refund: None,
+    });
+}
+
+pub(crate) fn order(it: &mut Snapshot, id: OrderId) -> &mut OrderRow {
+    it.orders.iter_mut().find(|row| row.order_id == id).expect("it is there")
+}
+
+/// Breaks a sound snapshot and returns what this invariant says against the completed order.
+pub(crate) fn broken<T>(number: u8, change: impl FnOnce(&mut Snapshot) -> T) -> String {
+    broken_for(number, completed(), change, &[])
+}
+
+/// Breaks a sound snapshot and returns what this invariant says against that order.
+pub(crate) fn broken_for<T>(
+    number: u8,
+    order: OrderId,
+    change: impl FnOnce(&mut Snapshot) -> T,
+    accepted: &[OrderId],
+) -> String {
+    broken_of(number, &order.into(), change, accepted)
+}
+
+/// Breaks a sound snapshot and returns what this invariant says against that subject.
+pub(crate) fn broken_of<T>(
+    number: u8,
+    subject: &Subject,
+    change: impl FnOnce(&mut Snapshot) -> T,
+    accepted: &[OrderId],
+) -> String {
+    let mut snapshot = sound();
+    change(&mut snapshot);
+    let report = audit(&snapshot, Some(accepted));
+    let of = |number| report.invariants.iter().find(|invariant| invariant.number == number);
+    let invariant = of(number).expect("it is checked");
+    assert!(!invariant.holds && !report.holds(), "invariant {number} holds:\n{report}");
+    let against = invariant.offences.iter().filter(|offence| offence.subject == *subject);
+    let against: Vec<&str> = against.map(|offence| offence.why.as_str()).collect();
+    assert!(!against.is_empty(), "nothing against {subject}:\n{report}");
+    against.join("; ")
+}

@@ -1,0 +1,199 @@
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bus::{Outgoing, PartitionState};
+use contracts::PaymentDeclined;
+use engine::{CommandError, Fatal};
+use testkit::{MemoryBus, eventually};
+
+use super::{Running, Stage, add, record, stages};
+use crate::{
+    toy::{Add, Reply, Toy},
+    work::order,
+};
+
+async fn committed(stage: &Stage, topic: &str) -> Vec<Option<i64>> {
+    let states = stage.bus.partitions("quintet-toy", &[topic]).await.unwrap();
+    states.iter().map(|state| state.committed).collect()
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_understood_stops_the_run_after_what_came_before_it() {
+    for stage in stages().await {
+        let undecodable = Outgoing { value: b"{".into(), ..add(3, order(1)) };
+        stage.publish(&[add(1, order(1)), add(2, order(1)), undecodable, add(4, order(1))]).await;
+        let partition = bus::partition_of(order(1).to_string().as_bytes(), 2);
+        for _ in 0..2 {
+            let fatal = stage.start().ended().await.unwrap_err();
+            assert!(fatal.to_string().contains("not JSON"), "{fatal}");
+            let Fatal::Undecodable { topic, partition: at, offset, .. } = fatal else {
+                panic!("{fatal}")
+            };
+            assert_eq!((topic.as_str(), at, offset), ("inventory", partition, 2));
+            assert_eq!(stage.rig.log(order(1)).await, "add, add");
+            let committed = committed(&stage, "inventory").await;
+            assert_eq!(committed[usize::try_from(partition).unwrap()], Some(2));
+            assert_eq!(stage.rig.count("outbox").await, 0, "what they led to was sent");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_applied_stops_the_run_before_it() {
+    for stage in stages().await {
+        for what in ["panic", "refuse"] {
+            let reason = what.to_owned();
+            let poison = record(7, PaymentDeclined { order_id: order(1), reason });
+            stage.publish(&[poison]).await;
+            let fatal = stage.start().ended().await.unwrap_err();
+            let Fatal::Poison { input, .. } = &fatal else { panic!("{fatal}") };
+            assert!(input.starts_with("PaymentDeclined") && input.contains("payments["), "{input}");
+            assert_eq!(stage.rig.count("tally").await, 0);
+            assert!(committed(&stage, "payments").await.iter().all(|next| next.unwrap_or(0) == 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_applied_is_refused_alone() {
+    for stage in stages().await {
+        let running = stage.start();
+        let (before, poison, refused, after) = tokio::join!(
+            running.add(order(1), 1),
+            running.add(order(2), Add::PANICS),
+            running.add(order(3), -1),
+            running.add(order(4), 4),
+        );
+        assert_eq!(poison, Err(CommandError::Failed));
+        assert_eq!(refused, Err(CommandError::Failed));
+        assert_eq!((before, after), (Ok(Reply::Count(1)), Ok(Reply::Count(4))));
+        assert_eq!(stage.rig.count("tally").await, 2);
+        running.stop().await;
+    }
+}
+
+/// Lets every batch fail from now on.
+async fn break_database(stage: &Stage) {
+    stage.rig.execute("alter table tally rename to away", vec![]).await;
+}
+
+async fn repair_database(stage: &Stage) {
+    stage.rig.execute("alter table away rename to tally", vec![]).await;
+}
+
+/// Starts while the database fails, and waits until a batch was tried more than once.
+async fn start_in_vain(stage: &Stage) -> Running {
+    break_database(stage).await;
+    let toy = Toy::default();
+    let loads = Arc::clone(&toy.loads);
+    stage.publish(&[add(1, order(1)), add(2, order(1))]).await;
+    let running = stage.start_toy(toy);
+    let tried = async || (loads.load(Ordering::SeqCst) > 2).then_some(());
+    eventually("the third attempt", tried).await;
+    running
+}
+
+#[tokio::test]
+async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
+    for stage in stages().await {
+        let running = start_in_vain(&stage).await;
+        let command = running.add(order(2), 7);
+        let repair = async {
+            repair_database(&stage).await;
+            stage.log_is(order(1), "add, add").await;
+        };
+        let (answer, ()) = tokio::join!(command, repair);
+        assert_eq!(answer, Ok(Reply::Count(7)));
+        running.inputs_are(&*stage.bus, 3, 0).await;
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_run_can_be_stopped_while_the_database_fails_and_loses_nothing() {
+    for stage in stages().await {
+        let running = start_in_vain(&stage).await;
+        let commands = running.commands.clone();
+        let add = Add { order: order(2), by: 7 };
+        let command = commands.send(add, None, contracts::Trace::default());
+        let (answer, ()) = tokio::join!(command, running.stop());
+        assert_eq!(answer, Err(CommandError::Stopping));
+        repair_database(&stage).await;
+
+        let running = stage.start();
+        stage.log_is(order(1), "add, add").await;
+        running.inputs_are(&*stage.bus, 2, 0).await;
+        running.stop().await;
+        assert_eq!(stage.rig.tally(order(2)).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_missed_events_does_not_start() {
+    for stage in stages().await {
+        let bus = MemoryBus::default();
+        let state = |low| {
+            let topic = "payments".into();
+            PartitionState { topic, partition: 3, low, high: 20, committed: Some(10) }
+        };
+        bus.set_partitions(vec![state(10), state(11)]);
+        let fatal = stage.start_on(Arc::new(bus), Toy::default()).ended().await.unwrap_err();
+        assert!(matches!(fatal, Fatal::Missed { next: 10, low: 11, partition: 3, .. }), "{fatal}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_broker_is_away_commands_are_carried_out_and_sent_later() {
+    for stage in stages().await {
+        let bus = MemoryBus::default();
+        bus.set_away(true);
+        let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 1);
+
+        let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(2)));
+        bus.set_away(false);
+        eventually("both to be sent", async || (bus.records().len() == 2).then_some(())).await;
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
+    for mut stage in stages().await {
+        stage.rig.settings.drain = Duration::from_millis(100);
+        let bus = MemoryBus::default();
+        bus.fall_silent();
+        let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_never_ends_does_not_hold_up_the_stop() {
+    for stage in stages().await {
+        // Two orders with one count each: no race, but refused in the same way.
+        stage.rig.execute("create unique index one_of_each on tally (count)", vec![]).await;
+        let toy = Toy::default();
+        let loads = Arc::clone(&toy.loads);
+        let running = stage.start_toy(toy);
+        stage.publish(&[add(1, order(1)), add(2, order(2))]).await;
+        let tried = async || (loads.load(Ordering::SeqCst) > 23).then_some(());
+        eventually("many attempts", tried).await;
+        running.stop().await;
+
+        stage.rig.execute("drop index one_of_each", vec![]).await;
+        let running = stage.start();
+        stage.log_is(order(2), "add").await;
+        stage.log_is(order(1), "add").await;
+        running.stop().await;
+    }
+}

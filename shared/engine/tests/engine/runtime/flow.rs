@@ -1,0 +1,140 @@
+use std::collections::BTreeSet;
+
+use contracts::{OrderCompleted, PaymentVoided, ShipmentVoided, StockReleased};
+use engine::CommandError;
+use testkit::eventually;
+
+use super::{add, advance, record, stages};
+use crate::{rig::Next, toy::Reply, work::order};
+
+#[tokio::test]
+async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
+    for stage in stages().await {
+        let mut records: Vec<_> = (0..60).map(|n| add(n, order(n % 7))).collect();
+        // None of ours: of another type, and of one that we do not react to.
+        let mut other = add(90, order(1));
+        let header = other.headers.iter_mut().find(|(name, _)| name == "ce_type").unwrap();
+        header.1 = "SomethingElse".into();
+        records.insert(30, other);
+        records.push(record(91, StockReleased { order_id: order(1) }));
+        stage.publish(&records).await;
+
+        let running = stage.start();
+        stage.log_is(order(0), &["add"; 9].join(", ")).await;
+        for number in 1..7 {
+            let times = if number < 4 { 9 } else { 8 };
+            stage.log_is(order(number), &vec!["add"; times].join(", ")).await;
+        }
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 0);
+        let own = stage.published("inventory", "StockReleased", 61).await;
+        assert_eq!(own.into_iter().collect::<BTreeSet<_>>().len(), 61);
+
+        let running = stage.start();
+        stage.publish(&[add(100, order(100))]).await;
+        stage.log_is(order(100), "add").await;
+        running.inputs_are(&*stage.bus, 1, 0).await;
+        running.stop().await;
+        // Its own event from after its last look.
+        assert!(stage.lag().await <= 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
+    for stage in stages().await {
+        let running = stage.start();
+        let first = running.add(order(1), 1).await;
+        assert_eq!(first, Ok(Reply::Count(1)));
+        let commands = running.commands.clone();
+        let senders = (0..300_u128).map(|n| {
+            let commands = commands.clone();
+            let add = crate::toy::Add { order: order(n % 5), by: 1 };
+            tokio::spawn(async move { commands.send(add, None, contracts::Trace::default()).await })
+        });
+        let senders: Vec<_> = senders.collect();
+        // Some of them are under way, others not yet sent.
+        tokio::task::yield_now().await;
+        running.stop().await;
+        let mut carried_out = 1;
+        for sender in senders {
+            match sender.await.unwrap() {
+                Ok(Reply::Count(_)) => carried_out += 1,
+                refused => assert_eq!(refused, Err(CommandError::Stopping)),
+            }
+        }
+        assert_eq!(
+            stage.rig.number("select cast(sum(count) as bigint) from tally").await,
+            carried_out
+        );
+        assert_eq!(stage.rig.count("inbox").await, carried_out);
+        assert_eq!(stage.rig.count("outbox").await, 0);
+        let sent = usize::try_from(carried_out).unwrap();
+        stage.published("inventory", "StockReleased", sent).await;
+        let late = commands.send(
+            crate::toy::Add { order: order(1), by: 1 },
+            None,
+            contracts::Trace::default(),
+        );
+        assert_eq!(late.await, Err(CommandError::Stopping));
+    }
+}
+
+#[tokio::test]
+async fn effects_are_asked_until_answered_and_alarms_ring() {
+    for stage in stages().await {
+        let (rig, order_id) = (&stage.rig, order(1));
+        rig.provider.plan([Next::NoAnswer, Next::NoAnswer, Next::Answer(4)]);
+        let running = stage.start();
+        stage.publish(&[record(1, PaymentVoided { order_id })]).await;
+        let answered = async || {
+            advance(&rig.clock);
+            (rig.log(order_id).await == "ask, answer 4").then_some(())
+        };
+        eventually("the third answer", answered).await;
+        assert_eq!(rig.provider.asked().len(), 3);
+
+        stage.publish(&[record(2, ShipmentVoided { order_id })]).await;
+        stage.log_is(order_id, "ask, answer 4, arm").await;
+        rig.clock.advance(crate::toy::ALARM);
+        stage.log_is(order_id, "ask, answer 4, arm, ring").await;
+        stage.publish(&[record(3, OrderCompleted { order_id })]).await;
+        stage.log_is(order_id, "ask, answer 4, arm, ring, disarm").await;
+        running.stop().await;
+        for table in ["effect", "alarm", "outbox"] {
+            assert_eq!(rig.count(table).await, 0, "{table}");
+        }
+        stage.published("orders", "OrderCancelled", 1).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_arrives_during_the_stop_is_applied() {
+    for stage in stages().await {
+        let running = stage.start();
+        for number in 0..20 {
+            stage.publish(&[record(number, PaymentVoided { order_id: order(number) })]).await;
+        }
+        stage.log_is(order(19), "ask, answer 5").await;
+        running.stop().await;
+        // Whatever was asked, was answered; what was not, waits.
+        let asked = stage.rig.provider.asked().len();
+        let waiting = usize::try_from(stage.rig.count("effect").await).unwrap();
+        assert_eq!(asked + waiting, usize::try_from(stage.rig.count("inbox").await).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_takes_up_what_the_first_left() {
+    for stage in stages().await {
+        stage.rig.turn(&[crate::work::add(1, order(1)), crate::work::ask(2, order(2))]).await;
+        assert_eq!(stage.rig.count("outbox").await, 1);
+        let running = stage.start();
+        stage.published("inventory", "StockReleased", 1).await;
+        // The claim of the one before ends.
+        stage.rig.clock.advance(stage.rig.settings.claim);
+        stage.log_is(order(2), "ask, answer 5").await;
+        running.stop().await;
+        assert_eq!(stage.rig.count("outbox").await, 0);
+    }
+}
