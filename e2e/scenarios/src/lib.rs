@@ -1,1 +1,23 @@
-//! TODO
+//! The harness of the scenarios: suites of real processes, seen from outside by HTTP.
+//!
+//! A *scenario* is an async function that gets a [`Visitor`] of a suite and ends with its verdict:
+//! the audit of what the visitor did. Scenarios that disturb nobody share a suite, see [`Shared`];
+//! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
+//! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers.
+
+mod backend;
+mod launcher;
+mod order;
+mod ports;
+mod programs;
+mod run;
+mod suite;
+mod visitor;
+mod waiting;
+
+pub use backend::Backend;
+pub use order::{Happened, NewOrder, OrderView};
+pub use run::{Play, Scenarios, Shared};
+pub use suite::{Options, SERVICES, Suite};
+pub use visitor::{Answer, Visitor};
+pub use waiting::{PATIENCE, until};

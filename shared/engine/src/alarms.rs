@@ -38,9 +38,6 @@ const RINGING: Table = Table {
     ],
 };
 
-/// Alarms taken in one turn.
-const LIMIT: usize = 500;
-
 /// An alarm to set.
 pub(crate) struct Set<P: Participant> {
     pub(crate) order: OrderId,
@@ -102,6 +99,9 @@ pub struct Alarms {
 }
 
 impl Alarms {
+    /// Alarms taken in one turn.
+    pub(crate) const LIMIT: usize = 500;
+
     pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
         Self { db, clock, settings }
     }
@@ -115,7 +115,7 @@ impl Alarms {
         let now = self.clock.now();
         let columns = "id, order_id, name, traceparent, tracestate";
         let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
-        let rows = claim(&self.db, TABLE.name, columns, now, until, LIMIT).await?;
+        let rows = claim(&self.db, TABLE.name, columns, now, until, Self::LIMIT).await?;
         Ok(rows.iter().filter_map(|row| readable(ring(row, now), "an alarm")).collect())
     }
 }

@@ -1,13 +1,19 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clock::{Clock, Random, uuid_v7};
 use contracts::Trace;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     Answer, CommandError, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
     outbox::Handoff,
 };
+
+/// How long a command waits for its answer while the database is away.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends commands to the engine and waits until they are committed. Cheap to clone.
 pub struct Commands<P: Participant> {
@@ -68,6 +74,9 @@ impl<P: Participant> Commands<P> {
                 mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
             },
         )?;
-        answer.await.unwrap_or(Err(CommandError::Stopping))
+        match timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.unwrap_or(Err(CommandError::Stopping)),
+            Err(_) => Err(CommandError::TimedOut),
+        }
     }
 }

@@ -143,6 +143,14 @@ pub(crate) async fn take(tx: &mut Tx, ids: BTreeSet<Uuid>) -> Result<HashSet<Uui
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Makes due at once what an earlier process of an exclusive engine had claimed: nobody attempts it
+/// any more.
+pub(crate) async fn release_orphans(db: &Db, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    tx.execute("update effect set due_at = $1 where due_at > $1", vec![now.into()]).await?;
+    tx.commit().await
+}
+
 /// Claimed effects on their way from the engine to the runner.
 pub(crate) struct EffectQueue<P: Participant> {
     waiting: Mutex<VecDeque<Claimed<P>>>,
@@ -239,7 +247,8 @@ impl<P: Participant> EffectRunner<P> {
         while !self.running.is_empty() {
             self.join().await;
         }
-        self.settle().await
+        self.write_down().await?;
+        Ok(self.answered())
     }
 
     /// Attempts that are under way.
@@ -266,9 +275,11 @@ impl<P: Participant> EffectRunner<P> {
         for next in claimed {
             self.spawn(next);
         }
-        if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || self.next_poll <= now)
-        {
+        let time = self.next_poll <= now;
+        if time {
             self.next_poll = now.saturating_add(self.settings.poll).unwrap_or(Timestamp::MAX);
+        }
+        if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || time) {
             let due = self.due(now, room).await?;
             self.queue.overflow.fetch_or(due.len() == room, Ordering::AcqRel);
             for row in due {
@@ -315,20 +326,25 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// Writes down the attempts that had no answer, then hands over the outcomes of those that
-    /// had. After an error it keeps both.
-    pub(crate) async fn settle(&mut self) -> Result<Vec<Work<P>>, StoreError> {
-        if !self.failed.is_empty() {
-            let mut tx = self.db.begin().await?;
-            // Another replica may have had the answer and deleted the row: then there is nothing
-            // to write, and `Vanished` says so.
-            match tx.update(&RETRY, self.failed.clone()).await {
-                Ok(()) | Err(StoreError::Vanished { .. }) => tx.commit().await?,
-                Err(error) => return Err(error),
-            }
-            self.failed.clear();
+    /// Hands over the outcomes of the attempts that were answered.
+    pub(crate) fn answered(&mut self) -> Vec<Work<P>> {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// Writes down the attempts that were not answered. After an error it keeps them.
+    pub(crate) async fn write_down(&mut self) -> Result<(), StoreError> {
+        if self.failed.is_empty() {
+            return Ok(());
         }
-        Ok(std::mem::take(&mut self.answered))
+        let mut tx = self.db.begin().await?;
+        // Another replica may have had the answer and deleted the row: then there is nothing to
+        // write, and `Vanished` says so.
+        match tx.update(&RETRY, self.failed.clone()).await {
+            Ok(()) | Err(StoreError::Vanished { .. }) => tx.commit().await?,
+            Err(error) => return Err(error),
+        }
+        self.failed.clear();
+        Ok(())
     }
 
     fn ended(&mut self, ended: Result<(Claimed<P>, Attempt<P::Outcome>), tokio::task::JoinError>) {
@@ -356,6 +372,8 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     fn no_answer(&mut self, claimed: &Claimed<P>, why: &str) {
+        // A stranger's text: PostgreSQL takes no NUL, a log no line breaks.
+        let why = why.replace(char::is_control, " ");
         let now = self.clock.now();
         let attempts = claimed.attempts + 1;
         let pause =
@@ -367,12 +385,7 @@ impl<P: Participant> EffectRunner<P> {
         }
         let due_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         self.next_poll = self.next_poll.min(due_at);
-        self.failed.push(vec![
-            claimed.id.into(),
-            attempts.into(),
-            due_at.into(),
-            why.to_owned().into(),
-        ]);
+        self.failed.push(vec![claimed.id.into(), attempts.into(), due_at.into(), why.into()]);
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) const CHUNKS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The pause after the broker failed us.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often that long a predecessor may still hold the group: half a minute.
+const PREDECESSOR: u32 = 60;
 
 /// What one poll brought.
 pub(crate) struct Chunk<P: Participant> {
@@ -31,7 +33,8 @@ pub(crate) struct Intake<P: Participant> {
     pub(crate) bus: Arc<dyn Bus>,
     /// The topics to create, those that others publish included: whoever comes first creates them.
     pub(crate) topics: Vec<Topic>,
-    pub(crate) batch: usize,
+    /// Records of one chunk, at most.
+    pub(crate) chunk: usize,
     pub(crate) chunks: mpsc::Sender<Chunk<P>>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -51,8 +54,12 @@ pub(crate) fn subscription<P: Participant>() -> Vec<&'static str> {
 impl<P: Participant> Intake<P> {
     /// Receives until told to stop; then stores what the engine still does, and leaves the group.
     pub(crate) async fn run(mut self) -> Result<(), Fatal> {
-        let Some(mut consumer) = self.join().await? else { return Ok(()) };
-        self.receive(&mut *consumer).await;
+        let mut consumer = loop {
+            let Some(mut consumer) = self.join().await? else { return Ok(()) };
+            let Err(error) = self.receive(&mut *consumer).await else { break consumer };
+            tracing::warn!(%error, "cannot receive any more; joining the group anew");
+            sleep(RETRY).await;
+        };
         let Self { chunks, mut done, .. } = self;
         drop(chunks);
         while let Some(positions) = done.recv().await {
@@ -66,7 +73,7 @@ impl<P: Participant> Intake<P> {
 
     /// Joins the group once the broker is there; `None` if told to stop before.
     async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
-        let (mut told, mut stop) = (false, self.stop.clone());
+        let (mut told, mut patience, mut stop) = (false, PREDECESSOR, self.stop.clone());
         loop {
             let joined = tokio::select! {
                 joined = self.try_join() => joined,
@@ -75,10 +82,15 @@ impl<P: Participant> Intake<P> {
             let error = match joined {
                 Ok(consumer) => return Ok(Some(consumer)),
                 Err(Fatal::Bus(error)) if error.is_transient() => error,
+                // A predecessor may still be draining.
+                Err(Fatal::Bus(error @ BusError::Taken { .. })) if patience > 0 => {
+                    patience -= 1;
+                    error
+                }
                 Err(fatal) => return Err(fatal),
             };
             if !std::mem::replace(&mut told, true) {
-                tracing::warn!(%error, "the broker does not answer; waiting for it");
+                tracing::warn!(%error, "cannot join the group yet; trying again");
             }
             tokio::select! {
                 () = sleep(RETRY) => {}
@@ -99,7 +111,8 @@ impl<P: Participant> Intake<P> {
         Ok(self.bus.consumer(&group, &topics).await?)
     }
 
-    async fn receive(&mut self, consumer: &mut dyn Consumer) {
+    /// Receives until told to stop, or until this consumer cannot any more.
+    async fn receive(&mut self, consumer: &mut dyn Consumer) -> Result<(), BusError> {
         let mut paused = false;
         loop {
             let room = self.chunks.capacity() > 0;
@@ -108,17 +121,15 @@ impl<P: Participant> Intake<P> {
             }
             tokio::select! {
                 biased;
-                () = stopped(&mut self.stop) => return,
+                () = stopped(&mut self.stop) => return Ok(()),
                 Some(positions) = self.done.recv() => store(consumer, &positions),
-                received = consumer.receive(self.batch), if room || paused => match received {
-                    Ok(records) if records.is_empty() => {}
+                received = consumer.receive(self.chunk), if room || paused => {
+                    let records = received?;
                     // There is room, and nobody else sends; if the engine is gone, so are we.
-                    Ok(records) => if self.chunks.try_send(chunk(records)).is_err() { return },
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot receive; trying again");
-                        sleep(RETRY).await;
+                    if !records.is_empty() && self.chunks.try_send(chunk(records)).is_err() {
+                        return Ok(());
                     }
-                },
+                }
                 () = sleep(PATIENCE), if !room && !paused => {
                     paused = succeeded(consumer.pause(), "pause its partitions");
                 }
@@ -137,6 +148,14 @@ fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
     }
 }
 
+/// Whether this service reacts to such an event. A new version of any other is none of its concern.
+/// What has no legible type is decoded, which says what is wrong with it.
+fn is_ours<P: Participant>(record: &Incoming) -> bool {
+    let of_type = record.headers.iter().find(|(name, _)| name == "ce_type");
+    let name = of_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
+    name.is_none_or(|name| P::CONSUMES.iter().any(|event| event.as_str() == name))
+}
+
 /// Decodes records up to the first of each partition that cannot be.
 fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
     let mut chunk =
@@ -147,9 +166,14 @@ fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
             continue;
         }
         let next = record.offset + 1;
+        let ours = is_ours::<P>(&record);
         let position = Position { topic: record.topic, partition: record.partition, next };
+        if !ours {
+            chunk.passed.push(position);
+            continue;
+        }
         match decode(&record.key, &record.headers, &record.value) {
-            Ok(Decoded::Event(envelope)) if P::CONSUMES.contains(&envelope.event.event_type()) => {
+            Ok(Decoded::Event(envelope)) => {
                 let input = Input {
                     cause: EventId::into(envelope.id),
                     at: envelope.at,
@@ -158,7 +182,7 @@ fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
                 };
                 chunk.works.push(Work { input, origin: Origin::Event(position) }.into());
             }
-            Ok(_) => chunk.passed.push(position),
+            Ok(Decoded::Foreign { .. }) => chunk.passed.push(position),
             Err(error) => {
                 let (topic, partition) = (position.topic, position.partition);
                 stuck.insert((topic.clone(), partition));

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
@@ -80,8 +80,6 @@ fn read(row: &Row) -> Result<Ready, StoreError> {
 #[derive(Debug, Default)]
 pub(crate) struct Handoff {
     state: Mutex<State>,
-    /// The memory does not hold all that is in the table, or not in its order.
-    reread: AtomicBool,
     /// Rows in the table that the broker has not acknowledged.
     depth: AtomicI64,
     pub(crate) wake: Notify,
@@ -90,7 +88,16 @@ pub(crate) struct Handoff {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Ready>,
+    /// The memory does not hold all that is in the table: it holds nothing until that is read.
+    stale: bool,
     acknowledged: BTreeSet<EventId>,
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.waiting.clear();
+        self.stale = true;
+    }
 }
 
 impl Handoff {
@@ -108,9 +115,8 @@ impl Handoff {
         if keep {
             let mut state = self.state();
             if state.waiting.len() + ready.len() > MEMORY_LIMIT {
-                state.waiting.clear();
-                self.reread.store(true, Ordering::Release);
-            } else {
+                state.forget();
+            } else if !state.stale {
                 state.waiting.extend(ready);
             }
         }
@@ -126,19 +132,13 @@ impl Handoff {
 
     /// Forgets the memory: the table is to be read again.
     pub(crate) fn reread(&self) {
-        self.state().waiting.clear();
-        self.reread.store(true, Ordering::Release);
+        self.state().forget();
         self.wake.notify_one();
     }
 
-    /// Whether the table is to be read; asking clears the mark and the memory, because what was in
-    /// it is in the table.
+    /// Whether the table is to be read; asking clears the mark, and the memory fills again.
     pub(crate) fn take_reread(&self) -> bool {
-        let reread = self.reread.swap(false, Ordering::AcqRel);
-        if reread {
-            self.state().waiting.clear();
-        }
-        reread
+        std::mem::take(&mut self.state().stale)
     }
 
     pub(crate) fn acknowledge(&self, ids: impl IntoIterator<Item = EventId>) {

@@ -6,6 +6,7 @@ use bus::{Bus, Position, Topic};
 use clock::{Random, uuid_v7};
 use tokio::{
     sync::{Notify, mpsc, watch},
+    task::{JoinError, JoinHandle, JoinSet},
     time::{Instant, sleep, timeout},
 };
 
@@ -67,7 +68,7 @@ impl<P: Participant> Runtime<P> {
     /// [`Fatal`] if something came that may be neither applied nor skipped.
     pub async fn run(self, stop: watch::Receiver<bool>) -> Result<(), Fatal> {
         let Self { engine, bus, outside, random, topics, commands } = self;
-        engine.count_outbox().await;
+        engine.take_stock().await;
         // Whichever part ends first, ends all.
         let (stopping, stop_parts) = watch::channel(false);
         let (chunks, chunks_in) = mpsc::channel(CHUNKS);
@@ -78,49 +79,60 @@ impl<P: Participant> Runtime<P> {
         let intake = Intake {
             bus: Arc::clone(&bus),
             topics,
-            batch,
+            chunk: (batch / 2).max(1),
             chunks,
             done: done_in,
             stop: stop_intake,
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
-        let (effects, alarms) = (
-            tokio::spawn(run_effects(runner, engine.clone(), internal.clone(), stop_parts.clone())),
-            tokio::spawn(run_alarms(engine.alarms(), engine.clone(), internal, stop_parts.clone())),
-        );
+        let mut sources = JoinSet::new();
+        sources.spawn(run_effects(runner, engine.clone(), internal.clone(), stop_parts.clone()));
+        sources.spawn(run_alarms(engine.alarms(), engine.clone(), internal, stop_parts.clone()));
         let relay = engine.relay(bus, uuid_v7(&*engine.clock, &*random));
         let sent = Arc::new(Notify::new());
-        let relay = tokio::spawn(run_relay(relay, engine.clone(), Arc::clone(&sent)));
+        let mut relay = tokio::spawn(run_relay(relay, engine.clone(), Arc::clone(&sent)));
         let mut intake = tokio::spawn(intake.run());
         let settler = Settler { engine: engine.clone(), random, stop: stop_parts };
         let inputs = Inputs { chunks: chunks_in, commands, internal: internal_in, batch };
         let mut applying = tokio::spawn(run_engine(settler, inputs, done));
 
         let mut stop = stop;
-        let mut intake_result = None;
-        let early = tokio::select! {
-            () = stopped(&mut stop) => None,
-            ended = &mut intake => { intake_result = Some(flat(ended)); None }
-            ended = &mut applying => Some(flat(ended)),
-        };
+        let (mut applied, mut received) = (None, None);
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            ended = &mut applying => applied = Some(whole(ended)),
+            ended = &mut intake => received = Some(whole(ended)),
+            // These end only after the engine or when told to, else by a panic, which must not go
+            // unnoticed.
+            Some(ended) = sources.join_next() => whole(ended),
+            ended = &mut relay => whole(ended),
+        }
         stopping.send_replace(true);
-        let applied = match early {
+        let applied = match applied {
             Some(result) => result,
-            None => flat(applying.await),
+            None => whole(applying.await),
         };
-        let (_, _) = tokio::join!(effects, alarms);
+        while let Some(ended) = sources.join_next().await {
+            whole(ended);
+        }
         sent.notify_one();
-        let unsent = relay.abort_handle();
-        if timeout(engine.settings.drain, relay).await.is_err() {
-            unsent.abort();
+        if !relay.is_finished() && !ends_within(engine.settings.drain, &mut relay).await {
             tracing::warn!("the outbox could not be sent; it will be after the next start");
         }
-        let received = match intake_result {
-            Some(result) => result,
-            None => flat(intake.await),
-        };
-        applied.and(received)
+        if received.is_none() && !ends_within(engine.settings.drain, &mut intake).await {
+            tracing::warn!("could not leave the group; its events come again");
+        }
+        applied.and(received.unwrap_or(Ok(())))
     }
+}
+
+/// Whether a task ends in time; otherwise it is given up.
+async fn ends_within<T>(limit: Duration, task: &mut JoinHandle<T>) -> bool {
+    let ended = timeout(limit, &mut *task).await.is_ok();
+    if !ended {
+        task.abort();
+    }
+    ended
 }
 
 /// Returns once the mark is set, or nobody is left to set it.
@@ -129,7 +141,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// A task that panicked takes the service with it.
-fn flat(ended: Result<Result<(), Fatal>, tokio::task::JoinError>) -> Result<(), Fatal> {
+fn whole<T>(ended: Result<T, JoinError>) -> T {
     match ended {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -146,6 +158,8 @@ struct Inputs<P: Participant> {
 /// What waited when the engine was free.
 struct Taken<P: Participant> {
     works: Vec<Pending<P>>,
+    /// Whether a chunk is among it.
+    chunk: bool,
     passed: Vec<Position>,
     fatal: Option<Fatal>,
 }
@@ -154,7 +168,7 @@ impl<P: Participant> Inputs<P> {
     /// Waits for something, then takes what is there up to the batch's size, without waiting to
     /// fill. `None` when every source has dried up.
     async fn next(&mut self) -> Option<Taken<P>> {
-        let mut taken = Taken { works: Vec::new(), passed: Vec::new(), fatal: None };
+        let mut taken = Taken { works: Vec::new(), chunk: false, passed: Vec::new(), fatal: None };
         tokio::select! {
             biased;
             Some(work) = self.internal.recv() => taken.works.push(work),
@@ -162,19 +176,28 @@ impl<P: Participant> Inputs<P> {
             Some(command) = self.commands.recv() => taken.works.push(command),
             else => return None,
         }
-        while taken.works.len() < self.batch && taken.fatal.is_none() {
-            if let Ok(work) = self.internal.try_recv() {
-                taken.works.push(work);
-            } else if let Ok(chunk) = self.chunks.try_recv() {
-                taken.chunk(chunk);
-            } else if let Ok(command) = self.commands.try_recv() {
-                taken.works.push(command);
-            } else {
-                break;
-            }
+        // No source may starve another: a chunk is half a batch at most, and of the other half
+        // outcomes and commands have a share each before anybody fills up what is left.
+        let share = self.batch / 4;
+        take(&mut taken.works, &mut self.internal, share);
+        take(&mut taken.works, &mut self.commands, share);
+        while taken.works.len() <= self.batch / 2
+            && taken.fatal.is_none()
+            && let Ok(chunk) = self.chunks.try_recv()
+        {
+            taken.chunk(chunk);
         }
+        let left = self.batch.saturating_sub(taken.works.len());
+        take(&mut taken.works, &mut self.internal, left);
+        let left = self.batch.saturating_sub(taken.works.len());
+        take(&mut taken.works, &mut self.commands, left);
         Some(taken)
     }
+}
+
+/// Takes what is there, at most `limit`.
+fn take<T>(works: &mut Vec<T>, from: &mut mpsc::Receiver<T>, limit: usize) {
+    works.extend(std::iter::from_fn(|| from.try_recv().ok()).take(limit));
 }
 
 impl<P: Participant> Taken<P> {
@@ -182,6 +205,7 @@ impl<P: Participant> Taken<P> {
         self.works.extend(chunk.works);
         self.passed.extend(chunk.passed);
         self.fatal = chunk.fatal;
+        self.chunk = true;
     }
 }
 
@@ -211,8 +235,11 @@ async fn run_engine<P: Participant>(
                 Settled::GivenUp => return Ok(()),
             }
         }
-        // Only fails once the consumer is gone; then they come again, as duplicates.
-        let _ = done.send(furthest(positions));
+        // Only fails once the consumer is gone; then they come again, as duplicates. Commands alone
+        // tell it nothing, and must not disturb a read under way.
+        if taken.chunk {
+            let _ = done.send(furthest(positions));
+        }
         if let Some(fatal) = taken.fatal {
             return Err(fatal);
         }
@@ -245,16 +272,12 @@ async fn run_effects<P: Participant>(
             () = sleep(pause), if !stopping => {}
             () = stopped(&mut stop), if !stopping => stopping = true,
         }
-        match runner.settle().await {
-            Ok(finished) => {
-                if hand_over(&works, finished).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot write down failed attempts; trying again");
-                sleep(RETRY).await;
-            }
+        if hand_over(&works, runner.answered()).await.is_err() {
+            return;
+        }
+        if let Err(error) = runner.write_down().await {
+            tracing::warn!(%error, "cannot write down failed attempts; trying again");
+            sleep(RETRY).await;
         }
     }
 }
@@ -268,8 +291,12 @@ async fn run_alarms<P: Participant>(
     loop {
         match alarms.turn().await {
             Ok(ringing) => {
+                let more = ringing.len() >= Alarms::LIMIT;
                 if hand_over(&works, ringing).await.is_err() {
                     return;
+                }
+                if more {
+                    continue;
                 }
             }
             Err(error) => tracing::warn!(%error, "cannot read the alarms; trying again"),

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use bus::Position;
 use clock::Random;
 use store::{Class, StoreError};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
     CommandError, Engine, Origin, Participant, Pending, Remembered, Turn, TurnError, What, Work,
@@ -16,6 +19,10 @@ use crate::{
 const CONFLICT_PAUSE_MILLIS: u64 = 5;
 /// A race that is lost more often in a row is none, but a mistake of ours that returns each time.
 const RACES: u32 = 20;
+
+/// How long a turn may take before the database counts as away: its host may have vanished without
+/// a word.
+const TURN_LIMIT: Duration = Duration::from_mins(1);
 
 /// Why an engine stops for good. Nothing is lost and nothing skipped: started again, it stands
 /// before the same input.
@@ -86,7 +93,8 @@ impl<P: Participant> Settler<P> {
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
         loop {
-            let error = match self.engine.turn(&works, &mut remembered).await {
+            let turn = timeout(TURN_LIMIT, self.engine.turn(&works, &mut remembered)).await;
+            let error = match turn.unwrap_or_else(|_| Err(self.engine.gave_up())) {
                 Ok(Turn { answers, positions, .. }) => {
                     for (index, answer) in answers {
                         if let Some(reply) = replies[index].take() {

@@ -11,7 +11,7 @@ use store::{Db, StoreError, Value};
 use uuid::Uuid;
 
 use crate::{
-    Alarms, EffectRunner, Engine, Outside, Participant, Relay,
+    Alarms, EffectRunner, Engine, Outside, Participant, Relay, effects,
     intake::{group, subscription},
     outbox,
 };
@@ -119,11 +119,18 @@ impl<P: Participant> Engine<P> {
         Alarms::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
     }
 
-    /// Counts what earlier runs left in the outbox.
-    pub(crate) async fn count_outbox(&self) {
+    /// Before anything runs: counts what earlier runs left in the outbox, and takes over the
+    /// effects that they had claimed, if there is nobody else to do them.
+    pub(crate) async fn take_stock(&self) {
+        let now = self.clock.now();
         match outbox::count(&self.db).await {
-            Ok(found) => self.handoff.set_depth(found),
+            Ok(depth) => self.handoff.set_depth(depth),
             Err(error) => tracing::warn!(%error, "cannot count the outbox"),
+        }
+        if self.settings.exclusive
+            && let Err(error) = effects::release_orphans(&self.db, now).await
+        {
+            tracing::warn!(%error, "cannot take over effects; they are when their claims end");
         }
     }
 }

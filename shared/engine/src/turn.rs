@@ -156,6 +156,14 @@ impl<P: Participant> Engine<P> {
     }
 }
 
+impl<P: Participant> Engine<P> {
+    /// A turn was given up, perhaps within its commit.
+    pub(crate) fn gave_up(&self) -> TurnError {
+        self.in_doubt.store(true, Ordering::Release);
+        StoreError::TimedOut.into()
+    }
+}
+
 /// What an [`Engine`] needs to know besides its service and database.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {

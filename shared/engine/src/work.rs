@@ -50,6 +50,9 @@ pub enum CommandError {
     /// The service is stopping, or its database is away.
     #[error("the service is stopping")]
     Stopping,
+    /// The database did not answer in time. The command may be carried out all the same.
+    #[error("the database does not answer")]
+    TimedOut,
     /// The command cannot be carried out; the service's log says why.
     #[error("the request could not be carried out")]
     Failed,

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -87,8 +87,6 @@ pub struct Effects {
 pub struct EngineConfig {
     /// Inputs in one transaction, at most.
     pub batch: usize,
-    /// Whether this process is the only one on its database. Always so with SQLite.
-    pub exclusive: bool,
 }
 
 /// See [`Config::log`].
@@ -128,7 +126,7 @@ impl Config {
                 timeout: engine.effects_timeout,
                 backoff_max: engine.backoff_max,
             },
-            engine: EngineConfig { batch: engine.batch, exclusive: false },
+            engine: EngineConfig { batch: engine.batch },
             log: Log { format: LogFormat::Pretty, filter: "info".into() },
         }
     }
@@ -140,7 +138,7 @@ impl Config {
             batch: self.engine.batch,
             commands_queue: self.commands.queue,
             outbox_limit: self.outbox.limit,
-            exclusive: self.engine.exclusive || self.database.url.starts_with("sqlite:"),
+            exclusive: self.database.url.starts_with("sqlite:"),
             effects_concurrency: self.effects.concurrency,
             effects_timeout: self.effects.timeout,
             claim: self.effects.timeout * 3,
@@ -167,7 +165,25 @@ pub(crate) fn load<S: Service>(file: Option<&Path>) -> anyhow::Result<(Config, S
     }
     let prefix = format!("QUINTET_{}__", S::NAME.to_uppercase());
     figment = figment.merge(Env::prefixed(&prefix).split("__"));
-    Ok((extract(&figment)?, extract(&figment)?))
+    let config = extract(&figment)?;
+    check(&config)?;
+    Ok((config, extract(&figment)?))
+}
+
+/// What the types let through and the engine cannot work with.
+fn check(config: &Config) -> anyhow::Result<()> {
+    let positive = [
+        ("database.connections", config.database.connections > 0),
+        ("bus.partitions", config.bus.partitions > 0),
+        ("commands.queue", config.commands.queue > 0),
+        ("outbox.limit", config.outbox.limit > 0),
+        ("effects.concurrency", config.effects.concurrency > 0),
+        ("effects.timeout", !config.effects.timeout.is_zero()),
+        ("effects.backoff_max", !config.effects.backoff_max.is_zero()),
+        ("engine.batch", config.engine.batch > 0),
+    ];
+    let wrong = positive.iter().find(|(_, positive)| !positive);
+    wrong.map_or(Ok(()), |(name, _)| bail!("configuration: {name} must be more than 0"))
 }
 
 fn extract<T: DeserializeOwned>(figment: &Figment) -> anyhow::Result<T> {

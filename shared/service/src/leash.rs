@@ -39,11 +39,13 @@ impl Shutdown {
     }
 }
 
+/// Cancel safe: the leash is let go only once it has ended.
 async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
-    match leash.take() {
+    match leash {
         Some(ended) => drop(ended.await),
         None => std::future::pending().await,
     }
+    *leash = None;
 }
 
 /// On a thread of its own: tokio's stdin would keep the runtime from ending.
@@ -55,4 +57,23 @@ fn watch_stdin() -> oneshot::Receiver<()> {
         let _ = ended.send(());
     });
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_leash_ends_once_whoever_waited_before() {
+        let (end, ended) = oneshot::channel();
+        let mut leash = Some(ended);
+        let given_up = timeout(std::time::Duration::ZERO, end_of(&mut leash)).await;
+        assert!(given_up.is_err(), "it has not ended yet");
+        end.send(()).unwrap();
+        end_of(&mut leash).await;
+        let again = timeout(std::time::Duration::ZERO, end_of(&mut leash)).await;
+        assert!(again.is_err(), "it ends only once: the second request to stop is another");
+    }
 }

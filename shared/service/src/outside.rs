@@ -1,11 +1,12 @@
 //! Talking to providers over HTTP.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use contracts::{EffectId, Trace};
 use engine::Attempt;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Idle connections kept to a provider.
 const IDLE_CONNECTIONS: usize = 64;
@@ -47,17 +48,34 @@ pub async fn answer<B: DeserializeOwned, O>(
     if !decides.contains(&status) {
         return Attempt::NoAnswer(format!("{status}: {}", excerpt(response).await));
     }
-    match response.json::<B>().await {
+    match json(response).await {
         Ok(body) => definite(status, body).map_or_else(
             || Attempt::NoAnswer(format!("{status} with an answer that decides nothing")),
             Attempt::Answered,
         ),
-        Err(error) => no_answer(&error),
+        Err(error) => no_answer(&*error),
+    }
+}
+
+/// The answer without control characters in its texts: what a stranger sends must fit our tables,
+/// and PostgreSQL stores no NUL.
+async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Error + Send + Sync>> {
+    let mut body: Value = response.json().await?;
+    plain(&mut body);
+    Ok(serde_json::from_value(body)?)
+}
+
+fn plain(value: &mut Value) {
+    match value {
+        Value::String(text) => text.retain(|c| !c.is_control()),
+        Value::Array(values) => values.iter_mut().for_each(plain),
+        Value::Object(fields) => fields.values_mut().for_each(plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// An attempt that failed on the way.
-pub fn no_answer<O>(error: &(dyn std::error::Error + 'static)) -> Attempt<O> {
+pub fn no_answer<O>(error: &(dyn Error + 'static)) -> Attempt<O> {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,12 +1,14 @@
-use std::{future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    any::Any, fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use anyhow::Context;
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use bus::Topic;
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom};
 use contracts::{EventType, PRODUCTS_TOPIC};
-use engine::{Engine, EngineOptions, Fatal, Participant, Runtime, Surroundings};
+use engine::{CommandError, Engine, EngineOptions, Fatal, Participant, Runtime, Surroundings};
 use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
@@ -28,6 +30,8 @@ use crate::{
 const REFUSED: u8 = 64;
 /// How long requests in flight may take once the service stops.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
+/// How long threads that still block may take at the very end.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 /// The pause between two looks for a database that is away.
 const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
@@ -70,8 +74,15 @@ fn start_log(log: &Log) {
     }
 }
 
-#[tokio::main]
-async fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
+fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run_in::<S>(config, own));
+    // Whatever still blocks a thread now is not worth waiting for.
+    runtime.shutdown_timeout(LAST_BREATH);
+    result
+}
+
+async fn run_in<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
     let mut shutdown = shutdown_signal()?;
     let (public, private) = (
         listen("listen", config.listen).await?,
@@ -140,6 +151,7 @@ async fn prepare<S: Service>(
 ) -> anyhow::Result<(Runtime<S>, App<S>)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    lock_file(&config.database.url)?;
     let (participant, outside) = S::open(own)?;
     let settings = bus::Settings {
         url: config.bus.url.clone(),
@@ -160,6 +172,22 @@ async fn prepare<S: Service>(
     let (runtime, commands) = Runtime::new(engine, around);
     let app = App { commands, engine: runtime.engine(), bus, clock, random };
     Ok((runtime, app))
+}
+
+/// With SQLite a service is one process, and its engine sends from memory: a second one on the same
+/// file would send out of order. The lock lasts as long as the process.
+fn lock_file(url: &str) -> anyhow::Result<()> {
+    let Some(path) = url.strip_prefix("sqlite:").filter(|path| *path != ":memory:") else {
+        return Ok(());
+    };
+    let path = format!("{path}.lock");
+    let file = File::create(&path).with_context(|| format!("database.url: {path}"))?;
+    file.try_lock().with_context(|| {
+        format!("database.url: another process works on {url}; several replicas need PostgreSQL")
+    })?;
+    // Never closed: the operating system lets go of it when the process ends.
+    std::mem::forget(file);
+    Ok(())
 }
 
 async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
@@ -210,7 +238,9 @@ fn finish(router: Router) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
+            Problem::from(CommandError::Failed).into_response()
+        }))
 }
 
 async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {

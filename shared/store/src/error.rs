@@ -29,6 +29,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// The database took too long. It is not known what it did.
+    #[error("the database does not answer")]
+    TimedOut,
     /// An update met fewer rows than it was given: someone else removed them under our locks.
     #[error("{table}: {expected} rows to update, {found} found")]
     Vanished {
@@ -92,7 +95,7 @@ impl StoreError {
             Self::Database(error) => class_of(error),
             Self::Column { .. } => Class::Data,
             Self::Vanished { .. } => Class::Conflict,
-            Self::Migrate(_) | Self::Url { .. } => Class::Unavailable,
+            Self::Migrate(_) | Self::Url { .. } | Self::TimedOut => Class::Unavailable,
         }
     }
 }

@@ -54,7 +54,7 @@ pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
 /// ```
 /// use contracts::Sku;
 ///
-/// #[derive(Clone)]
+/// #[derive(Clone, PartialEq)]
 /// pub struct Stock { pub sku: Sku, pub on_hand: i64 }
 /// store::record!(Stock in "stock": sku: Sku, on_hand: i64);
 /// ```

@@ -28,6 +28,7 @@ pub(super) async fn handle(
     let mut fields = Fields::default();
     fields.at("/quantity").must((1..=MOST).contains(&quantity), &format!("must be 1 to {MOST}"));
     fields.finish()?;
-    let key = key.key(&format!("POST /products/{sku}/stock"), hash);
-    answer(app.commands.send(Command::AddStock(AddStock { sku, quantity }), key, trace).await?)
+    let key = key.required(&format!("POST /products/{sku}/stock"), hash)?;
+    let command = Command::AddStock(AddStock { sku, quantity });
+    answer(app.commands.send(command, Some(key), trace).await?)
 }

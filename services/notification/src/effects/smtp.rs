@@ -65,12 +65,19 @@ impl Mailer for SmtpMailer {
         };
         match self.transport.send(message).await {
             Ok(_) => Attempt::Answered(MailAnswer::Sent { message_id }),
-            Err(error) if error.is_permanent() => {
-                Attempt::Answered(MailAnswer::Refused { reason: error.to_string() })
+            Err(error) if refuses_the_mail(&error) => {
+                let reason = error.to_string().replace(char::is_control, " ");
+                Attempt::Answered(MailAnswer::Refused { reason })
             }
             Err(error) => no_answer(&error),
         }
     }
+}
+
+/// Whether the server refuses this mail, and not us: 550 to 554 speak of mailbox and message, 530 to
+/// 538 of who we are (RFC 5321 §4.2.3, RFC 4954 §6), and a wrong password must not lose mail.
+fn refuses_the_mail(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| (550..=554).contains(&u16::from(code)))
 }
 
 fn words(milestone: Milestone, order: OrderId) -> (String, String) {

@@ -123,10 +123,14 @@ impl Field<'_> {
         }
     }
 
-    /// It has to be a text of 1 to `longest` characters, not all blank.
+    /// It has to be a text of 1 to `longest` characters, not all blank, none of them a control
+    /// character (PostgreSQL stores no NUL, and the others have no place in a name either).
     pub fn text(self, value: &str, longest: usize) {
         let fits = !value.trim().is_empty() && value.chars().count() <= longest;
-        self.must(fits, &format!("must be a text of 1 to {longest} characters"));
+        let plain = !value.contains(char::is_control);
+        let detail =
+            format!("must be a text of 1 to {longest} characters, none a control character");
+        self.must(fits && plain, &detail);
     }
 }
 
@@ -182,7 +186,7 @@ mod tests {
     fn the_first_wrong_field_counts() {
         let mut fields = Fields::default();
         fields.at("/a").text("fine", 10);
-        fields.at("/b").text(" ", 10);
+        fields.at("/b").text("a\u{0}", 10);
         fields.at("/c").must(false, "must be else");
         assert_eq!(fields.finish().unwrap_err().errors[0].pointer, "/b");
     }

@@ -24,6 +24,17 @@ impl Idempotency {
         self.0.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash })
     }
 
+    /// As [`Idempotency::key`], where there has to be one: the request is not idempotent by itself.
+    ///
+    /// # Errors
+    /// 400 if there is none.
+    pub fn required(self, route: &str, hash: [u8; 32]) -> Result<IdempotencyKey, Problem> {
+        self.key(route, hash).ok_or_else(|| {
+            let detail = "is missing; send one, so that a repeat is not carried out twice";
+            Problem::invalid("Idempotency-Key", detail)
+        })
+    }
+
     fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut values = headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
@@ -34,7 +45,8 @@ impl Idempotency {
         let text = value.to_str().map_err(|_| wrong())?.trim();
         let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let key = unquoted.unwrap_or(text);
-        if key.is_empty() || key.len() > LONGEST_KEY || values.next().is_some() {
+        let long = key.is_empty() || key.len() > LONGEST_KEY;
+        if long || key.contains('"') || values.next().is_some() {
             return Err(wrong());
         }
         Ok(Self(Some(key.to_owned())))
@@ -122,6 +134,7 @@ mod tests {
     fn an_empty_a_long_or_a_second_key_is_refused() {
         assert_eq!(parse(&[""]), Err(400));
         assert_eq!(parse(&["\"\""]), Err(400));
+        assert_eq!(parse(&["\"abc"]), Err(400));
         assert_eq!(parse(&["a", "b"]), Err(400));
         assert_eq!(parse(&["x".repeat(256).leak()]), Err(400));
     }

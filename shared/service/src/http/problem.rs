@@ -5,7 +5,7 @@ use axum::{
 };
 use engine::CommandError;
 use serde::Serialize;
-use store::StoreError;
+use store::{Class, StoreError};
 
 /// An error as RFC 9457 has it: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,6 +99,11 @@ impl From<CommandError> for Problem {
                 Self::new(unavailable, "the service is stopping; send it again, under the same key")
                     .retry_after(1)
             }
+            CommandError::TimedOut => Self::new(
+                unavailable,
+                "the database does not answer; send it again later, under the same key",
+            )
+            .retry_after(1),
             CommandError::Failed => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the request could not be carried out; the service's log says why",
@@ -109,6 +114,11 @@ impl From<CommandError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if error.class() == Class::Data {
+            tracing::error!(%error, "a stored row cannot be read");
+            let detail = "the answer could not be read; the service's log says why";
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
+        }
         tracing::warn!(%error, "a request met the database away");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again later")
             .retry_after(1)

@@ -7,16 +7,22 @@ use testkit::eventually;
 use super::{add, advance, record, stages};
 use crate::{rig::Next, toy::Reply, work::order};
 
+fn with_header(mut record: bus::Outgoing, name: &str, value: &str) -> bus::Outgoing {
+    let header = record.headers.iter_mut().find(|(found, _)| found == name).unwrap();
+    header.1 = value.into();
+    record
+}
+
 #[tokio::test]
 async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
     for stage in stages().await {
         let mut records: Vec<_> = (0..60).map(|n| add(n, order(n % 7))).collect();
-        // None of ours: of another type, and of one that we do not react to.
-        let mut other = add(90, order(1));
-        let header = other.headers.iter_mut().find(|(name, _)| name == "ce_type").unwrap();
-        header.1 = "SomethingElse".into();
-        records.insert(30, other);
-        records.push(record(91, StockReleased { order_id: order(1) }));
+        // None of ours: of another type, of one that we do not react to, and of a version of that
+        // which does not exist yet.
+        let released = |number| record(number, StockReleased { order_id: order(1) });
+        records.insert(30, with_header(add(90, order(1)), "ce_type", "SomethingElse"));
+        records.insert(31, with_header(released(92), "ce_dataschema", "urn:from:the:future"));
+        records.push(released(91));
         stage.publish(&records).await;
 
         let running = stage.start();

@@ -1,0 +1,113 @@
+use std::{fmt, time::Duration};
+
+use clock::{SystemClock, SystemRandom, uuid_v7};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+};
+use store::Db;
+
+use crate::SERVICES;
+
+const TOPICS: [&str; 6] =
+    ["orders", "inventory", "payments", "shipping", "notifications", "products"];
+/// Cleaning up must not hold up the tests for long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a suite stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// `SQLite` and the log: files in the suite's own folder.
+    Files,
+    /// PostgreSQL and Kafka, shared with others.
+    Servers {
+        /// `postgres://USER@HOST:PORT`.
+        postgres: String,
+        /// `HOST:PORT`.
+        brokers: String,
+    },
+}
+
+impl Backend {
+    /// All that can be had: files always, servers where they are named.
+    ///
+    /// # Panics
+    /// If servers are required and not named.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let servers = testkit::postgres().zip(testkit::kafka());
+        let servers = servers.map(|(postgres, brokers)| Self::Servers { postgres, brokers });
+        [Self::Files].into_iter().chain(servers).collect()
+    }
+
+    /// A prefix for one suite's databases, topics and groups; none where they are its own anyway.
+    pub(crate) fn namespace(&self) -> String {
+        match self {
+            Self::Files => String::new(),
+            Self::Servers { .. } => {
+                let id = uuid_v7(&SystemClock, &SystemRandom).simple().to_string();
+                format!("s{}_", &id[id.len() - 12..])
+            }
+        }
+    }
+
+    /// The launcher's arguments.
+    pub(crate) fn arguments(&self, namespace: &str) -> Vec<String> {
+        match self {
+            Self::Files => Vec::new(),
+            Self::Servers { postgres, brokers } => {
+                let arguments =
+                    ["--postgres", postgres, "--brokers", brokers, "--namespace", namespace];
+                arguments.map(ToOwned::to_owned).to_vec()
+            }
+        }
+    }
+
+    /// Deletes what a suite leaves on servers. What fails is left behind.
+    pub(crate) fn clean_up(&self, namespace: &str) {
+        let Self::Servers { postgres, brokers } = self else { return };
+        let (postgres, brokers, namespace) =
+            (postgres.clone(), brokers.clone(), namespace.to_owned());
+        // Not in the scenario's own runtime, which may be ending.
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let cleaning = async {
+                drop_databases(&postgres, &namespace).await;
+                delete_topics(&brokers, &namespace).await;
+            };
+            runtime.map(|runtime| runtime.block_on(cleaning))
+        });
+        let _ = cleaning.join();
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Files => "files",
+            Self::Servers { .. } => "servers",
+        })
+    }
+}
+
+async fn drop_databases(postgres: &str, namespace: &str) {
+    let url = format!("{}/postgres", postgres.trim_end_matches('/'));
+    let Ok(db) = Db::connect(&url, 1).await else { return };
+    for service in SERVICES {
+        let sql = format!("drop database if exists \"quintet_{namespace}{service}\" with (force)");
+        let _ = db.fetch(&sql, Vec::new()).await;
+    }
+    db.close().await;
+}
+
+async fn delete_topics(brokers: &str, namespace: &str) {
+    let client: Result<AdminClient<DefaultClientContext>, _> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create();
+    let Ok(client) = client else { return };
+    let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
+    let topics = TOPICS.map(|topic| format!("{namespace}{topic}"));
+    let _ = client.delete_topics(&topics.each_ref().map(String::as_str), &options).await;
+    let groups = SERVICES.map(|service| format!("{namespace}quintet-{service}"));
+    let _ = client.delete_groups(&groups.each_ref().map(String::as_str), &options).await;
+}

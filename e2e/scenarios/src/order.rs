@@ -1,0 +1,106 @@
+//! Orders as a customer writes and reads them.
+
+use contracts::{CancelReason, Money, OrderId, Sku};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The body of a `POST /orders`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewOrder(pub Value);
+
+impl NewOrder {
+    /// One piece, well paid, to a good address.
+    #[must_use]
+    pub fn of(sku: &Sku) -> Self {
+        Self(json!({
+            "customer": {"email": "ada@example.com"},
+            "items": [{"sku": sku, "quantity": 1}],
+            "shipping_address": {"name": "Ada", "street": "Ring 1", "city": "Wien",
+                "postal_code": "1010", "country": "AT"},
+            "payment": {"token": "tok_ok"},
+        }))
+    }
+
+    /// With so many pieces.
+    #[must_use]
+    pub fn quantity(self, pieces: i64) -> Self {
+        self.with("/items/0/quantity", pieces)
+    }
+
+    /// With this means of payment.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.with("/payment/token", token)
+    }
+
+    /// To an address that the carrier refuses.
+    #[must_use]
+    pub fn unreachable(self) -> Self {
+        self.with("/shipping_address/postal_code", "00000")
+    }
+
+    /// With mail to an address that bounces.
+    #[must_use]
+    pub fn bouncing(self) -> Self {
+        self.with("/customer/email", "x@bounce.example")
+    }
+
+    /// With another value at this JSON Pointer.
+    ///
+    /// # Panics
+    /// If there is no such field.
+    #[must_use]
+    pub fn with(mut self, pointer: &str, value: impl Into<Value>) -> Self {
+        *self.0.pointer_mut(pointer).expect("a field of an order") = value.into();
+        self
+    }
+
+    /// Without the field at this JSON Pointer.
+    ///
+    /// # Panics
+    /// If there is no such field.
+    #[must_use]
+    pub fn without(mut self, pointer: &str) -> Self {
+        let (parent, field) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = self.0.pointer_mut(parent).and_then(Value::as_object_mut);
+        parent.and_then(|parent| parent.remove(field)).expect("a field of an order");
+        self
+    }
+}
+
+/// What `GET /orders/{id}` answers.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "the words of the interface")]
+pub struct OrderView {
+    pub id: OrderId,
+    pub status: String,
+    pub cancellation_requested: bool,
+    pub reason: Option<CancelReason>,
+    pub needs_attention: bool,
+    pub total: Money,
+    pub timeline: Vec<Happened>,
+}
+
+/// An event in an order's timeline.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "the words of the interface")]
+pub struct Happened {
+    pub seq: i64,
+    pub event: String,
+    pub service: String,
+    pub event_id: String,
+}
+
+impl OrderView {
+    /// Whether it is over.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "cancelled")
+    }
+
+    /// How often this happened.
+    #[must_use]
+    pub fn count(&self, event: &str) -> usize {
+        self.timeline.iter().filter(|entry| entry.event == event).count()
+    }
+}

@@ -1,0 +1,220 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use audit::Addresses;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use store::Db;
+use tempfile::TempDir;
+
+use crate::{Backend, launcher::Launcher, ports::Ports, programs, waiting::until};
+
+/// The services of a suite.
+pub const SERVICES: [&str; 5] = audit::SERVICES;
+
+/// How a suite is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What it stands on.
+    pub backend: Backend,
+    /// Variables that its programs get on top of the test's own.
+    pub env: Vec<(String, String)>,
+}
+
+impl Options {
+    /// With everything as it comes.
+    #[must_use]
+    pub fn on(backend: &Backend) -> Self {
+        Self { backend: backend.clone(), env: Vec::new() }
+    }
+
+    /// With one more variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A suite of real processes with a folder and ports of its own. It ends when this is dropped, and
+/// also when the test process ends without that.
+#[derive(Debug)]
+pub struct Suite {
+    options: Options,
+    namespace: String,
+    folder: TempDir,
+    ports: Ports,
+    launcher: Mutex<Option<Launcher>>,
+}
+
+impl Suite {
+    /// Starts one and returns when it is ready.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    #[must_use]
+    pub fn start(options: Options) -> Self {
+        let folder = tempfile::Builder::new().prefix("quintet-").tempdir();
+        let suite = Self {
+            namespace: options.backend.namespace(),
+            folder: folder.expect("a temporary folder"),
+            ports: Ports::free(),
+            launcher: Mutex::new(None),
+            options,
+        };
+        suite.up();
+        suite
+    }
+
+    /// Starts the launcher, which must not run, on the data there is.
+    ///
+    /// # Panics
+    /// If the suite does not get ready.
+    pub fn up(&self) {
+        let mut command = self.quintet();
+        command.args(["up", "--no-build", "--port", &self.ports.first.to_string()]);
+        command.args(self.options.backend.arguments(&self.namespace));
+        command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
+        *self.launcher() = Some(Launcher::start(command, &self.path("up.log")));
+    }
+
+    /// Has the supervisor stop this program, and returns when it is gone.
+    ///
+    /// # Panics
+    /// If `quintet stop` fails.
+    pub async fn stop(&self, program: &str) {
+        self.command("stop", program).await;
+    }
+
+    /// Has the supervisor start this program, and returns when it is ready.
+    ///
+    /// # Panics
+    /// If `quintet start` fails.
+    pub async fn begin(&self, program: &str) {
+        self.command("start", program).await;
+    }
+
+    async fn command(&self, verb: &str, program: &str) {
+        let mut command = tokio::process::Command::from(self.quintet());
+        let ran = command.args([verb, program]).output().await.expect("quintet runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "quintet {verb} {program}: {said}");
+    }
+
+    /// `kill -9` of these programs, all at once; the supervisor starts them again. Returns when
+    /// other processes run in their place.
+    ///
+    /// # Panics
+    /// If one does not run, or does not come back.
+    pub async fn kill(&self, programs: &[&str]) {
+        let pids: Vec<u32> =
+            programs.iter().map(|program| self.pid(program).expect("it runs")).collect();
+        for &pid in &pids {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
+            kill_process(pid, Signal::KILL).expect("it can be killed");
+        }
+        let again = async || {
+            let mut killed = programs.iter().zip(&pids);
+            killed
+                .all(|(program, old)| self.pid(program).is_some_and(|pid| pid != *old))
+                .then_some(())
+        };
+        until("the supervisor starts what was killed", again).await;
+    }
+
+    /// `kill -9` of the launcher. Returns the process ids of what it kept.
+    pub fn kill_launcher(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = SERVICES.iter().filter_map(|service| self.pid(service)).collect();
+        pids.extend(self.pid("sandbox"));
+        if let Some(mut launcher) = self.launcher().take() {
+            pids.push(launcher.pid());
+            launcher.kill();
+        }
+        pids
+    }
+
+    /// Where the suite answers, as `up.json` says.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses::read(&self.path("up.json")).expect("the suite runs")
+    }
+
+    /// What `up.json` says.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    #[must_use]
+    pub fn file(&self) -> Value {
+        let text = fs::read(self.path("up.json")).expect("the suite runs");
+        serde_json::from_slice(&text).expect("up.json is JSON")
+    }
+
+    /// The text at this JSON Pointer of `up.json`.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn says(&self, pointer: &str) -> String {
+        let file = self.file();
+        let text = file.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("up.json says nothing at {pointer}")).to_owned()
+    }
+
+    /// The process id of a program that runs.
+    #[must_use]
+    pub fn pid(&self, program: &str) -> Option<u32> {
+        let pid = self.file().get(program)?.get("pid")?.as_u64()?;
+        u32::try_from(pid).ok()
+    }
+
+    /// The suite's bus, as an operator's tool would open it.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub async fn bus(&self) -> std::sync::Arc<dyn bus::Bus> {
+        let (url, namespace) = (self.says("/bus/url"), self.namespace.clone());
+        let settings = bus::Settings { url, namespace, ..bus::Settings::default() };
+        bus::connect(&settings).await.expect("the bus opens")
+    }
+
+    /// A service's database.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub async fn database(&self, service: &str) -> Db {
+        let url = self.says(&format!("/{service}/database"));
+        Db::connect(&url, 1).await.expect("the database opens")
+    }
+
+    fn quintet(&self) -> Command {
+        let mut command = Command::new(programs::quintet());
+        command.arg("--data").arg(self.folder.path()).arg("--json");
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::join(self.folder.path(), name)
+    }
+
+    fn launcher(&self) -> MutexGuard<'_, Option<Launcher>> {
+        self.launcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        drop(self.launcher().take());
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("the suite's data and logs are kept in {}", self.folder.path().display());
+        }
+        self.options.backend.clean_up(&self.namespace);
+    }
+}
