@@ -31,9 +31,6 @@ pub enum Backend {
 
 impl Backend {
     /// All that can be had: files always, servers where they are named.
-    ///
-    /// # Panics
-    /// If servers are required and not named.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let servers = testkit::postgres().zip(testkit::kafka());

@@ -18,9 +18,6 @@ pub(crate) struct Launcher {
 
 impl Launcher {
     /// Starts it and returns when the suite is ready.
-    ///
-    /// # Panics
-    /// If it does not get ready; with what it said.
     pub(crate) fn start(mut command: Command, log: &Path) -> Self {
         let said = File::options().create(true).append(true).open(log).expect("a log file");
         command.env("QUINTET_LEASH", "stdin");

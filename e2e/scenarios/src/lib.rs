@@ -5,6 +5,8 @@
 //! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
 //! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers.
 
+#![expect(clippy::missing_panics_doc, reason = "a harness fails its scenario by panicking")]
+
 mod backend;
 mod launcher;
 mod order;

@@ -46,9 +46,6 @@ impl NewOrder {
     }
 
     /// With another value at this JSON Pointer.
-    ///
-    /// # Panics
-    /// If there is no such field.
     #[must_use]
     pub fn with(mut self, pointer: &str, value: impl Into<Value>) -> Self {
         *self.0.pointer_mut(pointer).expect("a field of an order") = value.into();
@@ -56,9 +53,6 @@ impl NewOrder {
     }
 
     /// Without the field at this JSON Pointer.
-    ///
-    /// # Panics
-    /// If there is no such field.
     #[must_use]
     pub fn without(mut self, pointer: &str) -> Self {
         let (parent, field) = pointer.rsplit_once('/').expect("a pointer");

@@ -23,9 +23,6 @@ pub(crate) struct Ports {
 
 impl Ports {
     /// A free one.
-    ///
-    /// # Panics
-    /// If there is none.
     pub(crate) fn free() -> Self {
         let start = SystemRandom.below(BLOCKS.into());
         let start = u16::try_from(start).expect("below the number of blocks");

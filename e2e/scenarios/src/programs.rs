@@ -11,9 +11,6 @@ const PACKAGES: [&str; 7] =
     ["quintet", "order", "inventory", "payment", "shipping", "notification", "sandbox"];
 
 /// The `quintet` command, up to date, with its siblings beside it.
-///
-/// # Panics
-/// If they cannot be built.
 pub(crate) fn quintet() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(build);
     &BUILT

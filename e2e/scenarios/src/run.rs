@@ -6,7 +6,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::{Backend, Options, Suite, Visitor};
+use crate::{Backend, Options, Suite, Visitor, programs};
 
 /// A scenario: what a visitor does.
 pub type Play = fn(Visitor) -> Pin<Box<dyn Future<Output = ()>>>;
@@ -70,6 +70,10 @@ impl Scenarios {
     pub fn run(self, at_once: usize) -> ExitCode {
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(at_once);
+        if !arguments.list {
+            // Before the scenarios, so that a build that fails is said once.
+            programs::quintet();
+        }
         libtest_mimic::run(&arguments, self.trials).exit_code()
     }
 }

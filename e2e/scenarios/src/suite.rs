@@ -53,9 +53,6 @@ pub struct Suite {
 
 impl Suite {
     /// Starts one and returns when it is ready.
-    ///
-    /// # Panics
-    /// If it does not get ready.
     #[must_use]
     pub fn start(options: Options) -> Self {
         let folder = tempfile::Builder::new().prefix("quintet-").tempdir();
@@ -71,9 +68,6 @@ impl Suite {
     }
 
     /// Starts the launcher, which must not run, on the data there is.
-    ///
-    /// # Panics
-    /// If the suite does not get ready.
     pub fn up(&self) {
         let mut command = self.quintet();
         command.args(["up", "--no-build", "--port", &self.ports.first.to_string()]);
@@ -83,17 +77,11 @@ impl Suite {
     }
 
     /// Has the supervisor stop this program, and returns when it is gone.
-    ///
-    /// # Panics
-    /// If `quintet stop` fails.
     pub async fn stop(&self, program: &str) {
         self.command("stop", program).await;
     }
 
     /// Has the supervisor start this program, and returns when it is ready.
-    ///
-    /// # Panics
-    /// If `quintet start` fails.
     pub async fn begin(&self, program: &str) {
         self.command("start", program).await;
     }
@@ -107,9 +95,6 @@ impl Suite {
 
     /// `kill -9` of these programs, all at once; the supervisor starts them again. Returns when
     /// other processes run in their place.
-    ///
-    /// # Panics
-    /// If one does not run, or does not come back.
     pub async fn kill(&self, programs: &[&str]) {
         let pids: Vec<u32> =
             programs.iter().map(|program| self.pid(program).expect("it runs")).collect();
@@ -138,18 +123,12 @@ impl Suite {
     }
 
     /// Where the suite answers, as `up.json` says.
-    ///
-    /// # Panics
-    /// If there is no such file.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         Addresses::read(&self.path("up.json")).expect("the suite runs")
     }
 
     /// What `up.json` says.
-    ///
-    /// # Panics
-    /// If there is no such file.
     #[must_use]
     pub fn file(&self) -> Value {
         let text = fs::read(self.path("up.json")).expect("the suite runs");
@@ -157,9 +136,6 @@ impl Suite {
     }
 
     /// The text at this JSON Pointer of `up.json`.
-    ///
-    /// # Panics
-    /// If there is none.
     #[must_use]
     pub fn says(&self, pointer: &str) -> String {
         let file = self.file();
@@ -175,9 +151,6 @@ impl Suite {
     }
 
     /// The suite's bus, as an operator's tool would open it.
-    ///
-    /// # Panics
-    /// If it cannot be opened.
     pub async fn bus(&self) -> std::sync::Arc<dyn bus::Bus> {
         let (url, namespace) = (self.says("/bus/url"), self.namespace.clone());
         let settings = bus::Settings { url, namespace, ..bus::Settings::default() };
@@ -185,9 +158,6 @@ impl Suite {
     }
 
     /// A service's database.
-    ///
-    /// # Panics
-    /// If it cannot be opened.
     pub async fn database(&self, service: &str) -> Db {
         let url = self.says(&format!("/{service}/database"));
         Db::connect(&url, 1).await.expect("the database opens")

@@ -7,8 +7,9 @@ use futures::{StreamExt, stream};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
-use crate::{NewOrder, OrderView, PATIENCE, Suite, until};
+use crate::{NewOrder, OrderView, PATIENCE, Suite, until, waiting::POLL};
 
 /// Customers who order at once.
 const AT_ONCE: usize = 16;
@@ -37,9 +38,6 @@ pub struct Answer {
 
 impl Visitor {
     /// A new one, who was promised nothing yet.
-    ///
-    /// # Panics
-    /// If there can be no HTTP client.
     #[must_use]
     pub fn of(suite: Arc<Suite>) -> Self {
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
@@ -114,9 +112,6 @@ impl Visitor {
     }
 
     /// Keeps the promise of a 202.
-    ///
-    /// # Panics
-    /// If the answer names no order.
     pub fn remember(&self, accepted: &Answer) -> OrderId {
         let id = accepted.body["id"].as_str().and_then(|id| id.parse().ok());
         let id: OrderId = id.unwrap_or_else(|| panic!("no order: {}", accepted.body));
@@ -131,15 +126,11 @@ impl Visitor {
     }
 
     /// A request to order, to be completed.
-    #[must_use]
     pub fn request_to_order(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &self.url(path))
     }
 
     /// Sends a request that must be answered.
-    ///
-    /// # Panics
-    /// If it is not.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         Answer::to(request).await.expect("an answer")
     }
@@ -161,18 +152,15 @@ impl Visitor {
         what: &str,
         so: impl Fn(&OrderView) -> bool,
     ) -> OrderView {
-        let mut last = None;
-        let found = tokio::time::timeout(PATIENCE, async {
-            until(what, async || {
-                let view = self.order(order).await;
-                let found = so(&view).then(|| view.clone());
-                last = Some(view);
-                found
-            })
-            .await
-        });
-        let found = found.await;
-        found.unwrap_or_else(|_| panic!("order {order} never is: {what}; it is {last:?}"))
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let view = self.order(order).await;
+            if so(&view) {
+                return view;
+            }
+            assert!(Instant::now() < give_up, "in vain: {what}; it is {view:?}");
+            sleep(POLL).await;
+        }
     }
 
     /// Waits until an order has ended so.
@@ -183,9 +171,6 @@ impl Visitor {
     }
 
     /// What another service says of an order, by the path of its route.
-    ///
-    /// # Panics
-    /// If there is no such service.
     pub async fn until_status(&self, service: &str, path: &str, order: OrderId, status: &str) {
         let url = format!("{}/{path}/{order}", self.suite.says(&format!("/{service}/url")));
         until(&format!("{service} says {status}"), async || {
@@ -225,9 +210,6 @@ impl Visitor {
     }
 
     /// A snapshot of the whole suite.
-    ///
-    /// # Panics
-    /// If somebody does not answer.
     pub async fn snapshot(&self) -> Snapshot {
         let snapshot = audit::collect(&self.http, &self.suite.addresses()).await;
         snapshot.expect("everybody answers")
@@ -241,30 +223,20 @@ impl Visitor {
 
     /// The verdict on this visitor's orders and products in a suite that others use too: what
     /// follows their end is waited for.
-    ///
-    /// # Panics
-    /// If an invariant is still broken after a minute.
     pub async fn verdict(&self) {
         let accepted = self.accepted();
-        let mut report = None;
-        let judged = async {
-            loop {
-                let found = audit(&self.own().await, Some(&accepted));
-                if found.holds_but_for_rest() {
-                    return;
-                }
-                report = Some(found.to_string());
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let report = audit(&self.own().await, Some(&accepted));
+            if report.holds_but_for_rest() {
+                return;
             }
-        };
-        let judged = tokio::time::timeout(PATIENCE, judged).await;
-        assert!(judged.is_ok(), "the audit does not hold:\n{}", report.unwrap_or_default());
+            assert!(Instant::now() < give_up, "the audit does not hold:\n{report}");
+            sleep(POLL).await;
+        }
     }
 
     /// The verdict on the whole suite, which nobody else uses, once it is at rest.
-    ///
-    /// # Panics
-    /// If it does not come to rest, or an invariant is broken.
     pub async fn verdict_on_all(&self) -> Snapshot {
         let found = audit::wait_for_rest(&self.http, &self.suite.addresses(), PATIENCE).await;
         let accepted = self.accepted();
@@ -286,7 +258,7 @@ impl Visitor {
     }
 
     async fn done(&self, method: Method, url: &str, body: Option<Value>) {
-        let mut request = self.request(method, url);
+        let mut request = self.request(method, url).header("idempotency-key", unique());
         if let Some(body) = body {
             request = request.json(&body);
         }

@@ -4,12 +4,10 @@ use tokio::time::{Instant, sleep};
 
 /// What works needs a fraction of it, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-const POLL: Duration = Duration::from_millis(20);
+/// The pause between two looks.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Waits until `condition` gives something.
-///
-/// # Panics
-/// If it still gives nothing after [`PATIENCE`]; the message names `what` was waited for.
 pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let give_up = Instant::now() + PATIENCE;
     loop {

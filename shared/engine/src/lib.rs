@@ -16,6 +16,7 @@ mod effects;
 mod idempotency;
 mod intake;
 mod lease;
+mod loops;
 mod outbox;
 mod participant;
 mod reaction;

@@ -143,20 +143,23 @@ impl<P: Participant> Engine<P> {
             self.in_doubt.store(true, Ordering::Release);
             return Err(error.into());
         }
-        self.handoff.forget(&sent);
-        self.handoff.push(fold.ready, self.settings.exclusive);
-        if self.in_doubt.swap(false, Ordering::AcqRel) {
-            // Only now: this commit waited for the locks of the one in doubt, which is decided.
-            self.handoff.reread();
-        }
+        self.committed(&sent, fold.ready);
         self.effects.push(claimed, requested);
         let duplicates = batch.len() - live.len();
         self.counters.turned(batch.len(), duplicates);
         Ok(Turn { answers, positions: positions(batch), duplicates })
     }
-}
 
-impl<P: Participant> Engine<P> {
+    /// Hands the relay what was committed.
+    fn committed(&self, deleted: &BTreeSet<EventId>, ready: Vec<Ready>) {
+        self.handoff.forget(deleted);
+        self.handoff.push(ready, self.settings.exclusive);
+        if self.in_doubt.swap(false, Ordering::AcqRel) {
+            // Only now: this commit waited for the locks of the one in doubt, which is decided.
+            self.handoff.reread();
+        }
+    }
+
     /// A turn was given up, perhaps within its commit.
     pub(crate) fn gave_up(&self) -> TurnError {
         self.in_doubt.store(true, Ordering::Release);

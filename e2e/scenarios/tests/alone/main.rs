@@ -1,2 +1,31 @@
-//! Scenarios.
-fn main() {}
+//! Scenarios that kill and stop: each has a suite of its own.
+
+mod recovery;
+mod rewind;
+mod versions;
+
+use std::process::ExitCode;
+
+use scenarios::{Backend, Options, Scenarios, scenarios};
+
+/// Each keeps the machine busy.
+const AT_ONCE: usize = 2;
+
+fn main() -> ExitCode {
+    let mut all = Scenarios::default();
+    for backend in Backend::all() {
+        let options = || Options::on(&backend);
+        scenarios!(all.alone(options()):
+            recovery::payment_is_stopped_and_started,
+            recovery::payment_is_killed,
+            recovery::the_outside_world_is_killed,
+            recovery::all_services_are_killed_at_once,
+            recovery::the_launcher_is_killed,
+            rewind::everything_again,
+            rewind::everything_again_without_the_inboxes,
+        );
+        let first = options().env("QUINTET_ORDER__PUBLISH__ORDER_PLACED", "1");
+        scenarios!(all.alone(first): versions::order_publishes_the_first_version);
+    }
+    all.run(AT_ONCE)
+}

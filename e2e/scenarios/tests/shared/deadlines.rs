@@ -1,0 +1,54 @@
+//! Orders that take too long, on a suite with short deadlines.
+
+use audit::RefundStatus;
+use contracts::CancelReason;
+use reqwest::StatusCode;
+use scenarios::{NewOrder, Visitor};
+use serde_json::json;
+
+pub(crate) async fn a_refused_refund_needs_an_operator(visitor: Visitor) {
+    let sku = visitor.product(1).await;
+    let order = NewOrder::of(&sku).token("tok_refund_refused").unreachable();
+    let order = visitor.place(&order).await;
+    visitor.until_status("payment", "payments", order, "attention").await;
+    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    assert_eq!(view.status, "cancelling", "{view:?}");
+    assert_eq!(visitor.retry_refund(order).await.status, StatusCode::ACCEPTED);
+    let view = visitor.until_ended(order, "cancelled").await;
+    assert!(!view.needs_attention, "{view:?}");
+    assert_eq!(view.count("PaymentRefunded"), 1);
+    let refunds = visitor.ledger(order).await.refunds;
+    let refunded = refunds.iter().filter(|refund| refund.status == RefundStatus::Refunded).count();
+    assert_eq!((refunds.len(), refunded), (2, 1), "{refunds:?}");
+    // There is nothing left to try again.
+    assert_eq!(visitor.retry_refund(order).await.status, StatusCode::CONFLICT);
+    visitor.verdict().await;
+}
+
+pub(crate) async fn the_provider_is_down_past_the_deadline(visitor: Visitor) {
+    let sku = visitor.product(1).await;
+    visitor.faults(json!({"payment": {"outage": true}})).await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until(order, "asked to cancel", |it| it.cancellation_requested).await;
+    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    // Whether it is charged is not known, so it does not end.
+    assert_eq!((&*view.status, view.reason), ("cancelling", Some(CancelReason::Deadline)));
+    visitor.faults(json!({})).await;
+    let view = visitor.until_ended(order, "cancelled").await;
+    assert!(!view.needs_attention, "{view:?}");
+    let ledger = visitor.ledger(order).await;
+    assert_eq!((ledger.charges.len(), ledger.refunds.len()), (1, 1), "{ledger:?}");
+    visitor.verdict().await;
+}
+
+pub(crate) async fn the_carrier_is_down_past_the_deadline(visitor: Visitor) {
+    let sku = visitor.product(1).await;
+    visitor.faults(json!({"carrier": {"outage": true}})).await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    visitor.faults(json!({})).await;
+    // The parcel could not be stopped any more, so it arrives.
+    let view = visitor.until_ended(order, "completed").await;
+    assert!(view.cancellation_requested && !view.needs_attention, "{view:?}");
+    visitor.verdict().await;
+}

@@ -1,0 +1,235 @@
+//! The loops themselves: each only calls its step, for ever, until told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Position;
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    Alarms, EffectRunner, Engine, Fatal, Participant, Pending, Relay, RelayError, Sent, Work,
+    intake::Chunk,
+    run::stopped,
+    settle::{Settled, Settler},
+};
+
+/// The pause of a loop after its step failed.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Where the engine's work comes from.
+pub(crate) struct Inputs<P: Participant> {
+    pub(crate) chunks: mpsc::Receiver<Chunk<P>>,
+    pub(crate) commands: mpsc::Receiver<Pending<P>>,
+    pub(crate) internal: mpsc::Receiver<Pending<P>>,
+    pub(crate) batch: usize,
+}
+
+/// What waited when the engine was free.
+struct Taken<P: Participant> {
+    works: Vec<Pending<P>>,
+    /// Whether a chunk is among it.
+    chunk: bool,
+    passed: Vec<Position>,
+    fatal: Option<Fatal>,
+}
+
+impl<P: Participant> Inputs<P> {
+    /// Waits for something, then takes what is there up to the batch's size, without waiting to
+    /// fill. `None` when every source has dried up.
+    async fn next(&mut self) -> Option<Taken<P>> {
+        let mut taken = Taken { works: Vec::new(), chunk: false, passed: Vec::new(), fatal: None };
+        tokio::select! {
+            biased;
+            Some(work) = self.internal.recv() => taken.works.push(work),
+            Some(chunk) = self.chunks.recv() => taken.chunk(chunk),
+            Some(command) = self.commands.recv() => taken.works.push(command),
+            else => return None,
+        }
+        // No source may starve another: a chunk is half a batch at most, and of the other half
+        // outcomes and commands have a share each before anybody fills up what is left.
+        let share = self.batch / 4;
+        take(&mut taken.works, &mut self.internal, share);
+        take(&mut taken.works, &mut self.commands, share);
+        while taken.works.len() <= self.batch / 2
+            && taken.fatal.is_none()
+            && let Ok(chunk) = self.chunks.try_recv()
+        {
+            taken.chunk(chunk);
+        }
+        let left = self.batch.saturating_sub(taken.works.len());
+        take(&mut taken.works, &mut self.internal, left);
+        let left = self.batch.saturating_sub(taken.works.len());
+        take(&mut taken.works, &mut self.commands, left);
+        Some(taken)
+    }
+}
+
+/// Takes what is there, at most `limit`.
+fn take<T>(works: &mut Vec<T>, from: &mut mpsc::Receiver<T>, limit: usize) {
+    works.extend(std::iter::from_fn(|| from.try_recv().ok()).take(limit));
+}
+
+impl<P: Participant> Taken<P> {
+    fn chunk(&mut self, chunk: Chunk<P>) {
+        self.works.extend(chunk.works);
+        self.passed.extend(chunk.passed);
+        self.fatal = chunk.fatal;
+        self.chunk = true;
+    }
+}
+
+pub(crate) async fn run_engine<P: Participant>(
+    mut settler: Settler<P>,
+    mut inputs: Inputs<P>,
+    done: mpsc::UnboundedSender<Vec<Position>>,
+) -> Result<(), Fatal> {
+    let mut stop = settler.stop.clone();
+    let mut stopping = false;
+    loop {
+        let taken = tokio::select! {
+            biased;
+            () = stopped(&mut stop), if !stopping => {
+                // No new commands; those that wait are still carried out.
+                stopping = true;
+                inputs.commands.close();
+                continue;
+            }
+            taken = inputs.next() => taken,
+        };
+        let Some(taken) = taken else { return Ok(()) };
+        let mut positions = taken.passed;
+        if !taken.works.is_empty() {
+            match settler.settle(taken.works).await? {
+                Settled::Applied(applied) => positions.extend(applied),
+                Settled::GivenUp => return Ok(()),
+            }
+        }
+        // Only fails once the consumer is gone; then they come again, as duplicates. Commands alone
+        // tell it nothing, and must not disturb a read under way.
+        if taken.chunk {
+            let _ = done.send(furthest(positions));
+        }
+        if let Some(fatal) = taken.fatal {
+            return Err(fatal);
+        }
+    }
+}
+
+/// One position for each partition: a record of ours and one passed over may both be its last.
+fn furthest(mut positions: Vec<Position>) -> Vec<Position> {
+    positions.sort_by(|a, b| (&a.topic, a.partition, b.next).cmp(&(&b.topic, b.partition, a.next)));
+    positions.dedup_by(|a, b| (&a.topic, a.partition) == (&b.topic, b.partition));
+    positions
+}
+
+pub(crate) async fn run_effects<P: Participant>(
+    mut runner: EffectRunner<P>,
+    engine: Arc<Engine<P>>,
+    works: mpsc::Sender<Pending<P>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut stopping = false;
+    while !stopping || runner.running() > 0 {
+        if !stopping && let Err(error) = runner.start().await {
+            tracing::warn!(%error, "cannot read the effects that are due; trying again");
+            sleep(RETRY).await;
+        }
+        let pause = runner.pause();
+        tokio::select! {
+            () = runner.join(), if runner.running() > 0 => {}
+            () = engine.effects.wake.notified(), if !stopping => {}
+            () = sleep(pause), if !stopping => {}
+            () = stopped(&mut stop), if !stopping => stopping = true,
+        }
+        if hand_over(&works, runner.answered()).await.is_err() {
+            return;
+        }
+        if let Err(error) = runner.write_down().await {
+            tracing::warn!(%error, "cannot write down failed attempts; trying again");
+            sleep(RETRY).await;
+        }
+    }
+}
+
+pub(crate) async fn run_alarms<P: Participant>(
+    alarms: Alarms,
+    engine: Arc<Engine<P>>,
+    works: mpsc::Sender<Pending<P>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        match alarms.turn().await {
+            Ok(ringing) => {
+                let more = ringing.len() >= Alarms::LIMIT;
+                if hand_over(&works, ringing).await.is_err() {
+                    return;
+                }
+                if more {
+                    continue;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot read the alarms; trying again"),
+        }
+        tokio::select! {
+            () = sleep(engine.settings.poll) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Fails only when the engine is gone; then the rows bring the same work again.
+async fn hand_over<P: Participant>(
+    to: &mpsc::Sender<Pending<P>>,
+    works: Vec<Work<P>>,
+) -> Result<(), ()> {
+    for work in works {
+        to.send(work.into()).await.map_err(drop)?;
+    }
+    Ok(())
+}
+
+/// Sends until `last` is notified, then what is left.
+pub(crate) async fn run_relay<P: Participant>(
+    mut relay: Relay,
+    engine: Arc<Engine<P>>,
+    last: Arc<Notify>,
+) {
+    let (mut failing, poll) = (false, engine.settings.relay_poll);
+    let mut tidy_at = Instant::now() + poll;
+    loop {
+        // By the time and not when there is nothing to send: under load there always is.
+        if tidy_at <= Instant::now() {
+            if let Err(error) = relay.tidy().await {
+                tracing::debug!(%error, "cannot tidy the outbox now");
+            }
+            tidy_at = Instant::now() + poll;
+        }
+        let pause = match relay.turn().await {
+            Ok(Sent::Some(_)) => {
+                failing = false;
+                continue;
+            }
+            Ok(Sent::Nothing | Sent::StandingBy) => poll,
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot send the outbox; trying until it goes");
+                }
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = engine.handoff.wake.notified(), if !failing => {}
+            () = sleep(pause) => {}
+            () = last.notified() => break,
+        }
+    }
+    let rest = async {
+        while let Sent::Some(_) = relay.turn().await? {}
+        Ok::<(), RelayError>(relay.tidy().await?)
+    };
+    if let Err(error) = rest.await {
+        tracing::warn!(%error, "the outbox could not be sent; it will be after the next start");
+    }
+}
