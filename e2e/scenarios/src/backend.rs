@@ -8,7 +8,7 @@ use rdkafka::{
 };
 use store::Db;
 
-use crate::SERVICES;
+use crate::{READER, SERVICES};
 
 const TOPICS: [&str; 6] =
     ["orders", "inventory", "payments", "shipping", "notifications", "products"];

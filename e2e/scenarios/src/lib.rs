@@ -4,6 +4,9 @@
 //! the audit of what the visitor did. Scenarios that disturb nobody share a suite, see [`Shared`];
 //! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
 //! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers.
+//!
+//! The programs are built first; `QUINTET_TEST_PROGRAMS=FOLDER` takes built ones as they are. A suite
+//! whose scenario failed leaves its folder behind, with everybody's logs.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails its scenario by panicking")]
 
@@ -20,6 +23,6 @@ mod waiting;
 pub use backend::Backend;
 pub use order::{Happened, NewOrder, OrderView};
 pub use run::{Play, Scenarios, Shared};
-pub use suite::{Options, SERVICES, Suite};
+pub use suite::{Options, READER, SERVICES, Suite};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};

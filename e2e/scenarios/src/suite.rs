@@ -16,6 +16,9 @@ use crate::{Backend, launcher::Launcher, ports::Ports, programs, waiting::until}
 /// The services of a suite.
 pub const SERVICES: [&str; 5] = audit::SERVICES;
 
+/// The consumer group of scenarios that read the bus themselves.
+pub const READER: &str = "reader";
+
 /// How a suite is started.
 #[derive(Clone, Debug)]
 pub struct Options {

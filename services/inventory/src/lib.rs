@@ -88,7 +88,7 @@ impl Outside<Self> for InventoryService {
 }
 
 impl Service for InventoryService {
-    const PORT: u16 = 8081;
+    const CONFIG: &'static str = include_str!("../config.toml");
     type Config = service::NoConfig;
 
     fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {

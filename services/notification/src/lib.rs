@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use axum::Router;
 use contracts::{Event, EventType, Milestone};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 
 pub use domain::{MailStatus, Notification, State};
@@ -69,34 +69,27 @@ impl Participant for NotificationService {
 pub type Out = Reaction<NotificationService>;
 
 /// Notification's own settings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The mail server.
     pub smtp: SmtpConfig,
 }
 
 /// See [`Config::smtp`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct SmtpConfig {
     /// `smtp://HOST:PORT`.
     pub url: String,
-    /// Who we are to it, where it asks.
-    pub user: Option<String>,
+    /// Who we are to it, where it asks; else empty.
+    pub user: String,
     /// What proves that.
-    pub password: Option<String>,
+    pub password: String,
     /// The mails' sender. Its domain is also that of their Message-IDs.
     pub from: String,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let (url, from) = ("smtp://127.0.0.1:8091".into(), "orders@shop.example".into());
-        Self { smtp: SmtpConfig { url, user: None, password: None, from } }
-    }
-}
-
 impl Service for NotificationService {
-    const PORT: u16 = 8084;
+    const CONFIG: &'static str = include_str!("../config.toml");
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {

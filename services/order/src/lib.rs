@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use axum::Router;
 use contracts::{EffectId, Event, EventType, Trace, Versions};
 use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 
 pub use domain::{Alarm, End, Line, Order, Product, Stage};
@@ -119,7 +119,7 @@ impl Outside<Self> for OrderService {
 }
 
 /// Order's own settings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// How long an order may take.
     pub deadlines: Deadlines,
@@ -128,33 +128,25 @@ pub struct Config {
 }
 
 /// See [`Config::deadlines`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
     /// After so long without an end, cancellation is requested.
-    #[serde(with = "service::seconds")]
+    #[serde(deserialize_with = "service::seconds::deserialize")]
     pub first: Duration,
     /// So long after the first, the order needs attention.
-    #[serde(with = "service::seconds")]
+    #[serde(deserialize_with = "service::seconds::deserialize")]
     pub second: Duration,
 }
 
 /// See [`Config::publish`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Publish {
     /// The version of `OrderPlaced`: 2, or 1 while not everybody understands that yet.
     pub order_placed: u32,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let Policy { first, second } = Policy::default();
-        let publish = Publish { order_placed: Versions::default().order_placed };
-        Self { deadlines: Deadlines { first, second }, publish }
-    }
-}
-
 impl Service for OrderService {
-    const PORT: u16 = 8080;
+    const CONFIG: &'static str = include_str!("../config.toml");
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use axum::Router;
 use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 
 pub use domain::{Payment, State};
@@ -52,7 +52,7 @@ impl Participant for PaymentService {
         match &input.what {
             What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event, out),
             What::Event(Event::StockReserved(event)) => {
-                on::stock_reserved::react(world, event, out)
+                on::stock_reserved::react(world, event, out);
             }
             What::Event(Event::ShipmentVoided(event)) => {
                 undo::shipment_voided::react(world, event, out);
@@ -86,27 +86,21 @@ impl Participant for PaymentService {
 pub type Out = Reaction<PaymentService>;
 
 /// Payment's own settings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The payment gateway.
     pub gateway: GatewayConfig,
 }
 
 /// See [`Config::gateway`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct GatewayConfig {
     /// Where it listens; `/charges` and `/refunds` are appended.
     pub url: String,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { gateway: GatewayConfig { url: "http://127.0.0.1:8090".into() } }
-    }
-}
-
 impl Service for PaymentService {
-    const PORT: u16 = 8082;
+    const CONFIG: &'static str = include_str!("../config.toml");
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {

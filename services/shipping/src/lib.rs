@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use axum::Router;
 use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 
 pub use domain::{Shipment, State};
@@ -73,27 +73,21 @@ impl Participant for ShippingService {
 pub type Out = Reaction<ShippingService>;
 
 /// Shipping's own settings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The carrier.
     pub carrier: CarrierConfig,
 }
 
 /// See [`Config::carrier`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct CarrierConfig {
     /// Where it listens; `/bookings` is appended.
     pub url: String,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { carrier: CarrierConfig { url: "http://127.0.0.1:8090".into() } }
-    }
-}
-
 impl Service for ShippingService {
-    const PORT: u16 = 8083;
+    const CONFIG: &'static str = include_str!("../config.toml");
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {

@@ -15,7 +15,7 @@ use bus::Bus;
 use clock::{Clock, Random};
 use contracts::Versions;
 use engine::{Commands, Engine, Outside, Participant};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use store::Migrations;
 
 pub use admin::{Listed, TableOf};
@@ -26,12 +26,11 @@ pub use run::main;
 
 /// A participant as a process.
 pub trait Service: Participant {
-    /// The port of its public listener, unless it is configured; the admin listener's is 100
-    /// higher.
-    const PORT: u16;
+    /// Its commented `config.toml`: all settings there are, with their defaults.
+    const CONFIG: &'static str;
 
     /// Its own settings, beside those that all services have.
-    type Config: DeserializeOwned + Serialize + Default + Send + Sync + 'static;
+    type Config: DeserializeOwned + Send + Sync + 'static;
 
     /// The participant and its way to the outside world.
     ///

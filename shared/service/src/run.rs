@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     App, Config, Service, admin,
-    config::{self, Log, LogFormat},
+    config::{self, Loaded, Log, LogFormat},
     http::Problem,
     leash::{Shutdown, shutdown_signal},
 };
@@ -38,22 +38,36 @@ const DATABASE_RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {
-    /// A TOML file with settings.
+    /// A TOML file with settings that differ from the defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Say what is wrong with the settings, and where, and end.
+    #[arg(long)]
+    check_config: bool,
+    /// Print the commented defaults, and end.
+    #[arg(long)]
+    print_config: bool,
 }
 
 /// Runs a service until it is told to stop. Exit code 0 after draining, 64 where a restart would
 /// not help, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
-    let (config, own) = match config::load::<S>(args.config.as_deref()) {
-        Ok(loaded) => loaded,
+    if args.print_config {
+        print!("{}", S::CONFIG);
+        return ExitCode::SUCCESS;
+    }
+    let (config, own) = match settings::<S>(&args) {
+        Ok(settings) => settings,
         Err(error) => {
-            eprintln!("quintet-{}: {error:#}", S::NAME);
+            eprintln!("quintet-{}: configuration: {error:#}", S::NAME);
             return ExitCode::from(REFUSED);
         }
     };
+    if args.check_config {
+        println!("the configuration is fine");
+        return ExitCode::SUCCESS;
+    }
     start_log(&config.log);
     match run::<S>(&config, &own) {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,6 +77,15 @@ pub fn main<S: Service>() -> ExitCode {
             if refused { ExitCode::from(REFUSED) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
+    let prefix = format!("QUINTET_{}__", S::NAME.to_uppercase());
+    let loaded: Loaded<S::Config> =
+        config::load(S::CONFIG, args.config.as_deref(), &prefix, std::env::vars())?;
+    // What only the service itself can judge.
+    S::open(&loaded.1)?;
+    Ok(loaded)
 }
 
 fn start_log(log: &Log) {

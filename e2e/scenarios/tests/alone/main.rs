@@ -2,6 +2,7 @@
 
 mod recovery;
 mod rewind;
+mod tampering;
 mod versions;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
             recovery::the_launcher_is_killed,
             rewind::everything_again,
             rewind::everything_again_without_the_inboxes,
+            tampering::the_audit_finds_what_somebody_broke,
         );
         let first = options().env("QUINTET_ORDER__PUBLISH__ORDER_PLACED", "1");
         scenarios!(all.alone(first): versions::order_publishes_the_first_version);

@@ -1,6 +1,6 @@
 //! A rolling upgrade: one service still says things as before.
 
-use scenarios::{NewOrder, PATIENCE, Visitor};
+use scenarios::{NewOrder, PATIENCE, READER, Visitor};
 use tokio::time::timeout;
 
 pub(crate) async fn order_publishes_the_first_version(visitor: Visitor) {
@@ -17,7 +17,7 @@ pub(crate) async fn order_publishes_the_first_version(visitor: Visitor) {
 /// The versions of the first two `OrderPlaced` on the bus.
 async fn placed_versions(visitor: &Visitor) -> Vec<String> {
     let bus = visitor.suite().bus().await;
-    let mut consumer = bus.consumer("reader", &["orders"]).await.expect("the topic is there");
+    let mut consumer = bus.consumer(READER, &["orders"]).await.expect("the topic is there");
     let mut versions = Vec::new();
     while versions.len() < 2 {
         let records = timeout(PATIENCE, consumer.receive(100)).await.expect("in time");

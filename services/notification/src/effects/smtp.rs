@@ -33,8 +33,9 @@ impl SmtpMailer {
         let host = url.host().context("url names no host")?;
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(url.port_u16().unwrap_or(SMTP_PORT));
-        if let (Some(user), Some(password)) = (config.user.clone(), config.password.clone()) {
-            transport = transport.credentials(Credentials::new(user, password));
+        if !config.user.is_empty() {
+            let credentials = Credentials::new(config.user.clone(), config.password.clone());
+            transport = transport.credentials(credentials);
         }
         Ok(Self { transport: transport.build(), from: config.from.parse().context("from")? })
     }

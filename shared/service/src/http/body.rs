@@ -1,5 +1,7 @@
+use std::{future::poll_fn, pin::Pin};
+
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{self, HttpBody},
     extract::{FromRequest, Request},
     http::{StatusCode, header},
 };
@@ -10,6 +12,9 @@ use super::Problem;
 
 /// The largest body, in bytes: a hundred lines of an order fit fifty times.
 const LARGEST: usize = 256 * 1024;
+/// How much of a larger one is still read, and thrown away: who is sending hears no answer before
+/// the end of it.
+const DRAINED: usize = 16 * 1024 * 1024;
 
 /// A JSON body, read strictly: what is missing, of the wrong type or too large is a problem that
 /// names the field.
@@ -28,13 +33,15 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
+        let is_json = media_type.eq_ignore_ascii_case("application/json");
+        let bytes = read(request.into_body()).await;
+        if !is_json {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "send the body as JSON, with the header content-type: application/json",
             ));
         }
-        let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| {
+        let bytes = bytes.ok_or_else(|| {
             let detail = format!("the body must be complete and have {LARGEST} bytes at most");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &detail)
         })?;
@@ -42,7 +49,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+/// The whole body; `None` if it breaks off or is too large.
+async fn read(mut body: body::Body) -> Option<Vec<u8>> {
+    let (mut kept, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= LARGEST {
+            kept.extend_from_slice(&data);
+        } else if length > DRAINED {
+            break;
+        }
+    }
+    (length <= LARGEST).then_some(kept)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Serde would also take a list for a struct.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::unprocessable("", "must be a JSON object, not a list"));
@@ -153,7 +175,7 @@ mod tests {
     }
 
     fn problem(body: &'static str) -> Problem {
-        parse::<Order>(&Bytes::from_static(body.as_bytes())).unwrap_err()
+        parse::<Order>(body.as_bytes()).unwrap_err()
     }
 
     #[test]
@@ -180,6 +202,13 @@ mod tests {
         }
         assert_eq!(problem("[]").status, 422);
         assert_eq!(problem(r#" [[{"quantity": 1}]]"#).status, 422);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_kept_up_to_the_limit_and_read_beyond_it() {
+        let largest = vec![b' '; LARGEST];
+        assert_eq!(read(body::Body::from(largest.clone())).await, Some(largest));
+        assert_eq!(read(body::Body::from(vec![b' '; LARGEST + 1])).await, None);
     }
 
     #[test]

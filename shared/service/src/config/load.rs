@@ -1,0 +1,274 @@
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow, bail};
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    providers::{Format, Toml},
+    value::{Dict, Map, Value},
+};
+use serde::de::DeserializeOwned;
+
+use super::Config;
+
+/// Everything below it is passed on to librdkafka, whatever it is called.
+const PASSED_ON: &str = "kafka";
+
+/// A service's settings: those that all services have, and its own.
+pub(crate) type Loaded<O> = (Config, O);
+
+/// Reads settings: the defaults, then the file, then the environment's variables with this prefix,
+/// each over the ones before.
+///
+/// # Errors
+/// Naming the setting, what is wrong with it and where it came from.
+pub(crate) fn load<O: DeserializeOwned>(
+    defaults: &str,
+    file: Option<&Path>,
+    prefix: &str,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> anyhow::Result<Loaded<O>> {
+    let defaults = Figment::from(Toml::string(defaults));
+    let known = leaves(&defaults)?;
+    let mut figment = defaults;
+    if let Some(file) = file {
+        let given = Figment::from(Toml::file_exact(file));
+        for key in leaves(&given)?.keys() {
+            require_known(&known, key).with_context(|| file.display().to_string())?;
+        }
+        figment = figment.merge(given);
+    }
+    for (name, value) in variables {
+        if let Some(key) = name.strip_prefix(prefix) {
+            figment = figment.merge(variable(&known, &name, key, value)?);
+        }
+    }
+    let config: Config = figment.extract().map_err(readable)?;
+    config.check()?;
+    Ok((config, figment.extract().map_err(readable)?))
+}
+
+/// All keys of a source, dotted, with their values.
+fn leaves(figment: &Figment) -> anyhow::Result<BTreeMap<String, Value>> {
+    fn walk(prefix: &str, dict: Dict, into: &mut BTreeMap<String, Value>) {
+        for (name, value) in dict {
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            match value {
+                Value::Dict(_, inner) => walk(&key, inner, into),
+                value => drop(into.insert(key, value)),
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    let data = figment.data_or_error()?;
+    for dict in data.into_values() {
+        walk("", dict, &mut found);
+    }
+    Ok(found)
+}
+
+/// What a figment holds, or why it holds nothing.
+trait Data {
+    fn data_or_error(&self) -> anyhow::Result<Map<Profile, Dict>>;
+}
+
+impl Data for Figment {
+    fn data_or_error(&self) -> anyhow::Result<Map<Profile, Dict>> {
+        self.data().map_err(readable)
+    }
+}
+
+fn require_known(known: &BTreeMap<String, Value>, key: &str) -> anyhow::Result<()> {
+    if known.contains_key(key) || key.starts_with("kafka.") {
+        return Ok(());
+    }
+    let nearest = known.keys().min_by_key(|other| strsim::levenshtein(key, other));
+    bail!("there is no setting {key}; is {} meant?", nearest.map_or("none", String::as_str))
+}
+
+/// One variable as a source of its own, so that errors name it.
+fn variable(
+    known: &BTreeMap<String, Value>,
+    name: &str,
+    key: &str,
+    value: String,
+) -> anyhow::Result<Variable> {
+    let mut path: Vec<String> = key.to_lowercase().split("__").map(ToOwned::to_owned).collect();
+    // librdkafka's names have dots, which a variable's cannot.
+    if path.first().is_some_and(|first| first == PASSED_ON) && path.len() == 2 {
+        path[1] = path[1].replace('_', ".");
+    }
+    let mut dotted = path.join(".");
+    let mut value = value;
+    if let Some(short) = dotted.strip_suffix("_file").filter(|_| !known.contains_key(&dotted)) {
+        let short = short.to_owned();
+        value = secret(Path::new(&value)).with_context(|| name.to_owned())?;
+        if let Some(last) = path.last_mut() {
+            last.truncate(last.len() - "_file".len());
+        }
+        dotted = short;
+    }
+    require_known(known, &dotted).with_context(|| name.to_owned())?;
+    // A text stays one, however much it looks like a number.
+    let text = matches!(known.get(&dotted), Some(Value::String(..)) | None);
+    let value = if text {
+        Value::from(value)
+    } else {
+        value.parse().map_err(|never: std::convert::Infallible| anyhow!(never))?
+    };
+    Ok(Variable { name: name.to_owned(), path, value })
+}
+
+fn secret(path: &Path) -> anyhow::Result<String> {
+    let text =
+        fs::read_to_string(path).with_context(|| PathBuf::from(path).display().to_string())?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+struct Variable {
+    name: String,
+    path: Vec<String>,
+    value: Value,
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("the variable {}", self.name))
+            .interpolater(|_: &Profile, keys: &[&str]| keys.join("."))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut value = self.value.clone();
+        for name in self.path.iter().skip(1).rev() {
+            value = Value::from(Dict::from([(name.clone(), value)]));
+        }
+        let dict = Dict::from([(self.path.first().cloned().unwrap_or_default(), value)]);
+        Ok(Map::from([(Profile::Default, dict)]))
+    }
+}
+
+/// figment's errors, the first of them in one line.
+fn readable(error: figment::Error) -> anyhow::Error {
+    let first = error.into_iter().next();
+    let text = first.map_or_else(String::new, |error| {
+        let key = error.path.join(".");
+        let source = error.metadata.as_ref().map_or_else(String::new, |metadata| {
+            let place = metadata.source.as_ref().map(|source| format!(" {source}"));
+            format!(" in {}{}", metadata.name, place.unwrap_or_default())
+        });
+        let what = error.kind.to_string();
+        if key.is_empty() { format!("{what}{source}") } else { format!("{key}: {what}{source}") }
+    });
+    anyhow!(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    const DEFAULTS: &str = include_str!("../../../../services/order/config.toml");
+
+    #[derive(Debug, Deserialize)]
+    struct Own {
+        publish: Publish,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Publish {
+        order_placed: u32,
+    }
+
+    fn given(file: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<Loaded<Own>> {
+        let path = file.map(|text| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(&file, text).unwrap();
+            file.into_temp_path()
+        });
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        load(DEFAULTS, path.as_deref(), "QUINTET_ORDER__", variables)
+    }
+
+    fn refused(file: Option<&str>, variables: &[(&str, &str)]) -> String {
+        format!("{:#}", given(file, variables).unwrap_err())
+    }
+
+    #[test]
+    fn each_source_goes_over_the_one_before() {
+        let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\norder_placed = 1");
+        let variables = [("QUINTET_ORDER__OUTBOX__LIMIT", "7"), ("QUINTET_PAYMENT__NO", "x")];
+        let (config, own) = given(file, &variables).unwrap();
+        assert_eq!((config.bus.partitions, config.outbox.limit), (6, 7));
+        assert_eq!((config.commands.queue, own.publish.order_placed), (10_000, 1));
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_number_stays_a_text() {
+        let (config, _) = given(None, &[("QUINTET_ORDER__BUS__NAMESPACE", "17")]).unwrap();
+        assert_eq!(config.bus.namespace, "17");
+    }
+
+    #[test]
+    fn a_secret_is_read_from_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "postgres://me:secret@host/db\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let (config, _) = given(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", path)]).unwrap();
+        assert_eq!(config.database.url, "postgres://me:secret@host/db");
+        let missing = refused(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", "/no/such")]);
+        assert!(missing.starts_with("QUINTET_ORDER__DATABASE__URL_FILE: /no/such: "), "{missing}");
+    }
+
+    #[test]
+    fn librdkafkas_own_settings_pass() {
+        let file = "[kafka]\n\"sasl.username\" = \"me\"";
+        let variables = [("QUINTET_ORDER__KAFKA__SECURITY_PROTOCOL", "SASL_SSL")];
+        let (config, _) = given(Some(file), &variables).unwrap();
+        assert_eq!(config.kafka["sasl.username"], "me");
+        assert_eq!(config.kafka["security.protocol"], "SASL_SSL");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_the_nearest_known() {
+        let error = refused(None, &[("QUINTET_ORDER__DEADLINE__FIRST", "1s")]);
+        let expected = "QUINTET_ORDER__DEADLINE__FIRST: there is no setting deadline.first; is \
+                        deadlines.first meant?";
+        assert_eq!(error, expected);
+        assert!(refused(Some("[bus]\nurI = 1"), &[]).ends_with("is bus.url meant?"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_source() {
+        let error = refused(None, &[("QUINTET_ORDER__BUS__PARTITIONS", "three")]);
+        assert!(error.starts_with("bus.partitions: "), "{error}");
+        assert!(error.ends_with("in the variable QUINTET_ORDER__BUS__PARTITIONS"), "{error}");
+        assert_eq!(refused(Some("[engine]\nbatch = 0"), &[]), "engine.batch must be more than 0");
+        let error = refused(Some("[effects]\ntimeout = \"soon\""), &[]);
+        assert!(error.contains("\"soon\" is no duration such as 10s or 5m"), "{error}");
+    }
+
+    #[test]
+    fn services_describe_what_they_share_alike() {
+        let services = ["order", "inventory", "payment", "shipping", "notification"];
+        let shared: Vec<String> = services.iter().map(|name| shared_part(name)).collect();
+        assert!(shared[0].lines().count() > 50);
+        for (name, part) in services.iter().zip(&shared) {
+            assert_eq!(part, &shared[0], "{name}");
+        }
+    }
+
+    /// A service's commented file without its own part, its name and its ports.
+    fn shared_part(name: &str) -> String {
+        let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services");
+        let text = fs::read_to_string(services.join(name).join("config.toml")).unwrap();
+        let (head, rest) = text.split_once("\nadmin_listen").unwrap();
+        let database = rest.find("# Its own database").unwrap();
+        let head = head.rsplit_once(':').unwrap().0;
+        let text = format!("{head}\n{}", &rest[database..]);
+        text.replace(name, "NAME").replace(&name.to_uppercase(), "NAME")
+    }
+}

@@ -1,0 +1,170 @@
+//! Settings. A service's commented `config.toml` is the documentation and, compiled in, the defaults.
+
+mod load;
+pub mod seconds;
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use anyhow::bail;
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use load::{Loaded, load};
+
+/// The settings that every service has.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The admin listener: on loopback unless told otherwise.
+    pub admin_listen: SocketAddr,
+    /// The service's own database.
+    pub database: Database,
+    /// The broker.
+    pub bus: Bus,
+    /// Passed on to librdkafka as they are.
+    pub kafka: BTreeMap<String, String>,
+    /// What may wait for the engine.
+    pub commands: Queue,
+    /// What may wait for the broker.
+    pub outbox: Limit,
+    /// How the outside world is asked.
+    pub effects: Effects,
+    /// How the engine behaves.
+    pub engine: EngineConfig,
+    /// What is recorded of traces.
+    pub traces: Traces,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// See [`Config::database`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://USER@HOST/DB`.
+    pub url: String,
+    /// Connections at most, with PostgreSQL.
+    pub connections: u32,
+}
+
+/// See [`Config::bus`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Bus {
+    /// `log:PATH` or `kafka:HOST:PORT,…`.
+    pub url: String,
+    /// Put before the names of topics and groups.
+    pub namespace: String,
+    /// Partitions of topics that this service creates.
+    pub partitions: i32,
+}
+
+/// See [`Config::commands`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Queue {
+    /// Requests that may wait; more are refused with 429.
+    pub queue: usize,
+}
+
+/// See [`Config::outbox`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Limit {
+    /// Events that may wait; then requests are refused with 503.
+    pub limit: usize,
+}
+
+/// See [`Config::effects`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Effects {
+    /// Requests to the outside world under way at once.
+    pub concurrency: usize,
+    /// How long each may take.
+    #[serde(deserialize_with = "seconds::deserialize")]
+    pub timeout: Duration,
+    /// The longest pause between two attempts.
+    #[serde(deserialize_with = "seconds::deserialize")]
+    pub backoff_max: Duration,
+}
+
+/// See [`Config::engine`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct EngineConfig {
+    /// Inputs in one transaction, at most.
+    pub batch: usize,
+}
+
+/// See [`Config::traces`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Traces {
+    /// The share that is recorded where the caller has not decided, 0 to 1.
+    pub sample: f64,
+}
+
+/// See [`Config::log`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Log {
+    /// `pretty` or `json`.
+    pub format: LogFormat,
+    /// As of `RUST_LOG`: a level, or levels by module.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For a person.
+    Pretty,
+    /// For a machine: one JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// The engine's settings. With SQLite a service is one process, so its engine is exclusive.
+    #[must_use]
+    pub fn engine_settings(&self) -> engine::Settings {
+        engine::Settings {
+            batch: self.engine.batch,
+            commands_queue: self.commands.queue,
+            outbox_limit: self.outbox.limit,
+            exclusive: self.database.url.starts_with("sqlite:"),
+            effects_concurrency: self.effects.concurrency,
+            effects_timeout: self.effects.timeout,
+            claim: self.effects.timeout * 3,
+            backoff_max: self.effects.backoff_max,
+            ..engine::Settings::default()
+        }
+    }
+}
+
+/// For a service without settings of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct NoConfig {}
+
+impl Config {
+    /// Refuses what the types let through and the engine cannot work with.
+    ///
+    /// # Errors
+    /// Naming the first such setting.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let positive = [
+            ("database.connections", self.database.connections > 0),
+            ("bus.partitions", self.bus.partitions > 0),
+            ("commands.queue", self.commands.queue > 0),
+            ("outbox.limit", self.outbox.limit > 0),
+            ("effects.concurrency", self.effects.concurrency > 0),
+            ("effects.timeout", !self.effects.timeout.is_zero()),
+            ("effects.backoff_max", !self.effects.backoff_max.is_zero()),
+            ("engine.batch", self.engine.batch > 0),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {
+            bail!("{name} must be more than 0");
+        }
+        if let Err(error) = EnvFilter::try_new(&self.log.filter) {
+            bail!("log.filter = {:?}: {error}", self.log.filter);
+        }
+        if !(0.0..=1.0).contains(&self.traces.sample) {
+            bail!("traces.sample = {} must be 0 to 1", self.traces.sample);
+        }
+        Ok(())
+    }
+}
