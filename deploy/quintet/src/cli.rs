@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 use crate::cmd;
+use crate::ui::COLUMNS;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 ///
 /// Without a command it is `up --demo`: everything is started with demo products to order.
 #[derive(Debug, Parser)]
-#[command(name = "quintet", version)]
+#[command(name = "quintet", version, max_term_width = COLUMNS)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -37,6 +38,14 @@ pub(crate) enum Command {
     Start(cmd::start::Start),
     /// Place orders with the running suite
     Place(cmd::place::Place),
+    /// Watch an order until it has ended
+    Watch(cmd::watch::Watch),
+    /// List orders, the newest first
+    Orders(cmd::orders::Orders),
+    /// Check that nothing was lost, charged twice or left undone
+    Audit(cmd::audit::Audit),
+    /// Print the completion script of a shell
+    Completions(cmd::completions::Completions),
 }
 
 #[cfg(test)]

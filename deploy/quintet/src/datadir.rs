@@ -96,7 +96,7 @@ impl DataDir {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).with_context(name)?;
                 bail!(
-                    "the data directory {} is in use by another `quintet up` (pid {}): stop that one, or choose another with --data DIR",
+                    "{} is in use by another `quintet up` (pid {}): stop that one, or take another --data",
                     self.shown.display(),
                     holder.trim()
                 );

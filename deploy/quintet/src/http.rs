@@ -1,7 +1,7 @@
 //! Asking the services: JSON both ways, problems as errors, and patience where a repeat is safe.
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, StatusCode};
+use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,9 +10,11 @@ use tokio::time::{Instant, sleep};
 
 /// No request of ours takes longer when all is well.
 const TIME_OUT: Duration = Duration::from_secs(10);
+/// A stream lasts as long as somebody listens; a day, and it is resumed.
+const STREAM: Duration = Duration::from_hours(24);
 /// The pauses between repeats: doubling from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A client of the suite's HTTP interfaces.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ struct Problem {
 }
 
 impl Error {
-    fn is_worth_a_repeat(&self) -> bool {
+    pub(crate) fn is_worth_a_repeat(&self) -> bool {
         match self {
             Self::NoAnswer { .. } => true,
             Self::Refused { status, .. } => {
@@ -61,7 +63,15 @@ impl Error {
         }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    /// Without the URL, where that goes without saying.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::NoAnswer { why, .. } | Self::Unexpected { why, .. } => why.clone(),
+            Self::Refused { .. } => self.to_string(),
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Refused { retry_after, .. } = self { *retry_after } else { None }
     }
 }
@@ -135,21 +145,46 @@ impl Api {
         }
         let url = request.url;
         let answer = builder.send().await.map_err(|error| no_answer(url, &error))?;
-        let status = answer.status();
-        let retry_after = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        let bytes = answer.bytes().await.map_err(|error| no_answer(url, &error))?;
-        if !status.is_success() {
-            return Err(Error::Refused { status, detail: detail(&bytes, status), retry_after });
-        }
+        let bytes = accepted(url, answer).await?.bytes().await;
+        let bytes = bytes.map_err(|error| no_answer(url, &error))?;
         // Some answers have no body, and nobody asks for one.
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes)
             .map_err(|error| Error::Unexpected { url: url.to_owned(), why: error.to_string() })
     }
+}
+
+impl Api {
+    /// Opens a stream of server-sent events, after the one with this id where given.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub(crate) async fn stream(&self, url: &str, after: Option<i64>) -> Result<Response, Error> {
+        let mut builder = self.client.get(url).header(ACCEPT, "text/event-stream").timeout(STREAM);
+        if let Some(id) = after {
+            builder = builder.header("Last-Event-ID", id);
+        }
+        let answer = builder.send().await.map_err(|error| no_answer(url, &error))?;
+        accepted(url, answer).await
+    }
+}
+
+/// The URL with a query; what is no URL stays as it is and is refused when it is asked.
+pub(crate) fn with_query(url: &str, query: impl Iterator<Item = (&'static str, String)>) -> String {
+    Url::parse_with_params(url, query).map_or_else(|_| url.to_owned(), String::from)
+}
+
+/// The answer, unless it is a refusal.
+async fn accepted(url: &str, answer: Response) -> Result<Response, Error> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let retry_after = answer.headers().get(RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+    let bytes = answer.bytes().await.map_err(|error| no_answer(url, &error))?;
+    let (detail, retry_after) = (detail(&bytes, status), retry_after.map(Duration::from_secs));
+    Err(Error::Refused { status, detail, retry_after })
 }
 
 fn no_answer(url: &str, error: &reqwest::Error) -> Error {

@@ -1,6 +1,6 @@
 //! `quintet`, the command: starts the five services and the sandbox on one machine, watches over
-//! them, and places orders. `cli` says what it takes, `cmd` holds a file a sub-command, and
-//! `supervisor` keeps the processes alive.
+//! them, places and follows orders, and audits what became of them. `cli` says what it takes, `cmd`
+//! holds a file a sub-command, `orders` is a customer, and `supervisor` keeps the processes alive.
 
 mod backend;
 mod checkout;
@@ -8,8 +8,11 @@ mod cli;
 mod cmd;
 mod datadir;
 mod demo;
+mod duration;
 mod environment;
 mod http;
+mod money;
+mod orders;
 mod ports;
 mod program;
 mod suite;

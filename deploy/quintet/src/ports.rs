@@ -16,13 +16,11 @@ const SMTP: u16 = 11;
 
 /// A port that somebody else holds.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "port {port} for {owner} is not free ({source}): stop what listens there, or choose other ports with `up --port N` (N for the order service, the others follow)"
-)]
+#[error("port {port} for {owner}: {why}; choose others with `up --port N`")]
 pub(crate) struct PortTaken {
     pub(crate) port: u16,
     owner: String,
-    source: std::io::Error,
+    why: std::io::ErrorKind,
 }
 
 impl Ports {
@@ -65,10 +63,10 @@ impl Ports {
     /// The first one that cannot be bound.
     pub(crate) fn check_free(self) -> Result<(), PortTaken> {
         for (owner, address) in self.all() {
-            TcpListener::bind(address).map_err(|source| PortTaken {
+            TcpListener::bind(address).map_err(|error| PortTaken {
                 port: address.port(),
                 owner,
-                source,
+                why: error.kind(),
             })?;
         }
         Ok(())

@@ -65,6 +65,16 @@ pub(crate) struct Bus {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Launcher {
     pub(crate) pid: u32,
+    /// The programs that do not run until the user starts them, and why.
+    pub(crate) left_down: BTreeMap<Program, String>,
+}
+
+impl Launcher {
+    /// Why a program does not run, if nobody will start it but the user.
+    pub(crate) fn why_down(&self, program: Program) -> Option<String> {
+        let why = self.left_down.get(&program)?;
+        Some(format!("{program} {why}: `quintet start {program}` starts it"))
+    }
 }
 
 impl Suite {
@@ -99,24 +109,26 @@ impl Suite {
         }
     }
 
-    /// The suite that runs on a data directory.
+    /// The suite that runs on a data directory, and what its launcher says.
     ///
     /// # Errors
     /// When none does, also when one did whose launcher is dead.
-    pub(crate) async fn running(dir: &DataDir, api: &Api) -> Result<Self> {
+    pub(crate) async fn running(dir: &DataDir, api: &Api) -> Result<(Self, Launcher)> {
+        let shown = dir.shown().display();
         let none = || {
+            let nothing = if dir.path().is_dir() { "" } else { ", which is no directory" };
             let mut start = "quintet up".to_owned();
             if dir.shown() != ".quintet" {
-                start = format!("quintet up --data {}", dir.shown().display());
+                start = format!("quintet up --data {shown}");
             }
-            format!("no suite is running on {}: start one with `{start}`", dir.shown().display())
+            format!("no suite is running on {shown}{nothing}: start one with `{start}`")
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
         // The process id alone could be another's by now.
         match api.get::<Launcher>(&suite.control).await {
-            Ok(launcher) if launcher.pid == suite.pid => Ok(suite),
+            Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
             Err(http::Error::NoAnswer { timed_out: true, .. }) => {
-                bail!("the suite on {} (pid {}) does not answer", dir.shown().display(), suite.pid)
+                bail!("the suite on {shown} (pid {}) does not answer", suite.pid)
             }
             _ => bail!(none()),
         }
@@ -130,7 +142,14 @@ impl Suite {
         let path = dir.suite_file();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }

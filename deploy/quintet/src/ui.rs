@@ -6,6 +6,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What everybody's terminal has.
+pub(crate) const COLUMNS: usize = 100;
+
 /// The user's screen, shared by all that have something to say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ui {
@@ -86,10 +89,50 @@ pub(crate) fn result(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
+/// The text in lines of at most [`COLUMNS`], each behind so many spaces.
+pub(crate) fn wrapped(text: &str, indent: usize) -> Vec<String> {
+    let room = COLUMNS - indent;
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for letter in word.chars() {
+            if line.chars().count() == room {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(letter);
+        }
+    }
+    lines.push(line);
+    lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
+}
+
 fn stderr_line(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn style(template: &str, otherwise: fn() -> ProgressStyle) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| otherwise())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_words_and_what_has_none_is_cut() {
+        assert_eq!(wrapped("one two", 2), ["  one two"]);
+        let (long, word) = ("word ".repeat(30), "x".repeat(150));
+        for text in [&long, &word] {
+            let lines = wrapped(text, 4);
+            assert!(lines.iter().all(|line| line.len() <= COLUMNS && line.starts_with("    ")));
+            let letters = |text: &str| text.chars().filter(|it| *it != ' ').collect::<String>();
+            assert_eq!(letters(&lines.concat()), letters(text));
+        }
+        assert_eq!(wrapped(&word, 4)[0].len(), COLUMNS);
+    }
 }

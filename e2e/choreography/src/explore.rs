@@ -27,6 +27,7 @@ pub trait Explored: Participant<World: Clone> {
     fn outcomes(effect: &Self::Effect) -> Vec<Self::Outcome>;
 
     /// Makes the event of the example fit the story, or another of its kind beside it.
+    #[must_use]
     fn variants(event: Event) -> Vec<Event> {
         vec![event]
     }
@@ -152,4 +153,3 @@ pub fn example(kind: EventType) -> Event {
     }
     Event::from_json(kind, data).expect("the example is of its type")
 }
-

@@ -83,8 +83,8 @@ pub fn readme_table(service: &Path) -> Vec<(String, String, String)> {
 
 fn row(line: &str) -> Option<(String, String, String)> {
     let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
-    let [input, output, link] = cells[..] else { return None };
-    let file = link.split_once("](")?.1.strip_suffix(')')?;
+    let [input, output, path] = cells[..] else { return None };
+    let file = path.split_once("](")?.1.strip_suffix(')')?;
     let plain = |cell: &str| cell.replace('`', "").replace("\\|", "|");
     Some((plain(input), plain(output), file.to_owned()))
 }

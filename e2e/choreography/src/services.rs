@@ -14,7 +14,7 @@ use crate::explore::{Explored, ORDER, example};
 
 /// The rows without what only counts on.
 fn fingerprint<R: Record + std::fmt::Debug>(rows: &Rows<R>) -> String {
-    rows.iter().map(|row| format!("{row:?};")).collect()
+    format!("{:?}", rows.iter().collect::<Vec<_>>())
 }
 
 fn sku() -> Sku {

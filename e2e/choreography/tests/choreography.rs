@@ -25,7 +25,7 @@ fn said(headings: &[Heading]) -> Reactions {
     for heading in headings {
         for input in &heading.inputs {
             let clash = said.insert(input.clone(), heading.outputs.clone());
-            assert!(clash.is_none(), "{} has two files", input);
+            assert!(clash.is_none(), "{input} has two files");
         }
     }
     said

@@ -7,9 +7,7 @@ use bus::Position;
 use choreography::{Explored, example};
 use clock::{ManualClock, SeededRandom, uuid_v7};
 use contracts::{Trace, Versions};
-use engine::{
-    Engine, EngineOptions, Input, Origin, Participant, Remembered, Settings, Status, What, Work,
-};
+use engine::{Engine, EngineOptions, Input, Origin, Remembered, Settings, Status, What, Work};
 use inventory::InventoryService;
 use jiff::Timestamp;
 use notification::NotificationService;
@@ -22,7 +20,7 @@ use testkit::{Database, MemoryBus, databases};
 /// Commands first, so that the order service knows the order that the events are about.
 fn all_inputs<P: Explored>() -> Vec<Work<P>> {
     let (clock, random) = (ManualClock::new(Timestamp::UNIX_EPOCH), SeededRandom::new(1));
-    let mut id = || uuid_v7(&clock, &random);
+    let id = || uuid_v7(&clock, &random);
     let at = Timestamp::UNIX_EPOCH;
     let input = |cause, what| Input { cause, at, trace: Trace::default(), what };
     let listed = P::CONSUMES.iter().flat_map(|kind| P::variants(example(*kind)));
@@ -75,9 +73,9 @@ async fn check<S: Service + Explored + Default>(database: &Database) {
 async fn dump<S: Service>(engine: &Engine<S>) -> Vec<String> {
     let mut rows = Vec::new();
     for table in S::tables() {
-        let page = table.page(engine.db(), None, 100).await.expect(table.name());
+        let page = table.page(engine.db(), None, 100).await.expect("a readable table");
         for (key, row) in &page {
-            let rest = table.page(engine.db(), Some(key), 100).await.expect(table.name());
+            let rest = table.page(engine.db(), Some(key), 100).await.expect("a readable table");
             assert!(rest.iter().all(|(later, _)| later > key), "{} pages by its key", table.name());
             rows.push(row.to_string());
         }

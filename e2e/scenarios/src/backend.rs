@@ -105,6 +105,8 @@ async fn delete_topics(brokers: &str, namespace: &str) {
     let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
     let topics = TOPICS.map(|topic| format!("{namespace}{topic}"));
     let _ = client.delete_topics(&topics.each_ref().map(String::as_str), &options).await;
-    let groups = SERVICES.map(|service| format!("{namespace}quintet-{service}"));
-    let _ = client.delete_groups(&groups.each_ref().map(String::as_str), &options).await;
+    let mut groups = SERVICES.map(|service| format!("{namespace}quintet-{service}")).to_vec();
+    groups.push(format!("{namespace}{READER}"));
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let _ = client.delete_groups(&groups, &options).await;
 }

@@ -166,7 +166,9 @@ impl Suite {
         Db::connect(&url, 1).await.expect("the database opens")
     }
 
-    fn quintet(&self) -> Command {
+    /// The command, on this suite's data and with `--json`.
+    #[must_use]
+    pub fn quintet(&self) -> Command {
         let mut command = Command::new(programs::quintet());
         command.arg("--data").arg(self.folder.path()).arg("--json");
         command

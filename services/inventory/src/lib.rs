@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use ::store::{Migrations, StoreError, Tx};
 use async_trait::async_trait;
-use axum::Router;
 use contracts::{EffectId, Event, EventType, Trace};
 use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
 use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Product, Reservation, State};
 pub use on::{add_stock::AddStock, put_product::PutProduct};
@@ -101,7 +101,7 @@ impl Service for InventoryService {
         Migrations::new(sqlite, postgres)
     }
 
-    fn routes() -> Router<App<Self>> {
+    fn routes() -> OpenApiRouter<App<Self>> {
         http::routes()
     }
 

@@ -40,7 +40,8 @@ pub enum Reply {
 }
 
 /// A product as its routes show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Product)]
 pub struct ProductView {
     /// What it is called in orders.
     pub sku: Sku,

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
-use axum::Router;
 use contracts::{Event, EventType, Milestone};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{MailStatus, Notification, State};
 pub use effects::{Mail, MailAnswer, Mailer, Providers};
@@ -103,7 +103,7 @@ impl Service for NotificationService {
         Migrations::new(sqlite, postgres)
     }
 
-    fn routes() -> Router<App<Self>> {
+    fn routes() -> OpenApiRouter<App<Self>> {
         http::routes()
     }
 

@@ -43,7 +43,7 @@ pub struct Order {
 }
 
 /// A line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     /// The product.
     pub sku: Sku,
@@ -77,6 +77,24 @@ pub enum Stage {
     Reserved,
     /// Its money is captured.
     Paid,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted.
+    Placed,
+    /// Its stock is reserved.
+    Reserved,
+    /// Its money is captured.
+    Paid,
+    /// It is on its way.
+    Completed,
+    /// It comes to nothing; not everything is undone yet.
+    Cancelling,
+    /// It came to nothing, and everything is undone.
+    Cancelled,
 }
 
 /// How an order ended.
@@ -141,13 +159,16 @@ impl Order {
         Money { amount_minor: self.total_minor, currency: self.currency }
     }
 
-    /// The word for where it stands.
+    /// Where it stands.
     #[must_use]
-    pub fn status(&self) -> &'static str {
-        match (self.ended, self.cause) {
-            (Some(end), _) => end.into(),
-            (None, Some(_)) => "cancelling",
-            (None, None) => self.stage.into(),
+    pub fn status(&self) -> Status {
+        match (self.ended, self.cause, self.stage) {
+            (Some(End::Completed), _, _) => Status::Completed,
+            (Some(End::Cancelled), _, _) => Status::Cancelled,
+            (None, Some(_), _) => Status::Cancelling,
+            (None, None, Stage::Placed) => Status::Placed,
+            (None, None, Stage::Reserved) => Status::Reserved,
+            (None, None, Stage::Paid) => Status::Paid,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod domain;
 mod http;
+mod metrics;
 mod on;
 mod store;
 mod undo;
@@ -12,22 +13,27 @@ use std::{sync::Arc, time::Duration};
 use ::store::{Migrations, StoreError, Tx};
 use anyhow::ensure;
 use async_trait::async_trait;
-use axum::Router;
 use contracts::{EffectId, Event, EventType, Trace, Versions};
 use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
 
-pub use domain::{Alarm, End, Line, Order, Product, Stage};
+pub use domain::{Alarm, End, Line, Order, Product, Stage, Status};
+pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal};
 pub use store::{Command, Entry, Policy, Reply, World};
 pub use undo::cancel_order::CancelOrder;
 
 /// The order service.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OrderService {
     /// How long an order may take.
     pub policy: Policy,
+    /// What becomes of orders.
+    pub metrics: Metrics,
 }
 
 #[async_trait]
@@ -87,6 +93,10 @@ impl Participant for OrderService {
 
     async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
         world.save(tx).await
+    }
+
+    fn committed(&self, world: &World, now: Timestamp) {
+        self.metrics.committed(world, now);
     }
 }
 
@@ -153,8 +163,8 @@ impl Service for OrderService {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
         let Deadlines { first, second } = config.deadlines.clone();
-        let order = Self { policy: Policy { first, second } };
-        Ok((order, Arc::new(order)))
+        let order = Self { policy: Policy { first, second }, metrics: Metrics::default() };
+        Ok((order.clone(), Arc::new(order)))
     }
 
     fn migrations() -> Migrations {
@@ -163,8 +173,12 @@ impl Service for OrderService {
         Migrations::new(sqlite, postgres)
     }
 
-    fn routes() -> Router<App<Self>> {
+    fn routes() -> OpenApiRouter<App<Self>> {
         http::routes()
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     fn tables() -> Vec<Box<dyn Listed>> {

@@ -39,9 +39,11 @@ pub struct Payment {
     Deserialize,
     strum::IntoStaticStr,
     strum::EnumString,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[schema(as = PaymentStatus)]
 pub enum State {
     /// The amount is known, the go is not.
     HasAmount,

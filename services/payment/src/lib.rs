@@ -18,6 +18,7 @@ use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Payment, State};
 pub use effects::{
@@ -114,7 +115,7 @@ impl Service for PaymentService {
         Migrations::new(sqlite, postgres)
     }
 
-    fn routes() -> Router<App<Self>> {
+    fn routes() -> OpenApiRouter<App<Self>> {
         http::routes()
     }
 

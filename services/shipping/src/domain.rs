@@ -34,9 +34,11 @@ pub struct Shipment {
     Deserialize,
     strum::IntoStaticStr,
     strum::EnumString,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[schema(as = ShipmentStatus)]
 pub enum State {
     /// The address is known, the payment is not.
     HasAddress,

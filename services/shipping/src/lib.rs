@@ -13,11 +13,11 @@ use std::sync::Arc;
 use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
-use axum::Router;
 use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Shipment, State};
 pub use effects::{Book, BookAnswer, Carrier, Providers};
@@ -101,7 +101,7 @@ impl Service for ShippingService {
         Migrations::new(sqlite, postgres)
     }
 
-    fn routes() -> Router<App<Self>> {
+    fn routes() -> OpenApiRouter<App<Self>> {
         http::routes()
     }
 

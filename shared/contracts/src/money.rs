@@ -6,9 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// An amount in the minor unit of its currency: 1298 EUR are € 12.98.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Money {
     /// How many minor units (cents, for most currencies).
+    #[schema(example = 1298)]
     pub amount_minor: i64,
     /// The currency.
     pub currency: Currency,
@@ -41,8 +42,9 @@ impl fmt::Display for Money {
 }
 
 /// A currency code of the shape of ISO 4217: three capitals.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
 pub struct Currency([u8; 3]);
 
 /// What was given is no currency code.

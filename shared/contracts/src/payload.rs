@@ -7,7 +7,7 @@ use crate::{Money, OrderId, Sku};
 macro_rules! payloads {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )*};
 }
@@ -18,6 +18,7 @@ macro_rules! words {
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize,
             strum::IntoStaticStr, strum::EnumString, strum::Display, strum::VariantArray,
+            utoipa::ToSchema,
         )]
         #[serde(rename_all = "snake_case")]
         #[strum(serialize_all = "snake_case")]

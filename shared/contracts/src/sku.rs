@@ -6,8 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A stock keeping unit: 1 to 64 of the characters `A-Z a-z 0-9 . _ -`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "mug")]
 pub struct Sku(String);
 
 /// What was given is no SKU.

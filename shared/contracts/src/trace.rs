@@ -40,6 +40,16 @@ impl Trace {
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref().and_then(trace_id)
     }
+
+    /// Whether its spans are collected, as whoever began it decided.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        const FLAGS: usize = "00-".len() + 32 + "-".len() + 16 + "-".len();
+        let flags = self.traceparent.as_deref().and_then(|text| text.get(FLAGS..FLAGS + 2));
+        flags
+            .and_then(|flags| u8::from_str_radix(flags, 16).ok())
+            .is_some_and(|flags| flags & 1 == 1)
+    }
 }
 
 fn trace_id(traceparent: &str) -> Option<&str> {
@@ -92,6 +102,15 @@ mod tests {
         assert_eq!(trace.trace_id(), Some("ab".repeat(16).as_str()));
         assert_eq!(Trace::root([0; 16], [1; 8], true), Trace::default());
         assert!(Trace::root([1; 16], [1; 8], true).traceparent.unwrap().ends_with("-01"));
+    }
+
+    #[test]
+    fn the_last_bit_of_the_flags_says_whether_it_is_sampled() {
+        for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("ff", true)] {
+            let parent = format!("{}{flags}", &PARENT[..53]);
+            assert_eq!(Trace::parse(Some(&parent), None).is_sampled(), sampled, "{flags}");
+        }
+        assert!(!Trace::default().is_sampled());
     }
 
     #[test]

@@ -2,11 +2,8 @@
 //! under its own idempotency key until it has a definite answer.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeSet, HashSet},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,14 +12,17 @@ use clock::{Clock, Random};
 use contracts::{EffectId, OrderId, Trace};
 use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
-use tokio::{sync::Notify, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    Effect, Input, Origin, Participant, Settings, What, Work,
+    Effect, Input, Metrics, Origin, Participant, Settings, What, Work,
     breaker::Breaker,
     claim::{claim, readable},
+    effect_queue::EffectQueue,
     settings::backoff,
+    telemetry::AttemptSpan,
 };
 
 const TABLE: Table = Table {
@@ -151,52 +151,6 @@ pub(crate) async fn release_orphans(db: &Db, now: Timestamp) -> Result<(), Store
     tx.commit().await
 }
 
-/// Claimed effects on their way from the engine to the runner.
-pub(crate) struct EffectQueue<P: Participant> {
-    waiting: Mutex<VecDeque<Claimed<P>>>,
-    limit: usize,
-    /// There may be rows in the table that nobody was handed.
-    overflow: AtomicBool,
-    pub(crate) wake: Notify,
-}
-
-impl<P: Participant> EffectQueue<P> {
-    /// Holds twice what runs at once: enough to keep the runner busy, few enough to be attempted
-    /// before their claims end.
-    pub(crate) fn new(concurrency: usize) -> Self {
-        Self {
-            waiting: Mutex::default(),
-            limit: concurrency * 2,
-            overflow: AtomicBool::new(true),
-            wake: Notify::new(),
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Claimed<P>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn room(&self) -> usize {
-        self.limit.saturating_sub(self.waiting().len())
-    }
-
-    /// Hands over what was claimed of the `requested` effects; the others are in the table.
-    pub(crate) fn push(&self, claimed: Vec<Claimed<P>>, requested: usize) {
-        if requested == 0 {
-            return;
-        }
-        if claimed.len() < requested {
-            self.overflow.store(true, Ordering::Release);
-        }
-        self.waiting().extend(claimed);
-        self.wake.notify_one();
-    }
-
-    fn pop(&self) -> Option<Claimed<P>> {
-        self.waiting().pop_front()
-    }
-}
-
 /// Attempts effects, a bounded number at once.
 pub struct EffectRunner<P: Participant> {
     db: Db,
@@ -205,6 +159,7 @@ pub struct EffectRunner<P: Participant> {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     settings: Settings,
+    metrics: Arc<Metrics>,
     breaker: Breaker,
     /// When the table is looked at although nothing says that there is something in it.
     next_poll: Timestamp,
@@ -219,9 +174,9 @@ impl<P: Participant> EffectRunner<P> {
     pub(crate) fn new(
         (db, queue): (Db, Arc<EffectQueue<P>>),
         outside: Arc<dyn Outside<P>>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
+        (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
         settings: Settings,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             db,
@@ -230,6 +185,7 @@ impl<P: Participant> EffectRunner<P> {
             clock,
             random,
             settings,
+            metrics,
             breaker: Breaker::default(),
             next_poll: Timestamp::MIN,
             running: JoinSet::new(),
@@ -302,15 +258,22 @@ impl<P: Participant> EffectRunner<P> {
         Ok(rows.iter().filter_map(|row| readable(read(row, until), "an effect")).collect())
     }
 
-    fn spawn(&mut self, claimed: Claimed<P>) {
+    fn spawn(&mut self, mut claimed: Claimed<P>) {
         self.breaker.started();
         let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
         self.running.spawn(async move {
-            let attempt =
-                outside.attempt(claimed.id, claimed.effect.clone(), claimed.trace.clone());
-            let attempt = timeout(limit, attempt)
+            let started = clock.now();
+            let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
+            let attempt = outside.attempt(claimed.id, claimed.effect.clone(), span.trace().clone());
+            let attempt = timeout(limit, attempt.instrument(span.span()))
                 .await
                 .unwrap_or_else(|_| Attempt::NoAnswer(format!("no answer within {limit:?}")));
+            let took = clock.now().duration_since(started).try_into().unwrap_or_default();
+            let answered = matches!(attempt, Attempt::Answered(_));
+            metrics.attempted(claimed.effect.kind(), answered, took);
+            // What follows from the answer follows from this attempt.
+            claimed.trace = span.end(&attempt);
             (claimed, attempt)
         });
     }
@@ -378,8 +341,9 @@ impl<P: Participant> EffectRunner<P> {
         let attempts = claimed.attempts + 1;
         let pause =
             backoff(&self.settings, u32::try_from(attempts).unwrap_or(u32::MAX), &*self.random);
-        let (order_id, name) = (claimed.order, claimed.effect.name());
-        tracing::warn!(%order_id, effect = name, attempts, ?pause, why, "no answer; will ask again");
+        let (order_id, effect) = (claimed.order, claimed.effect.name());
+        let trace_id = claimed.trace.trace_id();
+        tracing::warn!(%order_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
         if self.breaker.failed(now) {
             tracing::warn!("the outside world does not answer: asking less often");
         }

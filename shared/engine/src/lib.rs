@@ -12,6 +12,7 @@ mod alarms;
 mod breaker;
 mod claim;
 mod commands;
+mod effect_queue;
 mod effects;
 mod idempotency;
 mod intake;
@@ -25,6 +26,7 @@ mod run;
 mod settings;
 mod settle;
 mod status;
+mod telemetry;
 mod turn;
 mod work;
 
@@ -37,8 +39,9 @@ pub use relay::{Relay, RelayError, Sent};
 pub use run::{Runtime, Surroundings};
 pub use settings::Settings;
 pub use settle::Fatal;
-pub use status::{Depth, Status};
-pub use turn::{Counters, Engine, EngineOptions, Remembered, Turn, TurnError};
+pub use status::{Depth, Queues, Status};
+pub use telemetry::{Metrics, trace};
+pub use turn::{Engine, EngineOptions, Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
 /// The engine's own tables, versions 1 to 999; a service's follow from 1000.

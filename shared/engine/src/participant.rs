@@ -37,6 +37,10 @@ pub trait Participant: Sized + Send + Sync + 'static {
     /// Saves what has changed.
     async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError>;
 
+    /// Takes note of a world that was committed at about `now`, for metrics of the service's own.
+    /// A commit whose result never came is not seen.
+    fn committed(&self, _world: &Self::World, _now: Timestamp) {}
+
     /// The reaction itself. Total: no clock, no randomness, no I/O, no failure. A refusal of the
     /// business is an event or a reply.
     fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>);
@@ -95,6 +99,12 @@ pub trait Effect: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + '
     /// Its name, unique among the order's requests of this service: asking again under the same
     /// name is the same request.
     fn name(&self) -> String;
+
+    /// What kind of request it is, of a handful: its name up to the first hyphen.
+    fn kind(&self) -> String {
+        let name = self.name();
+        name.split_once('-').map_or(name.as_str(), |(kind, _)| kind).to_owned()
+    }
 
     /// Its id, which is also its idempotency key: derived, so that a repeat is a repeat whatever
     /// was lost in between.

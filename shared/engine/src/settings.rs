@@ -31,6 +31,8 @@ pub struct Settings {
     pub idempotency_window: Duration,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
+    /// What kind of broker it is, for spans: `messaging.system` of `OpenTelemetry`.
+    pub messaging_system: &'static str,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             drain: Duration::from_secs(5),
+            messaging_system: "kafka",
         }
     }
 }

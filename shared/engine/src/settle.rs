@@ -159,7 +159,8 @@ impl<P: Participant> Settler<P> {
 fn refuse<P: Participant>(pending: Pending<P>, why: String) -> Result<(), Fatal> {
     let input = match (&pending.work.input.what, &pending.work.origin) {
         (What::Command(command), _) => {
-            tracing::error!(?command, why, "a command cannot be applied");
+            let trace_id = pending.work.input.trace.trace_id();
+            tracing::error!(?command, trace_id, why, "a command cannot be applied");
             pending.answer(Err(CommandError::Failed));
             return Ok(());
         }

@@ -1,17 +1,15 @@
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, BusError};
+use bus::{Bus, BusError, PartitionState};
 use clock::{Clock, Random};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Db, StoreError, Value};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
-    Alarms, EffectRunner, Engine, Outside, Participant, Relay, effects,
+    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, effects,
     intake::{group, subscription},
     outbox,
 };
@@ -27,15 +25,23 @@ pub struct Status {
     pub inputs: u64,
     /// Those among them that had been applied before.
     pub duplicates: u64,
+    /// What waits in the database.
+    #[serde(flatten)]
+    pub queues: Queues,
+    /// Records on the subscribed topics that the group has not applied; `null` while the broker
+    /// does not answer.
+    pub lag: Option<i64>,
+}
+
+/// What waits in a service's database.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Queues {
     /// Events that the broker has not acknowledged.
     pub outbox: Depth,
     /// Requests to the outside world without a definite answer.
     pub effects: Depth,
     /// Deadlines that have not fired.
     pub alarms: Depth,
-    /// Records on the subscribed topics that the group has not applied; `null` while the broker
-    /// does not answer.
-    pub lag: Option<i64>,
 }
 
 /// How many rows a queue table holds, and how old the oldest is.
@@ -57,18 +63,34 @@ impl<P: Participant> Engine<P> {
     /// # Errors
     /// If the database does not answer.
     pub async fn status(&self, bus: &dyn Bus) -> Result<Status, StoreError> {
-        let now = self.clock.now();
-        let counted = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let partitions = timeout(LAG_TIMEOUT, self.partitions(bus)).await.ok().and_then(Result::ok);
         Ok(Status {
             service: P::NAME,
-            turns: counted(&self.counters.turns),
-            inputs: counted(&self.counters.inputs),
-            duplicates: counted(&self.counters.duplicates),
+            turns: self.metrics.turns(),
+            inputs: self.metrics.inputs(),
+            duplicates: self.metrics.duplicates(),
+            queues: self.queues().await?,
+            lag: partitions.map(|states| states.iter().map(PartitionState::lag).sum()),
+        })
+    }
+
+    /// What waits in the database.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn queues(&self) -> Result<Queues, StoreError> {
+        let now = self.clock.now();
+        Ok(Queues {
             outbox: self.outbox_depth(now).await?,
             effects: depth(&self.db, "effect", "created_at", now).await?,
             alarms: depth(&self.db, "alarm", "rings_at", now).await?,
-            lag: tokio::time::timeout(LAG_TIMEOUT, self.lag(bus)).await.ok().and_then(Result::ok),
         })
+    }
+
+    /// What the engine counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Rows that were sent and are not deleted yet do not count.
@@ -79,9 +101,12 @@ impl<P: Participant> Engine<P> {
         Ok(Depth { depth, oldest_seconds: if depth == 0 { 0.0 } else { stored.oldest_seconds } })
     }
 
-    async fn lag(&self, bus: &dyn Bus) -> Result<i64, BusError> {
-        let states = bus.partitions(&group::<P>(), &subscription::<P>()).await?;
-        Ok(states.iter().map(bus::PartitionState::lag).sum())
+    /// How far the group has come in each partition of its topics. Waits for the broker.
+    ///
+    /// # Errors
+    /// If the broker is away or a topic is not there yet.
+    pub async fn partitions(&self, bus: &dyn Bus) -> Result<Vec<PartitionState>, BusError> {
+        bus.partitions(&group::<P>(), &subscription::<P>()).await
     }
 
     /// Whether the database answers.
@@ -111,7 +136,8 @@ impl<P: Participant> Engine<P> {
     ) -> EffectRunner<P> {
         let queue = (self.db.clone(), Arc::clone(&self.effects));
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock);
-        EffectRunner::new(queue, outside, clock, random, self.settings.clone())
+        let metrics = Arc::clone(&self.metrics);
+        EffectRunner::new(queue, outside, (clock, random), self.settings.clone(), metrics)
     }
 
     /// The alarms of this engine.

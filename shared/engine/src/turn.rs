@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -19,12 +19,14 @@ use store::{Column, Db, Kind, StoreError, Table, Tx};
 use uuid::Uuid;
 
 use crate::{
-    Answer, CommandError, Effect, Input, Origin, Participant, Reaction, Settings, What, Work,
-    alarms,
-    effects::{self, EffectQueue},
+    Answer, CommandError, Effect, Input, Metrics, Origin, Participant, Reaction, Settings, What,
+    Work, alarms,
+    effect_queue::EffectQueue,
+    effects,
     idempotency::Keys,
     outbox::{self, Handoff, Ready},
     reaction::AlarmChange,
+    telemetry::TurnSpans,
 };
 
 const INBOX: Table = Table { name: "inbox", columns: &[Column { name: "id", kind: Kind::Uuid }] };
@@ -39,18 +41,12 @@ pub struct Engine<P: Participant> {
     pub(crate) max_record_bytes: usize,
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) effects: Arc<EffectQueue<P>>,
-    pub(crate) counters: Counters,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Turns since the last commit.
+    attempts: AtomicU32,
     /// The result of the last commit is unknown.
     in_doubt: AtomicBool,
     source: String,
-}
-
-/// What an engine has done since it started.
-#[derive(Debug, Default)]
-pub struct Counters {
-    pub(crate) turns: AtomicU64,
-    pub(crate) inputs: AtomicU64,
-    pub(crate) duplicates: AtomicU64,
 }
 
 /// What a committed turn leaves to do.
@@ -96,7 +92,8 @@ impl<P: Participant> Engine<P> {
             handoff: Arc::default(),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
-            counters: Counters::default(),
+            metrics: Arc::default(),
+            attempts: AtomicU32::new(0),
             in_doubt: AtomicBool::new(false),
             source: format!("/quintet/{}", P::NAME),
         }
@@ -115,11 +112,35 @@ impl<P: Participant> Engine<P> {
         batch: &[Work<P>],
         remembered: &mut Remembered<P>,
     ) -> Result<Turn<P>, TurnError> {
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let spans = TurnSpans::open(batch, attempt, self.settings.messaging_system);
         let now = self.clock.now();
+        let turned = self.apply(batch, remembered, now, &spans).await;
+        match &turned {
+            Ok(turn) => {
+                self.attempts.store(0, Ordering::Relaxed);
+                let took = self.clock.now().duration_since(now).try_into().unwrap_or_default();
+                self.metrics.committed(batch, turn.duplicates, took);
+            }
+            Err(error) => {
+                self.metrics.failed();
+                spans.failed(error);
+            }
+        }
+        turned
+    }
+
+    async fn apply(
+        &self,
+        batch: &[Work<P>],
+        remembered: &mut Remembered<P>,
+        now: Timestamp,
+        spans: &TurnSpans,
+    ) -> Result<Turn<P>, TurnError> {
         let mut tx = self.db.begin().await?;
         let fresh = enter_inbox(&mut tx, batch).await?;
         let keys = Keys::load(&mut tx, batch, now, &self.settings).await?;
-        let mut fold = Fold::new(self, keys, now);
+        let mut fold = Fold::new(self, keys, now, spans);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
         let live = still_pending(&mut tx, batch, &fresh, now).await?;
@@ -145,8 +166,9 @@ impl<P: Participant> Engine<P> {
         }
         self.committed(&sent, fold.ready);
         self.effects.push(claimed, requested);
+        self.participant.committed(&world, self.clock.now());
         let duplicates = batch.len() - live.len();
-        self.counters.turned(batch.len(), duplicates);
+        spans.duplicates(&live);
         Ok(Turn { answers, positions: positions(batch), duplicates })
     }
 
@@ -176,17 +198,6 @@ pub struct EngineOptions {
     pub versions: Versions,
     /// The largest record that the broker takes, in bytes.
     pub max_record_bytes: usize,
-}
-
-impl Counters {
-    fn turned(&self, inputs: usize, duplicates: usize) {
-        let add = |counter: &AtomicU64, more: usize| {
-            counter.fetch_add(more as u64, Ordering::Relaxed);
-        };
-        add(&self.turns, 1);
-        add(&self.inputs, inputs);
-        add(&self.duplicates, duplicates);
-    }
 }
 
 /// The places of those inputs that were not applied before, as far as the inbox knows.
@@ -246,6 +257,7 @@ fn positions<P: Participant>(batch: &[Work<P>]) -> Vec<Position> {
 struct Fold<'e, P: Participant> {
     engine: &'e Engine<P>,
     now: Timestamp,
+    spans: &'e TurnSpans,
     keys: Keys<P>,
     answers: HashMap<usize, Answer<P>>,
     ready: Vec<Ready>,
@@ -254,10 +266,11 @@ struct Fold<'e, P: Participant> {
 }
 
 impl<'e, P: Participant> Fold<'e, P> {
-    fn new(engine: &'e Engine<P>, keys: Keys<P>, now: Timestamp) -> Self {
+    fn new(engine: &'e Engine<P>, keys: Keys<P>, now: Timestamp, spans: &'e TurnSpans) -> Self {
         Self {
             engine,
             now,
+            spans,
             keys,
             answers: HashMap::new(),
             ready: Vec::new(),
@@ -293,10 +306,12 @@ impl<'e, P: Participant> Fold<'e, P> {
     }
 
     fn collect(&mut self, index: usize, work: &Work<P>, out: Reaction<P>) -> Result<(), TurnError> {
-        let trace = &work.input.trace;
+        let trace = self.spans.trace(index, &work.input.trace);
         for (id, event) in out.events {
             let source = &self.engine.source;
-            let encoded = encode(id, source, self.now, trace, &event, &self.engine.versions);
+            let made = self.spans.made(index, id, &event);
+            let made = made.as_ref().unwrap_or(trace);
+            let encoded = encode(id, source, self.now, made, &event, &self.engine.versions);
             self.ready.push(self.sendable(id, encoded, index)?);
         }
         self.effects.extend(out.effects.into_iter().map(|effect| effects::Requested {
@@ -315,7 +330,8 @@ impl<'e, P: Participant> Fold<'e, P> {
         }
         if let What::Command(command) = &work.input.what {
             let answer = out.reply.ok_or_else(|| {
-                tracing::error!(?command, "a command got no answer from its reaction");
+                let trace_id = work.input.trace.trace_id();
+                tracing::error!(?command, trace_id, "a command got no answer from its reaction");
                 CommandError::Failed
             });
             if let Ok(reply) = &answer {

@@ -5,8 +5,11 @@ mod admin;
 mod config;
 pub mod http;
 mod leash;
+mod openapi;
 mod outside;
+mod router;
 mod run;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -15,14 +18,19 @@ use bus::Bus;
 use clock::{Clock, Random};
 use contracts::Versions;
 use engine::{Commands, Engine, Outside, Participant};
+use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
 use store::Migrations;
+use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use admin::{Listed, TableOf};
 pub use config::{Config, NoConfig, seconds};
 pub use leash::shutdown_signal;
 pub use outside::{answer, client, no_answer};
+pub use router::public_router;
 pub use run::main;
+pub use telemetry::{Sampling, Telemetry};
 
 /// A participant as a process.
 pub trait Service: Participant {
@@ -42,12 +50,15 @@ pub trait Service: Participant {
     fn migrations() -> Migrations;
 
     /// Its public routes.
-    fn routes() -> Router<App<Self>>;
+    fn routes() -> OpenApiRouter<App<Self>>;
 
     /// Its own admin routes, beside those that all services have.
     fn admin_routes() -> Router<App<Self>> {
         Router::new()
     }
+
+    /// Shows metrics of its own, beside those that all services have.
+    fn register(&self, _registry: &mut Registry) {}
 
     /// The tables whose rows the auditor reads.
     fn tables() -> Vec<Box<dyn Listed>>;
@@ -70,6 +81,10 @@ pub struct App<P: Participant> {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for new ids.
     pub random: Arc<dyn Random>,
+    /// Turns true when the service stops: what stays open ends then.
+    pub stopping: watch::Receiver<bool>,
+    /// What is counted, and which traces are sampled.
+    pub telemetry: Arc<Telemetry>,
 }
 
 impl<P: Participant> Clone for App<P> {
@@ -80,6 +95,8 @@ impl<P: Participant> Clone for App<P> {
             bus: Arc::clone(&self.bus),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
+            stopping: self.stopping.clone(),
+            telemetry: Arc::clone(&self.telemetry),
         }
     }
 }

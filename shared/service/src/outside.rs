@@ -4,9 +4,12 @@ use std::{error::Error, time::Duration};
 
 use contracts::{EffectId, Trace};
 use engine::Attempt;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Request, RequestBuilder, Response, StatusCode, header::HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tracing::Instrument;
+
+use crate::telemetry;
 
 /// Idle connections kept to a provider.
 const IDLE_CONNECTIONS: usize = 64;
@@ -33,14 +36,12 @@ pub async fn answer<B: DeserializeOwned, O>(
     definite: impl FnOnce(StatusCode, B) -> Option<O>,
     decides: &[StatusCode],
 ) -> Attempt<O> {
-    let mut request = request.header("idempotency-key", id.to_string());
-    if let Some(traceparent) = &trace.traceparent {
-        request = request.header("traceparent", traceparent);
-    }
-    if let Some(tracestate) = &trace.tracestate {
-        request = request.header("tracestate", tracestate);
-    }
-    let response = match request.send().await {
+    let (client, request) = request.header("idempotency-key", id.to_string()).build_split();
+    let sent = match request {
+        Ok(request) => send(&client, request, trace).await,
+        Err(error) => Err(error),
+    };
+    let response = match sent {
         Ok(response) => response,
         Err(error) => return no_answer(&error),
     };
@@ -55,6 +56,23 @@ pub async fn answer<B: DeserializeOwned, O>(
         ),
         Err(error) => no_answer(&*error),
     }
+}
+
+/// Sends a request within a span of its own, if its trace is sampled.
+async fn send(client: &Client, mut request: Request, trace: &Trace) -> reqwest::Result<Response> {
+    let traced = telemetry::client(trace, &request);
+    let Trace { traceparent, tracestate } = traced.trace;
+    for (name, value) in [("traceparent", traceparent), ("tracestate", tracestate)] {
+        if let Some(value) = value.and_then(|text| HeaderValue::try_from(text).ok()) {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    let sent = client.execute(request).instrument(traced.span.clone()).await;
+    match &sent {
+        Ok(response) => telemetry::answered(&traced.span, response.status()),
+        Err(error) => telemetry::failed(&traced.span, error),
+    }
+    sent
 }
 
 /// The answer without control characters in its texts: what a stranger sends must fit our tables,

@@ -1,28 +1,25 @@
-use std::{
-    any::Any, fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::Router;
 use bus::Topic;
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom};
 use contracts::{EventType, PRODUCTS_TOPIC};
-use engine::{CommandError, Engine, EngineOptions, Fatal, Participant, Runtime, Surroundings};
+use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
 use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
     sync::watch,
     time::{sleep, timeout},
 };
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
-    App, Config, Service, admin,
-    config::{self, Loaded, Log, LogFormat},
-    http::Problem,
+    App, Config, Sampling, Service, Telemetry,
+    config::{self, Loaded},
     leash::{Shutdown, shutdown_signal},
+    router::{admin_router, public_router},
+    telemetry,
 };
 
 /// The exit code of a service that stands before something it may neither apply nor skip, or
@@ -68,14 +65,22 @@ pub fn main<S: Service>() -> ExitCode {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
-    start_log(&config.log);
-    match run::<S>(&config, &own) {
-        Ok(()) => ExitCode::SUCCESS,
+    let collecting = match telemetry::start(S::NAME, &config.log) {
+        Ok(collecting) => collecting,
         Err(error) => {
-            tracing::error!("{} stops: {error:#}", S::NAME);
-            let refused = error.downcast_ref::<Fatal>().is_some();
-            if refused { ExitCode::from(REFUSED) } else { ExitCode::FAILURE }
+            eprintln!("quintet-{}: {error:#}", S::NAME);
+            return ExitCode::from(REFUSED);
         }
+    };
+    let ended = run::<S>(&config, &own, collecting.is_on());
+    if let Err(error) = &ended {
+        tracing::error!("{} stops: {error:#}", S::NAME);
+    }
+    collecting.end();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Fatal>() => ExitCode::from(REFUSED),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -83,43 +88,39 @@ fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
     let prefix = format!("QUINTET_{}__", S::NAME.to_uppercase());
     let loaded: Loaded<S::Config> =
         config::load(S::CONFIG, args.config.as_deref(), &prefix, std::env::vars())?;
-    // What only the service itself can judge.
-    S::open(&loaded.1)?;
+    // What only the service itself can judge; some clients cannot be made outside a runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { S::open(&loaded.1).map(drop) })?;
     Ok(loaded)
 }
 
-fn start_log(log: &Log) {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match log.format {
-        LogFormat::Pretty => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
-}
-
-fn run<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
+fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(run_in::<S>(config, own));
+    let result = runtime.block_on(run_in::<S>(config, own, collecting));
     // Whatever still blocks a thread now is not worth waiting for.
     runtime.shutdown_timeout(LAST_BREATH);
     result
 }
 
-async fn run_in<S: Service>(config: &Config, own: &S::Config) -> anyhow::Result<()> {
+async fn run_in<S: Service>(
+    config: &Config,
+    own: &S::Config,
+    collecting: bool,
+) -> anyhow::Result<()> {
     let mut shutdown = shutdown_signal()?;
     let (public, private) = (
         listen("listen", config.listen).await?,
         listen("admin_listen", config.admin_listen).await?,
     );
+    let (http_stop, http_stopped) = watch::channel(false);
     let prepared = tokio::select! {
-        prepared = prepare::<S>(config, own) => prepared?,
+        prepared = prepare::<S>(config, own, http_stopped.clone(), collecting) => prepared?,
         why = shutdown.recv() => {
             tracing::info!("{} stops before it was ready: {why}", S::NAME);
             return Ok(());
         }
     };
     let (runtime, app) = prepared;
-    let (http_stop, http_stopped) = watch::channel(false);
     let serving =
         tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
     let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
@@ -171,6 +172,8 @@ async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<
 async fn prepare<S: Service>(
     config: &Config,
     own: &S::Config,
+    stopping: watch::Receiver<bool>,
+    collecting: bool,
 ) -> anyhow::Result<(Runtime<S>, App<S>)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -188,12 +191,24 @@ async fn prepare<S: Service>(
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
     };
+    let sampling = Sampling::new(config.traces.sample, collecting);
+    let mut telemetry = Telemetry::new(S::NAME, sampling);
+    participant.register(telemetry.registry());
     let engine = Engine::new(participant, db, Arc::clone(&clock), options);
+    engine.metrics().register(telemetry.registry());
     let topics = topics(config.bus.partitions);
     let (bus_handle, shared_random) = (Arc::clone(&bus), Arc::clone(&random));
     let around = Surroundings { bus: bus_handle, outside, random: shared_random, topics };
     let (runtime, commands) = Runtime::new(engine, around);
-    let app = App { commands, engine: runtime.engine(), bus, clock, random };
+    let app = App {
+        commands,
+        engine: runtime.engine(),
+        bus,
+        clock,
+        random,
+        stopping,
+        telemetry: Arc::new(telemetry),
+    };
     Ok((runtime, app))
 }
 
@@ -242,33 +257,6 @@ fn topics(partitions: i32) -> Vec<Topic> {
         .into_iter()
         .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
         .collect()
-}
-
-fn public_router<S: Service>(app: App<S>) -> Router {
-    let health = Router::new()
-        .route("/health/live", get(|| async { "live" }))
-        .route("/health/ready", get(ready::<S>));
-    finish(health.merge(S::routes()).with_state(app))
-}
-
-fn admin_router<S: Service>(app: App<S>) -> Router {
-    finish(admin::routes::<S>().with_state(app))
-}
-
-fn finish(router: Router) -> Router {
-    router
-        .fallback(|| async { Problem::not_found("such route") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
-        })
-        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
-            Problem::from(CommandError::Failed).into_response()
-        }))
-}
-
-async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
-    app.engine.ready().await?;
-    Ok("ready")
 }
 
 async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {

@@ -24,6 +24,7 @@ const DELETE_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) struct Cluster {
     brokers: String,
     namespace: String,
+    up_within: Duration,
     let_go_within: Duration,
     admin: Arc<AdminClient<DefaultClientContext>>,
 }
@@ -43,7 +44,8 @@ impl Cluster {
             .create()
             .with_context(|| format!("--brokers {brokers}"))?;
         let (brokers, namespace) = (brokers.to_owned(), namespace.to_owned());
-        Ok(Self { brokers, namespace, let_go_within: LET_GO_WITHIN, admin: Arc::new(admin) })
+        let (up_within, let_go_within) = (UP_WITHIN, LET_GO_WITHIN);
+        Ok(Self { brokers, namespace, up_within, let_go_within, admin: Arc::new(admin) })
     }
 
     /// Waits for a broker, and deletes the suite's topics and groups if asked.
@@ -60,7 +62,7 @@ impl Cluster {
     }
 
     async fn wait(&self, ui: &Ui) -> Result<BTreeSet<String>> {
-        let give_up = Instant::now() + UP_WITHIN;
+        let give_up = Instant::now() + self.up_within;
         let mut waiting = None;
         loop {
             match self.topics().await {
@@ -84,7 +86,7 @@ impl Cluster {
     async fn topics(&self) -> Result<BTreeSet<String>> {
         let admin = Arc::clone(&self.admin);
         let fetch = move || admin.inner().fetch_metadata(None, ANSWER_WITHIN);
-        let metadata = tokio::task::spawn_blocking(fetch).await??;
+        let metadata = tokio::task::spawn_blocking(fetch).await?.map_err(plain)?;
         let ours: BTreeSet<String> =
             TOPICS.iter().map(|topic| format!("{}{topic}", self.namespace)).collect();
         let existing = metadata.topics().iter().map(|topic| topic.name().to_owned());
@@ -165,6 +167,14 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(DELETE_WITHIN)).operation_timeout(Some(DELETE_WITHIN))
 }
 
+/// The code alone: the words around it say nothing more.
+fn plain(error: rdkafka::error::KafkaError) -> anyhow::Error {
+    match error.rdkafka_error_code() {
+        Some(code) => anyhow::anyhow!("{code:?}"),
+        None => error.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::any_namespace;
@@ -198,6 +208,19 @@ mod tests {
         let consumer = consumer(cluster, group);
         let committed = consumer.committed_offsets(partitions, DELETE_WITHIN).unwrap();
         committed.elements()[0].offset()
+    }
+
+    #[tokio::test]
+    async fn brokers_that_do_not_come_up_are_named() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = held.local_addr().unwrap().to_string();
+        drop(held);
+        let mut cluster = Cluster::at(&address, "").unwrap();
+        cluster.up_within = Duration::ZERO;
+        let error = cluster.prepare(false, &Ui::default()).await.unwrap_err();
+        let said = crate::explain(&error);
+        let expected = format!("cannot reach Kafka at {address}: ");
+        assert!(said.starts_with(&expected) && said.len() <= 91, "{said}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

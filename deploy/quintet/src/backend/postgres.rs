@@ -22,6 +22,7 @@ const OBJECT_IN_USE: &str = "55006";
 pub(crate) struct Server {
     url: Url,
     namespace: String,
+    up_within: Duration,
     let_go_within: Duration,
 }
 
@@ -39,7 +40,8 @@ impl Server {
             // Not repeated: it may hold a password.
             bail!("--postgres takes a URL such as postgres://user:password@host:5432");
         };
-        Ok(Self { url, namespace: namespace.to_owned(), let_go_within: LET_GO_WITHIN })
+        let (up_within, let_go_within) = (UP_WITHIN, LET_GO_WITHIN);
+        Ok(Self { url, namespace: namespace.to_owned(), up_within, let_go_within })
     }
 
     /// The URL of each service's database.
@@ -80,7 +82,7 @@ impl Server {
             options = options.database("postgres");
         }
         let server = format!("{}:{}", options.get_host(), options.get_port());
-        let give_up = Instant::now() + UP_WITHIN;
+        let give_up = Instant::now() + self.up_within;
         let mut waiting = None;
         loop {
             match options.connect().await {
@@ -93,7 +95,7 @@ impl Server {
                 }
                 Err(error) => {
                     drop(waiting);
-                    return Err(error)
+                    return Err(plain(error))
                         .with_context(|| format!("cannot connect to PostgreSQL at {server}"));
                 }
             }
@@ -120,6 +122,14 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// Without the words around what the system says.
+fn plain(error: sqlx::Error) -> anyhow::Error {
+    match error {
+        sqlx::Error::Io(error) => error.into(),
+        error => error.into(),
     }
 }
 
@@ -167,6 +177,19 @@ mod tests {
             let text = Server::at(url, "").unwrap_err().to_string();
             assert!(text.contains("--postgres") && text.contains("postgres://user"), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_come_up_is_named() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = held.local_addr().unwrap();
+        drop(held);
+        let mut server = Server::at(&format!("postgres://me@{address}"), "").unwrap();
+        server.up_within = Duration::ZERO;
+        let error = server.prepare(false, &Ui::default()).await.unwrap_err();
+        let said = crate::explain(&error);
+        let expected = format!("cannot connect to PostgreSQL at {address}: Connection refused");
+        assert!(said.starts_with(&expected) && said.len() <= 91, "{said}");
     }
 
     async fn tables(url: &str) -> i64 {

@@ -1,9 +1,13 @@
 //! The sub-commands, one file each.
 
+pub(crate) mod audit;
+pub(crate) mod completions;
+pub(crate) mod orders;
 pub(crate) mod place;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod up;
+pub(crate) mod watch;
 
 use crate::cli::{Cli, Command, Global};
 use crate::datadir::DataDir;
@@ -11,7 +15,7 @@ use crate::http::{Api, Request};
 use crate::program::Program;
 use crate::suite::Suite;
 use crate::ui;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use reqwest::Method;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -32,6 +36,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Stop(stop)) => stop.run(&global).await,
         Some(Command::Start(start)) => start.run(&global).await,
         Some(Command::Place(place)) => place.run(&global).await,
+        Some(Command::Watch(watch)) => watch.run(&global).await,
+        Some(Command::Orders(orders)) => orders.run(&global).await,
+        Some(Command::Audit(audit)) => audit.run(&global).await,
+        Some(Command::Completions(completions)) => completions.run(&global),
     }
 }
 
@@ -52,7 +60,17 @@ pub fn explain(error: &anyhow::Error) -> String {
 /// The suite that runs on the given data directory, and a client to ask it.
 async fn running(global: &Global) -> Result<(Suite, Api)> {
     let api = Api::new()?;
-    let suite = Suite::running(&DataDir::at(&global.data)?, &api).await?;
+    let (suite, _) = Suite::running(&DataDir::at(&global.data)?, &api).await?;
+    Ok((suite, api))
+}
+
+/// The same where a program is needed: one that nobody will start is not waited for.
+async fn running_with(global: &Global, program: Program) -> Result<(Suite, Api)> {
+    let api = Api::new()?;
+    let (suite, launcher) = Suite::running(&DataDir::at(&global.data)?, &api).await?;
+    if let Some(why) = launcher.why_down(program) {
+        bail!(why);
+    }
     Ok((suite, api))
 }
 

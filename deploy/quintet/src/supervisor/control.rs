@@ -28,8 +28,8 @@ pub(crate) async fn serve(
     axum::serve(listener, routes).await
 }
 
-async fn launcher() -> Json<Launcher> {
-    Json(Launcher { pid: std::process::id() })
+async fn launcher(State(supervisor): State<Arc<Supervisor>>) -> Json<Launcher> {
+    Json(Launcher { pid: std::process::id(), left_down: supervisor.left_down() })
 }
 
 async fn stop(State(supervisor): State<Arc<Supervisor>>, Path(program): Path<Program>) -> Response {

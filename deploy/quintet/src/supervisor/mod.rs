@@ -79,6 +79,16 @@ impl Supervisor {
         self.suite.snapshot()
     }
 
+    /// The programs that nobody will start but the user, and why.
+    pub(crate) fn left_down(&self) -> BTreeMap<Program, String> {
+        let why = |kept: &Kept| match &*kept.phase.borrow() {
+            Phase::Stopped => Some("is stopped".to_owned()),
+            Phase::Down { why } => Some(why.clone()),
+            Phase::Running | Phase::BackingOff => None,
+        };
+        self.kept.iter().filter_map(|(program, kept)| Some((*program, why(kept)?))).collect()
+    }
+
     /// Starts a program that does not run; returns at once.
     pub(crate) async fn start(&self, program: Program) {
         if self.closing.load(Ordering::SeqCst) {

@@ -7,6 +7,7 @@ use service::{
     App,
     http::{Problem, Query},
 };
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{InventoryService, Product, store::ProductView};
 
@@ -14,19 +15,30 @@ use crate::{InventoryService, Product, store::ProductView};
 const PRODUCTS: i64 = 500;
 const MOST: i64 = 1_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// How many products, at most.
+    #[param(minimum = 1, maximum = 1000, default = 500)]
     limit: Option<i64>,
+    /// The `next` of the answer before.
     cursor: Option<Sku>,
 }
 
-#[derive(Debug, Serialize)]
+/// Products, by SKU.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Products {
     products: Vec<ProductView>,
-    /// Give it as `cursor` to go on.
+    /// Give it as `cursor` to go on; null at the end.
     next: Option<Sku>,
 }
 
+/// Lists the products with their stock.
+#[utoipa::path(get, path = "/products", operation_id = "list_products", tag = "products",
+    params(Page),
+    responses((status = 200, description = "Some products, and how to go on.", body = Products)),
+)]
 pub(super) async fn handle(
     State(app): State<App<InventoryService>>,
     Query(page): Query<Page>,

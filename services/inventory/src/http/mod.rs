@@ -5,22 +5,22 @@ mod list_products;
 mod put_product;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequestParts, Path},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
 };
 use contracts::Sku;
 use service::{App, http::Problem};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{InventoryService, Reply};
 
-pub(crate) fn routes() -> Router<App<InventoryService>> {
-    Router::new()
-        .route("/products", get(list_products::handle))
-        .route("/products/{sku}", put(put_product::handle))
-        .route("/products/{sku}/stock", post(add_stock::handle))
+pub(crate) fn routes() -> OpenApiRouter<App<InventoryService>> {
+    OpenApiRouter::default()
+        .routes(routes!(list_products::handle))
+        .routes(routes!(put_product::handle))
+        .routes(routes!(add_stock::handle))
 }
 
 /// The SKU in the path.

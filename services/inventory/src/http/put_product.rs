@@ -1,27 +1,66 @@
 //! `PUT /products/{sku}`: creates or changes a product.
 
 use axum::{extract::State, response::Response};
-use contracts::Money;
+use contracts::{Currency, Money, Sku};
 use serde::Deserialize;
 use service::{
     App,
-    http::{Body, Fields, Problem, TraceContext},
+    http::{Body, Fields, Problem, TraceContext, text_schema},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, Type},
 };
 
 use super::{SkuPath, answer};
-use crate::{Command, InventoryService, PutProduct};
+use crate::{Command, InventoryService, PutProduct, store::ProductView};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 200;
 /// The highest price, in minor units.
 const HIGHEST_PRICE: i64 = 1_000_000_000;
 
-#[derive(Debug, Deserialize)]
+/// A product to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewProduct)]
 pub(super) struct Product {
+    /// What a customer reads.
+    #[schema(schema_with = name)]
     name: String,
+    /// The price of one piece.
+    #[schema(schema_with = price)]
     price: Money,
 }
 
+fn name() -> ObjectBuilder {
+    text_schema(LONGEST_NAME)
+}
+
+fn price() -> ObjectBuilder {
+    let amount = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(HIGHEST_PRICE))
+        .description(Some("How many minor units (cents, for most currencies)."));
+    ObjectBuilder::new()
+        .property("amount_minor", amount)
+        .required("amount_minor")
+        .property("currency", Currency::schema())
+        .required("currency")
+}
+
+/// Creates a product, or changes its name and price. Orders keep the price that they were accepted
+/// at.
+#[utoipa::path(put, path = "/products/{sku}", operation_id = "put_product", tag = "products",
+    params(("sku" = Sku, Path, description = "What it is called in orders.")),
+    request_body(content = Product, example = json!({
+        "name": "Mug", "price": { "amount_minor": 1298, "currency": "EUR" },
+    })),
+    responses(
+        (status = 200, description = "It is changed.", body = ProductView),
+        (status = 201, description = "It is created.", body = ProductView),
+    ),
+)]
 pub(super) async fn handle(
     State(app): State<App<InventoryService>>,
     SkuPath(sku): SkuPath,

@@ -7,21 +7,31 @@ use service::{
     App,
     http::{OrderPath, Problem},
 };
+use utoipa::ToSchema;
 
 use crate::{MailStatus, Notification, NotificationService};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Notifications)]
 pub(super) struct View {
     order_id: OrderId,
     mails: Vec<Mail>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Mail {
     milestone: Milestone,
     status: MailStatus,
 }
 
+/// Shows the mails about an order.
+#[utoipa::path(get, path = "/notifications/{order_id}", operation_id = "get_notification", tag = "notifications",
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    responses(
+        (status = 200, description = "What is known.", body = View),
+        (status = 404, description = "Nothing is known of this order."),
+    ),
+)]
 pub(super) async fn handle(
     State(app): State<App<NotificationService>>,
     OrderPath(order_id): OrderPath,

@@ -2,11 +2,11 @@
 
 mod get_notification;
 
-use axum::{Router, routing::get};
 use service::App;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::NotificationService;
 
-pub(crate) fn routes() -> Router<App<NotificationService>> {
-    Router::new().route("/notifications/{order_id}", get(get_notification::handle))
+pub(crate) fn routes() -> OpenApiRouter<App<NotificationService>> {
+    OpenApiRouter::default().routes(routes!(get_notification::handle))
 }

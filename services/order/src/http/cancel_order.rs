@@ -5,14 +5,26 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use contracts::OrderId;
 use service::{
     App,
     http::{OrderPath, Problem, TraceContext},
 };
 
-use super::get_order;
+use super::{OrderView, get_order};
 use crate::{CancelOrder, Command, OrderService, Reply};
 
+/// Requests an order's cancellation. Shipping decides whether it comes in time: the order may still
+/// end completed.
+#[utoipa::path(post, path = "/orders/{id}/cancellation", operation_id = "cancel_order",
+    tag = "orders",
+    params(("id" = OrderId, Path, description = "The order.")),
+    responses(
+        (status = 202, description = "It is requested.", body = OrderView),
+        (status = 404, description = "There is no such order."),
+        (status = 409, description = "The order has ended."),
+    ),
+)]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     path @ OrderPath(order_id): OrderPath,

@@ -2,22 +2,28 @@
 
 mod cancel_order;
 mod get_order;
+mod list_orders;
+mod new_order;
+mod order_events;
 mod place_order;
 mod view;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::Extension;
 use service::App;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::OrderService;
 
-pub use view::OrderView;
+pub use view::{Happened, OrderView, Summary};
 
-pub(crate) fn routes() -> Router<App<OrderService>> {
-    Router::new()
-        .route("/orders", post(place_order::handle))
-        .route("/orders/{id}", get(get_order::handle))
-        .route("/orders/{id}/cancellation", post(cancel_order::handle))
+pub(crate) fn routes() -> OpenApiRouter<App<OrderService>> {
+    let listeners = Extension(order_events::Listeners::default());
+    OpenApiRouter::default()
+        .routes(routes!(place_order::handle, list_orders::handle))
+        .routes(routes!(get_order::handle))
+        .routes(routes!(order_events::handle).layer(listeners))
+        .routes(routes!(cancel_order::handle))
 }

@@ -1,7 +1,5 @@
 //! `POST /orders`: takes an order.
 
-use std::collections::BTreeSet;
-
 use axum::{
     Json,
     extract::State,
@@ -9,38 +7,42 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clock::uuid_v7;
-use contracts::{Address, Customer, Item, PaymentMethod};
-use serde::Deserialize;
 use service::{
     App,
-    http::{Body, Fields, Idempotency, Problem, TraceContext},
+    http::{Body, Idempotency, Problem, TraceContext},
 };
 
+use super::{OrderView, new_order::NewOrder};
 use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
 
-/// Lines of an order.
-const MOST_LINES: usize = 100;
-/// Pieces of a line.
-const MOST_PIECES: i64 = 100_000_000;
-/// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
-const LONGEST_EMAIL: usize = 254;
-const LONGEST_TEXT: usize = 200;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct NewOrder {
-    customer: Customer,
-    items: Vec<Item>,
-    shipping_address: Address,
-    payment: PaymentMethod,
-}
-
+/// Takes an order. It is accepted once this answers; its end shows in `GET /orders/{id}`.
+#[utoipa::path(post, path = "/orders", operation_id = "place_order", tag = "orders",
+    params(Idempotency),
+    request_body(content = NewOrder, example = json!({
+        "customer": { "email": "ada@example.com" },
+        "items": [{ "sku": "mug", "quantity": 2 }],
+        "shipping_address": { "name": "Ada", "street": "Ring 1", "city": "Wien",
+            "postal_code": "1010", "country": "AT" },
+        "payment": { "token": "tok_ok" },
+    })),
+    responses((status = 202, description = "The order is accepted.", body = OrderView,
+        headers(("Location" = String, description = "Where the order is.")),
+        links(
+            ("order" = (operation_id = "get_order",
+                parameters(("id" = "$response.body#/id")))),
+            ("events" = (operation_id = "get_order_events",
+                parameters(("id" = "$response.body#/id")))),
+            ("cancellation" = (operation_id = "cancel_order",
+                parameters(("id" = "$response.body#/id")))),
+        ))),
+)]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     key: Idempotency,
     TraceContext(trace): TraceContext,
     Body { value: order, hash }: Body<NewOrder>,
 ) -> Result<Response, Problem> {
-    check(&order)?;
+    order.check()?;
     let command = Command::Place(Box::new(PlaceOrder {
         order_id: uuid_v7(&*app.clock, &*app.random).into(),
         customer: order.customer,
@@ -50,48 +52,12 @@ pub(super) async fn handle(
     }));
     match app.commands.send(command, key.key("POST /orders", hash), trace).await? {
         Reply::Order(order) => {
-            let location = [(header::LOCATION, format!("/orders/{}", order.id))];
+            let location = [(header::LOCATION, format!("/orders/{}", order.order.id))];
             Ok((StatusCode::ACCEPTED, location, Json(order)).into_response())
         }
         Reply::Refused(refusal) => Err(refused(&refusal)),
         Reply::Unknown | Reply::Ended(_) => Err(engine::CommandError::Failed.into()),
     }
-}
-
-fn check(order: &NewOrder) -> Result<(), Problem> {
-    let mut fields = Fields::default();
-    let email = &order.customer.email;
-    fields.at("/customer/email").text(email, LONGEST_EMAIL);
-    fields.at("/customer/email").must(is_email(email), "must be an e-mail address: name@host");
-    let lines = (1..=MOST_LINES).contains(&order.items.len());
-    fields.at("/items").must(lines, &format!("must have 1 to {MOST_LINES} lines"));
-    let mut skus = BTreeSet::new();
-    for (line, item) in order.items.iter().enumerate() {
-        let pieces = (1..=MOST_PIECES).contains(&item.quantity);
-        let otherwise = format!("must be 1 to {MOST_PIECES}");
-        fields.at(format!("/items/{line}/quantity")).must(pieces, &otherwise);
-        let otherwise = "stands in an earlier line too; add the quantities up in one line";
-        fields.at(format!("/items/{line}/sku")).must(skus.insert(&item.sku), otherwise);
-    }
-    let address = &order.shipping_address;
-    for (name, text) in [
-        ("name", &address.name),
-        ("street", &address.street),
-        ("city", &address.city),
-        ("postal_code", &address.postal_code),
-        ("country", &address.country),
-    ] {
-        fields.at(format!("/shipping_address/{name}")).text(text, LONGEST_TEXT);
-    }
-    fields.at("/payment/token").text(&order.payment.token, LONGEST_TEXT);
-    fields.finish()
-}
-
-/// As much as can be said without asking the mail server.
-fn is_email(text: &str) -> bool {
-    let blank = |c: char| c.is_whitespace() || c.is_control();
-    let parts = text.rsplit_once('@');
-    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && !text.contains(blank)
 }
 
 fn refused(refusal: &Refusal) -> Problem {

@@ -1,16 +1,29 @@
 use contracts::{CancelReason, EventId, Money, OrderId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Entry, Line, Order};
+use crate::{Entry, Line, Order, Status};
 
-/// An order as its routes show it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An order with its timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Order)]
 pub struct OrderView {
-    /// Its id.
+    /// The order.
+    #[serde(flatten)]
+    pub order: Summary,
+    /// What has happened to it.
+    pub timeline: Vec<Happened>,
+}
+
+/// An order as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderSummary)]
+pub struct Summary {
+    /// Its id, a UUIDv7.
     pub id: OrderId,
-    /// `placed`, `reserved`, `paid`, `completed`, `cancelling` or `cancelled`.
-    pub status: String,
+    /// Where it stands.
+    pub status: Status,
     /// Whether its cancellation was requested. It may still end completed.
     pub cancellation_requested: bool,
     /// Why it comes or came to nothing.
@@ -22,19 +35,22 @@ pub struct OrderView {
     /// What was ordered.
     pub items: Vec<Line>,
     /// The trace of its placing.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: Option<String>,
-    /// What has happened to it.
-    pub timeline: Vec<Happened>,
 }
 
 /// An event of an order's timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TimelineEntry)]
 pub struct Happened {
     /// Its place in the timeline, from 1.
+    #[schema(minimum = 1, example = 1)]
     pub seq: i64,
     /// Its type.
+    #[schema(example = "OrderPlaced")]
     pub event: String,
     /// Who said it.
+    #[schema(example = "order")]
     pub service: String,
     /// When it was said.
     pub at: Timestamp,
@@ -49,18 +65,23 @@ impl From<Entry> for Happened {
     }
 }
 
-impl OrderView {
-    pub(crate) fn new(order: &Order, timeline: Vec<Entry>) -> Self {
+impl From<&Order> for Summary {
+    fn from(order: &Order) -> Self {
         Self {
             id: order.order_id,
-            status: order.status().to_owned(),
+            status: order.status(),
             cancellation_requested: order.requested.is_some(),
             reason: order.cause,
             needs_attention: order.needs_attention,
             total: order.total(),
             items: order.items.0.clone(),
             trace_id: order.trace_id.clone(),
-            timeline: timeline.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl OrderView {
+    pub(crate) fn new(order: &Order, timeline: Vec<Entry>) -> Self {
+        Self { order: order.into(), timeline: timeline.into_iter().map(Into::into).collect() }
     }
 }

@@ -7,10 +7,12 @@ use service::{
     App,
     http::{OrderPath, Problem},
 };
+use utoipa::ToSchema;
 
 use crate::{Payment, PaymentService, State as Status};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
 pub(super) struct View {
     order_id: OrderId,
     status: Status,
@@ -20,6 +22,14 @@ pub(super) struct View {
     reason: Option<String>,
 }
 
+/// Shows what payment knows of an order.
+#[utoipa::path(get, path = "/payments/{order_id}", operation_id = "get_payment", tag = "payments",
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    responses(
+        (status = 200, description = "What is known.", body = View),
+        (status = 404, description = "Nothing is known of this order."),
+    ),
+)]
 pub(super) async fn handle(
     State(app): State<App<PaymentService>>,
     OrderPath(order): OrderPath,

@@ -3,16 +3,14 @@
 mod get_payment;
 mod retry_refund;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::{Router, routing::post};
 use service::App;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::PaymentService;
 
-pub(crate) fn routes() -> Router<App<PaymentService>> {
-    Router::new().route("/payments/{order_id}", get(get_payment::handle))
+pub(crate) fn routes() -> OpenApiRouter<App<PaymentService>> {
+    OpenApiRouter::default().routes(routes!(get_payment::handle))
 }
 
 pub(crate) fn admin_routes() -> Router<App<PaymentService>> {

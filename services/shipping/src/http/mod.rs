@@ -2,11 +2,11 @@
 
 mod get_shipment;
 
-use axum::{Router, routing::get};
 use service::App;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::ShippingService;
 
-pub(crate) fn routes() -> Router<App<ShippingService>> {
-    Router::new().route("/shipments/{order_id}", get(get_shipment::handle))
+pub(crate) fn routes() -> OpenApiRouter<App<ShippingService>> {
+    OpenApiRouter::default().routes(routes!(get_shipment::handle))
 }

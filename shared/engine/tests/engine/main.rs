@@ -10,5 +10,6 @@ mod relay;
 mod replicas;
 mod rig;
 mod runtime;
+mod telemetry;
 mod toy;
 mod work;

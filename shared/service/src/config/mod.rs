@@ -131,8 +131,14 @@ impl Config {
             effects_timeout: self.effects.timeout,
             claim: self.effects.timeout * 3,
             backoff_max: self.effects.backoff_max,
+            messaging_system: self.messaging_system(),
             ..engine::Settings::default()
         }
+    }
+
+    /// The log has no name among `OpenTelemetry`'s.
+    fn messaging_system(&self) -> &'static str {
+        if self.bus.url.starts_with("kafka:") { "kafka" } else { "quintet_log" }
     }
 }
 

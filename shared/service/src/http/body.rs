@@ -1,23 +1,16 @@
-use std::{future::poll_fn, pin::Pin};
-
 use axum::{
-    body::{self, HttpBody},
+    body::Bytes,
     extract::{FromRequest, Request},
     http::{StatusCode, header},
 };
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::Problem;
 
-/// The largest body, in bytes: a hundred lines of an order fit fifty times.
-const LARGEST: usize = 256 * 1024;
-/// How much of a larger one is still read, and thrown away: who is sending hears no answer before
-/// the end of it.
-const DRAINED: usize = 16 * 1024 * 1024;
-
-/// A JSON body, read strictly: what is missing, of the wrong type or too large is a problem that
-/// names the field.
+/// A JSON body, read strictly: what is missing or of the wrong type is a problem that names the
+/// field.
 #[derive(Debug)]
 pub struct Body<T> {
     /// What it says.
@@ -26,42 +19,23 @@ pub struct Body<T> {
     pub hash: [u8; 32],
 }
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        let is_json = media_type.eq_ignore_ascii_case("application/json");
-        let bytes = read(request.into_body()).await;
-        if !is_json {
+        if !media_type.eq_ignore_ascii_case("application/json") {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "send the body as JSON, with the header content-type: application/json",
             ));
         }
-        let bytes = bytes.ok_or_else(|| {
-            let detail = format!("the body must be complete and have {LARGEST} bytes at most");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &detail)
-        })?;
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|error| Problem::new(error.status(), &error.body_text()))?;
         Ok(Self { hash: Sha256::digest(&bytes).into(), value: parse(&bytes)? })
     }
-}
-
-/// The whole body; `None` if it breaks off or is too large.
-async fn read(mut body: body::Body) -> Option<Vec<u8>> {
-    let (mut kept, mut length) = (Vec::new(), 0_usize);
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let Ok(data) = frame.ok()?.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length <= LARGEST {
-            kept.extend_from_slice(&data);
-        } else if length > DRAINED {
-            break;
-        }
-    }
-    (length <= LARGEST).then_some(kept)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -156,6 +130,14 @@ impl Field<'_> {
     }
 }
 
+/// The description of what [`Field::text`] takes.
+#[must_use]
+pub fn text_schema(longest: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(longest)).pattern(Some(
+        r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -202,13 +184,6 @@ mod tests {
         }
         assert_eq!(problem("[]").status, 422);
         assert_eq!(problem(r#" [[{"quantity": 1}]]"#).status, 422);
-    }
-
-    #[tokio::test]
-    async fn a_body_is_kept_up_to_the_limit_and_read_beyond_it() {
-        let largest = vec![b' '; LARGEST];
-        assert_eq!(read(body::Body::from(largest.clone())).await, Some(largest));
-        assert_eq!(read(body::Body::from(vec![b' '; LARGEST + 1])).await, None);
     }
 
     #[test]

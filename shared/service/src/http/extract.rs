@@ -1,27 +1,36 @@
 use axum::{
-    extract::{FromRef, FromRequestParts, Path, rejection::QueryRejection},
+    extract::{FromRequestParts, Path},
     http::{HeaderMap, request::Parts},
 };
 use contracts::{OrderId, Trace};
-use engine::{IdempotencyKey, Participant};
+use engine::IdempotencyKey;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::Problem;
-use crate::App;
 
 /// The longest idempotency key that is taken, in characters.
 const LONGEST_KEY: usize = 255;
 
 /// The `Idempotency-Key` header (IETF draft-ietf-httpapi-idempotency-key-header), if there is one.
 /// Quotes around it are optional.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Idempotency(Option<String>);
+#[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct Idempotency {
+    /// A repeat under the same key within 24 hours gets the first answer again.
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        pattern = "^(\"[ !#-~]{1,255}\"|[!#-~]([ !#-~]{0,253}[!#-~])?)$"
+    )]
+    key: Option<String>,
+}
 
 impl Idempotency {
     /// The key as the engine knows it: of one route, with the hash of the body.
     #[must_use]
     pub fn key(self, route: &str, hash: [u8; 32]) -> Option<IdempotencyKey> {
-        self.0.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash })
+        self.key.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash })
     }
 
     /// As [`Idempotency::key`], where there has to be one: the request is not idempotent by itself.
@@ -37,7 +46,7 @@ impl Idempotency {
 
     fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut values = headers.get_all("idempotency-key").iter();
-        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let Some(value) = values.next() else { return Ok(Self { key: None }) };
         let wrong = || {
             let detail = format!("must be one text of 1 to {LONGEST_KEY} printable characters");
             Problem::invalid("Idempotency-Key", &detail)
@@ -49,7 +58,7 @@ impl Idempotency {
         if long || key.contains('"') || values.next().is_some() {
             return Err(wrong());
         }
-        Ok(Self(Some(key.to_owned())))
+        Ok(Self { key: Some(key.to_owned()) })
     }
 }
 
@@ -65,19 +74,12 @@ impl<S: Sync> FromRequestParts<S> for Idempotency {
 #[derive(Debug, Clone)]
 pub struct TraceContext(pub Trace);
 
-impl<P: Participant> FromRequestParts<App<P>> for TraceContext {
+impl<S: Sync> FromRequestParts<S> for TraceContext {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Self::Rejection> {
-        let app = App::from_ref(app);
-        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let trace = Trace::parse(header("traceparent"), header("tracestate"));
-        if trace.trace_id().is_some() {
-            return Ok(Self(trace));
-        }
-        let bytes = app.random.bytes();
-        let span = std::array::from_fn(|index| bytes[index]);
-        Ok(Self(Trace::root(app.random.bytes(), span, false)))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        // The layer around all routes has put it there.
+        Ok(Self(parts.extensions.get::<Trace>().cloned().unwrap_or_default()))
     }
 }
 
@@ -96,18 +98,22 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
     }
 }
 
-/// The query string, its problems as [`Problem`].
+/// The query string. A problem names the parameter.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = axum::extract::Query::from_request_parts(parts, state).await;
-        query
-            .map(|query| Self(query.0))
-            .map_err(|error: QueryRejection| Problem::invalid("query", &error.body_text()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let query = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        query.map(Self).map_err(|error| {
+            let (path, message) = (error.path().to_string(), error.inner().to_string());
+            // Of a parameter given twice, or not at all, only the message knows the name.
+            let quoted = message.split('`').nth(1).filter(|_| path == ".");
+            Problem::invalid(quoted.unwrap_or(&path), &message)
+        })
     }
 }
 
@@ -120,7 +126,7 @@ mod tests {
         for value in values {
             headers.append("idempotency-key", value.parse().unwrap());
         }
-        Idempotency::parse(&headers).map(|key| key.0).map_err(|problem| problem.status)
+        Idempotency::parse(&headers).map(|key| key.key).map_err(|problem| problem.status)
     }
 
     #[test]

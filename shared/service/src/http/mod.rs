@@ -2,8 +2,10 @@
 
 mod body;
 mod extract;
+mod limits;
 mod problem;
 
-pub use body::{Body, Field, Fields};
+pub use body::{Body, Field, Fields, text_schema};
 pub use extract::{Idempotency, OrderPath, Query, TraceContext};
+pub(crate) use limits::{limit_body, limit_time, with_request_id};
 pub use problem::Problem;

@@ -6,17 +6,22 @@ use axum::{
 use engine::CommandError;
 use serde::Serialize;
 use store::{Class, StoreError};
+use utoipa::ToSchema;
 
 /// An error as RFC 9457 has it: `application/problem+json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// The status code, repeated.
+    #[schema(example = 422)]
     pub status: u16,
     /// The status in words.
+    #[schema(example = "Unprocessable Entity")]
     pub title: String,
     /// What is wrong and what to do about it.
+    #[schema(example = "/items/0/quantity must be 1 to 100000000")]
     pub detail: String,
     /// The fields that are wrong.
+    #[schema(required = false)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Wrong>,
     #[serde(skip)]
@@ -24,11 +29,13 @@ pub struct Problem {
 }
 
 /// What is wrong with a field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Wrong {
     /// JSON Pointer (RFC 6901) to it in the body, or the name of a parameter or header.
+    #[schema(example = "/items/0/quantity")]
     pub pointer: String,
     /// What is wrong and what would be right.
+    #[schema(example = "must be 1 to 100000000")]
     pub detail: String,
 }
 
@@ -71,7 +78,9 @@ impl Problem {
         }
     }
 
-    fn retry_after(mut self, seconds: u32) -> Self {
+    /// With a `Retry-After` of so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }

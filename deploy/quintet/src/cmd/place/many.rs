@@ -1,6 +1,6 @@
 //! Many orders at a time, and what became of them.
 
-use super::order::{Client, Order, Wanted};
+use crate::orders::{Client, Order, Wanted};
 use crate::ui::{self, Ui};
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};

@@ -1,15 +1,13 @@
 //! `quintet place`.
 
-mod follow;
 mod many;
-mod order;
 
 use crate::cli::Global;
+use crate::orders::{Client, Follow, Order, Show, Wanted};
+use crate::program::Program;
 use crate::ui;
 use anyhow::{Result, bail};
 use clap::Args;
-use follow::follow;
-use order::{Client, Wanted};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -41,7 +39,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
-        let (suite, api) = super::running(global).await?;
+        let (suite, api) = super::running_with(global, Program::Order).await?;
         let client = Client::new(&suite, api);
         let wanted = Wanted {
             sku: self.sku,
@@ -56,15 +54,24 @@ impl Place {
         }
         let order = client.place(&wanted).await?;
         if self.follow {
-            let end = follow(&client, &order, global.json).await?;
-            if end.needs_attention && !end.has_ended() {
-                bail!("order {} needs attention: look at {}", end.id, client.url(&end.id));
-            }
+            follow(&client, &order, global.json).await?;
         } else if global.json {
             ui::result(&order.json.to_string());
         } else {
-            ui::result(&format!("placed order {}: {}", order.id, client.url(&order.id)));
+            ui::result(&format!("placed {}\n  {}", order.title(), client.url(&order.id)));
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn follow(client: &Client, order: &Order, json: bool) -> Result<()> {
+    if !json {
+        ui::result(&format!("placed {}", order.title()));
+    }
+    let show = if json { Show::End } else { Show::Text };
+    let end = Follow { client, show, until_stuck: true }.run(order).await?;
+    if end.needs_attention && !end.has_ended() {
+        bail!("order {} needs attention: `quintet watch {}` tells more", end.id, end.id);
+    }
+    Ok(())
 }

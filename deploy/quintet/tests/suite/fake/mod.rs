@@ -1,11 +1,11 @@
 //! A suite of stand-ins: shell scripts for the processes, and one HTTP server of the test's own
 //! behind all their ports.
 
-use axum::extract::{Path as Segment, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+mod world;
+
+pub use world::{World, order_id};
+
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -45,16 +45,6 @@ echo $$ >> "$FAKES/$name.pids"
 wait
 "#;
 
-/// What the stand-ins know.
-#[derive(Default)]
-pub struct World {
-    pub not_ready: BTreeSet<&'static str>,
-    pub products: BTreeSet<String>,
-    pub stock_keys: Vec<String>,
-    pub order_keys: Vec<String>,
-    reads: usize,
-}
-
 /// A folder with the executables, a data directory and a stretch of ports.
 pub struct Suite {
     pub temp: tempfile::TempDir,
@@ -89,10 +79,11 @@ impl Suite {
         self.temp.path().join("data")
     }
 
-    /// `quintet` with the suite's data directory.
+    /// `quintet` with the suite's data directory, from the folder that holds it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.temp.path().join("bin/quintet"));
-        command.args(arguments).arg("--data").arg(self.data());
+        // A short name, as a person writes it: messages repeat it.
+        command.args(arguments).args(["--data", "data"]).current_dir(self.temp.path());
         command.env("FAKES", self.temp.path()).stdin(Stdio::null());
         command
     }
@@ -123,7 +114,7 @@ impl Suite {
         for (program, offset) in OFFSETS {
             let address = ("127.0.0.1", self.port + offset);
             let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-            let router = router(PROGRAMS[program], Arc::clone(&self.world));
+            let router = world::router(PROGRAMS[program], Arc::clone(&self.world));
             let server = async move { axum::serve(listener, router).await.unwrap() };
             self.servers.lock().unwrap().spawn(server);
         }
@@ -236,82 +227,6 @@ fn free_ports() -> u16 {
             return first;
         }
     }
-}
-
-type Shared = State<(&'static str, Arc<Mutex<World>>)>;
-
-fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
-    Router::new()
-        .route("/health/ready", get(ready))
-        .route("/admin/status", get(|| async { Json(json!({"outbox": {"depth": 0}, "lag": 0})) }))
-        .route("/products", get(products))
-        .route("/products/{sku}", put(list))
-        .route("/products/{sku}/stock", post(stock))
-        .route("/orders", post(place))
-        .route("/orders/{id}", get(read))
-        .with_state((program, world))
-}
-
-async fn ready(State((program, world)): Shared) -> StatusCode {
-    let ready = !world.lock().unwrap().not_ready.contains(program);
-    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
-}
-
-async fn products(State((_, world)): Shared) -> Json<Value> {
-    let world = world.lock().unwrap();
-    let products = world.products.iter().map(|sku| json!({"sku": sku, "stocked": 1}));
-    Json(json!({ "products": products.collect::<Vec<_>>() }))
-}
-
-async fn list(State((_, world)): Shared, Segment(sku): Segment<String>, Json(body): Json<Value>) {
-    assert!(body["name"].is_string() && body["price"]["amount_minor"].is_i64(), "{body}");
-    world.lock().unwrap().products.insert(sku);
-}
-
-async fn stock(State((_, world)): Shared, headers: HeaderMap, Json(body): Json<Value>) {
-    assert!(body["quantity"].is_i64(), "{body}");
-    world.lock().unwrap().stock_keys.push(key(&headers));
-}
-
-async fn place(
-    State((_, world)): Shared,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> (StatusCode, Json<Value>) {
-    if body["items"][0]["sku"] != "mug" {
-        let problem = json!({"title": "Invalid", "detail": "items[0].sku: unknown; see /products"});
-        return (StatusCode::UNPROCESSABLE_ENTITY, Json(problem));
-    }
-    let mut world = world.lock().unwrap();
-    world.order_keys.push(key(&headers));
-    (StatusCode::ACCEPTED, Json(order(world.order_keys.len(), 1)))
-}
-
-/// Each look sees one event more.
-async fn read(State((_, world)): Shared, Segment(id): Segment<usize>) -> Json<Value> {
-    let mut world = world.lock().unwrap();
-    world.reads += 1;
-    Json(order(id, world.reads.min(3)))
-}
-
-fn order(id: usize, events: usize) -> Value {
-    let names = ["OrderPlaced", "PaymentDeclined", "OrderCancelled"];
-    let timeline: Vec<Value> = (0..events)
-        .map(|seq| {
-            let at = format!("2026-01-01T00:00:00.0{seq}Z");
-            json!({"seq": seq, "event": names[seq], "service": "order", "at": at})
-        })
-        .collect();
-    let ended = events == names.len();
-    json!({
-        "id": id.to_string(), "status": if ended { "cancelled" } else { "placed" },
-        "reason": if ended { Some("payment_declined") } else { None }, "timeline": timeline,
-        "needs_attention": false
-    })
-}
-
-fn key(headers: &HeaderMap) -> String {
-    headers["Idempotency-Key"].to_str().unwrap().to_owned()
 }
 
 /// What a folder holds.

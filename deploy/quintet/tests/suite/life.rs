@@ -1,8 +1,6 @@
 //! `quintet` with real processes: its life, its deaths, and what it leaves behind.
 
-mod fake;
-
-use fake::{PROGRAMS, Suite, alive, kill_9, text, until};
+use crate::fake::{self, PROGRAMS, Suite, alive, kill_9, text, until};
 use serde_json::Value;
 use std::fs;
 
@@ -143,7 +141,7 @@ async fn a_taken_port_is_named_before_anything_starts() {
     let mut up = suite.up(&[]);
     assert_eq!(up.ended().await, Some(1));
     let said = up.stderr();
-    assert!(said.contains(&format!("port {} for shipping", suite.port + 3)), "{said}");
+    assert!(said.contains(&format!("port {} for shipping: ", suite.port + 3)), "{said}");
     assert!(said.contains("--port") && suite.pids("order").is_empty(), "{said}");
 }
 
@@ -162,43 +160,4 @@ async fn fresh_begins_without_what_was_there() {
     let log = fs::read_to_string(data.join("logs/order.log")).unwrap();
     assert_eq!(log, format!("order runs on 127.0.0.1:{}\n", suite.port));
     drop(up);
-}
-
-#[tokio::test]
-async fn place_follows_an_order_to_its_end() {
-    let suite = Suite::new();
-    let _up = suite.running().await;
-    let placed = suite.run(&["place", "--follow"]).await;
-    assert_eq!(placed.status.code(), Some(0), "{}", text(&placed.stderr));
-    assert_eq!(
-        text(&placed.stdout),
-        "placed order 1\n\
-         \u{20}     +0 ms  OrderPlaced                 order\n\
-         \u{20}    +10 ms  PaymentDeclined             order\n\
-         \u{20}    +20 ms  OrderCancelled              order\n\
-         cancelled in 20 ms: payment_declined\n"
-    );
-}
-
-#[tokio::test]
-async fn place_shows_why_an_order_is_refused() {
-    let suite = Suite::new();
-    let _up = suite.running().await;
-    let refused = suite.run(&["place", "--sku", "cup"]).await;
-    assert_eq!(refused.status.code(), Some(1));
-    let expected = "quintet: items[0].sku: unknown; see /products (422 Unprocessable Entity)\n";
-    assert_eq!(text(&refused.stderr), expected);
-}
-
-#[tokio::test]
-async fn many_orders_have_a_key_each_and_one_summary() {
-    let suite = Suite::new();
-    let _up = suite.running().await;
-    let placed = suite.run(&["place", "--count", "50", "--follow", "--json"]).await;
-    let summary: Value = serde_json::from_slice(&placed.stdout).unwrap();
-    assert_eq!(summary["accepted"], 50);
-    assert_eq!((&summary["completed"], &summary["cancelled"]), (&0.into(), &50.into()));
-    let keys = suite.world.lock().unwrap().order_keys.clone();
-    let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
-    assert_eq!(distinct.len(), 50);
 }

@@ -4,9 +4,10 @@ use crate::http::{self, Api, Request};
 use crate::program::Program;
 use crate::suite::Suite;
 use clock::{SystemClock, SystemRandom, uuid_v7};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,18 +31,22 @@ pub(crate) struct Order {
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) needs_attention: bool,
+    /// The trace of its placing.
+    pub(crate) trace_id: Option<String>,
     pub(crate) timeline: Vec<Entry>,
     /// The whole answer.
     pub(crate) json: Value,
 }
 
 /// One event of an order's life.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) seq: i64,
     pub(crate) event: String,
     pub(crate) service: String,
     pub(crate) at: Timestamp,
+    #[serde(default)]
+    pub(crate) event_id: Option<String>,
 }
 
 impl TryFrom<Value> for Order {
@@ -55,12 +60,13 @@ impl TryFrom<Value> for Order {
             reason: Option<String>,
             #[serde(default)]
             needs_attention: bool,
+            trace_id: Option<String>,
             #[serde(default)]
             timeline: Vec<Entry>,
         }
         let known = Known::deserialize(&json)?;
-        let Known { id, status, reason, needs_attention, timeline } = known;
-        Ok(Self { id, status, reason, needs_attention, timeline, json })
+        let Known { id, status, reason, needs_attention, trace_id, timeline } = known;
+        Ok(Self { id, status, reason, needs_attention, trace_id, timeline, json })
     }
 }
 
@@ -77,10 +83,34 @@ impl Order {
 
     /// When it ended, by the order service's own clock.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
-        let ends =
-            |entry: &&Entry| matches!(entry.event.as_str(), "OrderCompleted" | "OrderCancelled");
-        self.timeline.iter().find(ends).map(|entry| entry.at)
+        self.timeline.iter().find(|entry| entry.is_end()).map(|entry| entry.at)
     }
+
+    /// How long it took from the one to the other.
+    pub(crate) fn took(&self) -> Option<SignedDuration> {
+        Some(self.ended_at()?.duration_since(self.placed_at()?))
+    }
+
+    /// It and its trace in one line.
+    pub(crate) fn title(&self) -> String {
+        let trace = self.trace_id.as_ref().map(|trace| format!(", trace {trace}"));
+        format!("order {}{}", self.id, trace.unwrap_or_default())
+    }
+}
+
+impl Entry {
+    /// Whether the order is over with it.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self.event.as_str(), "OrderCompleted" | "OrderCancelled")
+    }
+}
+
+/// A page of the orders there are.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listing {
+    pub(crate) orders: Vec<Value>,
+    /// The cursor of the next page.
+    pub(crate) next: Option<String>,
 }
 
 /// A customer of the order service.
@@ -93,6 +123,10 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(suite: &Suite, api: Api) -> Self {
         Self { orders: format!("{}/orders", suite.url(Program::Order)), api }
+    }
+
+    pub(super) const fn api(&self) -> &Api {
+        &self.api
     }
 
     /// Where an order can be read.
@@ -121,8 +155,30 @@ impl Client {
     /// # Errors
     /// When there is none, or nobody answers for a minute.
     pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
-        let url = self.url(id);
-        let get = Request { method: Method::GET, url: &url, body: None, idempotency_key: None };
+        self.get(&self.url(id)).await
+    }
+
+    /// Lists orders, the newest first: those of a status if one is given, and after a cursor.
+    ///
+    /// # Errors
+    /// When the service refuses, or nobody answers for a minute.
+    pub(crate) async fn list(
+        &self,
+        status: Option<&str>,
+        limit: u64,
+        cursor: Option<&str>,
+    ) -> Result<Listing, http::Error> {
+        let query = [
+            ("limit", Some(limit.to_string())),
+            ("status", status.map(str::to_owned)),
+            ("cursor", cursor.map(str::to_owned)),
+        ];
+        let query = query.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        self.get(&http::with_query(&self.orders, query)).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, http::Error> {
+        let get = Request { method: Method::GET, url, body: None, idempotency_key: None };
         self.api.send_until_answered(&get, PATIENCE).await
     }
 }

@@ -1,0 +1,69 @@
+//! `quintet audit`: exit code 0 when everything is as promised, 1 when it is not, 2 when the suite
+//! is not at rest, so that nothing can be said.
+
+mod report;
+mod rest;
+
+use crate::cli::Global;
+use crate::duration;
+use crate::http::Api;
+use crate::suite::Suite;
+use crate::ui::{self, Ui};
+use anyhow::Result;
+use audit::Report;
+use clap::Args;
+use rest::{Auditor, Finding};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const BROKEN: u8 = 1;
+const NOT_AT_REST: u8 = 2;
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// How long to wait until nothing happens any more: 500ms, 30s, 5m
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    wait: Duration,
+}
+
+/// What an audit comes to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The suite stood still, and this is how it stands.
+    Judged(Report),
+    /// It did not: who is still at work, a line each.
+    NotAtRest(Vec<String>),
+}
+
+impl Audit {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let (suite, api) = super::running(global).await?;
+        let verdict = verdict(&suite, api, self.wait).await?;
+        let told =
+            if global.json { report::json(&verdict) } else { report::text(&verdict, self.wait) };
+        ui::result(&told);
+        Ok(verdict.exit_code())
+    }
+}
+
+/// Waits for rest and judges what there is then.
+///
+/// # Errors
+/// When the suite cannot be asked at all.
+async fn verdict(suite: &Suite, api: Api, wait: Duration) -> Result<Verdict> {
+    let auditor = Auditor::of(suite, api)?;
+    Ok(match auditor.wait(wait, &Ui::default()).await {
+        Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, None)),
+        Finding::Moving(waiting) => Verdict::NotAtRest(waiting),
+    })
+}
+
+impl Verdict {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Judged(report) if report.holds() => ExitCode::SUCCESS,
+            Self::Judged(_) => BROKEN.into(),
+            Self::NotAtRest(_) => NOT_AT_REST.into(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Waiting until nothing happens any more: only then it can be told what is wrong from what has not
+//! arrived yet.
+
+use crate::http::{self, Api};
+use crate::program::Program;
+use crate::suite::{Launcher, Suite};
+use crate::ui::Ui;
+use anyhow::{Context, Result};
+use audit::{Addresses, Snapshot, Status};
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// The pause between two looks.
+const POLL: Duration = Duration::from_millis(100);
+/// What has not been sent for so long, while the broker answers and nothing else happens, is stuck.
+const STUCK: Duration = Duration::from_secs(5);
+/// All rows of a large suite in pages, and its whole ledger.
+const LONG_ANSWER: Duration = Duration::from_mins(1);
+
+/// What there is to judge.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// The suite as it stands, and nothing happens.
+    Still(Box<Snapshot>),
+    /// It does not stand still: why, a line each.
+    Moving(Vec<String>),
+}
+
+/// Somebody who asks everybody in a suite.
+#[derive(Debug)]
+pub(super) struct Auditor {
+    addresses: Addresses,
+    services: Vec<(Program, String)>,
+    control: String,
+    api: Api,
+    client: reqwest::Client,
+}
+
+/// What the services answered at one time, or why they did not.
+type Look = BTreeMap<Program, Answer>;
+type Answer = Result<Status, String>;
+
+/// What the services say, and since when they have been saying it.
+struct Since {
+    look: Look,
+    at: Instant,
+}
+
+impl Auditor {
+    /// # Errors
+    /// When the client cannot be set up.
+    pub(super) fn of(suite: &Suite, api: Api) -> Result<Self> {
+        let addresses = serde_json::to_value(suite).and_then(serde_json::from_value);
+        let addresses = addresses.context("up.json was not written by this version")?;
+        let services = suite.services.iter();
+        let services = services.map(|(&name, it)| (name, it.admin_url.clone())).collect();
+        let client = reqwest::Client::builder().no_proxy().timeout(LONG_ANSWER).build()?;
+        Ok(Self { addresses, services, control: suite.control.clone(), api, client })
+    }
+
+    /// Waits so long at most until nothing happens.
+    pub(super) async fn wait(&self, wait: Duration, ui: &Ui) -> Finding {
+        let give_up = Instant::now() + wait;
+        let mut since = Since { look: Look::new(), at: Instant::now() };
+        let mut progress = None;
+        loop {
+            let look = self.look().await;
+            since.note(&look, Instant::now());
+            let mut waiting = waiting(&look);
+            if waiting.is_empty() {
+                match self.still_snapshot(Status::is_quiet).await {
+                    Ok(Some(snapshot)) => return Finding::Still(snapshot),
+                    Ok(None) => waiting.push("events are still being handled".to_owned()),
+                    Err(why) => waiting.push(why),
+                }
+            }
+            if Instant::now() >= give_up {
+                drop(progress);
+                return self.out_of_time(&since, waiting).await;
+            }
+            let progress = progress.get_or_insert_with(|| ui.spinner("waiting for rest"));
+            progress.now(&format!("waiting for rest: {}", waiting.join("; ")));
+            sleep(POLL).await;
+        }
+    }
+
+    /// What is stuck for good is not on its way any more.
+    async fn out_of_time(&self, since: &Since, waiting: Vec<String>) -> Finding {
+        if since.is_stuck(Instant::now())
+            && let Ok(Some(snapshot)) = self.still_snapshot(has_nothing_to_wait_for).await
+        {
+            return Finding::Still(snapshot);
+        }
+        Finding::Moving(waiting)
+    }
+
+    async fn look(&self) -> Look {
+        let ask = |(name, admin): &(Program, String)| {
+            let (name, url) = (*name, format!("{admin}/admin/status"));
+            async move {
+                match self.api.get(&url).await {
+                    Ok(status) => (name, Ok(status)),
+                    Err(error) => (name, Err(self.why_silent(name, &error).await)),
+                }
+            }
+        };
+        join_all(self.services.iter().map(ask)).await.into_iter().collect()
+    }
+
+    async fn why_silent(&self, name: Program, error: &http::Error) -> String {
+        let why = self.why_down(name).await;
+        why.unwrap_or_else(|| format!("{name} does not answer: {}", error.why()))
+    }
+
+    async fn why_down(&self, name: Program) -> Option<String> {
+        self.api.get::<Launcher>(&self.control).await.ok()?.why_down(name)
+    }
+
+    /// A snapshot of one moment, in which all services stood so; `None` if something happened.
+    async fn still_snapshot(
+        &self,
+        stands: fn(&Status) -> bool,
+    ) -> Result<Option<Box<Snapshot>>, String> {
+        let snapshot = match audit::collect(&self.client, &self.addresses).await {
+            Ok(snapshot) => snapshot,
+            // The services have just answered.
+            Err(error) => {
+                let why = self.why_down(Program::Sandbox).await;
+                return Err(why.unwrap_or_else(|| crate::explain(&error.into())));
+            }
+        };
+        let mut later = Snapshot::default();
+        for (name, status) in self.look().await {
+            later.status.insert(name.to_string(), status?);
+        }
+        let stood = later.status.values().chain(snapshot.status.values()).all(stands);
+        // The same figures: the queues are as they were, and no batch was committed in between.
+        let same = snapshot.status == later.status;
+        Ok((stood && same).then(|| Box::new(snapshot)))
+    }
+}
+
+impl Since {
+    fn note(&mut self, look: &Look, now: Instant) {
+        if self.look != *look {
+            *self = Self { look: look.clone(), at: now };
+        }
+    }
+
+    /// Whether something that should go by itself has not gone for long, and nothing else is under
+    /// way that it could be waiting for.
+    fn is_stuck(&self, now: Instant) -> bool {
+        let quiet = |answer: &Answer| answer.as_ref().is_ok_and(has_nothing_to_wait_for);
+        let holds = |answer: &Answer| {
+            answer.as_ref().is_ok_and(|it| it.outbox.depth > 0 || it.parked.depth > 0)
+        };
+        now.duration_since(self.at) >= STUCK
+            && self.look.values().all(quiet)
+            && self.look.values().any(holds)
+    }
+}
+
+/// A request to the outside world goes out again until it is answered, and what lies on the bus is
+/// about to be read: whoever has neither can only be waiting for itself.
+fn has_nothing_to_wait_for(status: &Status) -> bool {
+    status.effects.depth == 0 && status.lag == Some(0)
+}
+
+/// Who is not quiet, and why.
+fn waiting(look: &Look) -> Vec<String> {
+    let why = |(name, answer): (&Program, &Answer)| match answer {
+        Err(why) => Some(why.clone()),
+        Ok(status) if status.is_quiet() => None,
+        Ok(status) => Some(format!("{name}: {}", queues(status))),
+    };
+    look.iter().filter_map(why).collect()
+}
+
+fn queues(status: &Status) -> String {
+    let queues = [
+        ("outbox", status.outbox.depth),
+        ("effects", status.effects.depth),
+        ("alarms", status.alarms.depth),
+        ("parked", status.parked.depth),
+        ("lag", status.lag.unwrap_or(0)),
+    ];
+    let waiting = queues.iter().filter(|(_, depth)| *depth != 0);
+    let mut waiting: Vec<String> =
+        waiting.map(|(queue, depth)| format!("{queue} {depth}")).collect();
+    if status.lag.is_none() {
+        waiting.push("the broker does not answer".to_owned());
+    }
+    waiting.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audit::Depth;
+
+    fn status(change: impl FnOnce(&mut Status)) -> Status {
+        let mut status = Status { lag: Some(0), ..Status::default() };
+        change(&mut status);
+        status
+    }
+
+    fn look(payment: Answer) -> Look {
+        let quiet = Program::SERVICES.map(|name| (name, Ok(status(|_| {}))));
+        quiet.into_iter().chain([(Program::Payment, payment)]).collect()
+    }
+
+    const SOME: Depth = Depth { depth: 2 };
+
+    #[test]
+    fn who_waits_is_named_with_what_for() {
+        assert!(waiting(&look(Ok(status(|_| {})))).is_empty());
+        let busy = status(|it| (it.outbox, it.effects, it.lag) = (SOME, SOME, Some(7)));
+        assert_eq!(waiting(&look(Ok(busy))), ["payment: outbox 2, effects 2, lag 7"]);
+        let alone = status(|it| it.lag = None);
+        assert_eq!(waiting(&look(Ok(alone))), ["payment: the broker does not answer"]);
+        let silent = Err("payment does not answer".to_owned());
+        assert_eq!(waiting(&look(silent)), ["payment does not answer"]);
+    }
+
+    fn after(payment: Status, pause: Duration) -> bool {
+        let now = Instant::now();
+        let mut since = Since { look: Look::new(), at: now };
+        since.note(&look(Ok(payment)), now);
+        since.note(&look(Ok(payment)), now + pause);
+        since.is_stuck(now + pause)
+    }
+
+    #[test]
+    fn only_what_should_go_by_itself_and_does_not_for_long_is_stuck() {
+        assert!(after(status(|it| it.outbox = SOME), STUCK));
+        assert!(after(status(|it| it.parked = SOME), STUCK));
+        assert!(after(status(|it| (it.outbox, it.alarms) = (SOME, SOME)), STUCK));
+        assert!(!after(status(|it| it.outbox = SOME), STUCK / 2), "not for long");
+        assert!(!after(status(|it| it.alarms = SOME), STUCK), "a deadline is due later");
+        let asks = status(|it| (it.outbox, it.effects) = (SOME, SOME));
+        assert!(!after(asks, STUCK), "somebody is still asked");
+        let alone = status(|it| (it.outbox, it.lag) = (SOME, None));
+        assert!(!after(alone, STUCK), "the broker is away");
+    }
+
+    #[test]
+    fn whatever_happens_begins_the_time_anew() {
+        let now = Instant::now();
+        let mut since = Since { look: Look::new(), at: now };
+        since.note(&look(Ok(status(|it| it.outbox = SOME))), now);
+        since.note(&look(Ok(status(|it| (it.outbox, it.turns) = (SOME, 1)))), now + STUCK);
+        assert!(!since.is_stuck(now + STUCK));
+    }
+}

@@ -1,0 +1,187 @@
+//! `quintet orders`.
+
+use crate::cli::Global;
+use crate::duration;
+use crate::money::Money;
+use crate::orders::Client;
+use crate::program::Program;
+use crate::ui::{self, COLUMNS};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use clock::{Clock, SystemClock};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use uuid::Uuid;
+
+/// Orders of one answer.
+const PAGE: u64 = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct Orders {
+    /// Only those that stand so
+    #[arg(long)]
+    status: Option<Status>,
+    /// How many at most, the newest first
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Status {
+    /// Accepted
+    Placed,
+    /// Its stock is reserved
+    Reserved,
+    /// Its money is captured
+    Paid,
+    /// It was dispatched
+    Completed,
+    /// It comes to nothing, and is being undone
+    Cancelling,
+    /// It came to nothing, and everything was undone
+    Cancelled,
+}
+
+/// What the table shows of an order.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    id: Uuid,
+    status: String,
+    reason: Option<String>,
+    total: Money,
+    #[serde(default)]
+    needs_attention: bool,
+}
+
+impl Orders {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let (suite, api) = super::running_with(global, Program::Order).await?;
+        let client = Client::new(&suite, api);
+        let (orders, more) = self.collect(&client).await?;
+        if global.json {
+            ui::result(&json!({ "orders": orders, "more": more }).to_string());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let orders: Result<Vec<Listed>, _> =
+            orders.into_iter().map(serde_json::from_value).collect();
+        let orders = orders.context("the order service lists something unknown")?;
+        ui::result(&table(&orders, SystemClock.now()));
+        if more {
+            ui::result(&format!(
+                "and more: `--limit {}` shows them",
+                self.limit.saturating_mul(10)
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The orders asked for, and whether there are more.
+    async fn collect(&self, client: &Client) -> Result<(Vec<Value>, bool)> {
+        let (mut orders, mut cursor) = (Vec::new(), None::<String>);
+        let status =
+            self.status.and_then(|status| Some(status.to_possible_value()?.get_name().to_owned()));
+        let wanted = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        loop {
+            let limit = PAGE.min((wanted - orders.len()) as u64);
+            let page = client.list(status.as_deref(), limit, cursor.as_deref()).await?;
+            orders.extend(page.orders);
+            cursor = page.next;
+            if cursor.is_none() || orders.len() >= wanted {
+                return Ok((orders, cursor.is_some()));
+            }
+        }
+    }
+}
+
+/// As wide as what stands in it, with narrow gaps where that would not fit.
+fn table(orders: &[Listed], now: Timestamp) -> String {
+    let heads = ["order", "status", "reason", "total", "age", "attention"].map(str::to_owned);
+    let rows = orders.iter().map(|order| order.cells(now));
+    let rows: Vec<[String; 6]> = [heads].into_iter().chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let gap = if widths.iter().sum::<usize>() + 10 <= COLUMNS { "  " } else { " " };
+    let line = |row: &[String; 6]| {
+        let [order, status, reason, total, age, attention] = row;
+        let [w0, w1, w2, w3, w4, _] = widths;
+        let line = format!(
+            "{order:w0$}{gap}{status:w1$}{gap}{reason:w2$}{gap}{total:>w3$}{gap}{age:>w4$}{gap}{attention}"
+        );
+        line.trim_end().to_owned()
+    };
+    let lines: Vec<String> = rows.iter().map(line).collect();
+    if orders.is_empty() { "there are no such orders".to_owned() } else { lines.join("\n") }
+}
+
+impl Listed {
+    fn cells(&self, now: Timestamp) -> [String; 6] {
+        [
+            self.id.to_string(),
+            self.status.clone(),
+            self.reason.clone().unwrap_or_default(),
+            self.total.text(),
+            self.placed_at().map(|at| duration::age(now.duration_since(at))).unwrap_or_default(),
+            if self.needs_attention { "needed" } else { "" }.to_owned(),
+        ]
+    }
+
+    /// Its id says when it was placed.
+    fn placed_at(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.id.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(
+        status: &str,
+        reason: Option<&str>,
+        amount_minor: i64,
+        needs_attention: bool,
+    ) -> Listed {
+        serde_json::from_value(json!({
+            "id": "0193d9a0-0000-7000-8000-000000000001", "status": status, "reason": reason,
+            "total": {"amount_minor": amount_minor, "currency": "EUR"},
+            "needs_attention": needs_attention
+        }))
+        .unwrap()
+    }
+
+    fn now(order: &Listed) -> Timestamp {
+        order.placed_at().unwrap() + jiff::SignedDuration::from_mins(90)
+    }
+
+    #[test]
+    fn a_row_says_what_one_wants_to_know() {
+        let orders = [
+            listed("completed", None, 1_298, false),
+            listed("cancelling", Some("deadline"), 549, true),
+        ];
+        let table = table(&orders, now(&orders[0]));
+        assert_eq!(
+            table.lines().collect::<Vec<_>>(),
+            [
+                "order                                 status      reason        total  age  attention",
+                "0193d9a0-0000-7000-8000-000000000001  completed             12.98 EUR   1h",
+                "0193d9a0-0000-7000-8000-000000000001  cancelling  deadline   5.49 EUR   1h  needed",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_widest_that_there_is_fits_and_nothing_is_said_so() {
+        let widest = [listed("cancelling", Some("customer_request"), 10_i64.pow(15), true)];
+        let table_text = table(&widest, now(&widest[0]));
+        for line in table_text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
+        assert_eq!(table(&[], Timestamp::UNIX_EPOCH), "there are no such orders");
+    }
+}

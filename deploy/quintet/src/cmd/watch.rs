@@ -1,0 +1,68 @@
+//! `quintet watch ORDER`.
+
+use crate::cli::Global;
+use crate::http::Error;
+use crate::orders::{Client, Follow, Show};
+use crate::program::Program;
+use crate::ui;
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use reqwest::StatusCode;
+use std::process::ExitCode;
+use uuid::Uuid;
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The order's id
+    #[arg(value_name = "ORDER")]
+    order: String,
+}
+
+impl Watch {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let id = order_id(&self.order)?;
+        let (suite, api) = super::running_with(global, Program::Order).await?;
+        let client = Client::new(&suite, api);
+        let order = client.read(&id).await.map_err(|error| unknown(error, &id))?;
+        let show = if global.json { Show::Lines } else { Show::Text };
+        if show == Show::Text {
+            ui::result(&order.title());
+        }
+        Follow { client: &client, show, until_stuck: false }.run(&order).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Checked here, so that it is answered in one line and with what helps.
+fn order_id(text: &str) -> Result<String> {
+    match Uuid::parse_str(text.trim()) {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => bail!("{text:.40} is no order id: `quintet orders` lists them"),
+    }
+}
+
+fn unknown(error: Error, id: &str) -> anyhow::Error {
+    match error {
+        Error::Refused { status: StatusCode::NOT_FOUND, .. } => {
+            anyhow!("there is no order {id}: `quintet orders` lists them")
+        }
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_in_every_spelling_of_a_uuid() {
+        let id = "01a1fde8-c42a-73f5-96da-6e816ab97e8a";
+        for text in
+            [id, "01A1FDE8C42A73F596DA6E816AB97E8A", " 01a1fde8-c42a-73f5-96da-6e816ab97e8a\n"]
+        {
+            assert_eq!(order_id(text).unwrap(), id);
+        }
+        let said = order_id("7").unwrap_err().to_string();
+        assert_eq!(said, "7 is no order id: `quintet orders` lists them");
+    }
+}

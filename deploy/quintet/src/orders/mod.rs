@@ -1,0 +1,9 @@
+//! Orders as a customer sees them over HTTP: placing, reading, listing, and the timeline as it grows.
+
+mod client;
+mod events;
+mod follow;
+mod sse;
+
+pub(crate) use client::{Client, Order, Wanted};
+pub(crate) use follow::{Follow, Show};

@@ -1,0 +1,107 @@
+//! Placing orders, watching and listing them.
+
+use crate::fake::{Suite, order_id, text};
+use serde_json::Value;
+
+const HEADINGS: &str = "       since placed     since last  event                       service\n";
+const TIMELINE: &str = concat!(
+    "   1          +0 ms                 OrderPlaced                 order\n",
+    "   2         +10 ms         +10 ms  PaymentDeclined             order\n",
+    "   3         +20 ms         +10 ms  OrderCancelled              order\n",
+    "   4         +30 ms         +10 ms  NotificationSent            order\n",
+    "   5         +40 ms         +10 ms  NotificationFailed          order\n",
+    "cancelled in 20 ms: payment_declined\n",
+);
+
+#[tokio::test]
+async fn place_follows_an_order_to_its_end_over_a_broken_connection() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let placed = suite.run(&["place", "--follow"]).await;
+    assert_eq!(placed.status.code(), Some(0), "{}", text(&placed.stderr));
+    let title = format!("order {}, trace 4bf92f3577b34da6a3ce929d0e0e4736\n", order_id(1));
+    assert_eq!(text(&placed.stdout), format!("placed {title}{HEADINGS}{TIMELINE}"));
+    assert_eq!(suite.world.lock().unwrap().resumed, [None, Some(2)]);
+}
+
+#[tokio::test]
+async fn watch_tells_the_same_of_any_order_and_an_object_a_line_as_json() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let watched = suite.run(&["watch", &order_id(4)]).await;
+    assert_eq!(watched.status.code(), Some(0), "{}", text(&watched.stderr));
+    let title = format!("order {}, trace 4bf92f3577b34da6a3ce929d0e0e4736\n", order_id(4));
+    assert_eq!(text(&watched.stdout), format!("{title}{HEADINGS}{TIMELINE}"));
+
+    let watched = suite.run(&["watch", &order_id(4), "--json"]).await;
+    let lines: Vec<Value> =
+        text(&watched.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 6);
+    assert_eq!((&lines[1]["seq"], &lines[1]["event"]), (&2.into(), &"PaymentDeclined".into()));
+    assert_eq!(lines[0]["step_seconds"], Value::Null);
+    assert_eq!(lines[1]["step_seconds"], 0.01);
+    assert_eq!(lines[2]["since_placed_seconds"], 0.02);
+    assert_eq!(lines[2]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!((&lines[5]["status"], &lines[5]["mails_told"]), (&"cancelled".into(), &2.into()));
+}
+
+#[tokio::test]
+async fn place_stops_following_an_order_that_only_an_operator_can_end() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    suite.world.lock().unwrap().needs_attention = true;
+    let placed = suite.run(&["place", "--follow"]).await;
+    assert_eq!(placed.status.code(), Some(1));
+    assert!(text(&placed.stdout).contains("\n  needs attention: "), "{}", text(&placed.stdout));
+    assert!(
+        text(&placed.stdout).ends_with("\ncancelling, needs attention\n"),
+        "{}",
+        text(&placed.stdout)
+    );
+    let said = text(&placed.stderr);
+    assert!(said.starts_with(&format!("quintet: order {} needs attention", order_id(1))), "{said}");
+}
+
+#[tokio::test]
+async fn place_shows_why_an_order_is_refused() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let refused = suite.run(&["place", "--sku", "cup"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = "quintet: items[0].sku: unknown; see /products (422 Unprocessable Entity)\n";
+    assert_eq!(text(&refused.stderr), expected);
+}
+
+#[tokio::test]
+async fn many_orders_have_a_key_each_and_one_summary() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let placed = suite.run(&["place", "--count", "50", "--follow", "--json"]).await;
+    let summary: Value = serde_json::from_slice(&placed.stdout).unwrap();
+    assert_eq!(summary["accepted"], 50);
+    assert_eq!((&summary["completed"], &summary["cancelled"]), (&0.into(), &50.into()));
+    let keys = suite.world.lock().unwrap().order_keys.clone();
+    let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(distinct.len(), 50);
+}
+
+#[tokio::test]
+async fn orders_are_listed_over_pages_up_to_the_limit() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let listed = suite.run(&["orders"]).await;
+    let lines: Vec<&str> = text(&listed.stdout).lines().collect();
+    assert_eq!(lines.len(), 8, "{lines:?}");
+    assert!(lines[0].starts_with("order    "), "{lines:?}");
+    let row = format!("{}  cancelled  payment_declined  12.98 EUR  ", order_id(7));
+    assert!(lines[1].starts_with(&row), "{lines:?}");
+
+    let listed = suite.run(&["orders", "--status", "cancelled", "--limit", "4", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let ids = listed["orders"].as_array().unwrap().iter().map(|order| order["id"].clone());
+    assert_eq!(ids.collect::<Vec<_>>(), [7, 6, 5, 4].map(order_id));
+    assert_eq!(listed["more"], true);
+    let world = suite.world.lock().unwrap();
+    let last = world.lists.last().unwrap();
+    assert_eq!((&*last["status"], &*last["cursor"], &*last["limit"]), ("cancelled", "3", "1"));
+}

@@ -1,0 +1,7 @@
+//! The command as it is built, with stand-ins for the programs that it starts and asks.
+
+mod audit;
+mod customers;
+mod fake;
+mod life;
+mod terminal;

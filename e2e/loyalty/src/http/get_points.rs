@@ -1,0 +1,25 @@
+//! `GET /points/{email}`: a customer's points.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use service::{App, http::Problem};
+
+use crate::{Account, LoyaltyService};
+
+/// Shows a customer's points.
+#[utoipa::path(get, path = "/points/{email}", operation_id = "get_points", tag = "points",
+    params(("email" = String, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "What was counted.", body = Account),
+        (status = 404, description = "Nothing was counted yet."),
+    ),
+)]
+pub(super) async fn handle(
+    State(app): State<App<LoyaltyService>>,
+    Path(email): Path<String>,
+) -> Result<Json<Account>, Problem> {
+    let account: Option<Account> = app.engine.db().find(email).await?;
+    Ok(Json(account.ok_or_else(|| Problem::not_found("account of this customer"))?))
+}

@@ -1,0 +1,90 @@
+//! Loyalty gives a point for each full euro (or whatever the currency's hundred is) of a completed
+//! order. It is the example of `docs/add-a-service.md`.
+
+mod domain;
+mod http;
+mod on;
+mod store;
+mod undo;
+
+use std::sync::Arc;
+
+use ::store::{Migrations, StoreError, Tx};
+use async_trait::async_trait;
+use contracts::{EffectId, Event, EventType, Trace};
+use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use service::{App, Listed, Service, TableOf};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use domain::{Account, Purchase, State};
+pub use store::World;
+
+/// The loyalty service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoyaltyService;
+
+#[async_trait]
+impl Participant for LoyaltyService {
+    const NAME: &'static str = "loyalty";
+    const CONSUMES: &'static [EventType] =
+        &[EventType::OrderPlaced, EventType::OrderCompleted, EventType::OrderCancelled];
+
+    type World = World;
+    type Command = Never;
+    type Reply = Never;
+    type Effect = Never;
+    type Outcome = Never;
+    type Alarm = Never;
+
+    fn react(world: &mut World, input: &Input<Self>, _: &mut Reaction<Self>) {
+        match &input.what {
+            What::Event(Event::OrderPlaced(event)) => on::order_placed::react(world, event),
+            What::Event(Event::OrderCompleted(event)) => on::order_completed::react(world, event),
+            What::Event(Event::OrderCancelled(event)) => undo::order_cancelled::react(world, event),
+            What::Event(_) => {}
+            What::Command(never) | What::Outcome(_, never) | What::Alarm(_, never) => {
+                match *never {}
+            }
+        }
+    }
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
+        World::load(tx, inputs).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &World) -> Result<(), StoreError> {
+        world.purchases.save(tx).await?;
+        world.accounts.save(tx).await
+    }
+}
+
+/// Loyalty asks nothing of the outside world.
+#[async_trait]
+impl Outside<Self> for LoyaltyService {
+    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<Never> {
+        match effect {}
+    }
+}
+
+impl Service for LoyaltyService {
+    const CONFIG: &'static str = include_str!("../config.toml");
+    type Config = service::NoConfig;
+
+    fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        Ok((Self, Arc::new(Self)))
+    }
+
+    fn migrations() -> Migrations {
+        let (sqlite, postgres) =
+            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
+        Migrations::new(sqlite, postgres)
+    }
+
+    fn routes() -> OpenApiRouter<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Purchase>::listed(), TableOf::<Account>::listed()]
+    }
+}

@@ -1,0 +1,25 @@
+//! OrderPlaced → nothing
+//!
+//! Brings what the order is worth: counts it if it has been completed already.
+
+use contracts::OrderPlaced;
+
+use crate::{Purchase, State, World};
+
+/// Minor units that make a point.
+const POINT: i64 = 100;
+
+pub(crate) fn react(world: &mut World, event: &OrderPlaced) {
+    let order_id = event.order_id;
+    let state = match world.purchases.get(&order_id).map(|purchase| purchase.state) {
+        None => State::HasPoints,
+        Some(State::HasEnd) => State::HasEnd,
+        Some(_) => return,
+    };
+    let email = Some(event.customer.email.clone());
+    let points = event.total.amount_minor / POINT;
+    world.purchases.put(Purchase { order_id, state, email, points });
+    if state == State::HasEnd {
+        world.count(order_id);
+    }
+}

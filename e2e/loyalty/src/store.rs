@@ -1,0 +1,44 @@
+use contracts::{Event, OrderId};
+use engine::{Input, What};
+use store::{Rows, StoreError, Tx, record, text_field};
+
+use crate::{Account, LoyaltyService, Purchase, State};
+
+/// The rows that a batch may touch. Orders are locked before accounts.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// A purchase an order.
+    pub purchases: Rows<Purchase>,
+    /// The customers' points.
+    pub accounts: Rows<Account>,
+}
+
+text_field!(State);
+record!(Purchase in "purchase": order_id: OrderId, state: State, email: Option<String>, points: i64);
+record!(Account in "account": email: String, points: i64);
+
+impl World {
+    pub(crate) async fn load(
+        tx: &mut Tx,
+        inputs: &[&Input<LoyaltyService>],
+    ) -> Result<Self, StoreError> {
+        let orders = inputs.iter().filter_map(|input| input.order_id());
+        let purchases = Rows::<Purchase>::load(tx, orders).await?;
+        let placed = inputs.iter().filter_map(|input| match &input.what {
+            What::Event(Event::OrderPlaced(placed)) => Some(placed.customer.email.clone()),
+            _ => None,
+        });
+        let known = purchases.iter().filter_map(|purchase| purchase.email.clone());
+        let accounts = Rows::load(tx, placed.chain(known)).await?;
+        Ok(Self { purchases, accounts })
+    }
+
+    /// Puts an order's points on its customer's account.
+    pub(crate) fn count(&mut self, order_id: OrderId) {
+        let Some(purchase) = self.purchases.get_mut(&order_id) else { return };
+        let Some(email) = purchase.email.clone() else { return };
+        purchase.state = State::Counted;
+        let before = self.accounts.get(&email).map_or(0, |account| account.points);
+        self.accounts.put(Account { email, points: before + purchase.points });
+    }
+}

@@ -1,0 +1,3 @@
+//! Compensations.
+
+pub(crate) mod order_cancelled;

@@ -1,0 +1,19 @@
+//! OrderCancelled → nothing
+//!
+//! Closes what waits for its end, also before loyalty has heard of the order.
+
+use contracts::OrderCancelled;
+
+use crate::{Purchase, State, World};
+
+pub(crate) fn react(world: &mut World, event: &OrderCancelled) {
+    let order_id = event.order_id;
+    match world.purchases.get_mut(&order_id) {
+        None => {
+            let (state, email) = (State::Closed, None);
+            world.purchases.put(Purchase { order_id, state, email, points: 0 });
+        }
+        Some(purchase) if purchase.state == State::HasPoints => purchase.state = State::Closed,
+        Some(_) => {}
+    }
+}

@@ -1,0 +1,47 @@
+//! The `quintet` command with real services: what it says of them, and with which exit code.
+
+mod broken;
+mod running;
+
+use std::process::ExitCode;
+
+use scenarios::{Backend, Options, Scenarios, Visitor, scenarios};
+use serde_json::Value;
+
+/// Each keeps the machine busy.
+const AT_ONCE: usize = 2;
+
+fn main() -> ExitCode {
+    let mut all = Scenarios::default();
+    for backend in Backend::all() {
+        let options = || Options::on(&backend);
+        scenarios!(all.alone(options()):
+            running::the_audit_of_a_moving_suite_never_speaks_of_a_violation,
+            running::watch_tells_each_step_once_though_the_service_is_killed,
+            running::orders_are_listed_by_where_they_stand,
+            broken::an_order_that_lost_its_end,
+            broken::a_second_capture,
+            broken::a_parcel_for_a_cancelled_order,
+            broken::a_lost_reservation,
+            broken::a_payment_that_differs_from_the_gateways,
+            broken::a_doubled_mail,
+            broken::a_stuck_outbox_row,
+        );
+    }
+    all.run(AT_ONCE)
+}
+
+/// Runs `quintet` with these arguments; tells its exit code and what it printed, an object a line.
+async fn quintet(visitor: &Visitor, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let mut command = tokio::process::Command::from(visitor.suite().quintet());
+    let ran = command.args(arguments).output().await.expect("quintet runs");
+    let said = String::from_utf8(ran.stdout).expect("text");
+    let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    (ran.status.code(), lines)
+}
+
+/// The exit code of `quintet audit`, and its verdict.
+async fn audit(visitor: &Visitor, wait: &str) -> (Option<i32>, Value) {
+    let (code, mut said) = quintet(visitor, &["audit", "--wait", wait]).await;
+    (code, said.pop().expect("a verdict"))
+}

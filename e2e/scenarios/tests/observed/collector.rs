@@ -1,0 +1,54 @@
+//! A collector of spans, by OTLP over HTTP, in the test's own process.
+
+use std::{
+    net::TcpListener,
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use axum::{Router, body::Bytes, http::StatusCode, routing::post};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+
+use crate::trace::Span;
+
+static RECEIVED: Mutex<Vec<Span>> = Mutex::new(Vec::new());
+static URL: LazyLock<String> = LazyLock::new(start);
+
+/// Where it listens; one for all suites of this process.
+pub(crate) fn url() -> &'static str {
+    &URL
+}
+
+/// What it has received of a trace.
+pub(crate) fn spans(trace_id: &str) -> Vec<Span> {
+    received().iter().filter(|span| span.trace_id == trace_id).cloned().collect()
+}
+
+fn received() -> MutexGuard<'static, Vec<Span>> {
+    RECEIVED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// It has a thread and a runtime of its own: it outlives every scenario.
+fn start() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    listener.set_nonblocking(true).expect("a socket");
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let router = Router::new().route("/v1/traces", post(receive));
+            axum::serve(listener, router).await.expect("it serves for ever");
+        });
+    });
+    format!("http://{address}")
+}
+
+async fn receive(body: Bytes) -> Result<Vec<u8>, StatusCode> {
+    let request = ExportTraceServiceRequest::decode(body).map_err(|_| StatusCode::BAD_REQUEST)?;
+    received().extend(Span::all(request));
+    Ok(ExportTraceServiceResponse::default().encode_to_vec())
+}

@@ -1,0 +1,138 @@
+//! What `/metrics` says after some orders, and that it is documented.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scenarios::{NewOrder, SERVICES, Visitor};
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
+
+/// What all services say: names with their types and labels, and values by name and labels.
+#[derive(Debug, Default)]
+struct Metrics {
+    /// By name: the type, and the labels that it was seen with.
+    named: BTreeMap<String, (String, BTreeSet<String>)>,
+    /// By a line's beginning, such as `quintet_turns_total{service="order"}`.
+    values: BTreeMap<String, f64>,
+}
+
+impl Metrics {
+    async fn of(visitor: &Visitor) -> Self {
+        let (mut metrics, http) = (Self::default(), reqwest::Client::builder().no_proxy().build());
+        let http = http.expect("a client");
+        for service in SERVICES {
+            let url = visitor.suite().says(&format!("/{service}/url"));
+            let answer = http.get(format!("{url}/metrics")).send().await.expect("an answer");
+            let content_type = answer.headers()["content-type"].to_str().expect("text").to_owned();
+            assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
+            metrics.read(&answer.text().await.expect("text"));
+        }
+        metrics
+    }
+
+    fn read(&mut self, text: &str) {
+        assert!(text.ends_with("# EOF\n"));
+        let mut kind = "";
+        for line in text.lines() {
+            if let Some(described) = line.strip_prefix("# TYPE ") {
+                kind = described.split_once(' ').expect("a type").1;
+            } else if !line.starts_with('#') {
+                self.sample(line, kind);
+            }
+        }
+    }
+
+    fn sample(&mut self, line: &str, kind: &str) {
+        let (series, value) = line.rsplit_once(' ').expect("a value");
+        let (name, labels) = series.split_once('{').expect("labels");
+        let suffixes = ["_bucket", "_count", "_sum"];
+        let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+        let name = if kind == "histogram" { bare.expect("a suffix") } else { name };
+        let labels = labels.trim_end_matches('}').split(',');
+        let labels = labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
+        let (_, seen) =
+            self.named.entry(name.to_owned()).or_insert((kind.to_owned(), BTreeSet::new()));
+        seen.extend(labels.filter(|label| !["service", "le"].contains(&label.as_str())));
+        self.values.insert(series.to_owned(), value.parse().expect("a number"));
+    }
+
+    /// The sum of the series of this name that have all these labels.
+    fn sum(&self, name: &str, labels: &[&str]) -> f64 {
+        let named = self.values.iter().filter(|(series, _)| {
+            series.split_once('{').is_some_and(|(found, _)| found == name)
+                && labels.iter().all(|label| series.contains(label))
+        });
+        named.map(|(_, value)| value).sum()
+    }
+}
+
+/// The table's rows: the name, the type and the labels.
+fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
+        let labels = labels.filter(|label| !label.is_empty()).collect();
+        (cells[1].trim_matches('`').to_owned(), (cells[2].to_owned(), labels))
+    };
+    rows.map(row).collect()
+}
+
+pub(crate) async fn they_count_what_happened(visitor: Visitor) {
+    let sku = visitor.product(5).await;
+    let order = || NewOrder::of(&sku);
+    let orders = [
+        (order(), "completed"),
+        (order(), "completed"),
+        (order().token("tok_declined"), "cancelled"),
+        (order().token("tok_flaky").unreachable(), "cancelled"),
+        (order().quantity(1_000), "cancelled"),
+    ];
+    for (order, end) in orders {
+        let order = visitor.place(&order).await;
+        visitor.until_ended(order, end).await;
+    }
+    visitor.verdict_on_all().await;
+    let metrics = Metrics::of(&visitor).await;
+    assert_eq!(metrics.named, documented());
+
+    let ended = |reason: &str| {
+        let reason = format!("reason=\"{reason}\"");
+        metrics.sum("quintet_orders_ended_total", &[&reason])
+    };
+    let reasons = ["", "payment_declined", "shipment_failed", "out_of_stock"].map(ended);
+    let attempts = |effect: &str, result: &str| {
+        let labels = [&*format!("effect=\"{effect}\""), &*format!("result=\"{result}\"")];
+        metrics.sum("quintet_effect_attempts_total", &labels)
+    };
+    let attempts = [
+        attempts("charge", "answered"),
+        attempts("charge", "no_answer"),
+        attempts("refund", "answered"),
+        attempts("book", "answered"),
+        attempts("mail", "answered"),
+    ];
+    let sum = |name, labels: &[&str]| metrics.sum(name, labels);
+    assert_whole(&reasons, &[2, 1, 1, 1]);
+    assert_whole(&attempts, &[4, 2, 1, 3, 10]);
+    assert_whole(
+        &[
+            sum("quintet_orders_placed_total", &[]),
+            sum("quintet_order_seconds_count", &["outcome=\"completed\""]),
+            sum("quintet_http_requests_total", &["route=\"/orders\"", "status=\"202\""]),
+            sum("quintet_outbox_events", &[]),
+            sum("quintet_effects_waiting", &[]),
+            sum("quintet_alarms_waiting", &[]),
+            sum("quintet_consumer_lag_records", &[]),
+            sum("quintet_turn_seconds_count", &[]) - sum("quintet_turns_total", &[]),
+            sum("quintet_batch_inputs_sum", &[]) - sum("quintet_inputs_total", &[]),
+        ],
+        &[5, 2, 5, 0, 0, 0, 0, 0, 0],
+    );
+}
+
+/// Counts are whole numbers, whatever they travel as.
+fn assert_whole(found: &[f64], expected: &[i32]) {
+    let expected: Vec<f64> = expected.iter().copied().map(f64::from).collect();
+    let same = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.5);
+    assert!(same && found.len() == expected.len(), "{found:?} is not {expected:?}");
+}

@@ -1,0 +1,215 @@
+//! `GET /orders/{id}/events`: an order's timeline as it happens, by server-sent events.
+//!
+//! Whichever replica took an event, the database has it: that is looked at while somebody listens.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{FromRequestParts, State},
+    http::{StatusCode, request::Parts},
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use contracts::{EventType, OrderId};
+use futures::{Stream, stream};
+use service::{
+    App,
+    http::{OrderPath, Problem},
+};
+use store::Db;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::sleep,
+};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Happened, get_order::timeline};
+use crate::{Entry, OrderService};
+
+/// Streams at once. Each is a look at the database every [`POLL`].
+const MOST_LISTENERS: usize = 1_000;
+const POLL: Duration = Duration::from_millis(100);
+/// One mail says that the order is placed, one how it ended.
+const MAILS: usize = 2;
+
+/// Room for those who listen.
+#[derive(Debug, Clone)]
+pub(super) struct Listeners(Arc<Semaphore>);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_LISTENERS)))
+    }
+}
+
+/// Streams an order's timeline: what has happened so far, then what happens. Each event's id is
+/// the entry's `seq`, its name the event's type, its data the entry as JSON. The stream ends when
+/// the order has ended and both its mails are sent or failed.
+#[utoipa::path(get, path = "/orders/{id}/events", operation_id = "get_order_events",
+    tag = "orders",
+    params(
+        ("id" = OrderId, Path, description = "The order."),
+        LastEvent,
+    ),
+    responses(
+        (status = 200, description = "The events.", body = TimelineEvent,
+            content_type = "text/event-stream"),
+        (status = 204, description = "Nothing came after `Last-Event-ID`, and nothing will."),
+        (status = 404, description = "There is no such order."),
+    ),
+)]
+pub(super) async fn handle(
+    State(app): State<App<OrderService>>,
+    Extension(listeners): Extension<Listeners>,
+    OrderPath(order): OrderPath,
+    LastEvent { seq: last }: LastEvent,
+) -> Result<Response, Problem> {
+    let db = app.engine.db();
+    let entries = timeline(db, order, 0, i64::MAX).await?;
+    if entries.is_empty() {
+        return Err(Problem::not_found("such order"));
+    }
+    let permit = listeners.0.try_acquire_owned().map_err(|_| full())?;
+    let mut listener = Listener {
+        db: db.clone(),
+        order,
+        resumed: last.unwrap_or(0),
+        read: 0,
+        waiting: VecDeque::new(),
+        story: Story::default(),
+        stopping: app.stopping.clone(),
+        _permit: permit,
+    };
+    listener.take(entries);
+    if last.is_some() && listener.waiting.is_empty() && listener.story.is_told() {
+        // By the standard this stops a browser from connecting again.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(Sse::new(listener.stream()).keep_alive(KeepAlive::default()).into_response())
+}
+
+fn full() -> Problem {
+    let detail = "too many clients listen; ask GET /orders/{id} instead, or come back later";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
+}
+
+/// The `Last-Event-ID` header, if there is one.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(super) struct LastEvent {
+    /// The id of the last event that was received: go on after it.
+    #[param(rename = "Last-Event-ID", minimum = 0, nullable = false)]
+    seq: Option<i64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for LastEvent {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("last-event-id") else { return Ok(Self { seq: None }) };
+        let seq = value.to_str().ok().and_then(|text| text.parse().ok());
+        let seq = seq.filter(|seq| *seq >= 0).ok_or_else(|| {
+            Problem::invalid("Last-Event-ID", "must be the id of an event of this stream, a number")
+        })?;
+        Ok(Self { seq: Some(seq) })
+    }
+}
+
+/// How much of an order's story has been told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Story {
+    ended: bool,
+    mails: usize,
+}
+
+impl Story {
+    fn hear(&mut self, event: &str) {
+        match event.parse() {
+            Ok(EventType::OrderCompleted | EventType::OrderCancelled) => self.ended = true,
+            Ok(EventType::NotificationSent | EventType::NotificationFailed) => self.mails += 1,
+            _ => {}
+        }
+    }
+
+    fn is_told(self) -> bool {
+        self.ended && self.mails >= MAILS
+    }
+}
+
+struct Listener {
+    db: Db,
+    order: OrderId,
+    /// The client has the entries up to here.
+    resumed: i64,
+    /// The last entry that was read.
+    read: i64,
+    /// Entries on their way to the client.
+    waiting: VecDeque<Entry>,
+    story: Story,
+    stopping: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    fn stream(self) -> impl Stream<Item = Result<Event, axum::Error>> {
+        stream::unfold(self, async |mut listener| {
+            let entry = listener.next().await?;
+            Some((event(entry), listener))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Entry> {
+        loop {
+            if let Some(entry) = self.waiting.pop_front() {
+                return Some(entry);
+            }
+            if self.story.is_told() {
+                return None;
+            }
+            let (db, order, read) = (&self.db, self.order, self.read);
+            let look = async {
+                sleep(POLL).await;
+                timeline(db, order, read, i64::MAX).await
+            };
+            let entries = tokio::select! {
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                entries = look => entries,
+            };
+            // While the database is away, nothing happens to the order either.
+            self.take(entries.unwrap_or_default());
+        }
+    }
+
+    fn take(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.story.hear(&entry.event);
+            self.read = entry.seq;
+            if entry.seq > self.resumed {
+                self.waiting.push_back(entry);
+            }
+        }
+    }
+}
+
+/// An event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `event` makes")]
+struct TimelineEvent {
+    /// The entry's `seq`.
+    #[schema(example = "1")]
+    id: String,
+    /// The entry's `event`.
+    #[schema(example = "OrderPlaced")]
+    event: String,
+    /// The entry, as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
+fn event(entry: Entry) -> Result<Event, axum::Error> {
+    let event = Event::default().id(entry.seq.to_string()).event(&entry.event);
+    event.json_data(Happened::from(entry))
+}

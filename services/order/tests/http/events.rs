@@ -1,0 +1,180 @@
+//! `GET /orders/{id}/events`: server-sent events.
+
+use std::time::Duration;
+
+use contracts::{
+    Milestone, Money, NotificationFailed, NotificationSent, OrderId, PaymentCaptured,
+    ShipmentDispatched, StockReserved,
+};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::rig::{Rig, problem, rigs};
+
+/// A stream, read event by event.
+struct Reader {
+    response: Response,
+    text: String,
+}
+
+/// An event's id and name.
+type Told = (i64, String);
+
+impl Reader {
+    async fn open(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Response {
+        let request = rig.http.get(format!("{url}/orders/{order}/events"));
+        let last = last.iter().fold(request, |request, id| request.header("last-event-id", *id));
+        last.send().await.unwrap()
+    }
+
+    async fn of(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Self {
+        let response = Self::open(rig, url, order, last).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, text: String::new() }
+    }
+
+    /// The next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Told> {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                let event: String = self.text.drain(..end + 2).collect();
+                if let Some(told) = read(&event) {
+                    return Some(told);
+                }
+                continue;
+            }
+            let chunk = timeout(Duration::from_secs(30), self.response.chunk()).await;
+            let chunk = chunk.expect("an event, or the end").unwrap()?;
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<Told> {
+        let mut told = Vec::new();
+        for _ in 0..count {
+            told.push(self.next().await.expect("an event"));
+        }
+        told
+    }
+
+    async fn rest(mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        while let Some(event) = self.next().await {
+            told.push(event);
+        }
+        told
+    }
+}
+
+/// `None` for a comment.
+fn read(event: &str) -> Option<Told> {
+    let field = |name| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let (id, name) = (field("id:")?.parse().unwrap(), field("event:").unwrap().to_owned());
+    let data: Value = serde_json::from_str(field("data:").unwrap()).unwrap();
+    assert_eq!((&data["seq"], &data["event"]), (&Value::from(id), &Value::from(name.as_str())));
+    Some((id, name))
+}
+
+async fn dispatch(rig: &Rig, order: &str) {
+    let order_id = order.parse().unwrap();
+    let amount = Money { amount_minor: 1298, currency: contracts::Currency::EUR };
+    rig.hears(order, StockReserved { order_id }).await;
+    rig.hears(order, PaymentCaptured { order_id, amount, reference: "ch_1".into() }).await;
+    rig.hears(order, ShipmentDispatched { order_id, tracking: "tr_1".into() }).await;
+}
+
+async fn mail(rig: &Rig, order: &str) {
+    let order_id: OrderId = order.parse().unwrap();
+    let (milestone, message_id) = (Milestone::Placed, "1@quintet".into());
+    rig.hears(order, NotificationSent { order_id, milestone, message_id }).await;
+    let (milestone, reason) = (Milestone::Completed, "no such mailbox".into());
+    rig.hears(order, NotificationFailed { order_id, milestone, reason }).await;
+}
+
+const STORY: [&str; 7] = [
+    "OrderPlaced",
+    "StockReserved",
+    "PaymentCaptured",
+    "ShipmentDispatched",
+    "OrderCompleted",
+    "NotificationSent",
+    "NotificationFailed",
+];
+
+#[tokio::test]
+async fn a_client_that_comes_back_sees_each_entry_once_in_order() {
+    for rig in rigs().await {
+        let order = rig.place().await;
+        // Another replica than the one that applies the events.
+        let elsewhere = rig.another().await;
+        let mut first = Reader::of(&rig, &elsewhere, &order, None).await;
+        let mut told = first.take(1).await;
+        dispatch(&rig, &order).await;
+        told.extend(first.take(2).await);
+        drop(first);
+
+        let mut second = Reader::of(&rig, &rig.url, &order, Some("3")).await;
+        told.extend(second.take(2).await);
+        mail(&rig, &order).await;
+        told.extend(second.rest().await);
+        let expected = STORY.iter().zip(1..).map(|(name, id)| (id, (*name).to_owned()));
+        assert_eq!(told, expected.collect::<Vec<_>>());
+
+        // The whole story in one go, and none of it to a client that has it.
+        let whole = Reader::of(&rig, &elsewhere, &order, None).await.rest().await;
+        assert_eq!(whole, told);
+        let again = Reader::open(&rig, &elsewhere, &order, Some("7")).await;
+        assert_eq!(again.status(), StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_service_stops() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    let mut reader = Reader::of(&rig, &rig.url, &order, None).await;
+    assert_eq!(reader.take(1).await, [(1, "OrderPlaced".to_owned())]);
+    rig.stop.send_replace(true);
+    assert_eq!(reader.rest().await, []);
+}
+
+#[tokio::test]
+async fn what_cannot_be_resumed_is_refused() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    for wrong in ["", "x", "-1", "1.5", "99999999999999999999"] {
+        let answer = Reader::open(&rig, &rig.url, &order, Some(wrong)).await;
+        let (status, _, named) = problem(answer).await;
+        assert_eq!((status, named), (400, vec!["Last-Event-ID".to_owned()]), "{wrong}");
+    }
+    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    let (status, ..) = problem(Reader::open(&rig, &rig.url, nobody, None).await).await;
+    assert_eq!(status, 404);
+    let (status, _, named) = problem(Reader::open(&rig, &rig.url, "1", None).await).await;
+    assert_eq!((status, named), (400, vec!["id".to_owned()]));
+}
+
+#[tokio::test]
+async fn listeners_are_bounded_and_make_room_when_they_leave() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    let mut readers = Vec::new();
+    let refused = loop {
+        let answer = Reader::open(&rig, &rig.url, &order, None).await;
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        readers.push(answer);
+    };
+    assert_eq!(readers.len(), 1_000);
+    assert_eq!(refused.headers()["retry-after"], "5");
+    assert_eq!(problem(refused).await.0, 503);
+    drop(readers);
+    testkit::eventually("room for one more", async || {
+        let answer = Reader::open(&rig, &rig.url, &order, None).await;
+        (answer.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,8 @@
+//! Order's HTTP interface as its clients meet it, over real connections.
+
+mod description;
+mod events;
+mod limits;
+mod list;
+mod refusals;
+mod rig;

@@ -1,0 +1,121 @@
+//! What `POST /orders` and its neighbours refuse, and how they say so.
+
+use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, order, problem, with};
+
+async fn send(rig: &Rig, body: impl Into<reqwest::Body>) -> Response {
+    let request = rig.http.post(format!("{}/orders", rig.url));
+    request.header(CONTENT_TYPE, "application/json").body(body).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named() {
+    let rig = Rig::running().await;
+    let line = json!({ "sku": "mug", "quantity": 1 });
+    let lines = |count: usize| {
+        let line = |n| json!({ "sku": format!("sku-{n}"), "quantity": 1 });
+        (0..count).map(line).collect::<Vec<_>>()
+    };
+    for (body, field) in [
+        (with("/items/0/quantity", 0), "/items/0/quantity"),
+        (with("/items/0/quantity", -1), "/items/0/quantity"),
+        (with("/items/0/quantity", 1_000_000_000_000_000_000_i64), "/items/0/quantity"),
+        (with("/items/0/quantity", 1.5), "/items/0/quantity"),
+        (with("/items/0/quantity", "2"), "/items/0/quantity"),
+        (with("/items", json!([line, line])), "/items/1/sku"),
+        (with("/items", lines(101)), "/items"),
+        (with("/items", json!([])), "/items"),
+        (with("/items/0/sku", "unheard-of"), "/items/0/sku"),
+        (with("/items/0/sku", "a b"), "/items/0/sku"),
+        (with("/items", json!([line, { "sku": "book", "quantity": 1 }])), "/items/1/sku"),
+        (with("/customer/email", "nobody"), "/customer/email"),
+        (with("/customer", json!({})), "/customer/email"),
+        (with("/shipping_address/city", " "), "/shipping_address/city"),
+        (with("/shipping_address/name", "a\u{0}b"), "/shipping_address/name"),
+        (with("/payment/token", "x".repeat(201)), "/payment/token"),
+        (json!({}), "/customer"),
+        (json!([order()]), ""),
+        (Value::Null, ""),
+    ] {
+        let (status, problem, named) = problem(rig.post(&body).await).await;
+        assert_eq!((status, named), (422, vec![field.to_owned()]), "{problem} for {body}");
+        assert!(problem["detail"].as_str().unwrap().len() > field.len(), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_a_bad_request() {
+    let rig = Rig::running().await;
+    let two = format!("{} {{}}", order());
+    for body in ["", "{", "{\"customer\":", "quintet", &two] {
+        let (status, problem, _) = problem(send(&rig, body.to_owned()).await).await;
+        assert_eq!(status, 400, "{problem} for {body:?}");
+    }
+    let request = rig.http.post(format!("{}/orders", rig.url)).body(order().to_string());
+    let (status, ..) = problem(request.send().await.unwrap()).await;
+    assert_eq!(status, 415);
+}
+
+#[tokio::test]
+async fn a_body_of_ten_megabytes_gets_its_answer_and_the_connection_lives() {
+    let rig = Rig::running().await;
+    let large = with("/customer/email", "x".repeat(10 * 1024 * 1024)).to_string();
+    let (status, ..) = problem(send(&rig, large.clone()).await).await;
+    assert_eq!(status, 413);
+    // Refused before anybody looked at its body, or on a route that takes none.
+    for (path, expected) in [("/orders", 413), ("/nowhere", 413)] {
+        let request = rig.http.post(format!("{}{path}", rig.url)).body(large.clone());
+        let (status, ..) = problem(request.send().await.unwrap()).await;
+        assert_eq!(status, expected, "{path}");
+    }
+    rig.place().await;
+}
+
+#[tokio::test]
+async fn routes_and_methods_that_do_not_exist_are_problems_too() {
+    let rig = Rig::running().await;
+    assert_eq!(problem(rig.get("/order").await).await.0, 404);
+    let url = format!("{}/orders", rig.url);
+    let answer = rig.http.request(Method::DELETE, url).send().await.unwrap();
+    let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
+    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+    assert_eq!(problem(answer).await.0, 405);
+    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    assert_eq!(problem(rig.get(&format!("/orders/{nobody}")).await).await.0, 404);
+    assert_eq!(problem(rig.get("/orders/1").await).await.2, ["id"]);
+}
+
+#[tokio::test]
+async fn an_answer_carries_the_id_of_its_request() {
+    let rig = Rig::running().await;
+    let id = async |brought: &str| {
+        let request = rig.http.get(format!("{}/nowhere", rig.url));
+        let answer = request.header("x-request-id", brought).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(id("req-1").await, "req-1");
+    let longest = "x".repeat(128);
+    assert_eq!(id(&longest).await, longest);
+    for wrong in ["", "a b", &"x".repeat(129)] {
+        let made = id(wrong).await;
+        assert_eq!(made.len(), 36, "{made}");
+        assert_ne!(made, id(wrong).await);
+    }
+}
+
+#[tokio::test]
+async fn one_key_for_two_orders_is_refused() {
+    let rig = Rig::running().await;
+    let place = async |body: &Value, key: &str| {
+        let request = rig.http.post(format!("{}/orders", rig.url)).json(body);
+        request.header("idempotency-key", key).send().await.unwrap()
+    };
+    assert_eq!(place(&order(), "k").await.status(), StatusCode::ACCEPTED);
+    let (status, _, named) = problem(place(&with("/items/0/quantity", 2), "k").await).await;
+    assert_eq!((status, named), (422, vec!["Idempotency-Key".to_owned()]));
+    let (status, _, named) = problem(place(&order(), &"k".repeat(256)).await).await;
+    assert_eq!((status, named), (400, vec!["Idempotency-Key".to_owned()]));
+}

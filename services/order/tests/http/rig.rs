@@ -1,0 +1,192 @@
+//! The order service with everything but its neighbours, whose events the tests publish.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Outgoing, Topic};
+use clock::{SystemClock, SystemRandom, uuid_v7};
+use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
+use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
+use order::OrderService;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use service::{App, Sampling, Service, Telemetry, public_router};
+use store::Db;
+use tempfile::TempDir;
+use testkit::{Database, eventually};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+const TOPICS: [&str; 6] =
+    ["inventory", "notifications", "orders", "payments", "products", "shipping"];
+
+pub struct Rig {
+    pub url: String,
+    pub http: reqwest::Client,
+    pub stop: watch::Sender<bool>,
+    bus: Arc<dyn Bus>,
+    db: Db,
+    runtime: Option<Runtime<OrderService>>,
+    running: Option<JoinHandle<()>>,
+    /// Gone with the rig.
+    _kept: (Database, TempDir),
+}
+
+/// One for each database, with a price list of one mug.
+pub async fn rigs() -> Vec<Rig> {
+    let mut rigs = Vec::new();
+    for database in testkit::databases().await {
+        rigs.push(Rig::on(database, None, Settings::default()).await.run());
+    }
+    rigs
+}
+
+impl Rig {
+    /// A single one, in memory, on this bus or else on a log; its engine does not run yet.
+    pub async fn waiting(bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
+        Self::on(Database::in_memory().await, bus, settings).await
+    }
+
+    pub async fn running() -> Self {
+        Self::waiting(None, Settings::default()).await.run()
+    }
+
+    async fn on(database: Database, bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
+        let db = database.migrated(engine::migrations().and(OrderService::migrations())).await;
+        let mug = "insert into product (sku, name, price_minor, currency, version) \
+                   values ('mug', 'Mug', 1298, 'EUR', 1), ('book', 'Book', 2000, 'USD', 1)";
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(mug, Vec::new()).await.unwrap();
+        tx.commit().await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let bus = match bus {
+            Some(bus) => bus,
+            None => log(directory.path()).await,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let (url, runtime) = serve(&db, &bus, settings, stopping).await;
+        let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
+        Self { url, http, stop, bus, db, runtime, running, _kept: (database, directory) }
+    }
+
+    /// Starts its engine.
+    pub fn run(mut self) -> Self {
+        let stopping = self.stop.subscribe();
+        self.running = self.runtime.take().map(|runtime| {
+            tokio::spawn(async move { runtime.run(stopping).await.expect("nothing fatal") })
+        });
+        self
+    }
+
+    /// The address of another replica, which serves what is asked of it but applies nothing.
+    pub async fn another(&self) -> String {
+        serve(&self.db, &self.bus, Settings::default(), self.stop.subscribe()).await.0
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    pub async fn post(&self, body: &Value) -> Response {
+        self.http.post(format!("{}/orders", self.url)).json(body).send().await.unwrap()
+    }
+
+    /// Places an order; its id.
+    pub async fn place(&self) -> String {
+        let response = self.post(&order()).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        response.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Has a neighbour say something, and waits until it is in the order's timeline.
+    pub async fn hears(&self, order: &str, event: impl Into<Event>) {
+        let event = event.into();
+        let id = uuid_v7(&SystemClock, &SystemRandom).into();
+        let (at, versions) = (clock::Clock::now(&SystemClock), Versions::default());
+        let encoded = encode(id, "/quintet/test", at, &Trace::default(), &event, &versions);
+        let contracts::Encoded { topic, key, headers, value } = encoded;
+        let record = Outgoing { topic, key, headers, value };
+        let published = self.bus.producer().await.unwrap().publish(&[record]).await;
+        assert!(published.error.is_none(), "{:?}", published.error);
+        let id = id.to_string();
+        eventually("the order to hear it", async || {
+            let view = self.get(&format!("/orders/{order}")).await.json::<Value>().await.unwrap();
+            let heard = view["timeline"].as_array().unwrap().iter();
+            heard.clone().any(|entry| entry["event_id"] == id).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn log(directory: &Path) -> Arc<dyn Bus> {
+    let options = LogOptions { poll: Duration::from_millis(5), ..LogOptions::default() };
+    Arc::new(Log::open(&directory.join("bus.db"), "", options).await.unwrap())
+}
+
+async fn serve(
+    db: &Db,
+    bus: &Arc<dyn Bus>,
+    settings: Settings,
+    stopping: watch::Receiver<bool>,
+) -> (String, Runtime<OrderService>) {
+    let (order, clock, random) =
+        (OrderService::default(), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let options = EngineOptions {
+        settings,
+        versions: Versions::default(),
+        max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+    };
+    let outside = Arc::new(order.clone());
+    let engine = Engine::new(order, db.clone(), clock.clone(), options);
+    let topics = TOPICS.map(|name| Topic { name, partitions: 2, compacted: false }).into();
+    let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };
+    let (runtime, commands) = Runtime::new(engine, around);
+    let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
+    let (engine, bus) = (runtime.engine(), Arc::clone(bus));
+    let app = App { commands, engine, bus, clock, random, stopping, telemetry };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, public_router(app)).into_future());
+    (url, runtime)
+}
+
+/// What a client sends.
+pub fn order() -> Value {
+    json!({
+        "customer": { "email": "ada@example.com" },
+        "items": [{ "sku": "mug", "quantity": 1 }],
+        "shipping_address": { "name": "Ada", "street": "Ring 1", "city": "Wien",
+            "postal_code": "1010", "country": "AT" },
+        "payment": { "token": "tok_ok" },
+    })
+}
+
+/// With another value at this JSON Pointer.
+pub fn with(pointer: &str, value: impl Into<Value>) -> Value {
+    let mut order = order();
+    *order.pointer_mut(pointer).expect("a field of an order") = value.into();
+    order
+}
+
+/// What inventory says when there are no mugs.
+pub fn rejected(order_id: OrderId) -> StockRejected {
+    let sku = "mug".parse().unwrap();
+    StockRejected { order_id, missing: vec![Shortage { sku, requested: 1, available: 0 }] }
+}
+
+/// The problem that this is, and the fields that it names.
+pub async fn problem(response: Response) -> (u16, Value, Vec<String>) {
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let problem = response.json::<Value>().await.unwrap();
+    assert_eq!(problem["status"], status);
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    let named = errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
+    (status, problem, named)
+}
+
+/// Every event type's topic is one of those that the rig makes.
+#[test]
+fn the_topics_are_all_there_are() {
+    for event in EventType::ALL {
+        assert!(TOPICS.contains(&event.topic()), "{}", event.topic());
+    }
+}

@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+use crate::{Participant, What, Work};
+
+/// From half a millisecond to 16 seconds.
+const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
+/// From one input to 1024.
+const INPUTS: (f64, f64, u16) = (1.0, 2.0, 11);
+
+/// What an engine counts. Counting needs no registry; whoever has one registers it there.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    inputs: Family<OfKind, Counter>,
+    turns: Counter,
+    duplicates: Counter,
+    failed_turns: Counter,
+    batch: Histogram,
+    turn: Histogram,
+    attempts: Family<OfAttempt, Counter>,
+    attempt: Family<OfEffect, Histogram, fn() -> Histogram>,
+}
+
+/// The kinds of inputs; [`kind`] gives the place.
+const KINDS: [&str; 4] = ["event", "command", "outcome", "alarm"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfEffect {
+    effect: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAttempt {
+    effect: String,
+    /// `answered` or `no_answer`.
+    result: &'static str,
+}
+
+fn kind<P: Participant>(what: &What<P>) -> usize {
+    match what {
+        What::Event(_) => 0,
+        What::Command(_) => 1,
+        What::Outcome(..) => 2,
+        What::Alarm(..) => 3,
+    }
+}
+
+fn seconds() -> Histogram {
+    let (start, factor, length) = SECONDS;
+    Histogram::new(exponential_buckets(start, factor, length))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let (start, factor, length) = INPUTS;
+        let inputs = Family::<OfKind, Counter>::default();
+        for kind in KINDS {
+            // A series that begins at 0 shows its first increase.
+            let _ = inputs.get_or_create_owned(&OfKind { kind });
+        }
+        Self {
+            inputs,
+            turns: Counter::default(),
+            duplicates: Counter::default(),
+            failed_turns: Counter::default(),
+            batch: Histogram::new(exponential_buckets(start, factor, length)),
+            turn: seconds(),
+            attempts: Family::default(),
+            attempt: Family::new_with_constructor(seconds),
+        }
+    }
+}
+
+impl Metrics {
+    /// Shows them in a registry; what is counted from now on shows there too.
+    pub fn register(&self, registry: &mut Registry) {
+        let inputs = "Inputs applied or recognised as duplicates, by kind";
+        registry.register("inputs", inputs, self.inputs.clone());
+        registry.register("turns", "Turns that committed", self.turns.clone());
+        let duplicates = "Inputs that had been applied before";
+        registry.register("duplicates", duplicates, self.duplicates.clone());
+        let failed = "Turns that did not commit; each is tried again";
+        registry.register("failed_turns", failed, self.failed_turns.clone());
+        registry.register("batch_inputs", "Inputs of a committed turn", self.batch.clone());
+        let turn = "Time from a turn's begin to its commit";
+        registry.register_with_unit("turn", turn, Unit::Seconds, self.turn.clone());
+        let attempts = "Attempts at the outside world, by what came of them";
+        registry.register("effect_attempts", attempts, self.attempts.clone());
+        let attempt = "Time that an attempt at the outside world took";
+        registry.register_with_unit("effect_attempt", attempt, Unit::Seconds, self.attempt.clone());
+    }
+
+    pub(crate) fn committed<P: Participant>(
+        &self,
+        batch: &[Work<P>],
+        duplicates: usize,
+        took: Duration,
+    ) {
+        let mut counts = [0_u64; KINDS.len()];
+        for work in batch {
+            counts[kind(&work.input.what)] += 1;
+        }
+        for (kind, count) in KINDS.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+            self.inputs.get_or_create(&OfKind { kind }).inc_by(count);
+        }
+        self.turns.inc();
+        self.duplicates.inc_by(duplicates as u64);
+        self.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        self.turn.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self) {
+        self.failed_turns.inc();
+    }
+
+    pub(crate) fn attempted(&self, effect: String, answered: bool, took: Duration) {
+        let result = if answered { "answered" } else { "no_answer" };
+        self.attempt
+            .get_or_create(&OfEffect { effect: effect.clone() })
+            .observe(took.as_secs_f64());
+        self.attempts.get_or_create(&OfAttempt { effect, result }).inc();
+    }
+
+    /// Turns that committed.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.get()
+    }
+
+    /// Inputs in them.
+    pub(crate) fn inputs(&self) -> u64 {
+        let count = |kind| self.inputs.get_or_create(&OfKind { kind }).get();
+        KINDS.into_iter().map(count).sum()
+    }
+
+    /// Those among them that had been applied before.
+    pub(crate) fn duplicates(&self) -> u64 {
+        self.duplicates.get()
+    }
+}

@@ -1,0 +1,197 @@
+//! The spans of a turn and of an attempt, named as `OpenTelemetry`'s messaging conventions have it.
+
+use std::collections::HashMap;
+
+use contracts::{Event, EventId, OrderId, Trace};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use tracing::{Span, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::trace::{TARGET, Traced, span_context};
+use crate::{Attempt, Effect, Input, Origin, Participant, TurnError, What, Work};
+
+/// A span for each input of a batch whose trace is sampled, from the turn's begin to its end: what
+/// commits together takes equally long. And one for the batch, a trace of its own, linked with them.
+#[derive(Debug, Default)]
+pub(crate) struct TurnSpans {
+    inputs: HashMap<usize, Traced>,
+    system: &'static str,
+}
+
+impl TurnSpans {
+    /// Opens them. `attempt` counts the turns of this batch, from 1.
+    pub(crate) fn open<P: Participant>(
+        works: &[Work<P>],
+        attempt: u32,
+        system: &'static str,
+    ) -> Self {
+        let mut spans = Self { inputs: HashMap::new(), system };
+        let mut batch = None;
+        for (index, work) in works.iter().enumerate() {
+            if !work.input.trace.is_sampled() {
+                continue;
+            }
+            let traced = Traced::under(&work.input.trace, || of_input(work, attempt, system));
+            if traced.span.is_none() {
+                continue;
+            }
+            let batch = batch.get_or_insert_with(|| of_batch::<P>(works.len(), attempt));
+            if let Some(cause) = span_context(&work.input.trace) {
+                batch.add_link(cause);
+            }
+            traced.span.add_link(context_of(batch));
+            spans.inputs.insert(index, traced);
+        }
+        spans
+    }
+
+    /// The trace of what follows from an input.
+    pub(crate) fn trace<'a>(&'a self, index: usize, input: &'a Trace) -> &'a Trace {
+        self.inputs.get(&index).map_or(input, |traced| &traced.trace)
+    }
+
+    /// The trace that an event takes along which follows from an input: that of its making.
+    pub(crate) fn made(&self, index: usize, id: EventId, event: &Event) -> Option<Trace> {
+        let input = self.inputs.get(&index)?;
+        if let Some(order_id) = event.order_id() {
+            // A command's order shows only now.
+            input.span.record("quintet.order_id", order_id.to_string());
+        }
+        let (kind, topic) = (event.event_type(), event.event_type().topic());
+        let span = info_span!(
+            target: TARGET,
+            parent: &input.span,
+            "create",
+            otel.name = format!("create {topic}"),
+            otel.kind = "producer",
+            messaging.system = self.system,
+            messaging.operation.type = "create",
+            messaging.operation.name = "create",
+            messaging.destination.name = topic,
+            messaging.message.id = %id,
+            cloudevents.event_id = %id,
+            cloudevents.event_type = kind.as_str(),
+            quintet.order_id = event.order_id().map(|id| id.to_string()),
+        );
+        Traced::of(span).map(|made| made.trace)
+    }
+
+    /// Marks what had been applied before: all but the `live` ones, which are in order.
+    pub(crate) fn duplicates(&self, live: &[usize]) {
+        for (index, input) in &self.inputs {
+            if live.binary_search(index).is_err() {
+                input.span.record("quintet.duplicate", true);
+            }
+        }
+    }
+
+    /// The turn did not commit.
+    pub(crate) fn failed(&self, error: &TurnError) {
+        for input in self.inputs.values() {
+            input.span.record("otel.status_description", error.to_string());
+        }
+    }
+}
+
+fn of_batch<P: Participant>(inputs: usize, attempt: u32) -> Span {
+    info_span!(
+        target: TARGET,
+        parent: None,
+        "batch",
+        otel.kind = "internal",
+        messaging.batch.message_count = i64::try_from(inputs).unwrap_or(i64::MAX),
+        messaging.consumer.group.name = crate::intake::group::<P>(),
+        quintet.attempt = attempt,
+    )
+}
+
+fn of_input<P: Participant>(work: &Work<P>, attempt: u32, system: &'static str) -> Span {
+    let Input { cause, what, .. } = &work.input;
+    let order_id = work.input.order_id().map(|id| id.to_string());
+    if let (What::Event(event), Origin::Event(position)) = (what, &work.origin) {
+        return info_span!(
+            target: TARGET,
+            parent: None,
+            "process",
+            otel.name = format!("process {}", position.topic),
+            otel.kind = "consumer",
+            otel.status_description = Empty,
+            messaging.system = system,
+            messaging.operation.type = "process",
+            messaging.operation.name = "process",
+            messaging.destination.name = position.topic,
+            messaging.destination.partition.id = %position.partition,
+            messaging.consumer.group.name = crate::intake::group::<P>(),
+            messaging.kafka.offset = position.next - 1,
+            messaging.message.id = %cause,
+            cloudevents.event_id = %cause,
+            cloudevents.event_type = event.event_type().as_str(),
+            quintet.order_id = order_id,
+            quintet.duplicate = Empty,
+            quintet.attempt = attempt,
+        );
+    }
+    let name = match what {
+        What::Event(event) => format!("process {}", event.event_type().topic()),
+        What::Command(_) => "command".to_owned(),
+        What::Outcome(..) => "outcome".to_owned(),
+        What::Alarm(_, alarm) => format!("alarm {}", Into::<&'static str>::into(*alarm)),
+    };
+    info_span!(
+        target: TARGET,
+        parent: None,
+        "react",
+        otel.name = name,
+        otel.kind = "internal",
+        otel.status_description = Empty,
+        quintet.order_id = order_id,
+        quintet.duplicate = Empty,
+        quintet.attempt = attempt,
+    )
+}
+
+fn context_of(span: &Span) -> SpanContext {
+    span.context().span().span_context().clone()
+}
+
+/// The span of one attempt at the outside world.
+pub(crate) struct AttemptSpan(Traced);
+
+impl AttemptSpan {
+    /// Opens it. `attempt` counts from 1.
+    pub(crate) fn open(parent: &Trace, effect: &impl Effect, attempt: i64) -> Self {
+        let order_id: OrderId = effect.order_id();
+        Self(Traced::under(parent, || {
+            info_span!(
+                target: TARGET,
+                parent: None,
+                "attempt",
+                otel.name = effect.kind(),
+                otel.kind = "internal",
+                otel.status_description = Empty,
+                quintet.effect = effect.name(),
+                quintet.effect_id = %effect.id(),
+                quintet.order_id = %order_id,
+                quintet.attempt = attempt,
+            )
+        }))
+    }
+
+    /// The span, to attempt in.
+    pub(crate) fn span(&self) -> Span {
+        self.0.span.clone()
+    }
+
+    /// The trace of what the attempt does, and of its outcome.
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.0.trace
+    }
+
+    /// Ends it, in error where there was no answer.
+    pub(crate) fn end<O>(self, attempt: &Attempt<O>) -> Trace {
+        if let Attempt::NoAnswer(why) = attempt {
+            self.0.span.record("otel.status_description", why.as_str());
+        }
+        self.0.trace
+    }
+}

@@ -1,0 +1,177 @@
+//! What the engine tells about itself.
+
+use contracts::Trace;
+use opentelemetry::{
+    Value,
+    trace::{SpanKind, Status, TracerProvider},
+};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::{
+    rig::{Next, Rig, rigs},
+    work::{Works, add, ask, command, order, tell},
+};
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Collects the spans of this thread for as long as it lives.
+struct Collector {
+    spans: InMemorySpanExporter,
+    _thread: DefaultGuard,
+}
+
+impl Collector {
+    fn new() -> Self {
+        let spans = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        Self { spans, _thread: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// What has ended since the last time, without the batches.
+    fn take(&self) -> Vec<SpanData> {
+        let spans = self.spans.get_finished_spans().unwrap();
+        self.spans.reset();
+        spans.into_iter().filter(|span| span.name != "batch").collect()
+    }
+}
+
+fn sampled(mut work: Works) -> Works {
+    work.input.trace = Trace::parse(Some(PARENT), None);
+    work
+}
+
+fn attribute(span: &SpanData, name: &str) -> Option<String> {
+    let found = span.attributes.iter().find(|pair| pair.key.as_str() == name);
+    found.map(|pair| match &pair.value {
+        Value::String(text) => text.as_str().to_owned(),
+        other => other.to_string(),
+    })
+}
+
+/// The `traceparent` of what waits in the outbox, oldest first.
+async fn parents(rig: &Rig) -> Vec<String> {
+    let rows = rig.db.fetch("select headers from outbox order by id", vec![]).await.unwrap();
+    let parent = |row: &store::Row| {
+        let store::Json(headers): store::Json<Vec<(String, String)>> = row.get(0).unwrap();
+        headers.into_iter().find(|(name, _)| name == "traceparent").map(|(_, value)| value)
+    };
+    rows.iter().filter_map(parent).collect()
+}
+
+#[tokio::test]
+async fn an_event_goes_out_with_the_span_of_its_making() {
+    for rig in rigs().await {
+        let collector = Collector::new();
+        rig.turn(&[sampled(add(1, order(1)))]).await;
+        let spans = collector.take();
+        let [made, reaction] = &spans[..] else { panic!("{spans:?}") };
+        assert_eq!((&*made.name, &made.span_kind), ("create inventory", &SpanKind::Producer));
+        assert_eq!(
+            (&*reaction.name, &reaction.span_kind),
+            ("process inventory", &SpanKind::Consumer)
+        );
+        assert_eq!(made.parent_span_id, reaction.span_context.span_id());
+        assert_eq!(reaction.parent_span_id.to_string(), PARENT[36..52]);
+        let (trace, span) = (made.span_context.trace_id(), made.span_context.span_id());
+        assert_eq!(parents(&rig).await, [format!("00-{trace}-{span}-01")]);
+        assert_eq!(PARENT[3..35], trace.to_string());
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
+    for rig in rigs().await {
+        rig.turn(&[sampled(add(1, order(1)))]).await;
+        let collector = Collector::new();
+        let unsampled = PARENT.replace("-01", "-00");
+        let mut work = add(2, order(1));
+        work.input.trace = Trace::parse(Some(&unsampled), None);
+        rig.turn(&[work, add(3, order(1))]).await;
+        assert_eq!(parents(&rig).await, [PARENT, &unsampled]);
+        assert!(collector.take().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn failed_turns_and_duplicates_show_on_the_trace() {
+    for rig in rigs().await {
+        let collector = Collector::new();
+        rig.refused(&[sampled(ask(1, order(1))), tell(2, order(2), "panic")]).await;
+        let failed = &collector.take()[0];
+        let expected = Status::error("the reaction panicked: told to");
+        assert_eq!(
+            (attribute(failed, "quintet.attempt"), &failed.status),
+            (Some("1".into()), &expected)
+        );
+
+        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        let again = &collector.take()[0];
+        assert_eq!(attribute(again, "quintet.attempt"), Some("2".into()));
+        assert_eq!((attribute(again, "quintet.duplicate"), &again.status), (None, &Status::Unset));
+
+        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        let duplicate = &collector.take()[0];
+        assert_eq!(attribute(duplicate, "quintet.duplicate"), Some("true".into()));
+        assert_eq!(attribute(duplicate, "quintet.attempt"), Some("1".into()));
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_follows_from_its_attempt() {
+    for rig in rigs().await {
+        let collector = Collector::new();
+        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        let reaction = &collector.take()[0];
+        rig.provider.plan([Next::NoAnswer]);
+        let mut effects = rig.effects();
+        assert!(effects.turn().await.unwrap().is_empty());
+        let refused = &collector.take()[0];
+        assert_eq!(refused.parent_span_id, reaction.span_context.span_id());
+        assert_eq!(refused.status, Status::error("503"));
+        rig.clock.advance(rig.settings.backoff_max);
+        let outcome = effects.turn().await.unwrap().remove(0);
+        let answered = &collector.take()[0];
+        assert_eq!(attribute(answered, "quintet.attempt"), Some("2".into()));
+        let (trace, span) = (answered.span_context.trace_id(), answered.span_context.span_id());
+        assert_eq!(outcome.input.trace.traceparent, Some(format!("00-{trace}-{span}-01")));
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    for rig in rigs().await {
+        let mut registry = Registry::default();
+        rig.engine.metrics().register(&mut registry);
+        rig.turn(&[add(1, order(1)), add(1, order(1)), ask(2, order(1))]).await;
+        rig.refused(&[tell(3, order(1), "panic")]).await;
+        rig.provider.plan([Next::NoAnswer]);
+        let mut effects = rig.effects();
+        effects.turn().await.unwrap();
+        rig.clock.advance(rig.settings.backoff_max);
+        let outcome = effects.turn().await.unwrap().remove(0);
+        rig.turn(&[outcome, command(4, order(1), 1)]).await;
+
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for line in [
+            "turns_total 2",
+            "failed_turns_total 1",
+            "duplicates_total 1",
+            "inputs_total{kind=\"event\"} 3",
+            "inputs_total{kind=\"outcome\"} 1",
+            "inputs_total{kind=\"command\"} 1",
+            "inputs_total{kind=\"alarm\"} 0",
+            "batch_inputs_sum 5.0",
+            "turn_seconds_count 2",
+            "effect_attempts_total{effect=\"ask\",result=\"answered\"} 1",
+            "effect_attempts_total{effect=\"ask\",result=\"no_answer\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What holds for every request: an id, and bounds on its size and time.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use clock::uuid_v7;
+use engine::Participant;
+use futures::StreamExt;
+use tokio::time::timeout;
+
+use super::Problem;
+use crate::App;
+
+/// The largest body, in bytes: a hundred lines of an order fit fifty times.
+const LARGEST: usize = 256 * 1024;
+/// How much of a larger one is read and forgotten. A client that still sends when the connection
+/// closes would see a reset instead of its answer.
+const FORGOTTEN: usize = 64 * 1024 * 1024;
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(20);
+/// How long an answer may take to begin.
+const ANSWER: Duration = Duration::from_secs(30);
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that is taken over, in characters.
+const LONGEST_ID: usize = 128;
+
+/// Reads the body before anything is decided about the request.
+pub(crate) async fn limit_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    match timeout(BODY, read(body)).await.unwrap_or_else(|_| Err(late())) {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it whole");
+        let chunk = chunk.map_err(broken)?;
+        length += chunk.len();
+        if length <= LARGEST {
+            bytes.extend_from_slice(&chunk);
+        } else if length > FORGOTTEN {
+            break;
+        }
+    }
+    if length > LARGEST {
+        let detail = format!("the body must have {LARGEST} bytes at most");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &detail));
+    }
+    Ok(bytes)
+}
+
+/// Answers in time, if only to say that it takes too long.
+pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+    let late = "it takes too long; send it again later, a change under the same Idempotency-Key";
+    let late = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response();
+    timeout(ANSWER, next.run(request)).await.unwrap_or_else(late)
+}
+
+/// Gives the request an id, unless it brings one that can be printed, and its answer the same.
+pub(crate) async fn with_request_id<P: Participant>(
+    State(app): State<App<P>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let brought = request.headers().get(&REQUEST_ID).filter(|id| is_printable(id)).cloned();
+    let id = brought.unwrap_or_else(|| made(&app));
+    request.headers_mut().insert(REQUEST_ID.clone(), id.clone());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID.clone(), id);
+    response
+}
+
+fn is_printable(id: &HeaderValue) -> bool {
+    let id = id.as_bytes();
+    (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+fn made<P: Participant>(app: &App<P>) -> HeaderValue {
+    let id = uuid_v7(&*app.clock, &*app.random).to_string();
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_kept_up_to_the_limit_and_read_beyond_it() {
+        let largest = vec![b' '; LARGEST];
+        assert_eq!(read(Body::from(largest.clone())).await, Ok(largest));
+        let refused = read(Body::from(vec![b' '; LARGEST + 1])).await.unwrap_err();
+        assert_eq!(refused.status, 413);
+    }
+}

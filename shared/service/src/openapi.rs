@@ -1,0 +1,90 @@
+//! Completes what the routes say of themselves by what holds for every route alike.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Content, HeaderBuilder, Info, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        path::Operation,
+    },
+};
+
+use crate::http::Problem;
+
+const PROBLEM: &str = "application/problem+json";
+
+/// Any route may answer so.
+const ANY: [(&str, &str); 2] = [
+    ("500", "The request could not be carried out; the service's log says why."),
+    ("503", "The database or the broker is away, or the service stops: send it again later."),
+];
+/// A route with parameters or headers.
+const WITH_PARAMETERS: [(&str, &str); 1] =
+    [("400", "A parameter, a header or the body's syntax is wrong; the problem names it.")];
+/// A route with a body.
+const WITH_BODY: [(&str, &str); 5] = [
+    WITH_PARAMETERS[0],
+    ("408", "The body did not come in time."),
+    ("413", "The body is too large."),
+    ("415", "The body is not declared as JSON."),
+    ("422", "A field cannot be taken; the problem names it and says what can be."),
+];
+/// A route that changes something.
+const CHANGING: [(&str, &str); 1] =
+    [("429", "Too many requests are waiting: send it again after `Retry-After` seconds.")];
+
+/// Names the service, and adds the answers that follow from a route's shape.
+pub(crate) fn complete(description: &mut OpenApi, service: &str) {
+    description.info =
+        Info::new(format!("Quintet: {service}"), env!("CARGO_PKG_VERSION").to_owned());
+    description.info.description = Some(
+        "Errors are `application/problem+json` (RFC 9457) and name the field and the fix. Every \
+         answer carries an `x-request-id`: the request's, or a new one."
+            .into(),
+    );
+    let components = description.components.get_or_insert_default();
+    let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    for item in description.paths.paths.values_mut() {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        if let Some(operation) = get {
+            complete_operation(operation, false);
+        }
+        for operation in [put, post, delete, patch].into_iter().flatten() {
+            complete_operation(operation, true);
+        }
+    }
+}
+
+fn complete_operation(operation: &mut Operation, changes: bool) {
+    let mut implied: Vec<_> = ANY.into();
+    if operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
+        implied.extend(WITH_PARAMETERS);
+    }
+    if operation.request_body.is_some() {
+        implied.extend(WITH_BODY);
+    }
+    if changes {
+        implied.extend(CHANGING);
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, text) in implied {
+        let response = || ResponseBuilder::new().description(text).build().into();
+        responses.entry(status.into()).or_insert_with(response);
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response {
+            complete_response(status, response);
+        }
+    }
+}
+
+fn complete_response(status: &str, response: &mut Response) {
+    if status >= "400" {
+        let problem = Ref::from_schema_name(Problem::name());
+        response.content.insert(PROBLEM.into(), Content::new(Some(problem)).into());
+    }
+    let header = HeaderBuilder::new().schema(Some(String::schema()));
+    let header = header.description(Some("The request's id, or a new one.")).build();
+    response.headers.insert("x-request-id".into(), header.into());
+}

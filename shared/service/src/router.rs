@@ -1,0 +1,77 @@
+//! What a listener answers: the service's routes, those that all have, and the layers around them.
+
+use std::any::Any;
+
+use axum::{
+    Router, extract::State, http::StatusCode, middleware, response::IntoResponse, routing::get,
+};
+use engine::{CommandError, Participant};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    App, Service, admin,
+    http::{Problem, limit_body, limit_time, with_request_id},
+    openapi,
+    telemetry::{__path_metrics, metrics, observe},
+};
+
+/// The public listener: the service's routes, health, `/metrics`, `/openapi.json` and its page under `/docs`.
+pub fn public_router<S: Service>(app: App<S>) -> Router {
+    let health = OpenApiRouter::with_openapi(Health::openapi())
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready::<S>))
+        .route("/metrics", get(metrics::<S>));
+    let (routes, mut description) = S::routes().merge(health).split_for_parts();
+    openapi::complete(&mut description, S::NAME);
+    // Its files are part of the binary: the page needs no network.
+    let page = SwaggerUi::new("/docs").url("/openapi.json", description);
+    finish(routes.merge(page), app)
+}
+
+/// The admin listener.
+pub(crate) fn admin_router<S: Service>(app: App<S>) -> Router {
+    finish(admin::routes::<S>(), app)
+}
+
+/// With the last layer outermost.
+fn finish<P: Participant>(router: Router<App<P>>, app: App<P>) -> Router {
+    router
+        .fallback(|| async { Problem::not_found("such route") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
+        })
+        .layer(middleware::from_fn(limit_body))
+        .layer(middleware::from_fn(limit_time))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
+            Problem::from(CommandError::Failed).into_response()
+        }))
+        .layer(middleware::from_fn_with_state(app.clone(), with_request_id::<P>))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::<P>))
+        .with_state(app)
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(live, ready, metrics))]
+struct Health;
+
+/// Whether the process runs.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses(
+    (status = 200, description = "It runs.", body = String, content_type = "text/plain",
+        example = "live"),
+))]
+async fn live() -> &'static str {
+    "live"
+}
+
+/// Whether it can work: whether its database answers. The broker may be away.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+    (status = 200, description = "It can work.", body = String, content_type = "text/plain",
+        example = "ready"),
+))]
+async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
+    app.engine.ready().await?;
+    Ok("ready")
+}

@@ -1,0 +1,177 @@
+//! `/metrics`, as text of `OpenMetrics`. docs/metrics.md explains each.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bus::PartitionState;
+use engine::{Depth, Participant, Queues};
+use prometheus_client::{
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+use tokio::time::timeout;
+
+use super::Sampling;
+use crate::{App, http::Problem};
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How long database and broker may take each. What they do not tell in time is left out.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a service counts, and which traces it samples.
+#[derive(Debug)]
+pub struct Telemetry {
+    service: &'static str,
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    request: Family<Request, Histogram, fn() -> Histogram>,
+    sampling: Sampling,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Partition {
+    topic: String,
+    partition: i32,
+}
+
+/// From half a millisecond to 16 seconds.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
+}
+
+fn registry(service: &'static str) -> Registry {
+    Registry::with_prefix_and_labels("quintet", [("service".into(), service.into())].into_iter())
+}
+
+impl Telemetry {
+    /// Of a service that has not counted anything yet.
+    #[must_use]
+    pub fn new(service: &'static str, sampling: Sampling) -> Self {
+        let mut registry = registry(service);
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What runs", build);
+        let requests = Family::default();
+        let help = "HTTP requests answered, by route and status";
+        registry.register("http_requests", help, requests.clone());
+        let request = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "Time until an HTTP request's answer begins";
+        registry.register_with_unit("http_request", help, Unit::Seconds, request.clone());
+        Self { service, registry, requests, request, sampling }
+    }
+
+    /// Where metrics of the service's own are registered; the prefix `quintet_` and the label
+    /// `service` are added there.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    pub(super) fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    pub(super) fn answered(
+        &self,
+        method: &'static str,
+        route: String,
+        status: u16,
+        took: Duration,
+    ) {
+        let request = Request { method, route: route.clone() };
+        self.request.get_or_create(&request).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Answered { method, route, status }).inc();
+    }
+}
+
+/// What the service counts, as Prometheus reads it.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+    (status = 200, description = "OpenMetrics text.", body = String,
+        content_type = "application/openmetrics-text", example = "# EOF\n"),
+))]
+pub(crate) async fn metrics<P: Participant>(State(app): State<App<P>>) -> Response {
+    let (queues, partitions) = tokio::join!(
+        timeout(PATIENCE, app.engine.queues()),
+        timeout(PATIENCE, app.engine.partitions(&*app.bus)),
+    );
+    let mut looked_up = registry(app.telemetry.service);
+    if let Ok(Ok(queues)) = queues {
+        register_queues(&mut looked_up, &queues);
+    }
+    if let Ok(Ok(partitions)) = partitions {
+        register_lag(&mut looked_up, partitions);
+    }
+    let mut text = String::new();
+    let written = encode_registry(&mut text, &app.telemetry.registry)
+        .and_then(|()| encode_registry(&mut text, &looked_up))
+        .and_then(|()| encode_eof(&mut text));
+    match written {
+        Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            let detail = "the metrics cannot be written; the service's log says why";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+        }
+    }
+}
+
+fn register_queues(registry: &mut Registry, queues: &Queues) {
+    let mut register = |name: &str, what: &str, age: &str, since: &str, depth: Depth| {
+        let (rows, oldest) = (Gauge::<i64>::default(), Gauge::<f64, AtomicU64>::default());
+        rows.set(depth.depth);
+        oldest.set(depth.oldest_seconds);
+        registry.register(name, what, rows);
+        registry.register_with_unit(age, since, Unit::Seconds, oldest);
+    };
+    let (what, since) = (
+        "Events that the broker has not acknowledged",
+        "Age of the oldest event that the broker has not acknowledged",
+    );
+    register("outbox_events", what, "outbox_oldest", since, queues.outbox);
+    let (what, since) = (
+        "Requests to the outside world without a definite answer",
+        "Age of the oldest request without a definite answer",
+    );
+    register("effects_waiting", what, "effects_oldest", since, queues.effects);
+    let (what, since) = (
+        "Deadlines that have not been handled",
+        "For how long the oldest deadline has been due; 0 if none is",
+    );
+    register("alarms_waiting", what, "alarms_overdue", since, queues.alarms);
+}
+
+fn register_lag(registry: &mut Registry, partitions: Vec<PartitionState>) {
+    let lag = Family::<Partition, Gauge>::default();
+    for state in partitions {
+        let records = state.lag();
+        let partition = Partition { topic: state.topic, partition: state.partition };
+        lag.get_or_create(&partition).set(records);
+    }
+    let help = "Records of a partition that the group has not applied";
+    registry.register("consumer_lag_records", help, lag);
+}

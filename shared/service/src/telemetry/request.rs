@@ -1,0 +1,199 @@
+//! Spans of requests, those that come and those that go, by `OpenTelemetry`'s HTTP conventions.
+
+use axum::{
+    extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State},
+    http::{Method, StatusCode, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use clock::Random;
+use contracts::{OrderId, Trace};
+use engine::{
+    Participant,
+    trace::{TARGET, Traced},
+};
+use tracing::{Instrument, Span, field::Empty, info_span};
+
+use crate::App;
+
+/// What stands for the route of a request that matches none.
+const UNMATCHED: &str = "unmatched";
+/// Asked every few seconds by machines: not worth a trace.
+const UNTRACED: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
+/// Which of the traces that begin here are sampled.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampling(f64);
+
+impl Sampling {
+    /// This share of them, 0 to 1; none where nobody collects.
+    #[must_use]
+    pub fn new(share: f64, collecting: bool) -> Self {
+        Self(if collecting { share } else { 0.0 })
+    }
+
+    fn draw(self, random: &dyn Random) -> bool {
+        let [a, b, c, d, ..] = random.bytes();
+        f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0) < self.0
+    }
+}
+
+/// Gives a request its trace, a span if that is sampled, and counts it.
+pub(crate) async fn observe<P: Participant>(
+    State(app): State<App<P>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = app.clock.now();
+    let (mut parts, body) = request.into_parts();
+    let route = parts.extensions.get::<MatchedPath>();
+    let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
+    let method = known(&parts.method);
+    let order_id = order_of(&mut parts).await;
+    let traced = begin(&app, &parts, method, &route, order_id.as_deref());
+    let log = info_span!("request", order_id, trace_id = traced.trace.trace_id());
+    parts.extensions.insert(traced.trace);
+    let span = traced.span.clone();
+    let answer = next.run(Request::from_parts(parts, body)).instrument(traced.span);
+    let response = answer.instrument(log).await;
+    // A client's mistake is no error of the server.
+    note(&span, response.status(), response.status().is_server_error());
+    let took = app.clock.now().duration_since(started).try_into().unwrap_or_default();
+    app.telemetry.answered(method, route, response.status().as_u16(), took);
+    response
+}
+
+/// Anybody may invent methods; their names would fill the metrics.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "_OTHER",
+    }
+}
+
+/// The order that the path names.
+async fn order_of(parts: &mut Parts) -> Option<String> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let mut values = parameters.iter().map(|(_, value)| value);
+    values.find(|value| value.parse::<OrderId>().is_ok()).map(ToOwned::to_owned)
+}
+
+/// The trace that the request brings along, or a new one.
+fn begin<P: Participant>(
+    app: &App<P>,
+    parts: &Parts,
+    method: &'static str,
+    route: &str,
+    order_id: Option<&str>,
+) -> Traced {
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let brought = Trace::parse(header("traceparent"), header("tracestate"));
+    let traced = !UNTRACED.contains(&route);
+    let path = parts.uri.path();
+    let span = || of_server(method, route, path, order_id);
+    if brought.trace_id().is_some() {
+        if traced {
+            return Traced::under(&brought, span);
+        }
+        return Traced { span: Span::none(), trace: brought };
+    }
+    let sampled = traced && app.telemetry.sampling().draw(&*app.random);
+    let begun = if sampled { Traced::of(span()) } else { None };
+    begun.unwrap_or_else(|| {
+        let id = app.random.bytes();
+        let [span @ .., _, _, _, _, _, _, _, _] = app.random.bytes();
+        Traced { span: Span::none(), trace: Trace::root(id, span, false) }
+    })
+}
+
+fn of_server(method: &'static str, route: &str, path: &str, order_id: Option<&str>) -> Span {
+    let name = if route == UNMATCHED { method.to_owned() } else { format!("{method} {route}") };
+    info_span!(
+        target: TARGET,
+        parent: None,
+        "request",
+        otel.name = name,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = (route != UNMATCHED).then_some(route),
+        http.response.status_code = Empty,
+        url.scheme = "http",
+        url.path = path,
+        error.r#type = Empty,
+        quintet.order_id = order_id,
+    )
+}
+
+/// The span of a request to a provider.
+pub(crate) fn client(trace: &Trace, request: &reqwest::Request) -> Traced {
+    let (method, url) = (request.method(), request.url());
+    Traced::under(trace, || {
+        info_span!(
+            target: TARGET,
+            parent: None,
+            "request",
+            otel.name = method.as_str(),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = method.as_str(),
+            http.response.status_code = Empty,
+            url.full = url.as_str(),
+            server.address = url.host_str(),
+            server.port = url.port_or_known_default().map(i64::from),
+            error.r#type = Empty,
+        )
+    })
+}
+
+/// Notes how a provider answered: what is no success there is an error here.
+pub(crate) fn answered(span: &Span, status: StatusCode) {
+    note(span, status, status.is_client_error() || status.is_server_error());
+}
+
+/// Notes that a provider did not answer.
+pub(crate) fn failed(span: &Span, error: &reqwest::Error) {
+    let kind = if error.is_timeout() { "timeout" } else { "connection" };
+    span.record("error.type", kind);
+    span.record("otel.status_code", "ERROR");
+}
+
+fn note(span: &Span, status: StatusCode, error: bool) {
+    span.record("http.response.status_code", i64::from(status.as_u16()));
+    if error {
+        span.record("error.type", status.as_str());
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::SeededRandom;
+
+    use super::*;
+
+    fn drawn(sampling: Sampling) -> usize {
+        let random = SeededRandom::new(1);
+        (0..1_000).filter(|_| sampling.draw(&random)).count()
+    }
+
+    #[test]
+    fn the_share_of_traces_is_as_configured() {
+        assert_eq!(drawn(Sampling::new(0.0, true)), 0);
+        assert_eq!(drawn(Sampling::new(1.0, true)), 1_000);
+        assert_eq!(drawn(Sampling::new(1.0, false)), 0);
+        assert!((450..550).contains(&drawn(Sampling::new(0.5, true))));
+    }
+
+    #[test]
+    fn methods_that_nobody_knows_count_as_one() {
+        assert_eq!(known(&Method::PUT), "PUT");
+        assert_eq!(known(&Method::from_bytes(b"FETCH").unwrap()), "_OTHER");
+    }
+}
