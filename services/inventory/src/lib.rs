@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use ::store::{Migrations, StoreError, Tx};
 use async_trait::async_trait;
-use contracts::{EffectId, Event, EventType, Trace};
-use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use contracts::{Event, EventType};
+use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -79,20 +79,12 @@ impl Participant for InventoryService {
 /// What inventory does in answer to one input.
 pub type Out = Reaction<InventoryService>;
 
-/// Inventory asks nothing of the outside world.
-#[async_trait]
-impl Outside<Self> for InventoryService {
-    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<Never> {
-        match effect {}
-    }
-}
-
 impl Service for InventoryService {
     const CONFIG: &'static str = include_str!("../config.toml");
     type Config = service::NoConfig;
 
     fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
-        Ok((Self, Arc::new(Self)))
+        Ok((Self, Arc::new(Nobody)))
     }
 
     fn migrations() -> Migrations {

@@ -13,8 +13,8 @@ use std::{sync::Arc, time::Duration};
 use ::store::{Migrations, StoreError, Tx};
 use anyhow::ensure;
 use async_trait::async_trait;
-use contracts::{EffectId, Event, EventType, Trace, Versions};
-use engine::{Attempt, Input, Never, Outside, Participant, Reaction, What};
+use contracts::{Event, EventType, Versions};
+use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
@@ -120,14 +120,6 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
 /// What order does in answer to one input.
 pub type Out = Reaction<OrderService>;
 
-/// Order asks nothing of the outside world.
-#[async_trait]
-impl Outside<Self> for OrderService {
-    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<Never> {
-        match effect {}
-    }
-}
-
 /// Order's own settings.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
@@ -164,7 +156,7 @@ impl Service for OrderService {
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
         let Deadlines { first, second } = config.deadlines.clone();
         let order = Self { policy: Policy { first, second }, metrics: Metrics::default() };
-        Ok((order.clone(), Arc::new(order)))
+        Ok((order, Arc::new(Nobody)))
     }
 
     fn migrations() -> Migrations {

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    Effect, Input, Metrics, Origin, Participant, Settings, What, Work,
+    Effect, Input, Metrics, Never, Origin, Participant, Settings, What, Work,
     breaker::Breaker,
     claim::{claim, readable},
     effect_queue::EffectQueue,
@@ -59,6 +59,17 @@ pub trait Outside<P: Participant>: Send + Sync {
     /// Makes one attempt, with `id` as its idempotency key. It is dropped when it takes longer
     /// than the settings allow.
     async fn attempt(&self, id: EffectId, effect: P::Effect, trace: Trace) -> Attempt<P::Outcome>;
+}
+
+/// The outside world of a service that asks nothing of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+#[async_trait]
+impl<P: Participant<Effect = Never>> Outside<P> for Nobody {
+    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<P::Outcome> {
+        match effect {}
+    }
 }
 
 /// What came of an attempt.

@@ -32,7 +32,7 @@ mod work;
 
 pub use alarms::Alarms;
 pub use commands::Commands;
-pub use effects::{Attempt, EffectRunner, Outside};
+pub use effects::{Attempt, EffectRunner, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};

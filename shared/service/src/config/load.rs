@@ -82,7 +82,8 @@ impl Data for Figment {
 }
 
 fn require_known(known: &BTreeMap<String, Value>, key: &str) -> anyhow::Result<()> {
-    if known.contains_key(key) || key.starts_with("kafka.") {
+    let passed_on = key.split_once('.').is_some_and(|(first, _)| first == PASSED_ON);
+    if passed_on || known.contains_key(key) {
         return Ok(());
     }
     let nearest = known.keys().min_by_key(|other| strsim::levenshtein(key, other));
