@@ -13,9 +13,8 @@ pub trait Explored: Participant<World: Clone> {
     /// The worlds in which its stories begin.
     fn beginnings() -> Vec<Self::World>;
 
-    /// Makes the world as if it had been loaded for an input with this cause, and forgets what
-    /// only counts on: else no state would ever be met again.
-    fn settle(world: &mut Self::World, cause: Uuid);
+    /// Forgets what only counts on: else no state would ever be met again.
+    fn settle(world: &mut Self::World);
 
     /// What tells its states apart.
     fn fingerprint(world: &Self::World) -> String;
@@ -101,7 +100,7 @@ fn step<P: Explored>(
 ) -> (State<P>, BTreeSet<String>) {
     let cause = Uuid::from_u128(7);
     let mut world = state.world.clone();
-    P::settle(&mut world, cause);
+    P::settle(&mut world);
     let rang = match &what {
         What::Alarm(_, alarm) => Some((*alarm).into()),
         _ => None,
@@ -122,7 +121,7 @@ fn step<P: Explored>(
     let mut alarms = state.alarms.clone();
     alarms.retain(|alarm| Some(*alarm) != rang);
     alarms.extend(out.alarms_set().map(Into::<&'static str>::into));
-    P::settle(&mut world, cause);
+    P::settle(&mut world);
     (State { world, requested, alarms }, follows)
 }
 

@@ -1,14 +1,13 @@
 //! How each service's states are walked.
 
-use contracts::{Event, EventId, EventType, Item, Milestone, Money, OrderPlaced, Sku};
+use contracts::{Event, EventType, Item, Milestone, Money, OrderPlaced, Sku};
 use engine::Never;
 use inventory::{AddStock, InventoryService, PutProduct};
 use notification::{Mail, MailAnswer, NotificationService};
 use order::{CancelOrder, OrderService, PlaceOrder};
 use payment::{ChargeAnswer, PaymentService, RefundAnswer, RetryRefund};
 use shipping::{Book, BookAnswer, ShippingService};
-use store::{Appended, Record, Rows};
-use uuid::Uuid;
+use store::{Record, Rows};
 
 use crate::explore::{Explored, ORDER, example};
 
@@ -34,7 +33,7 @@ impl Explored for PaymentService {
         vec![payment::World { payments: Rows::absent([ORDER.into()]) }]
     }
 
-    fn settle(world: &mut Self::World, _: Uuid) {
+    fn settle(world: &mut Self::World) {
         if let Some(payment) = world.payments.get_mut(&ORDER.into()) {
             payment.refund_attempts = 0;
         }
@@ -72,7 +71,7 @@ impl Explored for ShippingService {
         vec![shipping::World { shipments: Rows::absent([ORDER.into()]) }]
     }
 
-    fn settle(_: &mut Self::World, _: Uuid) {}
+    fn settle(_: &mut Self::World) {}
 
     fn fingerprint(world: &Self::World) -> String {
         fingerprint(&world.shipments)
@@ -93,7 +92,7 @@ impl Explored for NotificationService {
         vec![notification::World { notifications: Rows::absent([ORDER.into()]) }]
     }
 
-    fn settle(_: &mut Self::World, _: Uuid) {}
+    fn settle(_: &mut Self::World) {}
 
     fn fingerprint(world: &Self::World) -> String {
         fingerprint(&world.notifications)
@@ -117,7 +116,7 @@ impl Explored for InventoryService {
     }
 
     /// Pieces beyond what one order can take make no difference.
-    fn settle(world: &mut Self::World, _: Uuid) {
+    fn settle(world: &mut Self::World) {
         if let Some(product) = world.products.get_mut(&sku()) {
             product.on_hand = product.on_hand.min(product.reserved + 1);
             product.stocked = 1;
@@ -165,11 +164,10 @@ impl Explored for OrderService {
     }
 
     /// Every event is a new one: the timeline has not seen it.
-    fn settle(world: &mut Self::World, cause: Uuid) {
-        world.seen = Rows::absent([EventId::from(cause)]);
-        world.said = Appended::default();
+    fn settle(world: &mut Self::World) {
+        world.said.clear();
         if let Some(order) = world.orders.get_mut(&ORDER.into()) {
-            order.last_seq = 0;
+            order.timeline.0.clear();
         }
     }
 

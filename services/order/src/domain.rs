@@ -1,4 +1,6 @@
-use contracts::{Address, CancelReason, Currency, Money, OrderCancelled, OrderId, Sku};
+use contracts::{
+    Address, CancelReason, Currency, EventId, EventType, Money, OrderCancelled, OrderId, Sku,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Json;
@@ -22,6 +24,9 @@ pub struct Order {
     pub ended: Option<End>,
     /// It is past its second deadline: a person has to look.
     pub needs_attention: bool,
+    /// What has happened to it: every event, in the order in which they were seen here.
+    #[serde(skip)]
+    pub timeline: Json<Vec<Entry>>,
     /// What it costs, in minor units of the currency.
     pub total_minor: i64,
     /// The prices' currency.
@@ -38,8 +43,32 @@ pub struct Order {
     pub trace_id: Option<String>,
     /// When it was placed.
     pub placed_at: Timestamp,
-    /// The number of its timeline's last entry.
-    pub last_seq: i64,
+}
+
+/// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(EventId, EventType, i64)", try_from = "(EventId, EventType, i64)")]
+pub struct Entry {
+    /// The event.
+    pub event_id: EventId,
+    /// Its type.
+    pub event: EventType,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+impl From<Entry> for (EventId, EventType, i64) {
+    fn from(entry: Entry) -> Self {
+        (entry.event_id, entry.event, entry.at.as_microsecond())
+    }
+}
+
+impl TryFrom<(EventId, EventType, i64)> for Entry {
+    type Error = jiff::Error;
+
+    fn try_from((event_id, event, at): (EventId, EventType, i64)) -> Result<Self, jiff::Error> {
+        Ok(Self { event_id, event, at: Timestamp::from_microsecond(at)? })
+    }
 }
 
 /// A line of an order.
@@ -170,6 +199,16 @@ impl Order {
             (None, None, Stage::Reserved) => Status::Reserved,
             (None, None, Stage::Paid) => Status::Paid,
         }
+    }
+
+    /// Enters an event into its timeline; false if it was there before.
+    pub(crate) fn enter(&mut self, entry: Entry) -> bool {
+        let timeline = &mut self.timeline.0;
+        let new = timeline.iter().all(|known| known.event_id != entry.event_id);
+        if new {
+            timeline.push(entry);
+        }
+        new
     }
 
     /// Shows that it has come this far; it never falls back.

@@ -21,10 +21,10 @@ use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
-pub use domain::{Alarm, End, Line, Order, Product, Stage, Status};
+pub use domain::{Alarm, End, Entry, Line, Order, Product, Stage, Status};
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal};
-pub use store::{Command, Entry, Policy, Reply, World};
+pub use store::{Command, Policy, Reply, World};
 pub use undo::cancel_order::CancelOrder;
 
 /// The order service.

@@ -70,14 +70,15 @@ impl Metrics {
 
     /// Counts what a batch said of its orders.
     pub(crate) fn committed(&self, world: &World, now: Timestamp) {
-        for entry in world.said.iter() {
-            let end = [EventType::OrderCompleted, EventType::OrderCancelled];
-            if entry.event == EventType::OrderPlaced.as_str() {
-                self.placed.inc();
-            } else if end.iter().any(|end| entry.event == end.as_str())
-                && let Some(order) = world.orders.get(&entry.order_id)
-            {
-                self.ended(order, now);
+        for (order, event) in &world.said {
+            match event {
+                EventType::OrderPlaced => _ = self.placed.inc(),
+                EventType::OrderCompleted | EventType::OrderCancelled => {
+                    if let Some(order) = world.orders.get(order) {
+                        self.ended(order, now);
+                    }
+                }
+                _ => {}
             }
         }
     }

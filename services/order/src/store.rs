@@ -1,46 +1,27 @@
 use std::time::Duration;
 
 use contracts::{
-    Address, CancelReason, Currency, Event, EventId, OrderCancellationRequested, OrderCancelled,
+    Address, CancelReason, Currency, Event, EventType, OrderCancellationRequested, OrderCancelled,
     OrderCompleted, OrderId, Sku,
 };
 use engine::{Emitted, Input, What};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Appended, Json, Rows, StoreError, Tx, record, text_field};
+use store::{Json, Rows, StoreError, Tx, record, text_field};
 
 use crate::{
-    Alarm, CancelOrder, End, Line, Order, OrderService, Out, PlaceOrder, Product, Refusal, Stage,
-    http::OrderView,
+    Alarm, CancelOrder, End, Entry, Line, Order, OrderService, Out, PlaceOrder, Product, Refusal,
+    Stage, http::OrderView,
 };
 
 text_field!(Stage, End);
 record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<CancelReason>,
     cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
-    needs_attention: bool, total_minor: i64, currency: Currency, items: Json<Vec<Line>>,
-    email: Option<String>, address: Option<Json<Address>>, trace_id: Option<String>,
-    placed_at: Timestamp, last_seq: i64);
+    needs_attention: bool, timeline: Json<Vec<Entry>>; fixed total_minor: i64, currency: Currency,
+    items: Json<Vec<Line>>, email: Option<String>, address: Option<Json<Address>>,
+    trace_id: Option<String>, placed_at: Timestamp);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64);
-record!(Entry in "timeline": event_id: EventId, order_id: OrderId, seq: i64, event: String,
-    service: String, at: Timestamp);
-
-/// An entry of an order's timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The event.
-    pub event_id: EventId,
-    /// Its order.
-    pub order_id: OrderId,
-    /// Its place in the timeline, from 1.
-    pub seq: i64,
-    /// Its type.
-    pub event: String,
-    /// Who said it.
-    pub service: String,
-    /// When it was said.
-    pub at: Timestamp,
-}
 
 /// How long an order may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,10 +73,8 @@ pub struct World {
     pub orders: Rows<Order>,
     /// The price list.
     pub products: Rows<Product>,
-    /// Entries of the events that came in: one that is there was seen before.
-    pub seen: Rows<Entry>,
-    /// Entries of the events that go out.
-    pub said: Appended<Entry>,
+    /// What the batch says, and of which order.
+    pub said: Vec<(OrderId, EventType)>,
     /// How long an order may take.
     pub policy: Policy,
 }
@@ -113,36 +92,31 @@ impl World {
         });
         let orders = Rows::load(tx, orders).await?;
         let products = Rows::load(tx, inputs.iter().flat_map(|input| skus(input))).await?;
-        let events = inputs.iter().filter(|input| matches!(input.what, What::Event(_)));
-        let seen = Rows::load(tx, events.map(|input| input.cause.into())).await?;
-        Ok(Self { orders, products, seen, said: Appended::default(), policy })
+        Ok(Self { orders, products, said: Vec::new(), policy })
     }
 
     pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
         self.orders.save(tx).await?;
-        self.products.save(tx).await?;
-        self.seen.save(tx).await?;
-        self.said.save(tx).await
+        self.products.save(tx).await
     }
 
     /// Enters an event into its order's timeline; false if it was there before or there is no
     /// such order.
     pub(crate) fn log(&mut self, input: &Input<OrderService>, event: &Event) -> bool {
-        let event_id = EventId::from(input.cause);
+        let entry = Entry { event_id: input.cause.into(), event: event.event_type(), at: input.at };
         let order = event.order_id().and_then(|id| self.orders.get_mut(&id));
-        let Some(order) = order.filter(|_| self.seen.get(&event_id).is_none()) else {
-            return false;
-        };
-        self.seen.put(entry(order, event, Emitted { id: event_id, at: input.at }));
-        true
+        order.is_some_and(|order| order.enter(entry))
     }
 
     /// Emits an event about an order and enters it into the timeline.
     pub(crate) fn say(&mut self, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
-        let emitted = out.emit(event.clone());
-        if let Some(order) = event.order_id().and_then(|id| self.orders.get_mut(&id)) {
-            self.said.push(entry(order, &event, emitted));
+        let event_type = event.event_type();
+        let order = event.order_id().and_then(|id| self.orders.get_mut(&id));
+        let Emitted { id, at } = out.emit(event);
+        if let Some(order) = order {
+            order.enter(Entry { event_id: id, event: event_type, at });
+            self.said.push((order.order_id, event_type));
         }
     }
 
@@ -193,18 +167,6 @@ impl World {
 
     pub(crate) fn cancel(&mut self, order_id: OrderId, reason: CancelReason, out: &mut Out) {
         self.end(End::Cancelled, OrderCancelled { order_id, reason }, out);
-    }
-}
-
-fn entry(order: &mut Order, event: &Event, emitted: Emitted) -> Entry {
-    order.last_seq += 1;
-    Entry {
-        event_id: emitted.id,
-        order_id: order.order_id,
-        seq: order.last_seq,
-        event: event.event_type().to_string(),
-        service: event.event_type().publisher().as_str().to_owned(),
-        at: emitted.at,
     }
 }
 

@@ -96,7 +96,7 @@ mod tests {
     fn rows_are_read_as_the_services_list_them() {
         let rows = r#"[
           {"cause":null,"currency":"EUR","ended":"completed","items":[{"quantity":1,"sku":"mug",
-           "unit_price":{"amount_minor":1298,"currency":"EUR"}}],"last_seq":7,"money_settled":false,
+           "unit_price":{"amount_minor":1298,"currency":"EUR"}}],"money_settled":false,
            "needs_attention":false,"order_id":"01a1fde8-c42a-73f5-96da-6e816ab97e8a",
            "placed_at":"2026-11-21T11:40:52.6504Z","requested":null,"stage":"paid",
            "stock_settled":false,"table":"orders","total_minor":1298,"trace_id":null},

@@ -92,7 +92,7 @@ macro_rules! events {
         /// The type of an event; what each says is in the payload of the same name.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-            strum::IntoStaticStr, strum::VariantArray,
+            serde::Serialize, serde::Deserialize, strum::IntoStaticStr, strum::VariantArray,
         )]
         #[expect(missing_docs, reason = "each payload of the same name has its own")]
         pub enum EventType { $($name,)* }

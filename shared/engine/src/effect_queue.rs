@@ -20,12 +20,12 @@ pub(crate) struct EffectQueue<P: Participant> {
 }
 
 impl<P: Participant> EffectQueue<P> {
-    /// Holds twice what runs at once: enough to keep the runner busy, few enough to be attempted
-    /// before their claims end.
+    /// Holds many times what runs at once, so that a full batch's effects go out without a look at
+    /// the table. What a slow provider does not get to before its claim ends is left to the table.
     pub(crate) fn new(concurrency: usize) -> Self {
         Self {
             waiting: Mutex::default(),
-            limit: concurrency * 2,
+            limit: concurrency * 16,
             overflow: AtomicBool::new(true),
             wake: Notify::new(),
         }

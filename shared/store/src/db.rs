@@ -91,8 +91,13 @@ impl Db {
                 why: error.to_string(),
             })?
             .options([
-                // Plans made while a table is empty keep their sequential scans.
+                // A batch touches rows by their keys. Left to statistics that are a minute old,
+                // the planner reads whole tables for it, and goes on with plans that were made
+                // while they were empty.
                 ("plan_cache_mode", "force_custom_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
                 // A replica that was stopped must not hold its locks for ever.
                 ("lock_timeout", "5s"),
                 ("idle_in_transaction_session_timeout", "5s"),

@@ -22,7 +22,7 @@ mod value;
 pub use db::{Db, Kind as DbKind};
 pub use error::{Class, StoreError};
 pub use migrate::Migrations;
-pub use rows::{Appended, Rows};
+pub use rows::Rows;
 pub use table::{Column, Record, Table};
 pub use tx::{Row, Tx};
 pub use value::{Field, Json, Kind, Value};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Record, StoreError, Tx};
+use crate::{Record, StoreError, Tx, Value};
 
 /// The rows of one table that a batch may read or change.
 ///
@@ -88,42 +88,10 @@ impl<R: Record> Rows<R> {
     pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let changed = self.rows.values().filter(|slot| slot.record != slot.loaded);
         let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.loaded.is_some());
-        let values = |slots: Vec<&Slot<R>>| {
-            slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(R::values).collect()
+        let values = |slots: Vec<&Slot<R>>, of: fn(&R) -> Vec<Value>| {
+            slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(of).collect()
         };
-        tx.insert(&R::TABLE, values(new)).await?;
-        tx.update(&R::TABLE, values(stored)).await
-    }
-}
-
-/// Rows that are only ever added.
-#[derive(Debug, Clone)]
-pub struct Appended<R: Record> {
-    records: Vec<R>,
-}
-
-impl<R: Record> Default for Appended<R> {
-    fn default() -> Self {
-        Self { records: Vec::new() }
-    }
-}
-
-impl<R: Record> Appended<R> {
-    /// Adds one.
-    pub fn push(&mut self, record: R) {
-        self.records.push(record);
-    }
-
-    /// What was added.
-    pub fn iter(&self) -> impl Iterator<Item = &R> {
-        self.records.iter()
-    }
-
-    /// Writes what was added.
-    ///
-    /// # Errors
-    /// If the database refuses it or is away.
-    pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        tx.insert(&R::TABLE, self.records.iter().map(R::values).collect()).await
+        tx.insert(&R::TABLE, values(new, R::values)).await?;
+        tx.update(&R::CHANGES, values(stored, R::changes)).await
     }
 }

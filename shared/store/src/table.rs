@@ -36,11 +36,17 @@ pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
     /// Its table.
     const TABLE: Table;
 
+    /// The columns of it that may change: its key, and those that are not fixed.
+    const CHANGES: Table;
+
     /// What finds this one.
     fn key(&self) -> Self::Key;
 
     /// Its columns' values, in the table's order.
     fn values(&self) -> Vec<Value>;
+
+    /// The values of the columns that may change, in the order of [`Record::CHANGES`].
+    fn changes(&self) -> Vec<Value>;
 
     /// From a row that holds the table's columns in order.
     ///
@@ -49,32 +55,37 @@ pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
     fn read(row: &Row) -> Result<Self, StoreError>;
 }
 
-/// Says in which table and columns a struct lives; the first column is its key.
+/// Says in which table and columns a struct lives; the first column is its key. What stands behind
+/// `fixed` is written when the row is, and never again.
 ///
 /// ```
 /// use contracts::Sku;
 ///
 /// #[derive(Clone, PartialEq)]
-/// pub struct Stock { pub sku: Sku, pub on_hand: i64 }
-/// store::record!(Stock in "stock": sku: Sku, on_hand: i64);
+/// pub struct Stock { pub sku: Sku, pub on_hand: i64, pub name: String }
+/// store::record!(Stock in "stock": sku: Sku, on_hand: i64; fixed name: String);
 /// ```
 #[macro_export]
 macro_rules! record {
-    ($record:ident in $table:literal: $key:ident: $key_type:ty $(, $field:ident: $type:ty)* $(,)?) => {
+    ($record:ident in $table:literal: $key:ident: $key_type:ty $(, $field:ident: $type:ty)* $(,)?
+     $(; fixed $($once:ident: $once_type:ty),+ $(,)?)?) => {
         impl $crate::Record for $record {
             type Key = $key_type;
 
             const TABLE: $crate::Table = $crate::Table {
                 name: $table,
                 columns: &[
-                    $crate::Column {
-                        name: stringify!($key),
-                        kind: <$key_type as $crate::Field>::KIND,
-                    },
-                    $($crate::Column {
-                        name: stringify!($field),
-                        kind: <$type as $crate::Field>::KIND,
-                    },)*
+                    $crate::column!($key: $key_type),
+                    $($crate::column!($field: $type),)*
+                    $($($crate::column!($once: $once_type),)+)?
+                ],
+            };
+
+            const CHANGES: $crate::Table = $crate::Table {
+                name: $table,
+                columns: &[
+                    $crate::column!($key: $key_type),
+                    $($crate::column!($field: $type),)*
                 ],
             };
 
@@ -83,6 +94,14 @@ macro_rules! record {
             }
 
             fn values(&self) -> Vec<$crate::Value> {
+                vec![
+                    self.$key.clone().into(),
+                    $(self.$field.clone().into(),)*
+                    $($(self.$once.clone().into(),)+)?
+                ]
+            }
+
+            fn changes(&self) -> Vec<$crate::Value> {
                 vec![self.$key.clone().into() $(, self.$field.clone().into())*]
             }
 
@@ -93,9 +112,22 @@ macro_rules! record {
                     index += 1;
                     let $field = row.get(index)?;
                 )*
+                $($(
+                    index += 1;
+                    let $once = row.get(index)?;
+                )+)?
                 let _ = index;
-                Ok(Self { $key $(, $field)* })
+                Ok(Self { $key $(, $field)* $($(, $once)+)? })
             }
         }
+    };
+}
+
+/// A column for a field of this name and type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! column {
+    ($name:ident: $type:ty) => {
+        $crate::Column { name: stringify!($name), kind: <$type as $crate::Field>::KIND }
     };
 }

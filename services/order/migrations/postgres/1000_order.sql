@@ -8,26 +8,15 @@ create table orders (
     money_settled boolean not null,
     ended text,
     needs_attention boolean not null,
+    timeline text not null,
     total_minor bigint not null,
     currency text not null,
     items text not null,
     email text,
     address text,
     trace_id text,
-    placed_at bigint not null,
-    last_seq bigint not null
+    placed_at bigint not null
 ) with (fillfactor = 50);
-
--- Every event of an order, in the order in which they were seen here.
-create table timeline (
-    event_id uuid primary key,
-    order_id uuid not null,
-    seq bigint not null,
-    event text not null,
-    service text not null,
-    at bigint not null
-);
-create unique index timeline_order on timeline (order_id, seq);
 
 -- The price list, as inventory's events say.
 create table product (

@@ -26,8 +26,8 @@ use tokio::{
 };
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Happened, get_order::timeline};
-use crate::{Entry, OrderService};
+use super::Happened;
+use crate::{Order, OrderService};
 
 /// Streams at once. Each is a look at the database every [`POLL`].
 const MOST_LISTENERS: usize = 1_000;
@@ -68,10 +68,8 @@ pub(super) async fn handle(
     LastEvent { seq: last }: LastEvent,
 ) -> Result<Response, Problem> {
     let db = app.engine.db();
-    let entries = timeline(db, order, 0, i64::MAX).await?;
-    if entries.is_empty() {
-        return Err(Problem::not_found("such order"));
-    }
+    let known: Option<Order> = db.find(order).await?;
+    let known = known.ok_or_else(|| Problem::not_found("such order"))?;
     let permit = listeners.0.try_acquire_owned().map_err(|_| full())?;
     let mut listener = Listener {
         db: db.clone(),
@@ -83,7 +81,7 @@ pub(super) async fn handle(
         stopping: app.stopping.clone(),
         _permit: permit,
     };
-    listener.take(entries);
+    listener.take(&known);
     if last.is_some() && listener.waiting.is_empty() && listener.story.is_told() {
         // By the standard this stops a browser from connecting again.
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -144,10 +142,10 @@ struct Listener {
     order: OrderId,
     /// The client has the entries up to here.
     resumed: i64,
-    /// The last entry that was read.
-    read: i64,
+    /// How many entries were read.
+    read: usize,
     /// Entries on their way to the client.
-    waiting: VecDeque<Entry>,
+    waiting: VecDeque<Happened>,
     story: Story,
     stopping: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
@@ -161,7 +159,7 @@ impl Listener {
         })
     }
 
-    async fn next(&mut self) -> Option<Entry> {
+    async fn next(&mut self) -> Option<Happened> {
         loop {
             if let Some(entry) = self.waiting.pop_front() {
                 return Some(entry);
@@ -169,24 +167,26 @@ impl Listener {
             if self.story.is_told() {
                 return None;
             }
-            let (db, order, read) = (&self.db, self.order, self.read);
+            let (db, order) = (&self.db, self.order);
             let look = async {
                 sleep(POLL).await;
-                timeline(db, order, read, i64::MAX).await
+                db.find::<Order>(order).await
             };
-            let entries = tokio::select! {
+            let found = tokio::select! {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-                entries = look => entries,
+                found = look => found,
             };
             // While the database is away, nothing happens to the order either.
-            self.take(entries.unwrap_or_default());
+            if let Ok(Some(order)) = found {
+                self.take(&order);
+            }
         }
     }
 
-    fn take(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
+    fn take(&mut self, order: &Order) {
+        for entry in Happened::after(self.read, &order.timeline.0) {
             self.story.hear(&entry.event);
-            self.read = entry.seq;
+            self.read += 1;
             if entry.seq > self.resumed {
                 self.waiting.push_back(entry);
             }
@@ -209,7 +209,6 @@ struct TimelineEvent {
     data: String,
 }
 
-fn event(entry: Entry) -> Result<Event, axum::Error> {
-    let event = Event::default().id(entry.seq.to_string()).event(&entry.event);
-    event.json_data(Happened::from(entry))
+fn event(entry: Happened) -> Result<Event, axum::Error> {
+    Event::default().id(entry.seq.to_string()).event(&entry.event).json_data(entry)
 }

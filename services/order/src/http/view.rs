@@ -58,10 +58,17 @@ pub struct Happened {
     pub event_id: EventId,
 }
 
-impl From<Entry> for Happened {
-    fn from(entry: Entry) -> Self {
-        let Entry { event_id, order_id: _, seq, event, service, at } = entry;
-        Self { seq, event, service, at, event_id }
+impl Happened {
+    /// The entries of a timeline after the first `read`.
+    pub(crate) fn after(read: usize, timeline: &[Entry]) -> impl Iterator<Item = Self> {
+        let numbered = (1..).zip(timeline).skip(read);
+        numbered.map(|(seq, &Entry { event_id, event, at })| Self {
+            seq,
+            event: event.to_string(),
+            service: event.publisher().as_str().to_owned(),
+            at,
+            event_id,
+        })
     }
 }
 
@@ -80,8 +87,8 @@ impl From<&Order> for Summary {
     }
 }
 
-impl OrderView {
-    pub(crate) fn new(order: &Order, timeline: Vec<Entry>) -> Self {
-        Self { order: order.into(), timeline: timeline.into_iter().map(Into::into).collect() }
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        Self { order: order.into(), timeline: Happened::after(0, &order.timeline.0).collect() }
     }
 }

@@ -7,7 +7,7 @@ use engine::Input;
 use serde::{Deserialize, Serialize};
 use store::Json;
 
-use crate::{Alarm, Line, Order, OrderService, Out, Product, Reply, Stage, World, http::OrderView};
+use crate::{Alarm, Line, Order, OrderService, Out, Product, Reply, Stage, World};
 
 /// An order to be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,7 @@ pub(crate) fn react(
         money_settled: false,
         ended: None,
         needs_attention: false,
+        timeline: Json(Vec::new()),
         total_minor: total.amount_minor,
         currency: total.currency,
         items: Json(lines),
@@ -73,13 +74,11 @@ pub(crate) fn react(
         address: Some(Json(shipping_address.clone())),
         trace_id: input.trace.trace_id().map(ToOwned::to_owned),
         placed_at: input.at,
-        last_seq: 0,
     });
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
     out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
     if let Some(order) = world.orders.get(&order_id) {
-        let said = world.said.iter().filter(|entry| entry.order_id == order_id).cloned();
-        out.reply(Reply::Order(Box::new(OrderView::new(order, said.collect()))));
+        out.reply(Reply::Order(Box::new(order.into())));
     }
 }
 

@@ -4,7 +4,7 @@
 
 use contracts::{CancelReason, OrderId};
 
-use crate::{Out, Reply, World, http::OrderView};
+use crate::{Out, Reply, World};
 
 /// A customer wants an order cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) fn react(world: &mut World, command: CancelOrder, out: &mut Out) {
         None => Reply::Unknown,
         Some(order) => match order.ended {
             Some(end) => Reply::Ended(end),
-            None => Reply::Order(Box::new(OrderView::new(order, Vec::new()))),
+            None => Reply::Order(Box::new(order.into())),
         },
     };
     out.reply(reply);

@@ -1,12 +1,11 @@
-use store::{Appended, Class, Db, Rows, StoreError};
+use store::{Class, Db, Record, Rows, StoreError};
 
 use crate::tables::{Item, databases, item, items};
 
 async fn insert(db: &Db, ids: impl IntoIterator<Item = i64>) {
     let mut tx = db.begin().await.unwrap();
-    let mut new = Appended::default();
-    ids.into_iter().for_each(|id| new.push(item(id)));
-    new.save(&mut tx).await.unwrap();
+    let new = ids.into_iter().map(|id| item(id).values()).collect();
+    tx.insert(&Item::TABLE, new).await.unwrap();
     tx.commit().await.unwrap();
 }
 
