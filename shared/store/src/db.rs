@@ -98,6 +98,9 @@ impl Db {
                 ("enable_seqscan", "off"),
                 ("enable_hashjoin", "off"),
                 ("enable_mergejoin", "off"),
+                // A forbidden scan that nothing can replace counts as endless, which would be worth
+                // compiling.
+                ("jit", "off"),
                 // A replica that was stopped must not hold its locks for ever.
                 ("lock_timeout", "5s"),
                 ("idle_in_transaction_session_timeout", "5s"),
