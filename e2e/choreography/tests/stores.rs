@@ -51,6 +51,7 @@ async fn check<S: Service + Explored + Default>(database: &Database) {
         settings: Settings::default(),
         versions: Versions::default(),
         max_record_bytes: bus::DEFAULT_MAX_RECORD_BYTES,
+        replica: uuid::Uuid::from_u128(1),
     };
     let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
     let engine = Engine::new(S::default(), db, clock, options);

@@ -2,7 +2,7 @@
 //! under its own idempotency key until it has a definite answer.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -48,6 +48,12 @@ const RETRY: Table = Table {
         Column { name: "due_at", kind: Kind::Int },
         Column { name: "last_error", kind: Kind::Text },
     ],
+};
+
+/// What says whether a claim still lasts.
+const CLAIM: Table = Table {
+    name: "effect",
+    columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "due_at", kind: Kind::Int }],
 };
 
 /// The shortest time between two looks at the table that nothing asked for.
@@ -107,6 +113,17 @@ pub(crate) struct Claimed<P: Participant> {
     effect: P::Effect,
     trace: Trace,
     attempts: i64,
+    until: Timestamp,
+}
+
+/// An attempt without an answer, and what is to be written of it.
+#[derive(Debug, Clone)]
+struct Failed {
+    id: EffectId,
+    attempts: i64,
+    due_at: Timestamp,
+    why: String,
+    /// The end of the claim that it was made under, by which that is known.
     until: Timestamp,
 }
 
@@ -176,7 +193,7 @@ pub struct EffectRunner<P: Participant> {
     next_poll: Timestamp,
     running: JoinSet<(Claimed<P>, Attempt<P::Outcome>)>,
     /// Failed attempts whose rows are to be written.
-    failed: Vec<Vec<Value>>,
+    failed: Vec<Failed>,
     /// Definite answers to hand over.
     answered: Vec<Work<P>>,
 }
@@ -311,12 +328,20 @@ impl<P: Participant> EffectRunner<P> {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        // Another replica may have had the answer and deleted the row: then there is nothing to
-        // write, and `Vanished` says so.
-        match tx.update(&RETRY, self.failed.clone()).await {
-            Ok(()) | Err(StoreError::Vanished { .. }) => tx.commit().await?,
-            Err(error) => return Err(error),
+        let ids = self.failed.iter().map(|failed| failed.id.into()).collect();
+        let mut claims = HashMap::new();
+        for row in tx.select_locked(&CLAIM, ids).await? {
+            claims.insert(row.get::<EffectId>(0)?, row.get::<i64>(1)?);
         }
+        // A row that is gone was answered to another replica, and one whose claim is another's is
+        // being attempted: neither is ours to put off.
+        let ours = |it: &&Failed| claims.get(&it.id) == Some(&it.until.as_microsecond());
+        let ours = self.failed.iter().filter(ours);
+        let rows = ours.map(|Failed { id, attempts, due_at, why, .. }| {
+            vec![(*id).into(), (*attempts).into(), (*due_at).into(), why.clone().into()]
+        });
+        tx.update(&RETRY, rows.collect()).await?;
+        tx.commit().await?;
         self.failed.clear();
         Ok(())
     }
@@ -360,7 +385,7 @@ impl<P: Participant> EffectRunner<P> {
         }
         let due_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         self.next_poll = self.next_poll.min(due_at);
-        self.failed.push(vec![claimed.id.into(), attempts.into(), due_at.into(), why.into()]);
+        self.failed.push(Failed { id: claimed.id, attempts, due_at, why, until: claimed.until });
     }
 }
 

@@ -4,7 +4,17 @@ use jiff::Timestamp;
 use store::{Db, DbKind, StoreError, Tx, Value};
 use uuid::Uuid;
 
+/// Where replicas on one PostgreSQL database tell each other's relays something.
+pub(crate) const CHANNEL: &str = "quintet_relay";
+/// Said to whoever holds the lease: the outbox has more.
+pub(crate) const MORE: &str = "more";
+/// Said to those who stand by: the lease is to be had.
+pub(crate) const FREE: &str = "free";
+
 /// The right to do something alone, for a time, with a fencing token that rises with each holder.
+///
+/// Only the database's clock says when it ends. Our own merely says when to look again: wherever
+/// it matters, [`Lease::check`] asks the database.
 #[derive(Debug)]
 pub(crate) struct Lease {
     name: &'static str,
@@ -12,30 +22,71 @@ pub(crate) struct Lease {
     length: Duration,
     token: Option<i64>,
     renew_at: Timestamp,
+    /// Until then somebody else holds it.
+    taken_until: Timestamp,
 }
 
 impl Lease {
     pub(crate) fn new(name: &'static str, holder: Uuid, length: Duration) -> Self {
-        Self { name, holder, length, token: None, renew_at: Timestamp::MIN }
+        let (renew_at, taken_until) = (Timestamp::MIN, Timestamp::MIN);
+        Self { name, holder, length, token: None, renew_at, taken_until }
     }
 
-    /// Takes or renews the lease if it is free; whether it is ours now.
-    pub(crate) async fn hold(&mut self, db: &Db, now: Timestamp) -> Result<bool, StoreError> {
-        if self.token.is_some() && now < self.renew_at {
-            return Ok(true);
+    /// Whether it is ours and needs no renewal yet.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        self.token.is_some() && now < self.renew_at
+    }
+
+    /// Whether it is known to be somebody else's for now.
+    pub(crate) fn is_taken(&self, now: Timestamp) -> bool {
+        self.token.is_none() && now < self.taken_until
+    }
+
+    /// Whether it was ours when we last looked.
+    pub(crate) fn was_ours(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Somebody let go of it.
+    pub(crate) fn freed(&mut self) {
+        self.taken_until = Timestamp::MIN;
+    }
+
+    /// Takes or renews it if it is free or ours; whether it is ours now.
+    pub(crate) async fn take(&mut self, db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+        // A look first: even an upsert that changes nothing writes, for the row's lock.
+        if self.token.is_none()
+            && let Some(left) = self.left_to_another(db).await?
+        {
+            self.taken_until = now.saturating_add(left).unwrap_or(Timestamp::MAX);
+            return Ok(false);
         }
-        let sql = "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, $3) \
-                   on conflict (name) do update set expires_at = $3, holder = $2, \
-                   token = lease.token + case when lease.holder = $2 then 0 else 1 end \
-                   where lease.holder = $2 or lease.expires_at < $4 returning token";
-        let expires_at = now.saturating_add(self.length).unwrap_or(Timestamp::MAX);
-        let values = vec![self.name.into(), self.holder.into(), expires_at.into(), now.into()];
+        let clock = db.kind().clock();
+        let sql = format!(
+            "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, {clock} + $3) \
+             on conflict (name) do update set expires_at = {clock} + $3, holder = $2, \
+             token = lease.token + case when lease.holder = $2 then 0 else 1 end \
+             where lease.holder = $2 or lease.expires_at <= {clock} returning token"
+        );
         let mut tx = db.begin().await?;
-        let rows = tx.fetch(sql, values).await?;
+        let values = vec![self.name.into(), self.holder.into(), micros(self.length)];
+        let rows = tx.fetch(&sql, values).await?;
         tx.commit().await?;
         self.token = rows.first().map(|row| row.get(0)).transpose()?;
         self.renew_at = now.saturating_add(self.length / 3).unwrap_or(Timestamp::MAX);
         Ok(self.token.is_some())
+    }
+
+    /// For how long somebody else still has it.
+    async fn left_to_another(&self, db: &Db) -> Result<Option<Duration>, StoreError> {
+        let clock = db.kind().clock();
+        let sql = format!(
+            "select expires_at - {clock} from lease \
+             where name = $1 and holder <> $2 and expires_at > {clock}"
+        );
+        let rows = db.fetch(&sql, vec![self.name.into(), self.holder.into()]).await?;
+        let left = rows.first().map(|row| row.get::<i64>(0)).transpose()?;
+        Ok(left.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
     }
 
     /// Whether the lease is still ours, in the transaction that relies on it. If not, it is
@@ -46,11 +97,36 @@ impl Lease {
             DbKind::Postgres => "for update",
             DbKind::Sqlite => "",
         };
-        let sql = format!("select token from lease where name = $1 and token = $2 {lock}");
-        let ours = !tx.fetch(&sql, vec![self.name.into(), Value::Int(token)]).await?.is_empty();
+        let sql =
+            format!("select 1 from lease where name = $1 and holder = $2 and token = $3 {lock}");
+        let values = vec![self.name.into(), self.holder.into(), Value::Int(token)];
+        let ours = !tx.fetch(&sql, values).await?.is_empty();
         if !ours {
             self.token = None;
         }
         Ok(ours)
     }
+
+    /// Lets go of it and tells those who stand by.
+    pub(crate) async fn release(&mut self, db: &Db) -> Result<(), StoreError> {
+        let Some(token) = self.token.take() else { return Ok(()) };
+        let sql = "update lease set expires_at = 0 where name = $1 and holder = $2 and token = $3";
+        let mut tx = db.begin().await?;
+        let values = vec![self.name.into(), self.holder.into(), Value::Int(token)];
+        tx.execute(sql, values).await?;
+        tx.notify(CHANNEL, FREE).await?;
+        tx.commit().await
+    }
+}
+
+/// Who holds the lease of this name now.
+pub(crate) async fn holder(db: &Db, name: &'static str) -> Result<Option<Uuid>, StoreError> {
+    let clock = db.kind().clock();
+    let sql = format!("select holder from lease where name = $1 and expires_at > {clock}");
+    let rows = db.fetch(&sql, vec![name.into()]).await?;
+    rows.first().map(|row| row.get(0)).transpose()
+}
+
+fn micros(duration: Duration) -> Value {
+    Value::Int(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }

@@ -3,20 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::Position;
+use store::Listener;
 use tokio::{
     sync::{Notify, mpsc, watch},
+    task::JoinSet,
     time::{Instant, sleep},
 };
 
 use crate::{
     Alarms, EffectRunner, Engine, Fatal, Participant, Pending, Relay, RelayError, Sent, Work,
     intake::Chunk,
+    lease::CHANNEL,
+    outbox::Handoff,
     run::stopped,
     settle::{Settled, Settler},
 };
 
 /// The pause of a loop after its step failed.
 const RETRY: Duration = Duration::from_millis(500);
+/// The pause between two hints to the relay that holds the lease.
+const HINTS_APART: Duration = Duration::from_millis(5);
 
 /// Where the engine's work comes from.
 pub(crate) struct Inputs<P: Participant> {
@@ -197,6 +203,11 @@ pub(crate) async fn run_relay<P: Participant>(
     last: Arc<Notify>,
 ) {
     let (mut failing, poll) = (false, engine.settings.relay_poll);
+    // Ends with this function.
+    let mut listening = JoinSet::new();
+    if let Some(listener) = engine.db.listener(CHANNEL).filter(|_| !engine.settings.exclusive) {
+        listening.spawn(listen(listener, Arc::clone(&engine.handoff)));
+    }
     let mut tidy_at = Instant::now() + poll;
     loop {
         // By the time and not when there is nothing to send: under load there always is.
@@ -211,7 +222,11 @@ pub(crate) async fn run_relay<P: Participant>(
                 failing = false;
                 continue;
             }
-            Ok(Sent::Nothing | Sent::StandingBy) => poll,
+            Ok(Sent::Nothing) => poll,
+            Ok(Sent::StandingBy) => {
+                sleep(HINTS_APART).await;
+                poll
+            }
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(%error, "cannot send the outbox; trying until it goes");
@@ -227,9 +242,24 @@ pub(crate) async fn run_relay<P: Participant>(
     }
     let rest = async {
         while let Sent::Some(_) = relay.turn().await? {}
-        Ok::<(), RelayError>(relay.tidy().await?)
+        relay.tidy().await?;
+        Ok::<(), RelayError>(relay.release().await?)
     };
     if let Err(error) = rest.await {
         tracing::warn!(%error, "the outbox could not be sent; it will be after the next start");
+    }
+}
+
+/// Passes on what other replicas say.
+async fn listen(mut listener: Listener, handoff: Arc<Handoff>) {
+    loop {
+        match listener.hear().await {
+            Ok(said) => handoff.hear(&said),
+            Err(error) => {
+                // The database is away, which others report; polling goes on meanwhile.
+                tracing::debug!(%error, "cannot hear the other replicas");
+                sleep(RETRY).await;
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -13,6 +13,8 @@ use contracts::EventId;
 use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use tokio::sync::Notify;
+
+use crate::lease::{FREE, MORE};
 
 const TABLE: Table = Table {
     name: "outbox",
@@ -82,6 +84,12 @@ pub(crate) struct Handoff {
     state: Mutex<State>,
     /// Rows in the table that the broker has not acknowledged.
     depth: AtomicI64,
+    /// Something was committed here that the relay has not looked for.
+    fresh: AtomicBool,
+    /// The relay's lease was ours when it last looked.
+    held: AtomicBool,
+    /// Somebody let go of the lease.
+    freed: AtomicBool,
     pub(crate) wake: Notify,
 }
 
@@ -112,6 +120,7 @@ impl Handoff {
             return;
         }
         self.count(ready.len());
+        self.fresh.store(true, Ordering::Release);
         if keep {
             let mut state = self.state();
             if state.waiting.len() + ready.len() > MEMORY_LIMIT {
@@ -133,6 +142,7 @@ impl Handoff {
     /// Forgets the memory: the table is to be read again.
     pub(crate) fn reread(&self) {
         self.state().forget();
+        self.fresh.store(true, Ordering::Release);
         self.wake.notify_one();
     }
 
@@ -166,6 +176,37 @@ impl Handoff {
 
     pub(crate) fn set_depth(&self, depth: i64) {
         self.depth.store(depth, Ordering::Release);
+    }
+
+    /// Whether the count says that there is nothing; one that is off says so too, and is taken anew.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.depth.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether something was committed here since this was last asked.
+    pub(crate) fn take_fresh(&self) -> bool {
+        self.fresh.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether the lease was let go since this was last asked.
+    pub(crate) fn take_freed(&self) -> bool {
+        self.freed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
+    }
+
+    /// Another replica said this.
+    pub(crate) fn hear(&self, said: &str) {
+        match said {
+            MORE if self.held.load(Ordering::Acquire) => self.wake.notify_one(),
+            FREE => {
+                self.freed.store(true, Ordering::Release);
+                self.wake.notify_one();
+            }
+            _ => {}
+        }
     }
 
     /// Events that wait for the broker.

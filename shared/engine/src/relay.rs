@@ -1,4 +1,12 @@
 //! From the outbox to the broker: oldest first, nothing skipped, nothing overtaken.
+//!
+//! Why the first occurrences of an order's events lie in the order in which they were emitted, also
+//! on a shared outbox: a relay sends what it has read from the table, by id, and waits for all of it
+//! before it reads again. If it sends an event, each earlier one of that order was either in the
+//! table, and went out before it over the same connection without a gap; or was not, and then the
+//! broker had acknowledged it to whoever deleted it. A relay that hung while another took over can
+//! only repeat: whatever it had read was still in the table then, and the other one read it first.
+//! So the lease is there to keep repeats few. Order does not rest on it, nor on any clock.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -15,10 +23,12 @@ use uuid::Uuid;
 
 use crate::{
     Settings, idempotency,
-    lease::Lease,
+    lease::{self, Lease},
     outbox::{self, Handoff, Ready},
 };
 
+/// The name of the relay's lease.
+pub(crate) const LEASE: &str = "relay";
 /// Records of one publish.
 const BATCH: usize = 1_000;
 /// How often old idempotency keys are deleted.
@@ -71,10 +81,10 @@ impl Relay {
         (db, handoff): (Db, Arc<Handoff>),
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        holder: Uuid,
+        replica: Uuid,
         settings: Settings,
     ) -> Self {
-        let lease = Lease::new("relay", holder, settings.lease);
+        let lease = Lease::new(LEASE, replica, settings.lease);
         Self {
             db,
             bus,
@@ -95,8 +105,10 @@ impl Relay {
     /// If database or broker is away: what was not acknowledged is sent again by the next turn,
     /// in the same order.
     pub async fn turn(&mut self) -> Result<Sent, RelayError> {
-        if !self.settings.exclusive && !self.lease.hold(&self.db, self.clock.now()).await? {
-            return Ok(Sent::StandingBy);
+        if !self.settings.exclusive
+            && let Some(idle) = self.not_to_send().await?
+        {
+            return Ok(idle);
         }
         let ready = self.next().await?;
         if ready.is_empty() {
@@ -113,6 +125,44 @@ impl Relay {
         result.map(|()| Sent::Some(count))
     }
 
+    /// Why this relay of a shared outbox has nothing to do now, if so. While nothing waits, nobody
+    /// renews the lease: idle replicas only look.
+    async fn not_to_send(&mut self) -> Result<Option<Sent>, StoreError> {
+        let now = self.clock.now();
+        let ours_waits = self.handoff.take_fresh();
+        if self.handoff.take_freed() {
+            self.lease.freed();
+        }
+        if self.lease.is_fresh(now) {
+            return Ok(None);
+        }
+        if !self.lease.is_taken(now) {
+            let waiting = outbox::count(&self.db).await?;
+            self.handoff.set_depth(waiting);
+            if waiting == 0 {
+                return Ok(Some(Sent::Nothing));
+            }
+            let ours = self.lease.take(&self.db, now).await?;
+            self.handoff.set_held(ours);
+            if ours {
+                return Ok(None);
+            }
+        }
+        if ours_waits {
+            self.db.notify(lease::CHANNEL, lease::MORE).await?;
+        }
+        Ok(Some(Sent::StandingBy))
+    }
+
+    /// Lets go of the lease, so that another replica need not wait for its end.
+    ///
+    /// # Errors
+    /// If the database is away; then it ends by itself.
+    pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.handoff.set_held(false);
+        self.lease.release(&self.db).await
+    }
+
     async fn next(&mut self) -> Result<Vec<Ready>, StoreError> {
         if self.handoff.take_reread() || !self.settings.exclusive {
             self.reading = true;
@@ -126,6 +176,10 @@ impl Relay {
         self.handoff.take(usize::MAX);
         let ready = outbox::oldest(&self.db, BATCH).await?;
         self.reading = ready.len() == BATCH;
+        if !self.reading && !self.settings.exclusive {
+            // Others add to it too, and this is all there is.
+            self.handoff.set_depth(i64::try_from(ready.len()).unwrap_or(i64::MAX));
+        }
         self.read = ready.iter().map(|ready| ready.id).collect();
         Ok(ready)
     }
@@ -166,7 +220,9 @@ impl Relay {
     /// If the database is away.
     pub async fn tidy(&mut self) -> Result<(), StoreError> {
         self.delete_acknowledged().await?;
-        self.handoff.set_depth(outbox::count(&self.db).await?);
+        if !self.handoff.is_settled() {
+            self.handoff.set_depth(outbox::count(&self.db).await?);
+        }
         let now = self.clock.now();
         if now < self.prune_at {
             return Ok(());
@@ -188,6 +244,7 @@ impl Relay {
             outbox::delete(&mut tx, &ids).await?;
             tx.commit().await?;
         }
+        self.handoff.set_held(self.lease.was_ours());
         // Whoever holds the lease now sends them again: a repeat, not a loss.
         self.handoff.forget(&ids);
         Ok(())

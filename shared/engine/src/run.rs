@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, Topic};
-use clock::{Random, uuid_v7};
+use clock::Random;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{JoinError, JoinHandle, JoinSet},
@@ -113,7 +113,7 @@ impl<P: Participant> Runtime<P> {
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
         let alarms = engine.alarms();
-        let relay = engine.relay(bus, uuid_v7(&*engine.clock, &*random));
+        let relay = engine.relay(bus);
         let last = Arc::new(Notify::new());
         let settler = Settler { engine: Arc::clone(&engine), random, stop: stopping.clone() };
         let inputs = Inputs { chunks: chunks_in, commands, internal: internal_in, batch };

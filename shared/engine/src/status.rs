@@ -11,15 +11,21 @@ use uuid::Uuid;
 use crate::{
     Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, effects,
     intake::{group, subscription},
-    outbox,
+    lease, outbox, relay,
 };
 
-/// Where a service stands: what waits, and for how long.
+/// Where a service stands: what waits, and for how long. Turns, inputs and duplicates are this
+/// process's, as it alone can count them exactly; the rest is all replicas'.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The service's name.
     pub service: &'static str,
-    /// Batches committed since this process started. The same figure twice: nothing happened.
+    /// Which of its processes answers: a new id with each start.
+    pub replica: Uuid,
+    /// The one whose relay sends the outbox; `null` while nobody holds that lease.
+    pub relay: Option<Uuid>,
+    /// Batches committed since this process started. The same figure twice, of each replica:
+    /// nothing happened.
     pub turns: u64,
     /// Inputs in them.
     pub inputs: u64,
@@ -66,6 +72,8 @@ impl<P: Participant> Engine<P> {
         let partitions = timeout(LAG_TIMEOUT, self.partitions(bus)).await.ok().and_then(Result::ok);
         Ok(Status {
             service: P::NAME,
+            replica: self.replica,
+            relay: self.relay_holder().await?,
             turns: self.metrics.turns(),
             inputs: self.metrics.inputs(),
             duplicates: self.metrics.duplicates(),
@@ -85,6 +93,13 @@ impl<P: Participant> Engine<P> {
             effects: depth(&self.db, "effect", "created_at", now).await?,
             alarms: depth(&self.db, "alarm", "rings_at", now).await?,
         })
+    }
+
+    async fn relay_holder(&self) -> Result<Option<Uuid>, StoreError> {
+        if self.settings.exclusive {
+            return Ok(Some(self.replica));
+        }
+        lease::holder(&self.db, relay::LEASE).await
     }
 
     /// What the engine counts.
@@ -122,10 +137,10 @@ impl<P: Participant> Engine<P> {
         &self.db
     }
 
-    /// The relay of this engine's outbox. `holder` tells replicas apart.
-    pub fn relay(&self, bus: Arc<dyn Bus>, holder: Uuid) -> Relay {
+    /// The relay of this engine's outbox.
+    pub fn relay(&self, bus: Arc<dyn Bus>) -> Relay {
         let outbox = (self.db.clone(), Arc::clone(&self.handoff));
-        Relay::new(outbox, bus, Arc::clone(&self.clock), holder, self.settings.clone())
+        Relay::new(outbox, bus, Arc::clone(&self.clock), self.replica, self.settings.clone())
     }
 
     /// The runner of this engine's effects.

@@ -39,6 +39,7 @@ pub struct Engine<P: Participant> {
     pub(crate) settings: Settings,
     pub(crate) versions: Versions,
     pub(crate) max_record_bytes: usize,
+    pub(crate) replica: Uuid,
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -89,6 +90,7 @@ impl<P: Participant> Engine<P> {
             clock,
             versions: options.versions,
             max_record_bytes: options.max_record_bytes,
+            replica: options.replica,
             handoff: Arc::default(),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
@@ -198,6 +200,9 @@ pub struct EngineOptions {
     pub versions: Versions,
     /// The largest record that the broker takes, in bytes.
     pub max_record_bytes: usize,
+    /// Tells this process from all others that work on the same database, also from those before
+    /// it.
+    pub replica: Uuid,
 }
 
 /// The places of those inputs that were not applied before, as far as the inbox knows.

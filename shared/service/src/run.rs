@@ -4,7 +4,7 @@ use anyhow::Context;
 use axum::Router;
 use bus::Topic;
 use clap::Parser;
-use clock::{Clock, Random, SystemClock, SystemRandom};
+use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
 use store::{Db, StoreError};
@@ -190,6 +190,7 @@ async fn prepare<S: Service>(
         settings: config.engine_settings(),
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
+        replica: uuid_v7(&*clock, &*random),
     };
     let sampling = Sampling::new(config.traces.sample, collecting);
     let mut telemetry = Telemetry::new(S::NAME, sampling);

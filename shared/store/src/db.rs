@@ -9,7 +9,7 @@ use sqlx::{
 use crate::{Migrations, Record, Row, StoreError, Tx, Value, tx};
 
 /// How long a caller waits for a connection before it hears that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers beside SQLite's one writer.
@@ -22,6 +22,18 @@ pub enum Kind {
     Sqlite,
     /// A server, shared by replicas.
     Postgres,
+}
+
+impl Kind {
+    /// The database's own time in microseconds since the epoch, as SQL: the one clock that replicas
+    /// share.
+    #[must_use]
+    pub fn clock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "cast(unixepoch('subsec') * 1000000 as integer)",
+            Self::Postgres => "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+        }
+    }
 }
 
 /// A database of either kind. Cheap to clone.

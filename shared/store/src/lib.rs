@@ -8,11 +8,13 @@
 //! - [`record!`] describes a state row once; [`Rows`] loads, changes and saves a batch of them in
 //!   three statements.
 //! - [`Value`] and [`Field`]: what a column can hold.
+//! - [`Listener`]: what processes on one PostgreSQL database tell each other.
 
 mod bulk;
 mod contract;
 mod db;
 mod error;
+mod listen;
 mod migrate;
 mod rows;
 mod table;
@@ -21,6 +23,7 @@ mod value;
 
 pub use db::{Db, Kind as DbKind};
 pub use error::{Class, StoreError};
+pub use listen::Listener;
 pub use migrate::Migrations;
 pub use rows::Rows;
 pub use table::{Column, Record, Table};

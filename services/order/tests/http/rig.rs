@@ -133,6 +133,7 @@ async fn serve(
         settings,
         versions: Versions::default(),
         max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+        replica: uuid::Uuid::from_u128(1),
     };
     let outside = Arc::new(engine::Nobody);
     let engine = Engine::new(order, db.clone(), clock.clone(), options);

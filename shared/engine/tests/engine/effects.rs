@@ -146,6 +146,31 @@ async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() {
+    for rig in rigs().await {
+        let other = rig.another();
+        let (mut late, mut second) = (rig.effects(), rig.effects_of(&other));
+        rig.provider.plan([Next::Later]);
+        request(&rig, 1).await;
+        let taken_over = async {
+            rig.provider.met().await;
+            rig.clock.advance(rig.settings.claim);
+            // The other one is under way when the first one's failure comes.
+            let claimed = second.turn().await.unwrap();
+            let due = due_at(&rig).await;
+            rig.provider.met().await;
+            (claimed, due)
+        };
+        let (failed, (outcomes, due)) = tokio::join!(late.turn(), taken_over);
+        assert!(failed.unwrap().is_empty());
+        assert_eq!(due_at(&rig).await, due, "the claim of the second stands");
+        assert_eq!(rig.number("select attempts from effect").await, 0);
+        turn(&other, &outcomes).await;
+        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+    }
+}
+
+#[tokio::test]
 async fn no_more_are_under_way_at_once_than_allowed() {
     let settings = Settings { effects_concurrency: 3, ..Settings::default() };
     for rig in rigs_with(settings).await {

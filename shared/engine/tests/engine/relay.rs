@@ -1,21 +1,14 @@
 //! From the outbox to the broker.
 
-use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use bus::{Bus, BusError, Consumer, Outgoing, PartitionState, Producer, Published, Topic};
 use contracts::EventId;
 use engine::{Relay, RelayError, Sent, Settings};
-use store::Db;
-use testkit::MemoryBus;
-use uuid::Uuid;
 
 use crate::{
     rig::{Rig, rigs, rigs_with, turn},
     work::{add, order, tell},
 };
 
-async fn send_all(relay: &mut Relay) -> usize {
+pub async fn send_all(relay: &mut Relay) -> usize {
     let mut all = 0;
     while let Sent::Some(count) = relay.turn().await.unwrap() {
         all += count;
@@ -24,7 +17,7 @@ async fn send_all(relay: &mut Relay) -> usize {
 }
 
 /// The first time that each one was sent.
-fn first_occurrences(sent: &[EventId]) -> Vec<EventId> {
+pub fn first_occurrences(sent: &[EventId]) -> Vec<EventId> {
     let mut seen = std::collections::BTreeSet::new();
     sent.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
@@ -124,8 +117,8 @@ async fn after_a_restart_what_was_left_is_sent_before_what_is_new() {
         rig.relay().turn().await.unwrap_err();
 
         let restarted = rig.another();
-        // The same holder: it has its lease still.
-        let mut relay = rig.relay_of(&restarted, 1);
+        rig.age_lease(rig.settings.lease).await;
+        let mut relay = rig.relay_of(&restarted);
         turn(&restarted, &[add(2, order(1))]).await;
         let all = rig.outbox().await;
         send_all(&mut relay).await;
@@ -171,92 +164,5 @@ async fn more_than_fits_into_memory_is_read_from_the_table() {
         send_all(&mut relay).await;
         assert_eq!(rig.sent().len(), all.len());
         assert_eq!(rig.sent(), all);
-    }
-}
-
-#[tokio::test]
-async fn of_two_relays_on_a_shared_outbox_only_the_holder_of_the_lease_sends() {
-    let settings = Settings { exclusive: false, ..Settings::default() };
-    for rig in rigs_with(settings).await {
-        let other = rig.another();
-        let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other, 2));
-        rig.turn(&[add(1, order(1))]).await;
-        assert_eq!(holder.turn().await.unwrap(), Sent::Some(1));
-        turn(&other, &[add(2, order(1))]).await;
-        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
-        // It stays the holder as long as it shows up.
-        for _ in 0..3 {
-            rig.clock.advance(rig.settings.lease / 2);
-            holder.turn().await.unwrap();
-            assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
-        }
-        assert_eq!(rig.sent().len(), 2);
-
-        // Not any more.
-        turn(&other, &[add(3, order(1))]).await;
-        rig.clock.advance(rig.settings.lease + Duration::from_micros(1));
-        assert_eq!(standby.turn().await.unwrap(), Sent::Some(1));
-        assert_eq!(holder.turn().await.unwrap(), Sent::StandingBy);
-        assert_eq!(rig.sent().len(), 3);
-        assert_eq!(rig.count("outbox").await, 0);
-    }
-}
-
-/// Someone else takes the lease over while we publish.
-struct Overtaken(MemoryBus, Db);
-
-#[async_trait]
-impl Bus for Overtaken {
-    async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
-        self.0.create_topics(topics).await
-    }
-
-    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
-        Ok(Box::new(Self(self.0.clone(), self.1.clone())))
-    }
-
-    async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
-        self.0.consumer(group, topics).await
-    }
-
-    async fn partitions(&self, _: &str, _: &[&str]) -> Result<Vec<PartitionState>, BusError> {
-        Ok(Vec::new())
-    }
-
-    async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
-        Ok(())
-    }
-
-    fn max_record_bytes(&self) -> usize {
-        self.0.max_record_bytes()
-    }
-}
-
-#[async_trait]
-impl Producer for Overtaken {
-    async fn publish(&mut self, records: &[Outgoing]) -> Published {
-        let sql = "update lease set holder = $1, token = token + 1";
-        let mut tx = self.1.begin().await.unwrap();
-        tx.execute(sql, vec![Uuid::from_u128(2).into()]).await.unwrap();
-        tx.commit().await.unwrap();
-        self.0.publish(records).await
-    }
-}
-
-#[tokio::test]
-async fn who_lost_the_lease_meanwhile_deletes_nothing() {
-    let settings = Settings { exclusive: false, ..Settings::default() };
-    for rig in rigs_with(settings).await {
-        rig.turn(&[add(1, order(1)), add(2, order(1))]).await;
-        let bus = Arc::new(Overtaken(rig.bus.clone(), rig.db.clone()));
-        let mut loser = rig.engine.relay(bus, Uuid::from_u128(1));
-        loser.turn().await.unwrap();
-        assert_eq!(rig.count("outbox").await, 2);
-        assert_eq!(loser.turn().await.unwrap(), Sent::StandingBy);
-
-        // The one who has it sends them again: a repeat, not a loss.
-        assert_eq!(rig.relay_of(&rig.another(), 2).turn().await.unwrap(), Sent::Some(2));
-        assert_eq!(rig.count("outbox").await, 0);
-        assert_eq!(rig.sent().len(), 4);
     }
 }

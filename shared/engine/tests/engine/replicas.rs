@@ -9,8 +9,8 @@ use tokio::sync::Barrier;
 
 use crate::{
     rig::{Rig, turn},
-    toy::{Reply, Toy},
-    work::{Works, add, keyed, order},
+    toy::{ALARM, Reply, Toy},
+    work::{Works, add, arm, ask, keyed, order, outcome, ring},
 };
 
 async fn rig() -> Option<Rig> {
@@ -58,6 +58,23 @@ async fn a_key_used_by_two_at_once_is_carried_out_once() {
     assert_eq!(rig.answers(&slow).await, [Ok(Reply::Count(5))]);
     assert_eq!(rig.tally(order(1)).await, None);
     assert_eq!(rig.tally(order(2)).await.unwrap().count, 5);
+}
+
+#[tokio::test]
+async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_two_have() {
+    let Some(rig) = rig().await else { return };
+    let other = rig.another();
+    rig.turn(&[arm(1, order(1)), ask(2, order(2))]).await;
+    rig.clock.advance(ALARM);
+    let batch = || [ring(order(1)), outcome(order(2), 7)];
+    let (ours, theirs) = (batch(), batch());
+    let (mut first, mut second) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
+    let (one, two) =
+        tokio::join!(rig.engine.turn(&ours, &mut first), other.turn(&theirs, &mut second));
+    assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 2);
+    assert_eq!(rig.log(order(1)).await, "arm, ring");
+    assert_eq!(rig.log(order(2)).await, "ask, answer 7");
+    assert_eq!(rig.count("outbox").await, 2);
 }
 
 #[tokio::test]

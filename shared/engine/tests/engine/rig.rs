@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use engine::{
 };
 use store::{Db, Value};
 use testkit::{Database, MemoryBus};
+use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::{
@@ -34,7 +36,12 @@ pub struct Rig {
     /// Gone with the rig.
     _database: Database,
     pub settings: Settings,
+    /// How many engines there were.
+    others: AtomicUsize,
 }
+
+/// The first engine's replica id; the others count on.
+const FIRST: u128 = 1;
 
 /// One for each database.
 pub async fn rigs() -> Vec<Rig> {
@@ -49,11 +56,12 @@ pub async fn rigs_with(settings: Settings) -> Vec<Rig> {
     rigs
 }
 
-pub fn options(settings: &Settings) -> EngineOptions {
+pub fn options(settings: &Settings, replica: u128) -> EngineOptions {
     EngineOptions {
         settings: settings.clone(),
         versions: Versions::default(),
         max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+        replica: Uuid::from_u128(replica),
     }
 }
 
@@ -61,9 +69,11 @@ impl Rig {
     pub async fn new(database: Database, settings: Settings) -> Self {
         let db = database.migrated(migrations()).await;
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
-        let engine = Engine::new(Toy::default(), db.clone(), clock.clone(), options(&settings));
+        let engine =
+            Engine::new(Toy::default(), db.clone(), clock.clone(), options(&settings, FIRST));
         let (bus, provider) = (MemoryBus::default(), Arc::default());
-        Self { engine, db, clock, bus, provider, _database: database, settings }
+        let others = AtomicUsize::new(1);
+        Self { engine, db, clock, bus, provider, _database: database, settings, others }
     }
 
     /// One more engine on the same database: another replica, or the same after a restart.
@@ -72,7 +82,9 @@ impl Rig {
     }
 
     pub fn another_of(&self, toy: Toy) -> Engine<Toy> {
-        Engine::new(toy, self.db.clone(), self.clock.clone(), options(&self.settings))
+        let replica = FIRST + self.others.fetch_add(1, Ordering::SeqCst) as u128;
+        let options = options(&self.settings, replica);
+        Engine::new(toy, self.db.clone(), self.clock.clone(), options)
     }
 
     pub async fn turn(&self, batch: &[Works]) -> Turn<Toy> {
@@ -89,11 +101,19 @@ impl Rig {
     }
 
     pub fn relay(&self) -> Relay {
-        self.relay_of(&self.engine, 1)
+        self.relay_of(&self.engine)
     }
 
-    pub fn relay_of(&self, engine: &Engine<Toy>, holder: u128) -> Relay {
-        engine.relay(Arc::new(self.bus.clone()), Uuid::from_u128(holder))
+    pub fn relay_of(&self, engine: &Engine<Toy>) -> Relay {
+        engine.relay(Arc::new(self.bus.clone()))
+    }
+
+    /// Lets the lease age, whose end only the database's clock decides. What a process believes of
+    /// it ages with its own.
+    pub async fn age_lease(&self, by: Duration) {
+        let micros = i64::try_from(by.as_micros()).unwrap();
+        self.execute("update lease set expires_at = expires_at - $1", vec![micros.into()]).await;
+        self.clock.advance(by);
     }
 
     pub fn effects(&self) -> EffectRunner<Toy> {
@@ -157,12 +177,24 @@ pub fn sent(bus: &MemoryBus) -> Vec<EventId> {
 }
 
 /// An outside world that answers 5 unless told otherwise.
-#[derive(Default)]
 pub struct Provider {
+    meeting: Barrier,
     asked: Mutex<Vec<EffectId>>,
     answers: Mutex<VecDeque<Next>>,
     running: AtomicUsize,
     most: AtomicUsize,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self {
+            meeting: Barrier::new(2),
+            asked: Mutex::default(),
+            answers: Mutex::default(),
+            running: AtomicUsize::default(),
+            most: AtomicUsize::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -170,6 +202,8 @@ pub enum Next {
     Answer(i64),
     NoAnswer,
     Never,
+    /// Fails between two meetings with the test.
+    Later,
     Panic,
 }
 
@@ -181,6 +215,11 @@ impl Provider {
 
     pub fn plan(&self, answers: impl IntoIterator<Item = Next>) {
         self.answers.lock().unwrap().extend(answers);
+    }
+
+    /// Meets a request that fails later.
+    pub async fn met(&self) {
+        self.meeting.wait().await;
     }
 
     /// How many were asked at once, at most.
@@ -204,6 +243,11 @@ impl Outside<Toy> for Provider {
         match next.unwrap_or(Next::Answer(5)) {
             Next::Answer(number) => Attempt::Answered(number),
             Next::NoAnswer => Attempt::NoAnswer("503".into()),
+            Next::Later => {
+                self.met().await;
+                self.met().await;
+                Attempt::NoAnswer("503".into())
+            }
             Next::Never => std::future::pending().await,
             Next::Panic => panic!("told to"),
         }

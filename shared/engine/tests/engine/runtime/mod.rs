@@ -2,6 +2,7 @@
 
 mod failures;
 mod flow;
+mod replicas;
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,11 +46,7 @@ async fn stages() -> Vec<Stage> {
     };
     let mut stages = Vec::new();
     for rig in rigs_with(settings).await {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("bus.db");
-        let bus = Log::open(&path, "", LogOptions::default()).await.unwrap();
-        bus.create_topics(&TOPICS).await.unwrap();
-        stages.push(Stage { rig, bus: Arc::new(bus), _directory: directory });
+        stages.push(Stage::on(rig).await);
     }
     stages
 }
@@ -63,6 +60,14 @@ struct Running {
 }
 
 impl Stage {
+    async fn on(rig: Rig) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bus.db");
+        let bus = Log::open(&path, "", LogOptions::default()).await.unwrap();
+        bus.create_topics(&TOPICS).await.unwrap();
+        Self { rig, bus: Arc::new(bus), _directory: directory }
+    }
+
     fn start(&self) -> Running {
         self.start_toy(Toy::default())
     }

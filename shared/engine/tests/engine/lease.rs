@@ -1,0 +1,206 @@
+//! Several relays on one outbox: who sends, and what becomes of those that die or hang.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bus::{Bus, BusError, Consumer, Outgoing, PartitionState, Producer, Published, Topic};
+use clock::ManualClock;
+use engine::{Engine, Sent, Settings};
+use testkit::{Database, MemoryBus};
+use tokio::sync::Barrier;
+
+use crate::{
+    relay::{first_occurrences, send_all},
+    rig::{Rig, options, rigs_with, turn},
+    toy::Toy,
+    work::{add, order, tell},
+};
+
+const INSTANT: Duration = Duration::from_micros(1);
+const HINTS: &str = "quintet_relay";
+
+fn shared() -> Settings {
+    Settings { exclusive: false, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn only_the_holder_of_the_lease_sends_and_others_take_it_when_it_ends() {
+    for rig in rigs_with(shared()).await {
+        let other = rig.another();
+        let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
+        rig.turn(&[add(1, order(1))]).await;
+        assert_eq!(holder.turn().await.unwrap(), Sent::Some(1));
+        turn(&other, &[add(2, order(1))]).await;
+        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+        // It stays the holder as long as it sends.
+        for number in 3..6 {
+            rig.age_lease(rig.settings.lease / 2).await;
+            turn(&other, &[add(number, order(1))]).await;
+            assert!(matches!(holder.turn().await.unwrap(), Sent::Some(_)));
+            turn(&other, &[add(number + 10, order(1))]).await;
+            assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+        }
+        assert_eq!(send_all(&mut holder).await, 1);
+
+        // Not any more.
+        turn(&other, &[add(20, order(1))]).await;
+        rig.age_lease(rig.settings.lease + INSTANT).await;
+        assert_eq!(standby.turn().await.unwrap(), Sent::Some(1));
+        rig.turn(&[add(21, order(1))]).await;
+        assert_eq!(holder.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(send_all(&mut standby).await, 1);
+        assert_eq!(rig.sent().len(), 10);
+        assert_eq!(rig.count("outbox").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_lets_go_of_it_is_followed_at_once() {
+    for rig in rigs_with(shared()).await {
+        let other = rig.another();
+        let (mut holder, mut next) = (rig.relay(), rig.relay_of(&other));
+        rig.turn(&[add(1, order(1))]).await;
+        send_all(&mut holder).await;
+        let token = rig.number("select token from lease").await;
+        holder.release().await.unwrap();
+        turn(&other, &[add(2, order(1))]).await;
+        assert_eq!(next.turn().await.unwrap(), Sent::Some(1));
+        assert_eq!(rig.number("select token from lease").await, token + 1);
+    }
+}
+
+#[tokio::test]
+async fn while_there_is_nothing_to_send_nobody_renews_it() {
+    for rig in rigs_with(shared()).await {
+        let mut relay = rig.relay();
+        assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        assert_eq!(rig.count("lease").await, 0);
+        rig.turn(&[add(1, order(1))]).await;
+        send_all(&mut relay).await;
+        let ends = rig.number("select expires_at from lease").await;
+        for _ in 0..5 {
+            rig.clock.advance(rig.settings.lease);
+            assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        }
+        assert_eq!(rig.number("select expires_at from lease").await, ends);
+    }
+}
+
+#[tokio::test]
+async fn a_process_whose_clock_is_ahead_takes_nothing_that_is_held() {
+    for rig in rigs_with(shared()).await {
+        rig.turn(&[add(1, order(1))]).await;
+        let mut holder = rig.relay();
+        send_all(&mut holder).await;
+        let ahead = Arc::new(ManualClock::new("2027-01-01T00:00:00Z".parse().unwrap()));
+        let options = options(&rig.settings, 99);
+        let hasty = Engine::new(Toy::default(), rig.db.clone(), ahead, options);
+        turn(&hasty, &[add(2, order(1))]).await;
+        assert_eq!(rig.relay_of(&hasty).turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(send_all(&mut holder).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn who_stands_by_hints_at_what_it_has_committed_and_a_release_is_told() {
+    let Some(database) = Database::on_postgres().await else { return };
+    let rig = Rig::new(database, shared()).await;
+    let mut hints = rig.db.listener(HINTS).unwrap();
+    let heard = tokio::spawn(async move {
+        let mut all = Vec::new();
+        while all.last().is_none_or(|said| said != "free") {
+            all.push(hints.hear().await.unwrap());
+        }
+        all
+    });
+    let listens = "select count(*) from pg_stat_activity \
+                   where query like 'LISTEN%' and datname = current_database()";
+    let listening = async || (rig.number(listens).await == 1).then_some(());
+    testkit::eventually("somebody to listen", listening).await;
+
+    let other = rig.another();
+    let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
+    rig.turn(&[add(1, order(1))]).await;
+    holder.turn().await.unwrap();
+    turn(&other, &[add(2, order(1))]).await;
+    for _ in 0..3 {
+        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+    }
+    send_all(&mut holder).await;
+    holder.release().await.unwrap();
+    assert_eq!(heard.await.unwrap(), ["more", "free"], "one hint for one commit");
+}
+
+/// A broker to which one publish is slow: it meets the barrier before anything goes out, and after.
+struct Slow(MemoryBus, Arc<Barrier>);
+
+#[async_trait]
+impl Bus for Slow {
+    async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
+        self.0.create_topics(topics).await
+    }
+
+    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
+        Ok(Box::new(Self(self.0.clone(), Arc::clone(&self.1))))
+    }
+
+    async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        self.0.consumer(group, topics).await
+    }
+
+    async fn partitions(&self, _: &str, _: &[&str]) -> Result<Vec<PartitionState>, BusError> {
+        Ok(Vec::new())
+    }
+
+    async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.0.max_record_bytes()
+    }
+}
+
+#[async_trait]
+impl Producer for Slow {
+    async fn publish(&mut self, records: &[Outgoing]) -> Published {
+        self.1.wait().await;
+        self.1.wait().await;
+        self.0.publish(records).await
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_reorders() {
+    for rig in rigs_with(shared()).await {
+        let woken = Arc::new(Barrier::new(2));
+        let bus = Slow(rig.bus.clone(), Arc::clone(&woken));
+        let (other, mut hung) = (rig.another(), rig.engine.relay(Arc::new(bus)));
+        rig.turn(&[tell(1, order(1), "burst 3")]).await;
+        let mut all = rig.outbox().await;
+
+        let meanwhile = async {
+            woken.wait().await;
+            rig.age_lease(rig.settings.lease).await;
+            let mut next = rig.relay_of(&other);
+            // It gets as far as the second record, and no report comes of that.
+            rig.bus.lose_report_after(1);
+            next.turn().await.unwrap_err();
+            turn(&other, &[tell(2, order(1), "burst 2")]).await;
+            all.extend(rig.outbox().await.split_off(2));
+            woken.wait().await;
+            next
+        };
+        let (turned, mut next) = tokio::join!(hung.turn(), meanwhile);
+        turned.unwrap();
+        // The broker had all that it held, but the rows are another's to delete.
+        assert_eq!(rig.outbox().await, all[1..]);
+        rig.turn(&[tell(3, order(1), "burst 1")]).await;
+        assert_eq!(hung.turn().await.unwrap(), Sent::StandingBy);
+        all.extend(rig.outbox().await.last());
+
+        send_all(&mut next).await;
+        assert_eq!(rig.count("outbox").await, 0);
+        assert_eq!(first_occurrences(&rig.sent()), all);
+    }
+}
