@@ -1,6 +1,6 @@
 //! The data directory of a suite: its lock, and the files that a suite makes in it.
 
-use crate::program::Program;
+use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -58,13 +58,13 @@ impl DataDir {
         self.path.join("bus.db")
     }
 
-    pub(crate) fn log(&self, program: Program) -> PathBuf {
-        self.path.join("logs").join(format!("{program}.log"))
+    pub(crate) fn log(&self, member: Member) -> PathBuf {
+        self.path.join("logs").join(format!("{member}.log"))
     }
 
     /// The log's name as the user would write it.
-    pub(crate) fn shown_log(&self, program: Program) -> PathBuf {
-        self.shown.join("logs").join(format!("{program}.log"))
+    pub(crate) fn shown_log(&self, member: Member) -> PathBuf {
+        self.shown.join("logs").join(format!("{member}.log"))
     }
 
     /// Makes the directory where it is missing.
@@ -131,11 +131,10 @@ impl DataDir {
     }
 
     fn is_ours(&self, path: &Path) -> bool {
-        let logs = Program::ALL.map(|program| self.log(program));
+        let mut logs = Member::all(Member::MOST).map(|member| self.log(member));
         let mut databases = Program::ALL.map(|program| self.database(program)).to_vec();
         databases.push(self.bus());
-        logs.iter().any(|log| log == path)
-            || databases.iter().any(|database| belongs_to(path, database))
+        logs.any(|log| log == path) || databases.iter().any(|database| belongs_to(path, database))
     }
 }
 
@@ -170,6 +169,7 @@ mod tests {
             "bus.db.wake",
             "bus.db.group-quintet-order.lock",
             "logs/payment.log",
+            "logs/payment-3.log",
         ];
         let theirs = ["mine.db", "order.db.bak", "order.dbx", "notes.txt", "logs/other.log"];
         for name in ours.iter().chain(&theirs) {

@@ -3,7 +3,7 @@
 
 use crate::datadir::DataDir;
 use crate::ports::Ports;
-use crate::program::Program;
+use crate::program::{Member, Program};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::env;
@@ -18,15 +18,17 @@ pub(crate) struct Plan<'a> {
     pub(crate) bus_url: String,
     /// Prefix of topics, groups and databases; empty for none.
     pub(crate) namespace: String,
+    /// Processes of each service.
+    pub(crate) replicas: usize,
 }
 
 type Variables = Vec<(String, String)>;
 
 impl Plan<'_> {
     /// The variables that a program is started with on top of the launcher's own.
-    pub(crate) fn variables(&self, program: Program) -> Variables {
-        let mut variables = self.addresses(program);
-        let defaults = self.defaults(program);
+    pub(crate) fn variables(&self, member: Member) -> Variables {
+        let mut variables = self.addresses(member);
+        let defaults = self.defaults(member.program);
         variables.extend(defaults.into_iter().filter(|(name, _)| !is_set_by_user(name)));
         variables.push(("QUINTET_LEASH".to_owned(), "stdin".to_owned()));
         variables
@@ -34,14 +36,15 @@ impl Plan<'_> {
 
     /// Variables of the user's that have no effect here, with what has.
     pub(crate) fn ignored(&self) -> Vec<String> {
-        let ours = Program::ALL.into_iter().flat_map(|program| self.addresses(program));
+        let ours = Program::ALL.into_iter().flat_map(|program| self.addresses(program.into()));
         ours.filter(|(name, value)| env::var(name).is_ok_and(|theirs| theirs != *value))
             .map(|(name, value)| format!("{name} is ignored: `quintet up` sets it to {value}"))
             .collect()
     }
 
-    fn addresses(&self, program: Program) -> Variables {
-        let listen = (program.variable("LISTEN"), self.ports.public(program).to_string());
+    fn addresses(&self, member: Member) -> Variables {
+        let program = member.program;
+        let listen = (program.variable("LISTEN"), self.ports.public(member).to_string());
         if program == Program::Sandbox {
             let data = self.dir.path().display().to_string();
             let smtp = self.ports.smtp().to_string();
@@ -53,7 +56,7 @@ impl Plan<'_> {
         }
         let mut addresses = vec![
             listen,
-            (program.variable("ADMIN_LISTEN"), self.ports.admin(program).to_string()),
+            (program.variable("ADMIN_LISTEN"), self.ports.admin(member).to_string()),
             (program.variable("BUS__URL"), self.bus_url.clone()),
         ];
         if !self.namespace.is_empty() {
@@ -116,8 +119,9 @@ mod tests {
             databases,
             bus_url: "log:/data/bus.db".to_owned(),
             namespace: namespace.to_owned(),
+            replicas: 1,
         };
-        plan.variables(program).into_iter().collect()
+        plan.variables(program.into()).into_iter().collect()
     }
 
     #[test]

@@ -108,10 +108,26 @@ impl Api {
         request: &Request<'_>,
         patience: Duration,
     ) -> Result<T, Error> {
+        self.send_to_any(&[request.url.to_owned()], request, patience).await
+    }
+
+    /// The same where each of several replicas can answer, at `urls`: asks one after the other.
+    ///
+    /// # Errors
+    /// The last one.
+    pub(crate) async fn send_to_any<T: DeserializeOwned>(
+        &self,
+        urls: &[String],
+        request: &Request<'_>,
+        patience: Duration,
+    ) -> Result<T, Error> {
         let give_up = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
+        let mut urls = urls.iter().cycle();
         loop {
-            let error = match self.send(request, None).await {
+            let url = urls.next().map_or(request.url, String::as_str);
+            let request = Request { url, ..request.clone() };
+            let error = match self.send(&request, None).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };

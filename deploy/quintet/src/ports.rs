@@ -1,6 +1,6 @@
 //! Which port everybody listens on, all on the loopback interface.
 
-use crate::program::Program;
+use crate::program::{Member, Program};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// The ports of a suite, counted from the order service's.
@@ -13,6 +13,9 @@ pub(crate) struct Ports {
 const ADMIN: u16 = 100;
 const SANDBOX: u16 = 10;
 const SMTP: u16 = 11;
+/// From the first replicas' ports to the second's, and from each to the next.
+const SECOND: u16 = 20;
+const NEXT: u16 = 10;
 
 /// A port that somebody else holds.
 #[derive(Debug, thiserror::Error)]
@@ -27,15 +30,16 @@ impl Ports {
     /// Where the order service listens unless told otherwise.
     pub(crate) const DEFAULT: u16 = 8080;
     /// The highest first port that leaves room for the others.
-    pub(crate) const HIGHEST: u16 = u16::MAX - ADMIN - 4;
+    pub(crate) const HIGHEST: u16 = u16::MAX - 2 * ADMIN;
 
     /// The ports from `first` on, which is at most [`Self::HIGHEST`].
     pub(crate) const fn from(first: u16) -> Self {
         Self { first }
     }
 
-    /// Where its users reach a program.
-    pub(crate) const fn public(self, program: Program) -> SocketAddr {
+    /// Where its users reach a program, of several replicas the first unless told otherwise.
+    pub(crate) fn public(self, member: impl Into<Member>) -> SocketAddr {
+        let Member { program, nth } = member.into();
         let offset = match program {
             Program::Order => 0,
             Program::Inventory => 1,
@@ -44,11 +48,15 @@ impl Ports {
             Program::Notification => 4,
             Program::Sandbox => SANDBOX,
         };
-        loopback(self.first + offset)
+        let replica = match nth.min(Member::MOST) {
+            0 => 0,
+            nth => SECOND + NEXT * u16::try_from(nth - 1).unwrap_or(0),
+        };
+        loopback(self.first + offset + replica)
     }
 
     /// Where operators reach a service.
-    pub(crate) const fn admin(self, service: Program) -> SocketAddr {
+    pub(crate) fn admin(self, service: impl Into<Member>) -> SocketAddr {
         loopback(self.public(service).port() + ADMIN)
     }
 
@@ -57,12 +65,12 @@ impl Ports {
         loopback(self.first + SMTP)
     }
 
-    /// Tries them all.
+    /// Tries all that so many replicas need.
     ///
     /// # Errors
     /// The first one that cannot be bound.
-    pub(crate) fn check_free(self) -> Result<(), PortTaken> {
-        for (owner, address) in self.all() {
+    pub(crate) fn check_free(self, replicas: usize) -> Result<(), PortTaken> {
+        for (owner, address) in self.all(replicas) {
             TcpListener::bind(address).map_err(|error| PortTaken {
                 port: address.port(),
                 owner,
@@ -72,11 +80,12 @@ impl Ports {
         Ok(())
     }
 
-    fn all(self) -> Vec<(String, SocketAddr)> {
-        let public = Program::ALL.map(|program| (program.to_string(), self.public(program)));
-        let admin = Program::SERVICES.map(|it| (format!("{it}'s admin"), self.admin(it)));
+    fn all(self, replicas: usize) -> Vec<(String, SocketAddr)> {
+        let public = Member::all(replicas).map(|member| (member.to_string(), self.public(member)));
+        let services = Member::all(replicas).filter(|member| member.program != Program::Sandbox);
+        let admin = services.map(|it| (format!("{it}'s admin"), self.admin(it)));
         let smtp = ("sandbox's mail".to_owned(), self.smtp());
-        public.into_iter().chain(admin).chain([smtp]).collect()
+        public.chain(admin).chain([smtp]).collect()
     }
 }
 
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn no_two_share_a_port_and_the_highest_leaves_room() {
-        let all = Ports::from(Ports::HIGHEST).all();
+        let all = Ports::from(Ports::HIGHEST).all(Member::MOST);
         let distinct: BTreeSet<u16> = all.iter().map(|(_, address)| address.port()).collect();
         assert_eq!(distinct.len(), all.len());
     }
@@ -112,11 +121,11 @@ mod tests {
             .step_by(200)
             .find_map(|first| {
                 let ports = Ports::from(first);
-                ports.check_free().ok()?;
+                ports.check_free(1).ok()?;
                 Some((ports, TcpListener::bind(ports.admin(Program::Payment)).ok()?))
             })
             .expect("some stretch of ports is free");
-        let text = ports.check_free().unwrap_err().to_string();
+        let text = ports.check_free(1).unwrap_err().to_string();
         let port = ports.admin(Program::Payment).port().to_string();
         assert!(
             text.contains(&port) && text.contains("payment") && text.contains("--port"),

@@ -54,6 +54,47 @@ impl Program {
     }
 }
 
+/// One process of a suite: a program and which of its replicas. The first one goes by the program's
+/// name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Member {
+    pub(crate) program: Program,
+    /// Counted from 0.
+    pub(crate) nth: usize,
+}
+
+impl Member {
+    /// More of a service than that have no ports.
+    pub(crate) const MOST: usize = 9;
+
+    /// All processes of a program of which the services have so many replicas.
+    pub(crate) fn of(program: Program, replicas: usize) -> impl Iterator<Item = Self> {
+        // There is one outside world.
+        let count = if program == Program::Sandbox { 1 } else { replicas };
+        (0..count).map(move |nth| Self { program, nth })
+    }
+
+    /// All processes of a suite whose services have so many replicas.
+    pub(crate) fn all(replicas: usize) -> impl Iterator<Item = Self> {
+        Program::ALL.into_iter().flat_map(move |program| Self::of(program, replicas))
+    }
+}
+
+impl From<Program> for Member {
+    fn from(program: Program) -> Self {
+        Self { program, nth: 0 }
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.nth {
+            0 => self.program.fmt(f),
+            nth => write!(f, "{}-{}", self.program, nth + 1),
+        }
+    }
+}
+
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -71,6 +112,14 @@ mod tests {
             assert_eq!(clap_name.get_name(), program.name());
             assert_eq!(serde_json::to_value(program).unwrap(), program.name());
         }
+    }
+
+    #[test]
+    fn replicas_are_numbered_from_the_second_and_the_outside_world_is_one() {
+        let names: Vec<String> = Member::all(3).map(|member| member.to_string()).collect();
+        assert_eq!(names[..4], ["order", "order-2", "order-3", "inventory"]);
+        assert_eq!(names.len(), 16);
+        assert_eq!(names[15], "sandbox");
     }
 
     #[test]

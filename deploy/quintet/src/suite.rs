@@ -3,7 +3,7 @@
 use crate::datadir::DataDir;
 use crate::http::{self, Api};
 use crate::ports::Ports;
-use crate::program::Program;
+use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,18 +81,22 @@ impl Suite {
     /// A suite of which nothing runs yet. `databases` holds one URL per service.
     pub(crate) fn new(
         ports: Ports,
-        databases: &BTreeMap<Program, String>,
+        (databases, replicas): (&BTreeMap<Program, String>, usize),
         bus_url: &str,
         control: String,
     ) -> Self {
         let services = databases
             .iter()
             .map(|(&service, database)| {
+                let replicas = Member::of(service, replicas).map(|member| Replica {
+                    url: format!("http://{}", ports.public(member)),
+                    admin_url: format!("http://{}", ports.admin(member)),
+                    pid: None,
+                });
                 let url = format!("http://{}", ports.public(service));
                 let admin_url = format!("http://{}", ports.admin(service));
-                let replica = Replica { url: url.clone(), admin_url: admin_url.clone(), pid: None };
-                let database = database.clone();
-                (service, Service { url, admin_url, pid: None, database, replicas: vec![replica] })
+                let (database, replicas) = (database.clone(), replicas.collect());
+                (service, Service { url, admin_url, pid: None, database, replicas })
             })
             .collect();
         let kind = bus_url.split(':').next().unwrap_or_default().to_owned();
@@ -159,25 +163,36 @@ impl Suite {
         Ok(Some(suite))
     }
 
-    /// The URL of a program.
-    pub(crate) fn url(&self, program: Program) -> &str {
-        self.services.get(&program).map_or(&self.sandbox.url, |service| &service.url)
+    /// The URL of a program, of several replicas the first one's unless told otherwise.
+    pub(crate) fn url(&self, member: impl Into<Member>) -> &str {
+        let Member { program, nth } = member.into();
+        let replica = self.services.get(&program).and_then(|service| service.replicas.get(nth));
+        replica.map_or(&self.sandbox.url, |replica| &replica.url)
+    }
+
+    /// The URLs of all replicas of a service.
+    pub(crate) fn urls(&self, service: Program) -> Vec<String> {
+        let service = self.services.get(&service);
+        let replicas = service.into_iter().flat_map(|service| &service.replicas);
+        replicas.map(|replica| replica.url.clone()).collect()
     }
 
     /// The process ids of all that runs.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        let services = self.services.values().filter_map(|service| service.pid);
-        services.chain(self.sandbox.pid).collect()
+        let replicas = self.services.values().flat_map(|service| &service.replicas);
+        replicas.filter_map(|replica| replica.pid).chain(self.sandbox.pid).collect()
     }
 
-    fn set_pid(&mut self, program: Program, pid: Option<u32>) {
+    fn set_pid(&mut self, Member { program, nth }: Member, pid: Option<u32>) {
         let Some(service) = self.services.get_mut(&program) else {
             self.sandbox.pid = pid;
             return;
         };
-        service.pid = pid;
-        if let Some(first) = service.replicas.first_mut() {
-            first.pid = pid;
+        if nth == 0 {
+            service.pid = pid;
+        }
+        if let Some(replica) = service.replicas.get_mut(nth) {
+            replica.pid = pid;
         }
     }
 }
@@ -206,13 +221,13 @@ impl SuiteFile {
         self.suite.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records where a program runs now, if it does.
+    /// Records where a process runs now, if it does.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn set_pid(&self, program: Program, pid: Option<u32>) -> io::Result<()> {
+    pub(crate) fn set_pid(&self, member: Member, pid: Option<u32>) -> io::Result<()> {
         let mut suite = self.suite.lock().unwrap_or_else(PoisonError::into_inner);
-        suite.set_pid(program, pid);
+        suite.set_pid(member, pid);
         self.write(&suite)
     }
 
@@ -242,10 +257,39 @@ mod tests {
     use serde_json::{Value, json};
 
     fn suite() -> Suite {
+        suite_of(1)
+    }
+
+    fn suite_of(replicas: usize) -> Suite {
         let databases =
             Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
         let control = "http://127.0.0.1:1".to_owned();
-        Suite::new(Ports::from(8080), &databases.into(), "log:/d/bus.db", control)
+        let databases = databases.into();
+        Suite::new(Ports::from(8080), (&databases, replicas), "log:/d/bus.db", control)
+    }
+
+    #[test]
+    fn each_replica_has_addresses_of_its_own_and_the_first_ones_are_the_services() {
+        let mut suite = suite_of(3);
+        suite.set_pid(Member { program: Program::Payment, nth: 2 }, Some(9));
+        suite.set_pid(Program::Payment.into(), Some(7));
+        let json = serde_json::to_value(&suite).unwrap();
+        let replica = |url: &str, admin: &str, pid: Option<u32>| {
+            json!({"url": format!("http://127.0.0.1:{url}"),
+                "admin_url": format!("http://127.0.0.1:{admin}"), "pid": pid})
+        };
+        assert_eq!(
+            json["payment"]["replicas"],
+            json!([
+                replica("8082", "8182", Some(7)),
+                replica("8102", "8202", None),
+                replica("8112", "8212", Some(9)),
+            ])
+        );
+        assert_eq!(json["payment"]["pid"], 7);
+        assert_eq!(json["payment"]["url"], json["payment"]["replicas"][0]["url"]);
+        assert_eq!(suite.urls(Program::Payment).len(), 3);
+        assert_eq!(suite.pids(), [7, 9]);
     }
 
     #[test]
@@ -253,8 +297,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = DataDir::at(temp.path()).unwrap();
         let file = SuiteFile::create(&dir, suite()).unwrap();
-        file.set_pid(Program::Payment, Some(7)).unwrap();
-        file.set_pid(Program::Sandbox, Some(8)).unwrap();
+        file.set_pid(Program::Payment.into(), Some(7)).unwrap();
+        file.set_pid(Program::Sandbox.into(), Some(8)).unwrap();
         let json: Value = serde_json::from_slice(&fs::read(dir.suite_file()).unwrap()).unwrap();
         assert_eq!(
             json["payment"],

@@ -17,15 +17,25 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named after the programs")]
 pub struct Addresses {
-    pub order: AdminUrl,
-    pub inventory: AdminUrl,
-    pub payment: AdminUrl,
-    pub shipping: AdminUrl,
-    pub notification: AdminUrl,
+    pub order: ServiceUrls,
+    pub inventory: ServiceUrls,
+    pub payment: ServiceUrls,
+    pub shipping: ServiceUrls,
+    pub notification: ServiceUrls,
     pub sandbox: PublicUrl,
 }
 
-/// Where a service's admin listener is.
+/// Where a service's admin listeners are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceUrls {
+    /// Such as `http://127.0.0.1:8180`; the first replica's.
+    pub admin_url: String,
+    /// Every replica's; none are given where there is one.
+    #[serde(default)]
+    pub replicas: Vec<AdminUrl>,
+}
+
+/// Where a replica's admin listener is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminUrl {
     /// Such as `http://127.0.0.1:8180`.
@@ -79,7 +89,7 @@ impl Addresses {
         serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))
     }
 
-    fn services(&self) -> [(&'static str, &str); 5] {
+    fn services(&self) -> [(&'static str, &ServiceUrls); 5] {
         [
             ("order", &self.order),
             ("inventory", &self.inventory),
@@ -87,7 +97,16 @@ impl Addresses {
             ("shipping", &self.shipping),
             ("notification", &self.notification),
         ]
-        .map(|(name, service)| (name, service.admin_url.as_str()))
+    }
+}
+
+impl ServiceUrls {
+    /// Every replica's.
+    fn all(&self) -> Vec<&str> {
+        if self.replicas.is_empty() {
+            return vec![&self.admin_url];
+        }
+        self.replicas.iter().map(|replica| replica.admin_url.as_str()).collect()
     }
 }
 
@@ -97,8 +116,8 @@ impl Addresses {
 /// If anybody does not answer, or with something unknown.
 pub async fn collect(client: &Client, suite: &Addresses) -> Result<Snapshot, CollectError> {
     let mut snapshot = Snapshot { status: statuses(client, suite).await?, ..Snapshot::default() };
-    for (_, admin) in suite.services() {
-        rows(client, admin, &mut snapshot).await?;
+    for (_, service) in suite.services() {
+        rows(client, &service.admin_url, &mut snapshot).await?;
     }
     snapshot.ledger = get::<Ledger>(client, &format!("{}/ledger", suite.sandbox.url)).await?;
     Ok(snapshot)
@@ -143,9 +162,12 @@ async fn statuses(
     suite: &Addresses,
 ) -> Result<BTreeMap<String, Status>, CollectError> {
     let mut statuses = BTreeMap::new();
-    for (name, admin) in suite.services() {
-        let status = get(client, &format!("{admin}/admin/status")).await?;
-        statuses.insert(name.to_owned(), status);
+    for (name, service) in suite.services() {
+        let mut replicas: Vec<Status> = Vec::new();
+        for admin in service.all() {
+            replicas.push(get(client, &format!("{admin}/admin/status")).await?);
+        }
+        statuses.extend(Status::of_group(replicas).map(|status| (name.to_owned(), status)));
     }
     Ok(statuses)
 }

@@ -34,9 +34,9 @@ pub struct Snapshot {
 /// Where a service stands, as `GET /admin/status` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Batches committed since the process started.
+    /// Batches committed since the process started; of a group all its processes' together.
     pub turns: u64,
-    /// Inputs that had been applied before.
+    /// Inputs that had been applied before; likewise.
     #[serde(default)]
     pub duplicates: u64,
     /// Events that the broker has not acknowledged.
@@ -53,7 +53,7 @@ pub struct Status {
 }
 
 /// How much a queue holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Depth {
     /// Rows.
     pub depth: i64,
@@ -178,6 +178,21 @@ impl Refund {
 }
 
 impl Status {
+    /// The status of a service as all its replicas tell it: what each counts alone is added up, and of
+    /// what all see, but not at the same moment, the most counts.
+    #[must_use]
+    pub fn of_group(replicas: impl IntoIterator<Item = Self>) -> Option<Self> {
+        replicas.into_iter().reduce(|group, replica| Self {
+            turns: group.turns + replica.turns,
+            duplicates: group.duplicates + replica.duplicates,
+            outbox: group.outbox.max(replica.outbox),
+            effects: group.effects.max(replica.effects),
+            alarms: group.alarms.max(replica.alarms),
+            parked: group.parked.max(replica.parked),
+            lag: group.lag.zip(replica.lag).map(|(one, other)| one.max(other)),
+        })
+    }
+
     /// Whether nothing waits here.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -251,4 +266,23 @@ pub fn at_rest(earlier: &Snapshot, later: &Snapshot) -> bool {
             _ => false,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_add_up_what_each_counts_and_none_hides_what_waits() {
+        let one = Status { turns: 3, duplicates: 1, lag: Some(0), ..Status::default() };
+        let waits = Depth { depth: 2 };
+        let other = Status { turns: 4, outbox: waits, lag: Some(5), ..Status::default() };
+        let group = Status::of_group([one, other]).unwrap();
+        let expected =
+            Status { turns: 7, duplicates: 1, outbox: waits, lag: Some(5), ..Status::default() };
+        assert_eq!(group, expected);
+        let alone = Status { lag: None, ..one };
+        assert_eq!(Status::of_group([one, alone]).unwrap().lag, None);
+        assert_eq!(Status::of_group([]), None);
+    }
 }

@@ -9,6 +9,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How long a repeat under the same key may go on: services are restarted meanwhile.
@@ -116,22 +118,36 @@ pub(crate) struct Listing {
 /// A customer of the order service.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    orders: String,
+    /// Where each replica takes orders.
+    replicas: Vec<String>,
+    /// How often somebody was asked: they take turns.
+    asked: Arc<AtomicUsize>,
     api: Api,
 }
 
 impl Client {
     pub(crate) fn new(suite: &Suite, api: Api) -> Self {
-        Self { orders: format!("{}/orders", suite.url(Program::Order)), api }
+        let urls = suite.urls(Program::Order);
+        let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
+        Self { replicas, asked: Arc::default(), api }
     }
 
     pub(super) const fn api(&self) -> &Api {
         &self.api
     }
 
-    /// Where an order can be read.
+    /// Where an order can be read: at another replica each time.
     pub(crate) fn url(&self, id: &str) -> String {
-        format!("{}/{id}", self.orders)
+        let next = self.in_turn().into_iter().next().unwrap_or_default();
+        format!("{next}/{id}")
+    }
+
+    /// The replicas, each time beginning with another.
+    fn in_turn(&self) -> Vec<String> {
+        let mut replicas = self.replicas.clone();
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        replicas.rotate_left(asked % self.replicas.len().max(1));
+        replicas
     }
 
     /// Places an order, under one key however often it has to ask.
@@ -143,11 +159,11 @@ impl Client {
         let body = wanted.body();
         let post = Request {
             method: Method::POST,
-            url: &self.orders,
+            url: "",
             body: Some(&body),
             idempotency_key: Some(&key),
         };
-        self.api.send_until_answered(&post, PATIENCE).await
+        self.api.send_to_any(&self.in_turn(), &post, PATIENCE).await
     }
 
     /// Reads an order.
@@ -155,7 +171,7 @@ impl Client {
     /// # Errors
     /// When there is none, or nobody answers for a minute.
     pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
-        self.get(&self.url(id)).await
+        self.get(|orders| format!("{orders}/{id}")).await
     }
 
     /// Lists orders, the newest first: those of a status if one is given, and after a cursor.
@@ -174,12 +190,16 @@ impl Client {
             ("cursor", cursor.map(str::to_owned)),
         ];
         let query = query.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        self.get(&http::with_query(&self.orders, query)).await
+        self.get(|orders| http::with_query(orders, query.clone())).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, http::Error> {
-        let get = Request { method: Method::GET, url, body: None, idempotency_key: None };
-        self.api.send_until_answered(&get, PATIENCE).await
+    async fn get<T: DeserializeOwned>(
+        &self,
+        url: impl Fn(&str) -> String,
+    ) -> Result<T, http::Error> {
+        let urls: Vec<String> = self.in_turn().iter().map(|orders| url(orders)).collect();
+        let get = Request { method: Method::GET, url: "", body: None, idempotency_key: None };
+        self.api.send_to_any(&urls, &get, PATIENCE).await
     }
 }
 

@@ -145,9 +145,9 @@ impl Keeper {
     }
 
     async fn end(&mut self, child: &mut Child) {
-        let program = self.launch.program;
+        let member = self.launch.member;
         if let Err(error) = terminate(child, GRACE, &mut self.hurry).await {
-            self.ui.warn(&format!("cannot stop {program}: {error}"));
+            self.ui.warn(&format!("cannot stop {member}: {error}"));
         }
         self.runs_as(None);
         self.phase.send_replace(Phase::Stopped);
@@ -163,7 +163,7 @@ impl Keeper {
         let pause = self.backoff.after(lived);
         self.ui.warn(&format!(
             "{} died ({how}), restarting in {:.1} s; see {}",
-            self.launch.program,
+            self.launch.member,
             pause.as_secs_f64(),
             self.launch.shown_log.display()
         ));
@@ -172,16 +172,17 @@ impl Keeper {
     }
 
     fn down(&self, why: String) -> Next {
-        let (program, log) = (self.launch.program, self.launch.shown_log.display());
+        let (member, log) = (self.launch.member, self.launch.shown_log.display());
+        let program = member.program;
         self.ui.warn(&format!(
-            "{program} {why} and is left down: see {log}; `quintet start {program}` tries again"
+            "{member} {why} and is left down: see {log}; `quintet start {program}` tries again"
         ));
         self.phase.send_replace(Phase::Down { why });
         Next::Wait
     }
 
     fn runs_as(&self, pid: Option<u32>) {
-        if let Err(error) = self.suite.set_pid(self.launch.program, pid) {
+        if let Err(error) = self.suite.set_pid(self.launch.member, pid) {
             self.ui.warn(&format!("cannot keep up.json true: {error}"));
         }
     }

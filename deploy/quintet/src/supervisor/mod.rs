@@ -10,10 +10,10 @@ pub(crate) use keeper::Phase;
 pub(crate) use process::{Launch, alive, tail};
 
 use crate::http::Api;
-use crate::program::Program;
+use crate::program::{Member, Program};
 use crate::suite::{Suite, SuiteFile};
 use crate::ui::Ui;
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use keeper::{Keeper, Wish};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// The keepers of a suite's programs.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    kept: BTreeMap<Program, Kept>,
+    kept: BTreeMap<Member, Kept>,
     suite: Arc<SuiteFile>,
     hurry: watch::Sender<bool>,
     closing: AtomicBool,
@@ -48,11 +48,11 @@ struct Kept {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
     /// It will not be tried again by itself.
-    #[error("{program} {why}; its log, {}, ends:\n{}", log.display(), tail(log))]
-    Down { program: Program, why: String, log: PathBuf },
+    #[error("{member} {why}; its log, {}, ends:\n{}", log.display(), tail(log))]
+    Down { member: Member, why: String, log: PathBuf },
     /// It takes too long.
-    #[error("{program} is not ready after {} s; its log, {}, ends:\n{}", READY_WITHIN.as_secs(), log.display(), tail(log))]
-    TooLong { program: Program, log: PathBuf },
+    #[error("{member} is not ready after {} s; its log, {}, ends:\n{}", READY_WITHIN.as_secs(), log.display(), tail(log))]
+    TooLong { member: Member, log: PathBuf },
 }
 
 impl Supervisor {
@@ -62,13 +62,13 @@ impl Supervisor {
         let kept = launches
             .into_iter()
             .map(|launch| {
-                let (program, log) = (launch.program, launch.log.clone());
+                let (member, log) = (launch.member, launch.log.clone());
                 let (wishes, receiver) = mpsc::channel(1);
                 let (sender, phase) = watch::channel(Phase::Stopped);
                 let suite = Arc::clone(&suite);
                 let keeper = Keeper::new(launch, sender, suite, ui.clone(), hurried.clone());
                 tokio::spawn(keeper.run(receiver));
-                (program, Kept { wishes, phase, log })
+                (member, Kept { wishes, phase, log })
             })
             .collect();
         Self { kept, suite, hurry, closing: AtomicBool::new(false), api }
@@ -79,17 +79,28 @@ impl Supervisor {
         self.suite.snapshot()
     }
 
-    /// The programs that nobody will start but the user, and why.
+    /// The programs of which nothing runs that anybody but the user will start, and why.
     pub(crate) fn left_down(&self) -> BTreeMap<Program, String> {
         let why = |kept: &Kept| match &*kept.phase.borrow() {
             Phase::Stopped => Some("is stopped".to_owned()),
             Phase::Down { why } => Some(why.clone()),
             Phase::Running | Phase::BackingOff => None,
         };
-        self.kept.iter().filter_map(|(program, kept)| Some((*program, why(kept)?))).collect()
+        let whole = |program| {
+            let whys: Option<Vec<String>> =
+                self.members(program).map(|(_, kept)| why(kept)).collect();
+            Some((program, whys?.into_iter().next()?))
+        };
+        Program::ALL.into_iter().filter_map(whole).collect()
     }
 
-    /// Starts a program that does not run; returns at once.
+    /// The processes of a program.
+    fn members(&self, program: Program) -> impl Iterator<Item = (Member, &Kept)> {
+        let kept = self.kept.iter().map(|(member, kept)| (*member, kept));
+        kept.filter(move |(member, _)| member.program == program)
+    }
+
+    /// Starts those of a program's processes that do not run; returns at once.
     pub(crate) async fn start(&self, program: Program) {
         if self.closing.load(Ordering::SeqCst) {
             return;
@@ -97,7 +108,7 @@ impl Supervisor {
         self.wish(program, |done| Wish::Start { done }).await;
     }
 
-    /// Stops a program, and returns when it is gone.
+    /// Stops all processes of a program, and returns when they are gone.
     pub(crate) async fn stop(&self, program: Program) {
         self.wish(program, |done| Wish::Stop { done }).await;
     }
@@ -114,26 +125,28 @@ impl Supervisor {
         self.hurry.send_replace(true);
     }
 
-    /// Waits until a started program answers that it is ready.
+    /// Waits until all processes of a started program answer that they are ready.
     ///
     /// # Errors
-    /// When it is down for good, or takes more than a minute.
+    /// When one is down for good, or takes more than a minute.
     pub(crate) async fn ready(&self, program: Program) -> Result<(), NotReady> {
-        let Some(kept) = self.kept.get(&program) else {
-            return Ok(());
-        };
-        let url = format!("{}/health/ready", self.suite().url(program));
+        let members = self.members(program);
+        try_join_all(members.map(|(member, kept)| self.is_ready(member, kept))).await.map(drop)
+    }
+
+    async fn is_ready(&self, member: Member, kept: &Kept) -> Result<(), NotReady> {
+        let url = format!("{}/health/ready", self.suite().url(member));
         let give_up = Instant::now() + READY_WITHIN;
         loop {
             let phase = kept.phase.borrow().clone();
             let log = || kept.log.clone();
             match phase {
                 Phase::Down { why } => {
-                    return Err(NotReady::Down { program, why, log: log() });
+                    return Err(NotReady::Down { member, why, log: log() });
                 }
                 Phase::Stopped => {
                     let why = "was stopped meanwhile".to_owned();
-                    return Err(NotReady::Down { program, why, log: log() });
+                    return Err(NotReady::Down { member, why, log: log() });
                 }
                 Phase::Running => {
                     if timeout_at(give_up, self.api.is_ok(&url)).await.unwrap_or(false) {
@@ -143,20 +156,20 @@ impl Supervisor {
                 Phase::BackingOff => {}
             }
             if Instant::now() >= give_up {
-                return Err(NotReady::TooLong { program, log: log() });
+                return Err(NotReady::TooLong { member, log: log() });
             }
             sleep(READY_POLL).await;
         }
     }
 
-    async fn wish(&self, program: Program, wish: impl FnOnce(oneshot::Sender<()>) -> Wish) {
-        let Some(kept) = self.kept.get(&program) else {
-            return;
-        };
-        let (done, granted) = oneshot::channel();
-        // Keepers end only with the launcher, and then nobody is left to be told.
-        if kept.wishes.send(wish(done)).await.is_ok() {
-            let _ = granted.await;
-        }
+    async fn wish(&self, program: Program, wish: impl Fn(oneshot::Sender<()>) -> Wish) {
+        let wished = self.members(program).map(|(_, kept)| async {
+            let (done, granted) = oneshot::channel();
+            // Keepers end only with the launcher, and then nobody is left to be told.
+            if kept.wishes.send(wish(done)).await.is_ok() {
+                let _ = granted.await;
+            }
+        });
+        join_all(wished).await;
     }
 }

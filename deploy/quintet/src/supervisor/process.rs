@@ -1,6 +1,6 @@
 //! One process: how it is launched, ended and looked at.
 
-use crate::program::Program;
+use crate::program::Member;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,7 +19,7 @@ const TAIL_BYTES: i64 = 8 << 10;
 /// What it takes to start a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
-    pub(crate) program: Program,
+    pub(crate) member: Member,
     pub(crate) executable: PathBuf,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) log: PathBuf,
@@ -142,6 +142,7 @@ pub(crate) fn tail(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Program;
 
     fn shell(temp: &Path, script: &str) -> Launch {
         use std::os::unix::fs::PermissionsExt;
@@ -149,7 +150,7 @@ mod tests {
         fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
         Launch {
-            program: Program::Order,
+            member: Program::Order.into(),
             executable,
             variables: vec![("GREETING".to_owned(), "hello".to_owned())],
             log: temp.join("log"),

@@ -2,7 +2,7 @@
 //! arrived yet.
 
 use crate::http::{self, Api};
-use crate::program::Program;
+use crate::program::{Member, Program};
 use crate::suite::{Launcher, Suite};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -32,7 +32,8 @@ pub(super) enum Finding {
 #[derive(Debug)]
 pub(super) struct Auditor {
     addresses: Addresses,
-    services: Vec<(Program, String)>,
+    /// Each service's replicas, by their admin listeners.
+    services: Vec<(Program, Vec<String>)>,
     control: String,
     api: Api,
     client: reqwest::Client,
@@ -55,7 +56,10 @@ impl Auditor {
         let addresses = serde_json::to_value(suite).and_then(serde_json::from_value);
         let addresses = addresses.context("up.json was not written by this version")?;
         let services = suite.services.iter();
-        let services = services.map(|(&name, it)| (name, it.admin_url.clone())).collect();
+        let services = services.map(|(&name, it)| {
+            (name, it.replicas.iter().map(|replica| replica.admin_url.clone()).collect())
+        });
+        let services = services.collect();
         let client = reqwest::Client::builder().no_proxy().timeout(LONG_ANSWER).build()?;
         Ok(Self { addresses, services, control: suite.control.clone(), api, client })
     }
@@ -97,21 +101,28 @@ impl Auditor {
     }
 
     async fn look(&self) -> Look {
-        let ask = |(name, admin): &(Program, String)| {
-            let (name, url) = (*name, format!("{admin}/admin/status"));
-            async move {
-                match self.api.get(&url).await {
-                    Ok(status) => (name, Ok(status)),
-                    Err(error) => (name, Err(self.why_silent(name, &error).await)),
-                }
-            }
+        let ask = async |(name, replicas): &(Program, Vec<String>)| {
+            let statuses = replicas.iter().enumerate();
+            let statuses =
+                statuses.map(|(nth, admin)| self.ask(Member { program: *name, nth }, admin));
+            let statuses: Result<Vec<Status>, String> =
+                join_all(statuses).await.into_iter().collect();
+            let group = statuses.map(|all| Status::of_group(all).unwrap_or_default());
+            (*name, group)
         };
         join_all(self.services.iter().map(ask)).await.into_iter().collect()
     }
 
-    async fn why_silent(&self, name: Program, error: &http::Error) -> String {
-        let why = self.why_down(name).await;
-        why.unwrap_or_else(|| format!("{name} does not answer: {}", error.why()))
+    async fn ask(&self, member: Member, admin: &str) -> Answer {
+        match self.api.get(&format!("{admin}/admin/status")).await {
+            Ok(status) => Ok(status),
+            Err(error) => Err(self.why_silent(member, &error).await),
+        }
+    }
+
+    async fn why_silent(&self, member: Member, error: &http::Error) -> String {
+        let why = self.why_down(member.program).await;
+        why.unwrap_or_else(|| format!("{member} does not answer: {}", error.why()))
     }
 
     async fn why_down(&self, name: Program) -> Option<String> {

@@ -10,7 +10,7 @@ use crate::demo;
 use crate::environment::Plan;
 use crate::http::Api;
 use crate::ports::Ports;
-use crate::program::Program;
+use crate::program::{Member, Program};
 use crate::suite::{Suite, SuiteFile};
 use crate::supervisor::{NotReady, Supervisor, serve_control};
 use crate::ui::{self, Ui};
@@ -39,6 +39,9 @@ pub(crate) struct Up {
     /// Keep data in PostgreSQL instead of SQLite: one database per service is made on this server
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// Run so many processes of each service; several need --brokers and --postgres
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = replicas)]
+    replicas: usize,
     /// The order service's port; all others follow it
     #[arg(long, value_name = "N", default_value_t = Ports::DEFAULT,
           value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
@@ -60,6 +63,7 @@ impl Up {
             demo: true,
             brokers: None,
             postgres: None,
+            replicas: 1,
             port: Ports::DEFAULT,
             no_build: false,
             namespace: String::new(),
@@ -80,8 +84,8 @@ impl Up {
         let api = Api::new()?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the control listener")?;
         let control = format!("http://{}", listener.local_addr().context("the control listener")?);
-        let Plan { ports, databases, bus_url, .. } = &prepared.plan;
-        let suite = Suite::new(*ports, databases, bus_url, control);
+        let Plan { ports, databases, bus_url, replicas, .. } = &prepared.plan;
+        let suite = Suite::new(*ports, (databases, *replicas), bus_url, control);
         let file = Arc::new(SuiteFile::create(&dir, suite)?);
         let launches = prepared.launches();
         let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
@@ -158,6 +162,11 @@ async fn stop(supervisor: &Supervisor, ending: &mut Ending, ui: &Ui) {
     stopped.await;
 }
 
+fn replicas(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=Member::MOST).contains(count));
+    count.ok_or_else(|| format!("give 1 to {}", Member::MOST))
+}
+
 fn brokers(text: &str) -> Result<String, String> {
     let is_broker = |broker: &str| {
         broker.rsplit_once(':').is_some_and(|(host, port)| {
@@ -194,6 +203,14 @@ mod tests {
         brokers("a:1,[::1]:2").unwrap();
         for bad in ["", "localhost", "a:1,b", ":9092", "a:0", "a:70000"] {
             assert!(brokers(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn replicas_are_at_least_one_and_as_many_as_have_ports() {
+        assert_eq!(replicas("3"), Ok(3));
+        for bad in ["0", "10", "-1", "many", ""] {
+            assert!(replicas(bad).is_err(), "{bad}");
         }
     }
 

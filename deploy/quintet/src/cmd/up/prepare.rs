@@ -7,7 +7,7 @@ use crate::checkout::Checkout;
 use crate::datadir::DataDir;
 use crate::environment::{self, Plan};
 use crate::ports::Ports;
-use crate::program::Program;
+use crate::program::{Member, Program};
 use crate::suite::Suite;
 use crate::supervisor::{self, Launch};
 use crate::ui::Ui;
@@ -34,6 +34,8 @@ pub(crate) struct Prepared<'a> {
 /// # Errors
 /// What is in the way.
 pub(crate) async fn prepare<'a>(up: &Up, dir: &'a DataDir, ui: &Ui) -> Result<Prepared<'a>> {
+    let plan = plan(up, dir)?;
+    check_replicas(&plan)?;
     let executable = std::env::current_exe().context("cannot tell where `quintet` lies")?;
     let executables = executable.parent().unwrap_or(Path::new("/")).to_owned();
     let checkout = Checkout::of(&executable);
@@ -42,8 +44,7 @@ pub(crate) async fn prepare<'a>(up: &Up, dir: &'a DataDir, ui: &Ui) -> Result<Pr
     }
     check_executables(&executables)?;
     wait_for_predecessors(dir, ui).await;
-    let plan = plan(up, dir)?;
-    plan.ports.check_free()?;
+    plan.ports.check_free(plan.replicas)?;
     for warning in plan.ignored() {
         ui.warn(&warning);
     }
@@ -62,14 +63,14 @@ pub(crate) async fn prepare<'a>(up: &Up, dir: &'a DataDir, ui: &Ui) -> Result<Pr
 impl Prepared<'_> {
     /// How each program is started.
     pub(crate) fn launches(&self) -> Vec<Launch> {
-        let launch = |program: Program| Launch {
-            program,
-            executable: self.executables.join(program.binary()),
-            variables: self.plan.variables(program),
-            log: self.plan.dir.log(program),
-            shown_log: self.plan.dir.shown_log(program),
+        let launch = |member: Member| Launch {
+            member,
+            executable: self.executables.join(member.program.binary()),
+            variables: self.plan.variables(member),
+            log: self.plan.dir.log(member),
+            shown_log: self.plan.dir.shown_log(member),
         };
-        Program::ALL.map(launch).into()
+        Member::all(self.plan.replicas).map(launch).collect()
     }
 }
 
@@ -89,8 +90,20 @@ fn plan<'a>(up: &Up, dir: &'a DataDir) -> Result<Plan<'a>> {
         Some(brokers) => format!("kafka:{brokers}"),
         None => format!("log:{}", dir.bus().display()),
     };
-    let namespace = up.namespace.clone();
-    Ok(Plan { dir, ports: Ports::from(up.port), databases, bus_url, namespace })
+    let (namespace, replicas) = (up.namespace.clone(), up.replicas);
+    Ok(Plan { dir, ports: Ports::from(up.port), databases, bus_url, namespace, replicas })
+}
+
+/// A file has one writer, and a group on the log one member.
+fn check_replicas(plan: &Plan<'_>) -> Result<()> {
+    let on_files = plan.databases.values().any(|url| url.starts_with("sqlite:"));
+    if plan.replicas > 1 && (on_files || plan.bus_url.starts_with("log:")) {
+        bail!(
+            "--replicas {} needs --brokers and --postgres: on SQLite and the log a service is one process",
+            plan.replicas
+        );
+    }
+    Ok(())
 }
 
 fn check_executables(folder: &Path) -> Result<()> {

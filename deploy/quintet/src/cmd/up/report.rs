@@ -1,20 +1,22 @@
 //! What `quintet up` says when all is ready.
 
 use crate::datadir::DataDir;
-use crate::program::Program;
-use crate::suite::Suite;
+use crate::program::{Member, Program};
+use crate::suite::{Replica, Suite};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// The URLs, where things lie, and what to try.
 pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> String {
     let mut text = format!("Quintet is up, {}. Ctrl-C stops it.\n\n", standing_on(suite));
-    for (program, service) in &suite.services {
-        let (url, admin) = (&service.url, &service.admin_url);
-        let _ = writeln!(text, "  {:<13}{url:<24}admin {admin}", program.name());
+    for (&program, service) in &suite.services {
+        for (nth, Replica { url, admin_url, .. }) in service.replicas.iter().enumerate() {
+            let name = Member { program, nth }.to_string();
+            let _ = writeln!(text, "  {name:<15}{url:<24}admin {admin_url}");
+        }
     }
     let sandbox = &suite.sandbox;
-    let _ = writeln!(text, "  {:<13}{:<24}mail  {}", "sandbox", sandbox.url, sandbox.smtp);
+    let _ = writeln!(text, "  {:<15}{:<24}mail  {}", "sandbox", sandbox.url, sandbox.smtp);
     let shown = dir.shown();
     let _ = writeln!(text, "\n  data in {0}, logs in {0}/logs\n", shown.display());
     let data = if shown == Path::new(".quintet") {
@@ -72,7 +74,7 @@ mod tests {
     fn suite() -> Suite {
         let databases = Program::SERVICES.map(|it| (it, format!("sqlite:/d/{it}.db")));
         let ports = Ports::from(Ports::HIGHEST);
-        Suite::new(ports, &databases.into(), "log:/d/bus.db", "http://127.0.0.1:1".to_owned())
+        Suite::new(ports, (&databases.into(), 1), "log:/d/bus.db", "http://127.0.0.1:1".to_owned())
     }
 
     #[test]
