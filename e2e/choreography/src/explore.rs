@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 /// The order that every exploration is about: that of the schemas' examples is put in its place.
-pub(crate) const ORDER: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
+pub const ORDER: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
 
 /// A service whose states can be walked.
 pub trait Explored: Participant<World: Clone> {
@@ -144,11 +144,20 @@ fn name_of(command: &impl std::fmt::Debug) -> String {
 /// If a schema has no example of its own type.
 #[must_use]
 pub fn example(kind: EventType) -> Event {
+    example_of(kind, ORDER)
+}
+
+/// The same about another order.
+///
+/// # Panics
+/// As [`example`].
+#[must_use]
+pub fn example_of(kind: EventType, order: Uuid) -> Event {
     let of_kind = SCHEMAS.iter().filter(|schema| schema.event_type == kind);
     let schema = of_kind.max_by_key(|schema| schema.version).expect("every type has a schema");
     let mut data: serde_json::Value = serde_json::from_str(schema.example).expect("valid example");
     if data.get("order_id").is_some() {
-        data["order_id"] = serde_json::json!(OrderId::from(ORDER));
+        data["order_id"] = serde_json::json!(OrderId::from(order));
     }
     Event::from_json(kind, data).expect("the example is of its type")
 }

@@ -8,5 +8,5 @@ mod explore;
 mod heading;
 mod services;
 
-pub use explore::{Explored, Reactions, example, explore};
+pub use explore::{Explored, ORDER, Reactions, example, example_of, explore};
 pub use heading::{Heading, headings, readme_table};

@@ -23,6 +23,7 @@ mod waiting;
 pub use backend::Backend;
 pub use order::{Happened, NewOrder, OrderView};
 pub use run::{Play, Scenarios, Shared};
-pub use suite::{Options, READER, SERVICES, Suite};
+pub use rustix::process::Signal;
+pub use suite::{Options, READER, Replica, SERVICES, Suite};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};

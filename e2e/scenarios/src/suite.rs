@@ -7,6 +7,7 @@ use std::{
 
 use audit::Addresses;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
@@ -26,13 +27,33 @@ pub struct Options {
     pub backend: Backend,
     /// Variables that its programs get on top of the test's own.
     pub env: Vec<(String, String)>,
+    /// Processes of each service.
+    pub replicas: usize,
+}
+
+/// One process of a service, as `up.json` describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Replica {
+    /// Where its users reach it.
+    pub url: String,
+    /// Where operators reach it.
+    pub admin_url: String,
+    /// `None` while it does not run.
+    pub pid: Option<u32>,
 }
 
 impl Options {
     /// With everything as it comes.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
-        Self { backend: backend.clone(), env: Vec::new() }
+        Self { backend: backend.clone(), env: Vec::new(), replicas: 1 }
+    }
+
+    /// With so many processes of each service.
+    #[must_use]
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
     }
 
     /// With one more variable.
@@ -75,6 +96,7 @@ impl Suite {
         let mut command = self.quintet();
         command.args(["up", "--no-build", "--port", &self.ports.first.to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
+        command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
         *self.launcher() = Some(Launcher::start(command, &self.path("up.log")));
     }
@@ -102,8 +124,7 @@ impl Suite {
         let pids: Vec<u32> =
             programs.iter().map(|program| self.pid(program).expect("it runs")).collect();
         for &pid in &pids {
-            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
-            kill_process(pid, Signal::KILL).expect("it can be killed");
+            signal(pid, Signal::KILL);
         }
         let again = async || {
             let mut killed = programs.iter().zip(&pids);
@@ -114,9 +135,17 @@ impl Suite {
         until("the supervisor starts what was killed", again).await;
     }
 
+    /// The processes of a service.
+    #[must_use]
+    pub fn replicas(&self, service: &str) -> Vec<Replica> {
+        let replicas = self.file()[service]["replicas"].take();
+        serde_json::from_value(replicas).expect("up.json lists the replicas")
+    }
+
     /// `kill -9` of the launcher. Returns the process ids of what it kept.
     pub fn kill_launcher(&self) -> Vec<u32> {
-        let mut pids: Vec<u32> = SERVICES.iter().filter_map(|service| self.pid(service)).collect();
+        let replicas = SERVICES.iter().flat_map(|service| self.replicas(service));
+        let mut pids: Vec<u32> = replicas.filter_map(|replica| replica.pid).collect();
         pids.extend(self.pid("sandbox"));
         if let Some(mut launcher) = self.launcher().take() {
             pids.push(launcher.pid());
@@ -181,6 +210,18 @@ impl Suite {
     fn launcher(&self) -> MutexGuard<'_, Option<Launcher>> {
         self.launcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Replica {
+    /// Sends its process a signal.
+    pub fn signal(&self, signal: Signal) {
+        self::signal(self.pid.expect("it runs"), signal);
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, signal).expect("it takes signals");
 }
 
 impl Drop for Suite {

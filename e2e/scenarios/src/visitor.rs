@@ -1,4 +1,9 @@
-use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    sync::Arc,
+    time::Duration,
+};
 
 use audit::{Ledger, Snapshot, audit};
 use clock::{SystemClock, SystemRandom, uuid_v7};
@@ -13,6 +18,8 @@ use crate::{NewOrder, OrderView, PATIENCE, Suite, until, waiting::POLL};
 
 /// Customers who order at once.
 const AT_ONCE: usize = 16;
+/// How long a customer waits before he asks another replica; one may hang.
+const TRY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Somebody who uses a suite from outside and remembers what it was promised.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub struct Visitor {
     http: Client,
     accepted: RefCell<BTreeSet<OrderId>>,
     skus: RefCell<BTreeSet<Sku>>,
+    /// How often order was asked: its replicas take turns.
+    asked: Cell<usize>,
 }
 
 /// What an HTTP request was answered.
@@ -41,7 +50,8 @@ impl Visitor {
     #[must_use]
     pub fn of(suite: Arc<Suite>) -> Self {
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
-        Self { suite, http, accepted: RefCell::default(), skus: RefCell::default() }
+        let (accepted, skus, asked) = Default::default();
+        Self { suite, http, accepted, skus, asked }
     }
 
     /// The suite.
@@ -86,7 +96,8 @@ impl Visitor {
         let key = unique();
         let answer = until("the order is taken", async || {
             let request = self.request(Method::POST, &self.url("/orders")).json(&order.0);
-            let answer = Answer::to(request.header("idempotency-key", &key)).await?;
+            let request = request.header("idempotency-key", &key).timeout(TRY_WITHIN);
+            let answer = Answer::to(request).await?;
             let again = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
             (!again.contains(&answer.status)).then_some(answer)
         })
@@ -142,7 +153,13 @@ impl Visitor {
 
     /// An order as it is now; asks until there is an answer.
     pub async fn order(&self, order: OrderId) -> OrderView {
-        self.get(&self.url(&format!("/orders/{order}"))).await
+        until(&format!("order {order}"), async || {
+            let url = self.url(&format!("/orders/{order}"));
+            let answer = Answer::to(self.request(Method::GET, &url).timeout(TRY_WITHIN)).await?;
+            let answer = (answer.status == StatusCode::OK).then_some(answer.body)?;
+            Some(serde_json::from_value(answer).expect("JSON of the documented shape"))
+        })
+        .await
     }
 
     /// Waits until an order is so.
@@ -250,10 +267,14 @@ impl Visitor {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.suite.says("/order/url"))
+        let replicas = self.suite.replicas("order");
+        let turn = self.asked.replace(self.asked.get() + 1);
+        format!("{}{path}", replicas[turn % replicas.len()].url)
     }
 
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+    /// A request to anybody, to be completed.
+    #[must_use]
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.request(method, url)
     }
 

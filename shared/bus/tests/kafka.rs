@@ -45,6 +45,36 @@ async fn replicas_share_the_partitions() {
     }
 }
 
+/// A member that hung while the group went on does not set it back with what it had in hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let bus = rig.bus().await;
+    // So few that its absence is noticed soon; Kafka takes no less than the session.
+    let hasty = rig.connect_with(&[("max.poll.interval.ms", "6000")]).await;
+    publish(&*bus, &numbered(0..30)).await;
+    let mut late = hasty.consumer("g", &["orders"]).await.expect("a consumer");
+    let in_hand = rig::take(&mut late, 30).await;
+    // It does not receive any more, and the next one gets what it had.
+    let mut next = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let again = rig::take(&mut next, 30).await;
+    next.store(&after(&again)).expect("stored");
+    within(next.close()).await.expect("closed");
+
+    publish(&*bus, &numbered(30..60)).await;
+    let more = rig::take(&mut late, 30).await;
+    let stale: Vec<_> = in_hand.iter().map(|record| after(std::slice::from_ref(record))).collect();
+    for positions in stale {
+        late.store(&positions).expect("passed over");
+    }
+    within(late.close()).await.expect("closed");
+    let lag = async || {
+        let states = bus.partitions("g", &["orders"]).await.expect("states");
+        states.iter().map(bus::PartitionState::lag).sum::<i64>()
+    };
+    assert_eq!(usize::try_from(lag().await), Ok(more.len()), "only what it did not store");
+}
+
 /// Stores what was received; how many there were.
 fn note(
     consumer: &mut Box<dyn Consumer>,

@@ -55,6 +55,7 @@ impl KafkaConsumer {
                 .map_err(|error| BusError::kafka("going back to a record", error))?;
             return Ok(None);
         }
+        client.context().came(message.topic(), message.partition(), message.offset());
         Ok(Some(incoming(&self.namespace, &message)))
     }
 
@@ -121,6 +122,9 @@ impl Consumer for KafkaConsumer {
         let client = self.client()?;
         for position in positions {
             let topic = self.namespace.outer("topic", &position.topic)?;
+            if !client.context().is_current(&topic, position.partition, position.next) {
+                continue;
+            }
             let mut list = TopicPartitionList::with_capacity(1);
             list.add_partition_offset(&topic, position.partition, Offset::Offset(position.next))
                 .map_err(|error| BusError::kafka("naming an offset", error))?;

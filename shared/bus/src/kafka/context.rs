@@ -1,17 +1,60 @@
 //! What librdkafka calls back: log lines and rebalances.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
+use rdkafka::{ClientContext, TopicPartitionList};
 
 /// What librdkafka calls back.
 #[derive(Default)]
 pub(super) struct Context {
     /// Whether partitions that come in are to be paused.
     pub(super) paused: AtomicBool,
+    first: Mutex<First>,
+}
+
+/// The first offset that came of each partition since it was assigned, by topic.
+type First = HashMap<String, HashMap<i32, i64>>;
+
+impl Context {
+    fn first(&self) -> MutexGuard<'_, First> {
+        // An entry comes or goes as a whole, whoever panicked.
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that this record came.
+    pub(super) fn came(&self, topic: &str, partition: i32, offset: i64) {
+        let mut first = self.first();
+        match first.get_mut(topic) {
+            Some(partitions) => {
+                partitions.entry(partition).or_insert(offset);
+            }
+            None => {
+                first.insert(topic.to_owned(), HashMap::from([(partition, offset)]));
+            }
+        }
+    }
+
+    /// Whether this position follows a record that came since the partition was assigned. Any other
+    /// is from before the group took it away; another member has come further since, and to store
+    /// it would set the group back.
+    pub(super) fn is_current(&self, topic: &str, partition: i32, next: i64) -> bool {
+        let first = self.first();
+        first.get(topic).and_then(|of| of.get(&partition)).is_some_and(|first| *first < next)
+    }
+
+    fn forget(&self, partitions: &TopicPartitionList) {
+        let mut first = self.first();
+        for element in partitions.elements() {
+            if let Some(of) = first.get_mut(element.topic()) {
+                of.remove(&element.partition());
+            }
+        }
+    }
 }
 
 impl ClientContext for Context {
@@ -41,8 +84,10 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let Rebalance::Assign(partitions) = rebalance else {
-            return;
+        let partitions = match rebalance {
+            Rebalance::Assign(partitions) => partitions,
+            Rebalance::Revoke(partitions) => return self.forget(partitions),
+            Rebalance::Error(_) => return,
         };
         tracing::debug!(partitions = partitions.count(), "Kafka assigned partitions");
         if self.paused.load(Ordering::SeqCst)

@@ -77,17 +77,27 @@ impl KafkaRig {
         let id = clock::uuid_v7(&SystemClock, &SystemRandom);
         Some(Self { url: format!("kafka:{brokers}"), namespace: format!("t{}-", id.simple()) })
     }
+
+    /// As a process with these settings of librdkafka would open it.
+    pub async fn connect_with(&self, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
+        self.open("", kafka).await
+    }
+
+    async fn open(&self, namespace: &str, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
+        let kafka = kafka.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = Settings {
+            url: self.url.clone(),
+            namespace: format!("{}{namespace}", self.namespace),
+            kafka: BTreeMap::from_iter(kafka),
+        };
+        bus::connect(&settings).await.expect("settings are right")
+    }
 }
 
 #[async_trait]
 impl Rig for KafkaRig {
     async fn connect_as(&self, namespace: &str) -> Arc<dyn Bus> {
-        let settings = Settings {
-            url: self.url.clone(),
-            namespace: format!("{}{namespace}", self.namespace),
-            kafka: BTreeMap::new(),
-        };
-        bus::connect(&settings).await.expect("settings are right")
+        self.open(namespace, &[]).await
     }
 }
 

@@ -1,0 +1,54 @@
+//! Several replicas are one service to those who use it.
+
+use futures::future::join_all;
+use reqwest::Method;
+use scenarios::{NewOrder, SERVICES, Visitor};
+
+pub(crate) async fn each_streams_what_any_of_them_takes(visitor: Visitor) {
+    let sku = visitor.product(100).await;
+    for _ in 0..5 {
+        let order = visitor.place(&NewOrder::of(&sku)).await;
+        let streams = visitor.suite().replicas("order").into_iter().map(|replica| {
+            let url = format!("{}/orders/{order}/events", replica.url);
+            visitor.request(Method::GET, &url).send()
+        });
+        // They are open before most of it has happened, and end when the story is told.
+        let streams = join_all(streams).await;
+        let told = streams.into_iter().map(|stream| stream.expect("a stream").text());
+        let told = join_all(told).await;
+        let view = visitor.until_ended(order, "completed").await;
+        for stream in told {
+            let stream = stream.expect("it ends in order");
+            let events = stream.lines().filter_map(|line| line.strip_prefix("event:"));
+            let events: Vec<&str> = events.map(str::trim).collect();
+            let expected: Vec<&str> =
+                view.timeline.iter().map(|entry| entry.event.as_str()).collect();
+            assert_eq!(events, expected);
+        }
+    }
+    visitor.verdict().await;
+}
+
+pub(crate) async fn all_are_stopped_and_started(visitor: Visitor) {
+    let suite = visitor.suite();
+    for service in SERVICES {
+        let replicas = suite.replicas(service);
+        assert_eq!(replicas.len(), crate::REPLICAS);
+        assert_eq!(replicas[0].pid, suite.pid(service));
+        assert!(replicas.iter().all(|replica| replica.pid.is_some()), "{replicas:?}");
+    }
+    suite.stop("payment").await;
+    assert!(suite.replicas("payment").iter().all(|replica| replica.pid.is_none()));
+    let sku = visitor.product(100).await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until(order, "reserved", |view| view.status == "reserved").await;
+    suite.begin("payment").await;
+    assert!(suite.replicas("payment").iter().all(|replica| replica.pid.is_some()));
+    visitor.until_ended(order, "completed").await;
+
+    let output = tokio::process::Command::from(suite.quintet());
+    let audited = { output }.args(["audit", "--wait", "60s"]).output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&audited.stdout);
+    assert!(audited.status.success(), "{said}");
+    visitor.verdict().await;
+}
