@@ -273,7 +273,6 @@ impl Visitor {
     }
 
     /// A request to anybody, to be completed.
-    #[must_use]
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.request(method, url)
     }

@@ -4,7 +4,7 @@
 use std::{cell::Cell, env, time::Duration};
 
 use contracts::Sku;
-use futures::future::{join, join_all, join3};
+use futures::future::{join_all, join3};
 use reqwest::Method;
 use scenarios::{NewOrder, OrderView, Replica, SERVICES, Signal, Visitor, until};
 use serde_json::{Value, json};
@@ -27,22 +27,23 @@ pub(crate) async fn some_die_and_some_hang(visitor: Visitor) {
         let mut hung = Vec::new();
         for service in SERVICES {
             let (sends, other) = relay_and_other(visitor, service).await;
+            let id = status(visitor, &sends).await.expect("it answers still")["replica"].clone();
             other.signal(Signal::KILL);
             sends.signal(Signal::STOP);
-            hung.push((service, sends));
+            hung.push((service, sends, id));
         }
         // How long they hang is what this is about, not a wait for something.
         sleep(Duration::from_secs(setting(HANG) as u64)).await;
-        for (service, replica) in &hung {
+        for (service, replica, id) in &hung {
             let holder = async || {
                 let others = visitor.suite().replicas(service);
                 let other = others.into_iter().find(|other| other.pid != replica.pid)?;
                 Some(status(visitor, &other).await?["relay"].clone())
             };
-            let now = until("another replica answers", holder).await;
-            eprintln!("{service}: the relay of {now} sends");
+            let holder = until("another replica answers", holder).await;
+            assert_ne!(holder, *id, "{service}: the relay that hangs has its lease still");
         }
-        for (_, replica) in hung {
+        for (_, replica, _) in hung {
             replica.signal(Signal::CONT);
         }
     })
@@ -151,6 +152,6 @@ async fn relay_and_other(visitor: &Visitor, service: &str) -> (Replica, Replica)
 
 async fn status(visitor: &Visitor, replica: &Replica) -> Option<Value> {
     let url = format!("{}/admin/status", replica.admin_url);
-    let answer = visitor.request(Method::GET, &url).timeout(Duration::from_secs(2)).send();
+    let answer = visitor.request(Method::GET, &url).timeout(Duration::from_secs(10)).send();
     answer.await.ok()?.json().await.ok()
 }
