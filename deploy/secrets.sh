@@ -10,11 +10,11 @@ password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 # NAME TEXT
 secret() {
   [ -e "secrets/$1" ] && return
-  printf '%s' "$2" >"secrets/$1"
+  printf '%s\n' "$2" >"secrets/$1"
   chmod 444 "secrets/$1"
   echo "secrets/$1"
 }
-secret postgres_password "$(password)"
+secret postgres.env "POSTGRES_PASSWORD=$(password)"
 secret grafana_password "$(password)"
 for service in order inventory payment shipping notification; do
   secret "${service}_database" "postgres://quintet_$service:$(password)@postgres/quintet_$service"
