@@ -13,16 +13,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// A running suite, as `up.json` describes it.
+/// A running suite, as `up.json` describes it. Where others run it, in containers say, a file with
+/// the URLs alone will do: there is no launcher then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Suite {
     #[serde(flatten)]
     pub(crate) services: BTreeMap<Program, Service>,
     pub(crate) sandbox: Sandbox,
+    #[serde(default)]
     pub(crate) bus: Bus,
-    /// The URL of the supervisor's control listener.
-    pub(crate) control: String,
+    /// The URL of the supervisor's control listener, if `quintet up` runs the suite.
+    #[serde(default)]
+    pub(crate) control: Option<String>,
     /// The launcher's process id.
+    #[serde(default)]
     pub(crate) pid: u32,
 }
 
@@ -33,7 +37,9 @@ pub(crate) struct Service {
     pub(crate) admin_url: String,
     /// `None` while it is stopped.
     pub(crate) pid: Option<u32>,
+    #[serde(default)]
     pub(crate) database: String,
+    #[serde(default)]
     pub(crate) replicas: Vec<Replica>,
 }
 
@@ -49,12 +55,13 @@ pub(crate) struct Replica {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sandbox {
     pub(crate) url: String,
+    #[serde(default)]
     pub(crate) smtp: String,
     pub(crate) pid: Option<u32>,
 }
 
 /// What carries the events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bus {
     /// `log` or `kafka`.
     pub(crate) kind: String,
@@ -62,7 +69,7 @@ pub(crate) struct Bus {
 }
 
 /// What the control listener answers to `GET /`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Launcher {
     pub(crate) pid: u32,
     /// The programs that do not run until the user starts them, and why.
@@ -108,7 +115,7 @@ impl Suite {
                 pid: None,
             },
             bus: Bus { kind, url: bus_url.to_owned() },
-            control,
+            control: Some(control),
             pid: std::process::id(),
         }
     }
@@ -128,8 +135,9 @@ impl Suite {
             format!("no suite is running on {shown}{nothing}: start one with `{start}`")
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
+        let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };
         // The process id alone could be another's by now.
-        match api.get::<Launcher>(&suite.control).await {
+        match api.get::<Launcher>(control).await {
             Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
             Err(http::Error::NoAnswer { timed_out: true, .. }) => {
                 bail!("the suite on {shown} (pid {}) does not answer", suite.pid)
@@ -333,7 +341,7 @@ mod tests {
         let dir = DataDir::at(temp.path()).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut stale = suite();
-        stale.control = format!("http://{}", listener.local_addr().unwrap());
+        stale.control = Some(format!("http://{}", listener.local_addr().unwrap()));
         drop(listener);
         let _file = SuiteFile::create(&dir, stale).unwrap();
         let error = Suite::running(&dir, &Api::new().unwrap()).await.unwrap_err().to_string();
@@ -341,5 +349,16 @@ mod tests {
             error.starts_with("no suite is running on") && error.contains("quintet up"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn urls_alone_describe_a_suite_that_others_run() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        fs::write(dir.suite_file(), include_str!("../../compose/up.json")).unwrap();
+        let (suite, launcher) = Suite::running(&dir, &Api::new().unwrap()).await.unwrap();
+        let urls = Program::ALL.map(|program| suite.url(program).to_owned());
+        let expected = Program::ALL.map(|program| format!("http://{program}:8080"));
+        assert_eq!((urls, launcher.why_down(Program::Order)), (expected, None));
     }
 }

@@ -10,7 +10,7 @@ mod undo;
 
 use std::{sync::Arc, time::Duration};
 
-use ::store::{Migrations, StoreError, Tx};
+use ::store::{Db, Migrations, StoreError, Tx};
 use anyhow::ensure;
 use async_trait::async_trait;
 use contracts::{Event, EventType, Versions};
@@ -18,7 +18,7 @@ use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
-use service::{App, Listed, Service, TableOf};
+use service::{App, Figure, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Alarm, End, Entry, Line, Order, Product, Stage, Status};
@@ -171,6 +171,10 @@ impl Service for OrderService {
 
     fn register(&self, registry: &mut Registry) {
         self.metrics.register(registry);
+    }
+
+    async fn figures(db: &Db) -> Result<Vec<Figure>, StoreError> {
+        Ok(vec![metrics::needing_attention(db).await?])
     }
 
     fn tables() -> Vec<Box<dyn Listed>> {

@@ -11,7 +11,7 @@ mod router;
 mod run;
 mod telemetry;
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use axum::Router;
 use bus::Bus;
@@ -20,7 +20,7 @@ use contracts::Versions;
 use engine::{Commands, Engine, Outside, Participant};
 use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
-use store::Migrations;
+use store::{Db, Migrations, StoreError};
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -30,7 +30,7 @@ pub use leash::shutdown_signal;
 pub use outside::{answer, client, no_answer};
 pub use router::public_router;
 pub use run::main;
-pub use telemetry::{Sampling, Telemetry};
+pub use telemetry::{Figure, Sampling, Telemetry};
 
 /// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time.
 #[global_allocator]
@@ -63,6 +63,12 @@ pub trait Service: Participant {
 
     /// Shows metrics of its own, beside those that all services have.
     fn register(&self, _registry: &mut Registry) {}
+
+    /// Figures of its own that are looked up when `/metrics` is asked for.
+    #[must_use]
+    fn figures(_db: &Db) -> impl Future<Output = Result<Vec<Figure>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// The tables whose rows the auditor reads.
     fn tables() -> Vec<Box<dyn Listed>>;

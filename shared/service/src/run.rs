@@ -50,6 +50,9 @@ struct Args {
 /// not help, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
+    // The first one wins, and nobody was before us.
+    #[cfg(feature = "tls")]
+    let _ = rustls::crypto::ring::default_provider().install_default();
     if args.print_config {
         print!("{}", S::CONFIG);
         return ExitCode::SUCCESS;

@@ -77,7 +77,10 @@ async fn running_with(global: &Global, program: Program) -> Result<(Suite, Api)>
 /// Has the supervisor start or stop a program, and reports that it did.
 async fn control(global: &Global, verb: &str, program: Program, done: &str) -> Result<ExitCode> {
     let (suite, api) = running(global).await?;
-    let url = format!("{}/{verb}/{program}", suite.control);
+    let Some(control) = &suite.control else {
+        bail!("{verb} {program} where it runs: `quintet up` does not run this suite");
+    };
+    let url = format!("{control}/{verb}/{program}");
     let request = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
     let status: Value = api.send(&request, Some(CONTROL_TIME_OUT)).await?;
     ui::result(&if global.json { status.to_string() } else { format!("{program} {done}") });

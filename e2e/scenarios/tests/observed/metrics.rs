@@ -6,6 +6,12 @@ use scenarios::{NewOrder, SERVICES, Visitor};
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
 
+/// What names metrics beside the documentation.
+const USERS: [(&str, &str); 2] = [
+    ("alerts.yml", include_str!("../../../../deploy/prometheus/alerts.yml")),
+    ("quintet.json", include_str!("../../../../deploy/grafana/dashboards/quintet.json")),
+];
+
 /// What all services say: names with their types and labels, and values by name and labels.
 #[derive(Debug, Default)]
 struct Metrics {
@@ -55,6 +61,16 @@ impl Metrics {
         self.values.insert(series.to_owned(), value.parse().expect("a number"));
     }
 
+    /// Whether a service says this, as a histogram's parts are called or as it is.
+    fn has(&self, name: &str) -> bool {
+        let of_histogram = ["_bucket", "_count", "_sum"].iter().any(|suffix| {
+            let found = name.strip_suffix(suffix).and_then(|bare| self.named.get(bare));
+            found.is_some_and(|(kind, _)| kind == "histogram")
+        });
+        let plain = self.named.get(name).is_some_and(|(kind, _)| kind != "histogram");
+        plain || of_histogram
+    }
+
     /// The sum of the series of this name that have all these labels.
     fn sum(&self, name: &str, labels: &[&str]) -> f64 {
         let named = self.values.iter().filter(|(series, _)| {
@@ -77,6 +93,12 @@ fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
     rows.map(row).collect()
 }
 
+/// The names of metrics in a text.
+fn names(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("quintet_")).collect()
+}
+
 pub(crate) async fn they_count_what_happened(visitor: Visitor) {
     let sku = visitor.product(5).await;
     let order = || NewOrder::of(&sku);
@@ -94,6 +116,12 @@ pub(crate) async fn they_count_what_happened(visitor: Visitor) {
     visitor.verdict_on_all().await;
     let metrics = Metrics::of(&visitor).await;
     assert_eq!(metrics.named, documented());
+    for (file, text) in USERS {
+        let named = names(text);
+        assert!(named.len() > 5, "{file}: {named:?}");
+        let unknown: Vec<_> = named.into_iter().filter(|name| !metrics.has(name)).collect();
+        assert!(unknown.is_empty(), "{file} names what no service says: {unknown:?}");
+    }
 
     let ended = |reason: &str| {
         let reason = format!("reason=\"{reason}\"");
@@ -122,11 +150,12 @@ pub(crate) async fn they_count_what_happened(visitor: Visitor) {
             sum("quintet_outbox_events", &[]),
             sum("quintet_effects_waiting", &[]),
             sum("quintet_alarms_waiting", &[]),
+            sum("quintet_orders_needing_attention", &[]),
             sum("quintet_consumer_lag_records", &[]),
             sum("quintet_turn_seconds_count", &[]) - sum("quintet_turns_total", &[]),
             sum("quintet_batch_inputs_sum", &[]) - sum("quintet_inputs_total", &[]),
         ],
-        &[5, 2, 5, 0, 0, 0, 0, 0, 0],
+        &[5, 2, 5, 0, 0, 0, 0, 0, 0, 0],
     );
 }
 

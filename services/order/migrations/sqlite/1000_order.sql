@@ -17,6 +17,9 @@ create table orders (
     placed_at integer not null
 ) without rowid;
 
+-- The few that a person has to look at: /metrics counts them each time.
+create index orders_attention on orders (order_id) where needs_attention;
+
 -- The price list, as inventory's events say.
 create table product (
     sku text primary key,

@@ -2,6 +2,7 @@
 
 mod description;
 mod events;
+mod figures;
 mod limits;
 mod list;
 mod refusals;

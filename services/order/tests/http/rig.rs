@@ -23,7 +23,7 @@ pub struct Rig {
     pub http: reqwest::Client,
     pub stop: watch::Sender<bool>,
     bus: Arc<dyn Bus>,
-    db: Db,
+    pub db: Db,
     runtime: Option<Runtime<OrderService>>,
     running: Option<JoinHandle<()>>,
     /// Gone with the rig.

@@ -98,20 +98,20 @@ fn variable(
     value: String,
 ) -> anyhow::Result<Variable> {
     let mut path: Vec<String> = key.to_lowercase().split("__").map(ToOwned::to_owned).collect();
+    let mut value = value;
+    // Those of librdkafka's names that end so themselves must be given in the settings file.
+    if !known.contains_key(&path.join("."))
+        && let Some(last) = path.last_mut()
+        && let Some(short) = last.strip_suffix("_file")
+    {
+        *last = short.to_owned();
+        value = secret(Path::new(&value)).with_context(|| name.to_owned())?;
+    }
     // librdkafka's names have dots, which a variable's cannot.
     if path.first().is_some_and(|first| first == PASSED_ON) && path.len() == 2 {
         path[1] = path[1].replace('_', ".");
     }
-    let mut dotted = path.join(".");
-    let mut value = value;
-    if let Some(short) = dotted.strip_suffix("_file").filter(|_| !known.contains_key(&dotted)) {
-        let short = short.to_owned();
-        value = secret(Path::new(&value)).with_context(|| name.to_owned())?;
-        if let Some(last) = path.last_mut() {
-            last.truncate(last.len() - "_file".len());
-        }
-        dotted = short;
-    }
+    let dotted = path.join(".");
     require_known(known, &dotted).with_context(|| name.to_owned())?;
     // A text stays one, however much it looks like a number.
     let text = matches!(known.get(&dotted), Some(Value::String(..)) | None);
@@ -220,6 +220,9 @@ mod tests {
         let path = file.path().to_str().unwrap();
         let (config, _) = given(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", path)]).unwrap();
         assert_eq!(config.database.url, "postgres://me:secret@host/db");
+        let (config, _) =
+            given(None, &[("QUINTET_ORDER__KAFKA__SASL_PASSWORD_FILE", path)]).unwrap();
+        assert_eq!(config.kafka["sasl.password"], "postgres://me:secret@host/db");
         let missing = refused(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", "/no/such")]);
         assert!(missing.starts_with("QUINTET_ORDER__DATABASE__URL_FILE: /no/such: "), "{missing}");
     }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bus::PartitionState;
-use engine::{Depth, Participant, Queues};
+use engine::{Depth, Queues};
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -26,7 +26,7 @@ use prometheus_client::{
 use tokio::time::timeout;
 
 use super::Sampling;
-use crate::{App, http::Problem};
+use crate::{App, Service, http::Problem};
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long database and broker may take each. What they do not tell in time is left out.
@@ -40,6 +40,17 @@ pub struct Telemetry {
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
+}
+
+/// A gauge that a service reads from its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name, without the prefix.
+    pub name: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// What it is now.
+    pub value: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,14 +125,18 @@ impl Telemetry {
     (status = 200, description = "OpenMetrics text.", body = String,
         content_type = "application/openmetrics-text", example = "# EOF\n"),
 ))]
-pub(crate) async fn metrics<P: Participant>(State(app): State<App<P>>) -> Response {
-    let (queues, partitions) = tokio::join!(
+pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>) -> Response {
+    let (queues, figures, partitions) = tokio::join!(
         timeout(PATIENCE, app.engine.queues()),
+        timeout(PATIENCE, S::figures(app.engine.db())),
         timeout(PATIENCE, app.engine.partitions(&*app.bus)),
     );
     let mut looked_up = registry(app.telemetry.service);
     if let Ok(Ok(queues)) = queues {
         register_queues(&mut looked_up, &queues);
+    }
+    if let Ok(Ok(figures)) = figures {
+        register_figures(&mut looked_up, &figures);
     }
     if let Ok(Ok(partitions)) = partitions {
         register_lag(&mut looked_up, partitions);
@@ -163,6 +178,14 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
         "For how long the oldest deadline has been due; 0 if none is",
     );
     register("alarms_waiting", what, "alarms_overdue", since, queues.alarms);
+}
+
+fn register_figures(registry: &mut Registry, figures: &[Figure]) {
+    for figure in figures {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(figure.value);
+        registry.register(figure.name, figure.help, gauge);
+    }
 }
 
 fn register_lag(registry: &mut Registry, partitions: Vec<PartitionState>) {

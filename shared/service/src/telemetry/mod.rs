@@ -12,7 +12,10 @@ use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 pub(crate) use self::metrics::{__path_metrics, metrics};
 pub(crate) use self::request::{answered, client, failed, observe};
-pub use self::{metrics::Telemetry, request::Sampling};
+pub use self::{
+    metrics::{Figure, Telemetry},
+    request::Sampling,
+};
 use crate::config::Log;
 use export::Exporter;
 

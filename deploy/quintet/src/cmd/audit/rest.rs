@@ -34,7 +34,7 @@ pub(super) struct Auditor {
     addresses: Addresses,
     /// Each service's replicas, by their admin listeners.
     services: Vec<(Program, Vec<String>)>,
-    control: String,
+    control: Option<String>,
     api: Api,
     client: reqwest::Client,
 }
@@ -126,7 +126,7 @@ impl Auditor {
     }
 
     async fn why_down(&self, name: Program) -> Option<String> {
-        self.api.get::<Launcher>(&self.control).await.ok()?.why_down(name)
+        self.api.get::<Launcher>(self.control.as_ref()?).await.ok()?.why_down(name)
     }
 
     /// A snapshot of one moment, in which all services stood so; `None` if something happened.
