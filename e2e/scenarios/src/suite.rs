@@ -10,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
+use testkit::{Broker, Ports};
 
-use crate::{Backend, launcher::Launcher, ports::Ports, programs, waiting::until};
+use crate::{Backend, launcher::Launcher, programs, waiting::until};
 
 /// The services of a suite.
 pub const SERVICES: [&str; 5] = audit::SERVICES;
@@ -52,18 +53,22 @@ pub struct Suite {
     folder: TempDir,
     ports: Ports,
     launcher: Mutex<Option<Launcher>>,
+    broker: Option<Broker>,
 }
 
 impl Suite {
     /// Starts one and returns when it is ready.
     #[must_use]
-    pub fn start(options: Options) -> Self {
+    pub fn start(mut options: Options) -> Self {
+        let (backend, broker) = options.backend.open();
+        options.backend = backend;
         let folder = tempfile::Builder::new().prefix("quintet-").tempdir();
         let suite = Self {
             namespace: options.backend.namespace(),
             folder: folder.expect("a temporary folder"),
             ports: Ports::free(),
             launcher: Mutex::new(None),
+            broker,
             options,
         };
         suite.up();
@@ -73,7 +78,7 @@ impl Suite {
     /// Starts the launcher, which must not run, on the data there is.
     pub fn up(&self) {
         let mut command = self.quintet();
-        command.args(["up", "--no-build", "--port", &self.ports.first.to_string()]);
+        command.args(["up", "--no-build", "--port", &self.ports.first().to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
         *self.launcher() = Some(Launcher::start(command, &self.path("up.log")));
@@ -153,6 +158,12 @@ impl Suite {
         u32::try_from(pid).ok()
     }
 
+    /// The suite's own broker, of [`Backend::OwnBroker`].
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("the suite has a broker of its own")
+    }
+
     /// The suite's bus, as an operator's tool would open it.
     pub async fn bus(&self) -> std::sync::Arc<dyn bus::Bus> {
         let (url, namespace) = (self.says("/bus/url"), self.namespace.clone());
@@ -164,6 +175,22 @@ impl Suite {
     pub async fn database(&self, service: &str) -> Db {
         let url = self.says(&format!("/{service}/database"));
         Db::connect(&url, 1).await.expect("the database opens")
+    }
+
+    /// Runs the command with these arguments; tells its exit code and what it printed, an object a
+    /// line.
+    pub async fn ask(&self, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let mut command = tokio::process::Command::from(self.quintet());
+        let ran = command.args(arguments).output().await.expect("quintet runs");
+        let said = String::from_utf8(ran.stdout).expect("text");
+        let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        (ran.status.code(), lines)
+    }
+
+    /// The exit code of `quintet audit`, which waits so long for rest, and its verdict.
+    pub async fn audit(&self, wait: &str) -> (Option<i32>, Value) {
+        let (code, mut said) = self.ask(&["audit", "--wait", wait]).await;
+        (code, said.pop().expect("a verdict"))
     }
 
     /// The command, on this suite's data and with `--json`.
