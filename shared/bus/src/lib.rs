@@ -115,6 +115,12 @@ impl PartitionState {
     pub fn lag(&self) -> i64 {
         self.high - self.committed.unwrap_or(self.low)
     }
+
+    /// Whether the next record of the group can still come, or come one day.
+    #[must_use]
+    pub fn is_in_reach(&self) -> bool {
+        self.committed.is_none_or(|next| (self.low..=self.high).contains(&next))
+    }
 }
 
 /// A broker, reached or not. Every method may wait for it.
@@ -176,6 +182,8 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// Only what does not heal by itself; a broker that is away is waited for.
+    /// [`BusError::OutOfReach`] where records were deleted before this group read them: none is
+    /// passed over.
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
 
     /// Remembers these as done. They reach the broker lazily and at [`Consumer::close`], so that

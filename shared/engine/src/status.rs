@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use store::{Db, StoreError, Value};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Where a service stands: what waits, and for how long.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     /// The service's name.
     pub service: &'static str,
@@ -34,7 +35,7 @@ pub struct Status {
 }
 
 /// What waits in a service's database.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Queues {
     /// Events that the broker has not acknowledged.
     pub outbox: Depth,
@@ -45,7 +46,7 @@ pub struct Queues {
 }
 
 /// How many rows a queue table holds, and how old the oldest is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Depth {
     /// Rows.
     pub depth: i64,
