@@ -2,7 +2,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
@@ -113,6 +113,17 @@ impl fmt::Display for Backend {
             Self::OwnBroker { .. } => "own_broker",
         })
     }
+}
+
+/// Deletes all records of a topic, as retention does.
+pub(crate) async fn delete_records(brokers: &str, topic: &str, partitions: i32) {
+    let client: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions - 1);
+    list.set_all_offsets(Offset::End).expect("offsets");
+    let deleted = client.delete_records(&list, &AdminOptions::new()).await.expect("an answer");
+    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
 }
 
 async fn drop_databases(postgres: &str, namespace: &str) {

@@ -12,7 +12,7 @@ use store::Db;
 use tempfile::TempDir;
 use testkit::{Broker, Ports};
 
-use crate::{Backend, launcher::Launcher, programs, waiting::until};
+use crate::{Backend, backend, launcher::Launcher, programs, waiting::until};
 
 /// The services of a suite.
 pub const SERVICES: [&str; 5] = audit::SERVICES;
@@ -171,6 +171,18 @@ impl Suite {
         bus::connect(&settings).await.expect("the bus opens")
     }
 
+    /// Deletes all records of a topic at the broker, read or not.
+    pub async fn delete_records(&self, topic: &str) {
+        let Backend::Servers { brokers, .. } = &self.options.backend else {
+            panic!("the log keeps what a group has not read");
+        };
+        let states =
+            self.bus().await.partitions(READER, &[topic]).await.expect("the topic is there");
+        let partitions = i32::try_from(states.len()).expect("a few");
+        let topic = format!("{}{topic}", self.namespace);
+        backend::delete_records(brokers, &topic, partitions).await;
+    }
+
     /// A service's database.
     pub async fn database(&self, service: &str) -> Db {
         let url = self.says(&format!("/{service}/database"));
@@ -199,6 +211,13 @@ impl Suite {
         let mut command = Command::new(programs::quintet());
         command.arg("--data").arg(self.folder.path()).arg("--json");
         command
+    }
+
+    /// What a program has logged.
+    #[must_use]
+    pub fn log(&self, program: &str) -> String {
+        let path = self.path(&format!("logs/{program}.log"));
+        fs::read_to_string(path).expect("the supervisor keeps it")
     }
 
     fn path(&self, name: &str) -> PathBuf {

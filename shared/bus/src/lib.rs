@@ -101,7 +101,8 @@ pub struct PartitionState {
     pub topic: String,
     /// The partition of the topic.
     pub partition: i32,
-    /// The lowest offset still there; equals `high` when there is none.
+    /// The lowest offset still there; equals `high` when there is none. What compaction takes does
+    /// not count.
     pub low: i64,
     /// The offset that the next record will get.
     pub high: i64,
@@ -142,7 +143,8 @@ pub trait Bus: Send + Sync {
     /// Joins `group`; records come from its stored offsets on, at first from the beginning.
     ///
     /// # Errors
-    /// [`BusError::UnknownTopic`], [`BusError::Unavailable`], and on the log [`BusError::Taken`].
+    /// [`BusError::UnknownTopic`], [`BusError::Unavailable`], and on the log [`BusError::Taken`] and
+    /// [`BusError::OutOfReach`].
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError>;
 
     /// Watermarks and committed offsets of every partition, ordered as `topics` and by partition.

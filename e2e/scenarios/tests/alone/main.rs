@@ -28,6 +28,13 @@ fn main() -> ExitCode {
         let first = options().env("QUINTET_ORDER__PUBLISH__ORDER_PLACED", "1");
         scenarios!(all.alone(first): versions::order_publishes_the_first_version);
     }
+    for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
+        // Time to read what was placed before it is cancelled.
+        let hasty = Options::on(&backend).env("QUINTET_ORDER__DEADLINES__FIRST", "20s");
+        scenarios!(all.alone(hasty):
+            outage::what_was_deleted_unread_stops_the_service_until_somebody_accepts_it,
+        );
+    }
     if let Some(backend) = Backend::own_broker() {
         let limit = outage::OUTBOX.to_string();
         let small = Options::on(&backend).env("QUINTET_ORDER__OUTBOX__LIMIT", &limit);

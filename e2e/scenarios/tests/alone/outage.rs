@@ -1,7 +1,8 @@
-//! The broker is away until nothing more can wait for it.
+//! The broker is away until nothing more can wait for it, or has deleted what was not read.
 
 use reqwest::{Method, StatusCode};
-use scenarios::{NewOrder, SERVICES, Visitor};
+use scenarios::{NewOrder, SERVICES, Visitor, until};
+use serde_json::Value;
 
 /// Events that may wait, see the suite's options.
 pub(crate) const OUTBOX: usize = 20;
@@ -45,5 +46,44 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     for order in visitor.accepted() {
         visitor.until_ended(order, "completed").await;
     }
+    visitor.verdict().await;
+}
+
+pub(crate) async fn what_was_deleted_unread_stops_the_service_until_somebody_accepts_it(
+    visitor: Visitor,
+) {
+    let (suite, sku) = (visitor.suite(), visitor.product(5).await);
+    let before = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until_ended(before, "completed").await;
+    visitor.verdict().await;
+    suite.stop("payment").await;
+    let missed = visitor.place(&NewOrder::of(&sku)).await;
+    for service in ["inventory", "shipping", "notification"] {
+        let status = format!("{}/admin/status", suite.says(&format!("/{service}/admin_url")));
+        until(&format!("{service} has read it"), async || {
+            (visitor.get::<Value>(&status).await["lag"] == 0).then_some(())
+        })
+        .await;
+    }
+    suite.delete_records("orders").await;
+
+    // It is ready, as its database answers, and then it looks for its place.
+    suite.ask(&["start", "payment"]).await;
+    until("payment is left down with an exit code of its own", async || {
+        let (_, said) = suite.audit("0s").await;
+        said["waiting"].to_string().contains("exit code 65").then_some(())
+    })
+    .await;
+    let log = suite.log("payment");
+    let refusal = log.lines().rfind(|line| line.contains("payment stops")).unwrap_or_default();
+    for said in ["orders[", "quintet-payment", "deleted unread", "earliest offset"] {
+        assert!(refusal.contains(said), "{said} is not in: {refusal}");
+    }
+
+    // What the message says: somebody accepts the loss. The order ends by its deadline.
+    let bus = suite.bus().await;
+    bus.rewind("quintet-payment", &["orders"]).await.expect("a group without members");
+    suite.begin("payment").await;
+    visitor.until_ended(missed, "cancelled").await;
     visitor.verdict().await;
 }

@@ -75,7 +75,10 @@ fn begin_at_the_beginning(
     let committed = consumer.committed_offsets(assigned.clone(), ANSWER)?;
     for mut partition in assigned.elements() {
         let known = committed.find_partition(partition.topic(), partition.partition());
-        if known.is_some_and(|known| known.offset() == Offset::Invalid) {
+        let Some(known) = known else { continue };
+        // That nothing is known of it yet does not mean that there is nothing.
+        known.error()?;
+        if known.offset() == Offset::Invalid {
             partition.set_offset(Offset::Beginning)?;
         }
     }

@@ -6,6 +6,7 @@ mod commands;
 mod effects;
 mod poison;
 mod properties;
+mod prune;
 mod relay;
 mod replicas;
 mod rig;
