@@ -1,12 +1,13 @@
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
 use store::Db;
+use testkit::Broker;
 
 use crate::{READER, SERVICES};
 
@@ -27,6 +28,13 @@ pub enum Backend {
         /// `HOST:PORT`.
         brokers: String,
     },
+    /// PostgreSQL shared with others, and a Kafka of the suite's own, which can be stopped.
+    OwnBroker {
+        /// `postgres://USER@HOST:PORT`.
+        postgres: String,
+        /// A distribution of Kafka.
+        kafka: PathBuf,
+    },
 }
 
 impl Backend {
@@ -38,11 +46,29 @@ impl Backend {
         [Self::Files].into_iter().chain(servers).collect()
     }
 
+    /// The one with a broker of its own, if it can be had.
+    #[must_use]
+    pub fn own_broker() -> Option<Self> {
+        let servers = testkit::postgres().zip(testkit::kafka_dir());
+        servers.map(|(postgres, kafka)| Self::OwnBroker { postgres, kafka })
+    }
+
+    /// Starts the broker, if it is the suite's own, and answers where it is from now on.
+    pub(crate) fn open(self) -> (Self, Option<Broker>) {
+        match self {
+            Self::OwnBroker { postgres, kafka } => {
+                let broker = Broker::start(&kafka, &[]);
+                (Self::Servers { postgres, brokers: broker.address() }, Some(broker))
+            }
+            other => (other, None),
+        }
+    }
+
     /// A prefix for one suite's databases, topics and groups; none where they are its own anyway.
     pub(crate) fn namespace(&self) -> String {
         match self {
             Self::Files => String::new(),
-            Self::Servers { .. } => {
+            Self::Servers { .. } | Self::OwnBroker { .. } => {
                 let id = uuid_v7(&SystemClock, &SystemRandom).simple().to_string();
                 format!("s{}_", &id[id.len() - 12..])
             }
@@ -52,7 +78,7 @@ impl Backend {
     /// The launcher's arguments.
     pub(crate) fn arguments(&self, namespace: &str) -> Vec<String> {
         match self {
-            Self::Files => Vec::new(),
+            Self::Files | Self::OwnBroker { .. } => Vec::new(),
             Self::Servers { postgres, brokers } => {
                 let arguments =
                     ["--postgres", postgres, "--brokers", brokers, "--namespace", namespace];
@@ -84,8 +110,20 @@ impl fmt::Display for Backend {
         f.pad(match self {
             Self::Files => "files",
             Self::Servers { .. } => "servers",
+            Self::OwnBroker { .. } => "own_broker",
         })
     }
+}
+
+/// Deletes all records of a topic, as retention does.
+pub(crate) async fn delete_records(brokers: &str, topic: &str, partitions: i32) {
+    let client: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions - 1);
+    list.set_all_offsets(Offset::End).expect("offsets");
+    let deleted = client.delete_records(&list, &AdminOptions::new()).await.expect("an answer");
+    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
 }
 
 async fn drop_databases(postgres: &str, namespace: &str) {

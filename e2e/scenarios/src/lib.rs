@@ -1,9 +1,10 @@
 //! The harness of the scenarios: suites of real processes, seen from outside by HTTP.
 //!
 //! A *scenario* is an async function that gets a [`Visitor`] of a suite and ends with its verdict:
-//! the audit of what the visitor did. Scenarios that disturb nobody share a suite, see [`Shared`];
+//! every order has ended, and `quintet audit` finds the suite sound. Scenarios that disturb nobody share a suite, see [`Shared`];
 //! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
-//! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers.
+//! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers. Those that stop the broker
+//! have a broker of their own.
 //!
 //! The programs are built first; `QUINTET_TEST_PROGRAMS=FOLDER` takes built ones as they are. A suite
 //! whose scenario failed leaves its folder behind, with everybody's logs.
@@ -13,7 +14,6 @@
 mod backend;
 mod launcher;
 mod order;
-mod ports;
 mod programs;
 mod run;
 mod suite;

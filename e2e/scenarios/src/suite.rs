@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
+use testkit::{Broker, Ports};
 
-use crate::{Backend, launcher::Launcher, ports::Ports, programs, waiting::until};
+use crate::{Backend, backend, launcher::Launcher, programs, waiting::until};
 
 /// The services of a suite.
 pub const SERVICES: [&str; 5] = audit::SERVICES;
@@ -73,18 +74,22 @@ pub struct Suite {
     folder: TempDir,
     ports: Ports,
     launcher: Mutex<Option<Launcher>>,
+    broker: Option<Broker>,
 }
 
 impl Suite {
     /// Starts one and returns when it is ready.
     #[must_use]
-    pub fn start(options: Options) -> Self {
+    pub fn start(mut options: Options) -> Self {
+        let (backend, broker) = options.backend.open();
+        options.backend = backend;
         let folder = tempfile::Builder::new().prefix("quintet-").tempdir();
         let suite = Self {
             namespace: options.backend.namespace(),
             folder: folder.expect("a temporary folder"),
             ports: Ports::free(),
             launcher: Mutex::new(None),
+            broker,
             options,
         };
         suite.up();
@@ -94,7 +99,7 @@ impl Suite {
     /// Starts the launcher, which must not run, on the data there is.
     pub fn up(&self) {
         let mut command = self.quintet();
-        command.args(["up", "--no-build", "--port", &self.ports.first.to_string()]);
+        command.args(["up", "--no-build", "--port", &self.ports.first().to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
@@ -182,11 +187,29 @@ impl Suite {
         u32::try_from(pid).ok()
     }
 
+    /// The suite's own broker, of [`Backend::OwnBroker`].
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("the suite has a broker of its own")
+    }
+
     /// The suite's bus, as an operator's tool would open it.
     pub async fn bus(&self) -> std::sync::Arc<dyn bus::Bus> {
         let (url, namespace) = (self.says("/bus/url"), self.namespace.clone());
         let settings = bus::Settings { url, namespace, ..bus::Settings::default() };
         bus::connect(&settings).await.expect("the bus opens")
+    }
+
+    /// Deletes all records of a topic at the broker, read or not.
+    pub async fn delete_records(&self, topic: &str) {
+        let Backend::Servers { brokers, .. } = &self.options.backend else {
+            panic!("the log keeps what a group has not read");
+        };
+        let states =
+            self.bus().await.partitions(READER, &[topic]).await.expect("the topic is there");
+        let partitions = i32::try_from(states.len()).expect("a few");
+        let topic = format!("{}{topic}", self.namespace);
+        backend::delete_records(brokers, &topic, partitions).await;
     }
 
     /// A service's database.
@@ -195,12 +218,35 @@ impl Suite {
         Db::connect(&url, 1).await.expect("the database opens")
     }
 
+    /// Runs the command with these arguments; tells its exit code and what it printed, an object a
+    /// line.
+    pub async fn ask(&self, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let mut command = tokio::process::Command::from(self.quintet());
+        let ran = command.args(arguments).output().await.expect("quintet runs");
+        let said = String::from_utf8(ran.stdout).expect("text");
+        let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        (ran.status.code(), lines)
+    }
+
+    /// The exit code of `quintet audit`, which waits so long for rest, and its verdict.
+    pub async fn audit(&self, wait: &str) -> (Option<i32>, Value) {
+        let (code, mut said) = self.ask(&["audit", "--wait", wait]).await;
+        (code, said.pop().expect("a verdict"))
+    }
+
     /// The command, on this suite's data and with `--json`.
     #[must_use]
     pub fn quintet(&self) -> Command {
         let mut command = Command::new(programs::quintet());
         command.arg("--data").arg(self.folder.path()).arg("--json");
         command
+    }
+
+    /// What a program has logged.
+    #[must_use]
+    pub fn log(&self, program: &str) -> String {
+        let path = self.path(&format!("logs/{program}.log"));
+        fs::read_to_string(path).expect("the supervisor keeps it")
     }
 
     fn path(&self, name: &str) -> PathBuf {

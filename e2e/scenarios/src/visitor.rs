@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use audit::{Ledger, Snapshot, audit};
+use audit::{Ledger, Snapshot};
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use contracts::{OrderId, Sku};
 use futures::{StreamExt, stream};
@@ -20,6 +20,8 @@ use crate::{NewOrder, OrderView, PATIENCE, Suite, until, waiting::POLL};
 const AT_ONCE: usize = 16;
 /// How long a customer waits before he asks another replica; one may hang.
 const TRY_WITHIN: Duration = Duration::from_secs(5);
+/// What an audit checks.
+const INVARIANTS: usize = 7;
 
 /// Somebody who uses a suite from outside and remembers what it was promised.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Answer {
     pub content_type: String,
     /// Its `Location`.
     pub location: Option<String>,
+    /// Its `Retry-After`.
+    pub retry_after: Option<String>,
     /// Its JSON.
     pub body: Value,
 }
@@ -238,32 +242,17 @@ impl Visitor {
         self.snapshot().await.of(&accepted, &skus)
     }
 
-    /// The verdict on this visitor's orders and products in a suite that others use too: what
-    /// follows their end is waited for.
+    /// How every scenario ends: what was accepted has ended, and `quintet audit` waits until the
+    /// suite is at rest and finds it sound.
     pub async fn verdict(&self) {
-        let accepted = self.accepted();
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let report = audit(&self.own().await, Some(&accepted));
-            if report.holds_but_for_rest() {
-                return;
-            }
-            assert!(Instant::now() < give_up, "the audit does not hold:\n{report}");
-            sleep(POLL).await;
+        for order in self.accepted() {
+            self.until(order, "ended", OrderView::has_ended).await;
         }
-    }
-
-    /// The verdict on the whole suite, which nobody else uses, once it is at rest.
-    pub async fn verdict_on_all(&self) -> Snapshot {
-        let found = audit::wait_for_rest(&self.http, &self.suite.addresses(), PATIENCE).await;
-        let accepted = self.accepted();
-        let Some(snapshot) = found.expect("everybody answers") else {
-            let report = audit(&self.snapshot().await, Some(&accepted));
-            panic!("the suite does not come to rest:\n{report}");
-        };
-        let report = audit(&snapshot, Some(&accepted));
-        assert!(report.holds(), "the audit does not hold:\n{report}");
-        snapshot
+        let (code, said) = self.suite.audit("60s").await;
+        assert_eq!(code, Some(0), "the audit does not hold:\n{said:#}");
+        let invariants = said["invariants"].as_array().expect("a list");
+        let holding = invariants.iter().filter(|invariant| invariant["holds"] == true);
+        assert_eq!(holding.count(), INVARIANTS, "{said:#}");
     }
 
     fn url(&self, path: &str) -> String {
@@ -295,11 +284,12 @@ impl Answer {
             let value = response.headers().get(name)?;
             value.to_str().ok().map(ToOwned::to_owned)
         };
-        let (location, content_type) = (header(header::LOCATION), header(header::CONTENT_TYPE));
+        let (location, retry_after) = (header(header::LOCATION), header(header::RETRY_AFTER));
+        let content_type = header(header::CONTENT_TYPE).unwrap_or_default();
         let status = response.status();
         let bytes = response.bytes().await.ok()?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Some(Self { status, content_type: content_type.unwrap_or_default(), location, body })
+        Some(Self { status, content_type, location, retry_after, body })
     }
 }
 

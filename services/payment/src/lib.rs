@@ -13,7 +13,6 @@ use std::sync::Arc;
 use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
-use axum::Router;
 use contracts::{Event, EventType};
 use engine::{Input, Never, Outside, Participant, Reaction, What};
 use serde::Deserialize;
@@ -119,7 +118,7 @@ impl Service for PaymentService {
         http::routes()
     }
 
-    fn admin_routes() -> Router<App<Self>> {
+    fn admin_routes() -> OpenApiRouter<App<Self>> {
         http::admin_routes()
     }
 

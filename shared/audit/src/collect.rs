@@ -1,17 +1,14 @@
 //! Asking a running suite.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
 use reqwest::Client;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::time::{Instant, sleep};
 
-use crate::{Ledger, Row, Snapshot, Status, at_rest};
+use crate::{Ledger, Row, Snapshot, Status};
 
 /// Rows of one answer: few answers, none so large that it takes long.
 const PAGE: usize = 2_000;
-/// The pause between two looks at a suite that is not at rest.
-const POLL: Duration = Duration::from_millis(100);
 
 /// Where a suite answers: what `up.json` says, as far as an auditor asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,40 +118,6 @@ pub async fn collect(client: &Client, suite: &Addresses) -> Result<Snapshot, Col
     }
     snapshot.ledger = get::<Ledger>(client, &format!("{}/ledger", suite.sandbox.url)).await?;
     Ok(snapshot)
-}
-
-/// Waits until nothing happens any more and takes a snapshot of that; `None` if it does not come
-/// to rest in time.
-///
-/// # Errors
-/// The last one, if in the end somebody still did not answer.
-pub async fn wait_for_rest(
-    client: &Client,
-    suite: &Addresses,
-    within: Duration,
-) -> Result<Option<Snapshot>, CollectError> {
-    let give_up = Instant::now() + within;
-    loop {
-        let found = look_for_rest(client, suite).await;
-        match found {
-            Ok(Some(snapshot)) => return Ok(Some(snapshot)),
-            found if Instant::now() >= give_up => return found,
-            _ => sleep(POLL).await,
-        }
-    }
-}
-
-async fn look_for_rest(
-    client: &Client,
-    suite: &Addresses,
-) -> Result<Option<Snapshot>, CollectError> {
-    // The queues are small, the rows may be many.
-    if !statuses(client, suite).await?.values().all(Status::is_quiet) {
-        return Ok(None);
-    }
-    let snapshot = collect(client, suite).await?;
-    let later = Snapshot { status: statuses(client, suite).await?, ..Snapshot::default() };
-    Ok(at_rest(&snapshot, &later).then_some(snapshot))
 }
 
 async fn statuses(

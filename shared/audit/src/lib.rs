@@ -5,7 +5,7 @@
 //! for a simulation. It shares no types with the services, lest it shared their mistakes. It judges
 //! a suite at rest: while orders are under way, what has not arrived yet counts as broken.
 //!
-//! [`collect`] takes a snapshot of a running suite, [`wait_for_rest`] waits for one that is still.
+//! [`collect`] takes a snapshot of a running suite.
 
 mod check;
 mod collect;
@@ -19,7 +19,7 @@ mod fixture;
 
 use contracts::OrderId;
 
-pub use collect::{Addresses, AdminUrl, CollectError, PublicUrl, collect, wait_for_rest};
+pub use collect::{Addresses, AdminUrl, CollectError, PublicUrl, collect};
 pub use report::{Invariant, Offence, Report, Subject};
 pub use rows::{
     End, Line, MailStatus, NotificationRow, Notified, OrderRow, PaymentRow, PaymentState,
@@ -27,7 +27,7 @@ pub use rows::{
 };
 pub use snapshot::{
     Booking, BookingStatus, Charge, ChargeStatus, Depth, Ledger, Mail, Refund, RefundStatus,
-    SERVICES, Snapshot, Status, at_rest,
+    SERVICES, Snapshot, Status,
 };
 
 /// Checks all invariants. `accepted` is the caller's own list of orders that were answered with 202.

@@ -64,13 +64,6 @@ impl Report {
     pub fn holds(&self) -> bool {
         self.invariants.iter().all(|invariant| invariant.holds)
     }
-
-    /// Whether all invariants hold that do not speak of the whole suite's rest.
-    #[must_use]
-    pub fn holds_but_for_rest(&self) -> bool {
-        let others = self.invariants.iter().filter(|invariant| invariant.number != 7);
-        others.into_iter().all(|invariant| invariant.holds)
-    }
 }
 
 impl Invariant {

@@ -254,20 +254,6 @@ impl Mail {
     }
 }
 
-/// Whether nothing waited in any service and nothing happened between the two. Then `earlier`, whose
-/// rows were read after its queues, shows one moment.
-#[must_use]
-pub fn at_rest(earlier: &Snapshot, later: &Snapshot) -> bool {
-    SERVICES.iter().all(|service| {
-        match (earlier.status.get(*service), later.status.get(*service)) {
-            (Some(before), Some(after)) => {
-                before.is_quiet() && after.is_quiet() && before.turns == after.turns
-            }
-            _ => false,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,6 +48,11 @@ pub enum BusError {
         /// The group's name.
         group: String,
     },
+    /// The group's next record lies outside of what the broker holds.
+    #[error(
+        "the next record of a partition is not there: deleted unread, or the broker lost its end"
+    )]
+    OutOfReach,
     /// A setting cannot be used.
     #[error("{name}: {why}")]
     Settings {

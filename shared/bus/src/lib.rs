@@ -101,7 +101,8 @@ pub struct PartitionState {
     pub topic: String,
     /// The partition of the topic.
     pub partition: i32,
-    /// The lowest offset still there; equals `high` when there is none.
+    /// The lowest offset still there; equals `high` when there is none. What compaction takes does
+    /// not count.
     pub low: i64,
     /// The offset that the next record will get.
     pub high: i64,
@@ -114,6 +115,12 @@ impl PartitionState {
     #[must_use]
     pub fn lag(&self) -> i64 {
         self.high - self.committed.unwrap_or(self.low)
+    }
+
+    /// Whether the next record of the group can still come, or come one day.
+    #[must_use]
+    pub fn is_in_reach(&self) -> bool {
+        self.committed.is_none_or(|next| (self.low..=self.high).contains(&next))
     }
 }
 
@@ -136,7 +143,8 @@ pub trait Bus: Send + Sync {
     /// Joins `group`; records come from its stored offsets on, at first from the beginning.
     ///
     /// # Errors
-    /// [`BusError::UnknownTopic`], [`BusError::Unavailable`], and on the log [`BusError::Taken`].
+    /// [`BusError::UnknownTopic`], [`BusError::Unavailable`], and on the log [`BusError::Taken`] and
+    /// [`BusError::OutOfReach`].
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError>;
 
     /// Watermarks and committed offsets of every partition, ordered as `topics` and by partition.
@@ -176,6 +184,8 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// Only what does not heal by itself; a broker that is away is waited for.
+    /// [`BusError::OutOfReach`] where records were deleted before this group read them: none is
+    /// passed over.
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
 
     /// Remembers these as done. They reach the broker lazily and at [`Consumer::close`], so that

@@ -153,22 +153,64 @@ async fn a_compacted_topic_keeps_the_latest_of_each_key() {
 }
 
 #[tokio::test]
-async fn a_partition_emptied_under_the_reader_does_not_stop_the_others() {
+async fn what_was_deleted_under_a_reader_is_not_passed_over() {
     let fixture = Fixture::new().await;
     let topics = ["orders", "products"];
-    let mut consumer = fixture.log.consumer("g", &topics).await.expect("a consumer");
-    fixture.publish("orders", &["old"]).await;
-    subscribe_to_nothing(&fixture).await;
-    fixture.clock.advance(30 * DAY);
-    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
-    fixture.publish("products", &["new"]).await;
-    // One at a time: the emptied partition has the first turn.
-    let read = tokio::time::timeout(Duration::from_mins(1), consumer.receive(1)).await;
-    let read = read.expect("must not wait for the poll").expect("records");
-    assert_eq!(read[0].topic, "products");
+    for left in [&[][..], &["young"]] {
+        let mut consumer = fixture.log.consumer("g", &topics).await.expect("a consumer");
+        fixture.publish("orders", &["old"]).await;
+        subscribe_to_nothing(&fixture).await;
+        fixture.clock.advance(30 * DAY);
+        fixture.publish("orders", left).await;
+        assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+        fixture.publish("products", &["new"]).await;
+        let error = consumer.receive(10).await.expect_err("a record is missing");
+        assert!(matches!(error, BusError::OutOfReach), "{error:?}");
+        drop(consumer);
+        fixture.log.rewind("g", &topics).await.expect("rewound");
+    }
 }
 
-/// As if the reader's group had been taken off the list of those that retention waits for.
+#[tokio::test]
+async fn a_group_that_missed_records_is_not_let_in_until_it_is_rewound() {
+    let fixture = Fixture::new().await;
+    fixture.publish("orders", &["a"]).await;
+    let mut consumer = fixture.log.consumer("g", &["orders", "products"]).await.expect("one");
+    consumer.receive(1).await.expect("records");
+    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.close().await.expect("closed");
+    subscribe_to_nothing(&fixture).await;
+    fixture.publish("orders", &["b", "c"]).await;
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 3);
+    let states = fixture.log.partitions("g", &["orders"]).await.expect("states");
+    assert_eq!((states[0].committed, states[0].low, states[0].is_in_reach()), (Some(1), 3, false));
+    let refused = fixture.log.consumer("g", &["orders"]).await.err().expect("refused");
+    assert!(matches!(refused, BusError::OutOfReach), "{refused:?}");
+    fixture.log.rewind("g", &["orders"]).await.expect("rewound");
+    fixture.publish("orders", &["d"]).await;
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 3);
+}
+
+#[tokio::test]
+async fn what_compaction_took_was_not_missed() {
+    let fixture = Fixture::new().await;
+    fixture.publish("products", &["a"]).await;
+    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
+    consumer.receive(1).await.expect("records");
+    consumer.store(&[position("products", 1)]).expect("stored");
+    consumer.close().await.expect("closed");
+    fixture.publish("products", &["a", "a"]).await;
+    fixture.clock.advance(30 * DAY);
+    assert_eq!(fixture.log.retention().await.expect("applied"), 2);
+    assert!(fixture.log.partitions("g", &["products"]).await.expect("states")[0].is_in_reach());
+    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
+    assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
+}
+
+/// As if the reader's group, of two topics, had been taken off the list of those that retention
+/// waits for.
 async fn subscribe_to_nothing(fixture: &Fixture) {
     use sqlx::Connection;
     let path = fixture.directory.path().join("bus.db");
@@ -179,7 +221,7 @@ async fn subscribe_to_nothing(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_reader_passes_over_what_retention_took_under_its_hands() {
+async fn a_reader_passes_over_what_compaction_took_under_its_hands() {
     let fixture = Fixture::new().await;
     let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
     fixture.publish("products", &["a", "a", "b"]).await;

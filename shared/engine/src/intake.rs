@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Consumer, Incoming, Position, Topic};
+use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Topic};
 use contracts::{Decoded, EventId, decode};
 use tokio::{
     sync::{mpsc, watch},
@@ -103,9 +103,13 @@ impl<P: Participant> Intake<P> {
         self.bus.create_topics(&self.topics).await?;
         let (group, topics) = (group::<P>(), subscription::<P>());
         for state in self.bus.partitions(&group, &topics).await? {
-            if let Some(next) = state.committed.filter(|next| *next < state.low) {
-                let (topic, partition, low) = (state.topic, state.partition, state.low);
-                return Err(Fatal::Missed { topic, partition, next, low });
+            if let Some(next) = state.committed.filter(|_| !state.is_in_reach()) {
+                let PartitionState { topic, partition, low, high, .. } = state;
+                return Err(if next < low {
+                    Fatal::Missed { group, topic, partition, next, low }
+                } else {
+                    Fatal::Ahead { group, topic, partition, next, high }
+                });
             }
         }
         Ok(self.bus.consumer(&group, &topics).await?)

@@ -6,7 +6,7 @@
 //! only then answers, stores offsets, and lets events and requests leave the process.
 //!
 //! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
-//! [`EffectRunner::turn`], [`Alarms::turn`]. [`Runtime::run`] turns them for ever.
+//! [`EffectRunner::turn`], [`Alarms::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
 mod alarms;
 mod breaker;
@@ -15,11 +15,13 @@ mod commands;
 mod effect_queue;
 mod effects;
 mod idempotency;
+mod inbox;
 mod intake;
 mod lease;
 mod loops;
 mod outbox;
 mod participant;
+mod prune;
 mod reaction;
 mod relay;
 mod run;
@@ -34,6 +36,7 @@ pub use alarms::Alarms;
 pub use commands::Commands;
 pub use effects::{Attempt, EffectRunner, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
+pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};
 pub use run::{Runtime, Surroundings};

@@ -14,6 +14,7 @@ use crate::{
     Commands, Engine, Fatal, Outside, Participant, Pending,
     intake::{CHUNKS, Intake},
     loops::{Inputs, run_alarms, run_effects, run_engine, run_relay},
+    prune::run_pruner,
     settle::Settler,
 };
 
@@ -113,6 +114,7 @@ impl<P: Participant> Runtime<P> {
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
         let alarms = engine.alarms();
+        let pruner = engine.settings.inbox_prune.then(|| engine.pruner(Arc::clone(&bus)));
         let relay = engine.relay(bus);
         let last = Arc::new(Notify::new());
         let settler = Settler { engine: Arc::clone(&engine), random, stop: stopping.clone() };
@@ -120,6 +122,9 @@ impl<P: Participant> Runtime<P> {
         let shared = || Arc::clone(&engine);
         let mut sources = JoinSet::new();
         sources.spawn(run_effects(runner, shared(), internal.clone(), stopping.clone()));
+        if let Some(pruner) = pruner {
+            sources.spawn(run_pruner(pruner, stopping.clone()));
+        }
         sources.spawn(run_alarms(alarms, shared(), internal, stopping));
         Parts {
             stop,
@@ -137,7 +142,7 @@ struct Parts {
     stop: watch::Sender<bool>,
     engine: JoinHandle<Result<(), Fatal>>,
     intake: JoinHandle<Result<(), Fatal>>,
-    /// Effects and alarms.
+    /// Effects, alarms and the pruner.
     sources: JoinSet<()>,
     relay: JoinHandle<()>,
     /// Tells the relay that nothing more comes.

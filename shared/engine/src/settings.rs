@@ -29,6 +29,8 @@ pub struct Settings {
     pub poll: Duration,
     /// How long a first answer is kept under its idempotency key.
     pub idempotency_window: Duration,
+    /// Whether the inbox forgets what no topic can bring again.
+    pub inbox_prune: bool,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
     /// What kind of broker it is, for spans: `messaging.system` of `OpenTelemetry`.
@@ -51,6 +53,7 @@ impl Default for Settings {
             backoff_max: Duration::from_secs(10),
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
+            inbox_prune: false,
             drain: Duration::from_secs(5),
             messaging_system: "kafka",
         }

@@ -50,11 +50,13 @@ pub enum Fatal {
     },
     /// Events were deleted before this service read them.
     #[error(
-        "{topic}[{partition}]: events {next} to {low} were deleted unread. Restore the service's \
-         database and broker from a backup that has them, or reset the group's offset to accept \
-         the loss"
+        "{topic}[{partition}]: group {group} is to go on at offset {next}, but the oldest record \
+         there has offset {low}: those between were deleted unread. Restore the broker from a \
+         backup that has them, or accept the loss and set the group to the earliest offset"
     )]
     Missed {
+        /// The consumer group, without the namespace.
+        group: String,
         /// The topic.
         topic: String,
         /// The partition.
@@ -63,6 +65,24 @@ pub enum Fatal {
         next: i64,
         /// The first that still exists.
         low: i64,
+    },
+    /// The topic ends before the place where this service is to go on.
+    #[error(
+        "{topic}[{partition}]: group {group} is to go on at offset {next}, but the topic ends at \
+         {high}: it was made anew, or the broker lost its end. Restore the broker, or set the \
+         group to the earliest offset: what was applied before is recognised"
+    )]
+    Ahead {
+        /// The consumer group, without the namespace.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset to go on at.
+        next: i64,
+        /// The offset that the next record will get.
+        high: i64,
     },
     /// The bus refuses for good.
     #[error(transparent)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use store::{Db, StoreError, Value};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 
 /// Where a service stands: what waits, and for how long. Turns, inputs and duplicates are this
 /// process's, as it alone can count them exactly; the rest is all replicas'.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     /// The service's name.
     pub service: &'static str,
@@ -40,7 +41,7 @@ pub struct Status {
 }
 
 /// What waits in a service's database.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Queues {
     /// Events that the broker has not acknowledged.
     pub outbox: Depth,
@@ -51,7 +52,7 @@ pub struct Queues {
 }
 
 /// How many rows a queue table holds, and how old the oldest is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Depth {
     /// Rows.
     pub depth: i64,

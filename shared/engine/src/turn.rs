@@ -15,7 +15,7 @@ use bus::{Outgoing, Position};
 use clock::Clock;
 use contracts::{EventId, Versions, encode};
 use jiff::Timestamp;
-use store::{Column, Db, Kind, StoreError, Table, Tx};
+use store::{Db, StoreError, Tx};
 use uuid::Uuid;
 
 use crate::{
@@ -24,12 +24,11 @@ use crate::{
     effect_queue::EffectQueue,
     effects,
     idempotency::Keys,
+    inbox,
     outbox::{self, Handoff, Ready},
     reaction::AlarmChange,
     telemetry::TurnSpans,
 };
-
-const INBOX: Table = Table { name: "inbox", columns: &[Column { name: "id", kind: Kind::Uuid }] };
 
 /// Applies batches. Everything that happens to a service's rows happens in [`Engine::turn`].
 pub struct Engine<P: Participant> {
@@ -140,7 +139,7 @@ impl<P: Participant> Engine<P> {
         spans: &TurnSpans,
     ) -> Result<Turn<P>, TurnError> {
         let mut tx = self.db.begin().await?;
-        let fresh = enter_inbox(&mut tx, batch).await?;
+        let fresh = inbox::enter(&mut tx, batch, now).await?;
         let keys = Keys::load(&mut tx, batch, now, &self.settings).await?;
         let mut fold = Fold::new(self, keys, now, spans);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
@@ -203,23 +202,6 @@ pub struct EngineOptions {
     /// Tells this process from all others that work on the same database, also from those before
     /// it.
     pub replica: Uuid,
-}
-
-/// The places of those inputs that were not applied before, as far as the inbox knows.
-async fn enter_inbox<P: Participant>(
-    tx: &mut Tx,
-    batch: &[Work<P>],
-) -> Result<Vec<usize>, StoreError> {
-    let ids: BTreeSet<Uuid> = batch.iter().filter_map(Work::inbox_id).collect();
-    let rows = ids.into_iter().map(|id| vec![id.into()]).collect();
-    let mut new = HashSet::new();
-    for row in tx.insert_new(&INBOX, rows).await? {
-        new.insert(row.get::<Uuid>(0)?);
-    }
-    // An id twice in the batch is new only once.
-    let fresh = batch.iter().enumerate();
-    let fresh = fresh.filter(|(_, work)| work.inbox_id().is_none_or(|id| new.remove(&id)));
-    Ok(fresh.map(|(index, _)| index).collect())
 }
 
 /// Of the fresh ones, drops outcomes and alarms whose own row is gone (they were applied before),

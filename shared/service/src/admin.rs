@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State, routing::get};
 use engine::{Participant, Status};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{Db, Field, Record, StoreError};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service,
@@ -23,6 +25,9 @@ const MOST_ROWS: i64 = 5_000;
 pub trait Listed: Send + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+
+    /// Whether this could be the key of a row.
+    fn is_key(&self, text: &str) -> bool;
 
     /// Rows after the key `after`, at most `limit`, with their keys.
     async fn page(
@@ -58,13 +63,16 @@ where
         R::TABLE.name
     }
 
+    fn is_key(&self, text: &str) -> bool {
+        text.parse::<R::Key>().is_ok()
+    }
+
     async fn page(
         &self,
         db: &Db,
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<(String, Value)>, StoreError> {
-        // A key that does not parse lies nowhere: begin at the beginning.
         let after = after.and_then(|key| key.parse().ok());
         let records: Vec<R> = db.page(after, limit).await?;
         let rows = records.into_iter().map(|record| {
@@ -76,53 +84,82 @@ where
     }
 }
 
-pub(crate) fn routes<S: Service>() -> Router<App<S>> {
-    Router::new()
+pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
+    OpenApiRouter::with_openapi(Admin::openapi())
         .route("/admin/status", get(status::<S>))
         .route("/admin/rows", get(rows::<S>))
         .merge(S::admin_routes())
 }
 
+#[derive(OpenApi)]
+#[openapi(paths(status, rows))]
+struct Admin;
+
+/// Where the service stands: what waits, and for how long.
+#[utoipa::path(get, path = "/admin/status", operation_id = "get_status", tag = "admin",
+    responses((status = 200, description = "Where it stands.", body = Status)),
+)]
 async fn status<P: Participant>(State(app): State<App<P>>) -> Result<Json<Status>, Problem> {
     Ok(Json(app.engine.status(&*app.bus).await?))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct RowsQuery {
+    /// The `next` of the answer before.
     after: Option<String>,
+    /// How many rows, at most.
+    #[param(minimum = 1, maximum = 5000, default = 500)]
     limit: Option<i64>,
 }
 
-/// All tables' rows, one table after the other; `next` continues.
+/// Rows, one table after the other.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rows {
+    /// The rows, each with the name of its `table`.
+    #[schema(value_type = Vec<Object>)]
+    rows: Vec<Value>,
+    /// Give it as `after` to go on; null at the end.
+    next: Option<String>,
+}
+
+/// Lists the service's rows in bulk, all of one table after all of the other.
+#[utoipa::path(get, path = "/admin/rows", operation_id = "list_rows", tag = "admin",
+    params(RowsQuery),
+    responses((status = 200, description = "Some rows, and how to go on.", body = Rows)),
+)]
 async fn rows<S: Service>(
     State(app): State<App<S>>,
     Query(query): Query<RowsQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Rows>, Problem> {
     let limit = query.limit.unwrap_or(ROWS);
     if !(1..=MOST_ROWS).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_ROWS}")));
     }
-    let (table, key) = match query.after.as_deref().and_then(|after| after.split_once('/')) {
-        Some((table, key)) => (Some(table.to_owned()), Some(key.to_owned())),
-        None => (None, None),
-    };
     let tables = S::tables();
-    let first = match table {
-        Some(table) => tables
-            .iter()
-            .position(|listed| listed.name() == table)
+    let (first, mut after) = match &query.after {
+        Some(after) => place(&tables, after)
+            .map(|(table, key)| (table, Some(key)))
             .ok_or_else(|| Problem::invalid("after", "must be the `next` of an earlier answer"))?,
-        None => 0,
+        None => (0, None),
     };
-    let (mut found, mut next, mut after) = (Vec::new(), None, key);
+    let (mut found, mut next) = (Vec::new(), None);
     for listed in &tables[first..] {
         let left = limit - i64::try_from(found.len()).unwrap_or(limit);
-        let page = listed.page(app.engine.db(), after.take().as_deref(), left).await?;
+        let page = listed.page(app.engine.db(), after.take(), left).await?;
         next = page.last().map(|(key, _)| format!("{}/{key}", listed.name())).or(next);
         found.extend(page.into_iter().map(|(_, row)| row));
         if i64::try_from(found.len()).unwrap_or(limit) >= limit {
-            return Ok(Json(json!({ "rows": found, "next": next })));
+            return Ok(Json(Rows { rows: found, next }));
         }
     }
-    Ok(Json(json!({ "rows": found, "next": null })))
+    Ok(Json(Rows { rows: found, next: None }))
+}
+
+/// The table and the key that a `next` names.
+fn place<'a>(tables: &[Box<dyn Listed>], next: &'a str) -> Option<(usize, &'a str)> {
+    let (name, key) = next.split_once('/')?;
+    let table = tables.iter().position(|table| table.name() == name && table.is_key(key))?;
+    Some((table, key))
 }

@@ -13,7 +13,6 @@ mod telemetry;
 
 use std::{future::Future, sync::Arc};
 
-use axum::Router;
 use bus::Bus;
 use clock::{Clock, Random};
 use contracts::Versions;
@@ -28,7 +27,7 @@ pub use admin::{Listed, TableOf};
 pub use config::{Config, NoConfig, seconds};
 pub use leash::shutdown_signal;
 pub use outside::{answer, client, no_answer};
-pub use router::public_router;
+pub use router::{admin_router, public_router};
 pub use run::main;
 pub use telemetry::{Figure, Sampling, Telemetry};
 
@@ -57,8 +56,9 @@ pub trait Service: Participant {
     fn routes() -> OpenApiRouter<App<Self>>;
 
     /// Its own admin routes, beside those that all services have.
-    fn admin_routes() -> Router<App<Self>> {
-        Router::new()
+    #[must_use]
+    fn admin_routes() -> OpenApiRouter<App<Self>> {
+        OpenApiRouter::default()
     }
 
     /// Shows metrics of its own, beside those that all services have.

@@ -84,6 +84,11 @@ fn complete_response(status: &str, response: &mut Response) {
         let problem = Ref::from_schema_name(Problem::name());
         response.content.insert(PROBLEM.into(), Content::new(Some(problem)).into());
     }
+    if matches!(status, "429" | "503") {
+        let header = HeaderBuilder::new().schema(Some(u32::schema()));
+        let header = header.description(Some("After so many seconds it is worth another try."));
+        response.headers.insert("retry-after".into(), header.build().into());
+    }
     let header = HeaderBuilder::new().schema(Some(String::schema()));
     let header = header.description(Some("The request's id, or a new one.")).build();
     response.headers.insert("x-request-id".into(), header.into());

@@ -24,16 +24,20 @@ pub fn public_router<S: Service>(app: App<S>) -> Router {
         .route("/health/live", get(live))
         .route("/health/ready", get(ready::<S>))
         .route("/metrics", get(metrics::<S>));
-    let (routes, mut description) = S::routes().merge(health).split_for_parts();
-    openapi::complete(&mut description, S::NAME);
-    // Its files are part of the binary: the page needs no network.
-    let page = SwaggerUi::new("/docs").url("/openapi.json", description);
-    finish(routes.merge(page), app)
+    finish(described(S::routes().merge(health), S::NAME), app)
 }
 
-/// The admin listener.
-pub(crate) fn admin_router<S: Service>(app: App<S>) -> Router {
-    finish(admin::routes::<S>(), app)
+/// The admin listener: what operators and the auditor ask, and its `/openapi.json` and `/docs`.
+pub fn admin_router<S: Service>(app: App<S>) -> Router {
+    finish(described(admin::routes::<S>(), &format!("{}, admin", S::NAME)), app)
+}
+
+/// With the description of the routes, and a page for it.
+fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Router<App<P>> {
+    let (routes, mut description) = routes.split_for_parts();
+    openapi::complete(&mut description, name);
+    // Its files are part of the binary: the page needs no network.
+    routes.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
 }
 
 /// With the last layer outermost.

@@ -22,9 +22,14 @@ use crate::{
     telemetry,
 };
 
+/// The exit code of a service that may do better when it is started again.
+const FAILED: u8 = 1;
 /// The exit code of a service that stands before something it may neither apply nor skip, or
 /// whose configuration is wrong: starting it again changes nothing (`EX_USAGE` of sysexits.h).
 const REFUSED: u8 = 64;
+/// The exit code of a service whose next events are not at the broker: what was deleted must not be
+/// passed over (`EX_DATAERR`).
+const OUT_OF_REACH: u8 = 65;
 /// How long requests in flight may take once the service stops.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 /// How long threads that still block may take at the very end.
@@ -47,7 +52,7 @@ struct Args {
 }
 
 /// Runs a service until it is told to stop. Exit code 0 after draining, 64 where a restart would
-/// not help, 1 otherwise.
+/// not help, 65 where events were deleted before they were read, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
     // The first one wins, and nobody was before us.
@@ -82,8 +87,11 @@ pub fn main<S: Service>() -> ExitCode {
     collecting.end();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Fatal>() => ExitCode::from(REFUSED),
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => ExitCode::from(match error.downcast_ref() {
+            Some(Fatal::Missed { .. } | Fatal::Ahead { .. }) => OUT_OF_REACH,
+            Some(_) => REFUSED,
+            None => FAILED,
+        }),
     }
 }
 

@@ -8,13 +8,18 @@
 //! |---|---|
 //! | `QUINTET_TEST_POSTGRES` | `postgres://USER@HOST:PORT`, a user who may create databases |
 //! | `QUINTET_TEST_KAFKA` | `HOST:PORT` |
+//! | `QUINTET_TEST_KAFKA_DIR` | a distribution of Kafka, with `bin/kafka-server-start.sh` in it, for brokers that are stopped or started differently |
 
+mod broker;
 mod bus;
 mod database;
 mod eventually;
+mod ports;
 mod server;
 
+pub use broker::Broker;
 pub use bus::MemoryBus;
 pub use database::{Database, databases};
 pub use eventually::eventually;
-pub use server::{kafka, postgres};
+pub use ports::Ports;
+pub use server::{kafka, kafka_dir, postgres};

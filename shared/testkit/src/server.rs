@@ -2,6 +2,7 @@ use std::{
     collections::BTreeSet,
     env,
     io::Write,
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
@@ -21,6 +22,15 @@ pub fn postgres() -> Option<String> {
 #[must_use]
 pub fn kafka() -> Option<String> {
     server("QUINTET_TEST_KAFKA", "HOST:PORT")
+}
+
+/// Where a distribution of Kafka lies, for tests that start a broker of their own.
+///
+/// # Panics
+/// If it is not told and `QUINTET_TEST_REQUIRE_SERVERS=1` requires it.
+#[must_use]
+pub fn kafka_dir() -> Option<PathBuf> {
+    server("QUINTET_TEST_KAFKA_DIR", "DIR").map(PathBuf::from)
 }
 
 fn server(variable: &'static str, form: &str) -> Option<String> {

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep};
 
 /// How long a program may take to drain.
 const GRACE: Duration = Duration::from_secs(15);
-/// With this code a service says that a restart would not help: its configuration is wrong, or
-/// there is data that it must not skip.
-const REFUSES: i32 = 64;
+/// With these codes a service says that a restart would not help: its configuration is wrong, there
+/// is data that it must not skip, or what it has to read was deleted.
+const REFUSES: [i32; 2] = [64, 65];
 
 /// What a program is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,9 +155,9 @@ impl Keeper {
 
     fn died(&mut self, ended: io::Result<ExitStatus>, lived: Duration) -> Next {
         if let Ok(status) = &ended
-            && status.code() == Some(REFUSES)
+            && let Some(code) = status.code().filter(|code| REFUSES.contains(code))
         {
-            return self.down(format!("refuses to run (exit code {REFUSES})"));
+            return self.down(format!("refuses to run (exit code {code})"));
         }
         let how = ended.map_or_else(|error| error.to_string(), ending);
         let pause = self.backoff.after(lived);

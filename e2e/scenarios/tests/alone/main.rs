@@ -1,8 +1,8 @@
 //! Scenarios that kill and stop: each has a suite of its own.
 
+mod outage;
 mod recovery;
 mod rewind;
-mod tampering;
 mod versions;
 
 use std::process::ExitCode;
@@ -24,10 +24,21 @@ fn main() -> ExitCode {
             recovery::the_launcher_is_killed,
             rewind::everything_again,
             rewind::everything_again_without_the_inboxes,
-            tampering::the_audit_finds_what_somebody_broke,
         );
         let first = options().env("QUINTET_ORDER__PUBLISH__ORDER_PLACED", "1");
         scenarios!(all.alone(first): versions::order_publishes_the_first_version);
+    }
+    for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
+        // Time to read what was placed before it is cancelled.
+        let hasty = Options::on(&backend).env("QUINTET_ORDER__DEADLINES__FIRST", "20s");
+        scenarios!(all.alone(hasty):
+            outage::what_was_deleted_unread_stops_the_service_until_somebody_accepts_it,
+        );
+    }
+    if let Some(backend) = Backend::own_broker() {
+        let limit = outage::OUTBOX.to_string();
+        let small = Options::on(&backend).env("QUINTET_ORDER__OUTBOX__LIMIT", &limit);
+        scenarios!(all.alone(small): outage::orders_are_refused_while_the_outbox_is_full);
     }
     all.run(AT_ONCE)
 }

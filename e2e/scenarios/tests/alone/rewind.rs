@@ -12,7 +12,8 @@ const TOPICS: [&str; 6] =
 pub(crate) async fn everything_again(visitor: Visitor) {
     let before = thirty_orders(&visitor).await;
     rewind(&visitor, async || {}).await;
-    let snapshot = visitor.verdict_on_all().await;
+    visitor.verdict().await;
+    let snapshot = visitor.snapshot().await;
     for service in SERVICES {
         let status = snapshot.status[service];
         assert!(status.duplicates > 0, "{service} saw nothing twice: {status:?}");
@@ -23,7 +24,8 @@ pub(crate) async fn everything_again(visitor: Visitor) {
 pub(crate) async fn everything_again_without_the_inboxes(visitor: Visitor) {
     let before = thirty_orders(&visitor).await;
     rewind(&visitor, async || empty_inboxes(&visitor).await).await;
-    let snapshot = visitor.verdict_on_all().await;
+    visitor.verdict().await;
+    let snapshot = visitor.snapshot().await;
     for service in SERVICES {
         assert!(snapshot.status[service].turns > 0, "{service} saw nothing again");
     }
@@ -41,7 +43,7 @@ async fn thirty_orders(visitor: &Visitor) -> Everything {
         }
         visitor.until(order, "ended", OrderView::has_ended).await;
     }
-    visitor.verdict_on_all().await;
+    visitor.verdict().await;
     Everything::of(visitor).await
 }
 

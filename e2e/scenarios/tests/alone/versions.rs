@@ -11,7 +11,7 @@ pub(crate) async fn order_publishes_the_first_version(visitor: Visitor) {
     visitor.until_ended(refused, "cancelled").await;
     let placed = placed_versions(&visitor).await;
     assert_eq!(placed, ["v1", "v1"]);
-    visitor.verdict_on_all().await;
+    visitor.verdict().await;
 }
 
 /// The versions of the first two `OrderPlaced` on the bus.

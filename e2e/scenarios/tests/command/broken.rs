@@ -11,8 +11,6 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::audit;
-
 /// Two orders that have ended well, in a suite at rest.
 struct Ended {
     sku: Sku,
@@ -26,14 +24,13 @@ async fn ended(visitor: &Visitor) -> Ended {
     let cancelled = visitor.place(&NewOrder::of(&sku).unreachable()).await;
     visitor.until_ended(completed, "completed").await;
     visitor.until_ended(cancelled, "cancelled").await;
-    let (code, said) = audit(visitor, "60s").await;
-    assert_eq!((code, &said["verdict"]), (Some(0), &"sound".into()), "{said}");
+    visitor.verdict().await;
     Ended { sku, completed, cancelled }
 }
 
 /// The audit ends with 1, this invariant is broken, and this is who offends.
 async fn is_found(visitor: &Visitor, invariant: usize, subject: &str, who: &str) -> Json {
-    let (code, said) = audit(visitor, "10s").await;
+    let (code, said) = visitor.suite().audit("10s").await;
     assert_eq!((code, &said["verdict"]), (Some(1), &"broken".into()), "{said}");
     let found = &said["invariants"][invariant - 1];
     assert_eq!((&found["number"], &found["holds"]), (&invariant.into(), &false.into()), "{said}");

@@ -5,8 +5,7 @@ mod running;
 
 use std::process::ExitCode;
 
-use scenarios::{Backend, Options, Scenarios, Visitor, scenarios};
-use serde_json::Value;
+use scenarios::{Backend, Options, Scenarios, scenarios};
 
 /// Each keeps the machine busy.
 const AT_ONCE: usize = 2;
@@ -29,19 +28,4 @@ fn main() -> ExitCode {
         );
     }
     all.run(AT_ONCE)
-}
-
-/// Runs `quintet` with these arguments; tells its exit code and what it printed, an object a line.
-async fn quintet(visitor: &Visitor, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
-    let mut command = tokio::process::Command::from(visitor.suite().quintet());
-    let ran = command.args(arguments).output().await.expect("quintet runs");
-    let said = String::from_utf8(ran.stdout).expect("text");
-    let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    (ran.status.code(), lines)
-}
-
-/// The exit code of `quintet audit`, and its verdict.
-async fn audit(visitor: &Visitor, wait: &str) -> (Option<i32>, Value) {
-    let (code, mut said) = quintet(visitor, &["audit", "--wait", wait]).await;
-    (code, said.pop().expect("a verdict"))
 }

@@ -113,7 +113,7 @@ pub(crate) async fn they_count_what_happened(visitor: Visitor) {
         let order = visitor.place(&order).await;
         visitor.until_ended(order, end).await;
     }
-    visitor.verdict_on_all().await;
+    visitor.verdict().await;
     let metrics = Metrics::of(&visitor).await;
     assert_eq!(metrics.named, documented());
     for (file, text) in USERS {

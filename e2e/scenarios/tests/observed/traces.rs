@@ -138,7 +138,7 @@ pub(crate) async fn payment_is_killed_and_its_events_come_again(visitor: Visitor
     };
     collected(&trace_id, "its events come again", again).await;
     assert_completed(&trace_id).await;
-    visitor.verdict_on_all().await;
+    visitor.verdict().await;
 }
 
 pub(crate) async fn retries_are_visible(visitor: Visitor) {

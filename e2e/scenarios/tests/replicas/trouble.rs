@@ -100,7 +100,8 @@ async fn while_orders_run(visitor: &Visitor, count: usize, trouble: impl AsyncFn
     for order in visitor.accepted() {
         visitor.until(order, "ended", OrderView::has_ended).await;
     }
-    let snapshot = visitor.verdict_on_all().await;
+    visitor.verdict().await;
+    let snapshot = visitor.snapshot().await;
     assert_eq!(snapshot.orders.len(), all);
     let (events, repeats) = emission::first_occurrences_are_in_order(visitor).await;
     eprintln!("{all} orders, {changes} prices: {events} events in order, {repeats} repeats");

@@ -114,6 +114,7 @@ pub(crate) async fn an_unknown_order_is_not_found(visitor: Visitor) {
     let no_id = visitor.send(visitor.request_to_order(Method::GET, "/orders/7")).await;
     assert_eq!(no_id.status, StatusCode::BAD_REQUEST, "{}", no_id.body);
     is_problem(&no_id);
+    visitor.verdict().await;
 }
 
 pub(crate) async fn an_ended_order_cannot_be_cancelled(visitor: Visitor) {

@@ -8,20 +8,7 @@ use crate::rig::Rig;
 async fn every_route_is_described_with_all_its_answers() {
     let rig = Rig::running().await;
     let description = rig.get("/openapi.json").await.json::<Value>().await.unwrap();
-    let paths = description["paths"].as_object().unwrap();
-    let mut routes = Vec::new();
-    for (path, methods) in paths {
-        for (method, operation) in methods.as_object().unwrap() {
-            assert!(operation["summary"].is_string(), "{method} {path}");
-            let answers = operation["responses"].as_object().unwrap();
-            let statuses = answers.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
-            routes.push(format!("{method} {path}: {statuses}"));
-            for (status, answer) in answers.iter().filter(|(status, _)| status.as_str() >= "400") {
-                let content = &answer["content"]["application/problem+json"];
-                assert!(content["schema"].is_object(), "{method} {path} {status}");
-            }
-        }
-    }
+    let routes = routes(&description);
     for expected in [
         "get /orders: 200 400 500 503",
         "post /orders: 202 400 408 413 415 422 429 500 503",
@@ -35,15 +22,47 @@ async fn every_route_is_described_with_all_its_answers() {
 }
 
 #[tokio::test]
+async fn what_operators_ask_is_described_on_their_listener() {
+    let rig = Rig::running().await;
+    let description = rig.ask_admin("/openapi.json").await.json::<Value>().await.unwrap();
+    let expected = ["get /admin/rows: 200 400 500 503", "get /admin/status: 200 500 503"];
+    assert_eq!(routes(&description), expected);
+}
+
+/// The routes with their answers, each of which is described.
+fn routes(description: &Value) -> Vec<String> {
+    let paths = description["paths"].as_object().unwrap();
+    let mut routes = Vec::new();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let answers = operation["responses"].as_object().unwrap();
+            let statuses = answers.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+            routes.push(format!("{method} {path}: {statuses}"));
+            for (status, answer) in answers.iter().filter(|(status, _)| status.as_str() >= "400") {
+                let content = &answer["content"]["application/problem+json"];
+                assert!(content["schema"].is_object(), "{method} {path} {status}");
+                let later = answer["headers"]["retry-after"].is_object();
+                let busy = ["429", "503"].contains(&status.as_str());
+                assert_eq!(later, busy, "{method} {path} {status}");
+            }
+        }
+    }
+    routes
+}
+
+#[tokio::test]
 async fn what_the_description_refers_to_is_there() {
     let rig = Rig::running().await;
-    let description = rig.get("/openapi.json").await.json::<Value>().await.unwrap();
-    let mut references = Vec::new();
-    collect(&description, &mut references);
-    assert!(references.len() > 10, "{references:?}");
-    for reference in references {
-        let pointer = reference.trim_start_matches('#');
-        assert!(description.pointer(pointer).is_some(), "{reference}");
+    for answer in [rig.get("/openapi.json").await, rig.ask_admin("/openapi.json").await] {
+        let description = answer.json::<Value>().await.unwrap();
+        let mut references = Vec::new();
+        collect(&description, &mut references);
+        assert!(references.len() > 5, "{references:?}");
+        for reference in references {
+            let pointer = reference.trim_start_matches('#');
+            assert!(description.pointer(pointer).is_some(), "{reference}");
+        }
     }
 }
 

@@ -119,3 +119,23 @@ async fn one_key_for_two_orders_is_refused() {
     let (status, _, named) = problem(place(&order(), &"k".repeat(256)).await).await;
     assert_eq!((status, named), (400, vec!["Idempotency-Key".to_owned()]));
 }
+
+#[tokio::test]
+async fn rows_go_on_only_after_what_an_earlier_answer_said() {
+    let rig = Rig::running().await;
+    for _ in 0..2 {
+        rig.place().await;
+    }
+    for wrong in ["after=orders", "after=orders/7", "after=nothing/7", "limit=0", "until=1"] {
+        let (status, _, named) =
+            problem(rig.ask_admin(&format!("/admin/rows?{wrong}")).await).await;
+        let name = wrong.split('=').next().unwrap();
+        assert_eq!((status, named), (400, vec![name.to_owned()]), "{wrong}");
+    }
+    let first = rig.ask_admin("/admin/rows?limit=1").await.json::<Value>().await.unwrap();
+    let next = first["next"].as_str().unwrap();
+    let second = rig.ask_admin(&format!("/admin/rows?after={next}")).await;
+    let second = second.json::<Value>().await.unwrap();
+    assert_eq!((first["rows"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
+    assert_eq!(second["rows"].as_array().unwrap().len(), 1);
+}

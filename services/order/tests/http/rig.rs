@@ -9,7 +9,7 @@ use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings
 use order::OrderService;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service::{App, Sampling, Service, Telemetry, public_router};
+use service::{App, Sampling, Service, Telemetry, admin_router, public_router};
 use store::Db;
 use tempfile::TempDir;
 use testkit::{Database, eventually};
@@ -20,6 +20,7 @@ const TOPICS: [&str; 6] =
 
 pub struct Rig {
     pub url: String,
+    pub admin_url: String,
     pub http: reqwest::Client,
     pub stop: watch::Sender<bool>,
     bus: Arc<dyn Bus>,
@@ -62,9 +63,10 @@ impl Rig {
             None => log(directory.path()).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let (url, runtime) = serve(&db, &bus, settings, stopping).await;
+        let (urls, runtime) = serve(&db, &bus, settings, stopping).await;
+        let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
-        Self { url, http, stop, bus, db, runtime, running, _kept: (database, directory) }
+        Self { url, admin_url, http, stop, bus, db, runtime, running, _kept: (database, directory) }
     }
 
     /// Starts its engine.
@@ -78,11 +80,18 @@ impl Rig {
 
     /// The address of another replica, which serves what is asked of it but applies nothing.
     pub async fn another(&self) -> String {
-        serve(&self.db, &self.bus, Settings::default(), self.stop.subscribe()).await.0
+        let (urls, _) =
+            serve(&self.db, &self.bus, Settings::default(), self.stop.subscribe()).await;
+        let [url, _] = urls;
+        url
     }
 
     pub async fn get(&self, path: &str) -> Response {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    pub async fn ask_admin(&self, path: &str) -> Response {
+        self.http.get(format!("{}{path}", self.admin_url)).send().await.unwrap()
     }
 
     pub async fn post(&self, body: &Value) -> Response {
@@ -126,7 +135,7 @@ async fn serve(
     bus: &Arc<dyn Bus>,
     settings: Settings,
     stopping: watch::Receiver<bool>,
-) -> (String, Runtime<OrderService>) {
+) -> ([String; 2], Runtime<OrderService>) {
     let (order, clock, random) =
         (OrderService::default(), Arc::new(SystemClock), Arc::new(SystemRandom));
     let options = EngineOptions {
@@ -143,10 +152,16 @@ async fn serve(
     let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
     let app = App { commands, engine, bus, clock, random, stopping, telemetry };
+    let urls = [listen(public_router(app.clone())).await, listen(admin_router(app)).await];
+    (urls, runtime)
+}
+
+/// Serves it on a port of its own; its address.
+async fn listen(router: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, public_router(app)).into_future());
-    (url, runtime)
+    tokio::spawn(axum::serve(listener, router).into_future());
+    url
 }
 
 /// What a client sends.

@@ -3,7 +3,6 @@
 mod get_payment;
 mod retry_refund;
 
-use axum::{Router, routing::post};
 use service::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -13,6 +12,6 @@ pub(crate) fn routes() -> OpenApiRouter<App<PaymentService>> {
     OpenApiRouter::default().routes(routes!(get_payment::handle))
 }
 
-pub(crate) fn admin_routes() -> Router<App<PaymentService>> {
-    Router::new().route("/admin/payments/{order_id}/refund", post(retry_refund::handle))
+pub(crate) fn admin_routes() -> OpenApiRouter<App<PaymentService>> {
+    OpenApiRouter::default().routes(routes!(retry_refund::handle))
 }

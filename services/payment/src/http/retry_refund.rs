@@ -6,14 +6,32 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use contracts::OrderId;
+use serde::Serialize;
 use service::{
     App,
     http::{OrderPath, Problem, TraceContext},
 };
+use utoipa::ToSchema;
 
 use crate::{PaymentService, Reply, RetryRefund, State as Status};
 
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Retrying {
+    order_id: OrderId,
+    status: Status,
+}
+
+/// Tries a refused refund again, under a new key.
+#[utoipa::path(post, path = "/admin/payments/{order_id}/refund", operation_id = "retry_refund",
+    tag = "admin",
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    responses(
+        (status = 202, description = "It is tried again.", body = Retrying),
+        (status = 404, description = "Nothing is known of this order."),
+        (status = 409, description = "The refund was not refused."),
+    ),
+)]
 pub(super) async fn handle(
     State(app): State<App<PaymentService>>,
     OrderPath(order_id): OrderPath,
@@ -21,8 +39,8 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     match app.commands.send(RetryRefund { order_id }, None, trace).await? {
         Reply::Retrying => {
-            let body = Json(json!({ "order_id": order_id, "status": Status::Refunding }));
-            Ok((StatusCode::ACCEPTED, body).into_response())
+            let body = Retrying { order_id, status: Status::Refunding };
+            Ok((StatusCode::ACCEPTED, Json(body)).into_response())
         }
         Reply::NotRefused(state) => {
             let state: &str = state.into();

@@ -39,10 +39,7 @@ fn one(check: &mut Invariant, subject: Subject, status: &Status) {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        Depth, Snapshot, Status, Subject, at_rest,
-        fixture::{broken_of, sound},
-    };
+    use crate::{Depth, Snapshot, Status, Subject, fixture::broken_of};
 
     fn broken(change: impl FnOnce(&mut Status)) -> String {
         let payment = Subject::Service("payment".to_owned());
@@ -68,18 +65,5 @@ mod tests {
         let payment = Subject::Service("payment".to_owned());
         let silent = broken_of(7, &payment, |it| it.status.remove("payment"), &[]);
         assert!(silent.contains("does not say"), "{silent}");
-    }
-
-    #[test]
-    fn rest_is_twice_the_same_turns_and_nothing_waiting() {
-        let (before, mut after) = (sound(), sound());
-        assert!(at_rest(&before, &after));
-        after.status.entry("order".into()).and_modify(|status| status.turns += 1);
-        assert!(!at_rest(&before, &after));
-        let mut waiting = sound();
-        waiting.status.entry("order".into()).and_modify(|status| status.lag = Some(1));
-        assert!(!at_rest(&waiting, &waiting));
-        waiting.status.remove("order");
-        assert!(!at_rest(&waiting, &waiting));
     }
 }

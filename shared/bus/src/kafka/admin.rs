@@ -136,6 +136,10 @@ pub(super) fn states(
                 .fetch_watermarks(topic, partition, ANSWER)
                 .map_err(|error| BusError::kafka("asking for watermarks", error))?;
             let element = committed.find_partition(topic, partition);
+            element
+                .as_ref()
+                .map_or(Ok(()), |element| element.error())
+                .map_err(|error| BusError::kafka("asking for committed offsets", error))?;
             states.push(PartitionState {
                 topic: namespace.inner(topic).to_owned(),
                 partition,

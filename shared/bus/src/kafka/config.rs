@@ -37,7 +37,8 @@ const CONSUMER: [(&str, &str); 7] = [
     ("enable.auto.commit", "true"),
     ("enable.auto.offset.store", "false"),
     ("auto.commit.interval.ms", "1000"),
-    ("auto.offset.reset", "earliest"),
+    // What was deleted unread is not passed over. Where a group has no offset, see `Context`.
+    ("auto.offset.reset", "error"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "6000"),
     ("heartbeat.interval.ms", "1500"),

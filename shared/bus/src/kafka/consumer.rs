@@ -24,11 +24,13 @@ pub(super) struct KafkaConsumer {
     /// `None` once it is closed.
     client: Option<StreamConsumer<Context>>,
     namespace: Namespace,
+    /// What cut a receive short: librdkafka says it once, and the records before it went out first.
+    broken: Option<BusError>,
 }
 
 impl KafkaConsumer {
     pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
-        Self { client: Some(client), namespace }
+        Self { client: Some(client), namespace, broken: None }
     }
 
     fn client(&self) -> Result<&StreamConsumer<Context>, BusError> {
@@ -72,6 +74,8 @@ impl KafkaConsumer {
                 tracing::warn!(%error, "the group went on without this member, joining again");
                 Ok(())
             }
+            // The next record is gone, or not there yet: `Bus::partitions` tells which.
+            Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
             _ if kafka_heals(&error) => Ok(()),
             _ => Err(BusError::kafka("receiving", error)),
         }
@@ -95,6 +99,9 @@ impl KafkaConsumer {
 #[async_trait]
 impl Consumer for KafkaConsumer {
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         let client = self.client()?;
         let mut received = Vec::new();
         while received.is_empty() {
@@ -105,11 +112,10 @@ impl Consumer for KafkaConsumer {
             while let Some(result) = polled {
                 match self.take(client, result) {
                     Ok(record) => received.extend(record),
-                    // What was taken goes out first; a lasting error comes again.
                     Err(error) if received.is_empty() => return Err(error),
                     Err(error) => {
-                        tracing::warn!(%error, "receiving was cut short");
-                        break;
+                        self.broken = Some(error);
+                        return Ok(received);
                     }
                 }
                 polled = (received.len() < max).then(|| client.recv().now_or_never()).flatten();

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 /// What librdkafka calls back.
 #[derive(Default)]
@@ -82,7 +83,20 @@ impl ClientContext for Context {
     }
 }
 
+/// For the committed offsets of what was just assigned: the broker has only now answered.
+const ANSWER: Duration = Duration::from_secs(5);
+
 impl ConsumerContext for Context {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let Rebalance::Assign(partitions) = rebalance else {
+            return;
+        };
+        if let Err(error) = begin_at_the_beginning(consumer, partitions) {
+            // Those that the group has not read yet report an error then, and it joins anew.
+            tracing::warn!(%error, "the committed offsets of new partitions are not known yet");
+        }
+    }
+
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let partitions = match rebalance {
             Rebalance::Assign(partitions) => partitions,
@@ -96,4 +110,22 @@ impl ConsumerContext for Context {
             tracing::error!(%error, "new partitions could not be paused");
         }
     }
+}
+
+/// Where the group has committed nothing yet, it reads from the lowest record on.
+fn begin_at_the_beginning(
+    consumer: &BaseConsumer<Context>,
+    assigned: &TopicPartitionList,
+) -> KafkaResult<()> {
+    let committed = consumer.committed_offsets(assigned.clone(), ANSWER)?;
+    for mut partition in assigned.elements() {
+        let known = committed.find_partition(partition.topic(), partition.partition());
+        let Some(known) = known else { continue };
+        // That nothing is known of it yet does not mean that there is nothing.
+        known.error()?;
+        if known.offset() == Offset::Invalid {
+            partition.set_offset(Offset::Beginning)?;
+        }
+    }
+    Ok(())
 }

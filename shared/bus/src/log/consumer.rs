@@ -1,6 +1,6 @@
 //! Reading: what is new in all partitions, fairly between them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,6 +37,8 @@ struct Cursor {
     name: String,
     partition: i32,
     next: i64,
+    /// Whether its offsets have gaps that are no loss.
+    compacted: bool,
 }
 
 impl LogConsumer {
@@ -45,15 +47,17 @@ impl LogConsumer {
         reader: SqliteConnection,
         flush: Flush,
         namespace: &Namespace,
-        states: &[PartitionState],
+        (states, compacted): (&[PartitionState], &HashSet<String>),
         bell: watch::Receiver<u64>,
         poll: Duration,
     ) -> Result<Self, BusError> {
         let mut partitions = Vec::with_capacity(states.len());
         for state in states {
+            let name = namespace.outer("topic", &state.topic)?;
             partitions.push(Cursor {
                 topic: state.topic.clone(),
-                name: namespace.outer("topic", &state.topic)?,
+                compacted: compacted.contains(&name),
+                name,
                 partition: state.partition,
                 next: state.committed.unwrap_or(state.low),
             });
@@ -92,9 +96,13 @@ impl LogConsumer {
             let before = received.len();
             let cursor = &self.partitions[index];
             fetch(&mut self.reader, cursor, share, &mut received, &mut bytes).await?;
-            let read = received[before..].last();
-            // Nothing below the head: retention took it.
-            let after = read.map_or(cursor.next + waiting[index], |last| last.offset + 1);
+            let read = &received[before..];
+            let first = read.first().map(|first| first.offset);
+            if first != Some(cursor.next) && !cursor.compacted {
+                return Err(BusError::OutOfReach);
+            }
+            // Nothing below the head: compaction took it.
+            let after = read.last().map_or(cursor.next + waiting[index], |last| last.offset + 1);
             next.push((index, after));
         }
         for (index, after) in next {

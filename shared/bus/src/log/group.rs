@@ -79,12 +79,13 @@ pub(super) async fn states(
     let mut states = Vec::new();
     for topic in topics {
         let rows: Vec<(i32, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+            // What compaction takes is no loss: a compacted topic begins at its beginning.
             "select h.partition, h.next, \
-                 (select min(r.offset) from record r \
-                  where r.topic = h.topic and r.partition = h.partition), \
+                 iif(t.compacted, 0, (select min(r.offset) from record r \
+                  where r.topic = h.topic and r.partition = h.partition)), \
                  (select g.next from group_offset g \
                   where g.\"group\" = ? and g.topic = h.topic and g.partition = h.partition) \
-             from head h where h.topic = ? order by h.partition",
+             from head h join topic t on t.name = h.topic where h.topic = ? order by h.partition",
         )
         .bind(group)
         .bind(topic)

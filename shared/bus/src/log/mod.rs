@@ -135,20 +135,27 @@ impl Bus for Log {
         let lock = GroupLock::take(&self.path, &outer)?
             .ok_or_else(|| BusError::Taken { group: group.to_owned() })?;
         let mut reader = schema::reader(&self.path).await?;
-        let states = group::states(&mut reader, &self.namespace, &outer, &topics).await?;
-        {
+        let states = {
             let mut writer = self.writer.lock().await;
             let mut turn = writer.begin().await?;
-            group::subscribe(turn.connection(), &outer, &topics).await?;
+            let connection = turn.connection();
+            let states = group::states(connection, &self.namespace, &outer, &topics).await?;
+            // Together: from here on retention waits for the group.
+            group::subscribe(connection, &outer, &topics).await?;
             turn.commit().await?;
+            states
+        };
+        if !states.iter().all(PartitionState::is_in_reach) {
+            return Err(BusError::OutOfReach);
         }
+        let compacted = schema::compacted(&mut reader).await?;
         let flush = flush::Flush::start(Arc::clone(&self.writer), outer, &self.options);
         let consumer = consumer::LogConsumer::new(
             lock,
             reader,
             flush,
             &self.namespace,
-            &states,
+            (&states, &compacted),
             self.bell.listen(),
             self.options.poll,
         )?;

@@ -1,5 +1,6 @@
 //! The log's tables and its connections.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -92,6 +93,15 @@ async fn create(connection: &mut SqliteConnection) -> Result<(), BusError> {
     let statement = format!("begin immediate; {TABLES} pragma user_version = {VERSION}; commit;");
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
+}
+
+/// The names of the compacted topics.
+pub(super) async fn compacted(
+    connection: &mut SqliteConnection,
+) -> Result<HashSet<String>, BusError> {
+    let names = sqlx::query_scalar("select name from topic where compacted");
+    let names: Vec<String> = names.fetch_all(connection).await?;
+    Ok(names.into_iter().collect())
 }
 
 /// Adds the topic with its partitions, unless it is there.

@@ -61,8 +61,10 @@ impl Rig for LogRig {
 
 /// A namespace of its own in the broker that the environment names.
 pub struct KafkaRig {
-    url: String,
-    namespace: String,
+    /// `kafka:HOST:PORT`.
+    pub url: String,
+    /// Before the names of topics and groups at the broker.
+    pub namespace: String,
 }
 
 impl KafkaRig {

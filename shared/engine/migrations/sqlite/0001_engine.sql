@@ -1,8 +1,17 @@
 -- What the engine keeps beside a service's own tables. Times are microseconds since the epoch.
 
--- Every event and command that was applied, in the same transaction as what it changed.
+-- Every event and command that was applied, in the same transaction as what it changed, and when it
+-- last came. No time: from a compacted topic, which may bring it again at any time.
 create table inbox (
-    id blob primary key
+    id blob primary key,
+    at integer
+) without rowid;
+
+-- Where the topics ended at a time, as JSON: [[topic, partition, offset], …]. Once all of that has
+-- been deleted there, what came before that time cannot come again.
+create table inbox_mark (
+    at integer primary key,
+    ends text not null
 ) without rowid;
 
 -- The first successful answer under each Idempotency-Key.

@@ -7,6 +7,7 @@ mod effects;
 mod lease;
 mod poison;
 mod properties;
+mod prune;
 mod relay;
 mod replicas;
 mod rig;

@@ -28,6 +28,8 @@ pub struct Config {
     pub commands: Queue,
     /// What may wait for the broker.
     pub outbox: Limit,
+    /// What is remembered of what came.
+    pub inbox: Inbox,
     /// How the outside world is asked.
     pub effects: Effects,
     /// How the engine behaves.
@@ -70,6 +72,13 @@ pub struct Queue {
 pub struct Limit {
     /// Events that may wait; then requests are refused with 503.
     pub limit: usize,
+}
+
+/// See [`Config::inbox`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Inbox {
+    /// Whether it forgets what no topic can bring again.
+    pub prune: bool,
 }
 
 /// See [`Config::effects`].
@@ -126,6 +135,7 @@ impl Config {
             batch: self.engine.batch,
             commands_queue: self.commands.queue,
             outbox_limit: self.outbox.limit,
+            inbox_prune: self.inbox.prune,
             exclusive: self.database.url.starts_with("sqlite:"),
             effects_concurrency: self.effects.concurrency,
             effects_timeout: self.effects.timeout,

@@ -64,8 +64,8 @@ async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 /// Answers in time, if only to say that it takes too long.
 pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
     let late = "it takes too long; send it again later, a change under the same Idempotency-Key";
-    let late = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response();
-    timeout(ANSWER, next.run(request)).await.unwrap_or_else(late)
+    let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).retry_after(1);
+    timeout(ANSWER, next.run(request)).await.unwrap_or_else(|_| problem().into_response())
 }
 
 /// Gives the request an id, unless it brings one that can be printed, and its answer the same.

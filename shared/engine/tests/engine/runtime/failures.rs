@@ -142,6 +142,22 @@ async fn a_run_that_missed_events_does_not_start() {
         bus.set_partitions(vec![state(10), state(11)]);
         let fatal = stage.start_on(Arc::new(bus), Toy::default()).ended().await.unwrap_err();
         assert!(matches!(fatal, Fatal::Missed { next: 10, low: 11, partition: 3, .. }), "{fatal}");
+        let text = fatal.to_string();
+        for said in ["payments[3]", "quintet-toy", "offset 10", "offset 11", "earliest"] {
+            assert!(text.contains(said), "{said} is not in: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_topic_ends_before_its_place_does_not_start() {
+    for stage in stages().await {
+        let bus = MemoryBus::default();
+        let topic = "payments".into();
+        let state = PartitionState { topic, partition: 3, low: 0, high: 9, committed: Some(10) };
+        bus.set_partitions(vec![state]);
+        let fatal = stage.start_on(Arc::new(bus), Toy::default()).ended().await.unwrap_err();
+        assert!(matches!(fatal, Fatal::Ahead { next: 10, high: 9, partition: 3, .. }), "{fatal}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod failures;
 mod flow;
+mod forgetting;
 mod replicas;
 
 use std::{sync::Arc, time::Duration};

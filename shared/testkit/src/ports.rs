@@ -1,4 +1,4 @@
-//! Ports for many suites at once, also of several test processes.
+//! Ports for many servers at once, also of several test processes.
 
 use std::net::TcpListener;
 
@@ -16,18 +16,28 @@ const GUARD: u16 = BLOCK - 1;
 
 /// A stretch of free ports, ours until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Ports {
-    pub(crate) first: u16,
+pub struct Ports {
+    first: u16,
     _guard: TcpListener,
 }
 
 impl Ports {
     /// A free one.
-    pub(crate) fn free() -> Self {
+    ///
+    /// # Panics
+    /// If all are taken.
+    #[must_use]
+    pub fn free() -> Self {
         let start = SystemRandom.below(BLOCKS.into());
         let start = u16::try_from(start).expect("below the number of blocks");
         let blocks = (0..BLOCKS).map(|nth| LOWEST + (start + nth) % BLOCKS * BLOCK);
         blocks.into_iter().find_map(Self::at).expect("a free stretch of ports")
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first(&self) -> u16 {
+        self.first
     }
 
     fn at(first: u16) -> Option<Self> {

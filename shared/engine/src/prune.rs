@@ -1,0 +1,204 @@
+//! Forgetting what the inbox need not know any more. Off, unless the settings say otherwise.
+//!
+//! An id is needed for as long as a record of its event lies in a topic that the service reads:
+//! redelivery, a rewound group or a new offset can bring it again. The records' timestamps cannot
+//! tell: they are their senders', and in no order. An event's id tells when its *order* was placed,
+//! which may be long before the event. So the rule is one of offsets:
+//!
+//! - Every row says when its event last came, by the database's side of the broker.
+//! - Now and then a *mark* notes the time first, and then where each partition ends. What had come
+//!   before that time had come from below those ends.
+//! - Once every partition's low watermark has reached the ends of a mark, those records are gone, and
+//!   rows from before the mark can go; a margin makes up for replicas whose clocks differ.
+//!
+//! A relay that sends an event again gives it a new offset. If that copy comes while the row is there,
+//! it renews the row, which then stays until the copy is deleted too. It comes after the row went only
+//! if the publisher stood still between sending and noting so for longer than the topic keeps its
+//! records: nobody else can know of such a copy, and no row that ever goes could cover it. Then holds
+//! what holds without any inbox: a reaction does nothing in a state that does not list it, ended rows
+//! stay, and what follows has the same ids as before. So an inbox that forgets costs the shortcut,
+//! never the result.
+//!
+//! Compacted topics keep the latest record of a key for ever, so what came from there stays. A command
+//! is repeated by its own process alone, until its batch has committed: the margin is far longer.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{Bus, BusError, PartitionState};
+use clock::Clock;
+use contracts::PRODUCTS_TOPIC;
+use jiff::Timestamp;
+use store::{Db, DbKind, Json, Row, StoreError, Value};
+use tokio::{sync::watch, time::sleep};
+use uuid::Uuid;
+
+use crate::{
+    Engine, Participant,
+    intake::{group, subscription},
+    run::stopped,
+};
+
+/// How often it is marked and pruned.
+const EVERY: Duration = Duration::from_hours(1);
+/// The pause after the broker or the database failed us.
+const RETRY: Duration = Duration::from_mins(1);
+/// Rows from so shortly before a mark stay.
+const MARGIN: Duration = Duration::from_hours(24);
+/// Marks that wait, at most: topics may keep their records for years.
+const MARKS: usize = 1_000;
+/// Rows deleted in one transaction, at most.
+const STEP: i64 = 5_000;
+
+/// Where a partition ended: topic, partition, offset.
+type End = (String, i32, i64);
+/// When, and where all partitions ended.
+type Mark = (Timestamp, Vec<End>);
+
+/// Prunes a service's inbox.
+pub struct Pruner {
+    db: Db,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    group: String,
+    topics: Vec<&'static str>,
+}
+
+/// Why an inbox could not be pruned.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The database is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker is away.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl<P: Participant> Engine<P> {
+    /// The pruner of this engine's inbox.
+    pub fn pruner(&self, bus: Arc<dyn Bus>) -> Pruner {
+        let mut topics = subscription::<P>();
+        topics.retain(|topic| *topic != PRODUCTS_TOPIC);
+        let (db, clock) = (self.db.clone(), Arc::clone(&self.clock));
+        Pruner { db, bus, clock, group: group::<P>(), topics }
+    }
+}
+
+impl Pruner {
+    /// Marks where the topics end now, and forgets what they cannot bring again; answers how many
+    /// rows went.
+    ///
+    /// # Errors
+    /// If the broker or the database is away; what went until then is gone.
+    pub async fn turn(&self) -> Result<u64, PruneError> {
+        // Before the broker is asked: what came until now lies below what it will say.
+        let now = self.clock.now();
+        let states = self.bus.partitions(&self.group, &self.topics).await?;
+        let marks = self.marks().await?;
+        let newest = marks.first().map(|(at, _)| *at);
+        if marks.len() < MARKS && newest.is_none_or(|at| later(at, EVERY) <= now) {
+            self.mark(now, &states).await?;
+        }
+        let passed = marks.iter().find(|(_, ends)| ends.iter().all(|end| is_gone(end, &states)));
+        let Some((passed, _)) = passed else { return Ok(0) };
+        self.forget_marks_before(*passed).await?;
+        let before = passed.saturating_sub(MARGIN).unwrap_or(Timestamp::MIN);
+        Ok(self.forget_before(before).await?)
+    }
+
+    /// The latest first.
+    async fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        let sql = "select at, ends from inbox_mark order by at desc";
+        self.db.fetch(sql, Vec::new()).await?.iter().map(read).collect()
+    }
+
+    async fn mark(&self, now: Timestamp, states: &[PartitionState]) -> Result<(), StoreError> {
+        let end = |state: &PartitionState| (state.topic.clone(), state.partition, state.high);
+        let ends: Vec<End> = states.iter().map(end).collect();
+        let sql = "insert into inbox_mark (at, ends) values ($1, $2) on conflict do nothing";
+        let mut tx = self.db.begin().await?;
+        tx.execute(sql, vec![now.into(), Value::json(&ends)]).await?;
+        tx.commit().await
+    }
+
+    async fn forget_marks_before(&self, passed: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        tx.execute("delete from inbox_mark where at < $1", vec![passed.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Small transactions, from the oldest order on: ids begin with its time, so that nothing beyond
+    /// `before` need be looked at. What has come again since keeps its row.
+    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let skip = match self.db.kind() {
+            DbKind::Postgres => "for update skip locked",
+            DbKind::Sqlite => "",
+        };
+        let sql = format!(
+            "delete from inbox where id in (select id from inbox \
+             where id > $1 and id < $2 and at < $3 order by id limit $4 {skip}) returning id"
+        );
+        let (mut after, last, mut gone) = (Uuid::nil(), first_id_of(before), 0);
+        loop {
+            let mut tx = self.db.begin().await?;
+            let values = vec![after.into(), last.into(), before.into(), Value::Int(STEP)];
+            let rows = tx.fetch(&sql, values).await?;
+            tx.commit().await?;
+            gone += rows.len() as u64;
+            for row in &rows {
+                after = after.max(row.get(0)?);
+            }
+            if i64::try_from(rows.len()).unwrap_or(STEP) < STEP {
+                return Ok(gone);
+            }
+        }
+    }
+}
+
+fn read(row: &Row) -> Result<Mark, StoreError> {
+    let Json(ends) = row.get(1)?;
+    Ok((row.get(0)?, ends))
+}
+
+/// Whether nothing is left of what lay below this end. A partition that is read no longer brings
+/// nothing.
+fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
+    let mut states = states.iter();
+    let state = states.find(|state| state.topic == *topic && state.partition == *partition);
+    state.is_none_or(|state| state.low >= *end)
+}
+
+/// The lowest id of an order that is placed then.
+fn first_id_of(time: Timestamp) -> Uuid {
+    let millis = u128::try_from(time.as_millisecond()).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+pub(crate) async fn run_pruner(pruner: Pruner, mut stop: watch::Receiver<bool>) {
+    loop {
+        let turned = tokio::select! {
+            turned = pruner.turn() => turned,
+            () = stopped(&mut stop) => return,
+        };
+        let pause = match turned {
+            Ok(gone) => {
+                if gone > 0 {
+                    tracing::info!(rows = gone, "the inbox forgot what cannot come again");
+                }
+                EVERY
+            }
+            Err(error) => {
+                tracing::info!(%error, "the inbox cannot be pruned now");
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The inbox is pruned as retention goes on, and every record that is left comes again.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{Bus, Log, LogOptions, PartitionState, Settings as BusSettings};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    client::DefaultClientContext,
+};
+use testkit::{Broker, eventually};
+
+use super::{Stage, TOPICS, add, stages};
+use crate::work::order;
+
+const DAY: Duration = Duration::from_hours(24);
+/// Half of them is deleted.
+const EVENTS: u128 = 200;
+
+/// Publishes these, one for each order, and has them applied.
+async fn apply(stage: &Stage, numbers: std::ops::RangeInclusive<u128>) {
+    let records: Vec<_> = numbers.clone().map(|number| add(number, order(number))).collect();
+    stage.publish(&records).await;
+    let running = stage.start();
+    running.inputs_are(&*stage.bus, records.len() as u64, 0).await;
+    // Also what it says itself, which lies on the same topic.
+    let read = async || (stage.lag().await == 0).then_some(());
+    eventually("everything to be read", read).await;
+    running.stop().await;
+}
+
+/// Plays it on a bus whose records `expire` deletes.
+async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
+    let pruner = stage.rig.engine.pruner(Arc::clone(&stage.bus));
+    apply(stage, 1..=EVENTS / 2).await;
+    stage.rig.clock.advance(2 * DAY);
+    assert_eq!(pruner.turn().await.unwrap(), 0);
+    assert_eq!(pruner.turn().await.unwrap(), 0, "all of it can still come");
+    expire().await;
+    apply(stage, EVENTS / 2 + 1..=EVENTS).await;
+    assert_eq!(u128::from(pruner.turn().await.unwrap()), EVENTS / 2);
+    assert_eq!(stage.rig.count("inbox").await, 100);
+
+    let topics = TOPICS.map(|topic| topic.name);
+    stage.bus.rewind("quintet-toy", &topics).await.unwrap();
+    let running = stage.start();
+    running.inputs_are(&*stage.bus, 100, 100).await;
+    running.stop().await;
+    for number in 1..=EVENTS {
+        assert_eq!(stage.rig.log(order(number)).await, "add", "{number}");
+    }
+}
+
+/// Whether nothing is left in any topic.
+async fn is_empty(bus: &dyn Bus) -> bool {
+    let topics = TOPICS.map(|topic| topic.name);
+    let states = bus.partitions("quintet-toy", &topics).await.unwrap();
+    states.iter().all(|PartitionState { low, high, .. }| low == high)
+}
+
+#[tokio::test]
+async fn on_the_log() {
+    for mut stage in stages().await {
+        let options =
+            LogOptions { retention: DAY, clock: stage.rig.clock.clone(), ..LogOptions::default() };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dated.db");
+        let log = Arc::new(Log::open(&path, "", options).await.unwrap());
+        log.create_topics(&TOPICS).await.unwrap();
+        stage.bus = log.clone();
+        forget_and_rewind(&stage, async || {
+            log.retention().await.unwrap();
+            assert!(is_empty(&*log).await);
+        })
+        .await;
+    }
+}
+
+/// A broker of its own, which looks often for what is to be deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_kafka() {
+    let Some(kafka) = testkit::kafka_dir() else { return };
+    let often = [
+        ("log.retention.check.interval.ms", "300"),
+        ("log.initial.task.delay.ms", "100"),
+        ("log.segment.delete.delay.ms", "100"),
+    ];
+    let broker = Broker::start(&kafka, &often);
+    let url = format!("kafka:{}", broker.address());
+    let bus = bus::connect(&BusSettings { url, ..BusSettings::default() }).await.unwrap();
+    let created = async || bus.create_topics(&TOPICS).await.ok();
+    eventually("the broker to create topics", created).await;
+    let mut stage = stages().await.swap_remove(0);
+    stage.bus = Arc::clone(&bus);
+    forget_and_rewind(&stage, async || {
+        retain(&broker, "1").await;
+        eventually("retention", async || is_empty(&*bus).await.then_some(())).await;
+        retain(&broker, "-1").await;
+    })
+    .await;
+}
+
+/// Sets how long the topics keep their records, in milliseconds.
+async fn retain(broker: &Broker, millis: &str) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.address());
+    let client: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let changes = TOPICS.map(|topic| {
+        AlterConfig::new(ResourceSpecifier::Topic(topic.name)).set("retention.ms", millis)
+    });
+    for changed in client.alter_configs(&changes, &AdminOptions::new()).await.unwrap() {
+        changed.unwrap();
+    }
+}
