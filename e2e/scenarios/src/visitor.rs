@@ -22,6 +22,10 @@ const AT_ONCE: usize = 16;
 const TRY_WITHIN: Duration = Duration::from_secs(5);
 /// What an audit checks.
 const INVARIANTS: usize = 7;
+/// The audit's exit code for a suite in which something still happens.
+const NOT_AT_REST: i32 = 2;
+/// So often it may find that.
+const AGAIN: usize = 3;
 
 /// Somebody who uses a suite from outside and remembers what it was promised.
 #[derive(Debug)]
@@ -248,7 +252,13 @@ impl Visitor {
         for order in self.accepted() {
             self.until(order, "ended", OrderView::has_ended).await;
         }
-        let (code, said) = self.suite.audit("60s").await;
+        let (mut code, mut said) = self.suite.audit("60s").await;
+        for _ in 0..AGAIN {
+            // Others that share the suite may keep it from rest for a while.
+            if code == Some(NOT_AT_REST) {
+                (code, said) = self.suite.audit("60s").await;
+            }
+        }
         assert_eq!(code, Some(0), "the audit does not hold:\n{said:#}");
         let invariants = said["invariants"].as_array().expect("a list");
         let holding = invariants.iter().filter(|invariant| invariant["holds"] == true);

@@ -74,6 +74,18 @@ async fn what_was_deleted_unread_is_not_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_deleted_before_the_first_read_is_missed_too() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let bus = rig.bus().await;
+    let member = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    within(member.close()).await.expect("closed");
+    assert!(states(&*bus, "g").await.iter().all(|state| state.committed == Some(0)));
+    publish(&*bus, &numbered(0..100)).await;
+    delete_below(&rig, 1).await;
+    assert!(states(&*bus, "g").await.iter().all(|state| !state.is_in_reach()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_deleted_under_a_reader_is_not_passed_over() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;

@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Topic};
 use contracts::{Decoded, EventId, decode};
+use store::{Db, StoreError};
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
-use crate::{Fatal, Input, Origin, Participant, Pending, What, Work, run::stopped};
+use crate::{Fatal, Input, Origin, Participant, Pending, What, Work, place, run::stopped};
 
 /// Chunks that wait for the engine: one to take while the next is fetched.
 pub(crate) const CHUNKS: usize = 2;
@@ -31,6 +32,8 @@ pub(crate) struct Chunk<P: Participant> {
 
 pub(crate) struct Intake<P: Participant> {
     pub(crate) bus: Arc<dyn Bus>,
+    /// Knows in which partitions the group has had an offset.
+    pub(crate) db: Db,
     /// The topics to create, those that others publish included: whoever comes first creates them.
     pub(crate) topics: Vec<Topic>,
     /// Records of one chunk, at most.
@@ -60,7 +63,7 @@ impl<P: Participant> Intake<P> {
             tracing::warn!(%error, "cannot receive any more; joining the group anew");
             sleep(RETRY).await;
         };
-        let Self { chunks, mut done, .. } = self;
+        let Self { chunks, mut done, bus, db, .. } = self;
         drop(chunks);
         while let Some(positions) = done.recv().await {
             store(&mut *consumer, &positions);
@@ -68,6 +71,12 @@ impl<P: Participant> Intake<P> {
         if let Err(error) = consumer.close().await {
             tracing::warn!(%error, "could not leave the group; its events come again");
         }
+        let noting = async {
+            let states = bus.partitions(&group::<P>(), &subscription::<P>()).await.ok()?;
+            place::forgotten(&db, &states).await.ok().map(drop)
+        };
+        // Else it is noted at the next start.
+        let _ = timeout(RETRY, noting).await;
         Ok(())
     }
 
@@ -102,7 +111,15 @@ impl<P: Participant> Intake<P> {
     async fn try_join(&self) -> Result<Box<dyn Consumer>, Fatal> {
         self.bus.create_topics(&self.topics).await?;
         let (group, topics) = (group::<P>(), subscription::<P>());
-        for state in self.bus.partitions(&group, &topics).await? {
+        let states = self.bus.partitions(&group, &topics).await?;
+        if let Some(state) =
+            place::forgotten(&self.db, &states).await.map_err(|error| away(&error))?
+        {
+            let (topic, partition) = (state.topic.clone(), state.partition);
+            let (low, high) = (state.low, state.high);
+            return Err(Fatal::Forgotten { group, topic, partition, low, high });
+        }
+        for state in states {
             if let Some(next) = state.committed.filter(|_| !state.is_in_reach()) {
                 let PartitionState { topic, partition, low, high, .. } = state;
                 return Err(if next < low {
@@ -140,6 +157,11 @@ impl<P: Participant> Intake<P> {
             }
         }
     }
+}
+
+/// The database is away: one joins later.
+fn away(error: &StoreError) -> Fatal {
+    BusError::Unavailable { reason: format!("the database does not answer: {error}") }.into()
 }
 
 fn succeeded(result: Result<(), BusError>, what: &str) -> bool {

@@ -21,6 +21,7 @@ mod lease;
 mod loops;
 mod outbox;
 mod participant;
+mod place;
 mod prune;
 mod reaction;
 mod relay;

@@ -106,6 +106,7 @@ impl<P: Participant> Runtime<P> {
         let batch = engine.settings.batch;
         let intake = Intake {
             bus: Arc::clone(&bus),
+            db: engine.db.clone(),
             topics,
             chunk: (batch / 2).max(1),
             chunks,

@@ -84,6 +84,25 @@ pub enum Fatal {
         /// The offset that the next record will get.
         high: i64,
     },
+    /// The broker has forgotten where this service was.
+    #[error(
+        "{topic}[{partition}]: the broker has forgotten the offset of group {group}: the group was \
+         away for too long, or the topic was made anew. It holds offsets {low} to {high} now; what \
+         else there was is not known. Restore the broker, or set the group to the earliest offset: \
+         what was applied before is recognised"
+    )]
+    Forgotten {
+        /// The consumer group, without the namespace.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The first offset that exists.
+        low: i64,
+        /// The offset that the next record will get.
+        high: i64,
+    },
     /// The bus refuses for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),

@@ -6,6 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::blocking;
@@ -136,10 +137,9 @@ pub(super) fn states(
                 .fetch_watermarks(topic, partition, ANSWER)
                 .map_err(|error| BusError::kafka("asking for watermarks", error))?;
             let element = committed.find_partition(topic, partition);
-            element
-                .as_ref()
-                .map_or(Ok(()), |element| element.error())
-                .map_err(|error| BusError::kafka("asking for committed offsets", error))?;
+            if let Some(Err(error)) = element.as_ref().map(TopicPartitionListElem::error) {
+                return Err(BusError::kafka("asking for committed offsets", error));
+            }
             states.push(PartitionState {
                 topic: namespace.inner(topic).to_owned(),
                 partition,
@@ -159,6 +159,22 @@ pub(super) fn states(
     Ok(states)
 }
 
+/// Commits the low watermark of every partition where the group has no offset yet: what is deleted
+/// before it is read is missed then, not unheard of.
+pub(super) fn begin(
+    observer: &BaseConsumer<Context>,
+    namespace: &Namespace,
+    topics: &[String],
+) -> Result<(), BusError> {
+    let mut new = states(observer, namespace, topics)?;
+    new.retain(|state| state.committed.is_none());
+    match commit_lowest(observer, namespace, &new) {
+        // It has members, who did so before us.
+        Err(BusError::Kafka { source, .. }) if is_active(&source) => Ok(()),
+        done => done,
+    }
+}
+
 /// Commits the low watermarks; `group` is the caller's name and the broker's.
 pub(super) fn rewind(
     observer: &BaseConsumer<Context>,
@@ -166,7 +182,6 @@ pub(super) fn rewind(
     (group, outer): (&str, &str),
     topics: &[String],
 ) -> Result<(), BusError> {
-    use RDKafkaErrorCode::{IllegalGeneration, UnknownMemberId};
     let active = || BusError::GroupActive { group: group.to_owned() };
     let groups = observer
         .client()
@@ -175,17 +190,41 @@ pub(super) fn rewind(
     if groups.groups().iter().any(|found| !found.members().is_empty()) {
         return Err(active());
     }
+    match commit_lowest(observer, namespace, &states(observer, namespace, topics)?) {
+        // Somebody joined in between.
+        Err(BusError::Kafka { source, .. }) if is_active(&source) => Err(active()),
+        done => done,
+    }
+}
+
+fn commit_lowest(
+    observer: &BaseConsumer<Context>,
+    namespace: &Namespace,
+    states: &[PartitionState],
+) -> Result<(), BusError> {
     let mut lowest = TopicPartitionList::new();
-    for state in states(observer, namespace, topics)? {
+    for state in states {
         let topic = namespace.outer("topic", &state.topic)?;
         lowest
             .add_partition_offset(&topic, state.partition, Offset::Offset(state.low))
             .map_err(|error| BusError::kafka("naming an offset", error))?;
     }
-    match observer.commit(&lowest, CommitMode::Sync) {
-        Ok(()) => Ok(()),
-        // Somebody joined in between; the broker takes no offsets from outside then.
-        Err(KafkaError::ConsumerCommit(UnknownMemberId | IllegalGeneration)) => Err(active()),
-        Err(error) => Err(BusError::kafka("committing offsets", error)),
+    if lowest.count() == 0 {
+        return Ok(());
     }
+    observer.commit(&lowest, CommitMode::Sync).map_err(|source| {
+        let what = "committing offsets";
+        if is_active(&source) {
+            // Which `BusError::kafka` would take for a trouble that passes.
+            return BusError::Kafka { what: what.to_owned(), source };
+        }
+        BusError::kafka(what, source)
+    })
+}
+
+/// The broker takes no offsets from outside while a group has members.
+fn is_active(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
+    let active = [UnknownMemberId, IllegalGeneration, RebalanceInProgress];
+    error.rdkafka_error_code().is_some_and(|code| active.contains(&code))
 }

@@ -112,7 +112,8 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Where the group has committed nothing yet, it reads from the lowest record on.
+/// Where the group has committed nothing yet (the partition is new, and the group had members when
+/// this one joined), it reads from the lowest record on.
 fn begin_at_the_beginning(
     consumer: &BaseConsumer<Context>,
     assigned: &TopicPartitionList,

@@ -73,15 +73,8 @@ impl Bus for Kafka {
         let topics = self.namespace.topics(topics)?;
         // A missing topic would only show as an error of some later poll.
         let observer = self.observer(&group)?;
-        let wanted = topics.clone();
-        let namespace = self.namespace.clone();
-        blocking(move || {
-            for topic in &wanted {
-                admin::partition_count(observer.client(), &namespace, topic)?;
-            }
-            Ok(())
-        })
-        .await?;
+        let (wanted, namespace) = (topics.clone(), self.namespace.clone());
+        blocking(move || admin::begin(&observer, &namespace, &wanted)).await?;
         let consumer: StreamConsumer<Context> = self
             .config
             .consumer(&group)

@@ -14,6 +14,14 @@ create table inbox_mark (
     ends text not null
 );
 
+-- The partitions in which the consumer group has had an offset: a broker forgets the offsets of a group
+-- that is away for long, and of a topic that is deleted.
+create table place (
+    topic text not null,
+    partition bigint not null,
+    primary key (topic, partition)
+);
+
 -- The first successful answer under each Idempotency-Key.
 create table idempotency_key (
     key text primary key,

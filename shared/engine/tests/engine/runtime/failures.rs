@@ -162,6 +162,40 @@ async fn a_run_whose_topic_ends_before_its_place_does_not_start() {
 }
 
 #[tokio::test]
+async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
+    for stage in stages().await {
+        let bus = MemoryBus::default();
+        let state = |partition, committed| {
+            let topic = "payments".into();
+            vec![PartitionState { topic, partition, low: 7, high: 20, committed }]
+        };
+        // Nothing was ever read.
+        bus.set_partitions(state(3, None));
+        stage.start_on(Arc::new(bus.clone()), Toy::default()).stop().await;
+        assert_eq!(stage.rig.count("place").await, 0);
+        let noted = async |bus: &MemoryBus, places| {
+            let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+            let noted = async || (stage.rig.count("place").await == places).then_some(());
+            eventually("the place to be noted", noted).await;
+            running.stop().await;
+        };
+        bus.set_partitions(state(3, Some(10)));
+        noted(&bus, 1).await;
+
+        bus.set_partitions(state(3, None));
+        let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+        let fatal = running.ended().await.unwrap_err();
+        assert!(
+            matches!(fatal, Fatal::Forgotten { partition: 3, low: 7, high: 20, .. }),
+            "{fatal}"
+        );
+        // A partition that is new is not forgotten.
+        bus.set_partitions([state(3, Some(7)), state(4, None), state(5, Some(9))].concat());
+        noted(&bus, 2).await;
+    }
+}
+
+#[tokio::test]
 async fn while_the_broker_is_away_commands_are_carried_out_and_sent_later() {
     for stage in stages().await {
         let bus = MemoryBus::default();
