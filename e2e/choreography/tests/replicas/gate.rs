@@ -95,7 +95,8 @@ impl State {
 /// Until either side closes.
 async fn connect(client: TcpStream, state: Arc<State>) -> io::Result<()> {
     let server = TcpStream::connect(&state.server).await?;
-    (client.set_nodelay(true)?, server.set_nodelay(true)?);
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, to_server) = server.into_split();
     tokio::select! {
