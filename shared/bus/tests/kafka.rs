@@ -51,7 +51,7 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     // So few that its absence is noticed soon; Kafka takes no less than the session.
-    let hasty = rig.connect_with(&[("max.poll.interval.ms", "6000")]).await;
+    let hasty = rig.open("", &[("max.poll.interval.ms", "6000")]).await;
     publish(&*bus, &numbered(0..30)).await;
     let mut late = hasty.consumer("g", &["orders"]).await.expect("a consumer");
     let in_hand = rig::take(&mut late, 30).await;

@@ -21,6 +21,7 @@ pub(crate) struct Lease {
     holder: Uuid,
     length: Duration,
     token: Option<i64>,
+    looked_at: Timestamp,
     renew_at: Timestamp,
     /// Until then somebody else holds it.
     taken_until: Timestamp,
@@ -28,18 +29,24 @@ pub(crate) struct Lease {
 
 impl Lease {
     pub(crate) fn new(name: &'static str, holder: Uuid, length: Duration) -> Self {
-        let (renew_at, taken_until) = (Timestamp::MIN, Timestamp::MIN);
-        Self { name, holder, length, token: None, renew_at, taken_until }
+        let never = Timestamp::MIN;
+        let (looked_at, renew_at, taken_until) = (never, never, never);
+        Self { name, holder, length, token: None, looked_at, renew_at, taken_until }
+    }
+
+    /// Whether what we saw still counts: not for an hour more because our clock was set back by one.
+    fn counts(&self, now: Timestamp, until: Timestamp) -> bool {
+        (self.looked_at..until).contains(&now)
     }
 
     /// Whether it is ours and needs no renewal yet.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        self.token.is_some() && now < self.renew_at
+        self.token.is_some() && self.counts(now, self.renew_at)
     }
 
     /// Whether it is known to be somebody else's for now.
     pub(crate) fn is_taken(&self, now: Timestamp) -> bool {
-        self.token.is_none() && now < self.taken_until
+        self.token.is_none() && self.counts(now, self.taken_until)
     }
 
     /// Whether it was ours when we last looked.
@@ -54,6 +61,7 @@ impl Lease {
 
     /// Takes or renews it if it is free or ours; whether it is ours now.
     pub(crate) async fn take(&mut self, db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+        self.looked_at = now;
         // A look first: even an upsert that changes nothing writes, for the row's lock.
         if self.token.is_none()
             && let Some(left) = self.left_to_another(db).await?

@@ -11,7 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    Alarms, EffectRunner, Engine, Fatal, Participant, Pending, Relay, RelayError, Sent, Work,
+    Alarms, EffectRunner, Engine, Fatal, Never, Participant, Pending, Relay, RelayError, Sent,
+    Work,
     intake::Chunk,
     lease::CHANNEL,
     outbox::Handoff,
@@ -136,6 +137,9 @@ pub(crate) async fn run_effects<P: Participant>(
     works: mpsc::Sender<Pending<P>>,
     mut stop: watch::Receiver<bool>,
 ) {
+    if Never::is::<P::Effect>() {
+        return stopped(&mut stop).await;
+    }
     let mut stopping = false;
     while !stopping || runner.running() > 0 {
         if !stopping && let Err(error) = runner.start().await {
@@ -165,6 +169,9 @@ pub(crate) async fn run_alarms<P: Participant>(
     works: mpsc::Sender<Pending<P>>,
     mut stop: watch::Receiver<bool>,
 ) {
+    if Never::is::<P::Alarm>() {
+        return stopped(&mut stop).await;
+    }
     loop {
         match alarms.turn().await {
             Ok(ringing) => {

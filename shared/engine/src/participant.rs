@@ -1,4 +1,4 @@
-use std::{fmt::Debug, str::FromStr};
+use std::{any::TypeId, fmt::Debug, str::FromStr};
 
 use async_trait::async_trait;
 use contracts::{EffectId, Event, EventType, OrderId, Trace, derived};
@@ -127,6 +127,13 @@ pub(crate) fn alarm_id(order: OrderId, alarm: impl Alarm) -> Uuid {
 /// For a service without commands, effects or alarms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Never {}
+
+impl Never {
+    /// Whether this type is it: then there is nothing to look for.
+    pub(crate) fn is<T: 'static>() -> bool {
+        TypeId::of::<T>() == TypeId::of::<Self>()
+    }
+}
 
 impl Reply for Never {
     fn is_success(&self) -> bool {

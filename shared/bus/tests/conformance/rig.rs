@@ -81,11 +81,7 @@ impl KafkaRig {
     }
 
     /// As a process with these settings of librdkafka would open it.
-    pub async fn connect_with(&self, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
-        self.open("", kafka).await
-    }
-
-    async fn open(&self, namespace: &str, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
+    pub async fn open(&self, namespace: &str, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
         let kafka = kafka.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings {
             url: self.url.clone(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bus::{Bus, BusError, Consumer, Outgoing, PartitionState, Producer, Published, Topic};
-use clock::ManualClock;
+use clock::{Clock, ManualClock};
 use engine::{Engine, Sent, Settings};
 use testkit::{Database, MemoryBus};
 use tokio::sync::Barrier;
@@ -98,6 +98,21 @@ async fn a_process_whose_clock_is_ahead_takes_nothing_that_is_held() {
         turn(&hasty, &[add(2, order(1))]).await;
         assert_eq!(rig.relay_of(&hasty).turn().await.unwrap(), Sent::StandingBy);
         assert_eq!(send_all(&mut holder).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nobody_from_taking_over() {
+    for rig in rigs_with(shared()).await {
+        let (other, start) = (rig.another(), rig.clock.now());
+        let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
+        rig.turn(&[add(1, order(1))]).await;
+        send_all(&mut holder).await;
+        turn(&other, &[add(2, order(1))]).await;
+        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+        rig.age_lease(rig.settings.lease).await;
+        rig.clock.set(start - Duration::from_hours(1));
+        assert_eq!(standby.turn().await.unwrap(), Sent::Some(1));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use engine::Settings;
 use testkit::{Database, MemoryBus, eventually};
 
-use super::{Running, Stage};
+use super::{Running, Stage, advance};
 use crate::{
     rig::Rig,
     toy::Toy,
@@ -31,7 +31,10 @@ impl Stage {
     }
 
     async fn sends(&self, bus: &MemoryBus, count: usize) {
-        let sent = async || (bus.records().len() >= count).then_some(());
+        let sent = async || {
+            advance(&self.rig.clock);
+            (bus.records().len() >= count).then_some(())
+        };
         eventually(&format!("{count} events to be sent"), sent).await;
     }
 }
