@@ -51,6 +51,16 @@ pub(crate) struct Replica {
     pub(crate) pid: Option<u32>,
 }
 
+impl Service {
+    /// A service without a list of replicas is its own only one, or hides them behind one name.
+    fn list_itself(&mut self) {
+        if self.replicas.is_empty() {
+            let (url, admin_url) = (self.url.clone(), self.admin_url.clone());
+            self.replicas.push(Replica { url, admin_url, pid: self.pid });
+        }
+    }
+}
+
 /// The outside world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sandbox {
@@ -166,8 +176,9 @@ impl Suite {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        let suite = serde_json::from_slice(&bytes)
+        let mut suite: Self = serde_json::from_slice(&bytes)
             .with_context(|| format!("{} was not written by this version", path.display()))?;
+        suite.services.values_mut().for_each(Service::list_itself);
         Ok(Some(suite))
     }
 
@@ -360,5 +371,8 @@ mod tests {
         let urls = Program::ALL.map(|program| suite.url(program).to_owned());
         let expected = Program::ALL.map(|program| format!("http://{program}:8080"));
         assert_eq!((urls, launcher.why_down(Program::Order)), (expected, None));
+        for service in Program::SERVICES {
+            assert_eq!(suite.urls(service), [format!("http://{service}:8080")]);
+        }
     }
 }
