@@ -64,11 +64,12 @@ pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
     for product in &PRODUCTS {
         let listed = listing.products.iter().find(|listed| listed.sku == product.sku);
         if listed.is_none() {
-            list(&url, product, api).await.with_context(|| product.sku)?;
+            list(&url, product.sku, product.name, product.euro_cents, api).await?;
         }
         // An interrupted seed may have listed a product without stock.
         if listed.is_none_or(|listed| listed.stocked == 0) {
-            stock(&url, product, api).await.with_context(|| product.sku)?;
+            let key = format!("demo-{}", product.sku);
+            stock(&url, product.sku, product.stock, &key, api).await?;
         }
     }
     Ok(())
@@ -100,21 +101,40 @@ async fn status(suite: &Suite, service: Program, api: &Api) -> Result<Status> {
     Ok(api.get(&url).await?)
 }
 
-async fn list(products: &str, product: &Product, api: &Api) -> Result<()> {
-    let url = format!("{products}/{}", product.sku);
-    let price = json!({ "amount_minor": product.euro_cents, "currency": "EUR" });
-    let body = json!({ "name": product.name, "price": price });
+/// Lists a product at a shop whose products are at the URL `products`.
+///
+/// # Errors
+/// When inventory refuses or does not answer.
+pub(crate) async fn list(
+    products: &str,
+    sku: &str,
+    name: &str,
+    euro_cents: i64,
+    api: &Api,
+) -> Result<()> {
+    let url = format!("{products}/{sku}");
+    let price = json!({ "amount_minor": euro_cents, "currency": "EUR" });
+    let body = json!({ "name": name, "price": price });
     let put = Request { method: Method::PUT, url: &url, body: Some(&body), idempotency_key: None };
-    api.send_until_answered::<Value>(&put, PATIENCE).await?;
+    api.send_until_answered::<Value>(&put, PATIENCE).await.with_context(|| sku.to_owned())?;
     Ok(())
 }
 
-async fn stock(products: &str, product: &Product, api: &Api) -> Result<()> {
-    let url = format!("{products}/{}/stock", product.sku);
-    let body = json!({ "quantity": product.stock });
-    let key = format!("demo-{}", product.sku);
+/// Adds stock to a product, once for each key.
+///
+/// # Errors
+/// When inventory refuses or does not answer.
+pub(crate) async fn stock(
+    products: &str,
+    sku: &str,
+    quantity: i64,
+    key: &str,
+    api: &Api,
+) -> Result<()> {
+    let url = format!("{products}/{sku}/stock");
+    let body = json!({ "quantity": quantity });
     let post =
-        Request { method: Method::POST, url: &url, body: Some(&body), idempotency_key: Some(&key) };
-    api.send_until_answered::<Value>(&post, PATIENCE).await?;
+        Request { method: Method::POST, url: &url, body: Some(&body), idempotency_key: Some(key) };
+    api.send_until_answered::<Value>(&post, PATIENCE).await.with_context(|| sku.to_owned())?;
     Ok(())
 }

@@ -82,7 +82,15 @@ impl Api {
     /// # Errors
     /// When the client cannot be set up.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        Ok(Self { client: reqwest::Client::builder().no_proxy().timeout(TIME_OUT).build()? })
+        Self::waiting(TIME_OUT)
+    }
+
+    /// The same for whoever keeps a service so busy that it takes so long to answer.
+    ///
+    /// # Errors
+    /// When the client cannot be set up.
+    pub(crate) fn waiting(time_out: Duration) -> anyhow::Result<Self> {
+        Ok(Self { client: reqwest::Client::builder().no_proxy().timeout(time_out).build()? })
     }
 
     /// Whether a GET is answered with success.
@@ -97,6 +105,15 @@ impl Api {
     pub(crate) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Error> {
         let request = Request { method: Method::GET, url, body: None, idempotency_key: None };
         self.send(&request, None).await
+    }
+
+    /// Gets text.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub(crate) async fn text(&self, url: &str) -> Result<String, Error> {
+        let answer = self.client.get(url).send().await.map_err(|error| no_answer(url, &error))?;
+        accepted(url, answer).await?.text().await.map_err(|error| no_answer(url, &error))
     }
 
     /// Asks until there is a definite answer, or `patience` is over. Only for what may be repeated.

@@ -1,6 +1,7 @@
 //! `quintet`, the command: starts the five services and the sandbox on one machine, watches over
-//! them, places and follows orders, and audits what became of them. `cli` says what it takes, `cmd`
-//! holds a file a sub-command, `orders` is a customer, and `supervisor` keeps the processes alive.
+//! them, places and follows orders, audits what became of them, and measures what that costs. `cli`
+//! says what it takes, `cmd` holds a file a sub-command, `orders` is a customer, and `supervisor`
+//! keeps the processes alive.
 
 mod backend;
 mod checkout;

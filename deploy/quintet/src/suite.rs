@@ -196,6 +196,17 @@ impl Suite {
         replicas.map(|replica| replica.url.clone()).collect()
     }
 
+    /// What is behind it, as in `on the log and SQLite`.
+    pub(crate) fn stands_on(&self) -> String {
+        let bus = match self.bus.kind.as_str() {
+            "kafka" => "Kafka",
+            _ => "the log",
+        };
+        let on_sqlite = self.services.values().all(|it| it.database.starts_with("sqlite:"));
+        let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
+        format!("on {bus} and {databases}")
+    }
+
     /// The process ids of all that runs.
     pub(crate) fn pids(&self) -> Vec<u32> {
         let replicas = self.services.values().flat_map(|service| &service.replicas);

@@ -21,6 +21,9 @@ pub const SERVICES: [&str; 5] = audit::SERVICES;
 /// The consumer group of scenarios that read the bus themselves.
 pub const READER: &str = "reader";
 
+/// From this suite's first port to that of another beside it: between them, none is used twice.
+const BESIDE: u16 = 20;
+
 /// How a suite is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -232,6 +235,18 @@ impl Suite {
     pub async fn audit(&self, wait: &str) -> (Option<i32>, Value) {
         let (code, mut said) = self.ask(&["audit", "--wait", wait]).await;
         (code, said.pop().expect("a verdict"))
+    }
+
+    /// A port with room for a second suite beside this one.
+    #[must_use]
+    pub fn port_beside(&self) -> String {
+        (self.ports.first() + BESIDE).to_string()
+    }
+
+    /// The launcher's arguments for a second suite on the same backend.
+    #[must_use]
+    pub fn backend_beside(&self) -> Vec<String> {
+        self.options.backend.arguments(&format!("{}b_", self.namespace))
     }
 
     /// The command, on this suite's data and with `--json`.

@@ -58,6 +58,8 @@ pub struct Turn<P: Participant> {
     pub positions: Vec<Position>,
     /// Inputs that had been applied before.
     pub duplicates: usize,
+    /// Events that it put into the outbox.
+    pub emitted: usize,
 }
 
 /// Why a turn did not commit.
@@ -121,7 +123,7 @@ impl<P: Participant> Engine<P> {
             Ok(turn) => {
                 self.attempts.store(0, Ordering::Relaxed);
                 let took = self.clock.now().duration_since(now).try_into().unwrap_or_default();
-                self.metrics.committed(batch, turn.duplicates, took);
+                self.metrics.committed(batch, turn, took);
             }
             Err(error) => {
                 self.metrics.failed();
@@ -160,6 +162,7 @@ impl<P: Participant> Engine<P> {
             if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
         outbox::delete(&mut tx, &sent).await?;
         outbox::append(&mut tx, &fold.ready, now).await?;
+        let emitted = fold.ready.len();
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
             self.in_doubt.store(true, Ordering::Release);
@@ -170,7 +173,7 @@ impl<P: Participant> Engine<P> {
         self.participant.committed(&world, self.clock.now());
         let duplicates = batch.len() - live.len();
         spans.duplicates(&live);
-        Ok(Turn { answers, positions: positions(batch), duplicates })
+        Ok(Turn { answers, positions: positions(batch), duplicates, emitted })
     }
 
     /// Hands the relay what was committed.

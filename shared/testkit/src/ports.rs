@@ -8,7 +8,8 @@ use clock::{Random, SystemRandom};
 /// those could take a port of ours while its service restarts.
 const LOWEST: u16 = 10_000;
 const BLOCKS: u16 = 110;
-/// The ports of a suite of three replicas lie within 140 of the first.
+/// The ports of a suite of three replicas lie within 140 of the first, and so do those of a second suite of
+/// one replica beside it.
 const BLOCK: u16 = 200;
 const USED: u16 = 140;
 /// Bound for as long as the block is ours, so that no other harness takes it.

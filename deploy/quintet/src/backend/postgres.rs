@@ -72,6 +72,18 @@ impl Server {
         connection.close().await.context("the connection to PostgreSQL broke")
     }
 
+    /// Drops the databases.
+    ///
+    /// # Errors
+    /// When the server does not answer, or somebody is connected to one.
+    pub(crate) async fn clear(&self, ui: &Ui) -> Result<()> {
+        let mut connection = self.connect(ui).await?;
+        for service in Program::SERVICES {
+            self.drop_database(&mut connection, &self.database(service)).await?;
+        }
+        connection.close().await.context("the connection to PostgreSQL broke")
+    }
+
     fn database(&self, service: Program) -> String {
         format!("quintet_{}{service}", self.namespace)
     }

@@ -1,6 +1,7 @@
 //! The sub-commands, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod orders;
 pub(crate) mod place;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Watch(watch)) => watch.run(&global).await,
         Some(Command::Orders(orders)) => orders.run(&global).await,
         Some(Command::Audit(audit)) => audit.run(&global).await,
+        Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::Completions(completions)) => completions.run(&global),
     }
 }

@@ -156,3 +156,15 @@ pub(crate) async fn a_stuck_outbox_row(visitor: Visitor) {
     assert_eq!(said["invariants"][6]["figures"]["outbox"], 1, "{said}");
     order_is_found(&visitor, 1, completed).await;
 }
+
+pub(crate) async fn a_bench_ends_as_its_audit_does(visitor: Visitor) {
+    let Ended { completed, .. } = ended(&visitor).await;
+    let sql = "update orders set ended = null where order_id = $1";
+    behind_its_back(&visitor, "order", sql, vec![completed.into()]).await;
+    let small = ["bench", "--running", "--orders=5", "--warm-up=0", "--seconds=0", "--idle=0s"];
+    let (code, said) = visitor.suite().ask(&small).await;
+    assert_eq!(code, Some(1), "{said:?}");
+    let run = &said[0]["runs"][0];
+    assert_eq!((&run["audit"]["verdict"], &run["latency"]), (&"broken".into(), &Json::Null));
+    assert_eq!(run["throughput"]["orders"], 5);
+}

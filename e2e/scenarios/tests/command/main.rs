@@ -1,5 +1,6 @@
 //! The `quintet` command with real services: what it says of them, and with which exit code.
 
+mod bench;
 mod broken;
 mod running;
 
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
             running::the_audit_of_a_moving_suite_never_speaks_of_a_violation,
             running::watch_tells_each_step_once_though_the_service_is_killed,
             running::orders_are_listed_by_where_they_stand,
+            bench::two_clean_suites_are_measured_and_compared,
+            bench::a_running_suite_is_measured_and_left_running,
             broken::an_order_that_lost_its_end,
             broken::a_second_capture,
             broken::a_parcel_for_a_cancelled_order,
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
             broken::a_payment_that_differs_from_the_gateways,
             broken::a_doubled_mail,
             broken::a_stuck_outbox_row,
+            broken::a_bench_ends_as_its_audit_does,
         );
     }
     all.run(AT_ONCE)

@@ -1,6 +1,5 @@
 //! What a check needs: a broker that several processes could share, and short ways to use it.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ impl KafkaRig {
         let settings = Settings {
             url: self.url.clone(),
             namespace: format!("{}{namespace}", self.namespace),
-            kafka: BTreeMap::from_iter(kafka),
+            kafka: kafka.collect(),
         };
         bus::connect(&settings).await.expect("settings are right")
     }

@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Participant, What, Work};
+use crate::{Participant, Turn, What, Work};
 
 /// From half a millisecond to 16 seconds.
 const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
@@ -22,6 +22,7 @@ const INPUTS: (f64, f64, u16) = (1.0, 2.0, 11);
 pub struct Metrics {
     inputs: Family<OfKind, Counter>,
     turns: Counter,
+    emitted: Counter,
     duplicates: Counter,
     failed_turns: Counter,
     batch: Histogram,
@@ -75,6 +76,7 @@ impl Default for Metrics {
         Self {
             inputs,
             turns: Counter::default(),
+            emitted: Counter::default(),
             duplicates: Counter::default(),
             failed_turns: Counter::default(),
             batch: Histogram::new(exponential_buckets(start, factor, length)),
@@ -91,6 +93,8 @@ impl Metrics {
         let inputs = "Inputs applied or recognised as duplicates, by kind";
         registry.register("inputs", inputs, self.inputs.clone());
         registry.register("turns", "Turns that committed", self.turns.clone());
+        let emitted = "Events that committed turns put into the outbox";
+        registry.register("events_emitted", emitted, self.emitted.clone());
         let duplicates = "Inputs that had been applied before";
         registry.register("duplicates", duplicates, self.duplicates.clone());
         let failed = "Turns that did not commit; each is tried again";
@@ -107,7 +111,7 @@ impl Metrics {
     pub(crate) fn committed<P: Participant>(
         &self,
         batch: &[Work<P>],
-        duplicates: usize,
+        turn: &Turn<P>,
         took: Duration,
     ) {
         let mut counts = [0_u64; KINDS.len()];
@@ -118,7 +122,8 @@ impl Metrics {
             self.inputs.get_or_create(&OfKind { kind }).inc_by(count);
         }
         self.turns.inc();
-        self.duplicates.inc_by(duplicates as u64);
+        self.emitted.inc_by(turn.emitted as u64);
+        self.duplicates.inc_by(turn.duplicates as u64);
         self.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         self.turn.observe(took.as_secs_f64());
     }

@@ -1,7 +1,7 @@
 //! `quintet audit`: exit code 0 when everything is as promised, 1 when it is not, 2 when the suite
 //! is not at rest, so that nothing can be said.
 
-mod report;
+pub(crate) mod report;
 mod rest;
 
 use crate::cli::Global;
@@ -12,7 +12,9 @@ use crate::ui::{self, Ui};
 use anyhow::Result;
 use audit::Report;
 use clap::Args;
-use rest::{Auditor, Finding};
+use contracts::OrderId;
+pub(crate) use rest::Auditor;
+use rest::Finding;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,27 +40,41 @@ pub(crate) enum Verdict {
 impl Audit {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let (suite, api) = super::running(global).await?;
-        let verdict = verdict(&suite, api, self.wait).await?;
-        let told =
-            if global.json { report::json(&verdict) } else { report::text(&verdict, self.wait) };
+        let verdict = verdict(&suite, api, self.wait, None).await?;
+        let told = if global.json {
+            report::json(&verdict).to_string()
+        } else {
+            report::text(&verdict, self.wait)
+        };
         ui::result(&told);
         Ok(verdict.exit_code())
     }
 }
 
-/// Waits for rest and judges what there is then.
+/// Waits for rest and judges what there is then, also by the customers' own list of orders that
+/// were accepted, if there is one.
 ///
 /// # Errors
 /// When the suite cannot be asked at all.
-async fn verdict(suite: &Suite, api: Api, wait: Duration) -> Result<Verdict> {
+pub(crate) async fn verdict(
+    suite: &Suite,
+    api: Api,
+    wait: Duration,
+    accepted: Option<&[OrderId]>,
+) -> Result<Verdict> {
     let auditor = Auditor::of(suite, api)?;
     Ok(match auditor.wait(wait, &Ui::default()).await {
-        Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, None)),
+        Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, accepted)),
         Finding::Moving(waiting) => Verdict::NotAtRest(waiting),
     })
 }
 
 impl Verdict {
+    /// Whether all is as promised.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self, Self::Judged(report) if report.holds())
+    }
+
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Judged(report) if report.holds() => ExitCode::SUCCESS,

@@ -6,14 +6,14 @@ use crate::ui::wrapped;
 use audit::{Invariant, Offence, Report};
 use console::style;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Under the name of its invariant.
 const INDENT: usize = 4;
 
 /// For people: a mark and the figures of each invariant, who offends, and what it comes to.
-pub(super) fn text(verdict: &Verdict, wait: Duration) -> String {
+pub(crate) fn text(verdict: &Verdict, wait: Duration) -> String {
     match verdict {
         Verdict::Judged(report) => {
             let mut lines: Vec<String> = report.invariants.iter().flat_map(invariant).collect();
@@ -30,8 +30,8 @@ pub(super) fn text(verdict: &Verdict, wait: Duration) -> String {
 }
 
 /// For programs.
-pub(super) fn json(verdict: &Verdict) -> String {
-    let json = match verdict {
+pub(crate) fn json(verdict: &Verdict) -> Value {
+    match verdict {
         Verdict::Judged(report) => {
             let verdict = if report.holds() { "sound" } else { "broken" };
             json!({ "verdict": verdict, "invariants": report.invariants, "waiting": [] })
@@ -39,8 +39,7 @@ pub(super) fn json(verdict: &Verdict) -> String {
         Verdict::NotAtRest(waiting) => {
             json!({ "verdict": "not_at_rest", "invariants": [], "waiting": waiting })
         }
-    };
-    json.to_string()
+    }
 }
 
 fn invariant(invariant: &Invariant) -> Vec<String> {
@@ -126,8 +125,8 @@ mod tests {
         assert_eq!(told, "not at rest after 30 s, so nothing can be said:\n    payment: effects 2");
         let expected =
             r#"{"invariants":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
-        assert_eq!(json(&verdict), expected);
-        assert!(json(&judged(true, Vec::new())).contains(r#""verdict":"sound""#));
-        assert!(json(&judged(false, vec![offence()])).contains(r#""verdict":"broken""#));
+        assert_eq!(json(&verdict).to_string(), expected);
+        assert!(json(&judged(true, Vec::new()))["verdict"] == "sound");
+        assert!(json(&judged(false, vec![offence()]))["verdict"] == "broken");
     }
 }

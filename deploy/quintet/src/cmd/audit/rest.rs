@@ -30,7 +30,7 @@ pub(super) enum Finding {
 
 /// Somebody who asks everybody in a suite.
 #[derive(Debug)]
-pub(super) struct Auditor {
+pub(crate) struct Auditor {
     addresses: Addresses,
     /// Each service's replicas, by their admin listeners.
     services: Vec<(Program, Vec<String>)>,
@@ -52,7 +52,7 @@ struct Since {
 impl Auditor {
     /// # Errors
     /// When the client cannot be set up.
-    pub(super) fn of(suite: &Suite, api: Api) -> Result<Self> {
+    pub(crate) fn of(suite: &Suite, api: Api) -> Result<Self> {
         let addresses = serde_json::to_value(suite).and_then(serde_json::from_value);
         let addresses = addresses.context("up.json was not written by this version")?;
         let services = suite.services.iter();
@@ -86,6 +86,28 @@ impl Auditor {
             }
             let progress = progress.get_or_insert_with(|| ui.spinner("waiting for rest"));
             progress.now(&format!("waiting for rest: {}", waiting.join("; ")));
+            sleep(POLL).await;
+        }
+    }
+
+    /// Waits so long at most until nothing happens; looks at the queues alone, which costs the
+    /// services little.
+    ///
+    /// # Errors
+    /// Who is still at work then, a line each.
+    pub(crate) async fn rest(&self, wait: Duration) -> Result<(), Vec<String>> {
+        let give_up = Instant::now() + wait;
+        let mut before = Look::new();
+        loop {
+            let look = self.look().await;
+            let waiting = waiting(&look);
+            if waiting.is_empty() && look == before {
+                return Ok(());
+            }
+            if Instant::now() >= give_up && !waiting.is_empty() {
+                return Err(waiting);
+            }
+            before = look;
             sleep(POLL).await;
         }
     }

@@ -16,7 +16,7 @@ use crate::supervisor::{NotReady, Supervisor, serve_control};
 use crate::ui::{self, Ui};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use ending::Ending;
+pub(crate) use ending::Ending;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use prepare::Prepared;
@@ -167,7 +167,8 @@ fn replicas(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("give 1 to {}", Member::MOST))
 }
 
-fn brokers(text: &str) -> Result<String, String> {
+/// Reads `HOST:PORT[,HOST:PORT…]`.
+pub(crate) fn brokers(text: &str) -> Result<String, String> {
     let is_broker = |broker: &str| {
         broker.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -183,7 +184,8 @@ fn brokers(text: &str) -> Result<String, String> {
 /// Database names end at 63 bytes, and a longer one would be cut in silence.
 const NAMESPACE_BYTES: usize = 32;
 
-fn namespace(text: &str) -> Result<String, String> {
+/// Reads the beginning of names of topics, groups and databases.
+pub(crate) fn namespace(text: &str) -> Result<String, String> {
     let begins_well = text.is_empty() || text.starts_with(|first: char| first.is_ascii_lowercase());
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if begins_well && text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// The URLs, where things lie, and what to try.
 pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> String {
-    let mut text = format!("Quintet is up, {}. Ctrl-C stops it.\n\n", standing_on(suite));
+    let mut text = format!("Quintet is up, {}. Ctrl-C stops it.\n\n", suite.stands_on());
     for (&program, service) in &suite.services {
         for (nth, Replica { url, admin_url, .. }) in service.replicas.iter().enumerate() {
             let name = Member { program, nth }.to_string();
@@ -32,16 +32,6 @@ pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> S
         let _ = write!(text, "\n  {command} place --follow{data}");
     }
     text
-}
-
-fn standing_on(suite: &Suite) -> String {
-    let bus = match suite.bus.kind.as_str() {
-        "kafka" => "Kafka",
-        _ => "the log",
-    };
-    let on_sqlite = suite.services.values().all(|it| it.database.starts_with("sqlite:"));
-    let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
-    format!("on {bus} and {databases}")
 }
 
 fn try_ordering(order: &str) -> String {
