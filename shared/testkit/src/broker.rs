@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::Ports;
 
-/// A broker needs a few seconds.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// A broker needs a few seconds, and much longer where everybody else works too.
+const PATIENCE: Duration = Duration::from_mins(3);
 const POLL: Duration = Duration::from_millis(50);
 /// Any will do.
 const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
@@ -34,7 +34,7 @@ impl Broker {
     /// broker needs, and returns when it listens.
     ///
     /// # Panics
-    /// If it does not listen within a minute.
+    /// If it does not listen within three minutes.
     #[must_use]
     pub fn start(kafka: &Path, settings: &[(&str, &str)]) -> Self {
         let data = tempfile::Builder::new().prefix("quintet-kafka-").tempdir().expect("a folder");
@@ -69,7 +69,7 @@ impl Broker {
     /// Starts it again after [`Broker::stop`], and returns when it listens.
     ///
     /// # Panics
-    /// If it does not within a minute.
+    /// If it does not within three minutes.
     pub fn go_on(&self) {
         let mut command = Command::new("sh");
         command.args(["-c", LEASHED, "broker"]).arg(self.kafka.join("bin/kafka-server-start.sh"));
