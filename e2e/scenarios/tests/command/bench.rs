@@ -3,7 +3,6 @@
 use scenarios::{NewOrder, Visitor};
 use serde_json::Value;
 
-
 const QUICK: [&str; 9] = [
     "bench",
     "--orders=60",
