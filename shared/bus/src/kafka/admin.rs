@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -129,8 +129,7 @@ pub(super) fn states(
         let count = partition_count(observer.client(), namespace, topic)?;
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, count - 1);
-        let committed = observer
-            .committed_offsets(asked, ANSWER)
+        let committed = committed(observer, &asked)
             .map_err(|error| BusError::kafka("asking for committed offsets", error))?;
         for partition in 0..count {
             let (low, high) = observer
@@ -157,6 +156,29 @@ pub(super) fn states(
         observer.poll(Duration::ZERO);
     }
     Ok(states)
+}
+
+/// What the group has committed. The first question of all has the broker choose a coordinator
+/// first, and until then it knows of none.
+fn committed(
+    observer: &BaseConsumer<Context>,
+    asked: &TopicPartitionList,
+) -> KafkaResult<TopicPartitionList> {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    const CHOOSING: [RDKafkaErrorCode; 3] =
+        [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator];
+    const AGAIN: Duration = Duration::from_millis(100);
+    for _ in 0..ANSWER.as_millis() / AGAIN.as_millis() {
+        match observer.committed_offsets(asked.clone(), ANSWER) {
+            Err(error)
+                if error.rdkafka_error_code().is_some_and(|code| CHOOSING.contains(&code)) =>
+            {
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
+    }
+    observer.committed_offsets(asked.clone(), ANSWER)
 }
 
 /// Commits the low watermark of every partition where the group has no offset yet: what is deleted
