@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use clock::{Clock, Random};
 use contracts::{EffectId, OrderId, Trace};
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    Effect, Input, Metrics, Never, Origin, Participant, Settings, What, Work,
+    Attempt, Effect, Input, Metrics, Origin, Outside, Participant, Settings, What, Work,
     breaker::Breaker,
     claim::{claim, readable},
     effect_queue::EffectQueue,
@@ -58,45 +57,6 @@ const CLAIM: Table = Table {
 
 /// The shortest time between two looks at the table that nothing asked for.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
-
-/// The outside world of a service.
-#[async_trait]
-pub trait Outside<P: Participant>: Send + Sync {
-    /// Makes one attempt, with `id` as its idempotency key. It is dropped when it takes longer
-    /// than the settings allow.
-    async fn attempt(&self, id: EffectId, effect: P::Effect, trace: Trace) -> Attempt<P::Outcome>;
-}
-
-/// The outside world of a service that asks nothing of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Nobody;
-
-#[async_trait]
-impl<P: Participant<Effect = Never>> Outside<P> for Nobody {
-    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<P::Outcome> {
-        match effect {}
-    }
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt<O> {
-    /// A definite answer.
-    Answered(O),
-    /// No answer, or none that decides anything: a time-out, a refused connection, 401, 404, 429,
-    /// 5xx. The same request goes out again under the same key.
-    NoAnswer(String),
-}
-
-impl<O> Attempt<O> {
-    /// The same with the answer seen differently.
-    pub fn map<T>(self, to: impl FnOnce(O) -> T) -> Attempt<T> {
-        match self {
-            Self::Answered(outcome) => Attempt::Answered(to(outcome)),
-            Self::NoAnswer(why) => Attempt::NoAnswer(why),
-        }
-    }
-}
 
 /// An effect that a reaction asked for.
 pub(crate) struct Requested<P: Participant> {

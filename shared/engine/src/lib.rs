@@ -20,6 +20,7 @@ mod intake;
 mod lease;
 mod loops;
 mod outbox;
+mod outside;
 mod participant;
 mod place;
 mod prune;
@@ -35,7 +36,8 @@ mod work;
 
 pub use alarms::Alarms;
 pub use commands::Commands;
-pub use effects::{Attempt, EffectRunner, Nobody, Outside};
+pub use effects::EffectRunner;
+pub use outside::{Attempt, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
 pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};

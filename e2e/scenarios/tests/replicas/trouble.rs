@@ -6,7 +6,7 @@ use std::{cell::Cell, env, time::Duration};
 use contracts::Sku;
 use futures::future::{join_all, join3};
 use reqwest::Method;
-use scenarios::{NewOrder, OrderView, Replica, SERVICES, Signal, Visitor, until};
+use scenarios::{NewOrder, Replica, SERVICES, Signal, Visitor, until};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -102,9 +102,6 @@ async fn while_orders_run(visitor: &Visitor, count: usize, trouble: impl AsyncFn
     };
     let change = change_prices(visitor, &sku, &over);
     let (all, (), changes) = join3(place, happen, change).await;
-    for order in visitor.accepted() {
-        visitor.until(order, "ended", OrderView::has_ended).await;
-    }
     visitor.verdict().await;
     let snapshot = visitor.snapshot().await;
     assert_eq!(snapshot.orders.len(), all);

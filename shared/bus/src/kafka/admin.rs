@@ -16,7 +16,7 @@ use crate::names::Namespace;
 use crate::{BusError, PartitionState, Topic};
 
 /// For one answer of a broker.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) async fn create_topics(
     config: &Config,
@@ -168,17 +168,17 @@ fn committed(
     const CHOOSING: [RDKafkaErrorCode; 3] =
         [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator];
     const AGAIN: Duration = Duration::from_millis(100);
-    for _ in 0..ANSWER.as_millis() / AGAIN.as_millis() {
+    let is_choosing = |error: &KafkaError| {
+        error.rdkafka_error_code().is_some_and(|code| CHOOSING.contains(&code))
+    };
+    let mut repeats = ANSWER.as_millis() / AGAIN.as_millis();
+    loop {
         match observer.committed_offsets(asked.clone(), ANSWER) {
-            Err(error)
-                if error.rdkafka_error_code().is_some_and(|code| CHOOSING.contains(&code)) =>
-            {
-                std::thread::sleep(AGAIN);
-            }
+            Err(error) if repeats > 0 && is_choosing(&error) => repeats -= 1,
             done => return done,
         }
+        std::thread::sleep(AGAIN);
     }
-    observer.committed_offsets(asked.clone(), ANSWER)
 }
 
 /// Commits the low watermark of every partition where the group has no offset yet: what is deleted

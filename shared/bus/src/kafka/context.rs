@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use super::admin::ANSWER;
 
 /// What librdkafka calls back.
 #[derive(Default)]
@@ -82,9 +83,6 @@ impl ClientContext for Context {
         tracing::info!(%error, "Kafka client: {reason}");
     }
 }
-
-/// For the committed offsets of what was just assigned: the broker has only now answered.
-const ANSWER: Duration = Duration::from_secs(5);
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {

@@ -1,0 +1,43 @@
+use async_trait::async_trait;
+use contracts::{EffectId, Trace};
+
+use crate::{Never, Participant};
+
+/// The outside world of a service.
+#[async_trait]
+pub trait Outside<P: Participant>: Send + Sync {
+    /// Makes one attempt, with `id` as its idempotency key. It is dropped when it takes longer
+    /// than the settings allow.
+    async fn attempt(&self, id: EffectId, effect: P::Effect, trace: Trace) -> Attempt<P::Outcome>;
+}
+
+/// The outside world of a service that asks nothing of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+#[async_trait]
+impl<P: Participant<Effect = Never>> Outside<P> for Nobody {
+    async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<P::Outcome> {
+        match effect {}
+    }
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt<O> {
+    /// A definite answer.
+    Answered(O),
+    /// No answer, or none that decides anything: a time-out, a refused connection, 401, 404, 429,
+    /// 5xx. The same request goes out again under the same key.
+    NoAnswer(String),
+}
+
+impl<O> Attempt<O> {
+    /// The same with the answer seen differently.
+    pub fn map<T>(self, to: impl FnOnce(O) -> T) -> Attempt<T> {
+        match self {
+            Self::Answered(outcome) => Attempt::Answered(to(outcome)),
+            Self::NoAnswer(why) => Attempt::NoAnswer(why),
+        }
+    }
+}
