@@ -6,9 +6,14 @@ mod rig;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use bus::{Bus, Consumer, Settings};
 use rig::{KafkaRig, Rig, after, numbered, publish, sorted_numbers, within};
+use tokio::time::timeout;
+
+/// How long one round waits before it publishes again.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// The members of a group share the partitions, and inherit those of a member that leaves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,6 +113,44 @@ async fn partitions_that_come_during_a_pause_are_paused() {
     }
     paused.resume().expect("resumed");
     assert_eq!(rig::take(&mut paused, 30).await.len(), 30);
+}
+
+/// Partitions that were taken away during a pause are read once they come back after its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_went_during_a_pause_come_back_unpaused() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let bus = rig.bus().await;
+    let mut first = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    publish(&*bus, &numbered(0..30)).await;
+    let mut seen = BTreeSet::new();
+    while seen.len() < 30 {
+        let records = within(first.receive(50)).await;
+        note(&mut first, records, &mut seen);
+    }
+    first.pause().expect("paused");
+    let mut second = rig.connect().await.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut start = 30;
+    // Until the group has given some of them to the other one.
+    let taken = async {
+        loop {
+            publish(&*bus, &numbered(start..start + 30)).await;
+            start += 30;
+            if let Ok(records) = timeout(ROUND, second.receive(50)).await {
+                break note(&mut second, records, &mut seen);
+            }
+        }
+    };
+    tokio::select! {
+        received = first.receive(50) => panic!("received while paused: {received:?}"),
+        taken = within(taken) => assert!(taken > 0),
+    }
+    first.resume().expect("resumed");
+    within(second.close()).await.expect("closed");
+    publish(&*bus, &numbered(start..start + 30)).await;
+    while seen.len() < start + 30 {
+        let records = within(first.receive(50)).await;
+        note(&mut first, records, &mut seen);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

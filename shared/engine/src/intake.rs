@@ -152,7 +152,9 @@ impl<P: Participant> Intake<P> {
                     }
                 }
                 () = sleep(PATIENCE), if !room && !paused => {
-                    paused = succeeded(consumer.pause(), "pause its partitions");
+                    // Nothing is handed out from here on, even if the broker's client failed.
+                    succeeded(consumer.pause(), "pause its partitions");
+                    paused = true;
                 }
             }
         }

@@ -16,11 +16,10 @@ fn main() -> ExitCode {
     let mut all = Scenarios::default();
     for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
         let options = || Options::on(&backend).replicas(REPLICAS);
-        scenarios!(all.alone(options()): trouble::each_is_restarted_in_turn);
-        // Minutes long with the sizes that make it worth while: asked for by its size.
-        if trouble::is_asked_for() {
-            scenarios!(all.alone(options()): trouble::some_die_and_some_hang);
-        }
+        scenarios!(all.alone(options()):
+            trouble::each_is_restarted_in_turn,
+            trouble::some_die_and_some_hang,
+        );
         scenarios!(all.shared(&Shared::in_turns(options())):
             together::each_streams_what_any_of_them_takes,
             together::all_are_stopped_and_started,

@@ -22,11 +22,6 @@ fn setting((name, default): (&str, usize)) -> usize {
     set.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")))
 }
 
-/// Whether somebody has set how many orders there are to be.
-pub(crate) fn is_asked_for() -> bool {
-    env::var_os(ORDERS.0).is_some()
-}
-
 pub(crate) async fn some_die_and_some_hang(visitor: Visitor) {
     while_orders_run(&visitor, setting(ORDERS), async |visitor| {
         let mut hung = Vec::new();

@@ -26,39 +26,31 @@ pub(super) struct KafkaConsumer {
     namespace: Namespace,
     /// What cut a receive short: librdkafka says it once, and the records before it went out first.
     broken: Option<BusError>,
+    /// What came while the partitions were being paused: handed out once they are resumed.
+    slipped: Vec<Incoming>,
 }
 
 impl KafkaConsumer {
     pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
-        Self { client: Some(client), namespace, broken: None }
-    }
-
-    fn client(&self) -> Result<&StreamConsumer<Context>, BusError> {
-        self.client
-            .as_ref()
-            .ok_or_else(|| BusError::Unavailable { reason: "the consumer is closed".to_owned() })
+        Self { client: Some(client), namespace, broken: None, slipped: Vec::new() }
     }
 
     /// What one poll brought, if it was a record to return.
     fn take(
-        &self,
         client: &StreamConsumer<Context>,
+        namespace: &Namespace,
         polled: KafkaResult<BorrowedMessage<'_>>,
     ) -> Result<Option<Incoming>, BusError> {
+        if client.context().lost_its_place.swap(false, Ordering::SeqCst) {
+            let reason = "the offsets of new partitions could not be learned".to_owned();
+            return Err(BusError::Unavailable { reason });
+        }
         let message = match polled {
             Ok(message) => message,
             Err(error) => return Self::judge(error).map(|()| None),
         };
-        if client.context().paused.load(Ordering::SeqCst) {
-            // It slipped through while the partition was being paused: it is to come again.
-            let offset = Offset::Offset(message.offset());
-            client
-                .seek(message.topic(), message.partition(), offset, Duration::ZERO)
-                .map_err(|error| BusError::kafka("going back to a record", error))?;
-            return Ok(None);
-        }
         client.context().came(message.topic(), message.partition(), message.offset());
-        Ok(Some(incoming(&self.namespace, &message)))
+        Ok(Some(incoming(namespace, &message)))
     }
 
     /// Passes over what librdkafka gets over by itself.
@@ -81,9 +73,10 @@ impl KafkaConsumer {
         }
     }
 
-    /// Pauses or resumes what is assigned; what is assigned later follows the context's flag.
+    /// Pauses or resumes what is assigned; what is assigned later follows the context's flag, also
+    /// after an error.
     fn set_paused(&self, paused: bool) -> Result<(), BusError> {
-        let client = self.client()?;
+        let client = open(self.client.as_ref())?;
         client.context().paused.store(paused, Ordering::SeqCst);
         let assigned = client.assignment();
         assigned
@@ -102,19 +95,24 @@ impl Consumer for KafkaConsumer {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        let client = self.client()?;
-        let mut received = Vec::new();
+        let Self { client, namespace, broken, slipped } = self;
+        let client = open(client.as_ref())?;
+        // Nobody pauses or resumes while this receives.
+        let paused = client.context().paused.load(Ordering::SeqCst);
+        let known = if paused { 0 } else { slipped.len().min(max) };
+        let mut received: Vec<_> = slipped.drain(..known).collect();
         while received.is_empty() {
             // The only wait: from here to the return nothing is awaited, so nothing can be lost.
             // Rebalances happen inside these polls, so never while a batch is being worked on;
             // what a batch still holds of a revoked partition reaches its new owner as well.
             let mut polled = Some(client.recv().await);
             while let Some(result) = polled {
-                match self.take(client, result) {
+                match Self::take(client, namespace, result) {
+                    Ok(record) if paused => slipped.extend(record),
                     Ok(record) => received.extend(record),
                     Err(error) if received.is_empty() => return Err(error),
                     Err(error) => {
-                        self.broken = Some(error);
+                        *broken = Some(error);
                         return Ok(received);
                     }
                 }
@@ -125,7 +123,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn store(&mut self, positions: &[Position]) -> Result<(), BusError> {
-        let client = self.client()?;
+        let client = open(self.client.as_ref())?;
         for position in positions {
             let topic = self.namespace.outer("topic", &position.topic)?;
             if !client.context().is_current(&topic, position.partition, position.next) {
@@ -185,6 +183,11 @@ impl Drop for KafkaConsumer {
             std::thread::spawn(move || drop(client));
         }
     }
+}
+
+fn open(client: Option<&StreamConsumer<Context>>) -> Result<&StreamConsumer<Context>, BusError> {
+    let closed = || BusError::Unavailable { reason: "the consumer is closed".to_owned() };
+    client.ok_or_else(closed)
 }
 
 /// Whether the partition has been taken away in the meantime.

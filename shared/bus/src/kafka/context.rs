@@ -16,6 +16,9 @@ use super::admin::ANSWER;
 pub(super) struct Context {
     /// Whether partitions that come in are to be paused.
     pub(super) paused: AtomicBool,
+    /// Whether partitions were assigned whose offsets could not be learned. librdkafka would ask
+    /// for them itself, but once its question has failed it never reads them: better to join anew.
+    pub(super) lost_its_place: AtomicBool,
     first: Mutex<First>,
 }
 
@@ -89,9 +92,9 @@ impl ConsumerContext for Context {
         let Rebalance::Assign(partitions) = rebalance else {
             return;
         };
-        if let Err(error) = begin_at_the_beginning(consumer, partitions) {
-            // Those that the group has not read yet report an error then, and it joins anew.
-            tracing::warn!(%error, "the committed offsets of new partitions are not known yet");
+        if let Err(error) = take_up(consumer, partitions) {
+            tracing::warn!(%error, "the committed offsets of new partitions are not known");
+            self.lost_its_place.store(true, Ordering::SeqCst);
         }
     }
 
@@ -102,29 +105,32 @@ impl ConsumerContext for Context {
             Rebalance::Error(_) => return,
         };
         tracing::debug!(partitions = partitions.count(), "Kafka assigned partitions");
-        if self.paused.load(Ordering::SeqCst)
-            && let Err(error) = consumer.pause(partitions)
-        {
-            tracing::error!(%error, "new partitions could not be paused");
+        let paused = self.paused.load(Ordering::SeqCst);
+        // Also to be resumed: one that was paused when it went is still paused when it comes back.
+        let done = if paused { consumer.pause(partitions) } else { consumer.resume(partitions) };
+        if let Err(error) = done {
+            tracing::error!(%error, paused, "new partitions could not be paused or resumed");
+            self.lost_its_place.store(true, Ordering::SeqCst);
         }
     }
 }
 
-/// Where the group has committed nothing yet (the partition is new, and the group had members when
-/// this one joined), it reads from the lowest record on.
-fn begin_at_the_beginning(
-    consumer: &BaseConsumer<Context>,
-    assigned: &TopicPartitionList,
-) -> KafkaResult<()> {
+/// Reads on where the group has come to; where it has committed nothing yet (the partition is new,
+/// and the group had members when this one joined), from the lowest record on.
+fn take_up(consumer: &BaseConsumer<Context>, assigned: &TopicPartitionList) -> KafkaResult<()> {
+    if assigned.count() == 0 {
+        return Ok(());
+    }
     let committed = consumer.committed_offsets(assigned.clone(), ANSWER)?;
     for mut partition in assigned.elements() {
         let known = committed.find_partition(partition.topic(), partition.partition());
         let Some(known) = known else { continue };
         // That nothing is known of it yet does not mean that there is nothing.
         known.error()?;
-        if known.offset() == Offset::Invalid {
-            partition.set_offset(Offset::Beginning)?;
-        }
+        partition.set_offset(match known.offset() {
+            Offset::Invalid => Offset::Beginning,
+            committed => committed,
+        })?;
     }
     Ok(())
 }
