@@ -54,9 +54,11 @@ pub(crate) async fn change<P: Participant>(
     tx: &mut Tx,
     changes: Changes<P>,
 ) -> Result<(), StoreError> {
-    let ids = changes.keys().map(|id| (*id).into()).collect();
+    let (set, cleared): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(_, change)| change.is_some());
+    let ids = cleared.into_iter().map(|(id, _)| id.into()).collect();
     tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
-    let set = changes.into_iter().filter_map(|(id, change)| Some((id, change?)));
+    let set = set.into_iter().filter_map(|(id, change)| Some((id, change?)));
     let rows = set.map(|(id, Set { order, alarm, due_at, trace })| {
         let name: &'static str = alarm.into();
         vec![
@@ -69,7 +71,7 @@ pub(crate) async fn change<P: Participant>(
             due_at.into(),
         ]
     });
-    tx.insert(&TABLE, rows.collect()).await
+    tx.upsert(&TABLE, rows.collect()).await
 }
 
 /// Deletes those of the alarms that still ring and answers their ids. One that was cleared since

@@ -25,7 +25,7 @@ impl<P: Participant> EffectQueue<P> {
     pub(crate) fn new(concurrency: usize) -> Self {
         Self {
             waiting: Mutex::default(),
-            limit: concurrency * 16,
+            limit: concurrency * 64,
             overflow: AtomicBool::new(true),
             wake: Notify::new(),
         }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use store::{Db, DbKind, StoreError, Tx, Value};
+use store::{Db, StoreError, Value};
 use uuid::Uuid;
 
 /// Where replicas on one PostgreSQL database tell each other's relays something.
@@ -14,7 +14,7 @@ pub(crate) const FREE: &str = "free";
 /// The right to do something alone, for a time, with a fencing token that rises with each holder.
 ///
 /// Only the database's clock says when it ends. Our own merely says when to look again: wherever
-/// it matters, [`Lease::check`] asks the database.
+/// it matters, the database checks the [`Lease::fence`].
 #[derive(Debug)]
 pub(crate) struct Lease {
     name: &'static str,
@@ -97,22 +97,17 @@ impl Lease {
         Ok(left.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
     }
 
-    /// Whether the lease is still ours, in the transaction that relies on it. If not, it is
-    /// forgotten.
-    pub(crate) async fn check(&mut self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let Some(token) = self.token else { return Ok(false) };
-        let lock = match tx.kind() {
-            DbKind::Postgres => "for update",
-            DbKind::Sqlite => "",
-        };
-        let sql =
-            format!("select 1 from lease where name = $1 and holder = $2 and token = $3 {lock}");
-        let values = vec![self.name.into(), self.holder.into(), Value::Int(token)];
-        let ours = !tx.fetch(&sql, values).await?.is_empty();
-        if !ours {
-            self.token = None;
-        }
-        Ok(ours)
+    /// What holds in the database as long as the lease is ours, for [`Db::discard_if`]; nothing if
+    /// it is not even to our knowledge.
+    pub(crate) fn fence(&self) -> Option<(&'static str, Vec<Value>)> {
+        let token = self.token?;
+        let sql = "exists (select 1 from lease where name = $2 and holder = $3 and token = $4)";
+        Some((sql, vec![self.name.into(), self.holder.into(), Value::Int(token)]))
+    }
+
+    /// The fence did not hold.
+    pub(crate) fn lost(&mut self) {
+        self.token = None;
     }
 
     /// Lets go of it and tells those who stand by.

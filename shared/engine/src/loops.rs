@@ -16,12 +16,15 @@ use crate::{
     intake::Chunk,
     lease::CHANNEL,
     outbox::Handoff,
+    relay::BATCH,
     run::stopped,
     settle::{Settled, Settler},
 };
 
 /// The pause of a loop after its step failed.
 const RETRY: Duration = Duration::from_millis(500);
+/// The longest pause after work that was not a full batch.
+const LONGEST_REST: Duration = Duration::from_millis(20);
 /// The pause between two hints to the relay that holds the lease.
 const HINTS_APART: Duration = Duration::from_millis(5);
 
@@ -107,7 +110,8 @@ pub(crate) async fn run_engine<P: Participant>(
         };
         let Some(taken) = taken else { return Ok(()) };
         let mut positions = taken.passed;
-        if !taken.works.is_empty() {
+        let (begun, count) = (Instant::now(), taken.works.len());
+        if count > 0 {
             match settler.settle(taken.works).await? {
                 Settled::Applied(applied) => positions.extend(applied),
                 Settled::GivenUp => return Ok(()),
@@ -121,7 +125,16 @@ pub(crate) async fn run_engine<P: Participant>(
         if let Some(fatal) = taken.fatal {
             return Err(fatal);
         }
+        if (1..inputs.batch).contains(&count) {
+            rest(begun).await;
+        }
     }
+}
+
+/// As long as the work took that has begun then: what comes meanwhile shares the next transaction.
+/// Under load that makes a half more of less. Who finds nobody at work never waits.
+async fn rest(begun: Instant) {
+    sleep(begun.elapsed().min(LONGEST_REST)).await;
 }
 
 /// One position for each partition: a record of ours and one passed over may both be its last.
@@ -224,10 +237,16 @@ pub(crate) async fn run_relay<P: Participant>(
             }
             tidy_at = Instant::now() + poll;
         }
+        let begun = Instant::now();
         let pause = match relay.turn().await {
-            Ok(Sent::Some(_)) => {
+            Ok(Sent::Some(count)) => {
                 failing = false;
-                continue;
+                if count >= BATCH {
+                    continue;
+                }
+                rest(begun).await;
+                // What came since it was read has left a wake-up.
+                poll
             }
             Ok(Sent::Nothing) => poll,
             Ok(Sent::StandingBy) => {

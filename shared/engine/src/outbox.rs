@@ -57,6 +57,17 @@ pub(crate) async fn delete(tx: &mut Tx, ids: &BTreeSet<EventId>) -> Result<(), S
     tx.delete(TABLE.name, "event_id", Kind::Uuid, ids).await.map(drop)
 }
 
+/// Deletes what the broker has, while this fence holds; whether it did.
+pub(crate) async fn delete_fenced(
+    db: &Db,
+    ids: &BTreeSet<EventId>,
+    fence: (&str, Vec<Value>),
+) -> Result<bool, StoreError> {
+    let keys = ids.iter().map(|id| (*id).into()).collect();
+    let deleted = db.discard_if((TABLE.name, "event_id", Kind::Uuid), keys, fence).await?;
+    Ok(deleted == ids.len())
+}
+
 /// The oldest rows, at most `limit`.
 pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Ready>, StoreError> {
     let sql = "select event_id, topic, key, headers, value from outbox order by id limit $1";

@@ -30,7 +30,7 @@ use crate::{
 /// The name of the relay's lease.
 pub(crate) const LEASE: &str = "relay";
 /// Records of one publish.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 /// How often old idempotency keys are deleted.
 const PRUNE: Duration = Duration::from_hours(1);
 
@@ -238,11 +238,14 @@ impl Relay {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut tx = self.db.begin().await?;
-        let ours = self.settings.exclusive || self.lease.check(&mut tx).await?;
-        if ours {
+        if self.settings.exclusive {
+            let mut tx = self.db.begin().await?;
             outbox::delete(&mut tx, &ids).await?;
             tx.commit().await?;
+        } else if let Some(fence) = self.lease.fence()
+            && !outbox::delete_fenced(&self.db, &ids, fence).await?
+        {
+            self.lease.lost();
         }
         self.handoff.set_held(self.lease.was_ours());
         // Whoever holds the lease now sends them again: a repeat, not a loss.

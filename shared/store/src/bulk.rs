@@ -6,8 +6,8 @@ use std::fmt::Write;
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use crate::{
-    Kind, Row, StoreError, Table, Tx, Value,
-    tx::{postgres, sqlite},
+    Column, Db, Kind, Row, StoreError, Table, Tx, Value,
+    tx::{bind, postgres, sqlite},
 };
 
 /// Rows a statement in SQLite, largest first.
@@ -20,6 +20,21 @@ impl Tx {
     /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
     pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         self.bulk_insert(table, rows, "").await.map(drop)
+    }
+
+    /// Inserts rows, in the place of those whose key is taken.
+    ///
+    /// # Errors
+    /// If the database refuses the statement or is away.
+    pub async fn upsert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        let anew = table
+            .columns
+            .iter()
+            .skip(1)
+            .map(|Column { name, .. }| format!("{name} = excluded.{name}"));
+        let anew = anew.collect::<Vec<_>>().join(", ");
+        let tail = format!("on conflict ({}) do update set {anew}", table.key().name);
+        self.bulk_insert(table, rows, &tail).await.map(drop)
     }
 
     /// Inserts rows, passes over those whose key is taken, and answers the keys of the new ones.
@@ -179,6 +194,40 @@ impl Tx {
             found.extend(self.fetch(&sql, chunk.into_iter().flatten().collect()).await?);
         }
         Ok(found)
+    }
+}
+
+impl Db {
+    /// Deletes the rows with these keys if `condition` holds (its values are numbered from `$2`), in
+    /// a transaction that nobody waits to see on the disk: after a crash they may be there again.
+    /// Answers how many there were.
+    ///
+    /// # Errors
+    /// If the database refuses the statement or is away.
+    pub async fn discard_if(
+        &self,
+        (table, key, kind): (&str, &str, Kind),
+        keys: Vec<Value>,
+        (condition, values): (&str, Vec<Value>),
+    ) -> Result<usize, StoreError> {
+        let Self::Postgres(pool) = self else {
+            let mut tx = self.begin().await?;
+            let holds = format!("select 1 where $1 is null and {condition}");
+            let values = [vec![Value::Null(kind)], values].concat();
+            if tx.fetch(&holds, values).await?.is_empty() {
+                return Ok(0);
+            }
+            let deleted = tx.delete(table, key, kind, keys).await?;
+            tx.commit().await?;
+            return Ok(deleted.len());
+        };
+        let sql = format!(
+            "with lazily as materialized (select set_config('synchronous_commit', 'off', true)) \
+             delete from {table} using lazily where {key} = any($1) and {condition}"
+        );
+        let query = bind_array(postgres(&sql, Vec::new()), kind, keys);
+        let deleted = bind(query, values).execute(pool).await?.rows_affected();
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
 }
 

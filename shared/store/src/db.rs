@@ -1,7 +1,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection as _, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -10,6 +10,8 @@ use crate::{Migrations, Record, Row, StoreError, Tx, Value, tx};
 
 /// How long a caller waits for a connection before it hears that the database is away.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was used less long ago is taken to be alive.
+const UNASKED: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers beside SQLite's one writer.
@@ -103,10 +105,10 @@ impl Db {
                 why: error.to_string(),
             })?
             .options([
-                // A batch touches rows by their keys. Left to statistics that are a minute old,
-                // the planner reads whole tables for it, and goes on with plans that were made
-                // while they were empty.
-                ("plan_cache_mode", "force_custom_plan"),
+                // A batch touches rows by their keys, whatever statistics say that may be a minute
+                // old: planned once, and never to read a whole table, also where the plan was made
+                // while it was empty.
+                ("plan_cache_mode", "force_generic_plan"),
                 ("enable_seqscan", "off"),
                 ("enable_hashjoin", "off"),
                 ("enable_mergejoin", "off"),
@@ -120,6 +122,16 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A question each time would cost as much as a statement.
+            .test_before_acquire(false)
+            .before_acquire(|connection, lately| {
+                Box::pin(async move {
+                    if lately.idle_for > UNASKED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options);
         Ok(Self::Postgres(pool))
     }

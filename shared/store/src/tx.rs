@@ -110,7 +110,11 @@ pub(crate) fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
 }
 
 pub(crate) fn postgres(sql: &str, values: Vec<Value>) -> PostgresQuery {
-    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
+    bind(sqlx::query(AssertSqlSafe(sql)), values)
+}
+
+pub(crate) fn bind(query: PostgresQuery, values: Vec<Value>) -> PostgresQuery {
+    values.into_iter().fold(query, |query, value| match value {
         Value::Uuid(value) => query.bind(value),
         Value::Int(value) => query.bind(value),
         Value::Bool(value) => query.bind(value),

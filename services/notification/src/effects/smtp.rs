@@ -9,7 +9,7 @@ use lettre::{
         Mailbox,
         header::{ContentType, Header, HeaderName, HeaderValue},
     },
-    transport::smtp::authentication::Credentials,
+    transport::smtp::{PoolConfig, authentication::Credentials},
 };
 use service::no_answer;
 
@@ -31,8 +31,10 @@ impl SmtpMailer {
         let url: Uri = config.url.parse().context("url")?;
         ensure!(url.scheme_str() == Some("smtp"), "url must be smtp://HOST:PORT");
         let host = url.host().context("url names no host")?;
+        // As many as mails are under way: those beyond would be opened and closed for every mail.
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-            .port(url.port_u16().unwrap_or(SMTP_PORT));
+            .port(url.port_u16().unwrap_or(SMTP_PORT))
+            .pool_config(PoolConfig::new().max_size(u32::MAX));
         if !config.user.is_empty() {
             let credentials = Credentials::new(config.user.clone(), config.password.clone());
             transport = transport.credentials(credentials);
