@@ -57,7 +57,7 @@ pub(crate) async fn change<P: Participant>(
     let (set, cleared): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|(_, change)| change.is_some());
     let ids = cleared.into_iter().map(|(id, _)| id.into()).collect();
-    tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+    tx.discard(TABLE.name, "id", Kind::Uuid, ids).await?;
     let set = set.into_iter().filter_map(|(id, change)| Some((id, change?)));
     let rows = set.map(|(id, Set { order, alarm, due_at, trace })| {
         let name: &'static str = alarm.into();
@@ -89,7 +89,7 @@ pub(crate) async fn take(
         }
     }
     let ids = ringing.iter().map(|id| (*id).into()).collect();
-    tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+    tx.discard(TABLE.name, "id", Kind::Uuid, ids).await?;
     Ok(ringing)
 }
 

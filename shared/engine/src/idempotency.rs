@@ -57,7 +57,7 @@ impl<P: Participant> Keys<P> {
             })?;
             known.insert(key, Known { hash: row.get(1)?, reply, stored: true });
         }
-        tx.delete(TABLE.name, "key", Kind::Text, expired).await?;
+        tx.discard(TABLE.name, "key", Kind::Text, expired).await?;
         Ok(Self { known })
     }
 

@@ -51,7 +51,7 @@ async fn came_again(tx: &mut Tx, ids: &BTreeMap<Uuid, Value>) -> Result<(), Stor
     }
     // Not an update: whoever prunes may have taken a row away in between.
     let keys = ids.keys().map(|id| (*id).into()).collect();
-    tx.delete(TABLE.name, TABLE.columns[0].name, Kind::Uuid, keys).await?;
+    tx.discard(TABLE.name, TABLE.columns[0].name, Kind::Uuid, keys).await?;
     tx.insert(&TABLE, rows(ids)).await
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn append(tx: &mut Tx, ready: &[Ready], now: Timestamp) -> Resu
 
 pub(crate) async fn delete(tx: &mut Tx, ids: &BTreeSet<EventId>) -> Result<(), StoreError> {
     let ids = ids.iter().map(|id| (*id).into()).collect();
-    tx.delete(TABLE.name, "event_id", Kind::Uuid, ids).await.map(drop)
+    tx.discard(TABLE.name, "event_id", Kind::Uuid, ids).await
 }
 
 /// Deletes what the broker has, while this fence holds; whether it did.

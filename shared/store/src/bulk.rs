@@ -3,11 +3,10 @@
 
 use std::fmt::Write;
 
-use sqlx::{Postgres, postgres::PgArguments, query::Query};
-
 use crate::{
     Column, Db, Kind, Row, StoreError, Table, Tx, Value,
-    tx::{bind, postgres, sqlite},
+    postgres::{Parameters, array},
+    tx::sqlite,
 };
 
 /// Rows a statement in SQLite, largest first.
@@ -19,7 +18,7 @@ impl Tx {
     /// # Errors
     /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
     pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-        self.bulk_insert(table, rows, "").await.map(drop)
+        self.write(table, rows, "").await
     }
 
     /// Inserts rows, in the place of those whose key is taken.
@@ -34,7 +33,7 @@ impl Tx {
             .map(|Column { name, .. }| format!("{name} = excluded.{name}"));
         let anew = anew.collect::<Vec<_>>().join(", ");
         let tail = format!("on conflict ({}) do update set {anew}", table.key().name);
-        self.bulk_insert(table, rows, &tail).await.map(drop)
+        self.write(table, rows, &tail).await
     }
 
     /// Inserts rows, passes over those whose key is taken, and answers the keys of the new ones.
@@ -50,26 +49,36 @@ impl Tx {
         self.bulk_insert(table, rows, &tail).await
     }
 
+    /// Inserts rows, the keys of which come back if `tail` says so.
     async fn bulk_insert(
         &mut self,
         table: &Table,
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
-        let head = format!("insert into {} ({})", table.name, table.names());
-        let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
         match self {
             Self::Postgres(_) if rows.is_empty() => Ok(Vec::new()),
-            Self::Postgres(tx) => {
-                let sql = format!("{head} select * from {} {tail}", unnest(&kinds));
-                let found = bind_columns(&sql, &kinds, rows).fetch_all(&mut **tx).await?;
-                Ok(found.into_iter().map(Row::Postgres).collect())
-            }
+            Self::Postgres(tx) => tx.fetch(&insert_arrays(table, tail), columns(table, rows)).await,
             Self::Sqlite(_) => {
-                let width = kinds.len();
+                let (head, width) = (insert_into(table), table.columns.len());
                 self.in_chunks(rows, |size| format!("{head} values {} {tail}", tuples(size, width)))
                     .await
             }
+        }
+    }
+
+    /// Inserts rows, none of which comes back.
+    async fn write(
+        &mut self,
+        table: &Table,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(tx) if !rows.is_empty() => {
+                tx.execute_later(&insert_arrays(table, tail), columns(table, rows), None).await
+            }
+            _ => self.bulk_insert(table, rows, tail).await.map(drop),
         }
     }
 
@@ -82,7 +91,7 @@ impl Tx {
         if expected == 0 {
             return Ok(());
         }
-        let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
+        let vanished = StoreError::Vanished { table: table.name, expected };
         let key = table.key().name;
         let sets = |from: &dyn Fn(usize, &str) -> String| {
             let columns = table.columns.iter().enumerate().skip(1);
@@ -91,37 +100,37 @@ impl Tx {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let found = match self {
+        let tx = match self {
             Self::Postgres(tx) => {
+                // Nobody waits for the count: what is missing is a division by zero.
                 let sql = format!(
-                    "update {name} as t set {} from {} as v({}) where t.{key} = v.{key}",
+                    "with found as (update {name} as t set {} from {} as v({}) \
+                     where t.{key} = v.{key} returning 1) \
+                     select 1 / (count(*) = ${})::int from found",
                     sets(&|_, column| format!("v.{column}")),
-                    unnest(&kinds),
+                    unnest(table),
                     table.names(),
+                    table.columns.len() + 1,
                     name = table.name,
                 );
-                bind_columns(&sql, &kinds, rows).execute(&mut **tx).await?.rows_affected()
+                let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+                let values = columns(table, rows).and(vec![Value::Int(expected)]);
+                return tx.execute_later(&sql, values, Some(vanished)).await;
             }
-            Self::Sqlite(tx) => {
-                let sets = sets(&|index, _| format!("v.column{}", index + 1));
-                let mut found = 0;
-                for chunk in chunks(rows) {
-                    let sql = format!(
-                        "update {} as t set {sets} from (values {}) as v where t.{key} = v.column1",
-                        table.name,
-                        tuples(chunk.len(), kinds.len()),
-                    );
-                    let values = chunk.into_iter().flatten().collect();
-                    found += sqlite(&sql, values).execute(&mut **tx).await?.rows_affected();
-                }
-                found
-            }
+            Self::Sqlite(tx) => tx,
         };
-        if found == expected as u64 {
-            Ok(())
-        } else {
-            Err(StoreError::Vanished { table: table.name, expected, found })
+        let sets = sets(&|index, _| format!("v.column{}", index + 1));
+        let mut found = 0;
+        for chunk in chunks(rows) {
+            let sql = format!(
+                "update {} as t set {sets} from (values {}) as v where t.{key} = v.column1",
+                table.name,
+                tuples(chunk.len(), table.columns.len()),
+            );
+            let values = chunk.into_iter().flatten().collect();
+            found += sqlite(&sql, values).execute(&mut **tx).await?.rows_affected();
         }
+        if found == expected as u64 { Ok(()) } else { Err(vanished) }
     }
 
     /// Reads the rows with these keys, in the order of their keys, and locks them.
@@ -157,6 +166,26 @@ impl Tx {
         self.by_keys(&head, key, kind, keys, &format!("returning {key}")).await
     }
 
+    /// Deletes the rows with these keys.
+    ///
+    /// # Errors
+    /// If the database refuses the statement or is away.
+    pub async fn discard(
+        &mut self,
+        table: &str,
+        key: &str,
+        kind: Kind,
+        keys: Vec<Value>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(tx) if !keys.is_empty() => {
+                let sql = format!("delete from {table} where {key} = any($1)");
+                tx.execute_later(&sql, Parameters::from_iter([array(kind, keys)]), None).await
+            }
+            _ => self.delete(table, key, kind, keys).await.map(drop),
+        }
+    }
+
     async fn by_keys(
         &mut self,
         head: &str,
@@ -169,9 +198,7 @@ impl Tx {
             Self::Postgres(_) if keys.is_empty() => Ok(Vec::new()),
             Self::Postgres(tx) => {
                 let sql = format!("{head} where {key} = any($1) {tail}");
-                let query = bind_array(postgres(&sql, Vec::new()), kind, keys);
-                let found = query.fetch_all(&mut **tx).await?;
-                Ok(found.into_iter().map(Row::Postgres).collect())
+                tx.fetch(&sql, Parameters::from_iter([array(kind, keys)])).await
             }
             Self::Sqlite(_) => {
                 let rows = keys.into_iter().map(|key| vec![key]).collect();
@@ -210,7 +237,7 @@ impl Db {
         keys: Vec<Value>,
         (condition, values): (&str, Vec<Value>),
     ) -> Result<usize, StoreError> {
-        let Self::Postgres(pool) = self else {
+        let Self::Postgres(server) = self else {
             let mut tx = self.begin().await?;
             let holds = format!("select 1 where $1 is null and {condition}");
             let values = [vec![Value::Null(kind)], values].concat();
@@ -225,8 +252,8 @@ impl Db {
             "with lazily as materialized (select set_config('synchronous_commit', 'off', true)) \
              delete from {table} using lazily where {key} = any($1) and {condition}"
         );
-        let query = bind_array(postgres(&sql, Vec::new()), kind, keys);
-        let deleted = bind(query, values).execute(pool).await?.rows_affected();
+        let values = Parameters::from_iter([array(kind, keys)]).and(values);
+        let deleted = server.execute(&sql, values).await?;
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
 }
@@ -256,50 +283,32 @@ fn tuples(count: usize, width: usize) -> String {
     sql
 }
 
+/// `insert into t (a, b)`
+fn insert_into(table: &Table) -> String {
+    format!("insert into {} ({})", table.name, table.names())
+}
+
+fn insert_arrays(table: &Table, tail: &str) -> String {
+    format!("{} select * from {} {tail}", insert_into(table), unnest(table))
+}
+
 /// `unnest($1::uuid[], $2::text[])`
-fn unnest(kinds: &[Kind]) -> String {
-    let arrays = kinds.iter().enumerate();
-    let arrays = arrays.map(|(index, kind)| format!("${}::{}", index + 1, kind.postgres_array()));
+fn unnest(table: &Table) -> String {
+    let arrays = table.columns.iter().enumerate();
+    let arrays =
+        arrays.map(|(index, column)| format!("${}::{}", index + 1, column.kind.postgres_array()));
     format!("unnest({})", arrays.collect::<Vec<_>>().join(", "))
 }
 
-type PostgresQuery = Query<'static, Postgres, PgArguments>;
-
-fn bind_columns(sql: &str, kinds: &[Kind], rows: Vec<Vec<Value>>) -> PostgresQuery {
+/// An array for each column.
+fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Parameters {
     let mut columns: Vec<Vec<Value>> =
-        kinds.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
     for row in rows {
         for (column, value) in columns.iter_mut().zip(row) {
             column.push(value);
         }
     }
-    let query = postgres(sql, Vec::new());
-    columns
-        .into_iter()
-        .zip(kinds)
-        .fold(query, |query, (column, kind)| bind_array(query, *kind, column))
-}
-
-/// Binds one typed array. A value of another kind than its column's cannot come: both are made
-/// from the same [`Field`](crate::Field); it would be bound as null.
-fn bind_array(query: PostgresQuery, kind: Kind, values: Vec<Value>) -> PostgresQuery {
-    macro_rules! array {
-        ($variant:ident) => {
-            query.bind(
-                values
-                    .into_iter()
-                    .map(
-                        |value| if let Value::$variant(value) = value { Some(value) } else { None },
-                    )
-                    .collect::<Vec<_>>(),
-            )
-        };
-    }
-    match kind {
-        Kind::Uuid => array!(Uuid),
-        Kind::Int => array!(Int),
-        Kind::Bool => array!(Bool),
-        Kind::Text => array!(Text),
-        Kind::Bytes => array!(Bytes),
-    }
+    let kinds = table.columns.iter().map(|column| column.kind);
+    kinds.zip(columns).map(|(kind, values)| array(kind, values)).collect()
 }

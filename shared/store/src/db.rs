@@ -1,17 +1,18 @@
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
-    Connection as _, PgPool, SqlitePool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{Migrations, Record, Row, StoreError, Tx, Value, tx};
+use crate::{
+    Migrations, Record, Row, StoreError, Tx, Value,
+    postgres::{self, parameters},
+    tx,
+};
 
 /// How long a caller waits for a connection before it hears that the database is away.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that was used less long ago is taken to be alive.
-const UNASKED: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers beside SQLite's one writer.
@@ -49,7 +50,7 @@ pub enum Db {
         readers: SqlitePool,
     },
     /// PostgreSQL.
-    Postgres(PgPool),
+    Postgres(postgres::Server),
 }
 
 impl Db {
@@ -99,41 +100,10 @@ impl Db {
     }
 
     fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Url {
-                url: without_password(url),
-                why: error.to_string(),
-            })?
-            .options([
-                // A batch touches rows by their keys, whatever statistics say that may be a minute
-                // old: planned once, and never to read a whole table, also where the plan was made
-                // while it was empty.
-                ("plan_cache_mode", "force_generic_plan"),
-                ("enable_seqscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-                // A forbidden scan that nothing can replace counts as endless, which would be worth
-                // compiling.
-                ("jit", "off"),
-                // A replica that was stopped must not hold its locks for ever.
-                ("lock_timeout", "5s"),
-                ("idle_in_transaction_session_timeout", "5s"),
-            ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A question each time would cost as much as a statement.
-            .test_before_acquire(false)
-            .before_acquire(|connection, lately| {
-                Box::pin(async move {
-                    if lately.idle_for > UNASKED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        Ok(Self::Postgres(pool))
+        let server = postgres::Server::at(url, connections);
+        server
+            .map(Self::Postgres)
+            .map_err(|why| StoreError::Url { url: without_password(url), why })
     }
 
     /// Which kind it is.
@@ -153,7 +123,10 @@ impl Db {
     pub async fn migrate(&self, migrations: Migrations) -> Result<(), StoreError> {
         match self {
             Self::Sqlite { writer, .. } => migrations.sqlite.run(writer).await?,
-            Self::Postgres(pool) => migrations.postgres.run(pool).await?,
+            Self::Postgres(server) => {
+                let mut connection = server.options.connect().await?;
+                migrations.postgres.run(&mut connection).await?;
+            }
         }
         Ok(())
     }
@@ -166,7 +139,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(server) => Tx::Postgres(server.begin().await?),
         })
     }
 
@@ -177,7 +150,7 @@ impl Db {
     pub async fn fetch(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
-            Self::Postgres(pool) => tx::fetch_postgres(pool, sql, values).await,
+            Self::Postgres(server) => server.fetch(sql, parameters(values)).await,
         }
     }
 
@@ -219,7 +192,7 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.close(),
         }
     }
 }

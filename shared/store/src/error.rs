@@ -1,4 +1,7 @@
+use std::error::Error;
+
 use sqlx::{error::ErrorKind, migrate::MigrateError};
+use tokio_postgres::types::{WasNull, WrongType};
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
@@ -6,6 +9,9 @@ pub enum StoreError {
     /// The database, or the way to it, said no.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// PostgreSQL, or the way to it, said no.
+    #[error("database: {}", told(.0))]
+    Postgres(#[from] tokio_postgres::Error),
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
     Migrate(#[from] MigrateError),
@@ -33,14 +39,12 @@ pub enum StoreError {
     #[error("the database does not answer")]
     TimedOut,
     /// An update met fewer rows than it was given: someone else removed them under our locks.
-    #[error("{table}: {expected} rows to update, {found} found")]
+    #[error("{table}: not all of {expected} rows to update were there")]
     Vanished {
         /// The table.
         table: &'static str,
         /// How many rows were to change.
         expected: usize,
-        /// How many did.
-        found: u64,
     },
 }
 
@@ -84,6 +88,7 @@ impl StoreError {
                 let wrong = file || matches!(error, sqlx::Error::Configuration(_));
                 !wrong && class_of(error) == Class::Unavailable
             }
+            Self::Postgres(_) => self.class() == Class::Unavailable,
             _ => false,
         }
     }
@@ -93,11 +98,28 @@ impl StoreError {
     pub fn class(&self) -> Class {
         match self {
             Self::Database(error) => class_of(error),
+            Self::Postgres(error) => match error.code() {
+                Some(state) => postgres_class(state.code()),
+                // A value that is not of its column's type, or the way to the server.
+                None if is_of_data(error) => Class::Data,
+                None => Class::Unavailable,
+            },
             Self::Column { .. } => Class::Data,
             Self::Vanished { .. } => Class::Conflict,
             Self::Migrate(_) | Self::Url { .. } | Self::TimedOut => Class::Unavailable,
         }
     }
+}
+
+/// What the server said, or else what its client met.
+fn told(error: &tokio_postgres::Error) -> String {
+    let said = error.as_db_error().map(ToString::to_string);
+    said.or_else(|| error.source().map(|cause| format!("{error}: {cause}")))
+        .unwrap_or_else(|| error.to_string())
+}
+
+fn is_of_data(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<WrongType>() || cause.is::<WasNull>())
 }
 
 fn class_of(error: &sqlx::Error) -> Class {

@@ -16,6 +16,7 @@ mod db;
 mod error;
 mod listen;
 mod migrate;
+mod postgres;
 mod rows;
 mod table;
 mod tx;

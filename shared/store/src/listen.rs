@@ -27,7 +27,7 @@ impl Db {
             .max_lifetime(None)
             .idle_timeout(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with((*shared.connect_options()).clone());
+            .connect_lazy_with(shared.options.clone());
         Some(Listener { pool, channel, open: None })
     }
 

@@ -1,19 +1,22 @@
 use sqlx::{
-    AssertSqlSafe, Decode, Executor, Postgres, Row as _, Sqlite, Transaction, Type,
-    postgres::{PgArguments, PgRow},
+    AssertSqlSafe, Decode, Executor, Row as _, Sqlite, Type,
     query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
+use tokio_postgres::types::FromSqlOwned;
 
-use crate::{DbKind, Field, Kind, StoreError, Value};
+use crate::{DbKind, Field, StoreError, Value, postgres, postgres::parameters};
 
 /// A transaction on either database.
+///
+/// On PostgreSQL a write that answers nothing is sent and not waited for: if it fails, the next read
+/// says so, at the latest the commit, which then has not committed.
 #[derive(Debug)]
 pub enum Tx {
     /// On SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
     /// On PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(postgres::Transaction),
 }
 
 /// A row of either database.
@@ -22,7 +25,7 @@ pub enum Row {
     /// From SQLite.
     Sqlite(SqliteRow),
     /// From PostgreSQL.
-    Postgres(PgRow),
+    Postgres(tokio_postgres::Row),
 }
 
 impl Row {
@@ -36,10 +39,7 @@ impl Row {
 
     pub(crate) fn native<T>(&self, index: usize) -> Result<Option<T>, StoreError>
     where
-        T: for<'r> Decode<'r, Sqlite>
-            + Type<Sqlite>
-            + for<'r> Decode<'r, Postgres>
-            + Type<Postgres>,
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + FromSqlOwned,
     {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(index)?,
@@ -65,7 +65,7 @@ impl Tx {
     pub async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(tx) => fetch_sqlite(&mut **tx, sql, values).await,
-            Self::Postgres(tx) => fetch_postgres(&mut **tx, sql, values).await,
+            Self::Postgres(tx) => tx.fetch(sql, parameters(values)).await,
         }
     }
 
@@ -76,7 +76,7 @@ impl Tx {
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         Ok(match self {
             Self::Sqlite(tx) => sqlite(sql, values).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => postgres(sql, values).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => tx.execute(sql, parameters(values)).await?,
         })
     }
 
@@ -94,9 +94,7 @@ impl Tx {
 }
 
 type SqliteQuery = Query<'static, Sqlite, SqliteArguments>;
-type PostgresQuery = Query<'static, Postgres, PgArguments>;
-
-// Everything that reaches these two is assembled from constants of this workspace; what comes
+// Everything that reaches it is assembled from constants of this workspace; what comes
 // from outside is bound, never spliced.
 pub(crate) fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
     values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
@@ -109,25 +107,6 @@ pub(crate) fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
     })
 }
 
-pub(crate) fn postgres(sql: &str, values: Vec<Value>) -> PostgresQuery {
-    bind(sqlx::query(AssertSqlSafe(sql)), values)
-}
-
-pub(crate) fn bind(query: PostgresQuery, values: Vec<Value>) -> PostgresQuery {
-    values.into_iter().fold(query, |query, value| match value {
-        Value::Uuid(value) => query.bind(value),
-        Value::Int(value) => query.bind(value),
-        Value::Bool(value) => query.bind(value),
-        Value::Text(value) => query.bind(value.into_owned()),
-        Value::Bytes(value) => query.bind(value),
-        Value::Null(Kind::Uuid) => query.bind(None::<uuid::Uuid>),
-        Value::Null(Kind::Int) => query.bind(None::<i64>),
-        Value::Null(Kind::Bool) => query.bind(None::<bool>),
-        Value::Null(Kind::Text) => query.bind(None::<String>),
-        Value::Null(Kind::Bytes) => query.bind(None::<Vec<u8>>),
-    })
-}
-
 pub(crate) async fn fetch_sqlite<'e>(
     executor: impl Executor<'e, Database = Sqlite>,
     sql: &str,
@@ -135,13 +114,4 @@ pub(crate) async fn fetch_sqlite<'e>(
 ) -> Result<Vec<Row>, StoreError> {
     let rows = sqlite(sql, values).fetch_all(executor).await?;
     Ok(rows.into_iter().map(Row::Sqlite).collect())
-}
-
-pub(crate) async fn fetch_postgres<'e>(
-    executor: impl Executor<'e, Database = Postgres>,
-    sql: &str,
-    values: Vec<Value>,
-) -> Result<Vec<Row>, StoreError> {
-    let rows = postgres(sql, values).fetch_all(executor).await?;
-    Ok(rows.into_iter().map(Row::Postgres).collect())
 }

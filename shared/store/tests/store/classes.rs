@@ -3,7 +3,7 @@ use std::time::Duration;
 use store::{Class, Db, DbKind, Record, Rows, StoreError, Value};
 use tokio::sync::Barrier;
 
-use crate::tables::{Item, databases, item};
+use crate::tables::{Item, databases, item, refusal};
 
 async fn insert(db: &Db, item: Item) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
@@ -24,7 +24,8 @@ async fn a_taken_key_is_a_conflict_and_a_refused_value_is_the_datas_fault() {
 
         let mut tx = db.begin().await.unwrap();
         let null = vec![Value::Int(3), Value::Null(store::Kind::Text)];
-        let null = tx.insert(&Item::TABLE, vec![null]).await.unwrap_err();
+        let written = tx.insert(&Item::TABLE, vec![null]).await;
+        let null = refusal(tx, written).await;
         assert_eq!(null.class(), Class::Data, "{null}");
     }
 }

@@ -1,6 +1,6 @@
 use store::{Class, Db, Record, Rows, StoreError};
 
-use crate::tables::{Item, databases, item, items};
+use crate::tables::{Item, databases, item, items, refusal};
 
 async fn insert(db: &Db, ids: impl IntoIterator<Item = i64>) {
     let mut tx = db.begin().await.unwrap();
@@ -96,7 +96,7 @@ async fn on_postgres_the_second_waits_for_the_first_and_then_must_run_again() {
         rows.save(&mut first).await.unwrap();
         let (committed, saved) = tokio::join!(first.commit(), others.save(&mut second));
         committed.unwrap();
-        assert_eq!(saved.unwrap_err().class(), Class::Conflict);
+        assert_eq!(refusal(second, saved).await.class(), Class::Conflict);
     }
 }
 

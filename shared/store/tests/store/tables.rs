@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::{Currency, OrderId, Sku};
 use jiff::Timestamp;
-use store::{Db, Json, Migrations};
+use store::{Db, Json, Migrations, StoreError, Tx};
 use testkit::Database;
 use uuid::Uuid;
 
@@ -97,4 +97,12 @@ pub async fn databases() -> Vec<(Database, Db)> {
 /// All items, by their ids.
 pub async fn items(db: &Db) -> Vec<Item> {
     db.page(None, i64::MAX).await.unwrap()
+}
+
+/// Why the database refuses what was written: told by the write, at the latest by the commit.
+pub async fn refusal(tx: Tx, written: Result<(), StoreError>) -> StoreError {
+    match written {
+        Ok(()) => tx.commit().await.unwrap_err(),
+        Err(error) => error,
+    }
 }

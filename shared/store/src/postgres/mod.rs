@@ -1,0 +1,13 @@
+//! PostgreSQL. Its statements are pipelined: whatever needs no answer goes out at once, and what came
+//! of it is looked at when the next answer is awaited. A batch waits for the server three or four
+//! times instead of ten.
+
+mod connect;
+#[cfg(feature = "tls")]
+mod tls;
+mod transaction;
+mod values;
+
+pub use connect::Server;
+pub use transaction::Transaction;
+pub(crate) use values::{Parameters, array, parameters};

@@ -1,0 +1,160 @@
+use std::{pin::Pin, sync::Arc};
+
+use deadpool_postgres::Object;
+use futures::FutureExt;
+use tokio_postgres::error::SqlState;
+
+use super::Parameters;
+use crate::{Row, StoreError};
+
+/// What came of a statement that nobody waited for.
+type Later = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// A transaction on PostgreSQL, which has begun by the time of its first answer.
+pub struct Transaction {
+    /// There until this is dropped.
+    connection: Option<Arc<Object>>,
+    /// Sent, in this order, and not looked at yet.
+    sent: Vec<Later>,
+    /// An answer is being awaited: whoever drops this now has lost patience with the server.
+    waiting: bool,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("sent", &self.sent.len()).finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    pub(super) fn begin(connection: Object) -> Result<Self, StoreError> {
+        let connection = Arc::new(connection);
+        let mut begun = Self {
+            connection: Some(Arc::clone(&connection)),
+            sent: Vec::new(),
+            waiting: false,
+            ended: false,
+        };
+        begun.send(async move { Ok(connection.batch_execute("begin").await?) })?;
+        Ok(begun)
+    }
+
+    fn connection(&self) -> Arc<Object> {
+        self.connection.clone().expect("it is there until this is dropped")
+    }
+
+    /// Sends it now. What comes of it is told by whatever is awaited next.
+    fn send(
+        &mut self,
+        statement: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let mut statement: Later = Box::pin(statement);
+        // The client sends when it is first asked.
+        match (&mut statement).now_or_never() {
+            Some(done) => done,
+            None => {
+                self.sent.push(statement);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for this answer, and for all before it, the first failure of which is the one that counts.
+    async fn settle<T>(
+        &mut self,
+        last: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut last = Box::pin(last);
+        let early = last.as_mut().now_or_never();
+        self.waiting = true;
+        let mut failed = None;
+        for sent in std::mem::take(&mut self.sent) {
+            failed = failed.or(sent.await.err());
+        }
+        let last = match (failed, early) {
+            (Some(error), _) => Err(error),
+            (None, Some(done)) => done,
+            (None, None) => last.await,
+        };
+        self.waiting = false;
+        last
+    }
+
+    pub(crate) async fn fetch(
+        &mut self,
+        sql: &str,
+        values: Parameters,
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection = self.connection();
+        let rows = self
+            .settle(async {
+                let statement = connection.prepare_cached(sql).await?;
+                Ok(connection.query(&statement, &values.borrowed()).await?)
+            })
+            .await?;
+        Ok(rows.into_iter().map(Row::Postgres).collect())
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &str,
+        values: Parameters,
+    ) -> Result<u64, StoreError> {
+        let connection = self.connection();
+        self.settle(async {
+            let statement = connection.prepare_cached(sql).await?;
+            Ok(connection.execute(&statement, &values.borrowed()).await?)
+        })
+        .await
+    }
+
+    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of a division by
+    /// zero, by which a statement says that what it was to find was not there.
+    pub(crate) async fn execute_later(
+        &mut self,
+        sql: &str,
+        values: Parameters,
+        else_said: Option<StoreError>,
+    ) -> Result<(), StoreError> {
+        let connection = self.connection();
+        let mut preparing = Box::pin(async { Ok(connection.prepare_cached(sql).await?) });
+        // Known already but for the first time.
+        let statement = match preparing.as_mut().now_or_never() {
+            Some(known) => known?,
+            None => self.settle(preparing).await?,
+        };
+        let connection = self.connection();
+        self.send(async move {
+            match (connection.execute(&statement, &values.borrowed()).await, else_said) {
+                (Err(error), Some(said)) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                    Err(said)
+                }
+                (done, _) => Ok(done.map(drop)?),
+            }
+        })
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let connection = self.connection();
+        // After an earlier failure the server takes it for a rollback, and that failure is told.
+        let committed = async { Ok(connection.batch_execute("commit").await?) };
+        self.settle(committed).await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.sent.clear();
+        let Some(connection) = self.connection.take().filter(|_| !self.ended) else { return };
+        if self.waiting {
+            // It may never answer: the next user gets another one, and the server rolls back.
+            Arc::into_inner(connection).map(Object::take);
+        } else {
+            // Sent before anything that the connection's next user sends.
+            let _ = Box::pin(connection.batch_execute("rollback")).now_or_never();
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::error::Error;
+
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+
+use crate::{Kind, Value};
+
+/// The values of a statement, in its order.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters(Vec<Box<dyn ToSql + Send + Sync>>);
+
+impl Parameters {
+    pub(crate) fn borrowed(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.0.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
+    }
+
+    pub(crate) fn and(mut self, values: Vec<Value>) -> Self {
+        self.0.extend(parameters(values).0);
+        self
+    }
+}
+
+impl FromIterator<Box<dyn ToSql + Send + Sync>> for Parameters {
+    fn from_iter<I: IntoIterator<Item = Box<dyn ToSql + Send + Sync>>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+pub(crate) fn parameters(values: Vec<Value>) -> Parameters {
+    values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Send + Sync>).collect()
+}
+
+/// One typed array. A value of another kind than its column's cannot come: both are made from the
+/// same [`Field`](crate::Field); it would be bound as null.
+pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Box<dyn ToSql + Send + Sync> {
+    macro_rules! array {
+        ($variant:ident) => {{
+            let native =
+                |value| if let Value::$variant(value) = value { Some(value) } else { None };
+            Box::new(values.into_iter().map(native).collect::<Vec<_>>())
+        }};
+    }
+    match kind {
+        Kind::Uuid => array!(Uuid),
+        Kind::Int => array!(Int),
+        Kind::Bool => array!(Bool),
+        Kind::Text => array!(Text),
+        Kind::Bytes => array!(Bytes),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Uuid(value) => value.to_sql(kind, out),
+            Self::Int(value) if *kind == Type::INT4 => i32::try_from(*value)?.to_sql(kind, out),
+            Self::Int(value) => value.to_sql(kind, out),
+            Self::Bool(value) => value.to_sql(kind, out),
+            Self::Text(value) => value.to_sql(kind, out),
+            Self::Bytes(value) => value.to_sql(kind, out),
+            Self::Null(_) => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Which type it is shows only with the value.
+        true
+    }
+
+    to_sql_checked!();
+}
