@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, SqlitePool,
@@ -50,7 +50,7 @@ pub enum Db {
         readers: SqlitePool,
     },
     /// PostgreSQL.
-    Postgres(postgres::Server),
+    Postgres(Arc<postgres::Server>),
 }
 
 impl Db {
@@ -100,10 +100,10 @@ impl Db {
     }
 
     fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let server = postgres::Server::at(url, connections);
-        server
-            .map(Self::Postgres)
-            .map_err(|why| StoreError::Url { url: without_password(url), why })
+        match postgres::Server::at(url, connections) {
+            Ok(server) => Ok(Self::Postgres(Arc::new(server))),
+            Err(why) => Err(StoreError::Url { url: without_password(url), why }),
+        }
     }
 
     /// Which kind it is.

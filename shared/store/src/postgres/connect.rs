@@ -9,8 +9,8 @@ use tokio_postgres::{Config, NoTls};
 use super::{Parameters, Transaction};
 use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT};
 
-/// A PostgreSQL server, and the connections to it. Cheap to clone.
-#[derive(Debug, Clone)]
+/// A PostgreSQL server, and the connections to it.
+#[derive(Debug)]
 pub struct Server {
     pool: Pool,
     /// For what sqlx does: migrating, and listening.

@@ -51,13 +51,11 @@ impl Transaction {
     ) -> Result<(), StoreError> {
         let mut statement: Later = Box::pin(statement);
         // The client sends when it is first asked.
-        match (&mut statement).now_or_never() {
-            Some(done) => done,
-            None => {
-                self.sent.push(statement);
-                Ok(())
-            }
+        if let Some(failed) = statement.as_mut().now_or_never() {
+            return failed;
         }
+        self.sent.push(statement);
+        Ok(())
     }
 
     /// Waits for this answer, and for all before it, the first failure of which is the one that counts.
