@@ -21,7 +21,7 @@ pub struct Reaction<P: Participant> {
 #[derive(Debug)]
 pub(crate) enum AlarmChange<P: Participant> {
     Set { order: OrderId, alarm: P::Alarm, due_at: Timestamp },
-    Clear,
+    Clear { alarm: P::Alarm },
 }
 
 /// An event that was emitted, as the outside will see it.
@@ -73,7 +73,7 @@ impl<P: Participant> Reaction<P> {
 
     /// Clears an order's alarm.
     pub fn clear_alarm(&mut self, order: OrderId, alarm: P::Alarm) {
-        self.alarms.insert(alarm_id(order, alarm), AlarmChange::Clear);
+        self.alarms.insert(alarm_id(order, alarm), AlarmChange::Clear { alarm });
     }
 
     /// Answers the command.
@@ -86,6 +86,11 @@ impl<P: Participant> Reaction<P> {
         self.events.iter().map(|(_, event)| event)
     }
 
+    /// What was emitted, each event with its id.
+    pub fn emitted(&self) -> impl Iterator<Item = (EventId, &Event)> {
+        self.events.iter().map(|(id, event)| (*id, event))
+    }
+
     /// What was asked of the outside world.
     #[must_use]
     pub fn effects(&self) -> &[P::Effect] {
@@ -96,7 +101,15 @@ impl<P: Participant> Reaction<P> {
     pub fn alarms_set(&self) -> impl Iterator<Item = P::Alarm> {
         self.alarms.values().filter_map(|change| match change {
             AlarmChange::Set { alarm, .. } => Some(*alarm),
-            AlarmChange::Clear => None,
+            AlarmChange::Clear { .. } => None,
+        })
+    }
+
+    /// The alarms that were cleared, in no particular order.
+    pub fn alarms_cleared(&self) -> impl Iterator<Item = P::Alarm> {
+        self.alarms.values().filter_map(|change| match change {
+            AlarmChange::Clear { alarm } => Some(*alarm),
+            AlarmChange::Set { .. } => None,
         })
     }
 

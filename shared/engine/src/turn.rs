@@ -314,7 +314,7 @@ impl<'e, P: Participant> Fold<'e, P> {
                 AlarmChange::Set { order, alarm, due_at } => {
                     Some(alarms::Set { order, alarm, due_at, trace: trace.clone() })
                 }
-                AlarmChange::Clear => None,
+                AlarmChange::Clear { .. } => None,
             };
             self.alarms.insert(id, change);
         }

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+
+use choreography::{Explored, ORDER};
+use contracts::{Event, OrderId, Publisher, Trace, derived};
+use engine::{Input, Participant, Reaction, What};
+use inventory::{InventoryService, Product};
+use jiff::Timestamp;
+use notification::NotificationService;
+use order::{OrderService, PlaceOrder};
+use payment::PaymentService;
+use shipping::ShippingService;
+use store::Rows;
+use uuid::Uuid;
+
+use crate::{
+    Scenario,
+    known::Known,
+    script::{Script, When},
+    stage::{ABSENT, Part, React, Stage},
+    state::Life,
+};
+
+/// What the services do.
+pub struct Reactions {
+    /// Order's.
+    pub order: React<OrderService>,
+    /// Inventory's.
+    pub inventory: React<InventoryService>,
+    /// Payment's.
+    pub payment: React<PaymentService>,
+    /// Shipping's.
+    pub shipping: React<ShippingService>,
+    /// Notification's.
+    pub notification: React<NotificationService>,
+}
+
+/// What they do in production.
+impl Default for Reactions {
+    fn default() -> Self {
+        Self {
+            order: OrderService::react,
+            inventory: InventoryService::react,
+            payment: PaymentService::react,
+            shipping: ShippingService::react,
+            notification: NotificationService::react,
+        }
+    }
+}
+
+/// Who plays one order's life.
+pub(crate) struct Cast {
+    pub(crate) script: Arc<Script>,
+    parts: [Box<dyn Part>; 5],
+    pub(crate) beginning: Life,
+}
+
+impl Cast {
+    /// The cast of the nth order, which has just been placed.
+    pub(crate) fn new(
+        nth: usize,
+        scenario: &Scenario,
+        products: &Arc<Known<Product>>,
+        reactions: &Reactions,
+    ) -> Self {
+        let order = Uuid::from_u128(ORDER.as_u128() + nth as u128).into();
+        let script = Arc::new(Script::new(order, scenario.clone()));
+        let stage = Stage::new(Publisher::Order, &script, products, reactions.order);
+        let (placed, said) = place(order, &script);
+        let rows = [stage.begin(placed), ABSENT, ABSENT, ABSENT, ABSENT];
+        let (inventory, payment, shipping, notification) =
+            (reactions.inventory, reactions.payment, reactions.shipping, reactions.notification);
+        let parts: [Box<dyn Part>; 5] = [
+            Box::new(stage),
+            Box::new(Stage::new(Publisher::Inventory, &script, products, inventory)),
+            Box::new(Stage::new(Publisher::Payment, &script, products, payment)),
+            Box::new(Stage::new(Publisher::Shipping, &script, products, shipping)),
+            Box::new(Stage::new(Publisher::Notification, &script, products, notification)),
+        ];
+        Self { script, parts, beginning: Life::placed(rows, said) }
+    }
+
+    pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
+        self.parts[service as usize].as_ref()
+    }
+}
+
+/// Takes the order; its row, and who hears of it.
+fn place(order: OrderId, script: &Script) -> (order::Order, When) {
+    let (orders, products) = (Rows::absent([order]), Rows::absent([product(0).sku]));
+    let mut world = order::World { orders, products, ..order::World::default() };
+    tell::<OrderService>(&mut world, What::Event(listed()));
+    let out = tell::<OrderService>(&mut world, What::Command(order_of(order)));
+    let mut said = When::default();
+    for (id, event) in out.emitted() {
+        script.say(id, event, &mut said);
+    }
+    (world.orders.get(&order).cloned().expect("it was taken"), said)
+}
+
+fn order_of(order_id: OrderId) -> order::Command {
+    let mut commands = OrderService::commands().into_iter();
+    let place = commands.find_map(|command| match command {
+        order::Command::Place(place) => Some(PlaceOrder { order_id, ..*place }),
+        order::Command::Cancel(_) => None,
+    });
+    order::Command::Place(Box::new(place.expect("one of them places an order")))
+}
+
+/// The product, when so many pieces have come in.
+pub(crate) fn product(stock: i64) -> Product {
+    let (mut world, _) = listing();
+    if let Some(add) = InventoryService::commands().pop() {
+        for _ in 0..stock {
+            tell::<InventoryService>(&mut world, What::Command(add.clone()));
+        }
+    }
+    world.products.iter().next().cloned().expect("it is listed")
+}
+
+/// What inventory says of it.
+fn listed() -> Event {
+    listing().1
+}
+
+fn listing() -> (inventory::World, Event) {
+    let mut world = InventoryService::beginnings().remove(0);
+    let put = InventoryService::commands().remove(0);
+    let out = tell::<InventoryService>(&mut world, What::Command(put));
+    let event = out.events().next().cloned().expect("it is said");
+    (world, event)
+}
+
+fn tell<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
+    let cause = derived(ORDER, ORDER, "beginning", 0);
+    let at = Timestamp::UNIX_EPOCH;
+    let mut out = Reaction::new(cause, at);
+    P::react(world, &Input { cause, at, trace: Trace::default(), what }, &mut out);
+    out
+}

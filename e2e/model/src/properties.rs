@@ -1,0 +1,285 @@
+//! What must hold. The seven invariants are the auditor's own, at every rest; the others are said of
+//! every state there is.
+
+use std::{collections::BTreeSet, sync::PoisonError};
+
+use audit::{
+    BookingStatus, ChargeStatus, End, Notified, OrderRow, PaymentState, RefundStatus,
+    ReservationState, Row, ShipmentState,
+};
+use contracts::{CancelReason, Event, EventType, Milestone, OrderId, Publisher};
+use stateright::Property;
+
+use crate::{Entry, Saga, Scenario, State, cast::Cast, script::Delivery, stage::Cue, state::Life};
+
+type Holds = fn(&Saga, &State) -> bool;
+
+/// Everything that must hold, must come, or must at least be possible: else nothing was looked at.
+pub(crate) fn all(scenario: &Scenario) -> Vec<Property<Saga>> {
+    let always = ALWAYS.iter().map(|(name, holds)| Property::always(name, *holds));
+    let eventually = Property::eventually("every order ends", every_order_has_ended);
+    let possible = possible(scenario);
+    let sometimes = possible.into_iter().map(|(name, holds)| Property::sometimes(name, holds));
+    always.chain([eventually]).chain(sometimes).collect()
+}
+
+const ALWAYS: [(&str, Holds); 14] = [
+    ("1 at rest every order has ended, once", |saga, state| saga.sound(state, 1)),
+    ("2 completed: charged once, shipped once", |saga, state| saga.sound(state, 2)),
+    ("3 cancelled: nothing kept, nothing shipped", |saga, state| saga.sound(state, 3)),
+    ("4 stock adds up", |saga, state| saga.sound(state, 4)),
+    ("5 the providers' ledger agrees", |saga, state| saga.sound(state, 5)),
+    ("6 one mail per milestone and order", |saga, state| saga.sound(state, 6)),
+    ("7 at rest nothing waits", |saga, state| saga.sound(state, 7)),
+    ("at rest every row is final", |saga, state| !saga.rests(state) || saga.all_final(state)),
+    ("an end is true when it is said", ends_are_true),
+    ("captured, refunded, booked at most once", at_most_once),
+    ("never shipped and refunded", never_both),
+    ("no stock is negative", no_stock_is_negative),
+    ("every event is said once, and one end", said_once),
+    ("whatever comes again does nothing", repeats_do_nothing),
+];
+
+fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
+    let mut possible: Vec<(&'static str, Holds)> = Vec::new();
+    if scenario.stock > 0 {
+        possible.extend(WITH_STOCK);
+    }
+    if scenario.stock < i64::try_from(scenario.orders).unwrap_or(i64::MAX) {
+        possible.push(("out of stock", |saga, state| saga.caused(state, CancelReason::OutOfStock)));
+    }
+    if scenario.refusals > 0 {
+        possible
+            .push(("a refund is refused", |saga, state| saga.pays(state, PaymentState::Attention)));
+    }
+    if scenario.cancellations {
+        possible.push(("the customer cancels", |saga, state| {
+            saga.caused(state, CancelReason::CustomerRequest)
+        }));
+        possible.push(("undone before inventory knew it", has_tombstone));
+    }
+    if scenario.cancellations && scenario.stock > 0 {
+        possible.extend(CANCELLED_LATE);
+    }
+    if scenario.deadlines {
+        possible.extend(LATE);
+    }
+    possible
+}
+
+const WITH_STOCK: [(&str, Holds); 3] = [
+    ("completed", |saga, state| saga.orders(state, is_completed)),
+    ("payment declined", |saga, state| saga.caused(state, CancelReason::PaymentDeclined)),
+    ("shipment failed", |saga, state| saga.caused(state, CancelReason::ShipmentFailed)),
+];
+
+const CANCELLED_LATE: [(&str, Holds); 2] = [
+    ("completed although cancelling was requested", |saga, state| {
+        saga.orders(state, |order| is_completed(order) && order.requested.is_some())
+    }),
+    ("undone while charging", |saga, state| saga.pays(state, PaymentState::ChargingUndo)),
+];
+
+const LATE: [(&str, Holds); 2] = [
+    ("the deadline cancels", |saga, state| saga.caused(state, CancelReason::Deadline)),
+    ("an order needs attention", |saga, state| saga.orders(state, |order| order.needs_attention)),
+];
+
+fn is_completed(order: &OrderRow) -> bool {
+    order.ended == Some(End::Completed)
+}
+
+fn has_tombstone(saga: &Saga, state: &State) -> bool {
+    let mut rows = saga.rows(state, Publisher::Inventory).flatten();
+    rows.any(|row| stock_is(&row, ReservationState::Tombstone))
+}
+
+fn stock_is(row: &Row, state: ReservationState) -> bool {
+    matches!(row, Row::Reservation(row) if row.state == state)
+}
+
+impl Saga {
+    /// Nothing is under way, nobody is asked anything; not even an operator.
+    pub(crate) fn rests(&self, state: &State) -> bool {
+        state.lives.iter().all(|life| life.flying.is_empty() && life.waiting.is_empty())
+            && !self.pays(state, PaymentState::Attention)
+    }
+
+    /// Whether the auditor finds this invariant unbroken, where the state is one of rest.
+    fn sound(&self, state: &State, invariant: u8) -> bool {
+        if !self.rests(state) {
+            return true;
+        }
+        let known =
+            self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(state).copied();
+        let broken = known.unwrap_or_else(|| self.judge(state));
+        broken & (1 << invariant) == 0
+    }
+
+    fn judge(&self, state: &State) -> u8 {
+        let report = self.audit(state);
+        let broken = report.invariants.iter().filter(|invariant| !invariant.holds);
+        let broken = broken.fold(0, |bits, invariant| bits | (1 << invariant.number));
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.insert(state.clone(), broken);
+        broken
+    }
+
+    fn orders(&self, state: &State, is: impl Fn(&OrderRow) -> bool) -> bool {
+        let mut rows = self.rows(state, Publisher::Order).flatten();
+        rows.any(|row| matches!(&*row, Row::Orders(order) if is(order)))
+    }
+
+    fn caused(&self, state: &State, reason: CancelReason) -> bool {
+        self.orders(state, |order| order.ended.is_some() && order.cause == Some(reason))
+    }
+
+    fn pays(&self, state: &State, stands: PaymentState) -> bool {
+        let mut rows = self.rows(state, Publisher::Payment).flatten();
+        rows.any(|row| matches!(&*row, Row::Payment(row) if row.state == stands))
+    }
+
+    fn all_final(&self, state: &State) -> bool {
+        let services = [
+            Publisher::Inventory,
+            Publisher::Payment,
+            Publisher::Shipping,
+            Publisher::Notification,
+        ];
+        services
+            .iter()
+            .flat_map(|service| self.rows(state, *service))
+            .flatten()
+            .all(|row| is_final(&row))
+    }
+}
+
+fn is_final(row: &Row) -> bool {
+    use PaymentState::{Captured, Declined, Refunded};
+    match row {
+        Row::Reservation(row) => row.state != ReservationState::Reserved,
+        Row::Payment(row) => matches!(
+            row.state,
+            Captured | Declined | Refunded | PaymentState::Voided | PaymentState::Closed
+        ),
+        Row::Shipment(row) => matches!(
+            row.state,
+            ShipmentState::Dispatched
+                | ShipmentState::Failed
+                | ShipmentState::Voided
+                | ShipmentState::Closed
+        ),
+        Row::Notification(row) => row.state == Notified::Both,
+        Row::Orders(_) | Row::Product(_) => true,
+    }
+}
+
+fn every_order_has_ended(saga: &Saga, state: &State) -> bool {
+    !saga.orders(state, |order| order.ended.is_none())
+}
+
+/// The orders whose money was captured, refunded, and whose parcel was booked, as the ledger has it.
+fn done(saga: &Saga, state: &State) -> [Vec<OrderId>; 3] {
+    let mut done: [Vec<OrderId>; 3] = Default::default();
+    for entry in saga.ledger(state) {
+        match entry {
+            Entry::Charge(it) if it.status == ChargeStatus::Captured => done[0].push(it.order_id),
+            Entry::Refund(it) if it.status == RefundStatus::Refunded => done[1].push(it.order_id),
+            Entry::Booking(it) if it.status == BookingStatus::Booked => done[2].push(it.order_id),
+            _ => {}
+        }
+    }
+    done
+}
+
+/// Who hears that an order has ended may rely on it: all that the end says has happened by then.
+fn ends_are_true(saga: &Saga, state: &State) -> bool {
+    if saga.orders(state, |order| order.ended.is_some()) {
+        let done = done(saga, state);
+        let stock = saga.rows(state, Publisher::Inventory);
+        return saga.rows(state, Publisher::Order).zip(stock).all(|(order, stock)| {
+            let Some(Row::Orders(order)) = order.as_deref() else { return true };
+            let reserved = stock.is_some_and(|row| stock_is(&row, ReservationState::Reserved));
+            let [captured, refunded, booked] =
+                done.each_ref().map(|of| of.contains(&order.order_id));
+            match order.ended {
+                Some(End::Completed) => captured && booked,
+                Some(End::Cancelled) => captured == refunded && !booked && !reserved,
+                None => true,
+            }
+        });
+    }
+    true
+}
+
+fn at_most_once(saga: &Saga, state: &State) -> bool {
+    let once = |orders: &Vec<OrderId>| orders.iter().collect::<BTreeSet<_>>().len() == orders.len();
+    done(saga, state).iter().all(once)
+}
+
+fn never_both(saga: &Saga, state: &State) -> bool {
+    let [_, refunded, booked] = done(saga, state);
+    refunded.iter().all(|order| !booked.contains(order))
+}
+
+fn no_stock_is_negative(saga: &Saga, state: &State) -> bool {
+    let product = saga.products.get(state.product);
+    let least = [product.on_hand, product.reserved, product.shipped, product.available()];
+    least.into_iter().all(|pieces| pieces >= 0)
+}
+
+/// One event of each type, of mails one a milestone; and completed xor cancelled.
+fn said_once(saga: &Saga, state: &State) -> bool {
+    saga.lives(state).all(|(cast, life)| {
+        let said = life.said().iter().map(|delivery| cast.script.delivery(delivery).event);
+        let said: BTreeSet<u16> = said.collect();
+        let mut kinds = BTreeSet::new();
+        said.into_iter().all(|event| kinds.insert(kind(&cast.script.event(event).event)))
+    })
+}
+
+/// What there may be one of. Both ends of an order are one.
+fn kind(event: &Event) -> (EventType, Option<&'static str>) {
+    match event {
+        Event::OrderCancelled(_) => (EventType::OrderCompleted, None),
+        Event::NotificationSent(it) => (EventType::NotificationSent, Some(mail(it.milestone))),
+        Event::NotificationFailed(it) => (EventType::NotificationSent, Some(mail(it.milestone))),
+        other => (other.event_type(), None),
+    }
+}
+
+fn mail(milestone: Milestone) -> &'static str {
+    match milestone {
+        Milestone::Placed => "first",
+        Milestone::Completed | Milestone::Cancelled => "last",
+    }
+}
+
+/// Without an inbox, and in any state: whoever has heard an event and hears it again changes nothing
+/// by it, asks nothing, and says nothing that was not said.
+fn repeats_do_nothing(saga: &Saga, state: &State) -> bool {
+    saga.lives(state).enumerate().all(|(nth, (cast, life))| {
+        life.arrived
+            .iter()
+            .all(|delivery| repeat_does_nothing(saga, state, nth, cast, life, delivery))
+    })
+}
+
+fn repeat_does_nothing(
+    saga: &Saga,
+    state: &State,
+    nth: usize,
+    cast: &Cast,
+    life: &Life,
+    delivery: u16,
+) -> bool {
+    let Delivery { event, to } = cast.script.delivery(delivery);
+    let step = saga.step(state, nth, to, Cue::Event(event));
+    let new = step.said.later.or(step.said.now).without(life.said());
+    step.row == life.row(to)
+        && step.product == state.product
+        && new.is_empty()
+        && step.asked.later.or(step.asked.now).is_empty()
+        && step.set.is_empty()
+        && step.cleared.is_empty()
+}

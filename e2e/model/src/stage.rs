@@ -1,0 +1,242 @@
+//! A service's part in one order's life: its own reactions, each asked once and then remembered. They
+//! are pure, so nothing is lost by that; and millions of states share a few hundred reactions.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use contracts::{Publisher, Trace, derived};
+use engine::{Effect, Input, Participant, Reaction, What};
+use inventory::Product;
+use jiff::Timestamp;
+use store::{Record, Rows};
+use uuid::Uuid;
+
+use crate::{
+    Entry, Staged,
+    known::Known,
+    script::{Request, Script, When},
+};
+
+/// The row that is not there, in every service.
+pub(crate) const ABSENT: u16 = 0;
+
+/// Order's deadlines, by their numbers.
+pub(crate) const ALARMS: [&str; 2] = ["first_deadline", "second_deadline"];
+
+/// A service's reactions: its own, or what a test puts in their place.
+pub type React<P> = fn(&mut <P as Participant>::World, &Input<P>, &mut Reaction<P>);
+
+/// What a service reacts to, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cue {
+    /// An event.
+    Event(u16),
+    /// What people ask of it.
+    Wish(u16),
+    /// The outside world's answer to one of its requests.
+    Answer { request: u16, answer: u16 },
+    /// An alarm.
+    Ring(u16),
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// What it knows of the order now.
+    pub(crate) row: u16,
+    /// How the product stands now.
+    pub(crate) product: u16,
+    /// Whom its events go to.
+    pub(crate) said: When,
+    /// What it asks of the outside world.
+    pub(crate) asked: When,
+    /// The alarms that it sets.
+    pub(crate) set: Vec<u16>,
+    /// The alarms that it clears.
+    pub(crate) cleared: Vec<u16>,
+}
+
+/// A service's part, whichever service it is.
+pub(crate) trait Part: Send + Sync {
+    /// What follows from a cue, where these are the rows.
+    fn play(&self, row: u16, product: u16, cue: Cue) -> Arc<Step>;
+    /// How many things people may ask of it.
+    fn wishes(&self) -> u16;
+    /// How many answers there are to this request.
+    fn answers(&self, request: u16) -> u16;
+    /// This request's name.
+    fn name(&self, request: u16) -> String;
+    /// An answer to it, in words.
+    fn answer(&self, request: u16, answer: u16) -> String;
+    /// What the ledger says after this answer.
+    fn entry(&self, request: u16, answer: u16) -> Option<Entry>;
+    /// The row of this number, as the auditor reads it.
+    fn row(&self, number: u16) -> Option<Arc<audit::Row>>;
+}
+
+/// Where one service plays its part.
+pub(crate) struct Stage<P: Staged> {
+    service: Publisher,
+    script: Arc<Script>,
+    products: Arc<Known<Product>>,
+    react: React<P>,
+    rows: Known<Option<P::Row>>,
+    listed: RwLock<HashMap<u16, Arc<audit::Row>>>,
+    requests: Known<P::Effect>,
+    played: RwLock<HashMap<(u16, u16, Cue), Arc<Step>>>,
+}
+
+impl<P: Staged> Stage<P> {
+    pub(crate) fn new(
+        service: Publisher,
+        script: &Arc<Script>,
+        products: &Arc<Known<Product>>,
+        react: React<P>,
+    ) -> Self {
+        let rows = Known::default();
+        rows.number(None);
+        Self {
+            service,
+            script: Arc::clone(script),
+            products: Arc::clone(products),
+            react,
+            rows,
+            listed: RwLock::default(),
+            requests: Known::default(),
+            played: RwLock::default(),
+        }
+    }
+
+    /// The number of a row, for a story that begins with it.
+    pub(crate) fn begin(&self, row: P::Row) -> u16 {
+        self.rows.number(Some(P::canonical(row)))
+    }
+
+    fn what(&self, cue: Cue) -> (Uuid, What<P>) {
+        let order = self.script.order;
+        match cue {
+            Cue::Event(number) => {
+                let said = self.script.event(number);
+                (said.id.into(), What::Event(said.event.clone()))
+            }
+            Cue::Wish(nth) => {
+                let cause = derived(order.into(), order.into(), "wish", nth.into());
+                (cause, What::Command(P::wishes(order).swap_remove(nth.into())))
+            }
+            Cue::Answer { request, answer } => {
+                let effect = self.requests.get(request);
+                let outcome = P::outcomes(&effect).swap_remove(answer.into());
+                (effect.id().into(), What::Outcome(order, outcome))
+            }
+            Cue::Ring(alarm) => {
+                let name = ALARMS[usize::from(alarm)];
+                let Ok(alarm) = name.parse() else { unreachable!("only order has alarms") };
+                (derived(order.into(), order.into(), name, 1), What::Alarm(order, alarm))
+            }
+        }
+    }
+
+    fn react(&self, row: u16, product: u16, cue: Cue) -> Step {
+        let order = self.script.order;
+        let mut rows = Rows::absent([order]);
+        if let Some(row) = self.rows.get(row) {
+            rows.put(row);
+        }
+        let before = self.products.get(product);
+        let mut world = P::world(rows, &before);
+        let (cause, what) = self.what(cue);
+        let input = Input { cause, at: Timestamp::UNIX_EPOCH, trace: Trace::default(), what };
+        let mut out = Reaction::new(cause, Timestamp::UNIX_EPOCH);
+        (self.react)(&mut world, &input, &mut out);
+        let row = P::rows(&world).get(&order).cloned().map(P::canonical);
+        let product = P::product(&world).map_or(product, |after| self.products.number(after));
+        let alarms = |names: Vec<P::Alarm>| {
+            let names = names.into_iter().map(Into::<&'static str>::into);
+            names.filter_map(alarm_number).collect()
+        };
+        Step {
+            row: self.rows.number(row),
+            product,
+            said: self.said(&out),
+            asked: self.asked(&out),
+            set: alarms(out.alarms_set().collect()),
+            cleared: alarms(out.alarms_cleared().collect()),
+        }
+    }
+
+    fn said(&self, out: &Reaction<P>) -> When {
+        let mut said = When::default();
+        for (id, event) in out.emitted() {
+            self.script.say(id, event, &mut said);
+        }
+        said
+    }
+
+    fn asked(&self, out: &Reaction<P>) -> When {
+        let mut asked = When::default();
+        for effect in out.effects() {
+            let number = self.requests.number(effect.clone());
+            self.script.ask(Request { by: self.service, number }, &mut asked);
+        }
+        asked
+    }
+}
+
+impl<P: Staged> Part for Stage<P> {
+    fn play(&self, row: u16, product: u16, cue: Cue) -> Arc<Step> {
+        let played = self.played.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(step) = played.get(&(row, product, cue)) {
+            return Arc::clone(step);
+        }
+        drop(played);
+        let step = Arc::new(self.react(row, product, cue));
+        let mut played = self.played.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(played.entry((row, product, cue)).or_insert(step))
+    }
+
+    fn wishes(&self) -> u16 {
+        u16::try_from(P::wishes(self.script.order).len()).expect("a handful")
+    }
+
+    fn answers(&self, request: u16) -> u16 {
+        u16::try_from(P::outcomes(&self.requests.get(request)).len()).expect("a handful")
+    }
+
+    fn name(&self, request: u16) -> String {
+        self.requests.get(request).name()
+    }
+
+    fn answer(&self, request: u16, answer: u16) -> String {
+        format!("{:?}", P::outcomes(&self.requests.get(request))[usize::from(answer)])
+    }
+
+    fn entry(&self, request: u16, answer: u16) -> Option<Entry> {
+        let effect = self.requests.get(request);
+        P::entry(&effect, &P::outcomes(&effect)[usize::from(answer)])
+    }
+
+    fn row(&self, number: u16) -> Option<Arc<audit::Row>> {
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = listed.get(&number) {
+            return Some(Arc::clone(row));
+        }
+        drop(listed);
+        let row = Arc::new(list(self.rows.get(number)?));
+        let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(listed.entry(number).or_insert(row)))
+    }
+}
+
+/// A row as its service lists it for the auditor.
+fn list<R: Record + serde::Serialize>(row: R) -> audit::Row {
+    let mut listed = serde_json::to_value(row).expect("a row is plain JSON");
+    listed["table"] = R::TABLE.name.into();
+    serde_json::from_value(listed).expect("the auditor reads it")
+}
+
+fn alarm_number(name: &str) -> Option<u16> {
+    let number = ALARMS.iter().position(|known| *known == name)?;
+    u16::try_from(number).ok()
+}
