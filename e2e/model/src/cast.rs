@@ -6,14 +6,14 @@ use engine::{Input, Participant, Reaction, What};
 use inventory::{InventoryService, Product};
 use jiff::Timestamp;
 use notification::NotificationService;
-use order::{OrderService, PlaceOrder};
+use order::OrderService;
 use payment::PaymentService;
 use shipping::ShippingService;
 use store::Rows;
 use uuid::Uuid;
 
 use crate::{
-    Scenario,
+    Scenario, Staged,
     known::Known,
     script::{Script, When},
     stage::{ABSENT, Part, React, Stage},
@@ -89,7 +89,8 @@ fn place(order: OrderId, script: &Script) -> (order::Order, When) {
     let (orders, products) = (Rows::absent([order]), Rows::absent([product(0).sku]));
     let mut world = order::World { orders, products, ..order::World::default() };
     tell::<OrderService>(&mut world, What::Event(listed()));
-    let out = tell::<OrderService>(&mut world, What::Command(order_of(order)));
+    let command = OrderService::openings(order).remove(0);
+    let out = tell::<OrderService>(&mut world, What::Command(command));
     let mut said = When::default();
     for (id, event) in out.emitted() {
         script.say(id, event, &mut said);
@@ -97,22 +98,12 @@ fn place(order: OrderId, script: &Script) -> (order::Order, When) {
     (world.orders.get(&order).cloned().expect("it was taken"), said)
 }
 
-fn order_of(order_id: OrderId) -> order::Command {
-    let mut commands = OrderService::commands().into_iter();
-    let place = commands.find_map(|command| match command {
-        order::Command::Place(place) => Some(PlaceOrder { order_id, ..*place }),
-        order::Command::Cancel(_) => None,
-    });
-    order::Command::Place(Box::new(place.expect("one of them places an order")))
-}
-
 /// The product, when so many pieces have come in.
 pub(crate) fn product(stock: i64) -> Product {
     let (mut world, _) = listing();
-    if let Some(add) = InventoryService::commands().pop() {
-        for _ in 0..stock {
-            tell::<InventoryService>(&mut world, What::Command(add.clone()));
-        }
+    for _ in 0..stock {
+        let add = InventoryService::openings(ORDER.into()).remove(1);
+        tell::<InventoryService>(&mut world, What::Command(add));
     }
     world.products.iter().next().cloned().expect("it is listed")
 }
@@ -124,7 +115,7 @@ fn listed() -> Event {
 
 fn listing() -> (inventory::World, Event) {
     let mut world = InventoryService::beginnings().remove(0);
-    let put = InventoryService::commands().remove(0);
+    let put = InventoryService::openings(ORDER.into()).remove(0);
     let out = tell::<InventoryService>(&mut world, What::Command(put));
     let event = out.events().next().cloned().expect("it is said");
     (world, event)

@@ -5,7 +5,7 @@ use contracts::{EffectId, OrderId};
 use engine::{Effect, Never};
 use inventory::{InventoryService, Product};
 use notification::{MailAnswer, NotificationService};
-use order::{CancelOrder, OrderService};
+use order::{CancelOrder, OrderService, PlaceOrder};
 use payment::{ChargeAnswer, PaymentService, RefundAnswer, RetryRefund};
 use serde::Serialize;
 use shipping::{BookAnswer, ShippingService};
@@ -31,6 +31,11 @@ pub trait Staged: Explored {
     #[must_use]
     fn canonical(row: Self::Row) -> Self::Row {
         row
+    }
+
+    /// What opens the story of an order.
+    fn openings(_: OrderId) -> Vec<Self::Command> {
+        Vec::new()
     }
 
     /// What people may ask of it at any time.
@@ -69,6 +74,14 @@ impl Staged for OrderService {
         row
     }
 
+    fn openings(order_id: OrderId) -> Vec<order::Command> {
+        let place = Self::commands().into_iter().find_map(|command| match command {
+            order::Command::Place(place) => Some(PlaceOrder { order_id, ..*place }),
+            order::Command::Cancel(_) => None,
+        });
+        place.into_iter().map(|place| order::Command::Place(Box::new(place))).collect()
+    }
+
     fn wishes(order_id: OrderId) -> Vec<order::Command> {
         vec![order::Command::Cancel(CancelOrder { order_id })]
     }
@@ -89,6 +102,11 @@ impl Staged for InventoryService {
 
     fn rows(world: &inventory::World) -> &Rows<inventory::Reservation> {
         &world.reservations
+    }
+
+    /// Lists the product, and puts one piece of it on the shelf.
+    fn openings(_: OrderId) -> Vec<inventory::Command> {
+        Self::commands()
     }
 
     fn product(world: &inventory::World) -> Option<Product> {

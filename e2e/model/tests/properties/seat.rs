@@ -1,0 +1,225 @@
+//! A service with the real engine on a real database, told what to take.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use audit::Row;
+use bus::{DEFAULT_MAX_RECORD_BYTES, Position};
+use clock::ManualClock;
+use contracts::{
+    Decoded, EffectId, Envelope, EventType, OrderId, Trace, Versions, decode, derived,
+};
+use engine::{
+    Effect, Engine, EngineOptions, Input, Origin, Relay, Remembered, Sent, Settings, What, Work,
+};
+use jiff::Timestamp;
+use model::{Entry, Staged};
+use service::Service;
+use store::{Db, Json, Record};
+use testkit::{Database, MemoryBus};
+use uuid::Uuid;
+
+/// The engine's own tables, as far as a batch changes them.
+const TABLES: [&str; 5] = ["inbox", "outbox", "effect", "alarm", "idempotency_key"];
+
+/// What a service takes, to be made as often as it is needed.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// An event, as it came.
+    Event(Arc<Envelope>),
+    /// The nth of the service's openings and wishes about this order.
+    Command { cause: Uuid, order: OrderId, nth: usize },
+    /// The nth answer to a request.
+    Answer(EffectId, usize),
+    /// An alarm.
+    Ring(OrderId, String),
+}
+
+/// A request that waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub id: EffectId,
+    pub answers: usize,
+}
+
+/// A service, whichever it is.
+#[async_trait(?Send)]
+pub trait Seat {
+    fn hears(&self, kind: EventType) -> bool;
+    /// Takes a batch.
+    async fn turn(&mut self, batch: &[Told]);
+    /// What it has said since it was asked last, as it came over the wire.
+    async fn said(&mut self) -> Vec<Envelope>;
+    async fn asked(&mut self) -> Vec<Asked>;
+    async fn alarms(&self) -> Vec<(OrderId, String)>;
+    /// What a provider's ledger says after this answer.
+    fn entry(&self, request: EffectId, answer: usize) -> Option<Entry>;
+    /// Its rows, as the auditor reads them, and what waits.
+    async fn listed(&self) -> (Vec<Row>, audit::Status);
+    /// All that it keeps, in all its tables.
+    async fn kept(&self) -> Vec<String>;
+}
+
+pub struct SeatOf<S: Service> {
+    engine: Engine<S>,
+    relay: Relay,
+    bus: MemoryBus,
+    read: usize,
+    requests: BTreeMap<EffectId, S::Effect>,
+}
+
+impl<S: Service + Staged> SeatOf<S> {
+    pub async fn migrated(database: &Database) -> Db {
+        database.migrated(engine::migrations().and(S::migrations())).await
+    }
+
+    /// On an emptied database.
+    pub async fn fresh(service: S, db: Db) -> Self {
+        let mut tx = db.begin().await.expect("it begins");
+        let own: Vec<_> = S::tables().iter().map(|table| table.name()).collect();
+        for table in TABLES.into_iter().chain(own) {
+            tx.execute(&format!("delete from {table}"), Vec::new()).await.expect("it is emptied");
+        }
+        tx.commit().await.expect("it commits");
+        let options = EngineOptions {
+            settings: Settings::default(),
+            versions: Versions::default(),
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            replica: Uuid::from_u128(1),
+        };
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let engine = Engine::new(service, db, clock, options);
+        let bus = MemoryBus::default();
+        let relay = engine.relay(Arc::new(bus.clone()));
+        Self { engine, relay, bus, read: 0, requests: BTreeMap::new() }
+    }
+
+    fn work(&self, told: &Told) -> Work<S> {
+        let (cause, what, origin) = match told {
+            Told::Event(envelope) => {
+                let topic = envelope.event.event_type().topic().to_owned();
+                let origin = Origin::Event(Position { topic, partition: 0, next: 1 });
+                (envelope.id.into(), What::Event(envelope.event.clone()), origin)
+            }
+            Told::Command { cause, order, nth } => {
+                let commands = S::openings(*order).into_iter().chain(S::wishes(*order));
+                let command = commands.skip(*nth).next().expect("there is such a command");
+                (*cause, What::Command(command), Origin::Command(None))
+            }
+            Told::Answer(id, nth) => {
+                let effect = &self.requests[id];
+                let outcome = S::outcomes(effect).swap_remove(*nth);
+                ((*id).into(), What::Outcome(effect.order_id(), outcome), Origin::Outcome)
+            }
+            Told::Ring(order, name) => {
+                let Ok(alarm) = name.parse() else { panic!("{name} is no alarm") };
+                let id = derived((*order).into(), (*order).into(), name, 1);
+                (id, What::Alarm(*order, alarm), Origin::Alarm)
+            }
+        };
+        let at = Timestamp::UNIX_EPOCH;
+        Work { input: Input { cause, at, trace: Trace::default(), what }, origin }
+    }
+
+    async fn column(&self, sql: &str) -> Vec<String> {
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its rows");
+        rows.iter().map(|row| row.get(0).expect("text")).collect()
+    }
+}
+
+#[async_trait(?Send)]
+impl<S: Service + Staged> Seat for SeatOf<S> {
+    fn hears(&self, kind: EventType) -> bool {
+        S::CONSUMES.contains(&kind)
+    }
+
+    async fn turn(&mut self, batch: &[Told]) {
+        self.asked().await;
+        let works: Vec<Work<S>> = batch.iter().map(|told| self.work(told)).collect();
+        let turn = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
+        turn.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
+    }
+
+    async fn said(&mut self) -> Vec<Envelope> {
+        while self.relay.turn().await.expect("it sends") != Sent::Nothing {}
+        let records = self.bus.records().split_off(self.read);
+        self.read += records.len();
+        let decoded = records.iter().map(|record| {
+            let headers = record.headers.iter().cloned();
+            let headers: Vec<_> = headers.map(|(name, text)| (name, text.into_bytes())).collect();
+            match decode(record.key.as_bytes(), &headers, &record.value) {
+                Ok(Decoded::Event(envelope)) => *envelope,
+                other => panic!("{} says {other:?}", S::NAME),
+            }
+        });
+        decoded.collect()
+    }
+
+    async fn asked(&mut self) -> Vec<Asked> {
+        let sql = "select id, payload from effect order by id";
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its requests");
+        let asked = rows.iter().map(|row| {
+            let (id, Json(effect)): (EffectId, Json<S::Effect>) =
+                (row.get(0).expect("an id"), row.get(1).expect("a request"));
+            let answers = S::outcomes(&effect).len();
+            self.requests.insert(id, effect);
+            Asked { id, answers }
+        });
+        asked.collect()
+    }
+
+    async fn alarms(&self) -> Vec<(OrderId, String)> {
+        let sql = "select order_id, name from alarm order by order_id";
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its alarms");
+        rows.iter().map(|row| (row.get(0).expect("an id"), row.get(1).expect("a name"))).collect()
+    }
+
+    fn entry(&self, request: EffectId, answer: usize) -> Option<Entry> {
+        let effect = &self.requests[&request];
+        S::entry(effect, &S::outcomes(effect)[answer])
+    }
+
+    async fn listed(&self) -> (Vec<Row>, audit::Status) {
+        let mut rows = Vec::new();
+        for table in S::tables() {
+            let page = table.page(self.engine.db(), None, 100).await.expect("its rows");
+            for (_, mut row) in page {
+                row["table"] = table.name().into();
+                rows.push(serde_json::from_value(row).expect("the auditor reads it"));
+            }
+        }
+        let queues = self.engine.queues().await.expect("its queues");
+        let depth = |depth: engine::Depth| audit::Depth { depth: depth.depth };
+        let status = audit::Status {
+            outbox: depth(queues.outbox),
+            effects: depth(queues.effects),
+            alarms: depth(queues.alarms),
+            lag: Some(0),
+            ..audit::Status::default()
+        };
+        (rows, status)
+    }
+
+    async fn kept(&self) -> Vec<String> {
+        let mut kept = Vec::new();
+        for table in S::tables() {
+            let page = table.page(self.engine.db(), None, 100).await.expect("its rows");
+            kept.extend(page.iter().map(|(_, row)| format!("{} {row}", table.name())));
+        }
+        // Also what is not listed: addresses, timelines.
+        let rows = self.engine.db().page::<S::Row>(None, 100).await.expect("its rows");
+        kept.extend(rows.iter().map(|row| format!("{:?} {row:?}", row.key())));
+        for sql in [
+            "select 'says ' || topic || ' ' || key from outbox order by id",
+            "select 'asks ' || payload from effect order by id",
+            "select 'sets ' || name || ' ' || rings_at from alarm order by id",
+        ] {
+            kept.extend(self.column(sql).await);
+        }
+        for sql in ["select event_id from outbox order by id", "select id from inbox order by id"] {
+            let ids = self.engine.db().fetch(sql, Vec::new()).await.expect("its ids");
+            kept.extend(ids.iter().map(|row| row.get::<Uuid>(0).expect("an id").to_string()));
+        }
+        kept
+    }
+}
