@@ -10,7 +10,9 @@ use audit::{
 use contracts::{CancelReason, Event, EventType, Milestone, OrderId, Publisher};
 use stateright::Property;
 
-use crate::{Entry, Saga, Scenario, State, cast::Cast, script::Delivery, stage::Cue, state::Life};
+use crate::{
+    Entry, Freedom, Saga, Scenario, State, cast::Cast, script::Delivery, stage::Cue, state::Life,
+};
 
 type Holds = fn(&Saga, &State) -> bool;
 
@@ -52,16 +54,16 @@ fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
         possible
             .push(("a refund is refused", |saga, state| saga.pays(state, PaymentState::Attention)));
     }
-    if scenario.cancellations {
+    if scenario.has(Freedom::Cancellations) {
         possible.push(("the customer cancels", |saga, state| {
             saga.caused(state, CancelReason::CustomerRequest)
         }));
         possible.push(("undone before inventory knew it", has_tombstone));
     }
-    if scenario.cancellations && scenario.stock > 0 {
+    if scenario.has(Freedom::Cancellations) && scenario.stock > 0 {
         possible.extend(CANCELLED_LATE);
     }
-    if scenario.deadlines {
+    if scenario.has(Freedom::Deadlines) {
         possible.extend(LATE);
     }
     possible

@@ -8,7 +8,7 @@ use inventory::Product;
 use stateright::{Model, Property};
 
 use crate::{
-    Entry, Reactions, Scenario, State,
+    Entry, Freedom, Reactions, Scenario, State,
     cast::{Cast, product},
     known::Known,
     properties,
@@ -140,7 +140,7 @@ impl Saga {
         for request in life.waiting.iter() {
             for answer in self.answers(cast, life, request) {
                 actions.push(Action { order, what: Deed::Answer(request, answer) });
-                if self.scenario.lost_answers && life.answers.get(request).is_none() {
+                if self.scenario.has(Freedom::LostAnswers) && life.answers.get(request).is_none() {
                     actions.push(Action { order, what: Deed::Lose(request, answer) });
                 }
             }
@@ -177,11 +177,11 @@ impl Model for Saga {
             let mut may = |what| actions.push(Action { order, what });
             life.flying.iter().map(Deed::Hear).for_each(&mut may);
             for (service, _) in SERVICES {
-                let all = service != Publisher::Order || self.scenario.cancellations;
+                let all = service != Publisher::Order || self.scenario.has(Freedom::Cancellations);
                 let wishes = 0..if all { cast.part(service).wishes() } else { 0 };
                 wishes.map(|nth| Deed::Wish(service, nth)).for_each(&mut may);
             }
-            if self.scenario.deadlines {
+            if self.scenario.has(Freedom::Deadlines) {
                 life.alarms.iter().map(Deed::Ring).for_each(&mut may);
             }
             self.answered(order, cast, life, actions);

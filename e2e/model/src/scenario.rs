@@ -9,19 +9,27 @@ pub struct Scenario {
     pub orders: usize,
     /// How many pieces there are.
     pub stock: i64,
-    /// Whether customers may cancel. Each may at any time.
-    pub cancellations: bool,
-    /// Whether deadlines pass. Each may pass at any time.
-    pub deadlines: bool,
     /// How often the gateway refuses a refund, at most.
     pub refusals: usize,
-    /// Whether an answer of the outside world may be lost after it has done what it was asked: then
-    /// the same request goes out again.
-    pub lost_answers: bool,
-    /// Whether what concerns nobody else may happen at any time too: mails, and what order only
-    /// shows. Else it happens at once.
-    pub asides: bool,
+    /// What else may happen, each at any time.
+    pub freedoms: &'static [Freedom],
 }
+
+/// Something that may happen at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freedom {
+    /// Customers cancel.
+    Cancellations,
+    /// Deadlines pass.
+    Deadlines,
+    /// An answer of the outside world is lost after it has done what it was asked: then the same
+    /// request goes out again.
+    LostAnswers,
+    /// What concerns nobody else: mails, and what order only shows. Without it, it happens at once.
+    Asides,
+}
+
+use Freedom::{Asides, Cancellations, Deadlines, LostAnswers};
 
 impl Scenario {
     /// One order, and everything that can become of it.
@@ -29,40 +37,39 @@ impl Scenario {
         name: "one order",
         orders: 1,
         stock: 1,
-        cancellations: true,
-        deadlines: true,
         refusals: 1,
-        lost_answers: true,
-        asides: true,
-    };
-
-    /// Two orders, and stock for one of them.
-    pub const TWO_ORDERS: Self = Self {
-        name: "two orders, one piece",
-        orders: 2,
-        stock: 1,
-        cancellations: true,
-        deadlines: false,
-        refusals: 0,
-        lost_answers: false,
-        asides: false,
+        freedoms: &[Cancellations, Deadlines, LostAnswers, Asides],
     };
 
     /// One order for what is not there.
     pub const NO_STOCK: Self =
         Self { name: "one order, no stock", stock: 0, refusals: 0, ..Self::ONE_ORDER };
 
+    /// Two orders, and stock for one of them.
+    pub const TWO_ORDERS: Self = Self {
+        name: "two orders, one piece",
+        orders: 2,
+        stock: 1,
+        refusals: 0,
+        freedoms: &[Cancellations],
+    };
+
     /// All of them, the short ones first.
     pub const ALL: [Self; 3] = [Self::NO_STOCK, Self::ONE_ORDER, Self::TWO_ORDERS];
 
+    /// Whether this may happen.
+    pub(crate) fn has(&self, freedom: Freedom) -> bool {
+        self.freedoms.contains(&freedom)
+    }
+
     /// Whether this is heard as soon as it is said.
     pub(crate) fn is_prompt(&self, to: Publisher, heard: EventType) -> bool {
-        !self.asides && (to == Publisher::Notification || is_shown(to, heard))
+        !self.has(Asides) && (to == Publisher::Notification || is_shown(to, heard))
     }
 
     /// Whether this service's requests are granted as soon as they are made.
     pub(crate) fn is_granted(&self, by: Publisher) -> bool {
-        !self.asides && by == Publisher::Notification
+        !self.has(Asides) && by == Publisher::Notification
     }
 }
 

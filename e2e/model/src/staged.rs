@@ -23,6 +23,7 @@ pub trait Staged: Explored {
     fn rows(world: &Self::World) -> &Rows<Self::Row>;
 
     /// What became of the product, if it is this service's.
+    #[must_use]
     fn product(_: &Self::World) -> Option<Product> {
         None
     }
@@ -34,11 +35,13 @@ pub trait Staged: Explored {
     }
 
     /// What opens the story of an order.
+    #[must_use]
     fn openings(_: OrderId) -> Vec<Self::Command> {
         Vec::new()
     }
 
     /// What people may ask of it at any time.
+    #[must_use]
     fn wishes(_: OrderId) -> Vec<Self::Command> {
         Vec::new()
     }

@@ -1,14 +1,18 @@
 //! A way through the states as people read it.
 
+use std::collections::BTreeSet;
+
 use audit::Row;
 use contracts::Publisher;
 use stateright::Path;
 
 use crate::{
     Action, Saga, State,
+    cast::Cast,
     saga::Deed,
     script::{Delivery, Request, SERVICES},
     stage::ALARMS,
+    state::Life,
 };
 
 impl Saga {
@@ -29,64 +33,46 @@ impl Saga {
 
     /// What happens, to whom, and what changes by it.
     fn step_told(&self, before: &State, action: Action, after: &State) -> String {
-        let mut line = self.deed_told(action);
-        for (service, _) in SERVICES {
-            for order in 0..self.casts.len() {
-                let of = |state: &State| self.stands(state, order, service);
-                let (was, is) = (of(before), of(after));
-                if was != is {
-                    line += &format!("; {service} of order {}: {was} to {is}", order + 1);
-                }
-            }
-        }
+        let mut changes = Vec::new();
         for (order, cast) in self.casts.iter().enumerate() {
-            let (was, is) = (&before.lives[order], &after.lives[order]);
-            let mut said: Vec<u16> = is
-                .said()
-                .without(was.said())
+            let changed = SERVICES
                 .iter()
-                .map(|delivery| cast.script.delivery(delivery).event)
-                .collect();
-            said.dedup();
-            for event in said {
-                line += &format!(", says {}", cast.script.event(event).event.event_type());
-            }
-            for request in is.waiting.without(was.waiting).iter() {
-                let Request { by, number } = cast.script.request(request);
-                line += &format!(", asks *{}", cast.part(by).name(number));
-            }
+                .map(|(service, _)| {
+                    (service, [before, after].map(|it| self.stands(it, order, *service)))
+                })
+                .filter(|(_, [was, is])| was != is)
+                .map(|(service, [was, is])| format!("{service} goes from {was} to {is}"))
+                .chain(consequences(cast, &before.lives[order], &after.lives[order]));
+            changes.extend(changed);
         }
-        line
+        let (deed, changes) = (self.deed_told(action), changes.join(", "));
+        if changes.is_empty() { deed } else { format!("{deed}: {changes}") }
     }
 
     fn deed_told(&self, Action { order, what }: Action) -> String {
-        let (cast, of) = (&self.casts[order], order + 1);
+        let cast = &self.casts[order];
+        let of =
+            if self.casts.len() > 1 { format!(" of order {}", order + 1) } else { String::new() };
+        let answered = |request: u16, answer: u16| {
+            let Request { by, number } = cast.script.request(request);
+            let part = cast.part(by);
+            (part.name(number), part.answer(number, answer))
+        };
         match what {
             Deed::Hear(delivery) => {
                 let Delivery { event, to } = cast.script.delivery(delivery);
-                let event = cast.script.event(event).event.event_type();
-                format!("{to} hears {event} of order {of}")
+                format!("{to} hears {}{of}", cast.script.event(event).event.event_type())
             }
-            Deed::Wish(Publisher::Order, _) => format!("the customer cancels order {of}"),
-            Deed::Wish(service, _) => format!("an operator asks {service} again about order {of}"),
-            Deed::Ring(alarm) => format!("@{} of order {of} rings", ALARMS[usize::from(alarm)]),
+            Deed::Wish(Publisher::Order, _) => format!("the customer{of} cancels"),
+            Deed::Wish(service, _) => format!("an operator lets {service}{of} try again"),
+            Deed::Ring(alarm) => format!("@{}{of} rings", ALARMS[usize::from(alarm)]),
             Deed::Answer(request, answer) => {
-                let Request { by, number } = cast.script.request(request);
-                let part = cast.part(by);
-                format!(
-                    "*{} of order {of} is answered: {}",
-                    part.name(number),
-                    part.answer(number, answer)
-                )
+                let (name, answer) = answered(request, answer);
+                format!("*{name}{of} is answered {answer}")
             }
             Deed::Lose(request, answer) => {
-                let Request { by, number } = cast.script.request(request);
-                let part = cast.part(by);
-                format!(
-                    "*{} of order {of} is done and its answer lost: {}",
-                    part.name(number),
-                    part.answer(number, answer)
-                )
+                let (name, answer) = answered(request, answer);
+                format!("*{name}{of} is answered {answer}, which is lost")
             }
         }
     }
@@ -111,4 +97,18 @@ impl Saga {
             },
         }
     }
+}
+
+/// What a step says and asks.
+fn consequences(cast: &Cast, before: &Life, after: &Life) -> Vec<String> {
+    let new = after.said().without(before.said()).iter();
+    let events: BTreeSet<u16> = new.map(|delivery| cast.script.delivery(delivery).event).collect();
+    let said = events
+        .into_iter()
+        .map(|event| format!("{} is said", cast.script.event(event).event.event_type()));
+    let asked = after.waiting.without(before.waiting).iter().map(|request| {
+        let Request { by, number } = cast.script.request(request);
+        format!("*{} is asked", cast.part(by).name(number))
+    });
+    said.chain(asked).collect()
 }

@@ -1,6 +1,9 @@
 //! Parts of what `cargo run --release -p model` plays in full.
 
-use model::{Reactions, Scenario, search};
+use model::{
+    Freedom::{Asides, Cancellations, Deadlines, LostAnswers},
+    Reactions, Scenario, search,
+};
 
 const THREADS: usize = 2;
 
@@ -12,26 +15,25 @@ fn check(scenario: &Scenario) {
 
 #[test]
 fn one_order() {
-    check(&Scenario { lost_answers: false, asides: false, ..Scenario::ONE_ORDER });
+    check(&Scenario { freedoms: &[Cancellations, Deadlines], ..Scenario::ONE_ORDER });
 }
 
 #[test]
 fn one_order_whose_answers_are_lost() {
-    check(&Scenario { deadlines: false, asides: false, ..Scenario::ONE_ORDER });
+    check(&Scenario { freedoms: &[Cancellations, LostAnswers], ..Scenario::ONE_ORDER });
 }
 
 #[test]
 fn mails_come_and_are_answered_at_any_time() {
-    let quiet = Scenario { cancellations: false, deadlines: false, ..Scenario::ONE_ORDER };
-    check(&Scenario { lost_answers: false, ..quiet });
+    check(&Scenario { freedoms: &[Asides], ..Scenario::ONE_ORDER });
 }
 
 #[test]
 fn one_order_for_what_is_not_there() {
-    check(&Scenario { asides: false, ..Scenario::NO_STOCK });
+    check(&Scenario { freedoms: &[Cancellations, Deadlines], ..Scenario::NO_STOCK });
 }
 
 #[test]
 fn two_orders_for_one_piece() {
-    check(&Scenario { cancellations: false, ..Scenario::TWO_ORDERS });
+    check(&Scenario { freedoms: &[], ..Scenario::TWO_ORDERS });
 }

@@ -190,11 +190,11 @@ impl Company {
             return None;
         }
         let chosen = self.choose(options.len());
-        Some(self.take(options.swap_remove(chosen)))
+        Some(self.take(&options[chosen]))
     }
 
-    fn take(&mut self, next: Next) -> (usize, Told) {
-        match next {
+    fn take(&mut self, next: &Next) -> (usize, Told) {
+        match *next {
             Next::Fly(nth) => {
                 let (seat, envelope) = self.flying.remove(nth);
                 (seat, Told::Event(envelope))
@@ -224,7 +224,9 @@ impl Company {
         let mut snapshot = Snapshot::default();
         for (seat, service) in self.seats.iter().zip(audit::SERVICES) {
             let (rows, status) = seat.listed().await;
-            rows.into_iter().for_each(|row| snapshot.add(row));
+            for row in rows {
+                snapshot.add(row);
+            }
             snapshot.status.insert(service.to_owned(), status);
         }
         for entry in &self.ledger {

@@ -28,7 +28,7 @@ fn check<H, V: Debug>(
     cases: u32,
     houses: impl AsyncFn() -> H,
     values: impl Strategy<Value = V>,
-    property: impl AsyncFn(&H, V) -> Result<(), TestCaseError>,
+    property: &impl AsyncFn(&H, V) -> Result<(), TestCaseError>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -57,7 +57,7 @@ async fn kept(house: &House, history: &History) -> Vec<String> {
 #[test]
 fn in_any_order_in_which_things_can_happen_the_invariants_hold() {
     let house = async || House::new(Database::in_memory).await;
-    check(60, house, plan(), async |house, plan| {
+    check(60, house, plan(), &async |house, plan| {
         let report = Company::play(house, plan).await.audit().await;
         prop_assert!(report.holds(), "{report}");
         Ok(())
@@ -68,7 +68,7 @@ fn in_any_order_in_which_things_can_happen_the_invariants_hold() {
 fn what_is_taken_again_leaves_everything_as_it_was() {
     let house = async || House::new(Database::in_memory).await;
     let repeats = vec(any::<u16>(), 1..50);
-    check(30, house, (plan(), repeats), async |house, (plan, repeats)| {
+    check(30, house, (plan(), repeats), &async |house, (plan, repeats)| {
         let history = Company::play(house, plan).await.history;
         let once = kept(house, &history).await;
         prop_assert_eq!(once, kept(house, &repeated(&history, &repeats)).await);
@@ -102,7 +102,7 @@ fn a_batch_of_many_equals_many_batches_of_one_on_every_database() {
         }
         houses
     };
-    check(16, houses, plan(), async |houses, plan| {
+    check(16, houses, plan(), &async |houses, plan| {
         let history = Company::play(&houses[0], plan).await.history;
         let ones = history.clone().map(|batches| {
             batches.into_iter().flatten().map(|told| vec![told]).collect::<Vec<_>>()

@@ -102,8 +102,8 @@ impl<S: Service + Staged> SeatOf<S> {
                 (envelope.id.into(), What::Event(envelope.event.clone()), origin)
             }
             Told::Command { cause, order, nth } => {
-                let commands = S::openings(*order).into_iter().chain(S::wishes(*order));
-                let command = commands.skip(*nth).next().expect("there is such a command");
+                let mut commands = S::openings(*order).into_iter().chain(S::wishes(*order));
+                let command = commands.nth(*nth).expect("there is such a command");
                 (*cause, What::Command(command), Origin::Command(None))
             }
             Told::Answer(id, nth) => {
