@@ -184,7 +184,7 @@ fn every_order_has_ended(saga: &Saga, state: &State) -> bool {
 fn done(saga: &Saga, state: &State) -> [Vec<OrderId>; 3] {
     let mut done: [Vec<OrderId>; 3] = Default::default();
     for entry in saga.ledger(state) {
-        match entry {
+        match &*entry {
             Entry::Charge(it) if it.status == ChargeStatus::Captured => done[0].push(it.order_id),
             Entry::Refund(it) if it.status == RefundStatus::Refunded => done[1].push(it.order_id),
             Entry::Booking(it) if it.status == BookingStatus::Booked => done[2].push(it.order_id),

@@ -159,7 +159,8 @@ fn refusals(cast: &Cast, life: &Life) -> usize {
 
 fn is_refusal(part: &dyn Part, request: u16, answer: u16) -> bool {
     let refused = audit::RefundStatus::Refused;
-    matches!(part.entry(request, answer), Some(Entry::Refund(entry)) if entry.status == refused)
+    let entry = part.entry(request, answer);
+    matches!(entry.as_deref(), Some(Entry::Refund(entry)) if entry.status == refused)
 }
 
 impl Model for Saga {

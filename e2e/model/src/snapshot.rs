@@ -35,7 +35,7 @@ impl Saga {
             shipped: product.shipped,
         });
         for entry in self.ledger(state) {
-            match entry {
+            match Entry::clone(&entry) {
                 Entry::Charge(charge) => snapshot.ledger.charges.push(charge),
                 Entry::Refund(refund) => snapshot.ledger.refunds.push(refund),
                 Entry::Booking(booking) => snapshot.ledger.bookings.push(booking),
@@ -49,7 +49,7 @@ impl Saga {
     }
 
     /// What the providers have done.
-    pub(crate) fn ledger<'a>(&'a self, state: &'a State) -> impl Iterator<Item = Entry> + 'a {
+    pub(crate) fn ledger<'a>(&'a self, state: &'a State) -> impl Iterator<Item = Arc<Entry>> + 'a {
         self.lives(state).flat_map(|(cast, life)| {
             life.answers.iter().filter_map(|(number, answer)| {
                 let Request { by, number } = cast.script.request(number);

@@ -71,7 +71,7 @@ pub(crate) trait Part: Send + Sync {
     /// An answer to it, in words.
     fn answer(&self, request: u16, answer: u16) -> String;
     /// What the ledger says after this answer.
-    fn entry(&self, request: u16, answer: u16) -> Option<Entry>;
+    fn entry(&self, request: u16, answer: u16) -> Option<Arc<Entry>>;
     /// The row of this number, as the auditor reads it.
     fn row(&self, number: u16) -> Option<Arc<audit::Row>>;
 }
@@ -84,8 +84,15 @@ pub(crate) struct Stage<P: Staged> {
     react: React<P>,
     rows: Known<Option<P::Row>>,
     listed: RwLock<HashMap<u16, Arc<audit::Row>>>,
-    requests: Known<P::Effect>,
+    requests: Known<Arc<Asked<P::Effect, P::Outcome>>>,
     played: RwLock<HashMap<(u16, u16, Cue), Arc<Step>>>,
+}
+
+/// A request, the answers that it may get, and what the ledger says after each.
+#[derive(Debug)]
+struct Asked<E, O> {
+    effect: E,
+    answers: Vec<(O, Option<Arc<Entry>>)>,
 }
 
 impl<P: Staged> Stage<P> {
@@ -126,8 +133,8 @@ impl<P: Staged> Stage<P> {
                 (cause, What::Command(P::wishes(order).swap_remove(nth.into())))
             }
             Cue::Answer { request, answer } => {
-                let effect = self.requests.get(request);
-                let outcome = P::outcomes(&effect).swap_remove(answer.into());
+                let effect = &self.requests.get(request).effect;
+                let outcome = P::outcomes(effect).swap_remove(answer.into());
                 (effect.id().into(), What::Outcome(order, outcome))
             }
             Cue::Ring(alarm) => {
@@ -177,7 +184,12 @@ impl<P: Staged> Stage<P> {
     fn asked(&self, out: &Reaction<P>) -> When {
         let mut asked = When::default();
         for effect in out.effects() {
-            let number = self.requests.number(effect.clone());
+            let answers = P::outcomes(effect).into_iter().map(|outcome| {
+                let entry = P::entry(effect, &outcome).map(Arc::new);
+                (outcome, entry)
+            });
+            let answers = answers.collect();
+            let number = self.requests.number(Arc::new(Asked { effect: effect.clone(), answers }));
             self.script.ask(Request { by: self.service, number }, &mut asked);
         }
         asked
@@ -201,20 +213,19 @@ impl<P: Staged> Part for Stage<P> {
     }
 
     fn answers(&self, request: u16) -> u16 {
-        u16::try_from(P::outcomes(&self.requests.get(request)).len()).expect("a handful")
+        u16::try_from(self.requests.get(request).answers.len()).expect("a handful")
     }
 
     fn name(&self, request: u16) -> String {
-        self.requests.get(request).name()
+        self.requests.get(request).effect.name()
     }
 
     fn answer(&self, request: u16, answer: u16) -> String {
-        format!("{:?}", P::outcomes(&self.requests.get(request))[usize::from(answer)])
+        format!("{:?}", self.requests.get(request).answers[usize::from(answer)].0)
     }
 
-    fn entry(&self, request: u16, answer: u16) -> Option<Entry> {
-        let effect = self.requests.get(request);
-        P::entry(&effect, &P::outcomes(&effect)[usize::from(answer)])
+    fn entry(&self, request: u16, answer: u16) -> Option<Arc<Entry>> {
+        self.requests.get(request).answers[usize::from(answer)].1.clone()
     }
 
     fn row(&self, number: u16) -> Option<Arc<audit::Row>> {
