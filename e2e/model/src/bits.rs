@@ -42,3 +42,13 @@ impl Bits {
 fn bit(number: u16) -> u128 {
     1_u128.checked_shl(number.into()).expect("no more than 128")
 }
+
+impl FromIterator<u16> for Bits {
+    fn from_iter<T: IntoIterator<Item = u16>>(numbers: T) -> Self {
+        let mut bits = Self::default();
+        for number in numbers {
+            bits.insert(number);
+        }
+        bits
+    }
+}

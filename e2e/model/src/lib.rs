@@ -23,7 +23,7 @@ mod story;
 
 pub use cast::Reactions;
 pub use saga::{Action, Saga};
-pub use scenario::{Freedom, Scenario};
+pub use scenario::{Freedom, Restored, Scenario};
 pub use search::{Finding, Verdict, counterexample, search};
 pub use stage::React;
 pub use staged::{Entry, Staged};

@@ -8,11 +8,11 @@ use inventory::Product;
 use stateright::{Model, Property};
 
 use crate::{
-    Entry, Freedom, Reactions, Scenario, State,
+    Entry, Freedom, Reactions, Restored, Scenario, State,
     cast::{Cast, product},
     known::Known,
     properties,
-    script::SERVICES,
+    script::{Delivery, SERVICES},
     stage::{Cue, Part, Step},
     state::Life,
 };
@@ -47,6 +47,10 @@ pub(crate) enum Deed {
     Answer(u16, u16),
     /// It does so, and its answer is lost.
     Lose(u16, u16),
+    /// The restored service's database is lost, and it hears again what it hears first.
+    Forget,
+    /// It has come to rest, and hears again the others too.
+    Rewind,
 }
 
 impl Saga {
@@ -78,6 +82,54 @@ impl Saga {
             }
             Deed::Answer(request, answer) => self.answer(state, order, request, answer),
             Deed::Lose(request, answer) => state.lives[order].answers.set(request, answer),
+            Deed::Forget => {
+                self.forget(state);
+                self.rewind(state);
+            }
+            Deed::Rewind => self.rewind(state),
+        }
+    }
+
+    fn forget(&self, state: &mut State) {
+        let Some(Restored { service, .. }) = self.scenario.restored else { return };
+        for (cast, life) in self.casts.iter().zip(&mut state.lives) {
+            let own = |request: &u16| cast.script.request(*request).by == service;
+            life.forget(service, life.waiting.iter().filter(own).collect());
+        }
+        if service == Publisher::Inventory {
+            state.product = self.products.number(product(self.scenario.stock));
+        }
+    }
+
+    /// Until it rests, a restored service hears nothing but what it hears first.
+    fn is_held(&self, state: &State, cast: &Cast, delivery: u16) -> bool {
+        let Some(restored) = self.scenario.restored.filter(|_| state.round == 1) else {
+            return false;
+        };
+        let Delivery { event, to } = cast.script.delivery(delivery);
+        let kind = cast.script.event(event).event.event_type();
+        to == restored.service && !restored.comes(kind, state.round)
+    }
+
+    /// Nothing is under way but what is held.
+    fn is_ready(&self, state: &State) -> bool {
+        self.lives(state).all(|(cast, life)| {
+            let mut flying = life.flying.iter();
+            life.waiting.is_empty() && flying.all(|delivery| self.is_held(state, cast, delivery))
+        })
+    }
+
+    /// The restored service hears again what it hears again in this round.
+    fn rewind(&self, state: &mut State) {
+        let Some(restored) = self.scenario.restored else { return };
+        state.round += if restored.first.is_empty() { 2 } else { 1 };
+        for (cast, life) in self.casts.iter().zip(&mut state.lives) {
+            let again = |number: &u16| {
+                let Delivery { event, to } = cast.script.delivery(*number);
+                let kind = cast.script.event(event).event.event_type();
+                to == restored.service && restored.comes(kind, state.round)
+            };
+            life.rewind(life.arrived.iter().filter(again).collect());
         }
     }
 
@@ -170,13 +222,14 @@ impl Model for Saga {
     fn init_states(&self) -> Vec<State> {
         let lives = self.casts.iter().map(|cast| cast.beginning.clone()).collect();
         let product = self.products.number(product(self.scenario.stock));
-        vec![State { product, lives }]
+        vec![State { product, lives, round: 0 }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (order, (cast, life)) in self.lives(state).enumerate() {
             let mut may = |what| actions.push(Action { order, what });
-            life.flying.iter().map(Deed::Hear).for_each(&mut may);
+            let heard = life.flying.iter().filter(|delivery| !self.is_held(state, cast, *delivery));
+            heard.map(Deed::Hear).for_each(&mut may);
             for (service, _) in SERVICES {
                 let all = service != Publisher::Order || self.scenario.has(Freedom::Cancellations);
                 let wishes = 0..if all { cast.part(service).wishes() } else { 0 };
@@ -186,6 +239,13 @@ impl Model for Saga {
                 life.alarms.iter().map(Deed::Ring).for_each(&mut may);
             }
             self.answered(order, cast, life, actions);
+        }
+        if self.scenario.restored.is_some() {
+            match state.round {
+                0 => actions.push(Action { order: 0, what: Deed::Forget }),
+                1 if self.is_ready(state) => actions.push(Action { order: 0, what: Deed::Rewind }),
+                _ => {}
+            }
         }
     }
 

@@ -13,6 +13,25 @@ pub struct Scenario {
     pub refusals: usize,
     /// What else may happen, each at any time.
     pub freedoms: &'static [Freedom],
+    /// Which service's database is lost at some time, if one is.
+    pub restored: Option<Restored>,
+}
+
+/// A service whose database is as it was before the orders, and which hears everything again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The service.
+    pub service: Publisher,
+    /// The topics that it hears again first, before it rests and hears the others; none if it hears
+    /// all of them at once.
+    pub first: &'static [&'static str],
+}
+
+impl Restored {
+    /// Whether an event of this type is heard again in this round: the first or the last.
+    pub(crate) fn comes(&self, kind: EventType, round: u8) -> bool {
+        round == 2 || self.first.is_empty() || self.first.contains(&kind.topic())
+    }
 }
 
 /// Something that may happen at any time.
@@ -39,6 +58,7 @@ impl Scenario {
         stock: 1,
         refusals: 1,
         freedoms: &[Cancellations, Deadlines, LostAnswers, Asides],
+        restored: None,
     };
 
     /// One order for what is not there.
@@ -52,10 +72,35 @@ impl Scenario {
         stock: 1,
         refusals: 0,
         freedoms: &[Cancellations],
+        restored: None,
+    };
+
+    /// Notification forgets everything and hears it again, in any order.
+    pub const NOTIFICATION_LOST: Self = Self {
+        name: "notification restored",
+        refusals: 0,
+        freedoms: &[Cancellations, Asides],
+        restored: Some(Restored { service: Publisher::Notification, first: &[] }),
+        ..Self::ONE_ORDER
+    };
+
+    /// Inventory forgets everything and hears it again, what was ordered first.
+    pub const INVENTORY_LOST: Self = Self {
+        name: "inventory restored",
+        refusals: 0,
+        freedoms: &[Cancellations],
+        restored: Some(Restored { service: Publisher::Inventory, first: &["orders"] }),
+        ..Self::ONE_ORDER
     };
 
     /// All of them, the short ones first.
-    pub const ALL: [Self; 3] = [Self::NO_STOCK, Self::ONE_ORDER, Self::TWO_ORDERS];
+    pub const ALL: [Self; 5] = [
+        Self::INVENTORY_LOST,
+        Self::NO_STOCK,
+        Self::ONE_ORDER,
+        Self::NOTIFICATION_LOST,
+        Self::TWO_ORDERS,
+    ];
 
     /// Whether this may happen.
     pub(crate) fn has(&self, freedom: Freedom) -> bool {

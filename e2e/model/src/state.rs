@@ -1,12 +1,18 @@
 use contracts::Publisher;
 
-use crate::{bits::Bits, script::When, stage::Step};
+use crate::{
+    bits::Bits,
+    script::When,
+    stage::{ABSENT, Step},
+};
 
 /// Where all orders stand, and the one product.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub(crate) product: u16,
     pub(crate) lives: Vec<Life>,
+    /// How often a restored service was made to hear again what it had heard.
+    pub(crate) round: u8,
 }
 
 /// Where one order stands: what each service knows of it, and what is under way. All by numbers.
@@ -44,6 +50,18 @@ impl Life {
 
     pub(crate) fn row(&self, service: Publisher) -> u16 {
         self.rows[service as usize]
+    }
+
+    /// A service knows nothing of the order any more, and waits for no answer.
+    pub(crate) fn forget(&mut self, service: Publisher, requests: Bits) {
+        self.rows[service as usize] = ABSENT;
+        self.waiting = self.waiting.without(requests);
+    }
+
+    /// These come again.
+    pub(crate) fn rewind(&mut self, deliveries: Bits) {
+        self.arrived = self.arrived.without(deliveries);
+        self.flying = self.flying.or(deliveries);
     }
 
     /// Everything that was ever said, to whom.

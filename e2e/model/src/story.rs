@@ -35,7 +35,7 @@ impl Saga {
     fn step_told(&self, before: &State, action: Action, after: &State) -> String {
         let mut changes = Vec::new();
         for (order, cast) in self.casts.iter().enumerate() {
-            let changed = SERVICES
+            let steps = SERVICES
                 .iter()
                 .map(|(service, _)| {
                     (service, [before, after].map(|it| self.stands(it, order, *service)))
@@ -43,7 +43,7 @@ impl Saga {
                 .filter(|(_, [was, is])| was != is)
                 .map(|(service, [was, is])| format!("{service} goes from {was} to {is}"))
                 .chain(consequences(cast, &before.lives[order], &after.lives[order]));
-            changes.extend(changed);
+            changes.extend(steps);
         }
         let (deed, changes) = (self.deed_told(action), changes.join(", "));
         if changes.is_empty() { deed } else { format!("{deed}: {changes}") }
@@ -74,6 +74,8 @@ impl Saga {
                 let (name, answer) = answered(request, answer);
                 format!("*{name}{of} is answered {answer}, which is lost")
             }
+            Deed::Forget => "the database is lost, and what was heard comes again".into(),
+            Deed::Rewind => "what is left of it comes again".into(),
         }
     }
 

@@ -34,6 +34,16 @@ fn one_order_for_what_is_not_there() {
 }
 
 #[test]
+fn inventory_is_restored() {
+    check(&Scenario::INVENTORY_LOST);
+}
+
+#[test]
+fn notification_is_restored() {
+    check(&Scenario { freedoms: &[Asides], ..Scenario::NOTIFICATION_LOST });
+}
+
+#[test]
 fn two_orders_for_one_piece() {
     check(&Scenario { freedoms: &[], ..Scenario::TWO_ORDERS });
 }
