@@ -37,6 +37,7 @@ mod work;
 pub use alarms::Alarms;
 pub use commands::Commands;
 pub use effects::EffectRunner;
+pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
 pub use prune::{PruneError, Pruner};

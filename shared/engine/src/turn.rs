@@ -186,8 +186,8 @@ impl<P: Participant> Engine<P> {
         }
     }
 
-    /// A turn was given up, perhaps within its commit.
-    pub(crate) fn gave_up(&self) -> TurnError {
+    /// Whoever drops a turn, perhaps within its commit, says so before it is turned again.
+    pub fn gave_up(&self) -> TurnError {
         self.in_doubt.store(true, Ordering::Release);
         StoreError::TimedOut.into()
     }

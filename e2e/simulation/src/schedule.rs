@@ -1,0 +1,257 @@
+//! What happens in a run, drawn from its seed before anything does.
+//!
+//! A schedule is plain data. Each step brings a seed of its own for what is drawn within it, so that
+//! the others stay what they are when one is taken out.
+
+use std::time::Duration;
+
+use clock::{Random as _, SeededRandom};
+
+/// One of the five services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after the services")]
+pub enum Voice {
+    Order,
+    Inventory,
+    Payment,
+    Shipping,
+    Notification,
+}
+
+impl Voice {
+    /// All five.
+    pub const ALL: [Self; 5] =
+        [Self::Order, Self::Inventory, Self::Payment, Self::Shipping, Self::Notification];
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A customer places an order.
+    Place,
+    /// A customer who has heard nothing asks again under the same key.
+    Repeat,
+    /// A customer cancels.
+    Cancel,
+    /// A product gets another price.
+    Reprice,
+    /// More of a product comes in.
+    Restock,
+    /// An operator has a refused refund tried again.
+    RetryRefund,
+    /// A service takes what waits and applies it.
+    Turn(Voice),
+    /// A service sends its outbox.
+    Relay(Voice),
+    /// A service asks the outside world.
+    Effects(Voice),
+    /// A service looks for deadlines.
+    Alarms(Voice),
+    /// A service's stored offsets reach the broker.
+    Offsets(Voice),
+    /// A service is stopped in order.
+    Stop(Voice),
+    /// A service is stopped, and its group set back to the beginning.
+    Rewind(Voice),
+    /// A request that was given up for lost reaches its provider.
+    Arrive,
+    /// Time passes.
+    Pass(Duration),
+    /// The clock is set back.
+    SetBack(Duration),
+}
+
+/// Where a service is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// At the database's so-manieth operation in this step: an open transaction is rolled back.
+    Operation(u64),
+    /// In its so-manieth commit in this step, which goes through without anybody hearing of it.
+    Commit(u64),
+    /// When all is done, and before anybody hears of it.
+    End,
+}
+
+/// What becomes of the interrupted service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It dies, and starts again when it is next needed.
+    Crash,
+    /// It lives, and does not know what came of its transaction.
+    GiveUp,
+}
+
+/// What goes wrong between a service and what it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is turned away: nothing happens.
+    Refused,
+    /// It happens, and the answer is lost.
+    AnswerLost,
+    /// Nothing is heard; it happens later.
+    Late,
+}
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it does.
+    pub action: Action,
+    /// Where it is interrupted, if it is.
+    pub broken: Option<(Spot, Then)>,
+    /// What it meets outside, if anything.
+    pub trouble: Option<Trouble>,
+    /// Draws what happens within it.
+    pub seed: u64,
+}
+
+/// What holds for a whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Of each topic.
+    pub partitions: i32,
+    /// Effects of a service under way at once.
+    pub concurrency: usize,
+    /// Different products.
+    pub products: u64,
+    /// Pieces of each on the shelf at the beginning.
+    pub pieces: i64,
+    /// In which version order publishes `OrderPlaced`.
+    pub order_placed: u32,
+}
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// What holds throughout.
+    pub setting: Setting,
+    /// What happens, one after the other.
+    pub steps: Vec<Step>,
+}
+
+impl Schedule {
+    /// The schedule of this seed. Each seed knows faults of some kinds only, and some more often:
+    /// all of them all the time would leave no order alone for long enough to get far.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let random = SeededRandom::new(seed);
+        let pick = |choices: &[u64]| choices[index(&random, choices.len())];
+        let setting = Setting {
+            partitions: 1 + i32::try_from(random.below(3)).unwrap_or(0),
+            concurrency: index(&random, 3) * 8 + 1,
+            products: 1 + random.below(2),
+            pieces: 1 + i64::try_from(random.below(6)).unwrap_or(0),
+            order_placed: u32::try_from(pick(&[2, 2, 2, 1])).unwrap_or(2),
+        };
+        let mix = Mix {
+            orders: 1 + random.below(4),
+            broken: pick(&[0, 2, 8, 20]),
+            trouble: pick(&[0, 10, 50]),
+            cancel: pick(&[0, 1, 3]),
+            rewind: pick(&[0, 0, 1]),
+            far: pick(&[0, 0, 1, 3]),
+            back: pick(&[0, 0, 1]),
+        };
+        let count = 80 + random.below(200);
+        let steps = (0..count).map(|_| mix.step(&random)).collect();
+        Self { seed, setting, steps }
+    }
+}
+
+/// How often what happens in a run.
+struct Mix {
+    orders: u64,
+    /// Interruptions and troubles, in percent of the steps that can have them.
+    broken: u64,
+    trouble: u64,
+    /// Weights, beside those of all runs.
+    cancel: u64,
+    rewind: u64,
+    far: u64,
+    back: u64,
+}
+
+/// Operations of the database in which an interruption may fall: a large batch takes about as many.
+const OPERATIONS: u64 = 2_000;
+
+impl Mix {
+    fn step(&self, random: &SeededRandom) -> Step {
+        let action = self.action(random);
+        let within = matches!(
+            action,
+            Action::Turn(_) | Action::Relay(_) | Action::Effects(_) | Action::Alarms(_)
+        );
+        let broken = (within && random.below(100) < self.broken).then(|| {
+            let spot = match random.below(4) {
+                0 => Spot::Operation(1 + random.below(OPERATIONS)),
+                // Small numbers more often: most steps are small.
+                1 => Spot::Operation(1 + random.below(1 + random.below(OPERATIONS))),
+                2 => Spot::Commit(1 + random.below(2)),
+                _ => Spot::End,
+            };
+            let gives_up = matches!(action, Action::Turn(_)) && random.below(3) == 0;
+            (spot, if gives_up { Then::GiveUp } else { Then::Crash })
+        });
+        let outside = matches!(action, Action::Relay(_) | Action::Effects(_));
+        let trouble = (outside && random.below(100) < self.trouble)
+            .then(|| [Trouble::Refused, Trouble::AnswerLost, Trouble::Late][index(random, 3)]);
+        Step { action, broken, trouble, seed: random.below(u64::MAX) }
+    }
+
+    fn action(&self, random: &SeededRandom) -> Action {
+        let weights = [
+            (self.orders, 0),
+            (1, 1),
+            (self.cancel, 2),
+            (1, 3),
+            (1, 4),
+            (1, 5),
+            (45, 6),
+            (20, 7),
+            (16, 8),
+            (3, 9),
+            (5, 10),
+            (1, 11),
+            (self.rewind, 12),
+            (3, 13),
+            (6, 14),
+            (self.far, 15),
+            (self.back, 16),
+        ];
+        let mut left = random.below(weights.iter().map(|(weight, _)| weight).sum());
+        let chosen = weights.into_iter().find(|(weight, _)| {
+            let found = left < *weight;
+            left = left.saturating_sub(*weight);
+            found
+        });
+        let voice = Voice::ALL[index(random, 5)];
+        let upto = |millis: u64| Duration::from_millis(1 + random.below(millis));
+        match chosen.map_or(6, |(_, number)| number) {
+            0 => Action::Place,
+            1 => Action::Repeat,
+            2 => Action::Cancel,
+            3 => Action::Reprice,
+            4 => Action::Restock,
+            5 => Action::RetryRefund,
+            7 => Action::Relay(voice),
+            8 => Action::Effects(
+                [Voice::Payment, Voice::Shipping, Voice::Notification][index(random, 3)],
+            ),
+            9 => Action::Alarms(Voice::Order),
+            10 => Action::Offsets(voice),
+            11 => Action::Stop(voice),
+            12 => Action::Rewind(voice),
+            13 => Action::Arrive,
+            14 => Action::Pass(upto(20_000)),
+            15 => Action::Pass(upto(1_500_000)),
+            16 => Action::SetBack(upto(60_000)),
+            _ => Action::Turn(voice),
+        }
+    }
+}
+
+fn index(random: &SeededRandom, n: usize) -> usize {
+    usize::try_from(random.below(n as u64)).unwrap_or(0)
+}
