@@ -10,7 +10,7 @@ use bus::{Bus, Consumer, Position};
 use clock::Random as _;
 use contracts::Versions;
 use engine::{
-    Alarms, Answer, EffectRunner, Engine, EngineOptions, Outside, Relay, Remembered, Sent,
+    Alarms, Answer, EffectRunner, Engine, EngineOptions, Origin, Outside, Relay, Remembered, Sent,
     Settings, Turn, TurnError, Work, chunk, group, subscription,
 };
 use futures::FutureExt;
@@ -101,10 +101,6 @@ impl<S: Service + Clone> Actor<S> {
         Ok(())
     }
 
-    pub(crate) fn db(&self) -> &Db {
-        &self.db
-    }
-
     /// It is started, if it is dead.
     async fn live(&mut self) -> Result<&mut Life<S>> {
         if self.life.is_none() {
@@ -189,6 +185,16 @@ impl<S: Service> Life<S> {
     }
 }
 
+/// Where each event of a batch ends.
+fn positions<S: Service>(works: &[Work<S>]) -> Vec<Position> {
+    let origins = works.iter().map(|work| &work.origin);
+    let positions = origins.filter_map(|origin| match origin {
+        Origin::Event(position) => Some(position.clone()),
+        _ => None,
+    });
+    positions.collect()
+}
+
 /// The furthest of a partition last, and that one counts.
 fn store(consumer: &mut dyn Consumer, mut positions: Vec<Position>) -> Result<()> {
     positions.sort_by_key(|position| position.next);
@@ -215,13 +221,17 @@ impl<S: Service + Clone> Acting for Actor<S> {
 
     async fn turn(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>> {
         let (db, stage) = (self.db.clone(), Arc::clone(&self.place.stage));
-        let life = self.live().await?;
-        if !life.take(&stage)? {
+        if !self.live().await?.take(&stage)? {
             return Ok(None);
         }
-        let Life { engine, in_hand, .. } = life;
-        let Some(batch) = in_hand else { return Ok(None) };
+        let Some(Life { engine, in_hand: Some(batch), consumer, .. }) = &mut self.life else {
+            return Ok(None);
+        };
         let takes = words::batch(&stage, &batch.works);
+        if engine::mistake!(OffsetsFirst) {
+            store(&mut **consumer, positions(&batch.works))?;
+            self.place.broker.memory.flush(&group::<S>())?;
+        }
         let turn = engine.turn(&batch.works, &mut batch.remembered);
         let turn = match up_to(&db, broken, turn).await? {
             Some(Ok(turn)) => turn,

@@ -244,7 +244,8 @@ impl Mix {
             11 => Action::Stop(voice),
             12 => Action::Rewind(voice),
             13 => Action::Arrive,
-            14 => Action::Pass(upto(20_000)),
+            // Mostly short: requests must have a chance to be answered in time.
+            14 => Action::Pass(upto(1 + random.below(20_000))),
             15 => Action::Pass(upto(1_500_000)),
             16 => Action::SetBack(upto(60_000)),
             _ => Action::Turn(voice),
