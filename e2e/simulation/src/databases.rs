@@ -15,7 +15,7 @@ pub struct Databases([Database; 5]);
 struct Database {
     db: Db,
     /// Empties its tables.
-    clear: Vec<String>,
+    clear: String,
 }
 
 impl Databases {
@@ -41,9 +41,7 @@ impl Databases {
     pub(crate) async fn clear(&self) -> Result<()> {
         for Database { db, clear } in &self.0 {
             let mut tx = db.begin().await?;
-            for sql in clear {
-                tx.execute(sql, Vec::new()).await?;
-            }
+            tx.execute(clear, Vec::new()).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -56,9 +54,9 @@ impl Database {
         db.migrate(engine::migrations().and(S::migrations())).await?;
         let sql = "select name from sqlite_schema where type = 'table' \
                    and name not like 'sqlite_%' and name <> '_sqlx_migrations'";
-        let mut clear = Vec::new();
+        let mut clear = String::new();
         for row in db.fetch(sql, Vec::new()).await? {
-            clear.push(format!("delete from {}", row.get::<String>(0)?));
+            clear += &format!("delete from {}; ", row.get::<String>(0)?);
         }
         Ok(Self { db, clear })
     }

@@ -35,6 +35,19 @@ struct Args {
     #[cfg(feature = "mistakes")]
     #[arg(long, conflicts_with = "seed")]
     mistakes: bool,
+    /// Makes this deliberate mistake.
+    #[cfg(feature = "mistakes")]
+    #[arg(long, value_name = "NAME", conflicts_with = "mistakes")]
+    mistake: Option<engine::mistakes::Mistake>,
+}
+
+impl Args {
+    /// What each thread needs before it plays.
+    #[cfg_attr(not(feature = "mistakes"), expect(clippy::unused_self, reason = "there is none"))]
+    fn begin(&self) {
+        #[cfg(feature = "mistakes")]
+        engine::mistakes::Mistake::make(self.mistake);
+    }
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -49,6 +62,7 @@ fn main() -> Result<ExitCode> {
     if args.mistakes {
         return mistakes(&args);
     }
+    args.begin();
     let failed = match args.seed {
         Some(seed) => one(seed, args.json)?,
         None => many(&args)?,
@@ -78,7 +92,7 @@ fn many(args: &Args) -> Result<bool> {
     let count = args.seeds.end.saturating_sub(args.seeds.start);
     let bar = bar("playing", count);
     let begin = Instant::now();
-    let found = first_failure(args.seeds.clone(), threads(args)?, || {}, || bar.inc(1))?;
+    let found = first_failure(args.seeds.clone(), threads(args)?, || args.begin(), || bar.inc(1))?;
     bar.finish_and_clear();
     let (played, seconds) = (bar.position(), begin.elapsed().as_secs_f64());
     if let Some(found) = found {

@@ -147,9 +147,11 @@ impl Schedule {
         };
         let mix = Mix {
             orders: 1 + random.below(4),
+            pace: [(); 5].map(|()| pick(&[1, 4, 8])),
             broken: pick(&[0, 2, 8, 20]),
-            trouble: pick(&[0, 10, 50]),
-            cancel: pick(&[0, 1, 3]),
+            trouble: pick(&[0, 20, 60]),
+            cancel: pick(&[0, 1, 5]),
+            operator: pick(&[1, 1, 6]),
             rewind: pick(&[0, 0, 1]),
             far: pick(&[0, 0, 1, 3]),
             back: pick(&[0, 0, 1]),
@@ -163,11 +165,14 @@ impl Schedule {
 /// How often what happens in a run.
 struct Mix {
     orders: u64,
+    /// How often each voice has its turn: one that lags behind the others hears everything late.
+    pace: [u64; 5],
     /// Interruptions and troubles, in percent of the steps that can have them.
     broken: u64,
     trouble: u64,
     /// Weights, beside those of all runs.
     cancel: u64,
+    operator: u64,
     rewind: u64,
     far: u64,
     back: u64,
@@ -191,7 +196,7 @@ impl Mix {
                 2 => Spot::Commit(1 + random.below(2)),
                 _ => Spot::End,
             };
-            let gives_up = matches!(action, Action::Turn(_)) && random.below(3) == 0;
+            let gives_up = matches!(action, Action::Turn(_)) && random.below(2) == 0;
             (spot, if gives_up { Then::GiveUp } else { Then::Crash })
         });
         let outside = matches!(action, Action::Relay(_) | Action::Effects(_));
@@ -201,56 +206,43 @@ impl Mix {
     }
 
     fn action(&self, random: &SeededRandom) -> Action {
-        let weights = [
-            (self.orders, 0),
-            (1, 1),
-            (self.cancel, 2),
-            (1, 3),
-            (1, 4),
-            (1, 5),
-            (45, 6),
-            (20, 7),
-            (16, 8),
-            (3, 9),
-            (5, 10),
-            (1, 11),
-            (self.rewind, 12),
-            (3, 13),
-            (6, 14),
-            (self.far, 15),
-            (self.back, 16),
+        let voice = Voice::ALL[weighted(random, &self.pace)];
+        let asking = [Voice::Payment, Voice::Shipping, Voice::Notification];
+        let asks = asking[weighted(random, &asking.map(|voice| self.pace[voice as usize]))];
+        let short = Duration::from_millis(1 + random.below(1 + random.below(20_000)));
+        let long = Duration::from_millis(1 + random.below(1_500_000));
+        let choices = [
+            (45, Action::Turn(voice)),
+            (20, Action::Relay(voice)),
+            (16, Action::Effects(asks)),
+            (3, Action::Alarms(Voice::Order)),
+            (5, Action::Offsets(voice)),
+            (1, Action::Stop(voice)),
+            (self.rewind, Action::Rewind(voice)),
+            (self.orders, Action::Place),
+            (1, Action::Repeat),
+            (self.cancel, Action::Cancel),
+            (1, Action::Reprice),
+            (1, Action::Restock),
+            (self.operator, Action::RetryRefund),
+            (3, Action::Arrive),
+            (6, Action::Pass(short)),
+            (self.far, Action::Pass(long)),
+            (self.back, Action::SetBack(long / 20)),
         ];
-        let mut left = random.below(weights.iter().map(|(weight, _)| weight).sum());
-        let chosen = weights.into_iter().find(|(weight, _)| {
-            let found = left < *weight;
-            left = left.saturating_sub(*weight);
-            found
-        });
-        let voice = Voice::ALL[index(random, 5)];
-        let upto = |millis: u64| Duration::from_millis(1 + random.below(millis));
-        match chosen.map_or(6, |(_, number)| number) {
-            0 => Action::Place,
-            1 => Action::Repeat,
-            2 => Action::Cancel,
-            3 => Action::Reprice,
-            4 => Action::Restock,
-            5 => Action::RetryRefund,
-            7 => Action::Relay(voice),
-            8 => Action::Effects(
-                [Voice::Payment, Voice::Shipping, Voice::Notification][index(random, 3)],
-            ),
-            9 => Action::Alarms(Voice::Order),
-            10 => Action::Offsets(voice),
-            11 => Action::Stop(voice),
-            12 => Action::Rewind(voice),
-            13 => Action::Arrive,
-            // Mostly short: requests must have a chance to be answered in time.
-            14 => Action::Pass(upto(1 + random.below(20_000))),
-            15 => Action::Pass(upto(1_500_000)),
-            16 => Action::SetBack(upto(60_000)),
-            _ => Action::Turn(voice),
-        }
+        choices[weighted(random, &choices.map(|(weight, _)| weight))].1
     }
+}
+
+/// A place in the list, as often as its weight says.
+fn weighted(random: &SeededRandom, weights: &[u64]) -> usize {
+    let mut left = random.below(weights.iter().sum());
+    let chosen = weights.iter().position(|weight| {
+        let here = left < *weight;
+        left = left.saturating_sub(*weight);
+        here
+    });
+    chosen.unwrap_or(0)
 }
 
 fn index(random: &SeededRandom, n: usize) -> usize {

@@ -121,7 +121,7 @@ impl Suite {
         if let Some(what) = what {
             self.tell(nth, who, what);
         }
-        self.check(step).await?;
+        self.check(did && step.action == Action::Turn(Voice::Inventory)).await?;
         Ok(did)
     }
 
@@ -254,9 +254,9 @@ impl Suite {
     }
 
     /// What must be so at every moment.
-    async fn check(&mut self, step: &Step) -> Result<()> {
+    async fn check(&mut self, stock_too: bool) -> Result<()> {
         self.world.check();
-        if step.action == Action::Turn(Voice::Inventory) {
+        if stock_too {
             let mut snapshot = Snapshot::default();
             self.inventory.rows(&mut snapshot).await?;
             let report = audit::audit(&snapshot, None);

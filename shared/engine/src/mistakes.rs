@@ -10,6 +10,17 @@ macro_rules! mistakes {
             $(#[doc = $what] $name,)*
         }
 
+        impl std::str::FromStr for Mistake {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<Self, String> {
+                match name {
+                    $(stringify!($name) => Ok(Self::$name),)*
+                    _ => Err(format!("no such mistake; there are: {}", stringify!($($name)*))),
+                }
+            }
+        }
+
         impl Mistake {
             /// All there are.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
