@@ -6,20 +6,16 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use audit::{Row, Snapshot};
-use bus::{Bus, Consumer, Position};
+use bus::Bus;
 use clock::Random as _;
-use contracts::Versions;
-use engine::{
-    Alarms, Answer, EffectRunner, Engine, EngineOptions, Origin, Outside, Relay, Remembered, Sent,
-    Settings, Turn, TurnError, Work, chunk, group, subscription,
-};
-use futures::FutureExt;
+use engine::{Answer, Outside, Sent, Turn, TurnError, Work, group, subscription};
 use service::Service;
-use store::Db;
+use store::{Class, Db};
 use uuid::Uuid;
 
 use crate::{
     broker::Broker,
+    life::{Batch, Life, Place, positions, store},
     schedule::{Setting, Spot, Then},
     stage::Stage,
     trap, words,
@@ -55,34 +51,6 @@ pub(crate) struct Actor<S: Service + Clone> {
     pub(crate) answers: Vec<(Uuid, Answer<S>)>,
 }
 
-/// Where it lives.
-struct Place<S: Service> {
-    stage: Arc<Stage>,
-    broker: Broker,
-    outside: Arc<dyn Outside<S>>,
-    setting: Setting,
-}
-
-/// What is gone when it dies.
-struct Life<S: Service> {
-    engine: Engine<S>,
-    relay: Relay,
-    runner: EffectRunner<S>,
-    alarms: Alarms,
-    consumer: Box<dyn Consumer>,
-    /// Commands, outcomes and alarms that wait.
-    waiting: Vec<Work<S>>,
-    /// A batch that is to be turned until it commits.
-    in_hand: Option<Batch<S>>,
-}
-
-struct Batch<S: Service> {
-    works: Vec<Work<S>>,
-    /// Positions of records that are none of its own.
-    passed: Vec<Position>,
-    remembered: Remembered<S>,
-}
-
 impl<S: Service + Clone> Actor<S> {
     pub(crate) fn new(
         service: S,
@@ -113,7 +81,7 @@ impl<S: Service + Clone> Actor<S> {
     }
 
     /// Ends a step that goes no further: it was interrupted, or shall be now.
-    fn interrupted(&mut self, done: Option<String>, then: Then) -> Option<String> {
+    fn interrupted(&mut self, done: Option<String>, then: Then) -> String {
         if then == Then::Crash {
             self.life = None;
         }
@@ -122,83 +90,8 @@ impl<S: Service + Clone> Actor<S> {
             (Then::Crash, None) => "crashes in the middle",
             (Then::GiveUp, _) => "gives up in the middle",
         };
-        Some(done.map_or_else(|| how.to_owned(), |done| format!("{done} {how}")))
+        done.map_or_else(|| how.to_owned(), |done| format!("{done} {how}"))
     }
-}
-
-impl<S: Service> Place<S> {
-    async fn start(&self, service: S, db: Db) -> Result<Life<S>> {
-        let clock: Arc<dyn clock::Clock> = Arc::clone(&self.stage) as _;
-        let random: Arc<dyn clock::Random> = Arc::clone(&self.stage) as _;
-        let settings =
-            Settings { effects_concurrency: self.setting.concurrency, ..Settings::default() };
-        let options = EngineOptions {
-            settings,
-            versions: Versions { order_placed: self.setting.order_placed },
-            max_record_bytes: self.broker.max_record_bytes(),
-            replica: self.stage.dice.uuid(),
-        };
-        let engine = Engine::new(service, db, clock, options);
-        engine.take_stock().await;
-        let bus: Arc<dyn Bus> = Arc::new(self.broker.clone());
-        Ok(Life {
-            relay: engine.relay(Arc::clone(&bus)),
-            runner: engine.effect_runner(Arc::clone(&self.outside), random),
-            alarms: engine.alarms(),
-            consumer: bus.consumer(&group::<S>(), &subscription::<S>()).await?,
-            engine,
-            waiting: Vec::new(),
-            in_hand: None,
-        })
-    }
-}
-
-impl<S: Service> Life<S> {
-    /// Takes some of what waits, unless it has a batch in hand; whether it has one now.
-    fn take(&mut self, stage: &Stage) -> Result<bool> {
-        if self.in_hand.is_some() {
-            return Ok(true);
-        }
-        let dice = &stage.dice;
-        let some = self.waiting.len().min(1 + dice.index(self.waiting.len() + 1));
-        let mut works: Vec<Work<S>> = self.waiting.drain(..some).collect();
-        let most = [1, 3, 100][dice.index(3)];
-        // Whoever waits for records has none to take now.
-        let records = self.consumer.receive(most).now_or_never().unwrap_or(Ok(Vec::new()))?;
-        let taken = chunk::<S>(records);
-        if let Some(fatal) = taken.fatal {
-            bail!("{}: {fatal}", S::NAME);
-        }
-        let events = taken.works.into_iter().map(|pending| pending.work);
-        if dice.below(2) == 0 {
-            works.splice(..0, events);
-        } else {
-            works.extend(events);
-        }
-        let passed = taken.passed;
-        if works.is_empty() {
-            store(&mut *self.consumer, passed)?;
-            return Ok(false);
-        }
-        self.in_hand = Some(Batch { works, passed, remembered: Remembered::<S>::new() });
-        Ok(true)
-    }
-}
-
-/// Where each event of a batch ends.
-fn positions<S: Service>(works: &[Work<S>]) -> Vec<Position> {
-    let origins = works.iter().map(|work| &work.origin);
-    let positions = origins.filter_map(|origin| match origin {
-        Origin::Event(position) => Some(position.clone()),
-        _ => None,
-    });
-    positions.collect()
-}
-
-/// The furthest of a partition last, and that one counts.
-fn store(consumer: &mut dyn Consumer, mut positions: Vec<Position>) -> Result<()> {
-    positions.sort_by_key(|position| position.next);
-    Ok(consumer.store(&positions)?)
 }
 
 /// Does a piece of work, unless it is to be interrupted in the middle: then `None`.
@@ -235,19 +128,21 @@ impl<S: Service + Clone> Acting for Actor<S> {
         let turn = engine.turn(&batch.works, &mut batch.remembered);
         let turn = match up_to(&db, broken, turn).await? {
             Some(Ok(turn)) => turn,
-            Some(Err(TurnError::Store(error))) => {
+            Some(Err(TurnError::Store(error))) if error.class() != Class::Data => {
                 return Ok(Some(format!("takes {takes}: {error}; will try again")));
             }
-            Some(Err(poison @ TurnError::Poison { .. })) => bail!("{}: {takes}: {poison}", S::NAME),
+            // No input of a simulation may be more than a service can take.
+            Some(Err(poison)) => bail!("{} takes {takes}: {poison}", S::NAME),
             None => {
                 let _ = engine.gave_up();
                 let (_, then) = broken.unwrap_or((Spot::End, Then::Crash));
-                return Ok(self.interrupted(None, then).map(|how| format!("takes {takes}: {how}")));
+                let how = self.interrupted(None, then);
+                return Ok(Some(format!("takes {takes}: {how}")));
             }
         };
         let crashes = matches!(broken, Some((_, Then::Crash)));
         let came = self.committed(&takes, turn, crashes)?;
-        Ok(if crashes { self.interrupted(Some(came), Then::Crash) } else { Some(came) })
+        Ok(Some(if crashes { self.interrupted(Some(came), Then::Crash) } else { came }))
     }
 
     async fn relay(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>> {
@@ -343,10 +238,9 @@ impl<S: Service + Clone> Actor<S> {
     fn committed(&mut self, takes: &str, turn: Turn<S>, crashes: bool) -> Result<String> {
         let Some(life) = &mut self.life else { bail!("nobody has committed") };
         let Some(Batch { works, passed, .. }) = life.in_hand.take() else { bail!("no batch") };
-        let mut came = format!("takes {takes}: commits {}", words::count(turn.emitted, "event"));
-        if turn.duplicates > 0 {
-            came += &format!(", {}", words::count(turn.duplicates, "duplicate"));
-        }
+        let (events, again) = (turn.emitted, turn.duplicates);
+        let came = format!("takes {takes}: commits {}", words::count(events, "event"));
+        let again = (again > 0).then(|| format!(", {}", words::count(again, "duplicate")));
         if !crashes || self.place.stage.dice.below(2) == 0 {
             let answers = turn.answers.into_iter();
             self.answers.extend(answers.map(|(nth, answer)| (works[nth].input.cause, answer)));
@@ -354,7 +248,7 @@ impl<S: Service + Clone> Actor<S> {
         if !crashes {
             store(&mut *life.consumer, [passed, turn.positions].concat())?;
         }
-        Ok(came)
+        Ok(came + again.as_deref().unwrap_or_default())
     }
 
     /// What came of a step that may have been interrupted; an empty text tells nothing.
@@ -363,12 +257,8 @@ impl<S: Service + Clone> Actor<S> {
             Some((_, then)) => {
                 let done = done.filter(|done| !done.is_empty());
                 let how = self.interrupted(done, then);
-                let notes = self.place.stage.take_notes();
-                how.map(
-                    |how| {
-                        if notes.is_empty() { how } else { format!("{}: {how}", notes.join(", ")) }
-                    },
-                )
+                let notes = self.place.stage.take_notes().join(", ");
+                Some(if notes.is_empty() { how } else { format!("{notes}: {how}") })
             }
             None => done.filter(|done| !done.is_empty()),
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use clock::{Clock as _, uuid_v7};
+use clock::{Clock as _, Random as _, uuid_v7};
 use contracts::{Address, Currency, Customer, Item, Money, OrderId, PaymentMethod, Sku, Trace};
 use engine::{Answer, IdempotencyKey, Input, Origin, Participant, What, Work};
 use inventory::{AddStock, InventoryService, PutProduct};
@@ -10,19 +10,12 @@ use order::{CancelOrder, OrderService, PlaceOrder};
 use payment::{PaymentService, RetryRefund};
 use uuid::Uuid;
 
-use crate::{providers::BOUNCE, stage::Stage};
+use crate::{
+    providers::BOUNCE,
+    schedule::{Setting, TOKENS},
+    stage::Stage,
+};
 
-/// What customers pay with, the plain way most often.
-const TOKENS: [&str; 8] = [
-    "tok_ok",
-    "tok_ok",
-    "tok_ok",
-    "tok_ok",
-    "tok_declined",
-    "tok_unknown",
-    "tok_flaky",
-    "tok_refund_refused",
-];
 const SKUS: [&str; 2] = ["mug", "hat"];
 
 /// See the module.
@@ -80,19 +73,21 @@ impl Client {
     }
 
     /// A new order; what it is, and the request.
-    pub(crate) fn place(&mut self, products: u64) -> (String, Work<OrderService>) {
+    pub(crate) fn place(&mut self, setting: &Setting) -> (String, Work<OrderService>) {
         let dice = &self.stage.dice;
-        let most = usize::try_from(products).unwrap_or(1).min(SKUS.len());
+        let most = usize::try_from(setting.products).unwrap_or(1).min(SKUS.len());
         let (first, lines) = (dice.index(most), 1 + dice.index(most));
         let items = (0..lines).map(|nth| Item {
             sku: sku(SKUS[(first + nth) % most]),
             quantity: 1 + i64::try_from(dice.index(2)).unwrap_or(0),
         });
+        let far_away = dice.below(100) < setting.far_away;
+        let token = [setting.token, 0][dice.index(2)];
         let basket = Basket {
             items: items.collect(),
             email: format!("ada@{}", if dice.index(8) == 0 { BOUNCE } else { "example.com" }),
-            postal_code: if dice.index(6) == 0 { "00000" } else { "1010" }.to_owned(),
-            token: TOKENS[dice.index(TOKENS.len())].to_owned(),
+            postal_code: if far_away { "00000" } else { "1010" }.to_owned(),
+            token: TOKENS[token].to_owned(),
         };
         let items = basket.items.iter().map(|item| format!("{} {}", item.quantity, item.sku));
         let items = items.collect::<Vec<_>>().join(" and ");

@@ -54,10 +54,10 @@ impl Database {
         db.migrate(engine::migrations().and(S::migrations())).await?;
         let sql = "select name from sqlite_schema where type = 'table' \
                    and name not like 'sqlite_%' and name <> '_sqlx_migrations'";
-        let mut clear = String::new();
+        let mut clear = Vec::new();
         for row in db.fetch(sql, Vec::new()).await? {
-            clear += &format!("delete from {}; ", row.get::<String>(0)?);
+            clear.push(format!("delete from {}", row.get::<String>(0)?));
         }
-        Ok(Self { db, clear })
+        Ok(Self { db, clear: clear.join("; ") })
     }
 }

@@ -8,6 +8,7 @@ mod actor;
 mod broker;
 mod client;
 mod databases;
+mod life;
 mod providers;
 mod run;
 pub mod schedule;

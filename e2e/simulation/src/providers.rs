@@ -64,12 +64,12 @@ impl World {
     }
 
     /// Asks; without an answer, why there is none.
-    fn ask(&self, what: String, request: Request) -> Result<Said, String> {
+    fn ask(&self, what: &str, request: Request) -> Result<Said, String> {
         let trouble = self.stage.trouble();
         let (told, said) = match trouble {
             Some(Trouble::Refused) => ("503".to_owned(), Err("503".to_owned())),
             Some(Trouble::Late) => {
-                self.desk().late.push((what.clone(), request));
+                self.desk().late.push((what.to_owned(), request));
                 ("no answer, it is late".to_owned(), Err("no answer in time".to_owned()))
             }
             _ => {
@@ -210,7 +210,7 @@ impl Gateway for World {
             "token": charge.token,
         });
         let what = format!("charge {}", self.stage.name(charge.order_id.uuid()));
-        let said = keyed(key, body).and_then(|sent| self.ask(what, Request::Charge(sent)));
+        let said = keyed(key, body).and_then(|sent| self.ask(&what, Request::Charge(sent)));
         attempt(said, |said| match said {
             Said::Entry(Entry { status: Status::Captured, reference: Some(reference), .. }) => {
                 Some(ChargeAnswer::Captured { reference })
@@ -228,7 +228,7 @@ impl Gateway for World {
             "charge": refund.charge,
         });
         let what = format!("refund {}", self.stage.name(refund.order_id.uuid()));
-        let said = keyed(key, body).and_then(|sent| self.ask(what, Request::Refund(sent)));
+        let said = keyed(key, body).and_then(|sent| self.ask(&what, Request::Refund(sent)));
         attempt(said, |said| match said {
             Said::Entry(Entry { status: Status::Refunded, reference: Some(reference), .. }) => {
                 Some(RefundAnswer::Refunded { reference })
@@ -248,7 +248,7 @@ impl Carrier for World {
             "items": book.items,
         });
         let what = format!("book {}", self.stage.name(book.order_id.uuid()));
-        let said = keyed(key, body).and_then(|sent| self.ask(what, Request::Book(sent)));
+        let said = keyed(key, body).and_then(|sent| self.ask(&what, Request::Book(sent)));
         attempt(said, |said| match said {
             Said::Entry(Entry { status: Status::Booked, reference: Some(tracking), .. }) => {
                 Some(BookAnswer::Booked { tracking })
@@ -271,7 +271,7 @@ impl Mailer for World {
             subject: milestone.to_owned(),
             copies: 0,
         };
-        attempt(self.ask(what, Request::Mail(sent)), |said| match said {
+        attempt(self.ask(&what, Request::Mail(sent)), |said| match said {
             Said::Mail(answer) => Some(answer),
             _ => None,
         })

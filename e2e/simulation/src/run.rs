@@ -94,11 +94,9 @@ async fn rest(suite: &mut Suite, after: usize) -> Result<Option<String>> {
             idle = 0;
             continue;
         }
-        for told in [suite.repeat().await?, suite.retry_refunds().await?] {
-            if let Some(told) = told {
-                suite.tell(after, "customer", told);
-                did = true;
-            }
+        for told in [suite.repeat().await?, suite.retry_refunds().await?].into_iter().flatten() {
+            suite.tell(after, "customer", told);
+            did = true;
         }
         idle += 1;
         if !did && (idle > PATIENCE || suite.is_quiet().await?) {

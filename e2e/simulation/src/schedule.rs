@@ -24,6 +24,10 @@ impl Voice {
         [Self::Order, Self::Inventory, Self::Payment, Self::Shipping, Self::Notification];
 }
 
+/// What customers pay with; the first does what everybody hopes for.
+pub(crate) const TOKENS: [&str; 5] =
+    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_refund_refused"];
+
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -116,6 +120,10 @@ pub struct Setting {
     pub products: u64,
     /// Pieces of each on the shelf at the beginning.
     pub pieces: i64,
+    /// What every other customer pays with.
+    pub token: usize,
+    /// Parcels to where the carrier does not go, in percent.
+    pub far_away: u64,
     /// In which version order publishes `OrderPlaced`.
     pub order_placed: u32,
 }
@@ -143,6 +151,8 @@ impl Schedule {
             concurrency: index(&random, 3) * 8 + 1,
             products: 1 + random.below(2),
             pieces: 1 + i64::try_from(random.below(6)).unwrap_or(0),
+            token: index(&random, TOKENS.len()),
+            far_away: pick(&[0, 10, 50]),
             order_placed: u32::try_from(pick(&[2, 2, 2, 1])).unwrap_or(2),
         };
         let mix = Mix {

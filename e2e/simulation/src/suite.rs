@@ -186,7 +186,7 @@ impl Suite {
         let few = 1 + i64::try_from(self.stage.dice.index(4)).unwrap_or(0);
         match action {
             Action::Place => {
-                let (told, work) = self.client.place(self.setting.products);
+                let (told, work) = self.client.place(&self.setting);
                 self.order.send(work).await?;
                 Ok(Some(told))
             }
