@@ -32,7 +32,7 @@ pub(crate) trait Acting: Send {
     async fn relay(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn effects(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn alarms(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
-    async fn offsets(&mut self) -> Result<Option<String>>;
+    fn offsets(&mut self) -> Result<()>;
     async fn stop(&mut self) -> Result<Option<String>>;
     async fn rewind(&mut self) -> Result<Option<String>>;
     /// Adds its rows.
@@ -199,9 +199,8 @@ impl<S: Service + Clone> Acting for Actor<S> {
         Ok(self.ended(done, broken))
     }
 
-    async fn offsets(&mut self) -> Result<Option<String>> {
-        let reached = self.place.broker.memory.flush(&group::<S>())?;
-        Ok((reached > 0).then(|| "has its offsets at the broker".to_owned()))
+    fn offsets(&mut self) -> Result<()> {
+        Ok(self.place.broker.memory.flush(&group::<S>())?)
     }
 
     async fn stop(&mut self) -> Result<Option<String>> {

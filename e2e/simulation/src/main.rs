@@ -42,8 +42,27 @@ struct Args {
 }
 
 impl Args {
+    /// The command that plays this seed again.
+    #[cfg_attr(
+        not(feature = "mistakes"),
+        expect(clippy::unused_self, reason = "there is no mistake to be made")
+    )]
+    fn again(&self, seed: u64) -> String {
+        #[cfg(feature = "mistakes")]
+        if let Some(mistake) = self.mistake {
+            return format!(
+                "cargo run --release -p simulation --features mistakes -- \
+                 --mistake {mistake:?} --seed {seed}"
+            );
+        }
+        format!("cargo run --release -p simulation -- --seed {seed}")
+    }
+
     /// What each thread needs before it plays.
-    #[cfg_attr(not(feature = "mistakes"), expect(clippy::unused_self, reason = "there is none"))]
+    #[cfg_attr(
+        not(feature = "mistakes"),
+        expect(clippy::unused_self, reason = "there is no mistake to be made")
+    )]
     fn begin(&self) {
         #[cfg(feature = "mistakes")]
         engine::mistakes::Mistake::make(self.mistake);
@@ -64,21 +83,21 @@ fn main() -> Result<ExitCode> {
     }
     args.begin();
     let failed = match args.seed {
-        Some(seed) => one(seed, args.json)?,
+        Some(seed) => one(seed, &args)?,
         None => many(&args)?,
     };
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Tells a seed's story; whether it fails.
-fn one(seed: u64, as_json: bool) -> Result<bool> {
+fn one(seed: u64, args: &Args) -> Result<bool> {
     let schedule = Schedule::of(seed);
     let run = runtime()?.block_on(async { run(&Databases::new().await?, &schedule).await })?;
     if run.failure.is_some() {
-        tell_shortest(Found { schedule, run }, as_json)?;
+        tell_shortest(Found { schedule, run }, args)?;
         return Ok(true);
     }
-    if as_json {
+    if args.json {
         say(&json!({ "seed": seed, "failure": null, "story": lines(&run.story) }).to_string());
     } else {
         tell(&run.story);
@@ -96,7 +115,7 @@ fn many(args: &Args) -> Result<bool> {
     bar.finish_and_clear();
     let (played, seconds) = (bar.position(), begin.elapsed().as_secs_f64());
     if let Some(found) = found {
-        tell_shortest(found, args.json)?;
+        tell_shortest(found, args)?;
         return Ok(true);
     }
     if args.json {
@@ -110,18 +129,18 @@ fn many(args: &Args) -> Result<bool> {
 }
 
 /// Makes a failure small, and tells what is left of it.
-fn tell_shortest(Found { schedule, run }: Found, as_json: bool) -> Result<()> {
+fn tell_shortest(Found { schedule, run }: Found, args: &Args) -> Result<()> {
     let (seed, steps) = (schedule.seed, schedule.steps.len());
     let why = run.failure.clone().unwrap_or_default();
-    if !as_json {
+    if !args.json {
         say(&format!("seed {seed} fails: {why}"));
-        say(&format!("play it again: cargo run --release -p simulation -- --seed {seed}"));
+        say(&format!("play it again: {}", args.again(seed)));
         say("looking for the shortest story that fails so…");
     }
     let shortest = async { shrink(&Databases::new().await?, &schedule, run).await };
     let (shortest, run) = runtime()?.block_on(shortest)?;
     let why = run.failure.unwrap_or(why);
-    if as_json {
+    if args.json {
         let story = lines(&run.story);
         say(&json!({ "seed": seed, "failure": why, "story": story }).to_string());
     } else {

@@ -74,20 +74,11 @@ async fn rest(suite: &mut Suite, after: usize) -> Result<Option<String>> {
     let mut idle = 0;
     for round in 0..ROUNDS {
         let mut did = false;
-        for voice in Voice::ALL {
-            for action in [
-                Action::Alarms(voice),
-                Action::Turn(voice),
-                Action::Effects(voice),
-                Action::Turn(voice),
-                Action::Relay(voice),
-                Action::Offsets(voice),
-            ] {
-                let step = Step { action, broken: None, trouble: None, seed: round };
-                did |= suite.play(after, &step).await?;
-                if let Some(wrong) = suite.stage.take_wrong() {
-                    return Ok(Some(wrong));
-                }
+        for action in round_of_all() {
+            let step = Step { action, broken: None, trouble: None, seed: round };
+            did |= suite.play(after, &step).await?;
+            if let Some(wrong) = suite.stage.take_wrong() {
+                return Ok(Some(wrong));
             }
         }
         if did {
@@ -105,6 +96,17 @@ async fn rest(suite: &mut Suite, after: usize) -> Result<Option<String>> {
         suite.stage.clock.advance(A_WHILE);
     }
     Ok(None)
+}
+
+/// Everybody has a turn at everything.
+fn round_of_all() -> Vec<Action> {
+    let mut round = vec![Action::Alarms(Voice::Order)];
+    round.extend(Voice::ALL.map(Action::Turn));
+    round.extend(Voice::ASKING.map(Action::Effects));
+    round.extend(Voice::ASKING.map(Action::Turn));
+    round.extend(Voice::ALL.map(Action::Relay));
+    round.extend(Voice::ALL.map(Action::Offsets));
+    round
 }
 
 impl Suite {

@@ -22,6 +22,8 @@ impl Voice {
     /// All five.
     pub const ALL: [Self; 5] =
         [Self::Order, Self::Inventory, Self::Payment, Self::Shipping, Self::Notification];
+    /// Those that ask the outside world.
+    pub const ASKING: [Self; 3] = [Self::Payment, Self::Shipping, Self::Notification];
 }
 
 /// What customers pay with; the first does what everybody hopes for.
@@ -217,8 +219,8 @@ impl Mix {
 
     fn action(&self, random: &SeededRandom) -> Action {
         let voice = Voice::ALL[weighted(random, &self.pace)];
-        let asking = [Voice::Payment, Voice::Shipping, Voice::Notification];
-        let asks = asking[weighted(random, &asking.map(|voice| self.pace[voice as usize]))];
+        let asking = Voice::ASKING.map(|voice| self.pace[voice as usize]);
+        let asks = Voice::ASKING[weighted(random, &asking)];
         let short = Duration::from_millis(1 + random.below(1 + random.below(20_000)));
         let long = Duration::from_millis(1 + random.below(1_500_000));
         let choices = [

@@ -151,7 +151,8 @@ impl Suite {
             }
             Action::Offsets(voice) => {
                 let voice = self.voice(voice);
-                Ok((voice.name(), voice.offsets().await?))
+                voice.offsets()?;
+                Ok((voice.name(), None))
             }
             Action::Stop(voice) => {
                 let voice = self.voice(voice);

@@ -66,12 +66,14 @@ impl Memory {
         Ok(Self { shared: Arc::clone(&self.shared), namespace: Namespace::new(namespace)? })
     }
 
-    /// The offsets that the group's member has stored reach the broker; how many partitions' did.
+    /// The offsets that the group's member has stored reach the broker.
     ///
     /// # Errors
     /// [`BusError::Settings`] if the group's name is none.
-    pub fn flush(&self, group: &str) -> Result<usize, BusError> {
-        Ok(self.shared.state().group(&self.namespace.outer("group", group)?).flush())
+    pub fn flush(&self, group: &str) -> Result<(), BusError> {
+        let group = self.namespace.outer("group", group)?;
+        self.shared.state().group(&group).flush();
+        Ok(())
     }
 }
 

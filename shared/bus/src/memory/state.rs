@@ -40,10 +40,8 @@ impl Group {
         self.stored.insert(place, next);
     }
 
-    pub(super) fn flush(&mut self) -> usize {
-        let reached = self.stored.len();
+    pub(super) fn flush(&mut self) {
         self.committed.append(&mut self.stored);
-        reached
     }
 
     /// What was stored and has not reached the broker is lost.
