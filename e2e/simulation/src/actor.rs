@@ -114,7 +114,8 @@ impl<S: Service + Clone> Acting for Actor<S> {
 
     async fn turn(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>> {
         let (db, stage) = (self.db.clone(), Arc::clone(&self.place.stage));
-        if !self.live().await?.take(&stage)? {
+        let held_up = self.place.setting.held_up;
+        if !self.live().await?.take(&stage, held_up)? {
             return Ok(None);
         }
         let Some(Life { engine, in_hand: Some(batch), consumer, .. }) = &mut self.life else {

@@ -81,8 +81,9 @@ impl Client {
             sku: sku(SKUS[(first + nth) % most]),
             quantity: 1 + i64::try_from(dice.index(2)).unwrap_or(0),
         });
-        let far_away = dice.below(100) < setting.far_away;
-        let token = [setting.token, 0][dice.index(2)];
+        let awkward = dice.below(2) == 0;
+        let far_away = awkward && dice.below(100) < setting.far_away;
+        let token = if awkward { setting.token } else { 0 };
         let basket = Basket {
             items: items.collect(),
             email: format!("ada@{}", if dice.index(8) == 0 { BOUNCE } else { "example.com" }),

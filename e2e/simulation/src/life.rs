@@ -48,8 +48,13 @@ impl<S: Service> Place<S> {
     pub(crate) async fn start(&self, service: S, db: Db) -> Result<Life<S>> {
         let clock: Arc<dyn clock::Clock> = Arc::clone(&self.stage) as _;
         let random: Arc<dyn clock::Random> = Arc::clone(&self.stage) as _;
-        let settings =
-            Settings { effects_concurrency: self.setting.concurrency, ..Settings::default() };
+        let Setting { concurrency, claim, .. } = self.setting;
+        let settings = Settings {
+            effects_concurrency: concurrency,
+            effects_timeout: claim / 3,
+            claim,
+            ..Settings::default()
+        };
         let options = EngineOptions {
             settings,
             versions: Versions { order_placed: self.setting.order_placed },
@@ -73,13 +78,14 @@ impl<S: Service> Place<S> {
 
 impl<S: Service> Life<S> {
     /// Takes some of what waits, unless it has a batch in hand; whether it has one now.
-    pub(crate) fn take(&mut self, stage: &Stage) -> Result<bool> {
+    pub(crate) fn take(&mut self, stage: &Stage, held_up: u64) -> Result<bool> {
         if self.in_hand.is_some() {
             return Ok(true);
         }
         let dice = &stage.dice;
         // Some are still on their way from where they came from.
-        let mut works: Vec<Work<S>> = self.waiting.extract_if(.., |_| dice.below(4) > 0).collect();
+        let arrives = |_: &mut Work<S>| dice.below(100) >= held_up;
+        let mut works: Vec<Work<S>> = self.waiting.extract_if(.., arrives).collect();
         let most = [1, 3, 100][dice.index(3)];
         // Whoever waits for records has none to take now.
         let records = self.consumer.receive(most).now_or_never().unwrap_or(Ok(Vec::new()))?;

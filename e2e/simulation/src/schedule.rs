@@ -118,13 +118,17 @@ pub struct Setting {
     pub partitions: i32,
     /// Effects of a service under way at once.
     pub concurrency: usize,
+    /// For how long an effect or alarm is claimed.
+    pub claim: Duration,
+    /// Of what could be taken over in a turn, how much is still on its way, in percent.
+    pub held_up: u64,
     /// Different products.
     pub products: u64,
     /// Pieces of each on the shelf at the beginning.
     pub pieces: i64,
     /// What every other customer pays with.
     pub token: usize,
-    /// Parcels to where the carrier does not go, in percent.
+    /// How many of those live where the carrier does not go, in percent.
     pub far_away: u64,
     /// In which version order publishes `OrderPlaced`.
     pub order_placed: u32,
@@ -151,6 +155,8 @@ impl Schedule {
         let setting = Setting {
             partitions: 1 + i32::try_from(random.below(3)).unwrap_or(0),
             concurrency: index(&random, 3) * 8 + 1,
+            claim: Duration::from_secs(pick(&[15, 15, 1])),
+            held_up: pick(&[10, 25, 60]),
             products: 1 + random.below(2),
             pieces: 1 + i64::try_from(random.below(6)).unwrap_or(0),
             token: index(&random, TOKENS.len()),
@@ -163,7 +169,7 @@ impl Schedule {
             broken: pick(&[0, 2, 8, 20]),
             trouble: pick(&[0, 20, 60]),
             cancel: pick(&[0, 1, 5]),
-            operator: pick(&[1, 1, 6]),
+            operator: pick(&[1, 1, 15]),
             rewind: pick(&[0, 0, 1]),
             far: pick(&[0, 0, 1, 3]),
             back: pick(&[0, 0, 1]),

@@ -84,3 +84,55 @@ async fn clear(db: &Db) -> Result<()> {
     handle.remove_commit_hook();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use store::StoreError;
+
+    use super::*;
+
+    /// Two rows.
+    async fn write(db: &Db) -> Result<(), StoreError> {
+        let mut tx = db.begin().await?;
+        tx.execute("insert into it values (1)", Vec::new()).await?;
+        tx.execute("insert into it values (2)", Vec::new()).await?;
+        tx.commit().await
+    }
+
+    async fn rows(db: &Db) -> usize {
+        db.fetch("select * from it", Vec::new()).await.expect("it is read").len()
+    }
+
+    /// Whether the write was caught, how many rows are there then, and after one more write.
+    async fn written_up_to(spot: Spot) -> (bool, usize, usize) {
+        let db = Db::connect("sqlite::memory:", 1).await.expect("a database");
+        db.fetch("create table it (a)", Vec::new()).await.expect("a table");
+        let done = up_to(&db, spot, write(&db)).await.expect("a trap");
+        let before = rows(&db).await;
+        write(&db).await.expect("the database goes on");
+        (done.is_none(), before, rows(&db).await)
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_caught_is_there_whole_or_not_at_all() {
+        let mut came = Vec::new();
+        for nth in 1.. {
+            let (caught, before, after) = written_up_to(Spot::Operation(nth)).await;
+            if !caught {
+                break;
+            }
+            assert_eq!(after, before + 2, "at operation {nth}");
+            came.push(before);
+        }
+        // The last operations are those of the commit itself.
+        assert!(came.is_sorted() && came.len() > 10, "{came:?}");
+        came.dedup();
+        assert_eq!(came, [0, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_caught_goes_through() {
+        assert_eq!(written_up_to(Spot::Commit(1)).await, (true, 2, 4));
+        assert_eq!(written_up_to(Spot::Commit(2)).await, (false, 2, 4));
+    }
+}
