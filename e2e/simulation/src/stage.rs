@@ -71,10 +71,10 @@ impl Stage {
         self.scene().trouble = trouble;
     }
 
-    /// What goes wrong with the request at hand: where there is trouble, it meets half of them.
+    /// What goes wrong with the request at hand: where there is trouble, it meets most of them.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         let trouble = self.scene().trouble?;
-        (self.dice.below(2) == 0).then_some(trouble)
+        (self.dice.below(3) > 0).then_some(trouble)
     }
 
     /// Something is as it may never be.

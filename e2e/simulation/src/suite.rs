@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use audit::{PaymentState, Snapshot};
 use bus::{Bus, Memory, OffsetsReach, Topic};
-use clock::Clock as _;
+use clock::{Clock as _, Random as _};
 use contracts::{EventType, PRODUCTS_TOPIC};
 use engine::{Nobody, Outside};
 use inventory::InventoryService;
@@ -131,37 +131,14 @@ impl Suite {
     }
 
     async fn act(&mut self, step: &Step) -> Result<(&'static str, Option<String>)> {
-        let broken = step.broken;
         match step.action {
-            Action::Turn(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.turn(broken).await?))
-            }
-            Action::Relay(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.relay(broken).await?))
-            }
-            Action::Effects(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.effects(broken).await?))
-            }
-            Action::Alarms(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.alarms(broken).await?))
-            }
-            Action::Offsets(voice) => {
-                let voice = self.voice(voice);
-                voice.offsets()?;
-                Ok((voice.name(), None))
-            }
-            Action::Stop(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.stop().await?))
-            }
-            Action::Rewind(voice) => {
-                let voice = self.voice(voice);
-                Ok((voice.name(), voice.rewind().await?))
-            }
+            Action::Turn(voice) => self.somebody(step, voice, &Voice::ALL).await,
+            Action::Relay(voice) => self.somebody(step, voice, &Voice::ALL).await,
+            Action::Effects(voice) => self.somebody(step, voice, &Voice::ASKING).await,
+            Action::Alarms(voice)
+            | Action::Offsets(voice)
+            | Action::Stop(voice)
+            | Action::Rewind(voice) => self.one(step, voice).await,
             Action::Arrive => {
                 self.world.arrive();
                 Ok(("outside", None))
@@ -178,6 +155,38 @@ impl Suite {
             }
             _ => Ok(("customer", self.ask(step.action).await?)),
         }
+    }
+
+    /// The voice's step, or that of the next one that has something to do, as eager as they are.
+    async fn somebody(
+        &mut self,
+        step: &Step,
+        voice: Voice,
+        all: &[Voice],
+    ) -> Result<(&'static str, Option<String>)> {
+        let eager = self.stage.dice.below(100) < self.setting.eager;
+        let first = all.iter().position(|other| *other == voice).unwrap_or(0);
+        for nth in 0..if eager { all.len() } else { 1 } {
+            let (who, came) = self.one(step, all[(first + nth) % all.len()]).await?;
+            if came.is_some() {
+                return Ok((who, came));
+            }
+        }
+        Ok((self.voice(voice).name(), None))
+    }
+
+    async fn one(&mut self, step: &Step, voice: Voice) -> Result<(&'static str, Option<String>)> {
+        let (voice, broken) = (self.voice(voice), step.broken);
+        let came = match step.action {
+            Action::Turn(_) => voice.turn(broken).await?,
+            Action::Relay(_) => voice.relay(broken).await?,
+            Action::Effects(_) => voice.effects(broken).await?,
+            Action::Alarms(_) => voice.alarms(broken).await?,
+            Action::Stop(_) => voice.stop().await?,
+            Action::Rewind(_) => voice.rewind().await?,
+            _ => voice.offsets().map(|()| None)?,
+        };
+        Ok((voice.name(), came))
     }
 
     /// What customers, clerk and operator do.
