@@ -81,7 +81,7 @@ impl Client {
             sku: sku(SKUS[(first + nth) % most]),
             quantity: 1 + i64::try_from(dice.index(2)).unwrap_or(0),
         });
-        let awkward = dice.below(2) == 0;
+        let awkward = dice.below(100) < setting.awkward;
         let far_away = awkward && dice.below(100) < setting.far_away;
         let token = if awkward { setting.token } else { 0 };
         let basket = Basket {

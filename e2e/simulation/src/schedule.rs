@@ -128,7 +128,9 @@ pub struct Setting {
     pub products: u64,
     /// Pieces of each on the shelf at the beginning.
     pub pieces: i64,
-    /// What every other customer pays with.
+    /// How many customers are awkward, in percent.
+    pub awkward: u64,
+    /// What those pay with.
     pub token: usize,
     /// How many of those live where the carrier does not go, in percent.
     pub far_away: u64,
@@ -162,12 +164,13 @@ impl Schedule {
             eager: pick(&[0, 20, 80]),
             products: 1 + random.below(2),
             pieces: 1 + i64::try_from(random.below(6)).unwrap_or(0),
+            awkward: 50,
             token: index(&random, TOKENS.len()),
             far_away: pick(&[0, 10, 50]),
             order_placed: u32::try_from(pick(&[2, 2, 2, 1])).unwrap_or(2),
         };
         let mut mix = Mix {
-            pace: [(); 5].map(|()| pick(&[1, 4, 8])),
+            pace: [(); 5].map(|()| pick(&[0, 4, 4, 8])),
             broken: pick(&[0, 2, 8, 20]),
             trouble: pick(&[0, 30, 80]),
             cancel: pick(&[0, 1, 5]),
@@ -177,18 +180,11 @@ impl Schedule {
             back: pick(&[0, 0, 1]),
         };
         // Money that does not want to go back makes the longest stories, and is rare by itself.
-        if random.below(8) == 0 {
+        if random.below(6) == 0 {
             let claim = Duration::from_secs(1);
-            setting = Setting {
-                token: 4,
-                far_away: 100,
-                claim,
-                held_up: 60,
-                eager: 80,
-                pieces: 6,
-                ..setting
-            };
-            mix = Mix { pace: [4; 5], operator: 15, far: 0, ..mix };
+            setting = Setting { claim, held_up: 60, eager: 80, pieces: 6, ..setting };
+            setting = Setting { awkward: 100, token: 4, far_away: 100, ..setting };
+            mix = Mix { pace: [4; 5], operator: 40, broken: 1, far: 0, ..mix };
         }
         // Most find nothing to do, which costs next to nothing.
         let count = 150 + random.below(400);

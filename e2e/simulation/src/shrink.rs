@@ -8,8 +8,8 @@ use crate::{
     schedule::{Schedule, Step},
 };
 
-/// Runs that it may take: enough for some hundred steps.
-const MOST: u32 = 2_000;
+/// Runs that it may take: enough for some hundred steps, and for nobody to wait long.
+const MOST: u32 = 800;
 
 /// The smallest schedule found that breaks the same invariant, and its run.
 ///
