@@ -14,6 +14,10 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo deny check bans licenses sources
 
+# Seeds that the whole suite is played from, with faults at every step
+simulate seeds="0..10000":
+    cargo run --release -p simulation -- --seeds {{seeds}}
+
 # The choreography, as the tree tells it
 score:
     @head -qn 1 services/*/src/on/*.rs services/*/src/undo/*.rs | grep '→' | sed 's,^//! ,,'

@@ -103,7 +103,9 @@ impl World {
         change: impl Fn(&mut Product, i64),
     ) -> bool {
         let reservation = self.reservations.get_mut(&order_id);
-        let open = reservation.filter(|reservation| reservation.state == State::Reserved);
+        let open = reservation.filter(|reservation| {
+            reservation.state == State::Reserved || engine::mistake!(ReleaseTwice)
+        });
         let Some(reservation) = open else { return false };
         reservation.state = state;
         for item in &reservation.items.0 {

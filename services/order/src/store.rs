@@ -141,8 +141,10 @@ impl World {
         order.ended = Some(end);
         order.needs_attention = false;
         let id = order.order_id;
-        out.clear_alarm(id, Alarm::FirstDeadline);
-        out.clear_alarm(id, Alarm::SecondDeadline);
+        if !engine::mistake!(AlarmsStay) {
+            out.clear_alarm(id, Alarm::FirstDeadline);
+            out.clear_alarm(id, Alarm::SecondDeadline);
+        }
         self.say(event, out);
     }
 

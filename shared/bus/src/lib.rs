@@ -1,12 +1,14 @@
 //! The bus between the services: one small trait, implemented by Apache Kafka and by the *log*, a
-//! single `SQLite` file with Kafka's topics, partitions, offsets and groups.
+//! single `SQLite` file with Kafka's topics, partitions, offsets and groups; and, for simulations, in
+//! memory.
 //!
 //! Delivery is at least once: offsets reach the broker lazily, after the reader has stored them.
-//! One suite (`tests/conformance.rs`) holds both implementations to the same behaviour.
+//! One suite (`tests/conformance.rs`) holds all three to the same behaviour.
 
 mod error;
 mod kafka;
 mod log;
+mod memory;
 mod murmur2;
 mod names;
 mod settings;
@@ -15,6 +17,7 @@ use async_trait::async_trait;
 
 pub use error::BusError;
 pub use log::{Log, LogOptions};
+pub use memory::{Memory, OffsetsReach};
 pub use murmur2::partition_of;
 pub use settings::{Settings, connect};
 

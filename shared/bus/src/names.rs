@@ -3,7 +3,7 @@
 use crate::BusError;
 
 /// What is put before every topic and group name at the broker, invisible to callers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Namespace(String);
 
 impl Namespace {

@@ -1,6 +1,6 @@
 //! One list of checks, held against every bus.
 //!
-//! The log always takes part; Kafka where `QUINTET_TEST_KAFKA=HOST:PORT` names a broker. With
+//! The log and the broker in memory always take part; Kafka where `QUINTET_TEST_KAFKA=HOST:PORT` names a broker. With
 //! `QUINTET_TEST_REQUIRE_SERVERS=1` a missing broker is a failure.
 
 #[path = "conformance/checks.rs"]
@@ -18,6 +18,14 @@ macro_rules! conformance {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
                     crate::$module::$check(&crate::rig::LogRig::new()).await;
+                }
+            )+
+        }
+        mod memory {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() {
+                    crate::$module::$check(&crate::rig::MemoryRig::new()).await;
                 }
             )+
         }

@@ -253,7 +253,12 @@ impl<P: Participant> EffectRunner<P> {
         self.running.spawn(async move {
             let started = clock.now();
             let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
-            let attempt = outside.attempt(claimed.id, claimed.effect.clone(), span.trace().clone());
+            let mut key = claimed.id;
+            if crate::mistake!(KeyPerAttempt) {
+                let nth = u32::try_from(claimed.attempts).unwrap_or(0);
+                key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
+            }
+            let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
             let attempt = timeout(limit, attempt.instrument(span.span()))
                 .await
                 .unwrap_or_else(|_| Attempt::NoAnswer(format!("no answer within {limit:?}")));

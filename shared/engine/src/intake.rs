@@ -22,12 +22,13 @@ const RETRY: Duration = Duration::from_millis(500);
 const PREDECESSOR: u32 = 60;
 
 /// What one poll brought.
-pub(crate) struct Chunk<P: Participant> {
-    pub(crate) works: Vec<Pending<P>>,
+pub struct Chunk<P: Participant> {
+    /// The events that the service reacts to.
+    pub works: Vec<Pending<P>>,
     /// Positions of records that are none of ours.
-    pub(crate) passed: Vec<Position>,
+    pub passed: Vec<Position>,
     /// What must not be passed over, after the works.
-    pub(crate) fatal: Option<Fatal>,
+    pub fatal: Option<Fatal>,
 }
 
 pub(crate) struct Intake<P: Participant> {
@@ -44,12 +45,14 @@ pub(crate) struct Intake<P: Participant> {
 }
 
 /// The consumer group of a service.
-pub(crate) fn group<P: Participant>() -> String {
+#[must_use]
+pub fn group<P: Participant>() -> String {
     format!("quintet-{}", P::NAME)
 }
 
 /// The topics of a service's events.
-pub(crate) fn subscription<P: Participant>() -> Vec<&'static str> {
+#[must_use]
+pub fn subscription<P: Participant>() -> Vec<&'static str> {
     let topics: BTreeSet<_> = P::CONSUMES.iter().map(|event| event.topic()).collect();
     topics.into_iter().collect()
 }
@@ -185,7 +188,8 @@ fn is_ours<P: Participant>(record: &Incoming) -> bool {
 }
 
 /// Decodes records up to the first of each partition that cannot be.
-fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
+#[must_use]
+pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
     let mut chunk =
         Chunk { works: Vec::with_capacity(records.len()), passed: Vec::new(), fatal: None };
     let mut stuck: BTreeSet<(String, i32)> = BTreeSet::new();

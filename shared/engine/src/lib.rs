@@ -19,6 +19,8 @@ mod inbox;
 mod intake;
 mod lease;
 mod loops;
+#[cfg(feature = "mistakes")]
+pub mod mistakes;
 mod outbox;
 mod outside;
 mod participant;
@@ -37,6 +39,7 @@ mod work;
 pub use alarms::Alarms;
 pub use commands::Commands;
 pub use effects::EffectRunner;
+pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
 pub use prune::{PruneError, Pruner};
@@ -49,6 +52,24 @@ pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};
 pub use turn::{Engine, EngineOptions, Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
+
+/// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.
+#[cfg(feature = "mistakes")]
+#[macro_export]
+macro_rules! mistake {
+    ($name:ident) => {
+        $crate::mistakes::Mistake::$name.is_made()
+    };
+}
+
+/// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.
+#[cfg(not(feature = "mistakes"))]
+#[macro_export]
+macro_rules! mistake {
+    ($name:ident) => {
+        false
+    };
+}
 
 /// The engine's own tables, versions 1 to 999; a service's follow from 1000.
 #[must_use]

@@ -116,7 +116,7 @@ impl Relay {
         }
         let count = ready.len();
         let result = self.publish(ready).await;
-        if result.is_err() {
+        if result.is_err() && !crate::mistake!(RelaySkips) {
             self.reading = true;
         }
         if !self.settings.exclusive {
@@ -207,6 +207,9 @@ impl Relay {
         };
         let (ids, records): (Vec<EventId>, Vec<Outgoing>) =
             ready.into_iter().map(|Ready { id, record }| (id, record)).unzip();
+        if crate::mistake!(DeletedUnsent) {
+            self.handoff.acknowledge(ids.clone());
+        }
         let published = producer.publish(&records).await;
         let acknowledged = ids.into_iter().zip(published.acknowledged);
         self.handoff.acknowledge(acknowledged.filter(|(_, yes)| *yes).map(|(id, _)| id));

@@ -163,7 +163,7 @@ impl<P: Participant> Engine<P> {
 
     /// Before anything runs: counts what earlier runs left in the outbox, and takes over the
     /// effects that they had claimed, if there is nobody else to do them.
-    pub(crate) async fn take_stock(&self) {
+    pub async fn take_stock(&self) {
         let now = self.clock.now();
         match outbox::count(&self.db).await {
             Ok(depth) => self.handoff.set_depth(depth),

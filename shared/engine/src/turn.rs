@@ -142,12 +142,19 @@ impl<P: Participant> Engine<P> {
     ) -> Result<Turn<P>, TurnError> {
         let mut tx = self.db.begin().await?;
         let fresh = inbox::enter(&mut tx, batch, now).await?;
+        if crate::mistake!(InboxApart) {
+            tx.commit().await?;
+            tx = self.db.begin().await?;
+        }
         let keys = Keys::load(&mut tx, batch, now, &self.settings).await?;
         let mut fold = Fold::new(self, keys, now, spans);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
         let live = still_pending(&mut tx, batch, &fresh, now).await?;
         for index in live.iter().copied() {
+            if crate::mistake!(StaleFold) {
+                world = self.participant.load(&mut tx, &inputs).await?;
+            }
             fold.apply(&mut world, index, &batch[index])?;
         }
         let answers = fold.answers(batch, &fresh, remembered);
@@ -161,6 +168,10 @@ impl<P: Participant> Engine<P> {
         let sent =
             if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
         outbox::delete(&mut tx, &sent).await?;
+        if crate::mistake!(DualWrite) {
+            tx.commit().await?;
+            tx = self.db.begin().await?;
+        }
         outbox::append(&mut tx, &fold.ready, now).await?;
         let emitted = fold.ready.len();
         if let Err(error) = tx.commit().await {
@@ -186,8 +197,8 @@ impl<P: Participant> Engine<P> {
         }
     }
 
-    /// A turn was given up, perhaps within its commit.
-    pub(crate) fn gave_up(&self) -> TurnError {
+    /// Whoever drops a turn, perhaps within its commit, says so before it is turned again.
+    pub fn gave_up(&self) -> TurnError {
         self.in_doubt.store(true, Ordering::Release);
         StoreError::TimedOut.into()
     }
@@ -223,7 +234,9 @@ async fn still_pending<P: Participant>(
     pending.extend(alarms::take(tx, of(Origin::Alarm), now).await?);
     let live = fresh.iter().copied().filter(|index| {
         let work = &batch[*index];
-        work.inbox_id().is_some() || pending.remove(&work.input.cause)
+        work.inbox_id().is_some()
+            || pending.remove(&work.input.cause)
+            || crate::mistake!(OutcomeTwice)
     });
     Ok(live.collect())
 }

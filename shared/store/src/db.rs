@@ -94,6 +94,8 @@ impl Db {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A thread of ours does not go away.
+            .test_before_acquire(false)
             .connect_with(options)
             .await?;
         Ok(Self::Sqlite { writer: pool.clone(), readers: pool })

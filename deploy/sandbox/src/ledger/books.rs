@@ -169,6 +169,11 @@ impl Books {
         Some(Outcome::Answered(entry.clone()))
     }
 
+    /// All entries, by kind and key.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
     /// Enters the first answer of a key.
     pub fn enter(&mut self, entry: Entry) -> Outcome {
         self.take(vec![entry.clone()]);

@@ -119,7 +119,12 @@ pub struct Providers(pub Arc<dyn Gateway>);
 impl Outside<PaymentService> for Providers {
     async fn attempt(&self, id: EffectId, effect: Effect, trace: Trace) -> Attempt<Outcome> {
         match effect {
-            Effect::Charge(charge) => self.0.charge(id, &charge, &trace).await.map(Outcome::Charge),
+            Effect::Charge(charge) => match self.0.charge(id, &charge, &trace).await {
+                Attempt::NoAnswer(reason) if engine::mistake!(DoubtIsNo) => {
+                    Attempt::Answered(Outcome::Charge(ChargeAnswer::Declined { reason }))
+                }
+                attempt => attempt.map(Outcome::Charge),
+            },
             Effect::Refund(refund) => self.0.refund(id, &refund, &trace).await.map(Outcome::Refund),
         }
     }

@@ -4,7 +4,9 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{Bus, Consumer, Incoming, Log, LogOptions, Outgoing, Settings, Topic};
+use bus::{
+    Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
+};
 use clock::{SystemClock, SystemRandom};
 
 /// What a check gets at the most; a bus that works needs a fraction.
@@ -55,6 +57,22 @@ impl Rig for LogRig {
         let path = self.0.path().join("bus.db");
         let log = Log::open(&path, namespace, options).await;
         Arc::new(log.expect("the log opens"))
+    }
+}
+
+/// A broker in memory.
+pub struct MemoryRig(Memory);
+
+impl MemoryRig {
+    pub fn new() -> Self {
+        Self(Memory::new(Arc::new(SystemRandom), OffsetsReach::AtOnce))
+    }
+}
+
+#[async_trait]
+impl Rig for MemoryRig {
+    async fn connect_as(&self, namespace: &str) -> Arc<dyn Bus> {
+        Arc::new(self.0.namespaced(namespace).expect("a namespace"))
     }
 }
 

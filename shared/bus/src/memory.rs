@@ -1,0 +1,140 @@
+//! A broker in memory with Kafka's shape, for simulations and tests: what a reader gets next is
+//! drawn, so that nothing can rely on an order between partitions.
+
+mod consumer;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use clock::Random;
+use tokio::sync::watch;
+
+use self::consumer::MemoryConsumer;
+use self::state::State;
+use crate::names::Namespace;
+use crate::{
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Outgoing, PartitionState, Producer,
+    Published, Topic,
+};
+
+/// When stored offsets reach the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetsReach {
+    /// As they are stored.
+    AtOnce,
+    /// When [`Memory::flush`] says so; a member that is gone until then has stored in vain.
+    WhenFlushed,
+}
+
+/// A broker in memory. Clones share it.
+#[derive(Clone)]
+pub struct Memory {
+    shared: Arc<Shared>,
+    namespace: Namespace,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    random: Arc<dyn Random>,
+    offsets: OffsetsReach,
+    /// Rings when something was published.
+    bell: watch::Sender<()>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole between statements, whoever panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    /// An empty broker; `random` decides which partitions are served first, and how far.
+    #[must_use]
+    pub fn new(random: Arc<dyn Random>, offsets: OffsetsReach) -> Self {
+        let (state, bell) = (Mutex::default(), watch::Sender::new(()));
+        let shared = Arc::new(Shared { state, random, offsets, bell });
+        Self { shared, namespace: Namespace::default() }
+    }
+
+    /// The same broker under another namespace.
+    ///
+    /// # Errors
+    /// [`BusError::Settings`] if that cannot be part of a name.
+    pub fn namespaced(&self, namespace: &str) -> Result<Self, BusError> {
+        Ok(Self { shared: Arc::clone(&self.shared), namespace: Namespace::new(namespace)? })
+    }
+
+    /// The offsets that the group's member has stored reach the broker.
+    ///
+    /// # Errors
+    /// [`BusError::Settings`] if the group's name is none.
+    pub fn flush(&self, group: &str) -> Result<(), BusError> {
+        let group = self.namespace.outer("group", group)?;
+        self.shared.state().group(&group).flush();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Bus for Memory {
+    async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
+        for topic in topics {
+            let name = self.namespace.outer("topic", topic.name)?;
+            self.shared.state().create(name, topic)?;
+        }
+        Ok(())
+    }
+
+    async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
+        let consumer = MemoryConsumer::join(self, group, topics)?;
+        Ok(Box::new(consumer))
+    }
+
+    async fn partitions(
+        &self,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Vec<PartitionState>, BusError> {
+        let group = self.namespace.outer("group", group)?;
+        let topics = self.namespace.topics(topics)?;
+        self.shared.state().partitions(&self.namespace, &group, &topics)
+    }
+
+    async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError> {
+        let (outer, topics) =
+            (self.namespace.outer("group", group)?, self.namespace.topics(topics)?);
+        let mut state = self.shared.state();
+        if state.group(&outer).has_member() {
+            return Err(BusError::GroupActive { group: group.to_owned() });
+        }
+        state.rewind(&self.namespace, &outer, &topics)
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        DEFAULT_MAX_RECORD_BYTES
+    }
+}
+
+#[async_trait]
+impl Producer for Memory {
+    async fn publish(&mut self, records: &[Outgoing]) -> Published {
+        let mut acknowledged = vec![false; records.len()];
+        for (record, yes) in records.iter().zip(&mut acknowledged) {
+            let topic = self.namespace.outer("topic", &record.topic);
+            let appended = topic.and_then(|topic| self.shared.state().append(&topic, record));
+            if let Err(error) = appended {
+                self.shared.bell.send_replace(());
+                return Published { acknowledged, error: Some(error) };
+            }
+            *yes = true;
+        }
+        self.shared.bell.send_replace(());
+        Published { acknowledged, error: None }
+    }
+}
