@@ -102,7 +102,7 @@ fn a_batch_of_many_equals_many_batches_of_one_on_every_database() {
         }
         houses
     };
-    check(16, houses, plan(), &async |houses, plan| {
+    check(8, houses, plan(), &async |houses, plan| {
         let history = Company::play(&houses[0], plan).await.history;
         let ones = history.clone().map(|batches| {
             batches.into_iter().flatten().map(|told| vec![told]).collect::<Vec<_>>()
