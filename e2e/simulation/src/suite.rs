@@ -132,8 +132,9 @@ impl Suite {
 
     async fn act(&mut self, step: &Step) -> Result<(&'static str, Option<String>)> {
         match step.action {
-            Action::Turn(voice) => self.somebody(step, voice, &Voice::ALL).await,
-            Action::Relay(voice) => self.somebody(step, voice, &Voice::ALL).await,
+            Action::Turn(voice) | Action::Relay(voice) => {
+                self.somebody(step, voice, &Voice::ALL).await
+            }
             Action::Effects(voice) => self.somebody(step, voice, &Voice::ASKING).await,
             Action::Alarms(voice)
             | Action::Offsets(voice)
