@@ -3,7 +3,7 @@ use std::{str::FromStr, time::Duration};
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError, RecyclingMethod, Runtime,
 };
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::{Config, NoTls};
 
 use super::{Parameters, Transaction};
@@ -40,6 +40,10 @@ impl Server {
     pub(crate) fn at(url: &str, connections: u32) -> Result<Self, String> {
         let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
         let (url, tls) = Tls::split(url)?;
+        let options = options.ssl_mode(match tls {
+            Tls::Off => PgSslMode::Disable,
+            Tls::Checked { .. } => PgSslMode::VerifyFull,
+        });
         let mut config = Config::from_str(&url).map_err(|error| detail(&error))?;
         let settings = SETTINGS.map(|(name, value)| format!("-c {name}={value}"));
         let given = config.get_options().unwrap_or_default();
