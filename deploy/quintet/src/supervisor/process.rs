@@ -2,6 +2,7 @@
 
 use crate::program::Member;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
@@ -15,6 +16,9 @@ use tokio::time::timeout;
 /// How much of a log is shown when its program did not get ready.
 const TAIL_LINES: usize = 15;
 const TAIL_BYTES: i64 = 8 << 10;
+/// Six programs and more share this machine: with one thread for each core in each of them, they would
+/// mostly wake one another. Whoever sets it has the last word.
+const THREADS: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");
 
 /// What it takes to start a program.
 #[derive(Clone, Debug)]
@@ -43,7 +47,9 @@ impl Launch {
     /// When the log cannot be opened or the executable not be run.
     pub(crate) fn spawn(&self) -> io::Result<Process> {
         let log = File::options().append(true).create(true).open(&self.log)?;
+        let threads = env::var_os(THREADS.0).unwrap_or_else(|| THREADS.1.into());
         let mut child = Command::new(&self.executable)
+            .env(THREADS.0, threads)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
