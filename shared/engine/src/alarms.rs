@@ -54,11 +54,10 @@ pub(crate) async fn change<P: Participant>(
     tx: &mut Tx,
     changes: Changes<P>,
 ) -> Result<(), StoreError> {
-    let (set, cleared): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|(_, change)| change.is_some());
-    let ids = cleared.into_iter().map(|(id, _)| id.into()).collect();
+    let cleared = changes.iter().filter(|(_, change)| change.is_none());
+    let ids = cleared.map(|(id, _)| (*id).into()).collect();
     tx.discard(TABLE.name, "id", Kind::Uuid, ids).await?;
-    let set = set.into_iter().filter_map(|(id, change)| Some((id, change?)));
+    let set = changes.into_iter().filter_map(|(id, change)| Some((id, change?)));
     let rows = set.map(|(id, Set { order, alarm, due_at, trace })| {
         let name: &'static str = alarm.into();
         vec![

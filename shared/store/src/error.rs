@@ -112,7 +112,7 @@ impl StoreError {
 }
 
 /// What the server said, or else what its client met.
-fn told(error: &tokio_postgres::Error) -> String {
+pub(crate) fn told(error: &tokio_postgres::Error) -> String {
     let said = error.as_db_error().map(ToString::to_string);
     said.or_else(|| error.source().map(|cause| format!("{error}: {cause}")))
         .unwrap_or_else(|| error.to_string())

@@ -94,8 +94,9 @@ impl Tx {
 }
 
 type SqliteQuery = Query<'static, Sqlite, SqliteArguments>;
-// Everything that reaches it is assembled from constants of this workspace; what comes
-// from outside is bound, never spliced.
+
+// All SQL is assembled from constants of this workspace; what comes from outside is bound, never
+// spliced.
 pub(crate) fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
     values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Uuid(value) => query.bind(value),

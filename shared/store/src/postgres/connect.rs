@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::{Config, NoTls};
 
 use super::{Parameters, Transaction};
-use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT};
+use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told};
 
 /// A PostgreSQL server, and the connections to it.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Server {
             Tls::Off => PgSslMode::Disable,
             Tls::Checked { .. } => PgSslMode::VerifyFull,
         });
-        let mut config = Config::from_str(&url).map_err(|error| detail(&error))?;
+        let mut config = Config::from_str(&url).map_err(|error| told(&error))?;
         let settings = SETTINGS.map(|(name, value)| format!("-c {name}={value}"));
         let given = config.get_options().unwrap_or_default();
         let settings = format!("{} {given}", settings.join(" "));
@@ -147,12 +147,6 @@ impl Tls {
         };
         Ok(Pool::builder(manager))
     }
-}
-
-/// What the client says, with its cause: by itself it says little.
-fn detail(error: &tokio_postgres::Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }
 
 #[cfg(test)]
