@@ -51,6 +51,11 @@ impl<P: Participant> EffectQueue<P> {
         self.wake.notify_one();
     }
 
+    /// Hands over what was claimed from the table.
+    pub(crate) fn extend(&self, claimed: Vec<Claimed<P>>) {
+        self.waiting().extend(claimed);
+    }
+
     pub(crate) fn pop(&self) -> Option<Claimed<P>> {
         self.waiting().pop_front()
     }

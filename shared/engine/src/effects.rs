@@ -55,6 +55,10 @@ const CLAIM: Table = Table {
     columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "due_at", kind: Kind::Int }],
 };
 
+/// How many times what runs at once is claimed in one go. What is not begun before its claim ends goes
+/// back to the table.
+const CLAIMED_AHEAD: usize = 8;
+
 /// The shortest time between two looks at the table that nothing asked for.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -89,10 +93,10 @@ struct Failed {
 
 /// Inserts what the batch asks for: as many as there is `room` claimed by this process, the others
 /// for whoever comes first. One that is there already is the same request, and stays with whoever
-/// has it.
+/// has it; [`StoreError::Taken`] if all are `taken_for_new`.
 pub(crate) async fn insert<P: Participant>(
     tx: &mut Tx,
-    requested: Vec<Requested<P>>,
+    (requested, taken_for_new): (Vec<Requested<P>>, bool),
     room: usize,
     now: Timestamp,
     settings: &Settings,
@@ -115,6 +119,10 @@ pub(crate) async fn insert<P: Participant>(
         if index < room {
             claimed.push(Claimed { id, order, effect, trace, attempts: 0, until });
         }
+    }
+    if taken_for_new {
+        tx.insert_untaken(&TABLE, rows).await?;
+        return Ok(claimed);
     }
     let mut new = HashSet::new();
     for row in tx.insert_new(&TABLE, rows).await? {
@@ -224,8 +232,11 @@ impl<P: Participant> EffectRunner<P> {
             self.next_poll = now.saturating_add(self.settings.poll).unwrap_or(Timestamp::MAX);
         }
         if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || time) {
-            let due = self.due(now, room).await?;
-            self.queue.overflow.fetch_or(due.len() == room, Ordering::AcqRel);
+            let limit = room.max(self.settings.effects_concurrency * CLAIMED_AHEAD);
+            let mut due = self.due(now, limit).await?;
+            self.queue.overflow.fetch_or(due.len() == limit, Ordering::AcqRel);
+            let ahead = due.split_off(room.min(due.len()));
+            self.queue.extend(ahead);
             for row in due {
                 self.spawn(row);
             }

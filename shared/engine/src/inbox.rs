@@ -16,16 +16,25 @@ const TABLE: Table = Table {
 };
 
 /// The places of those inputs that were not applied before, as far as the inbox knows.
+///
+/// If all are `taken_for_new` nobody waits for what it says: one that was applied before is
+/// [`StoreError::Taken`] then, and the inbox is to be asked.
 pub(crate) async fn enter<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
     now: Timestamp,
+    taken_for_new: bool,
 ) -> Result<Vec<usize>, StoreError> {
     let ids = batch.iter().filter_map(|work| Some((work.inbox_id()?, came(work, now))));
     let mut ids: BTreeMap<Uuid, Value> = ids.collect();
-    let mut new = HashSet::new();
-    for row in tx.insert_new(&TABLE, rows(&ids)).await? {
-        new.insert(row.get::<Uuid>(0)?);
+    let mut new: HashSet<Uuid> = ids.keys().copied().collect();
+    if taken_for_new {
+        tx.insert_untaken(&TABLE, rows(&ids)).await?;
+    } else {
+        new.clear();
+        for row in tx.insert_new(&TABLE, rows(&ids)).await? {
+            new.insert(row.get::<Uuid>(0)?);
+        }
     }
     ids.retain(|id, _| !new.contains(id));
     came_again(tx, &ids).await?;

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use store::{Db, StoreError, Value};
 use uuid::Uuid;
 
+/// The name of the relay's lease.
+pub(crate) const RELAY: &str = "relay";
 /// Where replicas on one PostgreSQL database tell each other's relays something.
 pub(crate) const CHANNEL: &str = "quintet_relay";
 /// Said to whoever holds the lease: the outbox has more.
@@ -130,6 +132,6 @@ pub(crate) async fn holder(db: &Db, name: &'static str) -> Result<Option<Uuid>, 
     rows.first().map(|row| row.get(0)).transpose()
 }
 
-fn micros(duration: Duration) -> Value {
+pub(crate) fn micros(duration: Duration) -> Value {
     Value::Int(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }

@@ -14,6 +14,7 @@ mod claim;
 mod commands;
 mod effect_queue;
 mod effects;
+mod exclusive;
 mod idempotency;
 mod inbox;
 mod intake;

@@ -24,7 +24,9 @@ use crate::{
 /// The pause of a loop after its step failed.
 const RETRY: Duration = Duration::from_millis(500);
 /// The longest pause after work that was not a full batch.
-const LONGEST_REST: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_millis(100);
+/// So many inputs or events at once are worth a pause as long as the work itself took.
+const WORTH_ITS_TIME: u32 = 16;
 /// The pause between two hints to the relay that holds the lease.
 const HINTS_APART: Duration = Duration::from_millis(5);
 
@@ -126,15 +128,17 @@ pub(crate) async fn run_engine<P: Participant>(
             return Err(fatal);
         }
         if (1..inputs.batch).contains(&count) {
-            rest(begun).await;
+            rest(begun, count).await;
         }
     }
 }
 
-/// As long as the work took that has begun then: what comes meanwhile shares the next transaction.
-/// Under load that makes a half more of less. Who finds nobody at work never waits.
-async fn rest(begun: Instant) {
-    sleep(begun.elapsed().min(LONGEST_REST)).await;
+/// What comes meanwhile shares the next transaction, or the next request to the broker. The more there
+/// was to do, the longer: what waits anyway then costs a fraction, and a single order is not held up.
+async fn rest(begun: Instant, count: usize) {
+    let share = u32::try_from(count).unwrap_or(u32::MAX);
+    let worth = begun.elapsed().saturating_mul(share) / WORTH_ITS_TIME;
+    sleep(worth.min(LONGEST_REST)).await;
 }
 
 /// One position for each partition: a record of ours and one passed over may both be its last.
@@ -225,7 +229,7 @@ pub(crate) async fn run_relay<P: Participant>(
     let (mut failing, poll) = (false, engine.settings.relay_poll);
     // Ends with this function.
     let mut listening = JoinSet::new();
-    if let Some(listener) = engine.db.listener(CHANNEL).filter(|_| !engine.settings.exclusive) {
+    if let Some(listener) = engine.db.listener(CHANNEL).filter(|_| !engine.exclusive.is_always()) {
         listening.spawn(listen(listener, Arc::clone(&engine.handoff)));
     }
     let mut tidy_at = Instant::now() + poll;
@@ -244,7 +248,7 @@ pub(crate) async fn run_relay<P: Participant>(
                 if count >= BATCH {
                     continue;
                 }
-                rest(begun).await;
+                rest(begun, count).await;
                 // What came since it was read has left a wake-up.
                 poll
             }

@@ -211,7 +211,8 @@ impl Handoff {
     /// Another replica said this.
     pub(crate) fn hear(&self, said: &str) {
         match said {
-            MORE if self.held.load(Ordering::Acquire) => self.wake.notify_one(),
+            // Also if we took ourselves to be alone: it is in the table only.
+            MORE if self.held.load(Ordering::Acquire) => self.reread(),
             FREE => {
                 self.freed.store(true, Ordering::Release);
                 self.wake.notify_one();

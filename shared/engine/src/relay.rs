@@ -19,30 +19,35 @@ use clock::Clock;
 use contracts::EventId;
 use jiff::Timestamp;
 use store::{Db, StoreError};
-use uuid::Uuid;
 
 use crate::{
-    Settings, idempotency,
+    Settings,
+    exclusive::Exclusive,
+    idempotency,
     lease::{self, Lease},
     outbox::{self, Handoff, Ready},
 };
 
-/// The name of the relay's lease.
-pub(crate) const LEASE: &str = "relay";
 /// Records of one publish.
 pub(crate) const BATCH: usize = 1_000;
 /// How often old idempotency keys are deleted.
 const PRUNE: Duration = Duration::from_hours(1);
+/// How long an outbox is shared before whoever sends takes it again. If others are still there, one of
+/// their batches has to be turned twice.
+const TAKE_AGAIN: Duration = Duration::from_mins(1);
 
 /// Sends what the outbox holds.
 ///
-/// On a database of its own (`exclusive`) it sends from memory what the engine has just committed,
-/// and reads the table only after a start, a failure or an overflow. On a shared one it sends only
-/// what it read from the table, while it holds the lease.
+/// While its replica has the database to itself it sends from memory what the engine has just
+/// committed, and reads the table only after a start, a failure or an overflow. On a shared one it
+/// sends only what it read from the table, while it holds the lease.
 pub struct Relay {
     db: Db,
     bus: Arc<dyn Bus>,
     producer: Option<Box<dyn Producer>>,
+    exclusive: Arc<Exclusive>,
+    /// Whether this turn has the database to itself.
+    alone: bool,
     handoff: Arc<Handoff>,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -52,6 +57,8 @@ pub struct Relay {
     /// What the last look at the table found, until memory brings something later.
     read: HashSet<EventId>,
     prune_at: Timestamp,
+    /// When to find out whether the others have gone.
+    take_at: Timestamp,
 }
 
 /// What a turn of the relay did.
@@ -79,16 +86,19 @@ pub enum RelayError {
 impl Relay {
     pub(crate) fn new(
         (db, handoff): (Db, Arc<Handoff>),
+        exclusive: Arc<Exclusive>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        replica: Uuid,
         settings: Settings,
     ) -> Self {
-        let lease = Lease::new(LEASE, replica, settings.lease);
+        let take_at = later(clock.now(), TAKE_AGAIN);
+        let lease = Lease::new(lease::RELAY, exclusive.replica(), settings.lease);
         Self {
             db,
             bus,
             producer: None,
+            alone: exclusive.is_alone(),
+            exclusive,
             handoff,
             clock,
             settings,
@@ -96,6 +106,7 @@ impl Relay {
             reading: true,
             read: HashSet::new(),
             prune_at: Timestamp::MIN,
+            take_at,
         }
     }
 
@@ -105,7 +116,8 @@ impl Relay {
     /// If database or broker is away: what was not acknowledged is sent again by the next turn,
     /// in the same order.
     pub async fn turn(&mut self) -> Result<Sent, RelayError> {
-        if !self.settings.exclusive
+        self.alone = self.exclusive.is_alone();
+        if !self.alone
             && let Some(idle) = self.not_to_send().await?
         {
             return Ok(idle);
@@ -119,7 +131,7 @@ impl Relay {
         if result.is_err() && !crate::mistake!(RelaySkips) {
             self.reading = true;
         }
-        if !self.settings.exclusive {
+        if !self.alone {
             self.delete_acknowledged().await?;
         }
         result.map(|()| Sent::Some(count))
@@ -142,6 +154,7 @@ impl Relay {
             if waiting == 0 {
                 return Ok(Some(Sent::Nothing));
             }
+            self.exclusive.share(&self.db).await?;
             let ours = self.lease.take(&self.db, now).await?;
             self.handoff.set_held(ours);
             if ours {
@@ -160,11 +173,14 @@ impl Relay {
     /// If the database is away; then it ends by itself.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.handoff.set_held(false);
+        if self.exclusive.is_alone() {
+            self.exclusive.release(&self.db).await?;
+        }
         self.lease.release(&self.db).await
     }
 
     async fn next(&mut self) -> Result<Vec<Ready>, StoreError> {
-        if self.handoff.take_reread() || !self.settings.exclusive {
+        if self.handoff.take_reread() || !self.alone {
             self.reading = true;
         }
         if !self.reading {
@@ -176,7 +192,7 @@ impl Relay {
         self.handoff.take(usize::MAX);
         let ready = outbox::oldest(&self.db, BATCH).await?;
         self.reading = ready.len() == BATCH;
-        if !self.reading && !self.settings.exclusive {
+        if !self.reading && !self.alone {
             // Others add to it too, and this is all there is.
             self.handoff.set_depth(i64::try_from(ready.len()).unwrap_or(i64::MAX));
         }
@@ -227,13 +243,26 @@ impl Relay {
             self.handoff.set_depth(outbox::count(&self.db).await?);
         }
         let now = self.clock.now();
+        self.take_again(now).await?;
         if now < self.prune_at {
             return Ok(());
         }
-        self.prune_at = now.saturating_add(PRUNE).unwrap_or(Timestamp::MAX);
+        self.prune_at = later(now, PRUNE);
         let mut tx = self.db.begin().await?;
         idempotency::prune(&mut tx, now, &self.settings).await?;
         tx.commit().await
+    }
+
+    /// If the others have gone meanwhile, it need not be shared any more.
+    async fn take_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.exclusive.is_alone() || !self.lease.was_ours() {
+            self.take_at = later(now, TAKE_AGAIN);
+        } else if self.take_at <= now {
+            self.exclusive.take(&self.db).await?;
+            self.lease.lost();
+            self.handoff.reread();
+        }
+        Ok(())
     }
 
     async fn delete_acknowledged(&mut self) -> Result<(), StoreError> {
@@ -241,7 +270,7 @@ impl Relay {
         if ids.is_empty() {
             return Ok(());
         }
-        if self.settings.exclusive {
+        if self.alone {
             let mut tx = self.db.begin().await?;
             outbox::delete(&mut tx, &ids).await?;
             tx.commit().await?;
@@ -250,9 +279,13 @@ impl Relay {
         {
             self.lease.lost();
         }
-        self.handoff.set_held(self.lease.was_ours());
+        self.handoff.set_held(self.alone || self.lease.was_ours());
         // Whoever holds the lease now sends them again: a repeat, not a loss.
         self.handoff.forget(&ids);
         Ok(())
     }
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

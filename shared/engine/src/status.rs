@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, effects,
     intake::{group, subscription},
-    lease, outbox, relay,
+    lease, outbox,
 };
 
 /// Where a service stands: what waits, and for how long. Turns, inputs and duplicates are this
@@ -97,10 +97,10 @@ impl<P: Participant> Engine<P> {
     }
 
     async fn relay_holder(&self) -> Result<Option<Uuid>, StoreError> {
-        if self.settings.exclusive {
+        if self.exclusive.is_always() {
             return Ok(Some(self.replica));
         }
-        lease::holder(&self.db, relay::LEASE).await
+        lease::holder(&self.db, lease::RELAY).await
     }
 
     /// What the engine counts.
@@ -141,7 +141,8 @@ impl<P: Participant> Engine<P> {
     /// The relay of this engine's outbox.
     pub fn relay(&self, bus: Arc<dyn Bus>) -> Relay {
         let outbox = (self.db.clone(), Arc::clone(&self.handoff));
-        Relay::new(outbox, bus, Arc::clone(&self.clock), self.replica, self.settings.clone())
+        let exclusive = Arc::clone(&self.exclusive);
+        Relay::new(outbox, exclusive, bus, Arc::clone(&self.clock), self.settings.clone())
     }
 
     /// The runner of this engine's effects.
@@ -161,15 +162,19 @@ impl<P: Participant> Engine<P> {
         Alarms::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
     }
 
-    /// Before anything runs: counts what earlier runs left in the outbox, and takes over the
+    /// Before anything runs: takes the outbox, counts what earlier runs left in it, and takes over the
     /// effects that they had claimed, if there is nobody else to do them.
     pub async fn take_stock(&self) {
         let now = self.clock.now();
+        if let Err(error) = self.exclusive.take(&self.db).await {
+            tracing::warn!(%error, "cannot take the outbox; it is shared for now");
+        }
+        self.handoff.set_held(self.exclusive.is_alone());
         match outbox::count(&self.db).await {
             Ok(depth) => self.handoff.set_depth(depth),
             Err(error) => tracing::warn!(%error, "cannot count the outbox"),
         }
-        if self.settings.exclusive
+        if self.exclusive.is_always()
             && let Err(error) = effects::release_orphans(&self.db, now).await
         {
             tracing::warn!(%error, "cannot take over effects; they are when their claims end");

@@ -23,6 +23,7 @@ use crate::{
     Work, alarms,
     effect_queue::EffectQueue,
     effects,
+    exclusive::Exclusive,
     idempotency::Keys,
     inbox,
     outbox::{self, Handoff, Ready},
@@ -39,6 +40,7 @@ pub struct Engine<P: Participant> {
     pub(crate) versions: Versions,
     pub(crate) max_record_bytes: usize,
     pub(crate) replica: Uuid,
+    pub(crate) exclusive: Arc<Exclusive>,
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -85,6 +87,7 @@ pub type Remembered<P> = HashMap<Uuid, Answer<P>>;
 impl<P: Participant> Engine<P> {
     /// An engine for `participant` on `db`. Nothing runs until it is turned.
     pub fn new(participant: P, db: Db, clock: Arc<dyn Clock>, options: EngineOptions) -> Self {
+        let Settings { exclusive, lease, .. } = options.settings;
         Self {
             participant,
             db,
@@ -92,6 +95,7 @@ impl<P: Participant> Engine<P> {
             versions: options.versions,
             max_record_bytes: options.max_record_bytes,
             replica: options.replica,
+            exclusive: Arc::new(Exclusive::new(options.replica, exclusive, lease)),
             handoff: Arc::default(),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
@@ -118,7 +122,13 @@ impl<P: Participant> Engine<P> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let spans = TurnSpans::open(batch, attempt, self.settings.messaging_system);
         let now = self.clock.now();
-        let turned = self.apply(batch, remembered, now, &spans).await;
+        let mut turned = self.apply(batch, remembered, (now, &spans), true).await;
+        if let Err(TurnError::Store(StoreError::Taken { .. })) = turned {
+            turned = self.apply(batch, remembered, (now, &spans), false).await;
+        }
+        if let Err(TurnError::Store(StoreError::Unmet)) = turned {
+            turned = Err(self.look_who_is_there().await);
+        }
         match &turned {
             Ok(turn) => {
                 self.attempts.store(0, Ordering::Relaxed);
@@ -133,15 +143,18 @@ impl<P: Participant> Engine<P> {
         turned
     }
 
+    /// As a rule nothing in a batch was applied before, and to take that for granted costs the
+    /// database half as much. If it is a mistake, the database says so.
     async fn apply(
         &self,
         batch: &[Work<P>],
         remembered: &mut Remembered<P>,
-        now: Timestamp,
-        spans: &TurnSpans,
+        (now, spans): (Timestamp, &TurnSpans),
+        taken_for_new: bool,
     ) -> Result<Turn<P>, TurnError> {
         let mut tx = self.db.begin().await?;
-        let fresh = inbox::enter(&mut tx, batch, now).await?;
+        let alone = self.exclusive.rely(&mut tx).await?;
+        let fresh = inbox::enter(&mut tx, batch, now, taken_for_new).await?;
         if crate::mistake!(InboxApart) {
             tx.commit().await?;
             tx = self.db.begin().await?;
@@ -161,12 +174,11 @@ impl<P: Participant> Engine<P> {
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
-        let claimed =
-            effects::insert(&mut tx, fold.effects, self.effects.room(), now, &self.settings);
+        let wanted = (fold.effects, taken_for_new);
+        let claimed = effects::insert(&mut tx, wanted, self.effects.room(), now, &self.settings);
         let claimed = claimed.await?;
         alarms::change(&mut tx, fold.alarms).await?;
-        let sent =
-            if self.settings.exclusive { self.handoff.acknowledged() } else { BTreeSet::new() };
+        let sent = if alone { self.handoff.acknowledged() } else { BTreeSet::new() };
         outbox::delete(&mut tx, &sent).await?;
         if crate::mistake!(DualWrite) {
             tx.commit().await?;
@@ -179,7 +191,7 @@ impl<P: Participant> Engine<P> {
             self.in_doubt.store(true, Ordering::Release);
             return Err(error.into());
         }
-        self.committed(&sent, fold.ready);
+        self.committed(&sent, fold.ready, alone);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());
         let duplicates = batch.len() - live.len();
@@ -187,10 +199,17 @@ impl<P: Participant> Engine<P> {
         Ok(Turn { answers, positions: positions(batch), duplicates, emitted })
     }
 
+    /// Somebody has come, or gone: the batch is to be turned again, knowing that.
+    async fn look_who_is_there(&self) -> TurnError {
+        let looked = self.exclusive.look(&self.db).await;
+        self.handoff.reread();
+        looked.err().unwrap_or(StoreError::Unmet).into()
+    }
+
     /// Hands the relay what was committed.
-    fn committed(&self, deleted: &BTreeSet<EventId>, ready: Vec<Ready>) {
+    fn committed(&self, deleted: &BTreeSet<EventId>, ready: Vec<Ready>, alone: bool) {
         self.handoff.forget(deleted);
-        self.handoff.push(ready, self.settings.exclusive);
+        self.handoff.push(ready, alone);
         if self.in_doubt.swap(false, Ordering::AcqRel) {
             // Only now: this commit waited for the locks of the one in doubt, which is decided.
             self.handoff.reread();

@@ -3,11 +3,16 @@
 
 use std::fmt::Write;
 
+use tokio_postgres::error::SqlState;
+
 use crate::{
     Column, Db, Kind, Row, StoreError, Table, Tx, Value,
     postgres::{Parameters, array},
     tx::sqlite,
 };
+
+/// By a division by zero a statement that nobody waits for says that something is not so.
+pub(crate) const NOT_SO: SqlState = SqlState::DIVISION_BY_ZERO;
 
 /// Rows a statement in SQLite, largest first.
 const SQLITE_SIZES: [usize; 3] = [64, 8, 1];
@@ -18,7 +23,24 @@ impl Tx {
     /// # Errors
     /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
     pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-        self.write(table, rows, "").await
+        self.write(table, rows, "", None).await
+    }
+
+    /// Inserts rows in the belief that no key is taken: asking would cost the database more than that.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] if one is not; [`Tx::insert_new`] tells which.
+    pub async fn insert_untaken(
+        &mut self,
+        table: &Table,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), StoreError> {
+        let taken = StoreError::Taken { table: table.name };
+        let said = self.write(table, rows, "", Some(taken)).await;
+        said.map_err(|error| match error.is_unique_violation() {
+            true => StoreError::Taken { table: table.name },
+            false => error,
+        })
     }
 
     /// Inserts rows, in the place of those whose key is taken.
@@ -33,7 +55,7 @@ impl Tx {
             .map(|Column { name, .. }| format!("{name} = excluded.{name}"));
         let anew = anew.collect::<Vec<_>>().join(", ");
         let tail = format!("on conflict ({}) do update set {anew}", table.key().name);
-        self.write(table, rows, &tail).await
+        self.write(table, rows, &tail, None).await
     }
 
     /// Inserts rows, passes over those whose key is taken, and answers the keys of the new ones.
@@ -73,10 +95,12 @@ impl Tx {
         table: &Table,
         rows: Vec<Vec<Value>>,
         tail: &str,
+        taken: Option<StoreError>,
     ) -> Result<(), StoreError> {
         match self {
             Self::Postgres(tx) if !rows.is_empty() => {
-                tx.execute_later(&insert_arrays(table, tail), columns(table, rows), None).await
+                let taken = taken.map(|taken| (SqlState::UNIQUE_VIOLATION, taken));
+                tx.execute_later(&insert_arrays(table, tail), columns(table, rows), taken).await
             }
             _ => self.bulk_insert(table, rows, tail).await.map(drop),
         }
@@ -115,7 +139,7 @@ impl Tx {
                 );
                 let expected = i64::try_from(expected).unwrap_or(i64::MAX);
                 let values = columns(table, rows).and(vec![Value::Int(expected)]);
-                return tx.execute_later(&sql, values, Some(vanished)).await;
+                return tx.execute_later(&sql, values, Some((NOT_SO, vanished))).await;
             }
             Self::Sqlite(tx) => tx,
         };
@@ -133,7 +157,8 @@ impl Tx {
         if found == expected as u64 { Ok(()) } else { Err(vanished) }
     }
 
-    /// Reads the rows with these keys, in the order of their keys, and locks them.
+    /// Reads the rows with these keys, in the order of their keys, and locks them, unless
+    /// [nobody else changes them](Tx::need_not_lock_rows).
     ///
     /// # Errors
     /// If the database refuses the query or is away.
@@ -145,8 +170,8 @@ impl Tx {
         let head = format!("select {} from {}", table.names(), table.name);
         let key = table.key().name;
         let tail = match self {
-            Self::Postgres(_) => format!("order by {key} for update"),
-            Self::Sqlite(_) => format!("order by {key}"),
+            Self::Postgres(tx) if tx.locks_rows => format!("order by {key} for update"),
+            _ => format!("order by {key}"),
         };
         self.by_keys(&head, table.key().name, table.key().kind, keys, &tail).await
     }

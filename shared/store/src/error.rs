@@ -46,6 +46,15 @@ pub enum StoreError {
         /// How many rows were to change.
         expected: usize,
     },
+    /// A row was there already.
+    #[error("{table}: a key is taken")]
+    Taken {
+        /// The table.
+        table: &'static str,
+    },
+    /// What the transaction relied on does not hold any more.
+    #[error("what the transaction relied on does not hold any more")]
+    Unmet,
 }
 
 /// What to do about a [`StoreError`].
@@ -93,6 +102,15 @@ impl StoreError {
         }
     }
 
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Database(error) => {
+                error.as_database_error().is_some_and(|error| error.is_unique_violation())
+            }
+            _ => false,
+        }
+    }
+
     /// How the engine should meet this error.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -105,7 +123,7 @@ impl StoreError {
                 None => Class::Unavailable,
             },
             Self::Column { .. } => Class::Data,
-            Self::Vanished { .. } => Class::Conflict,
+            Self::Vanished { .. } | Self::Taken { .. } | Self::Unmet => Class::Conflict,
             Self::Migrate(_) | Self::Url { .. } | Self::TimedOut => Class::Unavailable,
         }
     }

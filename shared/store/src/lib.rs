@@ -10,6 +10,7 @@
 //! - [`Value`] and [`Field`]: what a column can hold.
 //! - [`Listener`]: what processes on one PostgreSQL database tell each other.
 
+mod alone;
 mod bulk;
 mod contract;
 mod db;

@@ -27,7 +27,7 @@ const PRODUCER: [(&str, &str); 9] = [
     ("message.max.bytes", "1048576"),
     // The partition that Java clients choose, and the log.
     ("partitioner", "murmur2_random"),
-    ("linger.ms", "1"),
+    ("linger.ms", "0.3"),
     ("compression.codec", "lz4"),
     ("retry.backoff.max.ms", "500"),
 ];

@@ -4,6 +4,7 @@ mod alarms;
 mod batch;
 mod commands;
 mod effects;
+mod exclusive;
 mod lease;
 mod poison;
 mod properties;

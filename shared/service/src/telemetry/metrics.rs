@@ -9,6 +9,7 @@ use axum::{
 };
 use bus::PartitionState;
 use engine::{Depth, Queues};
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -23,7 +24,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::Sampling;
 use crate::{App, Service, http::Problem};
@@ -31,6 +32,10 @@ use crate::{App, Service, http::Problem};
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long database and broker may take each. What they do not tell in time is left out.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long what was looked up may be shown again: it costs database and broker more than whoever asks
+/// twice a second would think.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What a service counts, and which traces it samples.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub struct Telemetry {
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
+    /// What was last looked up in database and broker, and when.
+    looked_up: Mutex<Option<(Timestamp, String)>>,
 }
 
 /// A gauge that a service reads from its database.
@@ -94,7 +101,7 @@ impl Telemetry {
         let request = Family::new_with_constructor(seconds as fn() -> Histogram);
         let help = "Time until an HTTP request's answer begins";
         registry.register_with_unit("http_request", help, Unit::Seconds, request.clone());
-        Self { service, registry, requests, request, sampling }
+        Self { service, registry, requests, request, sampling, looked_up: Mutex::default() }
     }
 
     /// Where metrics of the service's own are registered; the prefix `quintet_` and the label
@@ -126,33 +133,53 @@ impl Telemetry {
         content_type = "application/openmetrics-text", example = "# EOF\n"),
 ))]
 pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>) -> Response {
-    let (queues, figures, partitions) = tokio::join!(
-        timeout(PATIENCE, app.engine.queues()),
-        timeout(PATIENCE, S::figures(app.engine.db())),
-        timeout(PATIENCE, app.engine.partitions(&*app.bus)),
-    );
-    let mut looked_up = registry(app.telemetry.service);
-    if let Ok(Ok(queues)) = queues {
-        register_queues(&mut looked_up, &queues);
-    }
-    if let Ok(Ok(figures)) = figures {
-        register_figures(&mut looked_up, &figures);
-    }
-    if let Ok(Ok(partitions)) = partitions {
-        register_lag(&mut looked_up, partitions);
-    }
-    let mut text = String::new();
-    let written = encode_registry(&mut text, &app.telemetry.registry)
-        .and_then(|()| encode_registry(&mut text, &looked_up))
-        .and_then(|()| encode_eof(&mut text));
-    match written {
-        Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+    match text(&app).await {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             let detail = "the metrics cannot be written; the service's log says why";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
         }
     }
+}
+
+async fn text<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
+    let looked_up = looked_up(app).await?;
+    let mut text = String::new();
+    encode_registry(&mut text, &app.telemetry.registry)?;
+    text.push_str(&looked_up);
+    encode_eof(&mut text)?;
+    Ok(text)
+}
+
+/// What database and broker know, a second ago at most.
+async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
+    let mut kept = app.telemetry.looked_up.lock().await;
+    let now = app.clock.now();
+    if let Some((at, text)) = &*kept
+        && now.duration_since(*at).unsigned_abs() < FRESH
+    {
+        return Ok(text.clone());
+    }
+    let (queues, figures, partitions) = tokio::join!(
+        timeout(PATIENCE, app.engine.queues()),
+        timeout(PATIENCE, S::figures(app.engine.db())),
+        timeout(PATIENCE, app.engine.partitions(&*app.bus)),
+    );
+    let mut found = registry(app.telemetry.service);
+    if let Ok(Ok(queues)) = queues {
+        register_queues(&mut found, &queues);
+    }
+    if let Ok(Ok(figures)) = figures {
+        register_figures(&mut found, &figures);
+    }
+    if let Ok(Ok(partitions)) = partitions {
+        register_lag(&mut found, partitions);
+    }
+    let mut text = String::new();
+    encode_registry(&mut text, &found)?;
+    *kept = Some((now, text.clone()));
+    Ok(text)
 }
 
 fn register_queues(registry: &mut Registry, queues: &Queues) {

@@ -19,6 +19,8 @@ pub struct Transaction {
     /// An answer is being awaited: whoever drops this now has lost patience with the server.
     waiting: bool,
     ended: bool,
+    /// Whether it locks the rows that it is to change when it reads them.
+    pub(crate) locks_rows: bool,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -35,6 +37,7 @@ impl Transaction {
             sent: Vec::new(),
             waiting: false,
             ended: false,
+            locks_rows: true,
         };
         begun.send(async move { Ok(connection.batch_execute("begin").await?) })?;
         Ok(begun)
@@ -107,13 +110,13 @@ impl Transaction {
         .await
     }
 
-    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of a division by
-    /// zero, by which a statement says that what it was to find was not there.
+    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of the one by which
+    /// this statement says that what it relied on is not so.
     pub(crate) async fn execute_later(
         &mut self,
         sql: &str,
         values: Parameters,
-        else_said: Option<StoreError>,
+        else_said: Option<(SqlState, StoreError)>,
     ) -> Result<(), StoreError> {
         let connection = self.connection();
         let mut preparing = Box::pin(async { Ok(connection.prepare_cached(sql).await?) });
@@ -125,9 +128,7 @@ impl Transaction {
         let connection = self.connection();
         self.send(async move {
             match (connection.execute(&statement, &values.borrowed()).await, else_said) {
-                (Err(error), Some(said)) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
-                    Err(said)
-                }
+                (Err(error), Some((state, said))) if error.code() == Some(&state) => Err(said),
                 (done, _) => Ok(done.map(drop)?),
             }
         })

@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep};
 
 /// The pause between two looks.
 const POLL: Duration = Duration::from_millis(100);
+/// The longest pause between two looks that are to cost the services little.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 /// What has not been sent for so long, while the broker answers and nothing else happens, is stuck.
 const STUCK: Duration = Duration::from_secs(5);
 /// All rows of a large suite in pages, and its whole ledger.
@@ -97,7 +99,7 @@ impl Auditor {
     /// Who is still at work then, a line each.
     pub(crate) async fn rest(&self, wait: Duration) -> Result<(), Vec<String>> {
         let give_up = Instant::now() + wait;
-        let mut before = Look::new();
+        let (mut before, mut pause) = (Look::new(), POLL);
         loop {
             let look = self.look().await;
             let waiting = waiting(&look);
@@ -108,7 +110,8 @@ impl Auditor {
                 return Err(waiting);
             }
             before = look;
-            sleep(POLL).await;
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_POLL);
         }
     }
 

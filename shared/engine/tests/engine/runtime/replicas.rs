@@ -30,6 +30,13 @@ impl Stage {
         self.start_on(Arc::new(self.rig.bus.clone()), Toy::default())
     }
 
+    /// Waits until the outbox has been taken so many times.
+    async fn taken(&self, times: i64) {
+        let token = "select coalesce(max(token), 0) from lease";
+        let taken = async || (self.rig.number(token).await == times).then_some(());
+        eventually("the outbox to be taken", taken).await;
+    }
+
     async fn sends(&self, bus: &MemoryBus, count: usize) {
         let sent = async || {
             advance(&self.rig.clock);
@@ -66,7 +73,10 @@ async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_f
 async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
     let settings = Settings { relay_poll: NEVER, lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };
-    let (holder, next) = (stage.replica(), stage.replica());
+    let next = stage.replica();
+    stage.taken(1).await;
+    let holder = stage.replica();
+    stage.taken(2).await;
     holder.add(order(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     stage.rig.bus.set_away(true);

@@ -1,0 +1,181 @@
+//! Replicas that come and go on one outbox: who is alone sends from memory, and nothing is passed.
+
+use std::time::Duration;
+
+use contracts::EventId;
+use engine::{Engine, Relay, Remembered, Sent, Settings, TurnError};
+use store::StoreError;
+use testkit::Database;
+
+use crate::{
+    relay::{first_occurrences, send_all},
+    rig::{Rig, rigs_with, turn},
+    toy::Toy,
+    work::{add, order, tell},
+};
+
+const POLL: Duration = Duration::from_secs(1);
+
+/// Those on a database that a second process may join.
+async fn shareable() -> Vec<Rig> {
+    rigs_with(Settings { exclusive: false, ..Settings::default() }).await
+}
+
+/// As a relay's loop does while there is nothing to send.
+async fn pass(rig: &Rig, relay: &mut Relay, time: Duration) {
+    for _ in 0..time.as_secs() {
+        rig.clock.advance(POLL);
+        relay.tidy().await.unwrap();
+    }
+}
+
+async fn fails_for_company(rig: &Rig, engine: &Engine<Toy>) {
+    let refused =
+        engine.turn(&[add(99, order(9))], &mut Remembered::<Toy>::new()).await.unwrap_err();
+    assert!(matches!(refused, TurnError::Store(StoreError::Unmet)), "{refused}");
+    assert_eq!(rig.tally(order(9)).await, None, "nothing of it is there");
+}
+
+/// How many went out although their rows were hidden from whoever reads the table.
+async fn sent_from_memory(rig: &Rig, relay: &mut Relay) -> usize {
+    rig.execute("create table hidden as select * from outbox", vec![]).await;
+    rig.execute("delete from outbox", vec![]).await;
+    let sent = send_all(relay).await;
+    let columns = "event_id, topic, key, headers, value, created_at";
+    let back = format!("insert into outbox ({columns}) select {columns} from hidden order by id");
+    rig.execute(&back, vec![]).await;
+    rig.execute("drop table hidden", vec![]).await;
+    sent
+}
+
+#[tokio::test]
+async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
+    for rig in shareable().await {
+        let mut relay = rig.relay();
+        rig.engine.take_stock().await;
+        assert_eq!(send_all(&mut relay).await, 0);
+        rig.turn(&[tell(1, order(1), "burst 3")]).await;
+        let all = rig.outbox().await;
+        assert_eq!(sent_from_memory(&rig, &mut relay).await, all.len());
+        assert_eq!(rig.sent(), all);
+        rig.turn(&[add(2, order(2))]).await;
+        assert_eq!(rig.count("outbox").await, 1, "only the last one's");
+    }
+}
+
+#[tokio::test]
+async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        let mut first = rig.relay();
+        rig.turn(&[tell(1, order(1), "burst 2")]).await;
+        let mut all = rig.outbox().await;
+
+        let other = rig.another();
+        other.take_stock().await;
+        let mut second = rig.relay_of(&other);
+        turn(&other, &[tell(2, order(1), "burst 2")]).await;
+        all.extend(rig.outbox().await.split_off(all.len()));
+        fails_for_company(&rig, &rig.engine).await;
+        rig.turn(&[tell(3, order(1), "burst 2")]).await;
+        fails_for_company(&rig, &other).await;
+        turn(&other, &[tell(4, order(1), "burst 2")]).await;
+        all.extend(rig.outbox().await.split_off(all.len()));
+
+        // The lease was the second one's when it got an end.
+        assert_eq!(first.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(sent_from_memory(&rig, &mut second).await, 0);
+        send_all(&mut second).await;
+        assert_eq!(first_occurrences(&rig.sent()), all);
+        assert_eq!(rig.count("outbox").await, 0);
+    }
+}
+
+/// The former taker still has what it committed alone in memory, while the other goes on with the
+/// same order: whoever of the two sends first, nothing is passed.
+#[tokio::test]
+async fn what_lies_in_memory_passes_nothing_and_is_passed_by_nothing() {
+    for former_first in [true, false] {
+        for rig in shareable().await {
+            rig.engine.take_stock().await;
+            let mut first = rig.relay();
+            send_all(&mut first).await;
+            rig.turn(&[tell(1, order(1), "burst 3")]).await;
+            let other = rig.another();
+            other.take_stock().await;
+            let mut second = rig.relay_of(&other);
+            turn(&other, &[tell(2, order(1), "burst 3")]).await;
+            let all = rig.outbox().await;
+            for former in [former_first, !former_first] {
+                send_all(if former { &mut first } else { &mut second }).await;
+            }
+            turn(&other, &[add(3, order(1))]).await;
+            send_all(&mut second).await;
+            assert_eq!(first_occurrences(&rig.sent())[..all.len()], all);
+            assert_eq!(first_occurrences(&rig.sent()).len(), all.len() + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_gone_without_a_word_is_followed_by_whoever_starts() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        rig.turn(&[tell(1, order(1), "burst 2")]).await;
+        let all: Vec<EventId> = rig.outbox().await;
+        let next = rig.another();
+        next.take_stock().await;
+        assert_eq!(send_all(&mut rig.relay_of(&next)).await, all.len());
+        assert_eq!(rig.sent(), all);
+    }
+}
+
+#[tokio::test]
+async fn who_has_gone_without_a_word_is_followed_by_a_relay_that_finds_something_to_send() {
+    for rig in shareable().await {
+        let idle = rig.another();
+        let mut relay = rig.relay_of(&idle);
+        rig.engine.take_stock().await;
+        rig.turn(&[tell(1, order(1), "burst 2")]).await;
+        assert_eq!(relay.turn().await.unwrap(), Sent::StandingBy);
+        rig.age_lease(rig.settings.lease).await;
+        assert!(matches!(relay.turn().await.unwrap(), Sent::Some(_)));
+        assert_eq!(rig.sent().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() {
+    for rig in shareable().await {
+        let mut relay = rig.relay();
+        rig.turn(&[add(1, order(1))]).await;
+        send_all(&mut relay).await;
+        pass(&rig, &mut relay, Duration::from_secs(59)).await;
+        rig.turn(&[add(2, order(1))]).await;
+        assert_eq!(sent_from_memory(&rig, &mut relay).await, 0);
+        send_all(&mut relay).await;
+        pass(&rig, &mut relay, Duration::from_secs(2)).await;
+        fails_for_company(&rig, &rig.another()).await;
+    }
+}
+
+#[tokio::test]
+async fn who_stops_lets_go_of_what_it_had_taken() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        rig.relay().release().await.unwrap();
+        let other = rig.another();
+        turn(&other, &[add(1, order(1))]).await;
+        assert_eq!(send_all(&mut rig.relay_of(&other)).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_belongs_to_one_process_for_ever() {
+    let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
+    let mut relay = rig.relay();
+    send_all(&mut relay).await;
+    rig.turn(&[add(1, order(1))]).await;
+    assert_eq!(sent_from_memory(&rig, &mut relay).await, 1);
+    assert_eq!(rig.count("lease").await, 0);
+}
