@@ -1,5 +1,6 @@
 //! What notification asks of the mail server.
 
+mod connections;
 mod smtp;
 
 use std::sync::Arc;

@@ -4,22 +4,22 @@ use axum::http::Uri;
 use contracts::{EffectId, Milestone, OrderId};
 use engine::Attempt;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Message,
     message::{
         Mailbox,
         header::{ContentType, Header, HeaderName, HeaderValue},
     },
-    transport::smtp::{PoolConfig, authentication::Credentials},
+    transport::smtp::{Error, authentication::Credentials},
 };
 use service::no_answer;
 
-use super::{Mail, MailAnswer, Mailer};
+use super::{Mail, MailAnswer, Mailer, connections::Connections};
 use crate::SmtpConfig;
 
 /// A mail server spoken to by SMTP. Definite are its acceptance and its permanent refusals (5xx,
 /// RFC 5321 §4.2.1).
 pub(crate) struct SmtpMailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Connections,
     from: Mailbox,
 }
 
@@ -31,15 +31,11 @@ impl SmtpMailer {
         let url: Uri = config.url.parse().context("url")?;
         ensure!(url.scheme_str() == Some("smtp"), "url must be smtp://HOST:PORT");
         let host = url.host().context("url names no host")?;
-        // As many as mails are under way: those beyond would be opened and closed for every mail.
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-            .port(url.port_u16().unwrap_or(SMTP_PORT))
-            .pool_config(PoolConfig::new().max_size(u32::MAX));
-        if !config.user.is_empty() {
-            let credentials = Credentials::new(config.user.clone(), config.password.clone());
-            transport = transport.credentials(credentials);
-        }
-        Ok(Self { transport: transport.build(), from: config.from.parse().context("from")? })
+        let credentials = (!config.user.is_empty())
+            .then(|| Credentials::new(config.user.clone(), config.password.clone()));
+        let port = url.port_u16().unwrap_or(SMTP_PORT);
+        let server = Connections::to(host, port, credentials);
+        Ok(Self { server, from: config.from.parse().context("from")? })
     }
 
     fn message(&self, message_id: &str, mail: &Mail) -> anyhow::Result<Message> {
@@ -66,8 +62,8 @@ impl Mailer for SmtpMailer {
                 return Attempt::Answered(MailAnswer::Refused { reason: format!("{error:#}") });
             }
         };
-        match self.transport.send(message).await {
-            Ok(_) => Attempt::Answered(MailAnswer::Sent { message_id }),
+        match self.server.send(&message).await {
+            Ok(()) => Attempt::Answered(MailAnswer::Sent { message_id }),
             Err(error) if refuses_the_mail(&error) => {
                 let reason = error.to_string().replace(char::is_control, " ");
                 Attempt::Answered(MailAnswer::Refused { reason })
@@ -79,7 +75,7 @@ impl Mailer for SmtpMailer {
 
 /// Whether the server refuses this mail, and not us: 550 to 554 speak of mailbox and message, 530 to
 /// 538 of who we are (RFC 5321 §4.2.3, RFC 4954 §6), and a wrong password must not lose mail.
-fn refuses_the_mail(error: &lettre::transport::smtp::Error) -> bool {
+fn refuses_the_mail(error: &Error) -> bool {
     error.status().is_some_and(|code| (550..=554).contains(&u16::from(code)))
 }
 
