@@ -6,12 +6,13 @@
 //! only then answers, stores offsets, and lets events and requests leave the process.
 //!
 //! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
-//! [`EffectRunner::turn`], [`Alarms::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
+//! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
 mod alarms;
 mod breaker;
 mod claim;
 mod commands;
+mod dead_letters;
 mod effect_queue;
 mod effects;
 mod exclusive;
@@ -39,6 +40,10 @@ mod work;
 
 pub use alarms::Alarms;
 pub use commands::Commands;
+pub use dead_letters::{
+    Cause, DeadLetter, DeadLetters, Discarded, Group, Held, Lane, Parked, ParkedLane, Parking, Raw,
+    Reason, Replaying, Replays, Unreadable,
+};
 pub use effects::EffectRunner;
 pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
