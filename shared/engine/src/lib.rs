@@ -36,6 +36,7 @@ mod settle;
 mod status;
 mod telemetry;
 mod turn;
+mod turned;
 mod work;
 
 pub use alarms::Alarms;
@@ -56,7 +57,8 @@ pub use settings::Settings;
 pub use settle::Fatal;
 pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};
-pub use turn::{Engine, EngineOptions, Remembered, Turn, TurnError};
+pub use turn::{Engine, EngineOptions};
+pub use turned::{Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
 /// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.
