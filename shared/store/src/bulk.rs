@@ -39,9 +39,12 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let taken = StoreError::Taken { table: table.name };
         let said = self.write(table, rows, "", Some(taken)).await;
-        said.map_err(|error| match error.is_unique_violation() {
-            true => StoreError::Taken { table: table.name },
-            false => error,
+        said.map_err(|error| {
+            if error.is_unique_violation() {
+                StoreError::Taken { table: table.name }
+            } else {
+                error
+            }
         })
     }
 
