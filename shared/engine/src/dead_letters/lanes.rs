@@ -104,7 +104,9 @@ impl Lanes {
     pub(super) fn add(&mut self, letter: Letter) {
         let lane = self.by_id.entry(letter.lane);
         let lane = lane.or_insert_with(|| Lane { is_new: true, ..Lane::default() });
-        lane.letters.push_back(letter.id);
+        if !lane.letters.contains(&letter.id) {
+            lane.letters.push_back(letter.id);
+        }
         self.added.push(letter);
     }
 

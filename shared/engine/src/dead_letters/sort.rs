@@ -183,7 +183,9 @@ impl Sorting {
 
     /// A letter is applied in its turn only, and once.
     fn replay(&mut self, place: usize, id: Uuid, letter: &Parked, refused: Option<&Reason>) {
-        let fresh = self.fresh.contains(&place);
+        // The same event came just before it once more, and was set aside for it.
+        let again = self.forgotten.contains(&id);
+        let fresh = again || self.fresh.contains(&place);
         match refused {
             _ if self.lanes.first(letter.lane) != Some(letter.letter) => self.set_aside(place, id),
             Some(reason) => {
@@ -193,6 +195,7 @@ impl Sorting {
             None => {
                 self.lanes.take(letter.lane);
                 if fresh {
+                    self.forgotten.remove(&id);
                     self.sorted.fresh.push(place);
                     self.sorted.replayed.push(place);
                 }

@@ -161,6 +161,21 @@ async fn a_letter_is_not_applied_before_its_turn() {
     }
 }
 
+#[tokio::test]
+async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() {
+    for rig in rigs().await {
+        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
+        rig.turn(&[fix(3, order(1))]).await;
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let batch: Vec<Works> = [add(2, order(1))].into_iter().chain(letters).collect();
+        rig.settle(&batch).await;
+        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add");
+        rig.nothing_is_parked().await;
+        assert_eq!(rig.turn(&[add(2, order(1))]).await.duplicates, 1);
+    }
+}
+
 fn broken(number: u128, order_id: OrderId) -> Incoming {
     Incoming { value: b"{".into(), ..record(number, &StockReserved { order_id }.into()) }
 }
