@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Audit(cmd::audit::Audit),
     /// Measure how fast orders settle, how long each takes, and what it costs
     Bench(cmd::bench::Bench),
+    /// See to the records that could not be applied
+    DeadLetters(cmd::dead_letters::DeadLetters),
     /// Print the completion script of a shell
     Completions(cmd::completions::Completions),
 }

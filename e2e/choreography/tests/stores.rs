@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bus::Position;
 use choreography::{Explored, example};
 use clock::{ManualClock, SeededRandom, uuid_v7};
 use contracts::{Trace, Versions};
@@ -15,7 +14,7 @@ use order::OrderService;
 use payment::PaymentService;
 use service::Service;
 use shipping::ShippingService;
-use testkit::{Database, MemoryBus, databases};
+use testkit::{Database, MemoryBus, databases, record_at};
 
 /// Commands first, so that the order service knows the order that the events are about.
 fn all_inputs<P: Explored>() -> Vec<Work<P>> {
@@ -27,9 +26,9 @@ fn all_inputs<P: Explored>() -> Vec<Work<P>> {
     let mut events: Vec<Work<P>> = listed
         .enumerate()
         .map(|(index, event)| {
-            let next = i64::try_from(index).expect("few events") + 1;
+            let offset = i64::try_from(index).expect("few events");
             let topic = event.event_type().topic().to_owned();
-            let origin = Origin::Event(Position { topic, partition: 0, next });
+            let origin = Origin::Event(record_at(topic, offset));
             Work { input: input(id(), What::Event(event)), origin }
         })
         .collect();

@@ -32,6 +32,7 @@ pub(crate) trait Acting: Send {
     async fn relay(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn effects(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn alarms(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
+    async fn replay(&mut self) -> Result<Option<String>>;
     fn offsets(&mut self) -> Result<()>;
     async fn stop(&mut self) -> Result<Option<String>>;
     async fn rewind(&mut self) -> Result<Option<String>>;
@@ -114,19 +115,19 @@ impl<S: Service + Clone> Acting for Actor<S> {
 
     async fn turn(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>> {
         let (db, stage) = (self.db.clone(), Arc::clone(&self.place.stage));
-        let held_up = self.place.setting.held_up;
-        if !self.live().await?.take(&stage, held_up)? {
+        let setting = self.place.setting;
+        if !self.live().await?.take(&stage, &setting)? {
             return Ok(None);
         }
         let Some(Life { engine, in_hand: Some(batch), consumer, .. }) = &mut self.life else {
             return Ok(None);
         };
-        let takes = words::batch(&stage, &batch.works);
+        let takes = words::taken(&stage, &batch.works, &batch.parking);
         if engine::mistake!(OffsetsFirst) {
             store(&mut **consumer, positions(&batch.works))?;
             self.place.broker.memory.flush(&group::<S>())?;
         }
-        let turn = engine.turn(&batch.works, &mut batch.remembered);
+        let turn = engine.turn_parking(&batch.works, &batch.parking, &mut batch.remembered);
         let turn = match up_to(&db, broken, turn).await? {
             Some(Ok(turn)) => turn,
             Some(Err(TurnError::Store(error))) if error.class() != Class::Data => {
@@ -200,6 +201,20 @@ impl<S: Service + Clone> Acting for Actor<S> {
         Ok(self.ended(done, broken))
     }
 
+    async fn replay(&mut self) -> Result<Option<String>> {
+        let stage = Arc::clone(&self.place.stage);
+        let life = self.live().await?;
+        for lane in life.engine.dead_letters(None, ROWS).await?.lanes {
+            if !lane.replaying {
+                life.engine.replay(lane.id).await?;
+            }
+        }
+        let letters = life.engine.replays().turn::<S>().await?;
+        let told = words::batch(&stage, &letters);
+        life.waiting.extend(letters);
+        Ok((!told.is_empty()).then(|| format!("is to try {told} again")))
+    }
+
     fn offsets(&mut self) -> Result<()> {
         Ok(self.place.broker.memory.flush(&group::<S>())?)
     }
@@ -240,6 +255,9 @@ impl<S: Service + Clone> Actor<S> {
         let Some(Batch { works, passed, .. }) = life.in_hand.take() else { bail!("no batch") };
         let (events, again) = (turn.emitted, turn.duplicates);
         let came = format!("takes {takes}: commits {}", words::count(events, "event"));
+        let parked =
+            (turn.parked > 0).then(|| format!(", parks {}", words::count(turn.parked, "record")));
+        let came = came + parked.as_deref().unwrap_or_default();
         let again = (again > 0).then(|| format!(", {}", words::count(again, "duplicate")));
         if !crashes || self.place.stage.dice.below(2) == 0 {
             let answers = turn.answers.into_iter();

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use bus::{Bus, Consumer, Position};
+use anyhow::Result;
+use bus::{Bus, Consumer, Incoming, Position};
 use clock::Random as _;
-use contracts::Versions;
+use contracts::{PRODUCTS_TOPIC, Versions};
 use engine::{
-    Alarms, EffectRunner, Engine, EngineOptions, Origin, Outside, Relay, Remembered, Settings,
-    Work, chunk, group, subscription,
+    Alarms, Cause, Chunk, EffectRunner, Engine, EngineOptions, Origin, Outside, Parking, Reason,
+    Relay, Remembered, Settings, Unreadable, Work, chunk, group, subscription,
 };
 use futures::FutureExt;
 use service::Service;
@@ -39,6 +39,8 @@ pub(crate) struct Life<S: Service> {
 
 pub(crate) struct Batch<S: Service> {
     pub(crate) works: Vec<Work<S>>,
+    /// Records that it does not understand.
+    pub(crate) parking: Parking,
     /// Positions of records that are none of its own.
     pub(crate) passed: Vec<Position>,
     pub(crate) remembered: Remembered<S>,
@@ -78,42 +80,65 @@ impl<S: Service> Place<S> {
 
 impl<S: Service> Life<S> {
     /// Takes some of what waits, unless it has a batch in hand; whether it has one now.
-    pub(crate) fn take(&mut self, stage: &Stage, held_up: u64) -> Result<bool> {
+    pub(crate) fn take(&mut self, stage: &Stage, setting: &Setting) -> Result<bool> {
         if self.in_hand.is_some() {
             return Ok(true);
         }
         let dice = &stage.dice;
         // Some are still on their way from where they came from.
-        let arrives = |_: &mut Work<S>| dice.below(100) >= held_up;
+        let arrives = |_: &mut Work<S>| dice.below(100) >= setting.held_up;
         let mut works: Vec<Work<S>> = self.waiting.extract_if(.., arrives).collect();
         let most = [1, 3, 100][dice.index(3)];
         // Whoever waits for records has none to take now.
         let records = self.consumer.receive(most).now_or_never().unwrap_or(Ok(Vec::new()))?;
-        let taken = chunk::<S>(records);
-        if let Some(fatal) = taken.fatal {
-            bail!("{}: {fatal}", S::NAME);
-        }
-        let events = taken.works.into_iter().map(|pending| pending.work);
+        let Chunk { works: events, mut unreadable, passed } = read::<S>(stage, setting, records);
+        let events = events.into_iter().map(|pending| pending.work);
         if dice.below(2) == 0 {
             works.splice(..0, events);
         } else {
+            unreadable.iter_mut().for_each(|(place, _)| *place += works.len());
             works.extend(events);
         }
-        let passed = taken.passed;
-        if works.is_empty() {
+        if works.is_empty() && unreadable.is_empty() {
             store(&mut *self.consumer, passed)?;
             return Ok(false);
         }
-        self.in_hand = Some(Batch { works, passed, remembered: Remembered::<S>::new() });
+        let (parking, remembered) = (Parking::of(unreadable), Remembered::<S>::new());
+        self.in_hand = Some(Batch { works, parking, passed, remembered });
         Ok(true)
     }
+}
+
+/// Decodes records; some of those that concern it a service of an older version would not understand.
+fn read<S: Service>(stage: &Stage, setting: &Setting, records: Vec<Incoming>) -> Chunk<S> {
+    let mut read = chunk::<S>(records);
+    if setting.poison == 0 {
+        return read;
+    }
+    let mut understood = Vec::new();
+    for pending in std::mem::take(&mut read.works) {
+        let record = pending.work.origin.record().cloned();
+        let record = record.filter(|record| record.topic != PRODUCTS_TOPIC);
+        match record.filter(|_| stage.dice.below(100) < setting.poison) {
+            Some(record) => {
+                let errors = vec!["it is of a version that is not known yet".to_owned()];
+                let reason = Reason { cause: Cause::UnknownVersion, errors };
+                read.unreadable.push((understood.len(), Unreadable { record, reason }));
+            }
+            None => understood.push(pending),
+        }
+    }
+    read.works = understood;
+    read
 }
 
 /// Where each event of a batch ends.
 pub(crate) fn positions<S: Service>(works: &[Work<S>]) -> Vec<Position> {
     let origins = works.iter().map(|work| &work.origin);
     let positions = origins.filter_map(|origin| match origin {
-        Origin::Event(position) => Some(position.clone()),
+        Origin::Event(bus::Incoming { topic, partition, offset, .. }) => {
+            Some(Position { topic: topic.clone(), partition: *partition, next: offset + 1 })
+        }
         _ => None,
     });
     positions.collect()

@@ -85,6 +85,11 @@ async fn rest(suite: &mut Suite, after: usize) -> Result<Option<String>> {
             idle = 0;
             continue;
         }
+        for voice in Voice::ALL {
+            let action = Action::Replay(voice);
+            let step = Step { action, broken: None, trouble: None, seed: round };
+            did |= suite.play(after, &step).await?;
+        }
         for told in [suite.repeat().await?, suite.retry_refunds().await?].into_iter().flatten() {
             suite.tell(after, "customer", told);
             did = true;

@@ -53,6 +53,8 @@ pub enum Action {
     Effects(Voice),
     /// A service looks for deadlines.
     Alarms(Voice),
+    /// An operator has a service try its dead letters again.
+    Replay(Voice),
     /// A service's stored offsets reach the broker.
     Offsets(Voice),
     /// A service is stopped in order.
@@ -136,6 +138,8 @@ pub struct Setting {
     pub far_away: u64,
     /// In which version order publishes `OrderPlaced`.
     pub order_placed: u32,
+    /// How many records a service does not understand when they first come, in percent.
+    pub poison: u64,
 }
 
 /// A whole run.
@@ -168,6 +172,7 @@ impl Schedule {
             token: index(&random, TOKENS.len()),
             far_away: pick(&[0, 10, 50]),
             order_placed: u32::try_from(pick(&[2, 2, 2, 1])).unwrap_or(2),
+            poison: 0,
         };
         let mut mix = Mix {
             pace: [(); 5].map(|()| pick(&[0, 4, 4, 8])),
@@ -194,7 +199,24 @@ impl Schedule {
             let nth = index(&random, steps.len() / 2);
             steps[nth] = Step { action: Action::Place, broken: None, trouble: None, ..steps[nth] };
         }
+        poison(seed, &mut setting, &mut steps);
         Self { seed, setting, steps }
+    }
+}
+
+/// In one run of four, services do not understand some records, and an operator sees to them now and
+/// then. Drawn apart, so that the others stay what they are.
+fn poison(seed: u64, setting: &mut Setting, steps: &mut [Step]) {
+    let random = SeededRandom::new(!seed);
+    if random.below(4) > 0 {
+        return;
+    }
+    setting.poison = [1, 5, 20][index(&random, 3)];
+    for step in steps {
+        if random.below(40) == 0 && step.action != Action::Place {
+            let voice = Voice::ALL[index(&random, Voice::ALL.len())];
+            *step = Step { action: Action::Replay(voice), broken: None, trouble: None, ..*step };
+        }
     }
 }
 

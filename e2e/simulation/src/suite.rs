@@ -137,6 +137,7 @@ impl Suite {
             }
             Action::Effects(voice) => self.somebody(step, voice, &Voice::ASKING).await,
             Action::Alarms(voice)
+            | Action::Replay(voice)
             | Action::Offsets(voice)
             | Action::Stop(voice)
             | Action::Rewind(voice) => self.one(step, voice).await,
@@ -183,6 +184,7 @@ impl Suite {
             Action::Relay(_) => voice.relay(broken).await?,
             Action::Effects(_) => voice.effects(broken).await?,
             Action::Alarms(_) => voice.alarms(broken).await?,
+            Action::Replay(_) => voice.replay().await?,
             Action::Stop(_) => voice.stop().await?,
             Action::Rewind(_) => voice.rewind().await?,
             _ => voice.offsets().map(|()| None)?,

@@ -1,6 +1,6 @@
 //! How the story calls things.
 
-use engine::{Participant, What, Work};
+use engine::{Parking, Participant, What, Work};
 
 use crate::stage::Stage;
 
@@ -8,6 +8,18 @@ use crate::stage::Stage;
 pub(crate) fn batch<P: Participant>(stage: &Stage, works: &[Work<P>]) -> String {
     let works: Vec<String> = works.iter().map(|work| one(stage, work)).collect();
     works.join(", ")
+}
+
+/// The same with what is not understood.
+pub(crate) fn taken<P: Participant>(stage: &Stage, works: &[Work<P>], parking: &Parking) -> String {
+    match parking.unreadable.len() {
+        0 => batch(stage, works),
+        unread => {
+            let unread = format!("{} that it does not understand", count(unread, "record"));
+            let works = (!works.is_empty()).then(|| batch(stage, works));
+            works.into_iter().chain([unread]).collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 fn one<P: Participant>(stage: &Stage, work: &Work<P>) -> String {

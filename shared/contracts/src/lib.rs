@@ -26,4 +26,4 @@ pub use payload::{
 pub use schema::{Schema, Violation};
 pub use sku::{InvalidSku, Sku};
 pub use trace::Trace;
-pub use wire::{DecodeError, Decoded, Encoded, Envelope, Versions, decode, encode};
+pub use wire::{ATTEMPT_HEADER, DecodeError, Decoded, Encoded, Envelope, Versions, decode, encode};

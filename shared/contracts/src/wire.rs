@@ -11,6 +11,10 @@ use crate::schema::{Schema, Violation};
 use crate::upcast::{OrderPlacedV1, upcast};
 use crate::{EventId, SCHEMAS, Trace};
 
+/// The header that a dead letter gets when it is tried again: how often it was tried, this time
+/// included. No record on the broker has it.
+pub const ATTEMPT_HEADER: &str = "quintet_attempt";
+
 const SPEC_VERSION: &str = "ce_specversion";
 const ID: &str = "ce_id";
 const TYPE: &str = "ce_type";

@@ -8,32 +8,59 @@ use jiff::Timestamp;
 use store::{Column, Kind, StoreError, Table, Tx, Value};
 use uuid::Uuid;
 
-use crate::{Origin, Participant, Work};
+use crate::{Participant, Work};
 
 const TABLE: Table = Table {
     name: "inbox",
     columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "at", kind: Kind::Int }],
 };
 
-/// The places of those inputs that were not applied before, as far as the inbox knows.
+/// Whether any order is parked, as the statement that enters the ids sees it.
+const PARKED: &str = ", exists (select 1 from parked)";
+/// None is.
+const NONE_PARKED: &str = "not exists (select 1 from parked)";
+
+/// How a batch is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// All are taken for new, and no order for parked, as this process alone can park one.
+    All,
+    /// All are taken for new; whether an order is parked the database knows.
+    New,
+    /// The inbox says of each whether it is new.
+    Nothing,
+}
+
+/// What the inbox says of a batch.
+pub(crate) struct Entered {
+    /// The places of those inputs that were not applied before, as far as the inbox knows.
+    pub(crate) fresh: Vec<usize>,
+    /// Whether any order is parked, as far as that was asked.
+    pub(crate) parked: Option<bool>,
+}
+
+/// Enters the ids of a batch.
 ///
-/// If all are `taken_for_new` nobody waits for what it says: one that was applied before is
-/// [`StoreError::Taken`] then, and the inbox is to be asked.
+/// In [`Trust`] nobody waits for what the inbox says: where that is misplaced it is
+/// [`StoreError::Taken`], and the inbox is to be asked.
 pub(crate) async fn enter<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
     now: Timestamp,
-    taken_for_new: bool,
-) -> Result<Vec<usize>, StoreError> {
+    trust: Trust,
+) -> Result<Entered, StoreError> {
     let ids = batch.iter().filter_map(|work| Some((work.inbox_id()?, came(work, now))));
     let mut ids: BTreeMap<Uuid, Value> = ids.collect();
-    let mut new: HashSet<Uuid> = ids.keys().copied().collect();
-    if taken_for_new {
-        tx.insert_untaken(&TABLE, rows(&ids)).await?;
-    } else {
-        new.clear();
-        for row in tx.insert_new(&TABLE, rows(&ids)).await? {
-            new.insert(row.get::<Uuid>(0)?);
+    let (mut new, mut parked): (HashSet<Uuid>, _) = (ids.keys().copied().collect(), None);
+    match trust {
+        Trust::All => tx.insert_untaken(&TABLE, rows(&ids)).await?,
+        Trust::New => tx.insert_untaken_if(&TABLE, rows(&ids), NONE_PARKED).await?,
+        Trust::Nothing => {
+            new.clear();
+            for row in tx.insert_new_and(&TABLE, rows(&ids), PARKED).await? {
+                new.insert(row.get::<Uuid>(0)?);
+                parked = Some(row.get(1)?);
+            }
         }
     }
     ids.retain(|id, _| !new.contains(id));
@@ -41,13 +68,13 @@ pub(crate) async fn enter<P: Participant>(
     // An id twice in the batch is new only once.
     let fresh = batch.iter().enumerate();
     let fresh = fresh.filter(|(_, work)| work.inbox_id().is_none_or(|id| new.remove(&id)));
-    Ok(fresh.map(|(index, _)| index).collect())
+    Ok(Entered { fresh: fresh.map(|(index, _)| index).collect(), parked })
 }
 
 /// When it came, for [`crate::Pruner`]. What lies on a compacted topic stays there.
 fn came<P: Participant>(work: &Work<P>, now: Timestamp) -> Value {
-    match &work.origin {
-        Origin::Event(position) if position.topic == PRODUCTS_TOPIC => Value::Null(Kind::Int),
+    match work.origin.record() {
+        Some(record) if record.topic == PRODUCTS_TOPIC => Value::Null(Kind::Int),
         _ => now.into(),
     }
 }

@@ -10,7 +10,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Fatal, Input, Origin, Participant, Pending, What, Work, place, run::stopped};
+use crate::{
+    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, place, run::stopped,
+};
 
 /// Chunks that wait for the engine: one to take while the next is fetched.
 pub(crate) const CHUNKS: usize = 2;
@@ -27,8 +29,8 @@ pub struct Chunk<P: Participant> {
     pub works: Vec<Pending<P>>,
     /// Positions of records that are none of ours.
     pub passed: Vec<Position>,
-    /// What must not be passed over, after the works.
-    pub fatal: Option<Fatal>,
+    /// Records that cannot be understood, each with the place among the works before which it came.
+    pub unreadable: Vec<(usize, Unreadable)>,
 }
 
 pub(crate) struct Intake<P: Participant> {
@@ -181,27 +183,23 @@ fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
 
 /// Whether this service reacts to such an event. A new version of any other is none of its concern.
 /// What has no legible type is decoded, which says what is wrong with it.
-fn is_ours<P: Participant>(record: &Incoming) -> bool {
+pub(crate) fn is_ours<P: Participant>(record: &Incoming) -> bool {
     let of_type = record.headers.iter().find(|(name, _)| name == "ce_type");
     let name = of_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     name.is_none_or(|name| P::CONSUMES.iter().any(|event| event.as_str() == name))
 }
 
-/// Decodes records up to the first of each partition that cannot be.
+/// Decodes records.
 #[must_use]
 pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
-    let mut chunk =
-        Chunk { works: Vec::with_capacity(records.len()), passed: Vec::new(), fatal: None };
-    let mut stuck: BTreeSet<(String, i32)> = BTreeSet::new();
+    let mut chunk = Chunk {
+        works: Vec::with_capacity(records.len()),
+        passed: Vec::new(),
+        unreadable: Vec::new(),
+    };
     for record in records {
-        if stuck.contains(&(record.topic.clone(), record.partition)) {
-            continue;
-        }
-        let next = record.offset + 1;
-        let ours = is_ours::<P>(&record);
-        let position = Position { topic: record.topic, partition: record.partition, next };
-        if !ours {
-            chunk.passed.push(position);
+        if !is_ours::<P>(&record) {
+            chunk.passed.push(after(&record));
             continue;
         }
         match decode(&record.key, &record.headers, &record.value) {
@@ -212,16 +210,20 @@ pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
                     trace: envelope.trace,
                     what: What::Event(envelope.event),
                 };
-                chunk.works.push(Work { input, origin: Origin::Event(position) }.into());
+                chunk.works.push(Work { input, origin: Origin::Event(record) }.into());
             }
-            Ok(Decoded::Foreign { .. }) => chunk.passed.push(position),
+            Ok(Decoded::Foreign { .. }) => chunk.passed.push(after(&record)),
             Err(error) => {
-                let (topic, partition) = (position.topic, position.partition);
-                stuck.insert((topic.clone(), partition));
-                let (offset, why) = (record.offset, error.to_string());
-                chunk.fatal = Some(Fatal::Undecodable { topic, partition, offset, why });
+                let reason = Reason::unreadable(&error);
+                chunk.unreadable.push((chunk.works.len(), Unreadable { record, reason }));
             }
         }
     }
     chunk
+}
+
+/// The position once this record is done with.
+pub(crate) fn after(record: &Incoming) -> Position {
+    let (topic, partition) = (record.topic.clone(), record.partition);
+    Position { topic, partition, next: record.offset + 1 }
 }

@@ -6,12 +6,13 @@
 //! only then answers, stores offsets, and lets events and requests leave the process.
 //!
 //! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
-//! [`EffectRunner::turn`], [`Alarms::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
+//! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
 mod alarms;
 mod breaker;
 mod claim;
 mod commands;
+mod dead_letters;
 mod effect_queue;
 mod effects;
 mod exclusive;
@@ -35,10 +36,15 @@ mod settle;
 mod status;
 mod telemetry;
 mod turn;
+mod turned;
 mod work;
 
 pub use alarms::Alarms;
 pub use commands::Commands;
+pub use dead_letters::{
+    Cause, DeadLetter, DeadLetters, Discarded, Group, Held, Lane, Parked, ParkedLane, Parking, Raw,
+    Reason, Replaying, Replays, Unreadable,
+};
 pub use effects::EffectRunner;
 pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
@@ -51,7 +57,8 @@ pub use settings::Settings;
 pub use settle::Fatal;
 pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};
-pub use turn::{Engine, EngineOptions, Remembered, Turn, TurnError};
+pub use turn::{Engine, EngineOptions};
+pub use turned::{Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
 /// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.

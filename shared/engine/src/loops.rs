@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    Alarms, EffectRunner, Engine, Fatal, Never, Participant, Pending, Relay, RelayError, Sent,
-    Work,
+    Alarms, EffectRunner, Engine, Never, Parking, Participant, Pending, Relay, RelayError, Replays,
+    Sent, Unreadable, Work,
     intake::Chunk,
     lease::CHANNEL,
     outbox::Handoff,
@@ -44,14 +44,15 @@ struct Taken<P: Participant> {
     /// Whether a chunk is among it.
     chunk: bool,
     passed: Vec<Position>,
-    fatal: Option<Fatal>,
+    unreadable: Vec<(usize, Unreadable)>,
 }
 
 impl<P: Participant> Inputs<P> {
     /// Waits for something, then takes what is there up to the batch's size, without waiting to
     /// fill. `None` when every source has dried up.
     async fn next(&mut self) -> Option<Taken<P>> {
-        let mut taken = Taken { works: Vec::new(), chunk: false, passed: Vec::new(), fatal: None };
+        let mut taken =
+            Taken { works: Vec::new(), chunk: false, passed: Vec::new(), unreadable: Vec::new() };
         tokio::select! {
             biased;
             Some(work) = self.internal.recv() => taken.works.push(work),
@@ -65,7 +66,6 @@ impl<P: Participant> Inputs<P> {
         take(&mut taken.works, &mut self.internal, share);
         take(&mut taken.works, &mut self.commands, share);
         while taken.works.len() <= self.batch / 2
-            && taken.fatal.is_none()
             && let Ok(chunk) = self.chunks.try_recv()
         {
             taken.chunk(chunk);
@@ -85,9 +85,11 @@ fn take<T>(works: &mut Vec<T>, from: &mut mpsc::Receiver<T>, limit: usize) {
 
 impl<P: Participant> Taken<P> {
     fn chunk(&mut self, chunk: Chunk<P>) {
+        let before = self.works.len();
+        let unreadable = chunk.unreadable.into_iter();
+        self.unreadable.extend(unreadable.map(|(place, record)| (before + place, record)));
         self.works.extend(chunk.works);
         self.passed.extend(chunk.passed);
-        self.fatal = chunk.fatal;
         self.chunk = true;
     }
 }
@@ -96,7 +98,7 @@ pub(crate) async fn run_engine<P: Participant>(
     mut settler: Settler<P>,
     mut inputs: Inputs<P>,
     done: mpsc::UnboundedSender<Vec<Position>>,
-) -> Result<(), Fatal> {
+) {
     let mut stop = settler.stop.clone();
     let mut stopping = false;
     loop {
@@ -110,22 +112,19 @@ pub(crate) async fn run_engine<P: Participant>(
             }
             taken = inputs.next() => taken,
         };
-        let Some(taken) = taken else { return Ok(()) };
+        let Some(taken) = taken else { return };
         let mut positions = taken.passed;
-        let (begun, count) = (Instant::now(), taken.works.len());
+        let (begun, count) = (Instant::now(), taken.works.len() + taken.unreadable.len());
         if count > 0 {
-            match settler.settle(taken.works).await? {
+            match settler.settle(taken.works, Parking::of(taken.unreadable)).await {
                 Settled::Applied(applied) => positions.extend(applied),
-                Settled::GivenUp => return Ok(()),
+                Settled::GivenUp => return,
             }
         }
         // Only fails once the consumer is gone; then they come again, as duplicates. Commands alone
         // tell it nothing, and must not disturb a read under way.
         if taken.chunk {
             let _ = done.send(furthest(positions));
-        }
-        if let Some(fatal) = taken.fatal {
-            return Err(fatal);
         }
         if (1..inputs.batch).contains(&count) {
             rest(begun, count).await;
@@ -204,6 +203,32 @@ pub(crate) async fn run_alarms<P: Participant>(
         }
         tokio::select! {
             () = sleep(engine.settings.poll) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// How often it is looked for replays that a replica did not get to; it wakes for its own.
+const REPLAYS_POLL: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run_replays<P: Participant>(
+    replays: Replays,
+    engine: Arc<Engine<P>>,
+    works: mpsc::Sender<Pending<P>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        match replays.turn().await {
+            Ok(letters) => {
+                if hand_over(&works, letters).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot read the dead letters; trying again"),
+        }
+        tokio::select! {
+            () = engine.replay_wake.notified() => {}
+            () = sleep(REPLAYS_POLL) => {}
             () = stopped(&mut stop) => return,
         }
     }

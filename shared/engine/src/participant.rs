@@ -73,6 +73,18 @@ pub enum What<P: Participant> {
     Alarm(OrderId, P::Alarm),
 }
 
+impl<P: Participant> What<P> {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Event(event) => event.event_type().as_str(),
+            Self::Command(_) => "a command",
+            Self::Outcome(..) => "an outcome",
+            Self::Alarm(_, alarm) => (*alarm).into(),
+        }
+    }
+}
+
 impl<P: Participant> Input<P> {
     /// The order that it is about, if it is an event, an outcome or an alarm of one.
     #[must_use]

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     Commands, Engine, Fatal, Outside, Participant, Pending,
     intake::{CHUNKS, Intake},
-    loops::{Inputs, run_alarms, run_effects, run_engine, run_relay},
+    loops::{Inputs, run_alarms, run_effects, run_engine, run_relay, run_replays},
     prune::run_pruner,
     settle::Settler,
 };
@@ -64,15 +64,18 @@ impl<P: Participant> Runtime<P> {
     /// leaves the group.
     ///
     /// # Errors
-    /// [`Fatal`] if something came that may be neither applied nor skipped.
+    /// [`Fatal`] if the next events are not at the broker, or the bus refuses for good.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Fatal> {
         let drain = self.engine.settings.drain;
         self.engine.take_stock().await;
         let mut parts = self.start();
-        let (mut applied, mut received) = (None, None);
+        let (mut applied, mut received) = (false, None);
         tokio::select! {
             () = stopped(&mut stop) => {}
-            ended = &mut parts.engine => applied = Some(whole(ended)),
+            ended = &mut parts.engine => {
+                whole(ended);
+                applied = true;
+            }
             ended = &mut parts.intake => received = Some(whole(ended)),
             // These end only after the engine or when told to, else by a panic, which must not go
             // unnoticed.
@@ -80,10 +83,9 @@ impl<P: Participant> Runtime<P> {
             ended = &mut parts.relay => whole(ended),
         }
         parts.stop.send_replace(true);
-        let applied = match applied {
-            Some(result) => result,
-            None => whole(parts.engine.await),
-        };
+        if !applied {
+            whole(parts.engine.await);
+        }
         while let Some(ended) = parts.sources.join_next().await {
             whole(ended);
         }
@@ -94,7 +96,7 @@ impl<P: Participant> Runtime<P> {
         if received.is_none() && !ends_within(drain, &mut parts.intake).await {
             tracing::warn!("could not leave the group; its events come again");
         }
-        applied.and(received.unwrap_or(Ok(())))
+        received.unwrap_or(Ok(()))
     }
 
     fn start(self) -> Parts {
@@ -114,7 +116,7 @@ impl<P: Participant> Runtime<P> {
             stop: stopping.clone(),
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
-        let alarms = engine.alarms();
+        let (alarms, replays) = (engine.alarms(), engine.replays());
         let pruner = engine.settings.inbox_prune.then(|| engine.pruner(Arc::clone(&bus)));
         let relay = engine.relay(bus);
         let last = Arc::new(Notify::new());
@@ -126,6 +128,7 @@ impl<P: Participant> Runtime<P> {
         if let Some(pruner) = pruner {
             sources.spawn(run_pruner(pruner, stopping.clone()));
         }
+        sources.spawn(run_replays(replays, shared(), internal.clone(), stopping.clone()));
         sources.spawn(run_alarms(alarms, shared(), internal, stopping));
         Parts {
             stop,
@@ -141,9 +144,9 @@ impl<P: Participant> Runtime<P> {
 /// The loops of a running service. Whichever ends first, ends all.
 struct Parts {
     stop: watch::Sender<bool>,
-    engine: JoinHandle<Result<(), Fatal>>,
+    engine: JoinHandle<()>,
     intake: JoinHandle<Result<(), Fatal>>,
-    /// Effects, alarms and the pruner.
+    /// Effects, alarms, dead letters and the pruner.
     sources: JoinSet<()>,
     relay: JoinHandle<()>,
     /// Tells the relay that nothing more comes.

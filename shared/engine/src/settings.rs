@@ -25,6 +25,8 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest such pause.
     pub backoff_max: Duration,
+    /// The pause before an outcome or an alarm that cannot be applied is tried again.
+    pub refused_pause: Duration,
     /// How often effects and alarms that are due are looked for in the database.
     pub poll: Duration,
     /// How long a first answer is kept under its idempotency key.
@@ -51,6 +53,7 @@ impl Default for Settings {
             claim: Duration::from_secs(15),
             backoff: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
+            refused_pause: Duration::from_mins(1),
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,

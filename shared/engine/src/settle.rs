@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Position;
 use clock::Random;
-use store::{Class, StoreError};
+use store::Class;
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     time::{sleep, timeout},
 };
 
 use crate::{
-    CommandError, Engine, Origin, Participant, Pending, Remembered, Turn, TurnError, What, Work,
+    Answer, Engine, Parking, Participant, Pending, Reason, Remembered, Turn, TurnError, What, Work,
     run::stopped, settings::backoff,
 };
 
@@ -28,26 +28,6 @@ const TURN_LIMIT: Duration = Duration::from_mins(1);
 /// before the same input.
 #[derive(Debug, thiserror::Error)]
 pub enum Fatal {
-    /// A record cannot be understood.
-    #[error("{topic}[{partition}] offset {offset}: {why}")]
-    Undecodable {
-        /// Where it lies.
-        topic: String,
-        /// In which partition.
-        partition: i32,
-        /// At which offset.
-        offset: i64,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// An input cannot be applied.
-    #[error("{input} cannot be applied: {why}")]
-    Poison {
-        /// What it is and where it came from.
-        input: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// Events were deleted before this service read them.
     #[error(
         "{topic}[{partition}]: group {group} is to go on at offset {next}, but the oldest record \
@@ -108,7 +88,7 @@ pub enum Fatal {
     Bus(#[from] bus::BusError),
 }
 
-/// What settling a batch came to, short of a [`Fatal`] end.
+/// What settling a batch came to.
 #[derive(Debug)]
 pub(crate) enum Settled {
     /// Applied; these positions are done.
@@ -125,14 +105,15 @@ pub(crate) struct Settler<P: Participant> {
 }
 
 impl<P: Participant> Settler<P> {
-    /// Applies a batch, however often that has to be tried, and answers its commands. A command
-    /// that cannot be applied is refused alone; any other input that cannot be stops the engine.
-    pub(crate) async fn settle(&mut self, batch: Vec<Pending<P>>) -> Result<Settled, Fatal> {
-        let (mut works, mut replies): (Vec<_>, Vec<_>) =
+    /// Applies a batch, however often that has to be tried, and answers its commands. What cannot be
+    /// applied is parked, or if it is a command refused.
+    pub(crate) async fn settle(&mut self, batch: Vec<Pending<P>>, mut parking: Parking) -> Settled {
+        let (works, mut replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
         loop {
-            let turn = timeout(TURN_LIMIT, self.engine.turn(&works, &mut remembered)).await;
+            let turn = self.engine.turn_parking(&works, &parking, &mut remembered);
+            let turn = timeout(TURN_LIMIT, turn).await;
             let error = match turn.unwrap_or_else(|_| Err(self.engine.gave_up())) {
                 Ok(Turn { answers, positions, .. }) => {
                     for (index, answer) in answers {
@@ -140,24 +121,28 @@ impl<P: Participant> Settler<P> {
                             let _ = reply.send(answer);
                         }
                     }
-                    return Ok(Settled::Applied(positions));
+                    return Settled::Applied(positions);
                 }
                 Err(error) => error,
             };
-            let (culprit, why) = match error {
-                TurnError::Poison { culprit, why } => (culprit, why),
-                TurnError::Store(error) if error.class() != Class::Data => {
-                    attempt += 1;
-                    if !self.pause(&error, attempt).await {
-                        return Ok(Settled::GivenUp);
-                    }
-                    continue;
-                }
-                TurnError::Store(error) if works.len() == 1 => (0, error.to_string()),
-                TurnError::Store(_) => return self.one_by_one(works, replies).await,
+            let culprit = match &error {
+                TurnError::Poison { culprit, reason } => Some((*culprit, reason.clone())),
+                TurnError::Store(error) if error.class() == Class::Data => match works.len() {
+                    0 => None,
+                    1 => Some((0, Reason::refused(error))),
+                    _ => return self.one_by_one(works, replies, parking).await,
+                },
+                TurnError::Store(_) => None,
             };
-            let reply = replies.remove(culprit);
-            refuse(Pending { work: works.remove(culprit), reply }, why)?;
+            if let Some((culprit, reason)) = culprit.filter(|(place, _)| !parking.refuses(*place)) {
+                refused(&works[culprit], &reason);
+                parking.refuse(culprit, reason);
+                continue;
+            }
+            attempt += 1;
+            if !self.pause(&error, attempt).await {
+                return Settled::GivenUp;
+            }
         }
     }
 
@@ -165,26 +150,32 @@ impl<P: Participant> Settler<P> {
     async fn one_by_one(
         &mut self,
         works: Vec<Work<P>>,
-        replies: Vec<Option<tokio::sync::oneshot::Sender<crate::Answer<P>>>>,
-    ) -> Result<Settled, Fatal> {
+        replies: Vec<Option<oneshot::Sender<Answer<P>>>>,
+        mut parking: Parking,
+    ) -> Settled {
         let mut done = Vec::new();
-        for (work, reply) in works.into_iter().zip(replies) {
-            match Box::pin(self.settle(vec![Pending { work, reply }])).await? {
+        for (place, (work, reply)) in works.into_iter().zip(replies).enumerate() {
+            let only = parking.only(place);
+            match Box::pin(self.settle(vec![Pending { work, reply }], only)).await {
                 Settled::Applied(positions) => done.extend(positions),
-                Settled::GivenUp => return Ok(Settled::GivenUp),
+                Settled::GivenUp => return Settled::GivenUp,
             }
         }
-        Ok(Settled::Applied(done))
+        match Box::pin(self.settle(Vec::new(), parking)).await {
+            Settled::Applied(positions) => Settled::Applied([done, positions].concat()),
+            Settled::GivenUp => Settled::GivenUp,
+        }
     }
 
     /// Waits before the next attempt; false if there shall be none.
-    async fn pause(&mut self, error: &StoreError, attempt: u32) -> bool {
-        if error.class() == Class::Conflict && attempt <= RACES {
+    async fn pause(&mut self, error: &TurnError, attempt: u32) -> bool {
+        let race = error.class() == Class::Conflict;
+        if race && attempt <= RACES {
             tracing::debug!(%error, attempt, "lost a race; turning the batch again");
             sleep(Duration::from_millis(1 + self.random.below(CONFLICT_PAUSE_MILLIS))).await;
             return true;
         }
-        if attempt == 1 || error.class() == Class::Conflict {
+        if attempt == 1 || race {
             tracing::error!(%error, "the database does not take the batch; trying until it does");
         }
         let pause = backoff(&self.engine.settings, attempt, &*self.random);
@@ -195,25 +186,25 @@ impl<P: Participant> Settler<P> {
     }
 }
 
-fn refuse<P: Participant>(pending: Pending<P>, why: String) -> Result<(), Fatal> {
-    let input = match (&pending.work.input.what, &pending.work.origin) {
-        (What::Command(command), _) => {
-            let trace_id = pending.work.input.trace.trace_id();
+/// Says that an input cannot be applied. Events say so once they are parked.
+fn refused<P: Participant>(work: &Work<P>, reason: &Reason) {
+    let (trace_id, why) = (work.input.trace.trace_id(), reason.to_string());
+    match &work.input.what {
+        What::Command(command) => {
             tracing::error!(?command, trace_id, why, "a command cannot be applied");
-            pending.answer(Err(CommandError::Failed));
-            return Ok(());
         }
-        (What::Event(event), Origin::Event(position)) => format!(
-            "{} {} at {}[{}] offset {}",
-            event.event_type(),
-            pending.work.input.cause,
-            position.topic,
-            position.partition,
-            position.next - 1
-        ),
-        (What::Event(event), _) => event.event_type().to_string(),
-        (What::Outcome(order, outcome), _) => format!("outcome {outcome:?} for order {order}"),
-        (What::Alarm(order, alarm), _) => format!("alarm {alarm:?} of order {order}"),
-    };
-    Err(Fatal::Poison { input, why })
+        What::Outcome(order_id, outcome) => {
+            tracing::error!(
+                %order_id, ?outcome, trace_id, why,
+                "an outcome cannot be applied: its effect will be asked again"
+            );
+        }
+        What::Alarm(order_id, alarm) => {
+            tracing::error!(
+                %order_id, ?alarm, trace_id, why,
+                "a deadline cannot be applied: it will ring again"
+            );
+        }
+        What::Event(_) => {}
+    }
 }

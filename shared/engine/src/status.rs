@@ -4,13 +4,13 @@ use bus::{Bus, BusError, PartitionState};
 use clock::{Clock, Random};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Db, StoreError, Value};
+use store::{Db, Row, StoreError, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, effects,
+    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, Replays, effects,
     intake::{group, subscription},
     lease, outbox,
 };
@@ -49,6 +49,12 @@ pub struct Queues {
     pub effects: Depth,
     /// Deadlines that have not fired.
     pub alarms: Depth,
+    /// Orders that are parked, and records that name none.
+    pub parked: Depth,
+    /// Records in the dead letters.
+    pub dead_letters: i64,
+    /// Outcomes and deadlines that cannot be applied; they are among the effects and alarms.
+    pub held: i64,
 }
 
 /// How many rows a queue table holds, and how old the oldest is.
@@ -89,10 +95,15 @@ impl<P: Participant> Engine<P> {
     /// If the database does not answer.
     pub async fn queues(&self) -> Result<Queues, StoreError> {
         let now = self.clock.now();
+        let (effects, refused) = held(&self.db, "effect", "created_at", now).await?;
+        let (alarms, unrung) = held(&self.db, "alarm", "rings_at", now).await?;
         Ok(Queues {
             outbox: self.outbox_depth(now).await?,
-            effects: depth(&self.db, "effect", "created_at", now).await?,
-            alarms: depth(&self.db, "alarm", "rings_at", now).await?,
+            effects,
+            alarms,
+            parked: depth(&self.db, "parked", "since", now).await?,
+            dead_letters: depth(&self.db, "dead_letter", "first_at", now).await?.depth,
+            held: refused + unrung,
         })
     }
 
@@ -162,6 +173,11 @@ impl<P: Participant> Engine<P> {
         Alarms::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
     }
 
+    /// The replays of this engine's dead letters.
+    pub fn replays(&self) -> Replays {
+        Replays::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
+    }
+
     /// Before anything runs: takes the outbox, counts what earlier runs left in it, and takes over the
     /// effects that they had claimed, if there is nobody else to do them.
     pub async fn take_stock(&self) {
@@ -184,8 +200,24 @@ impl<P: Participant> Engine<P> {
 
 async fn depth(db: &Db, table: &str, since: &str, now: Timestamp) -> Result<Depth, StoreError> {
     let sql = format!("select count(*), min({since}) from {table}");
+    read_depth(db.fetch(&sql, Vec::<Value>::new()).await?.first(), now)
+}
+
+/// How many rows there are, and how many of them could not be applied.
+async fn held(
+    db: &Db,
+    table: &str,
+    since: &str,
+    now: Timestamp,
+) -> Result<(Depth, i64), StoreError> {
+    let sql = format!("select count(*), min({since}), count(refused) from {table}");
     let rows = db.fetch(&sql, Vec::<Value>::new()).await?;
-    let Some(row) = rows.first() else { return Ok(Depth { depth: 0, oldest_seconds: 0.0 }) };
+    let held = rows.first().map_or(Ok(0), |row| row.get(2))?;
+    Ok((read_depth(rows.first(), now)?, held))
+}
+
+fn read_depth(row: Option<&Row>, now: Timestamp) -> Result<Depth, StoreError> {
+    let Some(row) = row else { return Ok(Depth { depth: 0, oldest_seconds: 0.0 }) };
     let oldest: Option<Timestamp> = row.get(1)?;
     let age = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
     Ok(Depth { depth: row.get(0)?, oldest_seconds: age })

@@ -2,7 +2,6 @@
 //! every service: inbox, idempotency keys, state tables, effects, alarms, outbox.
 
 use std::{
-    any::Any,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -16,16 +15,18 @@ use clock::Clock;
 use contracts::{EventId, Versions, encode};
 use jiff::Timestamp;
 use store::{Db, StoreError, Tx};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Answer, CommandError, Effect, Input, Metrics, Origin, Participant, Reaction, Settings, What,
-    Work, alarms,
+    Answer, Cause, CommandError, Effect, Input, Metrics, Origin, Parking, Participant, Reaction,
+    Reason, Remembered, Settings, Turn, TurnError, What, Work, alarms,
+    dead_letters::{self, Sorted},
     effect_queue::EffectQueue,
     effects,
     exclusive::Exclusive,
     idempotency::Keys,
-    inbox,
+    inbox::{self, Trust},
     outbox::{self, Handoff, Ready},
     reaction::AlarmChange,
     telemetry::TurnSpans,
@@ -44,45 +45,16 @@ pub struct Engine<P: Participant> {
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Some order may be parked: so it was when that was last asked, or it never was.
+    some_parked: AtomicBool,
+    /// There are dead letters to try again.
+    pub(crate) replay_wake: Arc<Notify>,
     /// Turns since the last commit.
     attempts: AtomicU32,
     /// The result of the last commit is unknown.
     in_doubt: AtomicBool,
     source: String,
 }
-
-/// What a committed turn leaves to do.
-#[derive(Debug)]
-pub struct Turn<P: Participant> {
-    /// The answers to the batch's commands, by their place in the batch.
-    pub answers: Vec<(usize, Answer<P>)>,
-    /// Positions to store: the batch is applied up to there.
-    pub positions: Vec<Position>,
-    /// Inputs that had been applied before.
-    pub duplicates: usize,
-    /// Events that it put into the outbox.
-    pub emitted: usize,
-}
-
-/// Why a turn did not commit.
-#[derive(Debug, thiserror::Error)]
-pub enum TurnError {
-    /// The database refused, was away, or did not say whether it committed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// One input cannot be applied, however often it is tried.
-    #[error("{why}")]
-    Poison {
-        /// Its place in the batch.
-        culprit: usize,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-/// Answers of attempts whose commit has an unknown result: if their commands turn out to be
-/// duplicates, these are what was committed.
-pub type Remembered<P> = HashMap<Uuid, Answer<P>>;
 
 impl<P: Participant> Engine<P> {
     /// An engine for `participant` on `db`. Nothing runs until it is turned.
@@ -100,6 +72,8 @@ impl<P: Participant> Engine<P> {
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
             metrics: Arc::default(),
+            some_parked: AtomicBool::new(true),
+            replay_wake: Arc::default(),
             attempts: AtomicU32::new(0),
             in_doubt: AtomicBool::new(false),
             source: format!("/quintet/{}", P::NAME),
@@ -119,12 +93,27 @@ impl<P: Participant> Engine<P> {
         batch: &[Work<P>],
         remembered: &mut Remembered<P>,
     ) -> Result<Turn<P>, TurnError> {
+        self.turn_parking(batch, &Parking::default(), remembered).await
+    }
+
+    /// As [`Engine::turn`], of a batch some of which is to be parked.
+    ///
+    /// # Errors
+    /// As [`Engine::turn`].
+    pub async fn turn_parking(
+        &self,
+        batch: &[Work<P>],
+        parking: &Parking,
+        remembered: &mut Remembered<P>,
+    ) -> Result<Turn<P>, TurnError> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let spans = TurnSpans::open(batch, attempt, self.settings.messaging_system);
         let now = self.clock.now();
-        let mut turned = self.apply(batch, remembered, (now, &spans), true).await;
+        let (now_and, both) = ((now, &spans), (batch, parking));
+        let trust = self.trust(batch, parking);
+        let mut turned = self.apply(both, remembered, now_and, trust).await;
         if let Err(TurnError::Store(StoreError::Taken { .. })) = turned {
-            turned = self.apply(batch, remembered, (now, &spans), false).await;
+            turned = self.apply(both, remembered, now_and, Trust::Nothing).await;
         }
         if let Err(TurnError::Store(StoreError::Unmet)) = turned {
             turned = Err(self.look_who_is_there().await);
@@ -143,40 +132,58 @@ impl<P: Participant> Engine<P> {
         turned
     }
 
+    /// See [`dead_letters::sort`]: whether an order is parked is known here if nobody else parks one.
+    fn trust(&self, batch: &[Work<P>], parking: &Parking) -> Trust {
+        let replays = || batch.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
+        if self.some_parked.load(Ordering::Acquire) || !parking.is_empty() || replays() {
+            Trust::Nothing
+        } else if self.exclusive.is_always() {
+            Trust::All
+        } else {
+            Trust::New
+        }
+    }
+
     /// As a rule nothing in a batch was applied before, and to take that for granted costs the
     /// database half as much. If it is a mistake, the database says so.
     async fn apply(
         &self,
-        batch: &[Work<P>],
+        (batch, parking): (&[Work<P>], &Parking),
         remembered: &mut Remembered<P>,
         (now, spans): (Timestamp, &TurnSpans),
-        taken_for_new: bool,
+        trust: Trust,
     ) -> Result<Turn<P>, TurnError> {
         let mut tx = self.db.begin().await?;
         let alone = self.exclusive.rely(&mut tx).await?;
-        let fresh = inbox::enter(&mut tx, batch, now, taken_for_new).await?;
+        let entered = inbox::enter(&mut tx, batch, now, trust).await?;
+        if let Some(parked) = entered.parked {
+            self.some_parked.store(parked, Ordering::Release);
+        }
         if crate::mistake!(InboxApart) {
             tx.commit().await?;
             tx = self.db.begin().await?;
         }
+        let sorted = dead_letters::sort(&mut tx, batch, parking, entered, now).await?;
+        let fresh = &sorted.fresh;
         let keys = Keys::load(&mut tx, batch, now, &self.settings).await?;
         let mut fold = Fold::new(self, keys, now, spans);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
-        let live = still_pending(&mut tx, batch, &fresh, now).await?;
+        let live = still_pending(&mut tx, batch, fresh, now).await?;
         for index in live.iter().copied() {
             if crate::mistake!(StaleFold) {
                 world = self.participant.load(&mut tx, &inputs).await?;
             }
             fold.apply(&mut world, index, &batch[index])?;
         }
-        let answers = fold.answers(batch, &fresh, remembered);
+        let answers = fold.answers(batch, &sorted, remembered);
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
-        let wanted = (fold.effects, taken_for_new);
+        let wanted = (fold.effects, trust != Trust::Nothing);
         let claimed = effects::insert(&mut tx, wanted, self.effects.room(), now, &self.settings);
         let claimed = claimed.await?;
+        dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
         alarms::change(&mut tx, fold.alarms).await?;
         let sent = if alone { self.handoff.acknowledged() } else { BTreeSet::new() };
         outbox::delete(&mut tx, &sent).await?;
@@ -186,6 +193,10 @@ impl<P: Participant> Engine<P> {
         }
         outbox::append(&mut tx, &fold.ready, now).await?;
         let emitted = fold.ready.len();
+        if sorted.parked() > 0 {
+            // Also if nobody hears of the commit.
+            self.some_parked.store(true, Ordering::Release);
+        }
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
             self.in_doubt.store(true, Ordering::Release);
@@ -194,9 +205,14 @@ impl<P: Participant> Engine<P> {
         self.committed(&sent, fold.ready, alone);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());
-        let duplicates = batch.len() - live.len();
-        spans.duplicates(&live);
-        Ok(Turn { answers, positions: positions(batch), duplicates, emitted })
+        if sorted.more {
+            self.replay_wake.notify_one();
+        }
+        sorted.tell(&self.metrics);
+        let duplicates = batch.len() - live.len() - sorted.aside.len();
+        spans.duplicates(&live, &sorted.aside);
+        let (positions, parked) = (positions(batch, parking), sorted.parked());
+        Ok(Turn { answers, positions, duplicates, emitted, parked })
     }
 
     /// Somebody has come, or gone: the batch is to be turned again, knowing that.
@@ -260,14 +276,15 @@ async fn still_pending<P: Participant>(
     Ok(live.collect())
 }
 
-fn positions<P: Participant>(batch: &[Work<P>]) -> Vec<Position> {
+fn positions<P: Participant>(batch: &[Work<P>], parking: &Parking) -> Vec<Position> {
     let mut furthest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    for work in batch {
-        if let Origin::Event(position) = &work.origin {
-            let key = (position.topic.as_str(), position.partition);
-            let next = furthest.entry(key).or_insert(position.next);
-            *next = position.next.max(*next);
-        }
+    let applied = batch.iter().filter_map(|work| match &work.origin {
+        Origin::Event(record) => Some(record),
+        _ => None,
+    });
+    for record in applied.chain(parking.unreadable.iter().map(|(_, it)| &it.record)) {
+        let next = furthest.entry((record.topic.as_str(), record.partition)).or_default();
+        *next = (record.offset + 1).max(*next);
     }
     let positions = furthest.into_iter();
     positions
@@ -322,8 +339,12 @@ impl<'e, P: Participant> Fold<'e, P> {
         }
         let mut out = Reaction::new(cause, self.now);
         // A world that a panic left half changed is never saved: the batch is given up.
-        catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out)))
-            .map_err(|panic| TurnError::Poison { culprit: index, why: message(panic.as_ref()) })?;
+        catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out))).map_err(
+            |panic| {
+                let reason = Reason::panicked(work.input.what.name(), panic.as_ref());
+                TurnError::Poison { culprit: index, reason }
+            },
+        )?;
         self.collect(index, work, out)
     }
 
@@ -375,7 +396,7 @@ impl<'e, P: Participant> Fold<'e, P> {
         let (bytes, limit) = (record.bytes(), self.engine.max_record_bytes);
         if bytes > limit {
             let why = format!("event {id} has {bytes} bytes, the broker takes {limit}");
-            return Err(TurnError::Poison { culprit, why });
+            return Err(TurnError::Poison { culprit, reason: Reason::new(Cause::TooLarge, [why]) });
         }
         Ok(Ready { id, record })
     }
@@ -385,10 +406,11 @@ impl<'e, P: Participant> Fold<'e, P> {
     fn answers(
         &mut self,
         batch: &[Work<P>],
-        fresh: &[usize],
+        sorted: &Sorted,
         remembered: &mut Remembered<P>,
     ) -> Vec<(usize, Answer<P>)> {
-        let fresh: HashSet<usize> = fresh.iter().copied().collect();
+        // What is fresh and has no answer, or was set aside, is refused.
+        let fresh: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
         let commands = batch.iter().enumerate();
         let commands = commands.filter(|(_, work)| matches!(work.origin, Origin::Command(_)));
         commands
@@ -404,10 +426,4 @@ impl<'e, P: Participant> Fold<'e, P> {
             })
             .collect()
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("the reaction panicked: {}", text.as_deref().unwrap_or("no message"))
 }

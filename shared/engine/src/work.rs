@@ -1,8 +1,8 @@
-use bus::Position;
+use bus::Incoming;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{Input, Participant};
+use crate::{Input, Parked, Participant};
 
 /// An input and where it came from.
 #[derive(Debug)]
@@ -16,14 +16,27 @@ pub struct Work<P: Participant> {
 /// How an [`Input`] came.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// From the broker; the position to store once it is applied. A repeat is in the inbox.
-    Event(Position),
+    /// From the broker, in this record. A repeat is in the inbox.
+    Event(Incoming),
+    /// From the dead letters, to be tried again. A repeat is in the inbox, or finds it gone.
+    Parked(Parked),
     /// Over HTTP, perhaps under an idempotency key. A repeat is in the inbox.
     Command(Option<IdempotencyKey>),
     /// From the effect runner. A repeat finds its effect's row gone.
     Outcome,
     /// From the alarms. A repeat finds its alarm's row gone.
     Alarm,
+}
+
+impl Origin {
+    /// The record that it came in, if it is an event.
+    #[must_use]
+    pub fn record(&self) -> Option<&Incoming> {
+        match self {
+            Self::Event(record) | Self::Parked(Parked { record, .. }) => Some(record),
+            Self::Command(_) | Self::Outcome | Self::Alarm => None,
+        }
+    }
 }
 
 /// The client's `Idempotency-Key` with what it was used for.
@@ -70,16 +83,6 @@ pub struct Pending<P: Participant> {
     pub reply: Option<oneshot::Sender<Answer<P>>>,
 }
 
-impl<P: Participant> Pending<P> {
-    /// Answers the sender, if one still waits.
-    pub(crate) fn answer(self, answer: Answer<P>) {
-        if let Some(reply) = self.reply {
-            // A sender that went away has its answer under its idempotency key.
-            let _ = reply.send(answer);
-        }
-    }
-}
-
 impl<P: Participant> From<Work<P>> for Pending<P> {
     fn from(work: Work<P>) -> Self {
         Self { work, reply: None }
@@ -90,7 +93,7 @@ impl<P: Participant> Work<P> {
     /// The id that the inbox remembers, of events and commands.
     pub(crate) fn inbox_id(&self) -> Option<Uuid> {
         match self.origin {
-            Origin::Event(_) | Origin::Command(_) => Some(self.input.cause),
+            Origin::Event(_) | Origin::Parked(_) | Origin::Command(_) => Some(self.input.cause),
             Origin::Outcome | Origin::Alarm => None,
         }
     }

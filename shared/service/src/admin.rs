@@ -12,7 +12,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, Service,
+    App, Service, dead_letters,
     http::{Problem, Query},
 };
 
@@ -88,6 +88,7 @@ pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
     OpenApiRouter::with_openapi(Admin::openapi())
         .route("/admin/status", get(status::<S>))
         .route("/admin/rows", get(rows::<S>))
+        .merge(dead_letters::routes())
         .merge(S::admin_routes())
 }
 

@@ -3,6 +3,7 @@
 
 mod admin;
 mod config;
+mod dead_letters;
 pub mod http;
 mod leash;
 mod openapi;

@@ -24,8 +24,8 @@ use crate::{
 
 /// The exit code of a service that may do better when it is started again.
 const FAILED: u8 = 1;
-/// The exit code of a service that stands before something it may neither apply nor skip, or
-/// whose configuration is wrong: starting it again changes nothing (`EX_USAGE` of sysexits.h).
+/// The exit code of a service whose configuration is wrong, or which the broker refuses for good:
+/// starting it again changes nothing (`EX_USAGE` of sysexits.h).
 const REFUSED: u8 = 64;
 /// The exit code of a service whose next events are not at the broker: what was deleted must not be
 /// passed over (`EX_DATAERR`).

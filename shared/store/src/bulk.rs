@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// By a division by zero a statement that nobody waits for says that something is not so.
-pub(crate) const NOT_SO: SqlState = SqlState::DIVISION_BY_ZERO;
+pub(crate) const NOT_SO: &[SqlState] = &[SqlState::DIVISION_BY_ZERO];
+const TAKEN: &[SqlState] = &[SqlState::UNIQUE_VIOLATION];
+const TAKEN_OR_NOT_SO: &[SqlState] = &[SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
 
 /// Rows a statement in SQLite, largest first.
 const SQLITE_SIZES: [usize; 3] = [64, 8, 1];
@@ -37,10 +39,42 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let taken = StoreError::Taken { table: table.name };
         let said = self.write(table, rows, "", Some(taken)).await;
-        said.map_err(|error| match error.is_unique_violation() {
-            true => StoreError::Taken { table: table.name },
-            false => error,
+        said.map_err(|error| {
+            if error.is_unique_violation() {
+                StoreError::Taken { table: table.name }
+            } else {
+                error
+            }
         })
+    }
+
+    /// As [`Tx::insert_untaken`], in the belief that this condition holds too.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] if it does not, or a key is taken.
+    pub async fn insert_untaken_if(
+        &mut self,
+        table: &Table,
+        rows: Vec<Vec<Value>>,
+        condition: &str,
+    ) -> Result<(), StoreError> {
+        let taken = StoreError::Taken { table: table.name };
+        match self {
+            Self::Postgres(_) if rows.is_empty() => Ok(()),
+            Self::Postgres(tx) => {
+                let sql =
+                    insert_arrays(table, &format!("where (select 1 / ({condition})::int) = 1"));
+                let taken = Some((TAKEN_OR_NOT_SO, taken));
+                tx.execute_later(&sql, columns(table, rows), taken).await
+            }
+            Self::Sqlite(_) => {
+                let holds = format!("select 1 where {condition}");
+                if self.fetch(&holds, Vec::new()).await?.is_empty() {
+                    return Err(taken);
+                }
+                self.insert_untaken(table, rows).await
+            }
+        }
     }
 
     /// Inserts rows, in the place of those whose key is taken.
@@ -67,7 +101,20 @@ impl Tx {
         table: &Table,
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
-        let tail = format!("on conflict do nothing returning {}", table.key().name);
+        self.insert_new_and(table, rows, "").await
+    }
+
+    /// As [`Tx::insert_new`]; each row answers `more` too: a comma and expressions, or nothing.
+    ///
+    /// # Errors
+    /// As [`Tx::insert_new`].
+    pub async fn insert_new_and(
+        &mut self,
+        table: &Table,
+        rows: Vec<Vec<Value>>,
+        more: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        let tail = format!("on conflict do nothing returning {}{more}", table.key().name);
         self.bulk_insert(table, rows, &tail).await
     }
 
@@ -99,7 +146,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         match self {
             Self::Postgres(tx) if !rows.is_empty() => {
-                let taken = taken.map(|taken| (SqlState::UNIQUE_VIOLATION, taken));
+                let taken = taken.map(|taken| (TAKEN, taken));
                 tx.execute_later(&insert_arrays(table, tail), columns(table, rows), taken).await
             }
             _ => self.bulk_insert(table, rows, tail).await.map(drop),
@@ -174,6 +221,24 @@ impl Tx {
             _ => format!("order by {key}"),
         };
         self.by_keys(&head, table.key().name, table.key().kind, keys, &tail).await
+    }
+
+    /// As [`Tx::select_locked`], and locks them whatever is said of who else changes them.
+    ///
+    /// # Errors
+    /// As [`Tx::select_locked`].
+    pub async fn select_locked_always(
+        &mut self,
+        table: &Table,
+        keys: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let head = format!("select {} from {}", table.names(), table.name);
+        let Column { name, kind } = table.key();
+        let tail = match self {
+            Self::Postgres(_) => format!("order by {name} for update"),
+            Self::Sqlite(_) => format!("order by {name}"),
+        };
+        self.by_keys(&head, name, *kind, keys, &tail).await
     }
 
     /// Deletes the rows with these keys and answers the keys of those that were there.

@@ -104,9 +104,9 @@ impl StoreError {
 
     pub(crate) fn is_unique_violation(&self) -> bool {
         match self {
-            Self::Database(error) => {
-                error.as_database_error().is_some_and(|error| error.is_unique_violation())
-            }
+            Self::Database(error) => error
+                .as_database_error()
+                .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
             _ => false,
         }
     }

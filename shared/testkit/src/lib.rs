@@ -18,7 +18,7 @@ mod ports;
 mod server;
 
 pub use broker::Broker;
-pub use bus::MemoryBus;
+pub use bus::{MemoryBus, record_at};
 pub use database::{Database, databases};
 pub use eventually::eventually;
 pub use ports::Ports;

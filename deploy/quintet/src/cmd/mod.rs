@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod dead_letters;
 pub(crate) mod orders;
 pub(crate) mod place;
 pub(crate) mod start;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Orders(orders)) => orders.run(&global).await,
         Some(Command::Audit(audit)) => audit.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
+        Some(Command::DeadLetters(letters)) => letters.run(&global).await,
         Some(Command::Completions(completions)) => completions.run(&global),
     }
 }

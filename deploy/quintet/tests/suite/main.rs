@@ -2,6 +2,7 @@
 
 mod audit;
 mod customers;
+mod dead_letters;
 mod fake;
 mod life;
 mod terminal;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use bus::{DEFAULT_MAX_RECORD_BYTES, Position};
+use bus::DEFAULT_MAX_RECORD_BYTES;
 use choreography::{Explored, ORDER, example_of};
 use clock::{ManualClock, Random, SeededRandom};
 use contracts::{EffectId, Trace, Versions, derived};
@@ -12,7 +12,7 @@ use engine::{
 use jiff::Timestamp;
 use service::Service;
 use store::{Class, Db, Json};
-use testkit::Database;
+use testkit::{Database, record_at};
 use tokio::{
     task::{JoinHandle, yield_now},
     time::Instant,
@@ -229,7 +229,7 @@ impl<S: Service + Explored> Said<S> {
         let event = |kind, order| {
             let event = S::variants(example_of(kind, order)).remove(0);
             let topic = event.event_type().topic().to_owned();
-            (What::Event(event), Origin::Event(Position { topic, partition: 0, next: 1 }))
+            (What::Event(event), Origin::Event(record_at(topic, 0)))
         };
         let (what, origin) = match (self.says, &self.effect) {
             (Says::Event(kind), _) => event(kind, ORDER),

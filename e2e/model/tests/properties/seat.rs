@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use audit::Row;
-use bus::{DEFAULT_MAX_RECORD_BYTES, Position};
+use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::ManualClock;
 use contracts::{
     Decoded, EffectId, Envelope, EventType, OrderId, Trace, Versions, decode, derived,
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use model::{Entry, Staged};
 use service::Service;
 use store::{Db, Json, Record};
-use testkit::{Database, MemoryBus};
+use testkit::{Database, MemoryBus, record_at};
 use uuid::Uuid;
 
 /// The engine's own tables, as far as a batch changes them.
@@ -98,7 +98,7 @@ impl<S: Service + Staged> SeatOf<S> {
         let (cause, what, origin) = match told {
             Told::Event(envelope) => {
                 let topic = envelope.event.event_type().topic().to_owned();
-                let origin = Origin::Event(Position { topic, partition: 0, next: 1 });
+                let origin = Origin::Event(record_at(topic, 0));
                 (envelope.id.into(), What::Event(envelope.event.clone()), origin)
             }
             Told::Command { cause, order, nth } => {

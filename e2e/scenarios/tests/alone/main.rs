@@ -1,6 +1,7 @@
 //! Scenarios that kill and stop: each has a suite of its own.
 
 mod outage;
+mod poison;
 mod recovery;
 mod rewind;
 mod versions;
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
             recovery::the_outside_world_is_killed,
             recovery::all_services_are_killed_at_once,
             recovery::the_launcher_is_killed,
+            poison::one_order_in_a_thousand_is_parked_and_ends_after_the_replay,
+            poison::a_record_that_nobody_understands_is_parked_until_it_is_discarded,
             rewind::everything_again,
             rewind::everything_again_without_the_inboxes,
         );

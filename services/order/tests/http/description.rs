@@ -25,7 +25,14 @@ async fn every_route_is_described_with_all_its_answers() {
 async fn what_operators_ask_is_described_on_their_listener() {
     let rig = Rig::running().await;
     let description = rig.ask_admin("/openapi.json").await.json::<Value>().await.unwrap();
-    let expected = ["get /admin/rows: 200 400 500 503", "get /admin/status: 200 500 503"];
+    let expected = [
+        "get /admin/dead-letters: 200 400 500 503",
+        "get /admin/dead-letters/{order}: 200 400 404 500 503",
+        "post /admin/dead-letters/{order}/discard: 200 400 404 429 500 503",
+        "post /admin/dead-letters/{order}/replay: 202 400 404 429 500 503",
+        "get /admin/rows: 200 400 500 503",
+        "get /admin/status: 200 500 503",
+    ];
     assert_eq!(routes(&description), expected);
 }
 

@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Participant, Turn, What, Work};
+use crate::{Cause, Participant, Turn, What, Work};
 
 /// From half a millisecond to 16 seconds.
 const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
@@ -27,6 +27,8 @@ pub struct Metrics {
     failed_turns: Counter,
     batch: Histogram,
     turn: Histogram,
+    parked: Family<OfCause, Counter>,
+    replayed: Counter,
     attempts: Family<OfAttempt, Counter>,
     attempt: Family<OfEffect, Histogram, fn() -> Histogram>,
 }
@@ -37,6 +39,11 @@ const KINDS: [&str; 4] = ["event", "command", "outcome", "alarm"];
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfKind {
     kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCause {
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,6 +88,8 @@ impl Default for Metrics {
             failed_turns: Counter::default(),
             batch: Histogram::new(exponential_buckets(start, factor, length)),
             turn: seconds(),
+            parked: Family::default(),
+            replayed: Counter::default(),
             attempts: Family::default(),
             attempt: Family::new_with_constructor(seconds),
         }
@@ -102,6 +111,10 @@ impl Metrics {
         registry.register("batch_inputs", "Inputs of a committed turn", self.batch.clone());
         let turn = "Time from a turn's begin to its commit";
         registry.register_with_unit("turn", turn, Unit::Seconds, self.turn.clone());
+        let parked = "Records that were parked instead of applied, by cause";
+        registry.register("dead_letters_parked", parked, self.parked.clone());
+        let replayed = "Dead letters that were applied after all";
+        registry.register("dead_letters_replayed", replayed, self.replayed.clone());
         let attempts = "Attempts at the outside world, by what came of them";
         registry.register("effect_attempts", attempts, self.attempts.clone());
         let attempt = "Time that an attempt at the outside world took";
@@ -126,6 +139,14 @@ impl Metrics {
         self.duplicates.inc_by(turn.duplicates as u64);
         self.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         self.turn.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn parked(&self, cause: Cause) {
+        self.parked.get_or_create(&OfCause { cause: cause.into() }).inc();
+    }
+
+    pub(crate) fn replayed(&self, letters: usize) {
+        self.replayed.inc_by(letters as u64);
     }
 
     pub(crate) fn failed(&self) {

@@ -76,10 +76,13 @@ impl TurnSpans {
         Traced::of(span).map(|made| made.trace)
     }
 
-    /// Marks what had been applied before: all but the `live` ones, which are in order.
-    pub(crate) fn duplicates(&self, live: &[usize]) {
+    /// Marks what had been applied before: all but the `live` ones, which are in order, and what was
+    /// set `aside` for the dead letters.
+    pub(crate) fn duplicates(&self, live: &[usize], aside: &[usize]) {
         for (index, input) in &self.inputs {
-            if live.binary_search(index).is_err() {
+            if aside.contains(index) {
+                input.span.record("quintet.parked", true);
+            } else if live.binary_search(index).is_err() {
                 input.span.record("quintet.duplicate", true);
             }
         }
@@ -108,26 +111,32 @@ fn of_batch<P: Participant>(inputs: usize, attempt: u32) -> Span {
 fn of_input<P: Participant>(work: &Work<P>, attempt: u32, system: &'static str) -> Span {
     let Input { cause, what, .. } = &work.input;
     let order_id = work.input.order_id().map(|id| id.to_string());
-    if let (What::Event(event), Origin::Event(position)) = (what, &work.origin) {
+    if let (What::Event(event), Some(record)) = (what, work.origin.record()) {
+        let replay = match &work.origin {
+            Origin::Parked(letter) => Some(letter.attempt),
+            _ => None,
+        };
         return info_span!(
             target: TARGET,
             parent: None,
             "process",
-            otel.name = format!("process {}", position.topic),
+            otel.name = format!("process {}", record.topic),
             otel.kind = "consumer",
             otel.status_description = Empty,
             messaging.system = system,
             messaging.operation.type = "process",
             messaging.operation.name = "process",
-            messaging.destination.name = position.topic,
-            messaging.destination.partition.id = %position.partition,
+            messaging.destination.name = record.topic,
+            messaging.destination.partition.id = %record.partition,
             messaging.consumer.group.name = crate::intake::group::<P>(),
-            messaging.kafka.offset = position.next - 1,
+            messaging.kafka.offset = record.offset,
             messaging.message.id = %cause,
             cloudevents.event_id = %cause,
             cloudevents.event_type = event.event_type().as_str(),
             quintet.order_id = order_id,
             quintet.duplicate = Empty,
+            quintet.parked = Empty,
+            quintet.replay = replay,
             quintet.attempt = attempt,
         );
     }

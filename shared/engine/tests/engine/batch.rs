@@ -73,8 +73,8 @@ async fn an_event_is_applied_once_however_often_it_comes() {
 async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() {
     for rig in rigs().await {
         let moved = |mut work: crate::work::Works, to: i32| {
-            if let engine::Origin::Event(position) = &mut work.origin {
-                position.partition = to;
+            if let engine::Origin::Event(record) = &mut work.origin {
+                record.partition = to;
             }
             work
         };

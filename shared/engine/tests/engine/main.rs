@@ -3,6 +3,7 @@
 mod alarms;
 mod batch;
 mod commands;
+mod dead_letters;
 mod effects;
 mod exclusive;
 mod lease;

@@ -12,7 +12,7 @@ use crate::{
 
 async fn poison(rig: &Rig, batch: &[Works]) -> (usize, String) {
     match rig.refused(batch).await {
-        TurnError::Poison { culprit, why } => (culprit, why),
+        TurnError::Poison { culprit, reason } => (culprit, reason.to_string()),
         TurnError::Store(error) => panic!("{error}"),
     }
 }
@@ -31,7 +31,7 @@ async fn a_reaction_that_panics_names_its_input() {
             [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
         let (culprit, why) = poison(&rig, &batch).await;
         assert_eq!(culprit, 2);
-        assert_eq!(why, "the reaction panicked: told to");
+        assert_eq!(why, "the reaction to PaymentDeclined panicked: told to");
         nothing_saved(&rig).await;
 
         let (culprit, _) =

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{PartitionState, Position};
+use bus::PartitionState;
 use contracts::PRODUCTS_TOPIC;
 use engine::Origin;
+use testkit::record_at;
 
 use crate::{
     rig::{Rig, rigs},
@@ -20,9 +21,8 @@ fn partition(topic: &str, low: i64, high: i64) -> PartitionState {
 
 /// As [`add`], from a topic that keeps the latest of each key.
 fn listed(number: u128) -> Works {
-    let next = i64::try_from(number).unwrap() + 1;
-    let position = Position { topic: PRODUCTS_TOPIC.into(), partition: 0, next };
-    Works { origin: Origin::Event(position), ..add(number, order(1)) }
+    let offset = i64::try_from(number).unwrap();
+    Works { origin: Origin::Event(record_at(PRODUCTS_TOPIC, offset)), ..add(number, order(1)) }
 }
 
 impl Rig {

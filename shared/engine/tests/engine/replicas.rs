@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use engine::{Remembered, Settings, TurnError};
+use engine::{Parking, Remembered, Settings, TurnError};
 use store::Class;
-use testkit::Database;
+use testkit::{Database, eventually};
 use tokio::sync::Barrier;
 
 use crate::{
+    dead_letters::{fix, poison, settle},
     rig::{Rig, turn},
     toy::{ALARM, Reply, Toy},
     work::{Works, add, arm, ask, keyed, order, outcome, ring},
@@ -116,4 +117,62 @@ async fn batches_that_share_orders_crosswise_all_commit() {
         assert_eq!(rig.tally(order(number)).await.unwrap().count, 60);
     }
     assert_eq!(rig.count("outbox").await, 480);
+}
+
+#[tokio::test]
+async fn an_order_that_two_park_at_once_is_parked_once_with_both_letters() {
+    let Some(rig) = rig().await else { return };
+    let other = rig.another();
+    for number in (0..40).step_by(2) {
+        let of = order(number + 1);
+        let (ours, theirs) = ([poison(number, of)], [poison(number + 1, of)]);
+        let both = (
+            settle(&rig.engine, &ours, Parking::default()),
+            settle(&other, &theirs, Parking::default()),
+        );
+        tokio::join!(both.0, both.1);
+        assert_eq!(rig.lane(of).await.letters.len(), 2);
+    }
+    assert_eq!(rig.count("parked").await, 20);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behind() {
+    let Some(rig) = rig().await else { return };
+    rig.settle(&[poison(1, order(1))]).await;
+    rig.turn(&[fix(2, order(1))]).await;
+    rig.engine.replay(order(1).into()).await.unwrap();
+    let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+
+    let barrier = Arc::new(Barrier::new(2));
+    let interruption = Mutex::new(Some(Arc::clone(&barrier)));
+    let replaying = rig.another_of(Toy { interruption, ..Toy::default() });
+    let mut remembered = Remembered::<Toy>::new();
+    let meanwhile = async {
+        barrier.wait().await;
+        let later = [add(3, order(1))];
+        let coming = rig.turn(&later);
+        let going_on = async {
+            let sql = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+            let waits = async || (rig.number(sql).await > 0).then_some(());
+            eventually("the event to wait for the lane", waits).await;
+            barrier.wait().await;
+        };
+        tokio::join!(coming, going_on).0
+    };
+    let (replayed, came) = tokio::join!(replaying.turn(&letters, &mut remembered), meanwhile);
+    assert_eq!((replayed.unwrap().duplicates, came.parked), (0, 0));
+    assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add");
+    assert_eq!(rig.count("parked").await, 0);
+}
+
+#[tokio::test]
+async fn a_replica_sees_what_another_has_parked() {
+    let Some(rig) = rig().await else { return };
+    rig.settle(&[poison(1, order(1))]).await;
+    let (turn, _) =
+        settle(&rig.another(), &[add(2, order(1)), add(3, order(2))], Parking::default()).await;
+    assert_eq!(turn.parked, 1);
+    assert_eq!((rig.log(order(1)).await, rig.log(order(2)).await), (String::new(), "add".into()));
 }

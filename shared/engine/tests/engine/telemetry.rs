@@ -103,7 +103,7 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
         let collector = Collector::new();
         rig.refused(&[sampled(ask(1, order(1))), tell(2, order(2), "panic")]).await;
         let failed = &collector.take()[0];
-        let expected = Status::error("the reaction panicked: told to");
+        let expected = Status::error("the reaction to PaymentDeclined panicked: told to");
         assert_eq!(
             (attribute(failed, "quintet.attempt"), &failed.status),
             (Some("1".into()), &expected)

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use store::{Migrations, Rows, StoreError, Tx};
 use tokio::sync::Barrier;
 
+/// An order that counts so much is one whose mistake was mended.
+pub const FIXED: i64 = 100;
 /// How long an alarm takes.
 pub const ALARM: Duration = Duration::from_mins(1);
 
@@ -126,6 +128,7 @@ impl Participant for Toy {
             What::Event(event) => on_event(world, event, out),
             What::Outcome(order, number) => {
                 let tally = note(world, *order, &format!("answer {number}"));
+                assert!(*number != Add::PANICS || tally.count >= FIXED, "told to");
                 tally.count += number;
                 out.emit(ShipmentDispatched { order_id: *order, tracking: number.to_string() });
             }
@@ -166,6 +169,7 @@ fn told(world: &mut Rows<Tally>, order_id: OrderId, what: &str, out: &mut Reacti
     match what.split_once(' ') {
         None if what == "panic" => panic!("told to"),
         None if what == "refuse" => tally.count = -1,
+        None if what == "unfixed" => assert!(tally.count >= FIXED, "not fixed"),
         Some(("burst", count)) => {
             for _ in 0..count.parse().unwrap_or(0) {
                 out.emit(StockReleased { order_id });

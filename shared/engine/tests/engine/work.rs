@@ -1,9 +1,9 @@
 //! Short ways to say what comes in.
 
-use bus::Position;
+use bus::Incoming;
 use contracts::{
     Event, EventId, OrderCompleted, OrderId, PaymentDeclined, PaymentVoided, ShipmentVoided,
-    StockReserved, Trace, derived,
+    StockReserved, Trace, Versions, derived, encode,
 };
 use engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
 use jiff::Timestamp;
@@ -29,9 +29,23 @@ fn work(cause: Uuid, what: What<Toy>, origin: Origin) -> Works {
 
 /// The event of this number, at the offset of the same number.
 pub fn event(number: u128, event: impl Into<Event>) -> Works {
-    let next = i64::try_from(number).unwrap() + 1;
-    let position = Position { topic: "inventory".into(), partition: 0, next };
-    work(event_id(number).into(), What::Event(event.into()), Origin::Event(position))
+    let event = event.into();
+    let record = record(number, &event);
+    work(event_id(number).into(), What::Event(event), Origin::Event(record))
+}
+
+/// The event of this number as it lies at the offset of the same number.
+pub fn record(number: u128, event: &Event) -> Incoming {
+    let (at, versions) = (Timestamp::UNIX_EPOCH, Versions::default());
+    let encoded = encode(event_id(number), "/test", at, &Trace::default(), event, &versions);
+    Incoming {
+        topic: "inventory".into(),
+        partition: 0,
+        offset: i64::try_from(number).unwrap(),
+        key: encoded.key.into_bytes(),
+        headers: encoded.headers.into_iter().map(|(name, text)| (name, text.into())).collect(),
+        value: encoded.value,
+    }
 }
 
 /// Counts one and emits one event.

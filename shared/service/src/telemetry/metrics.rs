@@ -205,6 +205,14 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
         "For how long the oldest deadline has been due; 0 if none is",
     );
     register("alarms_waiting", what, "alarms_overdue", since, queues.alarms);
+    let (what, since) =
+        ("Orders that are parked, and records that name none", "Age of the oldest dead letter");
+    register("dead_letters_orders", what, "dead_letters_oldest", since, queues.parked);
+    let figures = [
+        ("dead_letters", "Records that wait for an operator", queues.dead_letters),
+        ("dead_letters_held", "Outcomes and deadlines that cannot be applied", queues.held),
+    ];
+    register_figures(registry, &figures.map(|(name, help, value)| Figure { name, help, value }));
 }
 
 fn register_figures(registry: &mut Registry, figures: &[Figure]) {

@@ -110,13 +110,13 @@ impl Transaction {
         .await
     }
 
-    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of the one by which
+    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of those by which
     /// this statement says that what it relied on is not so.
     pub(crate) async fn execute_later(
         &mut self,
         sql: &str,
         values: Parameters,
-        else_said: Option<(SqlState, StoreError)>,
+        else_said: Option<(&'static [SqlState], StoreError)>,
     ) -> Result<(), StoreError> {
         let connection = self.connection();
         let mut preparing = Box::pin(async { Ok(connection.prepare_cached(sql).await?) });
@@ -128,7 +128,11 @@ impl Transaction {
         let connection = self.connection();
         self.send(async move {
             match (connection.execute(&statement, &values.borrowed()).await, else_said) {
-                (Err(error), Some((state, said))) if error.code() == Some(&state) => Err(said),
+                (Err(error), Some((states, said)))
+                    if error.code().is_some_and(|state| states.contains(state)) =>
+                {
+                    Err(said)
+                }
                 (done, _) => Ok(done.map(drop)?),
             }
         })

@@ -1,6 +1,7 @@
 //! A suite of stand-ins: shell scripts for the processes, and one HTTP server of the test's own
 //! behind all their ports.
 
+mod dead_letters;
 mod world;
 
 pub use world::{World, order_id};

@@ -1,5 +1,6 @@
 //! What the stand-ins answer.
 
+use super::dead_letters;
 use axum::extract::{Path as Segment, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
@@ -30,6 +31,10 @@ pub struct World {
     /// The queries of `GET /orders`.
     pub lists: Vec<BTreeMap<String, String>>,
     pub needs_attention: bool,
+    /// Orders that a service has parked.
+    pub parked: BTreeSet<(&'static str, String)>,
+    /// What is replayed fails again.
+    pub hopeless: bool,
 }
 
 /// The `nth` order's id.
@@ -37,14 +42,15 @@ pub fn order_id(nth: usize) -> String {
     format!("0193d9a0-0000-7000-8000-{nth:012}")
 }
 
-type Shared = State<(&'static str, Arc<Mutex<World>>)>;
-type Answer = (StatusCode, Json<Value>);
+pub type Shared = State<(&'static str, Arc<Mutex<World>>)>;
+pub type Answer = (StatusCode, Json<Value>);
 
 pub fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
     Router::new()
         .route("/health/ready", get(ready))
         .route("/admin/status", get(status))
         .route("/admin/rows", get(rows))
+        .merge(dead_letters::routes())
         .route("/ledger", get(ledger))
         .route("/products", get(products))
         .route("/products/{sku}", put(list))

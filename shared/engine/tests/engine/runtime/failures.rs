@@ -3,58 +3,15 @@ use std::{
     time::Duration,
 };
 
-use bus::{Outgoing, PartitionState};
-use contracts::PaymentDeclined;
+use bus::PartitionState;
 use engine::{CommandError, Fatal};
 use testkit::{MemoryBus, eventually};
 
-use super::{Running, Stage, add, record, stages};
+use super::{Running, Stage, add, stages};
 use crate::{
     toy::{Add, Reply, Toy},
     work::order,
 };
-
-async fn committed(stage: &Stage, topic: &str) -> Vec<Option<i64>> {
-    let states = stage.bus.partitions("quintet-toy", &[topic]).await.unwrap();
-    states.iter().map(|state| state.committed).collect()
-}
-
-#[tokio::test]
-async fn a_record_that_cannot_be_understood_stops_the_run_after_what_came_before_it() {
-    for stage in stages().await {
-        let undecodable = Outgoing { value: b"{".into(), ..add(3, order(1)) };
-        stage.publish(&[add(1, order(1)), add(2, order(1)), undecodable, add(4, order(1))]).await;
-        let partition = bus::partition_of(order(1).to_string().as_bytes(), 2);
-        for _ in 0..2 {
-            let fatal = stage.start().ended().await.unwrap_err();
-            assert!(fatal.to_string().contains("not JSON"), "{fatal}");
-            let Fatal::Undecodable { topic, partition: at, offset, .. } = fatal else {
-                panic!("{fatal}")
-            };
-            assert_eq!((topic.as_str(), at, offset), ("inventory", partition, 2));
-            assert_eq!(stage.rig.log(order(1)).await, "add, add");
-            let committed = committed(&stage, "inventory").await;
-            assert_eq!(committed[usize::try_from(partition).unwrap()], Some(2));
-            assert_eq!(stage.rig.count("outbox").await, 0, "what they led to was sent");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_event_that_cannot_be_applied_stops_the_run_before_it() {
-    for stage in stages().await {
-        for what in ["panic", "refuse"] {
-            let reason = what.to_owned();
-            let poison = record(7, PaymentDeclined { order_id: order(1), reason });
-            stage.publish(&[poison]).await;
-            let fatal = stage.start().ended().await.unwrap_err();
-            let Fatal::Poison { input, .. } = &fatal else { panic!("{fatal}") };
-            assert!(input.starts_with("PaymentDeclined") && input.contains("payments["), "{input}");
-            assert_eq!(stage.rig.count("tally").await, 0);
-            assert!(committed(&stage, "payments").await.iter().all(|next| next.unwrap_or(0) == 0));
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_command_that_cannot_be_applied_is_refused_alone() {

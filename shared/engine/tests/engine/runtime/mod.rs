@@ -3,6 +3,7 @@
 mod failures;
 mod flow;
 mod forgetting;
+mod poison;
 mod replicas;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,52 @@
+//! `quintet dead-letters discard`.
+
+use super::{Desk, Which, count};
+use crate::cli::Global;
+use crate::program::Program;
+use crate::ui;
+use anyhow::{Result, bail};
+use clap::Args;
+use reqwest::Method;
+use serde_json::{Map, Value};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct Discard {
+    #[command(flatten)]
+    which: Which,
+    /// What waits behind it too: none of it will ever be applied
+    #[arg(long)]
+    all: bool,
+}
+
+impl Discard {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let desk = Desk::of(global, self.which.service).await?;
+        if self.which.service.is_none() {
+            let parked: Vec<(Program, Value)> =
+                desk.about(&Method::GET, self.which.order, "").await?;
+            let names: Vec<&str> = parked.iter().map(|(service, _)| service.name()).collect();
+            if names.len() > 1 {
+                bail!("it is parked in {}: say which by --service", names.join(" and "));
+            }
+        }
+        let action = if self.all { "/discard?all=true" } else { "/discard" };
+        let discarded: Vec<(Program, Value)> =
+            desk.about(&Method::POST, self.which.order, action).await?;
+        if global.json {
+            let all = discarded.into_iter().map(|(service, it)| (service.name().to_owned(), it));
+            ui::result(&Value::from(all.collect::<Map<_, _>>()).to_string());
+            return Ok(ExitCode::SUCCESS);
+        }
+        for (service, it) in discarded {
+            let number = |field: &str| it[field].as_i64().unwrap_or(0);
+            let left = match number("left") {
+                0 => "nothing is left".to_owned(),
+                left => format!("{} left, to be replayed or discarded too", count(left, "letter")),
+            };
+            let gone = count(number("discarded"), "letter");
+            ui::result(&format!("{service}: {gone} discarded, {left}"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

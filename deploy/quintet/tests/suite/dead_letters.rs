@@ -1,0 +1,67 @@
+//! What an operator does about dead letters.
+
+use crate::fake::{Suite, order_id, text};
+use serde_json::{Value, json};
+
+/// A suite in which payment and shipping have parked the first order, and payment the second.
+async fn suite() -> (Suite, crate::fake::Up) {
+    let suite = Suite::new();
+    let up = suite.running().await;
+    for (service, nth) in [("payment", 1), ("shipping", 1), ("payment", 2)] {
+        suite.world.lock().unwrap().parked.insert((service, order_id(nth)));
+    }
+    (suite, up)
+}
+
+#[tokio::test]
+async fn they_are_listed_by_service() {
+    let (suite, _up) = suite().await;
+    let listed = suite.run(&["dead-letters", "list"]).await;
+    assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
+    let told = text(&listed.stdout);
+    assert!(told.starts_with("payment: OrderPlaced panicked, 2 letters in 2 orders"), "{told}");
+    assert!(told.contains(&format!("    {}  1 attempt\n", order_id(2))), "{told}");
+
+    let listed = suite.run(&["dead-letters", "list", "--service", "order", "--json"]).await;
+    let told: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(told, json!({"order": {"groups": [], "lanes": [], "held": []}}));
+    let listed = suite.run(&["dead-letters", "list", "--service", "order"]).await;
+    assert_eq!(text(&listed.stdout), "nothing is parked\n");
+}
+
+#[tokio::test]
+async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
+    let (suite, _up) = suite().await;
+    let replayed = suite.run(&["dead-letters", "replay", &order_id(1)]).await;
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stderr));
+    let told = text(&replayed.stdout);
+    assert_eq!(told, format!("payment: {0} applied\nshipping: {0} applied\n", order_id(1)));
+
+    suite.world.lock().unwrap().hopeless = true;
+    let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
+    assert_eq!(replayed.status.code(), Some(1));
+    let told = text(&replayed.stdout);
+    assert_eq!(told, format!("payment: {} 1 letter still parked: told to\n", order_id(2)));
+}
+
+#[tokio::test]
+async fn what_is_not_parked_or_not_clear_is_said() {
+    let (suite, _up) = suite().await;
+    let shown = suite.run(&["dead-letters", "show", &order_id(3)]).await;
+    assert_eq!(shown.status.code(), Some(1));
+    let why = format!(
+        "quintet: nothing is parked of {}; `quintet dead-letters list` says what is\n",
+        order_id(3)
+    );
+    assert_eq!(text(&shown.stderr), why);
+
+    let discarded = suite.run(&["dead-letters", "discard", &order_id(1)]).await;
+    assert_eq!(discarded.status.code(), Some(1));
+    let why = "quintet: it is parked in payment and shipping: say which by --service\n";
+    assert_eq!(text(&discarded.stderr), why);
+    let order = order_id(1);
+    let which = ["dead-letters", "discard", &order, "--service", "shipping"];
+    let discarded = suite.run(&which).await;
+    assert_eq!(text(&discarded.stdout), "shipping: 1 letter discarded, nothing is left\n");
+    assert_eq!(suite.world.lock().unwrap().parked.len(), 2);
+}

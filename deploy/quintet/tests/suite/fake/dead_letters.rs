@@ -1,0 +1,63 @@
+//! What the stand-ins have parked: one letter an order.
+
+use super::world::{Answer, Shared, World};
+use axum::extract::{Path as Segment, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+pub fn routes() -> Router<(&'static str, Arc<Mutex<World>>)> {
+    Router::new()
+        .route("/admin/dead-letters", get(list))
+        .route("/admin/dead-letters/{order}", get(show))
+        .route("/admin/dead-letters/{order}/replay", post(replay))
+        .route("/admin/dead-letters/{order}/discard", post(discard))
+}
+
+async fn list(State((program, world)): Shared) -> Json<Value> {
+    let world = world.lock().unwrap();
+    let parked = world.parked.iter().filter(|(service, _)| *service == program);
+    let lane = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": false});
+    let lanes: Vec<Value> = parked.map(lane).collect();
+    let count = lanes.len();
+    let group = json!({"cause": "panicked", "summary": "told to", "event_type": "OrderPlaced",
+        "lanes": count, "letters": count, "first_at": "2026-01-01T00:00:00Z"});
+    let groups: Vec<Value> = (count > 0).then_some(group).into_iter().collect();
+    Json(json!({"groups": groups, "lanes": lanes, "held": [], "next": null}))
+}
+
+async fn show(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
+    if !world.lock().unwrap().parked.contains(&(program, order.clone())) {
+        return not_found();
+    }
+    let letters = json!([{"errors": ["told to"], "attempts": 2}]);
+    (StatusCode::OK, Json(json!({"id": order, "replaying": false, "letters": letters})))
+}
+
+async fn replay(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
+    let mut world = world.lock().unwrap();
+    let parked = (program, order);
+    if !world.parked.contains(&parked) {
+        return not_found();
+    }
+    if !world.hopeless {
+        world.parked.remove(&parked);
+    }
+    (StatusCode::ACCEPTED, Json(json!({"letters": 1, "held": 0})))
+}
+
+async fn discard(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
+    if !world.lock().unwrap().parked.remove(&(program, order)) {
+        return not_found();
+    }
+    (StatusCode::OK, Json(json!({"discarded": 1, "left": 0})))
+}
+
+fn not_found() -> Answer {
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({"title": "Not Found", "detail": "there is no dead letter"})),
+    )
+}

@@ -1,0 +1,131 @@
+//! What cannot be applied is parked with its order, and nobody else notices.
+
+use contracts::{EventType, OrderId};
+use scenarios::{NewOrder, PATIENCE, SERVICES, Visitor, until};
+use serde_json::Value;
+use store::{Db, DbKind};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+const ORDERS: i64 = 1_000;
+
+/// Payment's database refuses one order, as one with a mistake in its schema would; later it is mended.
+pub(crate) async fn one_order_in_a_thousand_is_parked_and_ends_after_the_replay(visitor: Visitor) {
+    let suite = visitor.suite();
+    let sku = visitor.product(ORDERS).await;
+    suite.stop("payment").await;
+    visitor.place_all((0..ORDERS).map(|_| NewOrder::of(&sku)).collect(), |_| {}).await;
+    let poisoned = visitor.accepted()[500];
+    let db = suite.database("payment").await;
+    refuse(&db, poisoned).await;
+    suite.begin("payment").await;
+
+    for order in visitor.accepted().into_iter().filter(|order| *order != poisoned) {
+        visitor.until_ended(order, "completed").await;
+    }
+    let (code, said) = suite.ask(&["dead-letters", "list"]).await;
+    assert_eq!(code, Some(0));
+    let lanes = said[0]["payment"]["lanes"].as_array().expect("a list");
+    assert_eq!((lanes.len(), &lanes[0]["id"]), (1, &poisoned.to_string().into()), "{said:?}");
+    assert_eq!(said[0]["payment"]["groups"][0]["cause"], "refused", "{said:?}");
+    assert_eq!(parked(&visitor, poisoned).await, ["OrderPlaced", "StockReserved"]);
+    let (_, verdict) = suite.audit("3s").await;
+    assert!(verdict.to_string().contains("parked 1"), "{verdict}");
+
+    // Before it is mended, a replay only counts one more attempt.
+    let order = poisoned.to_string();
+    let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
+    assert_eq!((code, &said[0]["lanes"][0]["outcome"]), (Some(1), &"parked".into()), "{said:?}");
+    assert_eq!(letters(&visitor, poisoned).await[0]["attempts"], 2);
+    accept(&db).await;
+    db.close().await;
+    let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
+    assert_eq!((code, &said[0]["lanes"][0]["outcome"]), (Some(0), &"applied".into()), "{said:?}");
+    visitor.until_ended(poisoned, "completed").await;
+    visitor.verdict().await;
+}
+
+/// The types of an order's letters in payment, which wait in the order of their arrival, the first of
+/// them for what the database said.
+async fn parked(visitor: &Visitor, order: OrderId) -> Vec<String> {
+    let letters = letters(visitor, order).await;
+    let first = letters[0].to_string();
+    assert!(first.contains("mistake"), "{first}");
+    assert_eq!(letters[0]["attempts"], 1);
+    assert_eq!(letters[0]["key"], order.to_string());
+    assert_eq!((&letters[1]["attempts"], &letters[1]["cause"]), (&0.into(), &"behind".into()));
+    let mut types: Vec<String> = letters
+        .iter()
+        .map(|letter| letter["event_type"].as_str().expect("a type").to_owned())
+        .collect();
+    types.sort();
+    types
+}
+
+async fn letters(visitor: &Visitor, order: OrderId) -> Vec<Value> {
+    let (code, said) = visitor.suite().ask(&["dead-letters", "show", &order.to_string()]).await;
+    assert_eq!(code, Some(0));
+    said[0]["payment"]["letters"].as_array().expect("a list").clone()
+}
+
+async fn refuse(db: &Db, order: OrderId) {
+    let statement = match db.kind() {
+        DbKind::Postgres => format!(
+            "alter table payment add constraint mistake check (order_id <> '{order}'::uuid)"
+        ),
+        DbKind::Sqlite => format!(
+            "create trigger mistake before insert on payment when new.order_id = x'{}' \
+             begin select raise(abort, 'mistake'); end",
+            Uuid::from(order).simple()
+        ),
+    };
+    execute(db, &statement).await;
+}
+
+async fn accept(db: &Db) {
+    execute(
+        db,
+        match db.kind() {
+            DbKind::Postgres => "alter table payment drop constraint mistake",
+            DbKind::Sqlite => "drop trigger mistake",
+        },
+    )
+    .await;
+}
+
+async fn execute(db: &Db, statement: &str) {
+    let mut tx = db.begin().await.expect("a transaction");
+    tx.execute(statement, Vec::new()).await.expect("it is done");
+    tx.commit().await.expect("it commits");
+}
+
+/// A record that nobody understands, and that names no order.
+pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_discarded(
+    visitor: Visitor,
+) {
+    let suite = visitor.suite();
+    let sku = visitor.product(1).await;
+    let stray = bus::Outgoing {
+        topic: EventType::PaymentCaptured.topic().to_owned(),
+        key: "no order".to_owned(),
+        headers: vec![("ce_type".to_owned(), EventType::PaymentCaptured.as_str().to_owned())],
+        value: b"{".to_vec(),
+    };
+    let mut producer = suite.bus().await.producer().await.expect("a producer");
+    let published = timeout(PATIENCE, producer.publish(&[stray])).await.expect("in time");
+    assert!(published.error.is_none(), "{:?}", published.error);
+    let lane = until("it is parked", async || {
+        let (_, said) = suite.ask(&["dead-letters", "list", "--service", "shipping"]).await;
+        said[0]["shipping"]["lanes"][0]["id"].as_str().map(ToOwned::to_owned)
+    })
+    .await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until_ended(order, "completed").await;
+
+    for service in SERVICES {
+        suite.ask(&["dead-letters", "discard", &lane, "--service", service]).await;
+    }
+    let (code, _) = suite.ask(&["dead-letters", "show", &lane]).await;
+    assert_eq!(code, Some(1), "it is gone");
+    visitor.verdict().await;
+}

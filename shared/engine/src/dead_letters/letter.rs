@@ -1,0 +1,151 @@
+use bus::Incoming;
+use contracts::{ATTEMPT_HEADER, EventType, OrderId, PRODUCTS_TOPIC, derived};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Column, Json, Kind, Row, StoreError, Table, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Cause, Reason};
+
+pub(super) const TABLE: Table = Table {
+    name: "dead_letter",
+    columns: &[
+        Column { name: "id", kind: Kind::Uuid },
+        Column { name: "lane", kind: Kind::Uuid },
+        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "cause", kind: Kind::Text },
+        Column { name: "summary", kind: Kind::Text },
+        Column { name: "errors", kind: Kind::Text },
+        Column { name: "event_type", kind: Kind::Text },
+        Column { name: "topic", kind: Kind::Text },
+        Column { name: "partition", kind: Kind::Int },
+        Column { name: "place", kind: Kind::Int },
+        Column { name: "key", kind: Kind::Bytes },
+        Column { name: "headers", kind: Kind::Text },
+        Column { name: "value", kind: Kind::Bytes },
+        Column { name: "attempts", kind: Kind::Int },
+        Column { name: "first_at", kind: Kind::Int },
+        Column { name: "last_at", kind: Kind::Int },
+    ],
+};
+
+/// The columns that [`record`] reads, in its order.
+pub(super) const RECORD: &str = "topic, partition, place, key, headers, value, attempts";
+
+/// Bytes, readable where they are text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Raw {
+    /// They are UTF-8.
+    Text(String),
+    /// They are not.
+    Bytes(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Raw {
+    fn from(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
+    }
+}
+
+impl From<Raw> for Vec<u8> {
+    fn from(raw: Raw) -> Self {
+        match raw {
+            Raw::Text(text) => text.into_bytes(),
+            Raw::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// A record that cannot be understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    /// As it came.
+    pub record: Incoming,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+/// A record on its way into the table.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) id: Uuid,
+    pub(super) lane: Uuid,
+    pub(super) order: Option<OrderId>,
+    pub(super) event_type: Option<EventType>,
+    pub(super) reason: Reason,
+    pub(super) record: Incoming,
+}
+
+impl Letter {
+    /// Its id is that of its place, whatever id it claims: a good copy under the same id must not be
+    /// taken for it.
+    pub(super) fn unreadable(Unreadable { record, reason }: Unreadable) -> Self {
+        let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
+        let id = derived(Uuid::nil(), Uuid::nil(), &place, 0);
+        let order = order_of(&record);
+        let lane = order.map_or(id, Uuid::from);
+        let event_type = header(&record, "ce_type").and_then(|name| name.parse().ok());
+        Self { id, lane, order, event_type, reason, record }
+    }
+
+    pub(super) fn row(&self, now: Timestamp) -> Vec<Value> {
+        let Self { id, lane, order, event_type, reason, record } = self;
+        let attempts = i64::from(reason.cause != Cause::Behind);
+        vec![
+            (*id).into(),
+            (*lane).into(),
+            (*order).into(),
+            reason.cause.into(),
+            reason.summary().into(),
+            Value::json(&reason.errors),
+            event_type.map(|it| it.as_str().to_owned()).into(),
+            record.topic.clone().into(),
+            i64::from(record.partition).into(),
+            record.offset.into(),
+            record.key.clone().into(),
+            Value::json(&headers(record)),
+            record.value.clone().into(),
+            attempts.into(),
+            now.into(),
+            now.into(),
+        ]
+    }
+}
+
+/// Products are no orders, whatever their SKU looks like.
+fn order_of(record: &Incoming) -> Option<OrderId> {
+    let key = str::from_utf8(&record.key).ok().filter(|_| record.topic != PRODUCTS_TOPIC)?;
+    key.parse().ok()
+}
+
+fn header<'r>(record: &'r Incoming, name: &str) -> Option<&'r str> {
+    let found = record.headers.iter().find(|(header, _)| header == name)?;
+    str::from_utf8(&found.1).ok()
+}
+
+/// Names and values as they are kept.
+fn headers(record: &Incoming) -> Vec<(String, Raw)> {
+    let headers = record.headers.iter();
+    headers.map(|(name, value)| (name.clone(), Raw::from(value.clone()))).collect()
+}
+
+/// The record of a letter as it goes to its next attempt: a header says how many there were with it.
+pub(super) fn record(row: &Row, first: usize) -> Result<(Incoming, i64), StoreError> {
+    let Json(headers): Json<Vec<(String, Raw)>> = row.get(first + 4)?;
+    let attempt = row.get::<i64>(first + 6)? + 1;
+    let mut headers: Vec<(String, Vec<u8>)> =
+        headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    headers.retain(|(name, _)| name != ATTEMPT_HEADER);
+    headers.push((ATTEMPT_HEADER.to_owned(), attempt.to_string().into_bytes()));
+    let record = Incoming {
+        topic: row.get(first)?,
+        partition: i32::try_from(row.get::<i64>(first + 1)?).unwrap_or(i32::MAX),
+        offset: row.get(first + 2)?,
+        key: row.get(first + 3)?,
+        headers,
+        value: row.get(first + 5)?,
+    };
+    Ok((record, attempt))
+}

@@ -1,0 +1,108 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use clock::Clock;
+use contracts::{Decoded, decode};
+use jiff::Timestamp;
+use store::{Db, Row, StoreError, Value};
+use uuid::Uuid;
+
+use super::{Parked, Reason, lanes::Lanes, letter};
+use crate::{Input, Origin, Participant, Settings, What, Work, claim::claim, intake};
+
+/// Lanes replayed in one turn.
+const LANES: usize = 100;
+/// Letters of a lane taken at once.
+const LETTERS: i64 = 500;
+
+/// Replays the lanes that an operator asked for.
+pub struct Replays {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+impl Replays {
+    pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self { db, clock, settings }
+    }
+
+    /// Takes the letters of lanes that are to be replayed, so that for the length of a claim nobody
+    /// else does. Each becomes an input, in the order in which they came; it leaves the table when
+    /// that is applied. The first of a lane that still cannot be understood ends its replay.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
+        let now = self.clock.now();
+        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let mut works = Vec::new();
+        for row in claim(&self.db, "parked", "id", now, until, LANES).await? {
+            self.lane(row.get(0)?, now, &mut works).await?;
+        }
+        Ok(works)
+    }
+
+    async fn lane<P: Participant>(
+        &self,
+        lane: Uuid,
+        now: Timestamp,
+        works: &mut Vec<Work<P>>,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "select {}, id from dead_letter where lane = $1 order by seq limit $2",
+            letter::RECORD
+        );
+        let rows = self.db.fetch(&sql, vec![lane.into(), Value::Int(LETTERS)]).await?;
+        for (nth, row) in rows.iter().enumerate() {
+            match work(row, lane)? {
+                Ok(work) => works.push(work),
+                Err((reason, attempt)) if nth == 0 => {
+                    return self.tried(lane, row.get(7)?, reason, attempt, now).await;
+                }
+                // Its turn comes when those before it are applied.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the lane's first letter was tried in vain.
+    async fn tried(
+        &self,
+        lane: Uuid,
+        letter: Uuid,
+        reason: Reason,
+        attempt: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tracing::error!(%lane, attempt, why = %reason, "a dead letter still cannot be understood");
+        let mut tx = self.db.begin().await?;
+        let of_lane = BTreeSet::from([lane]);
+        let mut lanes = Lanes::lock(&mut tx, of_lane.clone(), &of_lane).await?;
+        if lanes.first(lane) == Some(letter) {
+            lanes.tried(lane, reason, attempt);
+            lanes.save(&mut tx, now).await?;
+        }
+        tx.commit().await
+    }
+}
+
+type Tried = (Reason, i64);
+
+/// The letter as an input, or why it is none.
+fn work<P: Participant>(row: &Row, lane: Uuid) -> Result<Result<Work<P>, Tried>, StoreError> {
+    let (record, attempt) = letter::record(row, 0)?;
+    let envelope = match decode(&record.key, &record.headers, &record.value) {
+        Ok(Decoded::Event(envelope)) if intake::is_ours::<P>(&record) => envelope,
+        Ok(_) => return Ok(Err((Reason::foreign(), attempt))),
+        Err(error) => return Ok(Err((Reason::unreadable(&error), attempt))),
+    };
+    let input = Input {
+        cause: envelope.id.into(),
+        at: envelope.at,
+        trace: envelope.trace,
+        what: What::Event(envelope.event),
+    };
+    let letter: Uuid = row.get(7)?;
+    Ok(Ok(Work { input, origin: Origin::Parked(Parked { letter, lane, attempt, record }) }))
+}

@@ -1,0 +1,301 @@
+//! What cannot be applied is parked, and its order with it, until an operator has it replayed or
+//! throws it away.
+
+use bus::Incoming;
+use contracts::{ATTEMPT_HEADER, DecodeError, OrderId, StockReserved, decode};
+use engine::{
+    Cause, DeadLetter, Engine, Lane, Parking, Raw, Reason, Remembered, Turn, TurnError, Unreadable,
+    chunk,
+};
+use store::Class;
+use uuid::Uuid;
+
+use crate::{
+    rig::{Rig, rigs},
+    toy::{Add, FIXED, Toy},
+    work::{Works, add, ask, command, event_id, order, outcome, record, tell},
+};
+
+impl Rig {
+    /// Turns a batch as production does: what cannot be applied is parked. Answers how often it took.
+    pub async fn settle(&self, batch: &[Works]) -> (Turn<Toy>, usize) {
+        settle(&self.engine, batch, Parking::default()).await
+    }
+
+    /// Turns what an operator wants replayed until there is no more; answers how many letters that was.
+    pub async fn replay(&self, lane: impl Into<Uuid>) -> usize {
+        let lane = lane.into();
+        self.engine.replay(lane).await.unwrap().expect("it is parked");
+        let mut letters = 0;
+        while let works = self.engine.replays().turn::<Toy>().await.unwrap()
+            && !works.is_empty()
+        {
+            letters += works.len();
+            self.settle(&works).await;
+        }
+        letters
+    }
+
+    pub async fn lane(&self, lane: impl Into<Uuid>) -> Lane {
+        self.engine.dead_letter(lane.into()).await.unwrap().expect("it is parked")
+    }
+
+    /// Why each letter of a lane is there, in order.
+    async fn causes(&self, lane: impl Into<Uuid>) -> Vec<Cause> {
+        self.lane(lane).await.letters.into_iter().map(|letter| letter.cause).collect()
+    }
+
+    async fn nothing_is_parked(&self) {
+        assert_eq!((self.count("parked").await, self.count("dead_letter").await), (0, 0));
+    }
+}
+
+pub async fn settle(
+    engine: &Engine<Toy>,
+    batch: &[Works],
+    mut parking: Parking,
+) -> (Turn<Toy>, usize) {
+    let mut remembered = Remembered::<Toy>::new();
+    for attempt in 1.. {
+        match engine.turn_parking(batch, &parking, &mut remembered).await {
+            Ok(turn) => return (turn, attempt),
+            Err(TurnError::Poison { culprit, reason }) => parking.refuse(culprit, reason),
+            Err(TurnError::Store(error)) => assert_eq!(error.class(), Class::Conflict, "{error}"),
+        }
+    }
+    unreachable!()
+}
+
+pub fn poison(number: u128, order_id: OrderId) -> Works {
+    tell(number, order_id, "unfixed")
+}
+
+/// Lets what [`poison`] says be applied from now on. Commands are not parked.
+pub fn fix(number: u128, order_id: OrderId) -> Works {
+    command(number, order_id, FIXED)
+}
+
+#[tokio::test]
+async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
+    for rig in rigs().await {
+        rig.turn(&[ask(1, order(1))]).await;
+        let batch = [add(2, order(1)), poison(3, order(1)), add(4, order(2)), add(5, order(1))];
+        let (turn, attempts) = rig.settle(&batch).await;
+        assert_eq!((attempts, turn.parked, turn.duplicates), (2, 2, 0));
+        assert_eq!(turn.positions[0].next, 6);
+        assert_eq!(rig.log(order(1)).await, "ask, add");
+        assert_eq!(rig.log(order(2)).await, "add");
+        assert_eq!(rig.causes(order(1)).await, [Cause::Panicked, Cause::Behind]);
+
+        // Outcomes and commands pass, other orders too; the same events again change nothing.
+        let later = [outcome(order(1), 7), add(6, order(1)), add(7, order(3)), poison(3, order(1))];
+        let (turn, attempts) = rig.settle(&later).await;
+        assert_eq!((attempts, turn.parked), (1, 1));
+        assert_eq!(rig.log(order(1)).await, "ask, add, answer 7");
+        assert_eq!(rig.log(order(3)).await, "add");
+        assert_eq!(rig.count("dead_letter").await, 3);
+        let known = "select count(*) from inbox where id in ($1, $2, $3)";
+        let ids = [3, 5, 6].map(|number| event_id(number).into()).to_vec();
+        let known: i64 = rig.db.fetch(known, ids).await.unwrap()[0].get(0).unwrap();
+        assert_eq!(known, 0, "the inbox knows what was not applied");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_applies_what_is_parked_in_order_and_the_order_goes_on() {
+    for rig in rigs().await {
+        let batch = [poison(1, order(1)), add(2, order(1)), ask(3, order(1))];
+        rig.settle(&batch).await;
+        rig.turn(&[fix(4, order(1))]).await;
+        assert_eq!(rig.replay(order(1)).await, 3);
+        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add, ask");
+        rig.nothing_is_parked().await;
+
+        // It is known to the inbox now, and what follows is applied as it comes.
+        let turn = rig.turn(&[batch.into_iter().next().unwrap(), add(5, order(1))]).await;
+        assert_eq!((turn.duplicates, turn.parked), (1, 0));
+        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add, ask, add");
+        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().map(|it| it.letters), None);
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
+    for rig in rigs().await {
+        rig.settle(&[add(1, order(1)), poison(2, order(1)), add(3, order(1))]).await;
+        for attempt in 2..4 {
+            assert_eq!(rig.replay(order(1)).await, 2);
+            let lane = rig.lane(order(1)).await;
+            let [first, second] = &lane.letters[..] else { panic!("{lane:?}") };
+            assert!(!lane.replaying);
+            assert_eq!((first.attempts, second.attempts), (attempt, 0));
+            assert_eq!(first.errors, ["the reaction to PaymentDeclined panicked", "not fixed"]);
+            assert_eq!(rig.log(order(1)).await, "add");
+        }
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let works = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let record = works[0].origin.record().unwrap();
+        let header = record.headers.iter().find(|(name, _)| name == ATTEMPT_HEADER).unwrap();
+        assert_eq!(header.1, b"4");
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_not_applied_before_its_turn() {
+    for rig in rigs().await {
+        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
+        rig.turn(&[fix(3, order(1))]).await;
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let mut works = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let second = works.pop().unwrap();
+        let (turn, _) = rig.settle(&[second]).await;
+        assert_eq!(turn.duplicates, 0);
+        assert_eq!(rig.log(order(1)).await, "command 100");
+        assert_eq!(rig.count("dead_letter").await, 2);
+
+        // Once is enough, whoever else replays it.
+        rig.settle(&works).await;
+        let (again, _) = rig.settle(&works).await;
+        assert_eq!(again.emitted, 0);
+        assert_eq!(rig.log(order(1)).await, "command 100, unfixed");
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() {
+    for rig in rigs().await {
+        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
+        rig.turn(&[fix(3, order(1))]).await;
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let batch: Vec<Works> = [add(2, order(1))].into_iter().chain(letters).collect();
+        rig.settle(&batch).await;
+        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add");
+        rig.nothing_is_parked().await;
+        assert_eq!(rig.turn(&[add(2, order(1))]).await.duplicates, 1);
+    }
+}
+
+fn broken(number: u128, order_id: OrderId) -> Incoming {
+    Incoming { value: b"{".into(), ..record(number, &StockReserved { order_id }.into()) }
+}
+
+/// A batch as it comes in.
+async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
+    let chunk = chunk::<Toy>(records);
+    let works: Vec<Works> = chunk.works.into_iter().map(|pending| pending.work).collect();
+    settle(&rig.engine, &works, Parking::of(chunk.unreadable)).await
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_parked_as_it_came() {
+    for rig in rigs().await {
+        let good = |number| record(number, &StockReserved { order_id: order(1) }.into());
+        let (turn, attempts) = receive(&rig, vec![good(1), broken(2, order(1)), good(3)]).await;
+        assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
+        assert_eq!(rig.log(order(1)).await, "add");
+        let lane = rig.lane(order(1)).await;
+        let DeadLetter { cause, errors, offset, key, value, headers, .. } = &lane.letters[0];
+        assert_eq!((*cause, *offset), (Cause::Undecodable, 2));
+        assert!(errors[0].contains("not JSON"), "{errors:?}");
+        assert_eq!((key, value), (&Raw::Text(order(1).to_string()), &Raw::Text("{".into())));
+        assert!(headers.contains(&("ce_id".into(), Raw::Text(event_id(2).to_string()))));
+
+        // It stays so until it can be understood.
+        assert_eq!(rig.replay(order(1)).await, 0);
+        assert_eq!(rig.lane(order(1)).await.letters[0].attempts, 2);
+        let mended = good(2).value.into();
+        let sql = "update dead_letter set value = $1 where place = 2";
+        rig.execute(sql, vec![mended]).await;
+        assert_eq!(rig.replay(order(1)).await, 2);
+        assert_eq!(rig.log(order(1)).await, "add, add, add");
+        rig.nothing_is_parked().await;
+    }
+}
+
+#[tokio::test]
+async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
+    for rig in rigs().await {
+        let key = vec![0, 255];
+        let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, order(1)) };
+        let records =
+            || vec![stray(1), stray(2), record(3, &StockReserved { order_id: order(1) }.into())];
+        assert_eq!(receive(&rig, records()).await.0.parked, 2);
+        assert_eq!(receive(&rig, records()).await.0.parked, 0, "the same again");
+        assert_eq!(rig.log(order(1)).await, "add");
+        let parked = rig.engine.dead_letters(None, 10).await.unwrap();
+        assert_eq!((parked.lanes.len(), parked.groups.len()), (2, 1));
+        assert_eq!((parked.groups[0].lanes, parked.groups[0].letters), (2, 2));
+        assert_eq!(parked.lanes[0].order_id, None);
+        let lane = rig.lane(parked.lanes[0].id).await;
+        assert_eq!(lane.letters[0].key, Raw::Bytes(key.clone()));
+        let first = rig.engine.dead_letters(None, 1).await.unwrap();
+        let second = rig.engine.dead_letters(first.next, 1).await.unwrap();
+        assert_eq!(
+            [first.lanes[0].id, second.lanes[0].id],
+            [parked.lanes[0].id, parked.lanes[1].id]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_discarded_is_never_applied_and_what_waited_behind_it_can_be() {
+    for rig in rigs().await {
+        rig.settle(&[poison(1, order(1)), add(2, order(1)), add(3, order(1))]).await;
+        let discarded = rig.engine.discard(order(1).into(), false).await.unwrap().unwrap();
+        assert_eq!((discarded.discarded, discarded.left), (1, 2));
+        assert_eq!(rig.causes(order(1)).await, [Cause::Behind, Cause::Behind]);
+        assert_eq!(rig.settle(&[poison(1, order(1))]).await.0.duplicates, 1);
+        assert_eq!(rig.replay(order(1)).await, 2);
+        assert_eq!(rig.log(order(1)).await, "add, add");
+
+        rig.settle(&[poison(4, order(2)), add(5, order(2))]).await;
+        let discarded = rig.engine.discard(order(2).into(), true).await.unwrap().unwrap();
+        assert_eq!((discarded.discarded, discarded.left), (2, 0));
+        rig.nothing_is_parked().await;
+        assert!(rig.engine.discard(order(2).into(), true).await.unwrap().is_none());
+        assert_eq!(rig.settle(&[add(5, order(2)), add(6, order(2))]).await.0.duplicates, 1);
+        assert_eq!(rig.log(order(2)).await, "add");
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_again() {
+    for rig in rigs().await {
+        rig.turn(&[ask(1, order(1))]).await;
+        rig.settle(&[add(2, order(1)), outcome(order(1), Add::PANICS)]).await;
+        assert_eq!(rig.log(order(1)).await, "ask, add");
+        assert_eq!(rig.count("effect").await, 1);
+        let parked = rig.engine.dead_letters(None, 10).await.unwrap();
+        assert_eq!((parked.held.len(), parked.lanes.len()), (1, 0));
+        assert_eq!(parked.held[0].why, "the reaction to an outcome panicked: told to");
+        assert_eq!(rig.engine.queues().await.unwrap().held, 1);
+
+        rig.turn(&[fix(3, order(1))]).await;
+        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().unwrap().held, 1);
+        let due = "select count(*) from effect where due_at <= $1";
+        let now = clock::Clock::now(&*rig.clock).into();
+        let due: i64 = rig.db.fetch(due, vec![now]).await.unwrap()[0].get(0).unwrap();
+        assert_eq!(due, 1);
+        rig.settle(&[outcome(order(1), Add::PANICS)]).await;
+        assert_eq!(rig.log(order(1)).await, "ask, add, command 100, answer 666");
+        assert_eq!(rig.engine.queues().await.unwrap().held, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_known_is_named_so() {
+    let mut record = record(1, &StockReserved { order_id: order(1) }.into());
+    for (name, value) in &mut record.headers {
+        if name == "ce_dataschema" {
+            *value = b"urn:quintet:schemas:stock_reserved:v9".into();
+        }
+    }
+    let error = decode(&record.key, &record.headers, &record.value).unwrap_err();
+    assert!(matches!(error, DecodeError::UnknownVersion { version: 9, .. }), "{error}");
+    let unreadable = chunk::<Toy>(vec![record]).unreadable;
+    let (0, Unreadable { reason: Reason { cause, errors }, .. }) = &unreadable[0] else {
+        panic!("{unreadable:?}")
+    };
+    assert_eq!((*cause, errors.len()), (Cause::UnknownVersion, 1));
+}
