@@ -7,7 +7,7 @@ use clock::Random;
 use store::{Class, StoreError};
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -131,6 +131,8 @@ impl<P: Participant> Settler<P> {
         let (mut works, mut replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
+        let standstill = Arc::clone(&self.engine.standstill);
+        let trial = standstill.trial(Instant::now());
         loop {
             let turn = timeout(TURN_LIMIT, self.engine.turn(&works, &mut remembered)).await;
             let error = match turn.unwrap_or_else(|_| Err(self.engine.gave_up())) {
@@ -148,6 +150,7 @@ impl<P: Participant> Settler<P> {
                 TurnError::Poison { culprit, why } => (culprit, why),
                 TurnError::Store(error) if error.class() != Class::Data => {
                     attempt += 1;
+                    trial.failed(Instant::now());
                     if !self.pause(&error, attempt).await {
                         return Ok(Settled::GivenUp);
                     }
