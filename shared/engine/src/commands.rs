@@ -4,7 +4,7 @@ use clock::{Clock, Random, uuid_v7};
 use contracts::Trace;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -63,7 +63,7 @@ impl<P: Participant> Commands<P> {
         if self.handoff.depth() >= self.outbox_limit {
             return Err(CommandError::OutboxFull);
         }
-        if self.standstill.is_now() {
+        if self.standstill.is_at(Instant::now()) {
             return Err(CommandError::Standstill);
         }
         let input = Input {

@@ -132,7 +132,7 @@ impl<P: Participant> Settler<P> {
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
         let standstill = Arc::clone(&self.engine.standstill);
-        let trial = standstill.trial(Instant::now());
+        let trial = standstill.trial();
         loop {
             let turn = timeout(TURN_LIMIT, self.engine.turn(&works, &mut remembered)).await;
             let error = match turn.unwrap_or_else(|_| Err(self.engine.gave_up())) {

@@ -15,6 +15,8 @@ use crate::{
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite's one writer need not become one first.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 /// SQLite's own, on which its limit counts.
 const PAGE_BYTES: u32 = 4096;
 /// Readers beside SQLite's one writer.
@@ -159,7 +161,7 @@ impl Db {
     /// If no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(begin_sqlite(writer).await?),
             Self::Postgres(server) => Tx::Postgres(server.begin().await?),
         })
     }
@@ -215,6 +217,20 @@ impl Db {
             }
             Self::Postgres(server) => server.close(),
         }
+    }
+}
+
+/// A COMMIT that finds the disk full is rolled back by SQLite itself. Its client misses that: it believes to
+/// be within a transaction for ever after, so it has to go.
+async fn begin_sqlite(
+    writer: &SqlitePool,
+) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
     }
 }
 

@@ -42,3 +42,14 @@ async fn a_full_sqlite_file_is_unavailable_keeps_what_it_has_and_goes_on_where_t
     tx.commit().await.unwrap();
     insert(&db, next).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_has_rolled_back_by_itself_is_not_the_last_one() {
+    let database = testkit::Database::in_a_file();
+    let db = database.migrated(first()).await;
+    let mut tx = db.begin().await.unwrap();
+    // As it does when a COMMIT finds the disk full.
+    tx.execute("rollback", vec![]).await.unwrap();
+    tx.commit().await.unwrap_err();
+    insert(&db, 1).await.unwrap();
+}

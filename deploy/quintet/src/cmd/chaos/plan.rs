@@ -27,8 +27,8 @@ const WEIGHTS: [(Kind, u64); 7] = [
     (Kind::Restart, 3),
     (Kind::Outage, 2),
     (Kind::Faults, 2),
-    (Kind::Kafka, 1),
-    (Kind::Postgres, 1),
+    (Kind::Kafka, 2),
+    (Kind::Postgres, 2),
 ];
 
 /// Who takes part, and what can be done to them.
@@ -182,10 +182,10 @@ mod tests {
     }
 
     const EXPECTED: [&str; 4] = [
-        "the payment gateway is out for 4.6 s",
-        "sandbox is restarted",
+        "the payment gateway takes 224 ms, fails 9 % and loses 18 % of its answers for 7.92 s",
         "kill -9 order, payment, shipping",
         "kill -9 payment",
+        "the payment gateway is out for 4.86 s",
     ];
 
     #[test]
