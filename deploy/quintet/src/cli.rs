@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Orders(cmd::orders::Orders),
     /// Check that nothing was lost, charged twice or left undone
     Audit(cmd::audit::Audit),
+    /// Kill, hang and restart things while orders run, and check that nothing was lost
+    Chaos(cmd::chaos::Chaos),
     /// Measure how fast orders settle, how long each takes, and what it costs
     Bench(cmd::bench::Bench),
     /// See to the records that could not be applied

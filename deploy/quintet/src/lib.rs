@@ -16,6 +16,7 @@ mod money;
 mod orders;
 mod ports;
 mod program;
+mod shop;
 mod suite;
 mod supervisor;
 mod ui;

@@ -373,6 +373,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_suite_in_containers_is_described_for_its_host_too() {
+        let text = include_str!("../../compose/host/up.json");
+        let suite: Suite = serde_json::from_str(text).unwrap();
+        let ports = Ports::from(Ports::DEFAULT);
+        for service in Program::SERVICES {
+            let described = &suite.services[&service];
+            assert_eq!(described.url, format!("http://{}", ports.public(service)));
+            assert_eq!(described.admin_url, format!("http://{}", ports.admin(service)));
+        }
+        assert_eq!(suite.sandbox.url, format!("http://{}", ports.public(Program::Sandbox)));
+    }
+
     #[tokio::test]
     async fn urls_alone_describe_a_suite_that_others_run() {
         let temp = tempfile::tempdir().unwrap();

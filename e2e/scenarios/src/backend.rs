@@ -1,4 +1,4 @@
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use rdkafka::{
@@ -6,15 +6,29 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
+use reqwest::Url;
 use store::Db;
 use testkit::Broker;
 
-use crate::{READER, SERVICES};
+use crate::{
+    READER, SERVICES,
+    proxy::{Protocol, Proxy},
+};
 
 const TOPICS: [&str; 6] =
     ["orders", "inventory", "payments", "shipping", "notifications", "products"];
 /// Cleaning up must not hold up the tests for long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const POSTGRES_PORT: u16 = 5432;
+
+/// The ways from a suite to its servers.
+#[derive(Debug)]
+pub struct Ways {
+    /// Services are told apart on it.
+    pub kafka: Proxy,
+    /// Services are not.
+    pub postgres: Proxy,
+}
 
 /// What a suite stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +76,29 @@ impl Backend {
             }
             other => (other, None),
         }
+    }
+
+    /// The same with ways to both servers that can be cut. The broker tells its clients that it is where
+    /// the way begins.
+    pub(crate) fn open_behind_ways(self) -> (Self, Option<Broker>, Option<Ways>) {
+        let Self::OwnBroker { postgres, kafka } = self else {
+            panic!("only a broker of the suite's own can say that it is elsewhere");
+        };
+        let listener = Proxy::listener();
+        let here = listener.local_addr().expect("it listens");
+        let elsewhere = format!("PLAINTEXT://{here}");
+        let broker = Broker::start(&kafka, &[("advertised.listeners", &elsewhere)]);
+        let mut url = Url::parse(&postgres).expect("a URL");
+        let (host, port) = (url.host_str().expect("a host"), url.port().unwrap_or(POSTGRES_PORT));
+        let server = format!("{host}:{port}");
+        let ways = Ways {
+            kafka: Proxy::start(listener, broker.address(), Protocol::Kafka),
+            postgres: Proxy::start(Proxy::listener(), server, Protocol::Other),
+        };
+        url.set_ip_host(Ipv4Addr::LOCALHOST.into()).expect("an address");
+        url.set_port(Some(ways.postgres.port())).expect("a port");
+        let (postgres, brokers) = (url.to_string(), ways.kafka.address());
+        (Self::Servers { postgres, brokers }, Some(broker), Some(ways))
     }
 
     /// A prefix for one suite's databases, topics and groups; none where they are its own anyway.

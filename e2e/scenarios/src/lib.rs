@@ -4,7 +4,7 @@
 //! every order has ended, and `quintet audit` finds the suite sound. Scenarios that disturb nobody share a suite, see [`Shared`];
 //! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
 //! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers. Those that stop the broker
-//! have a broker of their own.
+//! have a broker of their own, and those that cut the way to it or to PostgreSQL go through proxies.
 //!
 //! The programs are built first; `QUINTET_TEST_PROGRAMS=FOLDER` takes built ones as they are. A suite
 //! whose scenario failed leaves its folder behind, with everybody's logs.
@@ -15,13 +15,15 @@ mod backend;
 mod launcher;
 mod order;
 mod programs;
+mod proxy;
 mod run;
 mod suite;
 mod visitor;
 mod waiting;
 
-pub use backend::Backend;
+pub use backend::{Backend, Ways};
 pub use order::{Happened, NewOrder, OrderView};
+pub use proxy::Proxy;
 pub use run::{Play, Scenarios, Shared};
 pub use rustix::process::Signal;
 pub use suite::{Options, READER, Replica, SERVICES, Suite};

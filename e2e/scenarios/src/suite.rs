@@ -13,7 +13,7 @@ use store::Db;
 use tempfile::TempDir;
 use testkit::{Broker, Ports};
 
-use crate::{Backend, backend, launcher::Launcher, programs, waiting::until};
+use crate::{Backend, Ways, backend, launcher::Launcher, programs, waiting::until};
 
 /// The services of a suite.
 pub const SERVICES: [&str; 5] = audit::SERVICES;
@@ -33,6 +33,8 @@ pub struct Options {
     pub env: Vec<(String, String)>,
     /// Processes of each service.
     pub replicas: usize,
+    /// Whether the ways to its servers can be cut, see [`Suite::ways`].
+    pub behind_ways: bool,
 }
 
 /// One process of a service, as `up.json` describes it.
@@ -50,7 +52,7 @@ impl Options {
     /// With everything as it comes.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
-        Self { backend: backend.clone(), env: Vec::new(), replicas: 1 }
+        Self { backend: backend.clone(), env: Vec::new(), replicas: 1, behind_ways: false }
     }
 
     /// With so many processes of each service.
@@ -58,6 +60,15 @@ impl Options {
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
+    }
+
+    /// With ways to its servers that can be cut, on which each service goes by its name.
+    #[must_use]
+    pub fn behind_ways(mut self) -> Self {
+        self.behind_ways = true;
+        SERVICES.iter().fold(self, |this, service| {
+            this.env(&format!("QUINTET_{}__KAFKA__CLIENT_ID", service.to_uppercase()), service)
+        })
     }
 
     /// With one more variable.
@@ -78,13 +89,19 @@ pub struct Suite {
     ports: Ports,
     launcher: Mutex<Option<Launcher>>,
     broker: Option<Broker>,
+    ways: Option<Ways>,
 }
 
 impl Suite {
     /// Starts one and returns when it is ready.
     #[must_use]
     pub fn start(mut options: Options) -> Self {
-        let (backend, broker) = options.backend.open();
+        let (backend, broker, ways) = if options.behind_ways {
+            options.backend.open_behind_ways()
+        } else {
+            let (backend, broker) = options.backend.open();
+            (backend, broker, None)
+        };
         options.backend = backend;
         let folder = tempfile::Builder::new().prefix("quintet-").tempdir();
         let suite = Self {
@@ -93,6 +110,7 @@ impl Suite {
             ports: Ports::free(),
             launcher: Mutex::new(None),
             broker,
+            ways,
             options,
         };
         suite.up();
@@ -196,6 +214,12 @@ impl Suite {
         self.broker.as_ref().expect("the suite has a broker of its own")
     }
 
+    /// The ways to its servers, of [`Options::behind_ways`].
+    #[must_use]
+    pub fn ways(&self) -> &Ways {
+        self.ways.as_ref().expect("the suite has ways that can be cut")
+    }
+
     /// The suite's bus, as an operator's tool would open it.
     pub async fn bus(&self) -> std::sync::Arc<dyn bus::Bus> {
         let (url, namespace) = (self.says("/bus/url"), self.namespace.clone());
@@ -221,10 +245,31 @@ impl Suite {
         Db::connect(&url, 1).await.expect("the database opens")
     }
 
+    /// The server that its databases are on, as its administrator sees it.
+    pub async fn server(&self) -> Db {
+        let Backend::Servers { postgres, .. } = &self.options.backend else {
+            panic!("there is no server");
+        };
+        let url = format!("{}/postgres", postgres.trim_end_matches('/'));
+        Db::connect(&url, 1).await.expect("the server answers")
+    }
+
+    /// What its programs were told by this variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        let found = self.options.env.iter().find(|(known, _)| known == name);
+        &found.expect("a variable of this suite").1
+    }
+
     /// Runs the command with these arguments; tells its exit code and what it printed, an object a
     /// line.
     pub async fn ask(&self, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
-        let mut command = tokio::process::Command::from(self.quintet());
+        self.ask_on(self.folder.path(), arguments).await
+    }
+
+    /// The same on another data directory.
+    pub async fn ask_on(&self, data: &Path, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let mut command = tokio::process::Command::from(quintet_on(data));
         let ran = command.args(arguments).output().await.expect("quintet runs");
         let said = String::from_utf8(ran.stdout).expect("text");
         let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -252,9 +297,13 @@ impl Suite {
     /// The command, on this suite's data and with `--json`.
     #[must_use]
     pub fn quintet(&self) -> Command {
-        let mut command = Command::new(programs::quintet());
-        command.arg("--data").arg(self.folder.path()).arg("--json");
-        command
+        quintet_on(self.folder.path())
+    }
+
+    /// Where it keeps its data and `up.json`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What a program has logged.
@@ -273,6 +322,12 @@ impl Suite {
     }
 }
 
+fn quintet_on(data: &Path) -> Command {
+    let mut command = Command::new(programs::quintet());
+    command.arg("--data").arg(data).arg("--json");
+    command
+}
+
 impl Replica {
     /// Sends its process a signal.
     pub fn signal(&self, signal: Signal) {
@@ -287,6 +342,10 @@ fn signal(pid: u32, signal: Signal) {
 
 impl Drop for Suite {
     fn drop(&mut self) {
+        if let Some(ways) = &self.ways {
+            ways.kafka.heal();
+            ways.postgres.heal();
+        }
         drop(self.launcher().take());
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);

@@ -4,12 +4,12 @@ use clock::{Clock, Random, uuid_v7};
 use contracts::Trace;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
     Answer, CommandError, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
-    outbox::Handoff,
+    outbox::Handoff, standstill::Standstill,
 };
 
 /// How long a command waits for its answer while the database is away.
@@ -20,6 +20,7 @@ pub struct Commands<P: Participant> {
     queue: mpsc::Sender<Pending<P>>,
     handoff: Arc<Handoff>,
     outbox_limit: usize,
+    standstill: Arc<Standstill>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -30,6 +31,7 @@ impl<P: Participant> Clone for Commands<P> {
             queue: self.queue.clone(),
             handoff: Arc::clone(&self.handoff),
             outbox_limit: self.outbox_limit,
+            standstill: Arc::clone(&self.standstill),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }
@@ -40,17 +42,18 @@ impl<P: Participant> Commands<P> {
     pub(crate) fn new(
         queue: mpsc::Sender<Pending<P>>,
         (handoff, outbox_limit): (Arc<Handoff>, usize),
+        standstill: Arc<Standstill>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { queue, handoff, outbox_limit, clock, random }
+        Self { queue, handoff, outbox_limit, standstill, clock, random }
     }
 
     /// Has a command carried out and answers once that is committed.
     ///
     /// # Errors
-    /// [`CommandError::Busy`] and [`CommandError::OutboxFull`] at once, where the queues are full;
-    /// otherwise what became of it.
+    /// [`CommandError::Busy`] and [`CommandError::OutboxFull`] at once, where the queues are full, and
+    /// [`CommandError::Standstill`] where the database takes nothing; otherwise what became of it.
     pub async fn send(
         &self,
         command: P::Command,
@@ -59,6 +62,9 @@ impl<P: Participant> Commands<P> {
     ) -> Answer<P> {
         if self.handoff.depth() >= self.outbox_limit {
             return Err(CommandError::OutboxFull);
+        }
+        if self.standstill.is_at(Instant::now()) {
+            return Err(CommandError::Standstill);
         }
         let input = Input {
             cause: uuid_v7(&*self.clock, &*self.random),

@@ -33,6 +33,7 @@ mod relay;
 mod run;
 mod settings;
 mod settle;
+mod standstill;
 mod status;
 mod telemetry;
 mod turn;

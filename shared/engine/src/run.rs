@@ -48,8 +48,9 @@ impl<P: Participant> Runtime<P> {
     pub fn new(engine: Engine<P>, around: Surroundings<P>) -> (Self, Commands<P>) {
         let (sender, commands) = mpsc::channel(engine.settings.commands_queue);
         let outbox = (Arc::clone(&engine.handoff), engine.settings.outbox_limit);
+        let standstill = Arc::clone(&engine.standstill);
         let clock = Arc::clone(&engine.clock);
-        let handle = Commands::new(sender, outbox, clock, Arc::clone(&around.random));
+        let handle = Commands::new(sender, outbox, standstill, clock, Arc::clone(&around.random));
         let Surroundings { bus, outside, random, topics } = around;
         (Self { engine: Arc::new(engine), bus, outside, random, topics, commands }, handle)
     }

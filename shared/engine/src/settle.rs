@@ -7,7 +7,7 @@ use clock::Random;
 use store::Class;
 use tokio::{
     sync::{oneshot, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -111,6 +111,8 @@ impl<P: Participant> Settler<P> {
         let (works, mut replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
+        let standstill = Arc::clone(&self.engine.standstill);
+        let trial = standstill.trial();
         loop {
             let turn = self.engine.turn_parking(&works, &parking, &mut remembered);
             let turn = timeout(TURN_LIMIT, turn).await;
@@ -140,6 +142,7 @@ impl<P: Participant> Settler<P> {
                 continue;
             }
             attempt += 1;
+            trial.failed(Instant::now());
             if !self.pause(&error, attempt).await {
                 return Settled::GivenUp;
             }

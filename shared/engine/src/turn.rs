@@ -29,6 +29,7 @@ use crate::{
     inbox::{self, Trust},
     outbox::{self, Handoff, Ready},
     reaction::AlarmChange,
+    standstill::Standstill,
     telemetry::TurnSpans,
 };
 
@@ -43,6 +44,7 @@ pub struct Engine<P: Participant> {
     pub(crate) replica: Uuid,
     pub(crate) exclusive: Arc<Exclusive>,
     pub(crate) handoff: Arc<Handoff>,
+    pub(crate) standstill: Arc<Standstill>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
     /// Some order may be parked: so it was when that was last asked, or it never was.
@@ -69,6 +71,7 @@ impl<P: Participant> Engine<P> {
             replica: options.replica,
             exclusive: Arc::new(Exclusive::new(options.replica, exclusive, lease)),
             handoff: Arc::default(),
+            standstill: Arc::default(),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
             metrics: Arc::default(),

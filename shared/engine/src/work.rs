@@ -60,6 +60,9 @@ pub enum CommandError {
     /// More events wait for the broker than `outbox.limit` allows.
     #[error("too many events wait for the broker")]
     OutboxFull,
+    /// The database has taken no batch for seconds: it is away, or full.
+    #[error("the database takes no changes")]
+    Standstill,
     /// The service is stopping, or its database is away.
     #[error("the service is stopping")]
     Stopping,

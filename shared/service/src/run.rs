@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     App, Config, Sampling, Service, Telemetry,
-    config::{self, Loaded},
+    config::{self, Database, Loaded},
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
     telemetry,
@@ -258,7 +258,8 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
 }
 
 async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {
-    let db = Db::connect(&config.database.url, config.database.connections).await?;
+    let Database { url, connections, max_mib } = &config.database;
+    let db = Db::connect_within(url, *connections, *max_mib).await?;
     db.migrate(engine::migrations().and(S::migrations())).await?;
     Ok(db)
 }

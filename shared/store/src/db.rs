@@ -15,6 +15,10 @@ use crate::{
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite's one writer need not become one first.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+/// SQLite's own, on which its limit counts.
+const PAGE_BYTES: u32 = 4096;
 /// Readers beside SQLite's one writer.
 const SQLITE_READERS: u32 = 4;
 
@@ -61,24 +65,41 @@ impl Db {
     /// [`StoreError::Url`] if the address cannot be used; [`StoreError::Database`] if the SQLite
     /// file cannot be opened.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        Self::connect_within(url, connections, 0).await
+    }
+
+    /// The same, where a SQLite file may grow to `max_mib` mebibytes; 0 for no limit. Beyond, what
+    /// needs more is refused as on a full disk.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub async fn connect_within(
+        url: &str,
+        connections: u32,
+        max_mib: u32,
+    ) -> Result<Self, StoreError> {
         if url == "sqlite::memory:" {
             return Self::in_memory().await;
         }
         match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Self::sqlite(path).await,
+            Some(("sqlite", path)) if !path.is_empty() => Self::sqlite(path, max_mib).await,
             Some(("postgres" | "postgresql", _)) => Self::postgres(url, connections),
             _ => Err(StoreError::Url { url: without_password(url), why: "unknown kind".into() }),
         }
     }
 
-    async fn sqlite(path: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
+    async fn sqlite(path: &str, max_mib: u32) -> Result<Self, StoreError> {
+        let mut options = SqliteConnectOptions::new()
             .filename(path.trim_start_matches("//"))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        if max_mib > 0 {
+            let pages = u64::from(max_mib) * (1 << 20) / u64::from(PAGE_BYTES);
+            options = options.page_size(PAGE_BYTES).pragma("max_page_count", pages.to_string());
+        }
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None);
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
         let readers = pool
@@ -140,7 +161,7 @@ impl Db {
     /// If no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(begin_sqlite(writer).await?),
             Self::Postgres(server) => Tx::Postgres(server.begin().await?),
         })
     }
@@ -196,6 +217,20 @@ impl Db {
             }
             Self::Postgres(server) => server.close(),
         }
+    }
+}
+
+/// A COMMIT that finds the disk full is rolled back by SQLite itself. Its client misses that: it believes to
+/// be within a transaction for ever after, so it has to go.
+async fn begin_sqlite(
+    writer: &SqlitePool,
+) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
     }
 }
 

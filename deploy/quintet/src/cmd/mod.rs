@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod chaos;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
 pub(crate) mod orders;
@@ -13,7 +14,7 @@ pub(crate) mod watch;
 
 use crate::cli::{Cli, Command, Global};
 use crate::datadir::DataDir;
-use crate::http::{Api, Request};
+use crate::http::{self, Api, Request};
 use crate::program::Program;
 use crate::suite::Suite;
 use crate::ui;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Watch(watch)) => watch.run(&global).await,
         Some(Command::Orders(orders)) => orders.run(&global).await,
         Some(Command::Audit(audit)) => audit.run(&global).await,
+        Some(Command::Chaos(chaos)) => chaos.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
         Some(Command::Completions(completions)) => completions.run(&global),
@@ -84,11 +86,21 @@ async fn control(global: &Global, verb: &str, program: Program, done: &str) -> R
     let Some(control) = &suite.control else {
         bail!("{verb} {program} where it runs: `quintet up` does not run this suite");
     };
-    let url = format!("{control}/{verb}/{program}");
-    let request = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
-    let status: Value = api.send(&request, Some(CONTROL_TIME_OUT)).await?;
+    let status = steer(&api, control, verb, program).await?;
     ui::result(&if global.json { status.to_string() } else { format!("{program} {done}") });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the supervisor whose control listener this is start or stop a program.
+async fn steer(
+    api: &Api,
+    control: &str,
+    verb: &str,
+    program: Program,
+) -> Result<Value, http::Error> {
+    let url = format!("{control}/{verb}/{program}");
+    let request = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
+    api.send(&request, Some(CONTROL_TIME_OUT)).await
 }
 
 #[cfg(test)]

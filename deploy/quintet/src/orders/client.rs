@@ -5,7 +5,7 @@ use crate::program::Program;
 use crate::suite::Suite;
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -123,13 +123,20 @@ pub(crate) struct Client {
     /// How often somebody was asked: they take turns.
     asked: Arc<AtomicUsize>,
     api: Api,
+    /// How long it repeats what is not answered.
+    patience: Duration,
 }
 
 impl Client {
     pub(crate) fn new(suite: &Suite, api: Api) -> Self {
+        Self::patient(suite, api, PATIENCE)
+    }
+
+    /// One that repeats for so long what is not answered.
+    pub(crate) fn patient(suite: &Suite, api: Api, patience: Duration) -> Self {
         let urls = suite.urls(Program::Order);
         let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
-        Self { replicas, asked: Arc::default(), api }
+        Self { replicas, asked: Arc::default(), api, patience }
     }
 
     pub(super) const fn api(&self) -> &Api {
@@ -153,7 +160,7 @@ impl Client {
     /// Places an order, under one key however often it has to ask.
     ///
     /// # Errors
-    /// When the order is refused, or nobody answers for a minute.
+    /// When the order is refused, or nobody answers in time.
     pub(crate) async fn place(&self, wanted: &Wanted) -> Result<Order, http::Error> {
         let key = uuid_v7(&SystemClock, &SystemRandom).to_string();
         let body = wanted.body();
@@ -163,13 +170,28 @@ impl Client {
             body: Some(&body),
             idempotency_key: Some(&key),
         };
-        self.api.send_to_any(&self.in_turn(), &post, PATIENCE).await
+        self.api.send_to_any(&self.in_turn(), &post, self.patience).await
+    }
+
+    /// Asks for a cancellation; false if the order has ended before.
+    ///
+    /// # Errors
+    /// When it is refused otherwise, or nobody answers in time.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<bool, http::Error> {
+        let urls: Vec<String> =
+            self.in_turn().iter().map(|orders| format!("{orders}/{id}/cancellation")).collect();
+        let post = Request { method: Method::POST, url: "", body: None, idempotency_key: None };
+        match self.api.send_to_any::<Order>(&urls, &post, self.patience).await {
+            Ok(_) => Ok(true),
+            Err(http::Error::Refused { status: StatusCode::CONFLICT, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads an order.
     ///
     /// # Errors
-    /// When there is none, or nobody answers for a minute.
+    /// When there is none, or nobody answers in time.
     pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
         self.get(|orders| format!("{orders}/{id}")).await
     }
@@ -177,7 +199,7 @@ impl Client {
     /// Lists orders, the newest first: those of a status if one is given, and after a cursor.
     ///
     /// # Errors
-    /// When the service refuses, or nobody answers for a minute.
+    /// When the service refuses, or nobody answers in time.
     pub(crate) async fn list(
         &self,
         status: Option<&str>,
@@ -199,7 +221,7 @@ impl Client {
     ) -> Result<T, http::Error> {
         let urls: Vec<String> = self.in_turn().iter().map(|orders| url(orders)).collect();
         let get = Request { method: Method::GET, url: "", body: None, idempotency_key: None };
-        self.api.send_to_any(&urls, &get, PATIENCE).await
+        self.api.send_to_any(&urls, &get, self.patience).await
     }
 }
 

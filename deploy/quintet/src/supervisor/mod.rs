@@ -7,7 +7,7 @@ mod process;
 
 pub(crate) use control::serve as serve_control;
 pub(crate) use keeper::Phase;
-pub(crate) use process::{Launch, alive, tail};
+pub(crate) use process::{Launch, alive, ending, signal, tail};
 
 use crate::http::Api;
 use crate::program::{Member, Program};

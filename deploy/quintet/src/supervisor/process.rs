@@ -88,8 +88,11 @@ pub(crate) async fn terminate(
     child.wait().await
 }
 
-/// The group may have ended by itself in between, which is as good.
-fn signal(group: Pid, signal: Signal) -> io::Result<()> {
+/// Sends a process group a signal. It may have ended by itself in between, which is as good.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn signal(group: Pid, signal: Signal) -> io::Result<()> {
     match kill_process_group(group, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),

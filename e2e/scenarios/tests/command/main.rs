@@ -2,6 +2,7 @@
 
 mod bench;
 mod broken;
+mod chaos;
 mod running;
 
 use std::process::ExitCode;
@@ -29,6 +30,15 @@ fn main() -> ExitCode {
             broken::a_doubled_mail,
             broken::a_stuck_outbox_row,
             broken::a_bench_ends_as_its_audit_does,
+            chaos::what_is_killed_stopped_and_restarted_loses_nothing,
+        );
+    }
+    scenarios!(all.alone(Options::on(&Backend::Files)):
+        chaos::what_others_run_is_killed_by_the_users_commands,
+    );
+    if let Some(backend) = Backend::own_broker() {
+        scenarios!(all.alone(Options::on(&backend)):
+            chaos::the_broker_is_killed_and_started_by_the_users_command,
         );
     }
     all.run(AT_ONCE)

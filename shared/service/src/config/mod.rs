@@ -47,6 +47,8 @@ pub struct Database {
     pub url: String,
     /// Connections at most, with PostgreSQL.
     pub connections: u32,
+    /// Mebibytes that a SQLite file may grow to; 0 for no limit.
+    pub max_mib: u32,
 }
 
 /// See [`Config::bus`].
@@ -174,6 +176,11 @@ impl Config {
         ];
         if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {
             bail!("{name} must be more than 0");
+        }
+        if self.database.max_mib > 0 && !self.database.url.starts_with("sqlite:") {
+            bail!(
+                "database.max_mib is for SQLite: bound PostgreSQL where it runs, and set it to 0"
+            );
         }
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             bail!("log.filter = {:?}: {error}", self.log.filter);

@@ -3,6 +3,7 @@
 mod bulk;
 mod classes;
 mod fields;
+mod full;
 mod migrations;
 mod rows;
 mod tables;

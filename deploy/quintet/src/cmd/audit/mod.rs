@@ -75,7 +75,7 @@ impl Verdict {
         matches!(self, Self::Judged(report) if report.holds())
     }
 
-    fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Judged(report) if report.holds() => ExitCode::SUCCESS,
             Self::Judged(_) => BROKEN.into(),

@@ -1,9 +1,8 @@
 //! The customers: so many at once, or one whenever the next is due.
 
-use super::arrivals::Arrivals;
-use super::shop::Shop;
 use crate::http::Api;
 use crate::orders::Client;
+use crate::shop::{Arrivals, Shop};
 use crate::suite::Suite;
 use anyhow::{Context, Result};
 use clock::{Clock, SystemClock};

@@ -1,18 +1,16 @@
 //! One suite, measured: warm it up, load it, let it come to rest, and look at what it used.
 
-use super::arrivals::Arrivals;
 use super::counters::{Counts, Orders};
 use super::disk;
 use super::figures::{Cost, Figures, Idle, Latency, Throughput};
 use super::load::Customers;
 use super::machine::{self, Cpu, Hints, Machine, used};
-use super::mix::Mix;
-use super::shop::Shop;
 use super::spread::Spread;
 use super::watch::Watch;
 use crate::cmd::audit::{self, Auditor};
 use crate::datadir::DataDir;
 use crate::http::Api;
+use crate::shop::{Arrivals, Mix, Shop};
 use crate::suite::Suite;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
@@ -86,7 +84,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self> {
         let api = Api::new()?;
         let progress = ui.spinner("stocking the shelves");
-        let shop = Shop::open(&suite, &api, &plan.mix, plan.all()).await?;
+        let shop = Shop::open("bench", (&suite, &api), &plan.mix, plan.all()).await?;
         drop(progress);
         let customers = Customers::of(&suite, shop)?;
         let auditor = Auditor::of(&suite, api.clone())?;

@@ -3,7 +3,6 @@
 //! Throughput comes from a closed loop that keeps requests in flight, latency from an open one in
 //! which orders arrive when they are due. What became of all of them is audited in the end.
 
-mod arrivals;
 mod backlog;
 mod counters;
 mod disk;
@@ -11,9 +10,7 @@ mod figures;
 mod load;
 mod machine;
 mod measure;
-mod mix;
 mod report;
-mod shop;
 mod spread;
 mod stage;
 mod watch;
@@ -23,6 +20,7 @@ use crate::cmd::up::{self, Ending};
 use crate::datadir::DataDir;
 use crate::duration;
 use crate::ports::Ports;
+use crate::shop::Mix;
 use crate::suite::Suite;
 use crate::ui::{self, Ui};
 use anyhow::{Context, Result, bail};
@@ -30,7 +28,6 @@ use clap::Args;
 use figures::Figures;
 use machine::Hints;
 use measure::{Plan, Subject};
-use mix::Mix;
 use stage::{Override, Place, Stage};
 use std::process::ExitCode;
 use std::time::Duration;

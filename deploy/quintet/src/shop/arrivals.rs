@@ -5,30 +5,39 @@ use std::time::Duration;
 
 /// Evenly spaced arrivals.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrivals {
-    per_second: u32,
+pub(crate) struct Arrivals {
     count: u64,
+    /// So many of them …
+    each: u64,
+    /// … in so long.
+    nanos: u128,
 }
 
 impl Arrivals {
     /// So many a second, for so long.
-    pub(super) fn new(per_second: u32, lasting: Duration) -> Self {
+    pub(crate) fn new(per_second: u32, lasting: Duration) -> Self {
         let count = u128::from(per_second) * lasting.as_nanos() / NANOS;
-        Self { per_second, count: u64::try_from(count).unwrap_or(u64::MAX) }
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        Self { count, each: per_second.into(), nanos: NANOS }
     }
 
-    pub(super) const fn count(self) -> u64 {
+    /// So many, spread over so long.
+    pub(crate) fn over(lasting: Duration, count: u64) -> Self {
+        Self { count, each: count.max(1), nanos: lasting.as_nanos() }
+    }
+
+    pub(crate) const fn count(self) -> u64 {
         self.count
     }
 
     /// When the nth is due, counted from the first.
-    pub(super) fn due(self, nth: u64) -> Duration {
-        let nanos = u128::from(nth) * NANOS / u128::from(self.per_second);
+    pub(crate) fn due(self, nth: u64) -> Duration {
+        let nanos = u128::from(nth) * self.nanos / u128::from(self.each);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// Announces each when it is due; `until` waits for a time that may have passed.
-    pub(super) async fn each(
+    pub(crate) async fn each(
         self,
         mut until: impl AsyncFnMut(Duration),
         mut arrives: impl FnMut(u64, Duration),
@@ -71,6 +80,8 @@ mod tests {
         assert_eq!(Arrivals::new(3, Duration::from_secs(1)).count(), 3);
         assert_eq!(Arrivals::new(3, Duration::ZERO).count(), 0);
         assert_eq!(Arrivals::new(3, Duration::from_secs(1)).due(3), Duration::from_secs(1));
+        let spread = Arrivals::over(Duration::from_secs(10), 4);
+        assert_eq!((spread.count(), spread.due(3)), (4, Duration::from_millis(7_500)));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ const MOST: u32 = 1_000;
 
 /// What an order is made to come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is charged, shipped and completed.
     Completed,
     /// Its charge is declined.
@@ -17,18 +17,29 @@ pub(super) enum Fate {
     Refused,
     /// There is nothing on the shelf.
     OutOfStock,
+    /// It is charged and completed, but the first answer of the gateway is lost.
+    LostAnswer,
+    /// It is completed, once the gateway has failed twice.
+    Flaky,
 }
 
 /// Fates in their shares, evenly spread.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mix {
+pub(crate) struct Mix {
     text: String,
     /// One round; it begins again at its end.
     round: Vec<Fate>,
 }
 
 impl Fate {
-    const ALL: [Self; 4] = [Self::Completed, Self::Declined, Self::Refused, Self::OutOfStock];
+    const ALL: [Self; 6] = [
+        Self::Completed,
+        Self::Declined,
+        Self::Refused,
+        Self::OutOfStock,
+        Self::LostAnswer,
+        Self::Flaky,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,13 +47,15 @@ impl Fate {
             Self::Declined => "declined",
             Self::Refused => "refused",
             Self::OutOfStock => "out-of-stock",
+            Self::LostAnswer => "lost-answer",
+            Self::Flaky => "flaky",
         }
     }
 }
 
 impl Mix {
     /// The fate of the nth order.
-    pub(super) fn nth(&self, nth: u64) -> Fate {
+    pub(crate) fn nth(&self, nth: u64) -> Fate {
         let place = nth % self.round.len() as u64;
         self.round[usize::try_from(place).unwrap_or_default()]
     }
@@ -109,8 +122,8 @@ mod tests {
         let mix: Mix = "completed=90,declined=5,refused=3,out-of-stock=2".parse().unwrap();
         let count =
             |fate, range: std::ops::Range<u64>| range.filter(|nth| mix.nth(*nth) == fate).count();
-        assert_eq!(Fate::ALL.map(|fate| count(fate, 0..100)), [90, 5, 3, 2]);
-        assert_eq!(Fate::ALL.map(|fate| count(fate, 1_000..1_500)), [450, 25, 15, 10]);
+        assert_eq!(Fate::ALL.map(|fate| count(fate, 0..100)), [90, 5, 3, 2, 0, 0]);
+        assert_eq!(Fate::ALL.map(|fate| count(fate, 1_000..1_500)), [450, 25, 15, 10, 0, 0]);
         for begin in (0..100).step_by(20) {
             assert_eq!(count(Fate::Declined, begin..begin + 20), 1, "in the 20 from {begin}");
         }
@@ -125,8 +138,8 @@ mod tests {
     #[test]
     fn what_is_no_mix_is_answered_with_what_is() {
         let refused = |text: &str| text.parse::<Mix>().unwrap_err();
-        let names = "NAME=SHARE with a name of completed, declined, refused, out-of-stock";
-        for bad in ["", "completed", "lost=1", "completed=-1", "completed=1,"] {
+        let names = "NAME=SHARE with a name of completed, declined, refused, out-of-stock, lost-answer, flaky";
+        for bad in ["", "completed", "stolen=1", "completed=-1", "completed=1,"] {
             assert!(refused(bad).contains(names), "{bad}: {}", refused(bad));
         }
         assert_eq!(refused("completed=1,completed=2"), "completed is named twice");
