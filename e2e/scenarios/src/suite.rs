@@ -33,6 +33,8 @@ pub struct Options {
     pub env: Vec<(String, String)>,
     /// Processes of each service.
     pub replicas: usize,
+    /// Whether its services are built with crash points.
+    pub crash_points: bool,
 }
 
 /// One process of a service, as `up.json` describes it.
@@ -50,7 +52,7 @@ impl Options {
     /// With everything as it comes.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
-        Self { backend: backend.clone(), env: Vec::new(), replicas: 1 }
+        Self { backend: backend.clone(), env: Vec::new(), replicas: 1, crash_points: false }
     }
 
     /// With so many processes of each service.
@@ -58,6 +60,13 @@ impl Options {
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
+    }
+
+    /// With services that die where this folder tells them to.
+    #[must_use]
+    pub fn crash_points(mut self, folder: &Path) -> Self {
+        self.crash_points = true;
+        self.env(crash::FOLDER, &folder.display().to_string())
     }
 
     /// With one more variable.
@@ -252,7 +261,10 @@ impl Suite {
     /// The command, on this suite's data and with `--json`.
     #[must_use]
     pub fn quintet(&self) -> Command {
-        let mut command = Command::new(programs::quintet());
+        let with_crash_points = self.options.crash_points;
+        let quintet =
+            if with_crash_points { programs::with_crash_points() } else { programs::quintet() };
+        let mut command = Command::new(quintet);
         command.arg("--data").arg(self.folder.path()).arg("--json");
         command
     }

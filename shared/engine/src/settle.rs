@@ -140,6 +140,7 @@ impl<P: Participant> Settler<P> {
                             let _ = reply.send(answer);
                         }
                     }
+                    crate::crash_point!(AfterReply, &*works);
                     return Ok(Settled::Applied(positions));
                 }
                 Err(error) => error,

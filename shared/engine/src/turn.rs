@@ -152,9 +152,11 @@ impl<P: Participant> Engine<P> {
         (now, spans): (Timestamp, &TurnSpans),
         taken_for_new: bool,
     ) -> Result<Turn<P>, TurnError> {
+        crate::crash_point!(BeforeBegin, batch);
         let mut tx = self.db.begin().await?;
         let alone = self.exclusive.rely(&mut tx).await?;
         let fresh = inbox::enter(&mut tx, batch, now, taken_for_new).await?;
+        crate::crash_point!(AfterInbox, batch);
         if crate::mistake!(InboxApart) {
             tx.commit().await?;
             tx = self.db.begin().await?;
@@ -164,6 +166,7 @@ impl<P: Participant> Engine<P> {
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
         let live = still_pending(&mut tx, batch, &fresh, now).await?;
+        crate::crash_point!(AfterLoad, batch);
         for index in live.iter().copied() {
             if crate::mistake!(StaleFold) {
                 world = self.participant.load(&mut tx, &inputs).await?;
@@ -186,11 +189,13 @@ impl<P: Participant> Engine<P> {
         }
         outbox::append(&mut tx, &fold.ready, now).await?;
         let emitted = fold.ready.len();
+        crate::crash_point!(BeforeCommit, batch);
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
             self.in_doubt.store(true, Ordering::Release);
             return Err(error.into());
         }
+        crate::crash_point!(AfterCommit, &(batch, &sent));
         self.committed(&sent, fold.ready, alone);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());
@@ -324,6 +329,7 @@ impl<'e, P: Participant> Fold<'e, P> {
         // A world that a panic left half changed is never saved: the batch is given up.
         catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out)))
             .map_err(|panic| TurnError::Poison { culprit: index, why: message(panic.as_ref()) })?;
+        crate::crash_point!(AfterReact, &(work, &out));
         self.collect(index, work, out)
     }
 
