@@ -1,12 +1,13 @@
 use std::{cell::Cell as Flag, collections::BTreeMap};
 
 use anyhow::{Result, ensure};
+use audit::Snapshot;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::Backend;
 
 use crate::{
     Cell, Reach, Story, Verdict,
-    round::{Flow, guests, play},
+    round::{Flow, Guest, guests, play},
     stage::Stage,
     verdict::wrong,
 };
@@ -83,19 +84,23 @@ async fn rounds(
         };
         let (snapshot, report) = stage.play(look, playing).await?;
         look();
-        for guest in &guests {
-            let (name, wrong) = (guest.cell.name(), wrong(guest, &snapshot));
-            let hit = stage.armed.hit(&name).is_some();
-            match (wrong, &verdicts[&name]) {
-                (Some(why), _) => drop(verdicts.insert(name, Verdict::Wrong(why))),
-                (None, Verdict::Missed) if hit => drop(verdicts.insert(name, Verdict::Once)),
-                (None, _) => {}
-            }
-        }
+        judge(stage, &guests, &snapshot, verdicts);
         say(bar, &format!("round {}: {} cells reached", nth + 1, seen.get()));
         ensure!(report.holds(), "the audit does not hold:\n{report}");
     }
     Ok(())
+}
+
+fn judge(stage: &Stage, guests: &[Guest<'_>], snapshot: &Snapshot, verdicts: &mut Verdicts) {
+    for guest in guests {
+        let (name, wrong) = (guest.cell.name(), wrong(guest, snapshot));
+        let hit = stage.armed.hit(&name).is_some();
+        match (wrong, &verdicts[&name]) {
+            (Some(why), _) => drop(verdicts.insert(name, Verdict::Wrong(why))),
+            (None, Verdict::Missed) if hit => drop(verdicts.insert(name, Verdict::Once)),
+            (None, _) => {}
+        }
+    }
 }
 
 fn progress(total: usize) -> ProgressBar {

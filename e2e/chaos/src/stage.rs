@@ -1,4 +1,4 @@
-use std::{cell::RefCell, collections::BTreeSet, future::pending, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use audit::{Report, Snapshot, Status};
@@ -74,8 +74,8 @@ impl Stage {
     }
 
     /// Starts whoever died, at once: the supervisor alone takes the longer the more often they die.
-    /// Calls `look` between.
-    pub(crate) async fn nurse(&self, look: impl Fn()) {
+    /// Calls `look` between. Never ends.
+    async fn nurse(&self, look: impl Fn()) {
         let control = self.suite.says("/control");
         loop {
             look();
@@ -189,13 +189,9 @@ impl Stage {
         look: impl Fn(),
         what: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let nursing = async {
-            self.nurse(look).await;
-            pending::<()>().await;
-        };
         tokio::select! {
             played = what => played,
-            () = nursing => unreachable!("it is never over"),
+            () = self.nurse(look) => unreachable!("it is never over"),
         }
     }
 }
