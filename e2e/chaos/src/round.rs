@@ -61,6 +61,8 @@ pub(crate) async fn play(stage: &Stage, guests: &mut [Guest<'_>], flow: Flow) ->
     stage.stop(&["order", "inventory"]).await;
     stage.begin(&["order", "inventory"]);
     list(stage, guests).await.context("listing the products")?;
+    // What inventory has not published yet, order could not sell.
+    stage.until_quiet(&["inventory", "order"]).await?;
     stage.stop(&OTHERS).await;
     place(stage, guests).await.context("placing the orders")?;
     // Only now do the orders have names by which others can be told them.
