@@ -72,6 +72,10 @@ pub(crate) async fn play(stage: &Stage, guests: &mut [Guest<'_>], flow: Flow) ->
     for guest in guests.iter() {
         cancel(stage, guest).await.context("cancelling an order")?;
     }
+    // What order keeps to itself, nobody could act on while it is down.
+    stage
+        .until("order has published all", &stage.status("order"), |it| it["outbox"]["depth"] == 0)
+        .await?;
     if flow == Flow::Late {
         stage.stop(&["order"]).await;
     }

@@ -138,6 +138,11 @@ impl Stage {
         self.http.request(method, format!("{url}{path}"))
     }
 
+    /// Where a service says how much waits at it.
+    pub(crate) fn status(&self, service: &str) -> String {
+        format!("{}/admin/status", self.suite.says(&format!("/{service}/admin_url")))
+    }
+
     /// Where a service says something.
     pub(crate) fn url(&self, service: &str, path: &str) -> String {
         format!("{}{path}", self.suite.says(&format!("/{service}/url")))
@@ -168,7 +173,7 @@ impl Stage {
     async fn statuses(&self, services: &[&str]) -> Option<Vec<Status>> {
         let mut statuses = Vec::new();
         for service in services {
-            let answer = Answer::to(self.admin(Method::GET, service, "/admin/status")).await?;
+            let answer = Answer::to(self.http.get(self.status(service))).await?;
             statuses.push(serde_json::from_value(answer.body).ok()?);
         }
         Some(statuses)
