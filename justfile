@@ -18,6 +18,10 @@ check:
 simulate seeds="0..10000":
     cargo run --release -p simulation -- --seeds {{seeds}}
 
+# A death at every point of every reaction, on SQLite and the log
+crash:
+    cargo run --release -p chaos -- --backend sqlite
+
 # The choreography, as the tree tells it
 score:
     @head -qn 1 services/*/src/on/*.rs services/*/src/undo/*.rs | grep '→' | sed 's,^//! ,,'

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use contracts::{Event, EventType, OrderId, SCHEMAS, Trace};
+use crash::command_name;
 use engine::{Effect, Input, Participant, Reaction, What};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -78,7 +79,7 @@ fn inputs<P: Explored>(state: &State<P>) -> Vec<(String, What<P>)> {
         }
     }
     for command in P::commands() {
-        inputs.push((name_of(&command), What::Command(command)));
+        inputs.push((command_name(&command), What::Command(command)));
     }
     for effect in &state.requested {
         for outcome in P::outcomes(effect) {
@@ -129,13 +130,6 @@ fn step<P: Explored>(
 fn star(effect: &impl Effect) -> String {
     let name = effect.name();
     format!("*{}", name.split('-').next().unwrap_or(&name))
-}
-
-/// A command by its type: the innermost name that its debug form begins with.
-fn name_of(command: &impl std::fmt::Debug) -> String {
-    let text = format!("{command:?}");
-    let names = text.split(['(', ' ']).take_while(|word| word.chars().all(char::is_alphanumeric));
-    names.last().unwrap_or_default().to_owned()
 }
 
 /// The example of an event's latest schema, about the order of all explorations.

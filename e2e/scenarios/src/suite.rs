@@ -35,6 +35,8 @@ pub struct Options {
     pub replicas: usize,
     /// Whether the ways to its servers can be cut, see [`Suite::ways`].
     pub behind_ways: bool,
+    /// Whether its services are built with crash points.
+    pub crash_points: bool,
 }
 
 /// One process of a service, as `up.json` describes it.
@@ -52,7 +54,13 @@ impl Options {
     /// With everything as it comes.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
-        Self { backend: backend.clone(), env: Vec::new(), replicas: 1, behind_ways: false }
+        Self {
+            backend: backend.clone(),
+            env: Vec::new(),
+            replicas: 1,
+            behind_ways: false,
+            crash_points: false,
+        }
     }
 
     /// With so many processes of each service.
@@ -69,6 +77,13 @@ impl Options {
         SERVICES.iter().fold(self, |this, service| {
             this.env(&format!("QUINTET_{}__KAFKA__CLIENT_ID", service.to_uppercase()), service)
         })
+    }
+
+    /// With services that die where this folder tells them to.
+    #[must_use]
+    pub fn crash_points(mut self, folder: &Path) -> Self {
+        self.crash_points = true;
+        self.env(crash::FOLDER, &folder.display().to_string())
     }
 
     /// With one more variable.
@@ -269,7 +284,7 @@ impl Suite {
 
     /// The same on another data directory.
     pub async fn ask_on(&self, data: &Path, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
-        let mut command = tokio::process::Command::from(quintet_on(data));
+        let mut command = tokio::process::Command::from(self.quintet_on(data));
         let ran = command.args(arguments).output().await.expect("quintet runs");
         let said = String::from_utf8(ran.stdout).expect("text");
         let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -297,13 +312,22 @@ impl Suite {
     /// The command, on this suite's data and with `--json`.
     #[must_use]
     pub fn quintet(&self) -> Command {
-        quintet_on(self.folder.path())
+        self.quintet_on(self.folder.path())
     }
 
     /// Where it keeps its data and `up.json`.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    fn quintet_on(&self, data: &Path) -> Command {
+        let with_crash_points = self.options.crash_points;
+        let quintet =
+            if with_crash_points { programs::with_crash_points() } else { programs::quintet() };
+        let mut command = Command::new(quintet);
+        command.arg("--data").arg(data).arg("--json");
+        command
     }
 
     /// What a program has logged.
@@ -320,12 +344,6 @@ impl Suite {
     fn launcher(&self) -> MutexGuard<'_, Option<Launcher>> {
         self.launcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn quintet_on(data: &Path) -> Command {
-    let mut command = Command::new(programs::quintet());
-    command.arg("--data").arg(data).arg("--json");
-    command
 }
 
 impl Replica {

@@ -117,7 +117,10 @@ impl Alarms {
         let columns = "id, order_id, name, traceparent, tracestate";
         let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
         let rows = claim(&self.db, TABLE.name, columns, now, until, Self::LIMIT).await?;
-        Ok(rows.iter().filter_map(|row| readable(ring(row, now), "an alarm")).collect())
+        let ringing = rows.iter().filter_map(|row| readable(ring(row, now), "an alarm"));
+        let ringing: Vec<Work<P>> = ringing.collect();
+        crate::crash_point!(AlarmTaken, &*ringing);
+        Ok(ringing)
     }
 }
 

@@ -72,9 +72,9 @@ pub(crate) struct Requested<P: Participant> {
 /// An effect that this process may attempt until its claim ends.
 #[derive(Debug)]
 pub(crate) struct Claimed<P: Participant> {
-    id: EffectId,
-    order: OrderId,
-    effect: P::Effect,
+    pub(crate) id: EffectId,
+    pub(crate) order: OrderId,
+    pub(crate) effect: P::Effect,
     trace: Trace,
     attempts: i64,
     until: Timestamp,
@@ -269,10 +269,12 @@ impl<P: Participant> EffectRunner<P> {
                 let nth = u32::try_from(claimed.attempts).unwrap_or(0);
                 key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
             }
+            crate::crash_point!(BeforeAttempt, &claimed);
             let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
             let attempt = timeout(limit, attempt.instrument(span.span()))
                 .await
                 .unwrap_or_else(|_| Attempt::NoAnswer(format!("no answer within {limit:?}")));
+            crate::crash_point!(AfterAttempt, &claimed);
             let took = clock.now().duration_since(started).try_into().unwrap_or_default();
             let answered = matches!(attempt, Attempt::Answered(_));
             metrics.attempted(claimed.effect.kind(), answered, took);

@@ -176,9 +176,11 @@ fn succeeded(result: Result<(), BusError>, what: &str) -> bool {
 }
 
 fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
+    crate::crash_point!(BeforeOffsets, positions);
     if let Err(error) = consumer.store(positions) {
         tracing::warn!(%error, "could not store offsets; their events come again as duplicates");
     }
+    crate::crash_point!(AfterOffsets, positions);
 }
 
 /// Whether this service reacts to such an event. A new version of any other is none of its concern.

@@ -12,6 +12,8 @@ mod alarms;
 mod breaker;
 mod claim;
 mod commands;
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod dead_letters;
 mod effect_queue;
 mod effects;
@@ -79,6 +81,22 @@ macro_rules! mistake {
         false
     };
 }
+
+/// A point at which a process can be told to die: nothing at all without the feature `crash-points`.
+#[cfg(feature = "crash-points")]
+macro_rules! crash_point {
+    ($point:ident, $what:expr) => {
+        $crate::crash_points::pass(crash::Point::$point, $what)
+    };
+}
+
+/// A point at which a process can be told to die: nothing at all without the feature `crash-points`.
+#[cfg(not(feature = "crash-points"))]
+macro_rules! crash_point {
+    ($point:ident, $what:expr) => {};
+}
+
+pub(crate) use crash_point;
 
 /// The engine's own tables, versions 1 to 999; a service's follow from 1000.
 #[must_use]

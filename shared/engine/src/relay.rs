@@ -226,9 +226,12 @@ impl Relay {
         if crate::mistake!(DeletedUnsent) {
             self.handoff.acknowledge(ids.clone());
         }
+        crate::crash_point!(BeforePublish, &*ids);
         let published = producer.publish(&records).await;
         let acknowledged = ids.into_iter().zip(published.acknowledged);
-        self.handoff.acknowledge(acknowledged.filter(|(_, yes)| *yes).map(|(id, _)| id));
+        let acknowledged: Vec<_> = acknowledged.filter(|(_, yes)| *yes).map(|(id, _)| id).collect();
+        crate::crash_point!(AfterPublish, &*acknowledged);
+        self.handoff.acknowledge(acknowledged);
         published.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -279,6 +282,7 @@ impl Relay {
         {
             self.lease.lost();
         }
+        crate::crash_point!(AfterDelete, &ids);
         self.handoff.set_held(self.alone || self.lease.was_ours());
         // Whoever holds the lease now sends them again: a repeat, not a loss.
         self.handoff.forget(&ids);

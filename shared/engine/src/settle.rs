@@ -123,6 +123,7 @@ impl<P: Participant> Settler<P> {
                             let _ = reply.send(answer);
                         }
                     }
+                    crate::crash_point!(AfterReply, &*works);
                     return Settled::Applied(positions);
                 }
                 Err(error) => error,

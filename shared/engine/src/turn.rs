@@ -156,12 +156,14 @@ impl<P: Participant> Engine<P> {
         (now, spans): (Timestamp, &TurnSpans),
         trust: Trust,
     ) -> Result<Turn<P>, TurnError> {
+        crate::crash_point!(BeforeBegin, batch);
         let mut tx = self.db.begin().await?;
         let alone = self.exclusive.rely(&mut tx).await?;
         let entered = inbox::enter(&mut tx, batch, now, trust).await?;
         if let Some(parked) = entered.parked {
             self.some_parked.store(parked, Ordering::Release);
         }
+        crate::crash_point!(AfterInbox, batch);
         if crate::mistake!(InboxApart) {
             tx.commit().await?;
             tx = self.db.begin().await?;
@@ -173,6 +175,7 @@ impl<P: Participant> Engine<P> {
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
         let live = still_pending(&mut tx, batch, fresh, now).await?;
+        crate::crash_point!(AfterLoad, batch);
         for index in live.iter().copied() {
             if crate::mistake!(StaleFold) {
                 world = self.participant.load(&mut tx, &inputs).await?;
@@ -200,11 +203,13 @@ impl<P: Participant> Engine<P> {
             // Also if nobody hears of the commit.
             self.some_parked.store(true, Ordering::Release);
         }
+        crate::crash_point!(BeforeCommit, batch);
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
             self.in_doubt.store(true, Ordering::Release);
             return Err(error.into());
         }
+        crate::crash_point!(AfterCommit, &(batch, &sent));
         self.committed(&sent, fold.ready, alone);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());
@@ -348,6 +353,7 @@ impl<'e, P: Participant> Fold<'e, P> {
                 TurnError::Poison { culprit: index, reason }
             },
         )?;
+        crate::crash_point!(AfterReact, &(work, &out));
         self.collect(index, work, out)
     }
 

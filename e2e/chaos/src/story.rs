@@ -1,0 +1,143 @@
+use audit::{BookingStatus, ChargeStatus, End, Ledger, RefundStatus, Snapshot};
+use contracts::{CancelReason, OrderId, Sku};
+use scenarios::NewOrder;
+
+/// More than anybody has.
+const TOO_MANY: i64 = 1_000_000;
+
+/// The course that an order takes, and with it the reactions that it reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Story {
+    /// All goes well.
+    Completed,
+    /// All goes well, but no mail arrives.
+    Bounced,
+    /// Of a product of its own, which is listed and stocked for it.
+    Listed,
+    /// More is ordered than there is.
+    OutOfStock,
+    /// The card is declined.
+    Declined,
+    /// The carrier refuses.
+    CarrierRefuses,
+    /// The carrier refuses, and the refund is refused until an operator retries it.
+    RefundRefused,
+    /// The customer cancels before shipping has heard of anything.
+    Cancelled,
+    /// Both deadlines pass before anybody has heard of it.
+    Overdue,
+}
+
+/// How an order ended, and what the outside world did for it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    ended: Option<End>,
+    reason: Option<CancelReason>,
+    captured: usize,
+    declined: usize,
+    refunded: usize,
+    refunds_refused: usize,
+    booked: usize,
+    bookings_refused: usize,
+    mails: usize,
+}
+
+impl Story {
+    /// The story in which this kind of input comes.
+    #[must_use]
+    pub fn reaching(input: &str) -> Option<Self> {
+        Some(match input {
+            "PlaceOrder" | "OrderPlaced" | "StockReserved" | "*charge" | "PaymentCaptured"
+            | "*book" | "ShipmentDispatched" | "OrderCompleted" | "*mail" | "NotificationSent" => {
+                Self::Completed
+            }
+            "NotificationFailed" => Self::Bounced,
+            "PutProduct" | "AddStock" | "ProductListed" => Self::Listed,
+            "StockRejected" | "OrderCancelled" => Self::OutOfStock,
+            "PaymentDeclined" | "StockReleased" => Self::Declined,
+            "ShipmentFailed" | "PaymentRefunded" | "*refund" => Self::CarrierRefuses,
+            "RetryRefund" => Self::RefundRefused,
+            "CancelOrder" | "OrderCancellationRequested" | "ShipmentVoided" | "PaymentVoided" => {
+                Self::Cancelled
+            }
+            "@first_deadline" | "@second_deadline" => Self::Overdue,
+            _ => return None,
+        })
+    }
+
+    /// Whether shipping stops the parcel before anybody else has heard of the order.
+    pub(crate) fn is_voided(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Overdue)
+    }
+
+    /// The order that takes this course; `mark` is in its customer's address.
+    pub(crate) fn order(self, sku: &Sku, mark: &str) -> NewOrder {
+        let domain = if self == Self::Bounced { "bounce.example" } else { "example.com" };
+        let order = NewOrder::of(sku).with("/customer/email", format!("{mark}@{domain}"));
+        match self {
+            Self::Completed | Self::Bounced | Self::Listed | Self::Cancelled | Self::Overdue => {
+                order
+            }
+            Self::OutOfStock => order.quantity(TOO_MANY),
+            Self::Declined => order.token("tok_declined"),
+            Self::CarrierRefuses => order.unreachable(),
+            Self::RefundRefused => order.unreachable().token("tok_refund_refused"),
+        }
+    }
+
+    /// How it must end, whoever died meanwhile.
+    pub(crate) fn right(self) -> Outcome {
+        let completed =
+            Outcome { ended: Some(End::Completed), captured: 1, booked: 1, ..Outcome::default() };
+        let cancelled = |reason| Outcome {
+            ended: Some(End::Cancelled),
+            reason: Some(reason),
+            mails: 2,
+            ..Outcome::default()
+        };
+        let refused = Outcome {
+            captured: 1,
+            refunded: 1,
+            bookings_refused: 1,
+            ..cancelled(CancelReason::ShipmentFailed)
+        };
+        match self {
+            Self::Completed | Self::Listed => Outcome { mails: 2, ..completed },
+            Self::Bounced => completed,
+            Self::OutOfStock => cancelled(CancelReason::OutOfStock),
+            Self::Declined => Outcome { declined: 1, ..cancelled(CancelReason::PaymentDeclined) },
+            Self::CarrierRefuses => refused,
+            Self::RefundRefused => Outcome { refunds_refused: 1, ..refused },
+            Self::Cancelled => cancelled(CancelReason::CustomerRequest),
+            Self::Overdue => cancelled(CancelReason::Deadline),
+        }
+    }
+}
+
+impl Outcome {
+    /// What became of an order.
+    pub(crate) fn of(order: OrderId, snapshot: &Snapshot) -> Self {
+        let row = snapshot.orders.iter().find(|row| row.order_id == order);
+        let Ledger { charges, refunds, bookings, mails } = &snapshot.ledger;
+        let charges = |status: ChargeStatus| {
+            charges.iter().filter(|it| it.order_id == order && it.status == status).count()
+        };
+        let refunds = |status: RefundStatus| {
+            refunds.iter().filter(|it| it.order_id == order && it.status == status).count()
+        };
+        let bookings = |status: BookingStatus| {
+            bookings.iter().filter(|it| it.order_id == order && it.status == status).count()
+        };
+        Self {
+            ended: row.and_then(|row| row.ended),
+            reason: row.and_then(|row| row.cause),
+            captured: charges(ChargeStatus::Captured),
+            declined: charges(ChargeStatus::Declined),
+            refunded: refunds(RefundStatus::Refunded),
+            refunds_refused: refunds(RefundStatus::Refused),
+            booked: bookings(BookingStatus::Booked),
+            bookings_refused: bookings(BookingStatus::Refused),
+            mails: mails.iter().filter(|mail| mail.order() == Some(order)).count(),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Where this process dies if it is told to. Compiled out of everything that runs.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    process::abort,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use bus::Position;
+use contracts::EventId;
+use crash::{Armed, Folder, Point, command_name};
+use uuid::Uuid;
+
+use crate::{Effect, Origin, Participant, Reaction, What, Work, effects::Claimed};
+
+static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
+    LazyLock::new(|| Folder::of_environment().map(|folder| Mutex::new(Deaths::armed_in(folder))));
+
+/// Something has come to this point: dies if that is armed. Whatever fires here fires together.
+pub(crate) fn pass(point: Point, what: &(impl Passing + ?Sized)) {
+    let Some(deaths) = &*DEATHS else { return };
+    // Who holds it while we die keeps all others from going on.
+    let mut deaths = deaths.lock().unwrap_or_else(PoisonError::into_inner);
+    let fired = what.fires(point, &mut deaths);
+    if fired.is_empty() {
+        return;
+    }
+    for (nth, mark) in fired {
+        let cell = &deaths.cells[nth].armed.cell;
+        deaths.folder.fired(cell, &mark).expect("the folder takes a file");
+    }
+    abort();
+}
+
+/// What can come to a point.
+pub(crate) trait Passing {
+    /// The cells that this fires at the point, each with its mark.
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)>;
+}
+
+/// What is armed in this process.
+pub(crate) struct Deaths {
+    folder: Folder,
+    cells: Vec<Cell>,
+    /// Kinds of what the outside world was asked, by effect: an outcome does not say.
+    asked: HashMap<Uuid, String>,
+    /// Where the events of cells lie whose offsets are to be stored.
+    applied: Vec<(usize, String, Position)>,
+}
+
+struct Cell {
+    armed: Armed,
+    /// What its reaction emitted, with the mark of the input.
+    events: Vec<(Uuid, String)>,
+}
+
+impl Deaths {
+    fn armed_in(folder: Folder) -> Self {
+        let cells = folder.armed().expect("the armed cells can be read").into_iter();
+        let cell = |armed: Armed| {
+            let events = folder.events(&armed.cell).expect("its events can be read");
+            Cell { armed, events }
+        };
+        let cells = cells.map(cell).collect();
+        Self { folder, cells, asked: HashMap::new(), applied: Vec::new() }
+    }
+
+    /// Armed cells that this input of a service is meant by, each with its mark.
+    fn meant<P: Participant>(&self, work: &Work<P>) -> Vec<(usize, String)> {
+        let of_service = |cell: &Cell| cell.armed.service == P::NAME;
+        if !self.cells.iter().any(of_service) {
+            return Vec::new();
+        }
+        let (kind, subject) = self.describe(work);
+        let cells = self.cells.iter().enumerate();
+        let cells = cells.filter(|(_, cell)| of_service(cell) && cell.armed.input == kind);
+        let mark =
+            |cell: &Cell| cell.armed.marks.iter().find(|mark| subject.contains(*mark)).cloned();
+        cells.filter_map(|(nth, cell)| Some((nth, mark(cell)?))).collect()
+    }
+
+    /// An input's kind, and what it says of itself.
+    fn describe<P: Participant>(&self, work: &Work<P>) -> (String, String) {
+        match &work.input.what {
+            What::Event(event) => {
+                let subject = event.order_id().map(|order| order.to_string());
+                let kind = event.event_type().to_string();
+                (kind, subject.unwrap_or_else(|| format!("{event:?}")))
+            }
+            What::Command(command) => (command_name(command), format!("{command:?}")),
+            What::Outcome(order, _) => {
+                let kind = self.asked.get(&work.input.cause).cloned();
+                (kind.unwrap_or_default(), order.to_string())
+            }
+            What::Alarm(order, alarm) => {
+                let name: &'static str = (*alarm).into();
+                (format!("@{name}"), order.to_string())
+            }
+        }
+    }
+
+    fn at(&self, point: Point, meant: Vec<(usize, String)>) -> Vec<(usize, String)> {
+        meant.into_iter().filter(|(nth, _)| self.cells[*nth].armed.point == point).collect()
+    }
+
+    /// The cells at this point whose reactions emitted one of these events.
+    fn following<'a>(
+        &self,
+        point: Point,
+        ids: impl IntoIterator<Item = &'a EventId>,
+    ) -> Vec<(usize, String)> {
+        let ids: BTreeSet<Uuid> = ids.into_iter().map(|id| (*id).into()).collect();
+        let cells = self.cells.iter().enumerate().filter(|(_, cell)| cell.armed.point == point);
+        let event = |cell: &Cell| cell.events.iter().find(|(id, _)| ids.contains(id)).cloned();
+        cells.filter_map(|(nth, cell)| Some((nth, event(cell)?.1))).collect()
+    }
+}
+
+/// The inputs of a batch.
+impl<P: Participant> Passing for [Work<P>] {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let meant = self.iter().flat_map(|work| deaths.meant(work)).collect();
+        deaths.at(point, meant)
+    }
+}
+
+/// A reaction that is over, with what follows from it.
+impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let (work, out) = self;
+        let meant = deaths.meant(work);
+        for (nth, mark) in &meant {
+            let cell = &mut deaths.cells[*nth];
+            let emitted = out.emitted().map(|(id, _)| (Uuid::from(id), mark.clone()));
+            let before = cell.events.len();
+            let new: Vec<_> = emitted.filter(|event| !cell.events.contains(event)).collect();
+            cell.events.extend(new);
+            if cell.events.len() > before {
+                let name = &cell.armed.cell;
+                deaths.folder.emitted(name, &cell.events).expect("the folder takes a file");
+            }
+        }
+        deaths.at(point, meant)
+    }
+}
+
+/// A batch that was committed, and the events whose rows went with it.
+impl<P: Participant> Passing for (&[Work<P>], &BTreeSet<EventId>) {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let (batch, deleted) = self;
+        for work in *batch {
+            if let Origin::Event(position) = &work.origin {
+                for (nth, mark) in deaths.meant(work) {
+                    deaths.applied.push((nth, mark, position.clone()));
+                }
+            }
+        }
+        let mut fired = batch.fires(point, deaths);
+        fired.extend(deaths.following(Point::AfterDelete, *deleted));
+        fired
+    }
+}
+
+/// Positions to be stored, or stored.
+impl Passing for [Position] {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let covers = |of: &Position| {
+            self.iter().any(|stored| {
+                (&stored.topic, stored.partition) == (&of.topic, of.partition)
+                    && of.next <= stored.next
+            })
+        };
+        let applied = deaths.applied.iter().filter(|(_, _, position)| covers(position));
+        let meant = applied.map(|(nth, mark, _)| (*nth, mark.clone())).collect();
+        deaths.at(point, meant)
+    }
+}
+
+/// Events on their way to the broker.
+impl Passing for [EventId] {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        deaths.following(point, self)
+    }
+}
+
+/// Events whose rows are gone.
+impl Passing for BTreeSet<EventId> {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        deaths.following(point, self)
+    }
+}
+
+/// An attempt to ask the outside world.
+impl<P: Participant> Passing for Claimed<P> {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let (kind, order) = (format!("*{}", self.effect.kind()), self.order.to_string());
+        let cells = deaths.cells.iter().enumerate();
+        let cells = cells.filter(|(_, cell)| {
+            let Armed { service, input, point: at, marks, .. } = &cell.armed;
+            service == P::NAME && *input == kind && *at == point && marks.contains(&order)
+        });
+        let fired = cells.map(|(nth, _)| (nth, order.clone())).collect();
+        deaths.asked.insert(self.id.into(), kind);
+        fired
+    }
+}
