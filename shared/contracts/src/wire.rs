@@ -272,8 +272,15 @@ impl<'a> Headers<'a> {
             SCHEMAS.iter().find(|schema| schema.event_type == event_type && schema.id == id);
         known.ok_or_else(|| {
             let family = format!("urn:quintet:schemas:{}:v", event_type.folder());
-            match id.strip_prefix(&family).map(str::parse) {
-                Some(Ok(version)) => DecodeError::UnknownVersion { event_type, version },
+            let version = id.strip_prefix(&family).and_then(|number| number.parse().ok());
+            match version {
+                // One to come, as it would be written: `v01` is none.
+                Some(version)
+                    if version > event_type.latest_version()
+                        && id.ends_with(&format!("v{version}")) =>
+                {
+                    DecodeError::UnknownVersion { event_type, version }
+                }
                 _ => invalid(DATA_SCHEMA, format!("{event_type} needs `{family}` and a number")),
             }
         })
