@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Audit(cmd::audit::Audit),
     /// Measure how fast orders settle, how long each takes, and what it costs
     Bench(cmd::bench::Bench),
+    /// Check the contract: the event schemas, and what was released of them
+    Schema(cmd::schema::SchemaCommand),
     /// Print the completion script of a shell
     Completions(cmd::completions::Completions),
 }

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod orders;
 pub(crate) mod place;
+pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod up;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Orders(orders)) => orders.run(&global).await,
         Some(Command::Audit(audit)) => audit.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
+        Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }
 }

@@ -4,4 +4,5 @@ mod audit;
 mod customers;
 mod fake;
 mod life;
+mod schema;
 mod terminal;
