@@ -18,6 +18,10 @@ check:
 simulate seeds="0..10000":
     cargo run --release -p simulation -- --seeds {{seeds}}
 
+# What nobody should send, over the broker and over HTTP, for long
+fuzz cases="100000":
+    PROPTEST_CASES={{cases}} cargo test --release -p corpus --test fuzz
+
 # The choreography, as the tree tells it
 score:
     @head -qn 1 services/*/src/on/*.rs services/*/src/undo/*.rs | grep '→' | sed 's,^//! ,,'

@@ -11,6 +11,10 @@ use crate::schema::{Schema, Violation};
 use crate::upcast::{OrderPlacedV1, upcast};
 use crate::{EventId, SCHEMAS, Trace};
 
+/// What is repeated of a key or subject, and what is told of a header, in characters.
+const LONGEST_FOUND: usize = 64;
+const LONGEST_REASON: usize = 200;
+
 const SPEC_VERSION: &str = "ce_specversion";
 const ID: &str = "ce_id";
 const TYPE: &str = "ce_type";
@@ -215,7 +219,7 @@ fn same(what: &'static str, expected: &str, found: &[u8]) -> Result<(), DecodeEr
     Err(DecodeError::Mismatch {
         what,
         expected: expected.to_owned(),
-        found: format!("{:.64}", String::from_utf8_lossy(found)),
+        found: line(&String::from_utf8_lossy(found), LONGEST_FOUND),
     })
 }
 
@@ -293,6 +297,12 @@ impl<'a> Headers<'a> {
 }
 
 fn invalid(name: &'static str, reason: impl Into<String>) -> DecodeError {
-    let reason = reason.into();
+    let reason = line(&reason.into(), LONGEST_REASON);
     DecodeError::InvalidHeader { name, reason }
+}
+
+/// For one line of a log, whatever was sent: not long, and without control characters.
+fn line(text: &str, longest: usize) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(longest).map(plain).collect()
 }

@@ -2,7 +2,7 @@
 //! order, and not at all. Whatever comes is answered, never by a 5xx; a refusal is a problem that says
 //! what is wrong.
 
-use std::{fs, path::Path};
+use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
 use axum::{
     body::Body,
@@ -106,11 +106,15 @@ fn fuzz<S: Service + Default>() {
         // What fails is kept beside this file.
         let config = Config { source_file: Some(file!()), ..Config::default() };
         let mut runner = TestRunner::new(config);
+        let seen = RefCell::new(BTreeSet::new());
         let outcome = runner.run(&requests, |sent| {
             let answered = runtime.block_on(rig.ask(sent.request()));
+            seen.borrow_mut().insert(answered.status / 100);
             judge(&sent, &answered)
         });
         outcome.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
+        // Else nothing was tried.
+        assert_eq!(seen.into_inner(), BTreeSet::from([2, 4]), "{}", S::NAME);
         // It is as well as before.
         let ready = runtime.block_on(rig.ask(sent(Method::GET, "/health/ready", &Value::Null)));
         assert_eq!(ready.status, 200, "{ready:?}");

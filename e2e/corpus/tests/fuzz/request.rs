@@ -102,7 +102,9 @@ impl Operation {
             changes.into_iter().fold(good, |body, (at, value)| json(&body, at, &value))
         });
         let broken = (Just(good), spoils).prop_map(|(mut good, spoils): (_, Vec<Bytes>)| {
-            spoils.iter().for_each(|spoil| spoil.spoil(&mut good));
+            for spoil in &spoils {
+                spoil.spoil(&mut good);
+            }
             good
         });
         let any_json = samples::anything().prop_map(|value| serde_json::to_vec(&value).unwrap());

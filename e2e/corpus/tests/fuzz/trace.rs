@@ -12,7 +12,9 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 fn nearly(good: &'static str) -> impl Strategy<Value = Option<String>> {
     let spoilt = vec(bytes(), 0..3).prop_map(move |spoils| {
         let mut text = good.as_bytes().to_vec();
-        spoils.iter().for_each(|spoil| spoil.spoil(&mut text));
+        for spoil in &spoils {
+            spoil.spoil(&mut text);
+        }
         String::from_utf8_lossy(&text).into_owned()
     });
     prop_oneof![8 => spoilt.prop_map(Some), 1 => any::<String>().prop_map(Some), 1 => Just(None)]

@@ -99,7 +99,9 @@ impl Check {
         } else if violations.is_empty() {
             ui::result(&self.praise(schemas, released.as_ref()));
         } else {
-            violations.iter().for_each(|violation| ui::result(&violation.to_string()));
+            for violation in &violations {
+                ui::result(&violation.to_string());
+            }
         }
         Ok(code)
     }
