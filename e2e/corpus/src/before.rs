@@ -17,12 +17,14 @@ use store::{Db, Record};
 #[async_trait]
 pub trait Plays: Service + Default {
     /// What it meets before the event, so that the event has something to act on.
+    #[must_use]
     fn before(event: &Event) -> Vec<What<Self>>;
 
     /// What it knows of what the event is about.
     async fn knows(db: &Db, event: &Event) -> Value;
 
     /// The request that an outcome in [`Plays::before`] answers.
+    #[must_use]
     fn asked_for(event: &Event) -> EffectId {
         let order = order_of(event).into();
         derived(order, order, "charge", 0).into()
@@ -32,16 +34,12 @@ pub trait Plays: Service + Default {
 #[async_trait]
 impl Plays for InventoryService {
     fn before(event: &Event) -> Vec<What<Self>> {
-        match event {
-            Event::OrderPlaced(placed) => {
-                placed.items.iter().flat_map(|item| stocked(&item.sku)).collect()
-            }
-            _ => {
-                let placed = placed(order_of(event));
-                let stock = placed.items.iter().flat_map(|item| stocked(&item.sku));
-                stock.chain([What::Event(placed.clone().into())]).collect()
-            }
+        if let Event::OrderPlaced(placed) = event {
+            return placed.items.iter().flat_map(|item| stocked(&item.sku)).collect();
         }
+        let placed = placed(order_of(event));
+        let stock = placed.items.iter().flat_map(|item| stocked(&item.sku));
+        stock.chain([What::Event(placed.clone().into())]).collect()
     }
 
     async fn knows(db: &Db, event: &Event) -> Value {

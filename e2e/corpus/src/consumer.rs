@@ -52,21 +52,21 @@ impl<S: Plays> Consumer<S> {
         }
         let (said, asked) = (self.said().await.len(), self.asked(&event).await);
 
-        let duplicates = self.turn(name, self.received(name, &event, record)).await;
+        let duplicates = self.turn(name, Self::received(name, &event, record)).await;
         assert_eq!(duplicates, 0, "{name}");
-        let asks: Vec<_> = self.asked(&event).await;
-        let asks: Vec<_> = asks.into_iter().filter(|effect| !asked.contains(effect)).collect();
+        let mut asks = self.asked(&event).await;
+        asks.retain(|effect| !asked.contains(effect));
         let says = self.said().await.split_off(said);
         let knows = S::knows(self.engine.db(), &event).await;
 
-        let duplicates = self.turn(name, self.received(name, &event, record)).await;
+        let duplicates = self.turn(name, Self::received(name, &event, record)).await;
         let again = S::knows(self.engine.db(), &event).await;
         assert_eq!((duplicates, &again), (1, &knows), "{name}, again");
         json!({ "says": says, "asks": asks, "knows": knows })
     }
 
     /// As the intake takes it from the bus.
-    fn received(&self, name: &str, event: &Event, record: &Record) -> Vec<Work<S>> {
+    fn received(name: &str, event: &Event, record: &Record) -> Vec<Work<S>> {
         let topic = event.event_type().topic();
         let chunk = chunk::<S>(vec![record.incoming(topic, 7)]);
         assert!(chunk.fatal.is_none(), "{} refuses {name}: {:?}", S::NAME, chunk.fatal);

@@ -79,17 +79,17 @@ async fn open<S: Service + Default>(database: Database) -> (Rig, Vec<String>) {
 /// What must hold of any answer.
 fn judge(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
     let Answered { status, content_type, json } = answered;
-    prop_assert!(*status < 500 && *status != 429, "{:?}: {:?}", sent, answered);
+    prop_assert!(*status < 500 && *status != 429, "{sent:?}: {answered:?}");
     if *status < 400 {
         return Ok(());
     }
-    prop_assert_eq!(content_type, "application/problem+json", "{:?}: {:?}", sent, answered);
+    prop_assert_eq!(content_type, "application/problem+json", "{sent:?}: {answered:?}");
     prop_assert_eq!(&json["status"], &json!(*status));
     let detail = json["detail"].as_str().unwrap_or_default();
-    prop_assert!(!detail.is_empty(), "{:?}: {:?}", sent, answered);
+    prop_assert!(!detail.is_empty(), "{sent:?}: {answered:?}");
     if *status == 422 && !detail.contains("Idempotency-Key") {
         let errors = json["errors"].as_array().map_or(0, Vec::len);
-        prop_assert!(errors > 0, "{:?}: {:?}", sent, answered);
+        prop_assert!(errors > 0, "{sent:?}: {answered:?}");
     }
     Ok(())
 }

@@ -113,29 +113,29 @@ fn says_again(envelope: &Envelope) -> Result<(), TestCaseError> {
 
 fn names_what_is_wrong(error: &DecodeError, record: &Record) -> Result<(), TestCaseError> {
     let text = error.to_string();
-    prop_assert!(text.chars().count() <= LONGEST_ERROR, "{}", text);
-    prop_assert!(!text.contains(char::is_control), "{:?}", text);
+    prop_assert!(text.chars().count() <= LONGEST_ERROR, "{text}");
+    prop_assert!(!text.contains(char::is_control), "{text:?}");
     let has = |name: &str| record.headers.iter().any(|(header, _)| header == name);
     match error {
         DecodeError::MissingHeader { name } => prop_assert!(!has(name) && text.contains(name)),
         DecodeError::InvalidHeader { name, reason } => {
-            prop_assert!(has(name) && text.contains(name) && !reason.is_empty(), "{}", text);
+            prop_assert!(has(name) && text.contains(name) && !reason.is_empty(), "{text}");
         }
         DecodeError::UnknownVersion { event_type, version } => {
             prop_assert!(Schema::find(*event_type, *version).is_none());
-            prop_assert!(text.contains(&format!("{event_type} v{version}")), "{}", text);
+            prop_assert!(text.contains(&format!("{event_type} v{version}")), "{text}");
         }
         DecodeError::NotJson(_) => {
             prop_assert!(serde_json::from_slice::<Value>(&record.value).is_err());
         }
         DecodeError::Schema(violation) => {
             let data: Value = serde_json::from_slice(&record.value).unwrap();
-            prop_assert!(data.pointer(&violation.pointer).is_some(), "{}", text);
+            prop_assert!(data.pointer(&violation.pointer).is_some(), "{text}");
             prop_assert!(!violation.message.is_empty());
         }
         DecodeError::Unfit { event_type, .. } => prop_assert!(text.contains(event_type.as_str())),
         DecodeError::Mismatch { what, expected, found } => {
-            prop_assert!(text.contains(what) && expected != found, "{}", text);
+            prop_assert!(text.contains(what) && expected != found, "{text}");
         }
     }
     Ok(())
@@ -162,7 +162,7 @@ fn takes<P: Participant>(records: &[Record], topic: &str) -> Result<(), TestCase
     let seen = chunk.works.len() + chunk.passed.len();
     prop_assert_eq!(seen == records.len(), chunk.fatal.is_none());
     if let Some(fatal) = chunk.fatal {
-        prop_assert!(fatal.to_string().contains(topic), "{}", fatal);
+        prop_assert!(fatal.to_string().contains(topic), "{fatal}");
     }
     Ok(())
 }

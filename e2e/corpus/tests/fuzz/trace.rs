@@ -34,7 +34,7 @@ proptest! {
         prop_assert!(trace.tracestate.is_none() || trace.tracestate == state);
         prop_assert_eq!(&Trace::parse(Some(kept), trace.tracestate.as_deref()), &trace);
         let id = trace.trace_id().unwrap();
-        prop_assert!(id.len() == 32 && id.bytes().any(|digit| digit != b'0'), "{}", id);
+        prop_assert!(id.len() == 32 && id.bytes().any(|digit| digit != b'0'), "{id}");
         prop_assert!(kept.is_ascii() && !kept.contains(char::is_control));
         let _ = trace.is_sampled();
     }

@@ -83,8 +83,8 @@ impl Rig {
         let (urls, runtime) = serve((&db, &bus), settings, policy, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
-        let _kept = (database, directory);
-        Self { url, admin_url, http, stop, bus, db, policy, runtime, running, _kept }
+        let kept = (database, directory);
+        Self { url, admin_url, http, stop, bus, db, policy, runtime, running, _kept: kept }
     }
 
     /// Starts its engine.
