@@ -83,7 +83,7 @@ fn judge(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
     if *status < 400 {
         return Ok(());
     }
-    prop_assert_eq!(content_type, "application/problem+json", "{sent:?}: {answered:?}");
+    prop_assert_eq!(content_type, "application/problem+json", "{:?}: {:?}", sent, answered);
     prop_assert_eq!(&json["status"], &json!(*status));
     let detail = json["detail"].as_str().unwrap_or_default();
     prop_assert!(!detail.is_empty(), "{sent:?}: {answered:?}");
