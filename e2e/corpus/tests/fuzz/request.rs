@@ -144,7 +144,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
 
 /// For a path or a query.
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
 }
 
 impl Sent {
