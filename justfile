@@ -22,6 +22,10 @@ simulate seeds="0..10000":
 crash:
     cargo run --release -p chaos -- --backend sqlite
 
+# What nobody should send, over the broker and over HTTP, for long
+fuzz cases="100000":
+    PROPTEST_CASES={{cases}} cargo test --release -p corpus --test fuzz
+
 # The choreography, as the tree tells it
 score:
     @head -qn 1 services/*/src/on/*.rs services/*/src/undo/*.rs | grep '→' | sed 's,^//! ,,'

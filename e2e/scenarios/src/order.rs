@@ -71,8 +71,18 @@ pub struct OrderView {
     pub cancellation_requested: bool,
     pub reason: Option<CancelReason>,
     pub needs_attention: bool,
+    pub attention: Option<Attention>,
     pub total: Money,
     pub timeline: Vec<Happened>,
+}
+
+/// Whom an order past its deadlines waits for.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Attention {
+    /// The services that have not answered.
+    pub waiting_for: Vec<String>,
+    /// Since when.
+    pub since: String,
 }
 
 /// An event in an order's timeline.
@@ -90,6 +100,13 @@ impl OrderView {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "cancelled")
+    }
+
+    /// Whom it waits for, if it is past its deadlines.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<&str> {
+        let sides = self.attention.iter().flat_map(|attention| &attention.waiting_for);
+        sides.map(String::as_str).collect()
     }
 
     /// How often this happened.

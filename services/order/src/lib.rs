@@ -1,6 +1,7 @@
 //! Order takes orders and follows them to their end. It conducts nobody: it says what was placed,
 //! keeps the timeline of what the others say, and sees when an order has come to its end.
 
+mod attention;
 mod domain;
 mod http;
 mod metrics;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 use service::{App, Figure, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use attention::{Attention, Side};
 pub use domain::{Alarm, End, Entry, Line, Order, Product, Stage, Status};
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal};
@@ -174,7 +176,7 @@ impl Service for OrderService {
     }
 
     async fn figures(db: &Db) -> Result<Vec<Figure>, StoreError> {
-        Ok(vec![metrics::needing_attention(db).await?])
+        attention::figures(db).await
     }
 
     fn tables() -> Vec<Box<dyn Listed>> {

@@ -11,8 +11,6 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use service::Figure;
-use store::{Db, StoreError};
 use strum::VariantArray;
 
 use crate::{End, Order, World};
@@ -59,17 +57,6 @@ impl Default for Metrics {
         }
         Self { placed: Counter::default(), ended, took }
     }
-}
-
-/// The orders that a person has to look at.
-pub(crate) async fn needing_attention(db: &Db) -> Result<Figure, StoreError> {
-    // Written as the condition of the index `orders_attention`, so that it is used.
-    let rows = db.fetch("select count(*) from orders where needs_attention", Vec::new()).await?;
-    Ok(Figure {
-        name: "orders_needing_attention",
-        help: "Open orders past their second deadline",
-        value: rows.first().map_or(Ok(0), |row| row.get(0))?,
-    })
 }
 
 impl Metrics {

@@ -15,6 +15,10 @@ use crate::{EventId, SCHEMAS, Trace};
 /// included. No record on the broker has it.
 pub const ATTEMPT_HEADER: &str = "quintet_attempt";
 
+/// What is repeated of a key or subject, and what is told of a header, in characters.
+const LONGEST_FOUND: usize = 64;
+const LONGEST_REASON: usize = 200;
+
 const SPEC_VERSION: &str = "ce_specversion";
 const ID: &str = "ce_id";
 const TYPE: &str = "ce_type";
@@ -219,7 +223,7 @@ fn same(what: &'static str, expected: &str, found: &[u8]) -> Result<(), DecodeEr
     Err(DecodeError::Mismatch {
         what,
         expected: expected.to_owned(),
-        found: format!("{:.64}", String::from_utf8_lossy(found)),
+        found: line(&String::from_utf8_lossy(found), LONGEST_FOUND),
     })
 }
 
@@ -276,8 +280,15 @@ impl<'a> Headers<'a> {
             SCHEMAS.iter().find(|schema| schema.event_type == event_type && schema.id == id);
         known.ok_or_else(|| {
             let family = format!("urn:quintet:schemas:{}:v", event_type.folder());
-            match id.strip_prefix(&family).map(str::parse) {
-                Some(Ok(version)) => DecodeError::UnknownVersion { event_type, version },
+            let version = id.strip_prefix(&family).and_then(|number| number.parse().ok());
+            match version {
+                // One to come, as it would be written: `v01` is none.
+                Some(version)
+                    if version > event_type.latest_version()
+                        && id.ends_with(&format!("v{version}")) =>
+                {
+                    DecodeError::UnknownVersion { event_type, version }
+                }
                 _ => invalid(DATA_SCHEMA, format!("{event_type} needs `{family}` and a number")),
             }
         })
@@ -290,6 +301,12 @@ impl<'a> Headers<'a> {
 }
 
 fn invalid(name: &'static str, reason: impl Into<String>) -> DecodeError {
-    let reason = reason.into();
+    let reason = line(&reason.into(), LONGEST_REASON);
     DecodeError::InvalidHeader { name, reason }
+}
+
+/// For one line of a log, whatever was sent: not long, and without control characters.
+fn line(text: &str, longest: usize) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(longest).map(plain).collect()
 }

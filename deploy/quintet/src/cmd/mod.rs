@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod dead_letters;
 pub(crate) mod orders;
 pub(crate) mod place;
+pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod up;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Chaos(chaos)) => chaos.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
+        Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::Global;
 use crate::duration;
 use crate::money::Money;
-use crate::orders::Client;
+use crate::orders::{Attention, Client, Filter};
 use crate::program::Program;
 use crate::ui::{self, COLUMNS};
 use anyhow::{Context, Result};
@@ -23,6 +23,9 @@ pub(crate) struct Orders {
     /// Only those that stand so
     #[arg(long)]
     status: Option<Status>,
+    /// Only those that are so late that a person has to look
+    #[arg(long)]
+    needs_attention: bool,
     /// How many at most, the newest first
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -55,6 +58,7 @@ struct Listed {
     total: Money,
     #[serde(default)]
     needs_attention: bool,
+    attention: Option<Attention>,
 }
 
 impl Orders {
@@ -84,10 +88,11 @@ impl Orders {
         let (mut orders, mut cursor) = (Vec::new(), None::<String>);
         let status =
             self.status.and_then(|status| Some(status.to_possible_value()?.get_name().to_owned()));
+        let filter = Filter { status: status.as_deref(), needs_attention: self.needs_attention };
         let wanted = usize::try_from(self.limit).unwrap_or(usize::MAX);
         loop {
             let limit = PAGE.min((wanted - orders.len()) as u64);
-            let page = client.list(status.as_deref(), limit, cursor.as_deref()).await?;
+            let page = client.list(&filter, limit, cursor.as_deref()).await?;
             orders.extend(page.orders);
             cursor = page.next;
             if cursor.is_none() || orders.len() >= wanted {
@@ -99,7 +104,7 @@ impl Orders {
 
 /// As wide as what stands in it, with narrow gaps where that would not fit.
 fn table(orders: &[Listed], now: Timestamp) -> String {
-    let heads = ["order", "status", "reason", "total", "age", "attention"].map(str::to_owned);
+    let heads = ["order", "status", "reason", "total", "age", "waits for"].map(str::to_owned);
     let rows = orders.iter().map(|order| order.cells(now));
     let rows: Vec<[String; 6]> = [heads].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
@@ -125,8 +130,18 @@ impl Listed {
             self.reason.clone().unwrap_or_default(),
             self.total.text(),
             self.placed_at().map(|at| duration::age(now.duration_since(at))).unwrap_or_default(),
-            if self.needs_attention { "needed" } else { "" }.to_owned(),
+            self.waits_for().to_owned(),
         ]
+    }
+
+    /// Whom, if a person has to look.
+    fn waits_for(&self) -> &str {
+        match &self.attention {
+            Some(attention) => attention.word(),
+            // An older order service does not say.
+            None if self.needs_attention => "unknown",
+            None => "",
+        }
     }
 
     /// Its id says when it was placed.
@@ -144,12 +159,15 @@ mod tests {
         status: &str,
         reason: Option<&str>,
         amount_minor: i64,
-        needs_attention: bool,
+        waiting_for: &[&str],
     ) -> Listed {
+        let since = "2026-01-01T00:00:00Z";
+        let attention = json!({ "waiting_for": waiting_for, "since": since });
+        let attention = (!waiting_for.is_empty()).then_some(attention);
         serde_json::from_value(json!({
             "id": "0193d9a0-0000-7000-8000-000000000001", "status": status, "reason": reason,
             "total": {"amount_minor": amount_minor, "currency": "EUR"},
-            "needs_attention": needs_attention
+            "needs_attention": !waiting_for.is_empty(), "attention": attention
         }))
         .unwrap()
     }
@@ -161,23 +179,26 @@ mod tests {
     #[test]
     fn a_row_says_what_one_wants_to_know() {
         let orders = [
-            listed("completed", None, 1_298, false),
-            listed("cancelling", Some("deadline"), 549, true),
+            listed("completed", None, 1_298, &[]),
+            listed("cancelling", Some("deadline"), 549, &["inventory", "payment"]),
+            listed("paid", None, 549, &["shipping"]),
         ];
         let table = table(&orders, now(&orders[0]));
         assert_eq!(
             table.lines().collect::<Vec<_>>(),
             [
-                "order                                 status      reason        total  age  attention",
+                "order                                 status      reason        total  age  waits for",
                 "0193d9a0-0000-7000-8000-000000000001  completed             12.98 EUR   1h",
-                "0193d9a0-0000-7000-8000-000000000001  cancelling  deadline   5.49 EUR   1h  needed",
+                "0193d9a0-0000-7000-8000-000000000001  cancelling  deadline   5.49 EUR   1h  both",
+                "0193d9a0-0000-7000-8000-000000000001  paid                   5.49 EUR   1h  shipping",
             ]
         );
     }
 
     #[test]
     fn the_widest_that_there_is_fits_and_nothing_is_said_so() {
-        let widest = [listed("cancelling", Some("customer_request"), 10_i64.pow(15), true)];
+        let widest =
+            [listed("cancelling", Some("customer_request"), 10_i64.pow(15), &["inventory"])];
         let table_text = table(&widest, now(&widest[0]));
         for line in table_text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");

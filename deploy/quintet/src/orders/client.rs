@@ -1,5 +1,6 @@
 //! Orders as a customer sees them over HTTP.
 
+use super::Attention;
 use crate::http::{self, Api, Request};
 use crate::program::Program;
 use crate::suite::Suite;
@@ -33,6 +34,8 @@ pub(crate) struct Order {
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) needs_attention: bool,
+    /// Whom it waits for then; older order services do not say.
+    pub(crate) attention: Option<Attention>,
     /// The trace of its placing.
     pub(crate) trace_id: Option<String>,
     pub(crate) timeline: Vec<Entry>,
@@ -62,13 +65,14 @@ impl TryFrom<Value> for Order {
             reason: Option<String>,
             #[serde(default)]
             needs_attention: bool,
+            attention: Option<Attention>,
             trace_id: Option<String>,
             #[serde(default)]
             timeline: Vec<Entry>,
         }
         let known = Known::deserialize(&json)?;
-        let Known { id, status, reason, needs_attention, trace_id, timeline } = known;
-        Ok(Self { id, status, reason, needs_attention, trace_id, timeline, json })
+        let Known { id, status, reason, needs_attention, attention, trace_id, timeline } = known;
+        Ok(Self { id, status, reason, needs_attention, attention, trace_id, timeline, json })
     }
 }
 
@@ -115,11 +119,20 @@ pub(crate) struct Listing {
     pub(crate) next: Option<String>,
 }
 
+/// Which orders to list: all, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Filter<'a> {
+    pub(crate) status: Option<&'a str>,
+    pub(crate) needs_attention: bool,
+}
+
 /// A customer of the order service.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     /// Where each replica takes orders.
     replicas: Vec<String>,
+    /// Where payment says what it knows of an order.
+    payments: Vec<String>,
     /// How often somebody was asked: they take turns.
     asked: Arc<AtomicUsize>,
     api: Api,
@@ -136,7 +149,9 @@ impl Client {
     pub(crate) fn patient(suite: &Suite, api: Api, patience: Duration) -> Self {
         let urls = suite.urls(Program::Order);
         let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
-        Self { replicas, asked: Arc::default(), api, patience }
+        let payments = suite.urls(Program::Payment).into_iter();
+        let payments = payments.map(|url| format!("{url}/payments")).collect();
+        Self { replicas, payments, asked: Arc::default(), api, patience }
     }
 
     pub(super) const fn api(&self) -> &Api {
@@ -196,23 +211,36 @@ impl Client {
         self.get(|orders| format!("{orders}/{id}")).await
     }
 
-    /// Lists orders, the newest first: those of a status if one is given, and after a cursor.
+    /// Lists orders, the newest first: those that are asked for, and after a cursor.
     ///
     /// # Errors
     /// When the service refuses, or nobody answers in time.
     pub(crate) async fn list(
         &self,
-        status: Option<&str>,
+        filter: &Filter<'_>,
         limit: u64,
         cursor: Option<&str>,
     ) -> Result<Listing, http::Error> {
         let query = [
             ("limit", Some(limit.to_string())),
-            ("status", status.map(str::to_owned)),
+            ("status", filter.status.map(str::to_owned)),
+            ("needs_attention", filter.needs_attention.then(|| true.to_string())),
             ("cursor", cursor.map(str::to_owned)),
         ];
         let query = query.into_iter().filter_map(|(name, value)| Some((name, value?)));
         self.get(|orders| http::with_query(orders, query.clone())).await
+    }
+
+    /// Whether payment waits for an operator because the provider refused the order's refund; false
+    /// where payment does not say.
+    pub(crate) async fn is_refund_refused(&self, id: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Payment {
+            status: String,
+        }
+        let Some(payments) = self.payments.first() else { return false };
+        let payment = self.api.get::<Payment>(&format!("{payments}/{id}")).await;
+        payment.is_ok_and(|payment| payment.status == "attention")
     }
 
     async fn get<T: DeserializeOwned>(

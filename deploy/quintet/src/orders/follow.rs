@@ -1,10 +1,12 @@
 //! Telling an order's timeline as it grows.
 
+use super::Attention;
 use super::client::{Client, Entry, Order};
 use super::events;
 use crate::duration;
 use crate::ui;
 use anyhow::Result;
+use clock::{Clock, SystemClock};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -18,6 +20,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const MAILS_WITHIN: Duration = Duration::from_secs(10);
 /// A mail says that it is placed, another how it ended.
 const MAILS: u8 = 2;
+
+/// What payment's `attention` means.
+const REFUSED: &str = "  the provider refused the refund: settle it there, then have payment ask \
+     again: POST /admin/payments/ORDER/refund";
 
 /// How to tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +76,7 @@ impl Follow<'_> {
                 }
                 _ = look.tick() => {
                     let now = self.client.read(&order.id).await?;
-                    self.attention(&now, &mut told);
+                    self.attention(&now, &mut told).await;
                     let stuck = now.needs_attention && self.until_stuck;
                     if stuck || told.ended.is_some_and(|ended| ended.elapsed() >= MAILS_WITHIN) {
                         break;
@@ -99,10 +105,18 @@ impl Follow<'_> {
         }
     }
 
-    /// Says once that only an operator can help.
-    fn attention(&self, order: &Order, told: &mut Told) {
+    /// Says once that a person has to look, and where.
+    async fn attention(&self, order: &Order, told: &mut Told) {
         if order.needs_attention && !told.needs_attention && self.show == Show::Text {
-            ui::result("  needs attention: it is past its deadlines and goes on by itself no more");
+            let why = match &order.attention {
+                Some(attention) => attention.sentence(SystemClock.now()),
+                None => "it is past its deadlines".to_owned(),
+            };
+            ui::result(&format!("  needs attention: {why}"));
+            let for_payment = order.attention.as_ref().is_some_and(Attention::is_for_payment);
+            if for_payment && self.client.is_refund_refused(&order.id).await {
+                ui::result(REFUSED);
+            }
         }
         told.needs_attention = order.needs_attention;
     }
@@ -120,6 +134,7 @@ impl Follow<'_> {
                 let end = json!({
                     "order_id": order.id, "trace_id": order.trace_id, "status": order.status,
                     "reason": order.reason, "needs_attention": order.needs_attention,
+                    "attention": order.json["attention"],
                     "took_seconds": seconds, "mails_told": told.mails
                 });
                 ui::result(&end.to_string());

@@ -1,9 +1,11 @@
 //! Orders as a customer sees them over HTTP: placing, reading, listing, and the timeline as it grows.
 
+mod attention;
 mod client;
 mod events;
 mod follow;
 mod sse;
 
-pub(crate) use client::{Client, Order, Wanted};
+pub(crate) use attention::Attention;
+pub(crate) use client::{Client, Filter, Order, Wanted};
 pub(crate) use follow::{Follow, Show};

@@ -52,7 +52,10 @@ async fn place_stops_following_an_order_that_only_an_operator_can_end() {
     suite.world.lock().unwrap().needs_attention = true;
     let placed = suite.run(&["place", "--follow"]).await;
     assert_eq!(placed.status.code(), Some(1));
-    assert!(text(&placed.stdout).contains("\n  needs attention: "), "{}", text(&placed.stdout));
+    let waits = "\n  needs attention: payment has not answered for ";
+    assert!(text(&placed.stdout).contains(waits), "{}", text(&placed.stdout));
+    let refused = "\n  the provider refused the refund: ";
+    assert!(text(&placed.stdout).contains(refused), "{}", text(&placed.stdout));
     assert!(
         text(&placed.stdout).ends_with("\ncancelling, needs attention\n"),
         "{}",
@@ -96,7 +99,8 @@ async fn orders_are_listed_over_pages_up_to_the_limit() {
     let row = format!("{}  cancelled  payment_declined  12.98 EUR  ", order_id(7));
     assert!(lines[1].starts_with(&row), "{lines:?}");
 
-    let listed = suite.run(&["orders", "--status", "cancelled", "--limit", "4", "--json"]).await;
+    let narrow = ["orders", "--status", "cancelled", "--needs-attention", "--limit", "4", "--json"];
+    let listed = suite.run(&narrow).await;
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let ids = listed["orders"].as_array().unwrap().iter().map(|order| order["id"].clone());
     assert_eq!(ids.collect::<Vec<_>>(), [7, 6, 5, 4].map(order_id));
@@ -104,4 +108,5 @@ async fn orders_are_listed_over_pages_up_to_the_limit() {
     let world = suite.world.lock().unwrap();
     let last = world.lists.last().unwrap();
     assert_eq!((&*last["status"], &*last["cursor"], &*last["limit"]), ("cancelled", "3", "1"));
+    assert_eq!(last["needs_attention"], "true");
 }

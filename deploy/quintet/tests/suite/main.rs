@@ -5,4 +5,5 @@ mod customers;
 mod dead_letters;
 mod fake;
 mod life;
+mod schema;
 mod terminal;

@@ -13,9 +13,10 @@ pub(crate) async fn a_refused_refund_needs_an_operator(visitor: Visitor) {
     visitor.until_status("payment", "payments", order, "attention").await;
     let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
     assert_eq!(view.status, "cancelling", "{view:?}");
+    assert!(view.waits_for().contains(&"payment"), "{view:?}");
     assert_eq!(visitor.retry_refund(order).await.status, StatusCode::ACCEPTED);
     let view = visitor.until_ended(order, "cancelled").await;
-    assert!(!view.needs_attention, "{view:?}");
+    assert!(!view.needs_attention && view.attention.is_none(), "{view:?}");
     assert_eq!(view.count("PaymentRefunded"), 1);
     let refunds = visitor.ledger(order).await.refunds;
     let refunded = refunds.iter().filter(|refund| refund.status == RefundStatus::Refunded).count();
@@ -33,6 +34,7 @@ pub(crate) async fn the_provider_is_down_past_the_deadline(visitor: Visitor) {
     let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
     // Whether it is charged is not known, so it does not end.
     assert_eq!((&*view.status, view.reason), ("cancelling", Some(CancelReason::Deadline)));
+    assert!(view.waits_for().contains(&"payment"), "{view:?}");
     visitor.faults(json!({})).await;
     let view = visitor.until_ended(order, "cancelled").await;
     assert!(!view.needs_attention, "{view:?}");
@@ -45,7 +47,8 @@ pub(crate) async fn the_carrier_is_down_past_the_deadline(visitor: Visitor) {
     let sku = visitor.product(1).await;
     visitor.faults(json!({"carrier": {"outage": true}})).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
-    visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    assert_eq!(view.waits_for(), ["shipping"], "{view:?}");
     visitor.faults(json!({})).await;
     // The parcel could not be stopped any more, so it arrives.
     let view = visitor.until_ended(order, "completed").await;

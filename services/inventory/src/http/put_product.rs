@@ -5,7 +5,7 @@ use contracts::{Currency, Money, Sku};
 use serde::Deserialize;
 use service::{
     App,
-    http::{Body, Fields, Problem, TraceContext, text_schema},
+    http::{Body, Fields, Problem, TraceContext, object, text_schema},
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -28,6 +28,7 @@ pub(super) struct Product {
     #[schema(schema_with = name)]
     name: String,
     /// The price of one piece.
+    #[serde(deserialize_with = "object")]
     #[schema(schema_with = price)]
     price: Money,
 }

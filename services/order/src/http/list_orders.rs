@@ -23,6 +23,8 @@ const MOST: i64 = 500;
 pub(super) struct Page {
     /// Only orders that stand there.
     status: Option<Status>,
+    /// Only orders that need attention, or only those that do not.
+    needs_attention: Option<bool>,
     /// How many orders, at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<i64>,
@@ -53,7 +55,7 @@ pub(super) async fn handle(
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
     }
     let before = page.cursor.as_deref().map_or(Ok(Uuid::max()), position)?;
-    let (sql, values) = query(before, limit + 1, page.status);
+    let (sql, values) = query(before, limit + 1, &page);
     let rows = app.engine.db().fetch(&sql, values).await?;
     let mut orders: Vec<Order> = rows.iter().map(Order::read).collect::<Result<_, _>>()?;
     let more = orders.len() > usize::try_from(limit).unwrap_or(usize::MAX);
@@ -74,16 +76,22 @@ fn position(cursor: &str) -> Result<Uuid, Problem> {
     id.ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier answer"))
 }
 
-fn query(before: Uuid, limit: i64, status: Option<Status>) -> (String, Vec<Value>) {
+fn query(before: Uuid, limit: i64, page: &Page) -> (String, Vec<Value>) {
     let mut values = vec![before.into(), limit.into()];
-    let filter = status.map_or("", |status| {
+    // The condition of the index `orders_attention`, so that it is used.
+    let attention = match page.needs_attention {
+        None => "",
+        Some(true) => "and needs_attention",
+        Some(false) => "and not needs_attention",
+    };
+    let filter = page.status.map_or("", |status| {
         let (filter, value) = standing(status);
         values.extend(value.map(Value::from));
         filter
     });
     let names: Vec<_> = Order::TABLE.columns.iter().map(|column| column.name).collect();
     let sql = format!(
-        "select {} from orders where order_id < $1 {filter} order by order_id desc limit $2",
+        "select {} from orders where order_id < $1 {attention} {filter} order by order_id desc limit $2",
         names.join(", ")
     );
     (sql, values)

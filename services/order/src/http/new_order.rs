@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
 use serde::Deserialize;
-use service::http::{Fields, Problem, text_schema};
+use service::http::{Fields, Problem, object, objects, text_schema};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
@@ -20,15 +20,19 @@ const LONGEST_TEXT: usize = 200;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct NewOrder {
     /// Who orders.
+    #[serde(deserialize_with = "object")]
     #[schema(schema_with = customer)]
     pub(super) customer: Customer,
     /// What: each SKU once, all in one currency.
+    #[serde(deserialize_with = "objects")]
     #[schema(schema_with = items)]
     pub(super) items: Vec<Item>,
     /// Where it goes.
+    #[serde(deserialize_with = "object")]
     #[schema(schema_with = address)]
     pub(super) shipping_address: Address,
     /// What pays.
+    #[serde(deserialize_with = "object")]
     #[schema(schema_with = payment)]
     pub(super) payment: PaymentMethod,
 }

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Entry, Line, Order, Status};
+use crate::{Attention, Entry, Line, Order, Status};
 
 /// An order with its timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +30,9 @@ pub struct Summary {
     pub reason: Option<CancelReason>,
     /// Whether it is so late that a person has to look.
     pub needs_attention: bool,
+    /// Whom it waits for then, and since when; null otherwise.
+    #[serde(default)]
+    pub attention: Option<Attention>,
     /// What it costs.
     pub total: Money,
     /// What was ordered.
@@ -80,6 +83,7 @@ impl From<&Order> for Summary {
             cancellation_requested: order.requested.is_some(),
             reason: order.cause,
             needs_attention: order.needs_attention,
+            attention: order.attention(),
             total: order.total(),
             items: order.items.0.clone(),
             trace_id: order.trace_id.clone(),

@@ -98,6 +98,7 @@ async fn a_wrong_parameter_is_named() {
         ("limit=0", "limit"),
         ("limit=501", "limit"),
         ("limit=many", "limit"),
+        ("needs_attention=perhaps", "needs_attention"),
         ("limit=1&limit=2", "limit"),
         ("cursor=", "cursor"),
         ("cursor=next", "cursor"),

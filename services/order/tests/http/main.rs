@@ -1,8 +1,8 @@
 //! Order's HTTP interface as its clients meet it, over real connections.
 
+mod attention;
 mod description;
 mod events;
-mod figures;
 mod limits;
 mod list;
 mod refusals;

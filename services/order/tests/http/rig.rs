@@ -6,7 +6,7 @@ use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Outgoing, Topic};
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
 use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
-use order::OrderService;
+use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use service::{App, Sampling, Service, Telemetry, admin_router, public_router};
@@ -25,6 +25,7 @@ pub struct Rig {
     pub stop: watch::Sender<bool>,
     bus: Arc<dyn Bus>,
     pub db: Db,
+    policy: Policy,
     runtime: Option<Runtime<OrderService>>,
     running: Option<JoinHandle<()>>,
     /// Gone with the rig.
@@ -35,7 +36,18 @@ pub struct Rig {
 pub async fn rigs() -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        rigs.push(Rig::on(database, None, Settings::default()).await.run());
+        let policy = Policy::default();
+        rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
+    }
+    rigs
+}
+
+/// The same with deadlines that are over at once.
+pub async fn impatient() -> Vec<Rig> {
+    let mut rigs = Vec::new();
+    for database in testkit::databases().await {
+        let policy = Policy { first: Duration::ZERO, second: Duration::ZERO };
+        rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
     }
     rigs
 }
@@ -43,14 +55,19 @@ pub async fn rigs() -> Vec<Rig> {
 impl Rig {
     /// A single one, in memory, on this bus or else on a log; its engine does not run yet.
     pub async fn waiting(bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
-        Self::on(Database::in_memory().await, bus, settings).await
+        Self::on(Database::in_memory().await, bus, settings, Policy::default()).await
     }
 
     pub async fn running() -> Self {
         Self::waiting(None, Settings::default()).await.run()
     }
 
-    async fn on(database: Database, bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
+    async fn on(
+        database: Database,
+        bus: Option<Arc<dyn Bus>>,
+        settings: Settings,
+        policy: Policy,
+    ) -> Self {
         let db = database.migrated(engine::migrations().and(OrderService::migrations())).await;
         let mug = "insert into product (sku, name, price_minor, currency, version) \
                    values ('mug', 'Mug', 1298, 'EUR', 1), ('book', 'Book', 2000, 'USD', 1)";
@@ -63,10 +80,11 @@ impl Rig {
             None => log(directory.path()).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let (urls, runtime) = serve(&db, &bus, settings, stopping).await;
+        let (urls, runtime) = serve((&db, &bus), settings, policy, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
-        Self { url, admin_url, http, stop, bus, db, runtime, running, _kept: (database, directory) }
+        let kept = (database, directory);
+        Self { url, admin_url, http, stop, bus, db, policy, runtime, running, _kept: kept }
     }
 
     /// Starts its engine.
@@ -80,8 +98,8 @@ impl Rig {
 
     /// The address of another replica, which serves what is asked of it but applies nothing.
     pub async fn another(&self) -> String {
-        let (urls, _) =
-            serve(&self.db, &self.bus, Settings::default(), self.stop.subscribe()).await;
+        let (settings, stopping) = (Settings::default(), self.stop.subscribe());
+        let (urls, _) = serve((&self.db, &self.bus), settings, self.policy, stopping).await;
         let [url, _] = urls;
         url
     }
@@ -131,13 +149,13 @@ async fn log(directory: &Path) -> Arc<dyn Bus> {
 }
 
 async fn serve(
-    db: &Db,
-    bus: &Arc<dyn Bus>,
+    (db, bus): (&Db, &Arc<dyn Bus>),
     settings: Settings,
+    policy: Policy,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
-    let (order, clock, random) =
-        (OrderService::default(), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let order = OrderService { policy, ..OrderService::default() };
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let options = EngineOptions {
         settings,
         versions: Versions::default(),

@@ -3,9 +3,11 @@
 mod body;
 mod extract;
 mod limits;
+mod object;
 mod problem;
 
 pub use body::{Body, Field, Fields, text_schema};
 pub use extract::{Idempotency, OrderPath, Query, TraceContext};
 pub(crate) use limits::{limit_body, limit_time, with_request_id};
+pub use object::{object, objects};
 pub use problem::Problem;

@@ -50,14 +50,37 @@ pub struct Telemetry {
 }
 
 /// A gauge that a service reads from its database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// Its name, without the prefix.
-    pub name: &'static str,
-    /// What it says.
-    pub help: &'static str,
-    /// What it is now.
-    pub value: i64,
+    name: &'static str,
+    help: &'static str,
+    now: Now,
+}
+
+/// What a figure is now: one number, or one for each value of a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Now {
+    One(i64),
+    By(&'static str, Vec<(&'static str, i64)>),
+}
+
+impl Figure {
+    /// One number, under a name without the prefix.
+    #[must_use]
+    pub const fn one(name: &'static str, help: &'static str, value: i64) -> Self {
+        Self { name, help, now: Now::One(value) }
+    }
+
+    /// A number for each value of a label.
+    #[must_use]
+    pub const fn by(
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        values: Vec<(&'static str, i64)>,
+    ) -> Self {
+        Self { name, help, now: Now::By(label, values) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -217,9 +240,20 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
 
 fn register_figures(registry: &mut Registry, figures: &[Figure]) {
     for figure in figures {
-        let gauge = Gauge::<i64>::default();
-        gauge.set(figure.value);
-        registry.register(figure.name, figure.help, gauge);
+        match &figure.now {
+            Now::One(value) => {
+                let gauge = Gauge::<i64>::default();
+                gauge.set(*value);
+                registry.register(figure.name, figure.help, gauge);
+            }
+            Now::By(label, values) => {
+                let gauges = Family::<Vec<(&'static str, &'static str)>, Gauge>::default();
+                for (of, value) in values {
+                    gauges.get_or_create(&vec![(*label, *of)]).set(*value);
+                }
+                registry.register(figure.name, figure.help, gauges);
+            }
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
         .route("/admin/rows", get(rows))
         .merge(dead_letters::routes())
         .route("/ledger", get(ledger))
+        .route("/payments/{id}", get(payment))
         .route("/products", get(products))
         .route("/products/{sku}", put(list))
         .route("/products/{sku}/stock", post(stock))
@@ -86,6 +87,11 @@ async fn ledger(State((_, world)): Shared) -> Answer {
     }
     let ledger = json!({ "charges": [], "refunds": [], "bookings": [], "mails": [] });
     (StatusCode::OK, Json(ledger))
+}
+
+async fn payment(State((_, world)): Shared) -> Answer {
+    let status = if world.lock().unwrap().needs_attention { "attention" } else { "captured" };
+    (StatusCode::OK, Json(json!({ "status": status })))
 }
 
 async fn products(State((_, world)): Shared) -> Json<Value> {
@@ -139,6 +145,8 @@ async fn read(State((_, world)): Shared, Segment(id): Segment<String>) -> Answer
     let mut order = order(&id, world.reads.min(TIMELINE.len()));
     if world.needs_attention {
         (order["needs_attention"], order["status"]) = (true.into(), "cancelling".into());
+        let since = "2026-01-01T00:00:00Z";
+        order["attention"] = json!({"waiting_for": ["payment"], "since": since});
     }
     (StatusCode::OK, Json(order))
 }

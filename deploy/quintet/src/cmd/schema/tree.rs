@@ -1,0 +1,144 @@
+//! The folder `schemas`, as it lies here or in a commit.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder's name.
+const SCHEMAS: &str = "schemas";
+
+/// Its files, by their paths from the folder that holds it: `schemas/order_placed/v1.json`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree {
+    pub(super) files: BTreeMap<String, String>,
+    /// The commit that it is of, if not as it lies here.
+    pub(super) rev: Option<String>,
+}
+
+/// One version of an event's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version<'a> {
+    /// The event's folder.
+    pub(super) folder: &'a str,
+    /// From 1.
+    pub(super) number: u32,
+}
+
+impl Version<'_> {
+    pub(super) fn schema(self) -> String {
+        format!("{SCHEMAS}/{}/v{}.json", self.folder, self.number)
+    }
+
+    pub(super) fn example(self) -> String {
+        format!("{SCHEMAS}/{}/v{}.example.json", self.folder, self.number)
+    }
+
+    pub(super) fn id(self) -> String {
+        format!("urn:quintet:schemas:{}:v{}", self.folder, self.number)
+    }
+}
+
+/// The closest folder at or above `here` that holds `schemas`.
+pub(super) fn root(here: &Path) -> Result<PathBuf> {
+    let root = here.ancestors().find(|folder| folder.join(SCHEMAS).is_dir());
+    let root = root.with_context(|| {
+        format!("there is no folder `{SCHEMAS}` here or above: run it in a checkout")
+    })?;
+    Ok(root.to_owned())
+}
+
+impl Tree {
+    pub(super) fn on_disk(root: &Path) -> Result<Self> {
+        let (mut files, mut folders) = (BTreeMap::new(), vec![root.join(SCHEMAS)]);
+        while let Some(folder) = folders.pop() {
+            let entries = fs::read_dir(&folder);
+            for entry in entries.with_context(|| format!("cannot read {}", folder.display()))? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = fs::read_to_string(&path);
+                let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+                let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+                files.insert(name, text);
+            }
+        }
+        Ok(Self { files, rev: None })
+    }
+
+    /// As it was in a commit of the repository that `root` lies in.
+    pub(super) fn at(root: &Path, rev: &str) -> Result<Self> {
+        let commit = format!("{rev}^{{commit}}");
+        let commit = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
+        let commit = commit.with_context(|| format!("git knows no commit `{rev}`"))?;
+        let commit = commit.trim();
+        let names = git(root, &["ls-tree", "-r", "-z", "--name-only", commit, "--", SCHEMAS])?;
+        let mut files = BTreeMap::new();
+        for name in names.split_terminator('\0') {
+            let text = git(root, &["cat-file", "blob", &format!("{commit}:./{name}")])?;
+            files.insert(name.to_owned(), text);
+        }
+        ensure!(!files.is_empty(), "`{rev}` has no folder `{SCHEMAS}`");
+        Ok(Self { files, rev: Some(rev.to_owned()) })
+    }
+
+    /// All versions for which there is a schema, in ascending order.
+    pub(super) fn schemas(&self) -> impl Iterator<Item = Version<'_>> {
+        let names = self.files.keys().filter_map(|name| version(name));
+        let mut versions: Vec<_> = names.filter(|(_, is_example)| !is_example).collect();
+        versions.sort_unstable();
+        versions.into_iter().map(|(version, _)| version)
+    }
+
+    /// The latest version of each event.
+    pub(super) fn latest(&self, folder: &str) -> Option<Version<'_>> {
+        self.schemas().filter(|version| version.folder == folder).last()
+    }
+
+    /// The file's JSON, if it is there and is JSON.
+    pub(super) fn json(&self, file: &str) -> Option<Value> {
+        serde_json::from_str(self.files.get(file)?).ok()
+    }
+}
+
+/// Which version a file is about, and whether it is the example.
+pub(super) fn version(file: &str) -> Option<(Version<'_>, bool)> {
+    let (folder, name) = file.strip_prefix(SCHEMAS)?.strip_prefix('/')?.split_once('/')?;
+    let name = name.strip_suffix(".json")?;
+    let plain = name.strip_suffix(".example");
+    let number: u32 = plain.unwrap_or(name).strip_prefix('v')?.parse().ok()?;
+    // Only as it is written, not `v01` or `v+1`.
+    let version = Version { folder, number };
+    let written = if plain.is_some() { version.example() } else { version.schema() };
+    (written == file).then_some((version, plain.is_some()))
+}
+
+fn git(root: &Path, arguments: &[&str]) -> Result<String> {
+    let mut git = Command::new("git");
+    let git = git.arg("-C").arg(root).args(arguments).stdin(Stdio::null());
+    let output = git.output().context("cannot run git")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("git {}: {}", arguments.first().unwrap_or(&""), said.trim());
+    }
+    String::from_utf8(output.stdout).context("git shows a file that is no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_tells_its_version_by_its_name() {
+        let version_of = |file| version(file).map(|(it, example)| (it.number, example));
+        assert_eq!(version_of("schemas/order_placed/v12.json"), Some((12, false)));
+        assert_eq!(version_of("schemas/order_placed/v1.example.json"), Some((1, true)));
+        for stray in ["schemas/README.md", "schemas/a/v01.json", "schemas/a/b/v1.json", "v1.json"] {
+            assert_eq!(version_of(stray), None, "{stray}");
+        }
+    }
+}

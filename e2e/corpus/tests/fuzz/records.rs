@@ -1,0 +1,193 @@
+//! Records: the decoder, and the intakes of the five services behind it.
+
+use std::{fs, path::Path};
+
+use contracts::{
+    DecodeError, Decoded, Envelope, EventType, SCHEMAS, Schema, Trace, Versions, encode,
+};
+use corpus::{Record, golden};
+use engine::{Participant, chunk};
+use inventory::InventoryService;
+use notification::NotificationService;
+use order::OrderService;
+use payment::PaymentService;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::Union;
+use serde_json::Value;
+use shipping::ShippingService;
+
+use crate::spoil::{Spoil, spoil};
+
+/// An error goes into one line of a log, whatever came.
+const LONGEST_ERROR: usize = 500;
+
+/// A record in order, with data of this version.
+fn record(schema: &Schema, data: &Value) -> Record {
+    let key = data.get("order_id").or_else(|| data.get("sku")).and_then(Value::as_str).unwrap();
+    let headers = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "018f3a5c-1b2d-8a10-9c00-a1b2c3d4e5f6"),
+        ("ce_type", schema.event_type.as_str()),
+        ("ce_source", schema.event_type.publisher().source()),
+        ("ce_time", "2024-05-01T10:00:00.123456Z"),
+        ("ce_subject", key),
+        ("ce_dataschema", schema.id),
+        ("content-type", "application/json"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "vendor=a"),
+    ];
+    Record {
+        remarks: Vec::new(),
+        key: key.into(),
+        headers: headers.map(|(name, text)| (name.into(), text.into())).into(),
+        value: serde_json::to_vec(data).unwrap(),
+    }
+}
+
+/// Any record that follows the contract.
+fn valid() -> impl Strategy<Value = Record> {
+    Union::new(SCHEMAS.iter().map(|schema| {
+        let json = serde_json::from_str(schema.text).unwrap();
+        samples::following(&json).unwrap().prop_map(|data| record(schema, &data))
+    }))
+}
+
+/// A released record, or one that was thought of, or any other; then spoilt.
+fn spoilt() -> impl Strategy<Value = Record> {
+    let golden = golden().into_iter().map(|golden| golden.record);
+    let known: Vec<_> = golden.chain(seeds().into_iter().map(|(_, record)| record)).collect();
+    let record = prop_oneof![select(known), valid()];
+    (record, vec(spoil(), 1..4)).prop_map(|(mut record, spoils): (Record, Vec<Spoil>)| {
+        for spoil in &spoils {
+            spoil.spoil(&mut record);
+        }
+        record
+    })
+}
+
+/// What was thought of, by name.
+fn seeds() -> Vec<(String, Record)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/records");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut seeds: Vec<_> = entries
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, Record::parse(&fs::read(&path).unwrap()))
+        })
+        .collect();
+    seeds.sort_by(|(a, _), (b, _)| a.cmp(b));
+    seeds
+}
+
+/// What must hold of whatever the decoder makes of a record.
+fn judge(record: &Record) -> Result<(), TestCaseError> {
+    match record.decode() {
+        Ok(Decoded::Event(envelope)) => says_again(&envelope),
+        Ok(Decoded::Foreign { event_type }) => {
+            prop_assert!(event_type.parse::<EventType>().is_err());
+            Ok(())
+        }
+        Err(error) => names_what_is_wrong(&error, record),
+    }
+}
+
+/// What decodes follows the latest schema, and encodes to an equal event in every version.
+fn says_again(envelope: &Envelope) -> Result<(), TestCaseError> {
+    let Envelope { id, at, trace, event, source, .. } = envelope;
+    event.check().map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let (parent, state) = (trace.traceparent.as_deref(), trace.tracestate.as_deref());
+    prop_assert_eq!(&Trace::parse(parent, state), trace);
+    for order_placed in [1, 2] {
+        let versions = Versions { order_placed };
+        let again = Record::from(encode(*id, source, *at, trace, event, &versions));
+        let Ok(Decoded::Event(again)) = again.decode() else {
+            return Err(TestCaseError::fail(format!("{event:?} is not read again")));
+        };
+        prop_assert_eq!(&again.event, event);
+        prop_assert_eq!((again.id, again.at, &again.trace), (*id, *at, trace));
+    }
+    Ok(())
+}
+
+fn names_what_is_wrong(error: &DecodeError, record: &Record) -> Result<(), TestCaseError> {
+    let text = error.to_string();
+    prop_assert!(text.chars().count() <= LONGEST_ERROR, "{text}");
+    prop_assert!(!text.contains(char::is_control), "{text:?}");
+    let has = |name: &str| record.headers.iter().any(|(header, _)| header == name);
+    match error {
+        DecodeError::MissingHeader { name } => prop_assert!(!has(name) && text.contains(name)),
+        DecodeError::InvalidHeader { name, reason } => {
+            prop_assert!(has(name) && text.contains(name) && !reason.is_empty(), "{text}");
+        }
+        DecodeError::UnknownVersion { event_type, version } => {
+            prop_assert!(Schema::find(*event_type, *version).is_none());
+            prop_assert!(text.contains(&format!("{event_type} v{version}")), "{text}");
+        }
+        DecodeError::NotJson(_) => {
+            prop_assert!(serde_json::from_slice::<Value>(&record.value).is_err());
+        }
+        DecodeError::Schema(violation) => {
+            let data: Value = serde_json::from_slice(&record.value).unwrap();
+            prop_assert!(data.pointer(&violation.pointer).is_some(), "{text}");
+            prop_assert!(!violation.message.is_empty());
+        }
+        DecodeError::Unfit { event_type, .. } => prop_assert!(text.contains(event_type.as_str())),
+        DecodeError::Mismatch { what, expected, found } => {
+            prop_assert!(text.contains(what) && expected != found, "{text}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_thought_of_is_answered_as_expected() {
+    for (name, record) in seeds() {
+        let expected = record.header("expects").unwrap_or_else(|| panic!("{name} expects nothing"));
+        let found = match record.decode() {
+            Ok(Decoded::Event(envelope)) => format!("an event, {}", envelope.event.event_type()),
+            Ok(Decoded::Foreign { event_type }) => format!("foreign, {event_type}"),
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(expected), "{name}: {found}");
+        judge(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// Whatever comes, an intake applies it, passes over it, or parks it and says why.
+fn takes<P: Participant>(records: &[Record], topic: &str) -> Result<(), TestCaseError> {
+    let incoming = records.iter().zip(0..).map(|(record, offset)| record.incoming(topic, offset));
+    let chunk = chunk::<P>(incoming.collect());
+    let seen = chunk.works.len() + chunk.passed.len() + chunk.unreadable.len();
+    prop_assert_eq!(seen, records.len());
+    for (_, unreadable) in chunk.unreadable {
+        prop_assert!(!unreadable.reason.to_string().is_empty());
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_follows_a_schema_is_taken_and_can_be_said_again(record in valid()) {
+        let Ok(Decoded::Event(envelope)) = record.decode() else {
+            return Err(TestCaseError::fail(format!("{:?}", record.decode())));
+        };
+        says_again(&envelope)?;
+    }
+
+    #[test]
+    fn what_was_spoilt_is_taken_as_it_is_or_refused_by_name(record in spoilt()) {
+        judge(&record)?;
+    }
+
+    #[test]
+    fn no_intake_panics(records in vec(spoilt(), 1..6), topic in any::<Index>()) {
+        let topic = EventType::ALL[topic.index(EventType::ALL.len())].topic();
+        takes::<OrderService>(&records, topic)?;
+        takes::<InventoryService>(&records, topic)?;
+        takes::<PaymentService>(&records, topic)?;
+        takes::<ShippingService>(&records, topic)?;
+        takes::<NotificationService>(&records, topic)?;
+    }
+}

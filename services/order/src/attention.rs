@@ -1,0 +1,93 @@
+//! Who has not answered an order that needs attention, and since when: from its row alone.
+
+use contracts::EventType;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use service::Figure;
+use store::{Db, StoreError};
+use utoipa::ToSchema;
+
+use crate::Order;
+
+/// What an order past its second deadline waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attention {
+    /// Who has not answered: one service, or `inventory` and `payment` both.
+    #[schema(min_items = 1)]
+    pub waiting_for: Vec<Side>,
+    /// Since when: the event that asked them was said then.
+    pub since: Timestamp,
+}
+
+/// A service whose answer ends an order.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Side {
+    /// Has not released the stock.
+    Inventory,
+    /// Has neither refunded nor voided.
+    Payment,
+    /// Has neither dispatched nor voided the parcel, nor failed to.
+    Shipping,
+}
+
+/// What makes shipping owe an answer. The first deadline has asked it in any case.
+const ASKS_SHIPPING: &[EventType] =
+    &[EventType::PaymentCaptured, EventType::OrderCancellationRequested];
+/// What makes inventory and payment undo what they have done.
+const UNDOES: &[EventType] =
+    &[EventType::PaymentDeclined, EventType::ShipmentFailed, EventType::ShipmentVoided];
+
+impl Order {
+    /// What it waits for, if it is so late that a person has to look.
+    #[must_use]
+    pub fn attention(&self) -> Option<Attention> {
+        if !self.needs_attention {
+            return None;
+        }
+        let asked = if self.cause.is_none() { ASKS_SHIPPING } else { UNDOES };
+        let asked = self.timeline.0.iter().filter(|entry| asked.contains(&entry.event));
+        let since = asked.map(|entry| entry.at).min().unwrap_or(self.placed_at);
+        Some(Attention { waiting_for: self.waits_for(), since })
+    }
+
+    /// While there is no cause, only shipping can say whether the order still comes to an end.
+    fn waits_for(&self) -> Vec<Side> {
+        if self.cause.is_none() {
+            return vec![Side::Shipping];
+        }
+        let sides = [(Side::Inventory, self.stock_settled), (Side::Payment, self.money_settled)];
+        sides.into_iter().filter(|(_, settled)| !settled).map(|(side, _)| side).collect()
+    }
+}
+
+/// [`Order::attention`] in SQL. The condition is that of the index `orders_attention`.
+const COUNT: &str = "select count(*), \
+     count(case when cause is not null and not stock_settled then 1 end), \
+     count(case when cause is not null and not money_settled then 1 end), \
+     count(case when cause is null then 1 end) \
+     from orders where needs_attention";
+
+/// The orders that a person has to look at, and whom they wait for.
+pub(crate) async fn figures(db: &Db) -> Result<Vec<Figure>, StoreError> {
+    let rows = db.fetch(COUNT, Vec::new()).await?;
+    let count = |column| rows.first().map_or(Ok(0), |row| row.get(column));
+    let sides = [Side::Inventory, Side::Payment, Side::Shipping];
+    let sides = (1..).zip(sides).map(|(column, side)| Ok((side.into(), count(column)?)));
+    Ok(vec![
+        Figure::one(
+            "orders_needing_attention",
+            "Open orders past their second deadline",
+            count(0)?,
+        ),
+        Figure::by(
+            "orders_stuck",
+            "Open orders past their second deadline, by who has not answered",
+            "waiting_for",
+            sides.collect::<Result<_, StoreError>>()?,
+        ),
+    ])
+}
