@@ -96,7 +96,9 @@ impl<S: Service> Life<S> {
         if dice.below(2) == 0 {
             works.splice(..0, events);
         } else {
-            unreadable.iter_mut().for_each(|(place, _)| *place += works.len());
+            for (place, _) in &mut unreadable {
+                *place += works.len();
+            }
             works.extend(events);
         }
         if works.is_empty() && unreadable.is_empty() {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// How long a connection may wait for its next mail. A server waits five minutes (RFC 5321
 /// §4.5.3.2.7).
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How long a server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
 

@@ -231,11 +231,13 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
     let (what, since) =
         ("Orders that are parked, and records that name none", "Age of the oldest dead letter");
     register("dead_letters_orders", what, "dead_letters_oldest", since, queues.parked);
+    let (what, held) =
+        ("Records that wait for an operator", "Outcomes and deadlines that cannot be applied");
     let figures = [
-        ("dead_letters", "Records that wait for an operator", queues.dead_letters),
-        ("dead_letters_held", "Outcomes and deadlines that cannot be applied", queues.held),
+        Figure::one("dead_letters", what, queues.dead_letters),
+        Figure::one("dead_letters_held", held, queues.held),
     ];
-    register_figures(registry, &figures.map(|(name, help, value)| Figure { name, help, value }));
+    register_figures(registry, &figures);
 }
 
 fn register_figures(registry: &mut Registry, figures: &[Figure]) {

@@ -32,8 +32,8 @@ impl Stage {
 
     /// Waits until the outbox has been taken so many times.
     async fn taken(&self, times: i64) {
-        let token = "select coalesce(max(token), 0) from lease";
-        let taken = async || (self.rig.number(token).await == times).then_some(());
+        let count = "select coalesce(max(token), 0) from lease";
+        let taken = async || (self.rig.number(count).await == times).then_some(());
         eventually("the outbox to be taken", taken).await;
     }
 
