@@ -11,7 +11,7 @@ use contracts::EventId;
 use crash::{Armed, Folder, Point, command_name};
 use uuid::Uuid;
 
-use crate::{Effect, Origin, Participant, Reaction, What, Work, effects::Claimed};
+use crate::{Effect, Origin, Participant, Reaction, What, Work, effects::Claimed, intake::after};
 
 static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
     LazyLock::new(|| Folder::of_environment().map(|folder| Mutex::new(Deaths::armed_in(folder))));
@@ -149,9 +149,9 @@ impl<P: Participant> Passing for (&[Work<P>], &BTreeSet<EventId>) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (batch, deleted) = self;
         for work in *batch {
-            if let Origin::Event(position) = &work.origin {
+            if let Origin::Event(record) = &work.origin {
                 for (nth, mark) in deaths.meant(work) {
-                    deaths.applied.push((nth, mark, position.clone()));
+                    deaths.applied.push((nth, mark, after(record)));
                 }
             }
         }
