@@ -79,7 +79,6 @@ impl Exclusive {
         if alone {
             values.push(self.replica.into());
             tx.require(OURS, values).await?;
-            tx.need_not_lock_rows();
         } else {
             tx.require(&format!("not {TAKEN}"), values).await?;
         }

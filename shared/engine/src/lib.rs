@@ -18,6 +18,7 @@ mod dead_letters;
 mod effect_queue;
 mod effects;
 mod exclusive;
+mod fold;
 mod idempotency;
 mod inbox;
 mod intake;

@@ -2,33 +2,31 @@
 //! every service: inbox, idempotency keys, state tables, effects, alarms, outbox.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
-use bus::{Outgoing, Position};
+use bus::Position;
 use clock::Clock;
-use contracts::{EventId, Versions, encode};
+use contracts::{EventId, Versions};
 use jiff::Timestamp;
 use store::{Db, StoreError, Tx};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Answer, Cause, CommandError, Effect, Input, Metrics, Origin, Parking, Participant, Reaction,
-    Reason, Remembered, Settings, Turn, TurnError, What, Work, alarms,
-    dead_letters::{self, Sorted},
+    Input, Metrics, Origin, Parking, Participant, Remembered, Settings, Turn, TurnError, Work,
+    alarms, dead_letters,
     effect_queue::EffectQueue,
     effects,
     exclusive::Exclusive,
+    fold::Fold,
     idempotency::Keys,
     inbox::{self, Trust},
     outbox::{self, Handoff, Ready},
-    reaction::AlarmChange,
     standstill::Standstill,
     telemetry::TurnSpans,
 };
@@ -55,7 +53,7 @@ pub struct Engine<P: Participant> {
     attempts: AtomicU32,
     /// The result of the last commit is unknown.
     in_doubt: AtomicBool,
-    source: String,
+    pub(crate) source: String,
 }
 
 impl<P: Participant> Engine<P> {
@@ -159,6 +157,9 @@ impl<P: Participant> Engine<P> {
         crate::crash_point!(BeforeBegin, batch);
         let mut tx = self.db.begin().await?;
         let alone = self.exclusive.rely(&mut tx).await?;
+        if alone && !self.in_doubt.load(Ordering::Acquire) {
+            tx.need_not_lock_rows();
+        }
         let entered = inbox::enter(&mut tx, batch, now, trust).await?;
         if let Some(parked) = entered.parked {
             self.some_parked.store(parked, Ordering::Release);
@@ -298,141 +299,4 @@ fn positions<P: Participant>(batch: &[Work<P>], parking: &Parking) -> Vec<Positi
     positions
         .map(|((topic, partition), next)| Position { topic: topic.to_owned(), partition, next })
         .collect()
-}
-
-/// What a batch's reactions add up to.
-struct Fold<'e, P: Participant> {
-    engine: &'e Engine<P>,
-    now: Timestamp,
-    spans: &'e TurnSpans,
-    keys: Keys<P>,
-    answers: HashMap<usize, Answer<P>>,
-    ready: Vec<Ready>,
-    effects: Vec<effects::Requested<P>>,
-    alarms: alarms::Changes<P>,
-}
-
-impl<'e, P: Participant> Fold<'e, P> {
-    fn new(engine: &'e Engine<P>, keys: Keys<P>, now: Timestamp, spans: &'e TurnSpans) -> Self {
-        Self {
-            engine,
-            now,
-            spans,
-            keys,
-            answers: HashMap::new(),
-            ready: Vec::new(),
-            effects: Vec::new(),
-            alarms: alarms::Changes::new(),
-        }
-    }
-
-    fn apply(
-        &mut self,
-        world: &mut P::World,
-        index: usize,
-        work: &Work<P>,
-    ) -> Result<(), TurnError> {
-        if let Some(answer) = self.keys.answer(work.idempotency_key()) {
-            self.answers.insert(index, answer);
-            return Ok(());
-        }
-        // What an earlier input of the batch did counts as if it had been committed alone.
-        let cause = work.input.cause;
-        match work.origin {
-            // Cleared, or set anew: then this ring is void.
-            Origin::Alarm if self.alarms.contains_key(&cause) => return Ok(()),
-            // Asked for while it was pending: the same request, and this is its answer.
-            Origin::Outcome => self.effects.retain(|requested| requested.id.uuid() != cause),
-            _ => {}
-        }
-        let mut out = Reaction::new(cause, self.now);
-        // A world that a panic left half changed is never saved: the batch is given up.
-        catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out))).map_err(
-            |panic| {
-                let reason = Reason::panicked(work.input.what.name(), panic.as_ref());
-                TurnError::Poison { culprit: index, reason }
-            },
-        )?;
-        crate::crash_point!(AfterReact, &(work, &out));
-        self.collect(index, work, out)
-    }
-
-    fn collect(&mut self, index: usize, work: &Work<P>, out: Reaction<P>) -> Result<(), TurnError> {
-        let trace = self.spans.trace(index, &work.input.trace);
-        for (id, event) in out.events {
-            let source = &self.engine.source;
-            let made = self.spans.made(index, id, &event);
-            let made = made.as_ref().unwrap_or(trace);
-            let encoded = encode(id, source, self.now, made, &event, &self.engine.versions);
-            self.ready.push(self.sendable(id, encoded, index)?);
-        }
-        self.effects.extend(out.effects.into_iter().map(|effect| effects::Requested {
-            id: effect.id(),
-            effect,
-            trace: trace.clone(),
-        }));
-        for (id, change) in out.alarms {
-            let change = match change {
-                AlarmChange::Set { order, alarm, due_at } => {
-                    Some(alarms::Set { order, alarm, due_at, trace: trace.clone() })
-                }
-                AlarmChange::Clear { .. } => None,
-            };
-            self.alarms.insert(id, change);
-        }
-        if let What::Command(command) = &work.input.what {
-            let answer = out.reply.ok_or_else(|| {
-                let trace_id = work.input.trace.trace_id();
-                tracing::error!(?command, trace_id, "a command got no answer from its reaction");
-                CommandError::Failed
-            });
-            if let Ok(reply) = &answer {
-                self.keys.remember(work.idempotency_key(), reply);
-            }
-            self.answers.insert(index, answer);
-        }
-        Ok(())
-    }
-
-    fn sendable(
-        &self,
-        id: EventId,
-        encoded: contracts::Encoded,
-        culprit: usize,
-    ) -> Result<Ready, TurnError> {
-        let contracts::Encoded { topic, key, headers, value } = encoded;
-        let record = Outgoing { topic, key, headers, value };
-        let (bytes, limit) = (record.bytes(), self.engine.max_record_bytes);
-        if bytes > limit {
-            let why = format!("event {id} has {bytes} bytes, the broker takes {limit}");
-            return Err(TurnError::Poison { culprit, reason: Reason::new(Cause::TooLarge, [why]) });
-        }
-        Ok(Ready { id, record })
-    }
-
-    /// The answers of the batch's commands; those of duplicates come from the attempt that
-    /// committed them.
-    fn answers(
-        &mut self,
-        batch: &[Work<P>],
-        sorted: &Sorted,
-        remembered: &mut Remembered<P>,
-    ) -> Vec<(usize, Answer<P>)> {
-        // What is fresh and has no answer, or was set aside, is refused.
-        let fresh: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
-        let commands = batch.iter().enumerate();
-        let commands = commands.filter(|(_, work)| matches!(work.origin, Origin::Command(_)));
-        commands
-            .map(|(index, work)| {
-                let id = work.input.cause;
-                let answer = match self.answers.remove(&index) {
-                    Some(answer) => answer,
-                    None if fresh.contains(&index) => Err(CommandError::Failed),
-                    None => remembered.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
-                };
-                remembered.insert(id, answer.clone());
-                (index, answer)
-            })
-            .collect()
-    }
 }

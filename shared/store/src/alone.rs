@@ -29,7 +29,7 @@ impl Tx {
         }
     }
 
-    /// Nobody else changes the rows that this transaction reads: it need not lock them.
+    /// Nobody else changes the state rows that this transaction loads: it need not lock them.
     pub fn need_not_lock_rows(&mut self) {
         if let Self::Postgres(tx) = self {
             tx.locks_rows = false;

@@ -204,8 +204,7 @@ impl Tx {
         if found == expected as u64 { Ok(()) } else { Err(vanished) }
     }
 
-    /// Reads the rows with these keys, in the order of their keys, and locks them, unless
-    /// [nobody else changes them](Tx::need_not_lock_rows).
+    /// Reads the rows with these keys, in the order of their keys, and locks them.
     ///
     /// # Errors
     /// If the database refuses the query or is away.
@@ -214,29 +213,31 @@ impl Tx {
         table: &Table,
         keys: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let head = format!("select {} from {}", table.names(), table.name);
-        let key = table.key().name;
-        let tail = match self {
-            Self::Postgres(tx) if tx.locks_rows => format!("order by {key} for update"),
-            _ => format!("order by {key}"),
-        };
-        self.by_keys(&head, table.key().name, table.key().kind, keys, &tail).await
+        self.select(table, keys, true).await
     }
 
-    /// As [`Tx::select_locked`], and locks them whatever is said of who else changes them.
-    ///
-    /// # Errors
-    /// As [`Tx::select_locked`].
-    pub async fn select_locked_always(
+    /// As [`Tx::select_locked`], but does not lock them where
+    /// [nobody else changes them](Tx::need_not_lock_rows).
+    pub(crate) async fn select_to_change(
         &mut self,
         table: &Table,
         keys: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
+        let lock = !matches!(self, Self::Postgres(tx) if !tx.locks_rows);
+        self.select(table, keys, lock).await
+    }
+
+    async fn select(
+        &mut self,
+        table: &Table,
+        keys: Vec<Value>,
+        lock: bool,
+    ) -> Result<Vec<Row>, StoreError> {
         let head = format!("select {} from {}", table.names(), table.name);
         let Column { name, kind } = table.key();
         let tail = match self {
-            Self::Postgres(_) => format!("order by {name} for update"),
-            Self::Sqlite(_) => format!("order by {name}"),
+            Self::Postgres(_) if lock => format!("order by {name} for update"),
+            _ => format!("order by {name}"),
         };
         self.by_keys(&head, name, *kind, keys, &tail).await
     }

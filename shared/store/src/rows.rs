@@ -27,7 +27,8 @@ impl<R: Record> Default for Rows<R> {
 }
 
 impl<R: Record> Rows<R> {
-    /// Loads and locks the rows with these keys.
+    /// Loads the rows with these keys, and locks them unless
+    /// [nobody else changes them](Tx::need_not_lock_rows).
     ///
     /// # Errors
     /// If the database refuses the query or is away, or a column holds what it should not.
@@ -38,7 +39,7 @@ impl<R: Record> Rows<R> {
         let keys: BTreeSet<R::Key> = keys.into_iter().collect();
         let values = keys.iter().cloned().map(Into::into).collect();
         let mut rows = Self::absent(keys);
-        for row in tx.select_locked(&R::TABLE, values).await? {
+        for row in tx.select_to_change(&R::TABLE, values).await? {
             let record = R::read(&row)?;
             let key = record.key();
             rows.rows.insert(key, Slot { record: Some(record.clone()), loaded: Some(record) });

@@ -80,11 +80,11 @@ impl Lanes {
         replayed: &BTreeSet<Uuid>,
     ) -> Result<Self, StoreError> {
         let mut locked = Self::default();
-        for row in tx.select_locked_always(&LOCK, values(lanes)).await? {
+        for row in tx.select_locked(&LOCK, values(lanes)).await? {
             locked.by_id.insert(row.get(0)?, Lane::default());
         }
         let mut letters: Vec<(Uuid, i64, Uuid)> = Vec::new();
-        for row in tx.select_locked_always(&QUEUE, values(replayed.iter().copied())).await? {
+        for row in tx.select_locked(&QUEUE, values(replayed.iter().copied())).await? {
             letters.push((row.get(0)?, row.get(1)?, row.get(2)?));
         }
         letters.sort_unstable();
