@@ -71,7 +71,7 @@ fn await_leaders<C: ClientContext>(
     const PAUSE: Duration = Duration::from_millis(50);
     for topic in topics {
         let mut attempt = 1;
-        while let Err(error) = partition_count(client, namespace, topic) {
+        while let Err(error) = answers(client, namespace, topic) {
             let passing = error.is_transient() || matches!(error, BusError::UnknownTopic { .. });
             if !passing || attempt == ATTEMPTS {
                 return Err(error);
@@ -79,6 +79,20 @@ fn await_leaders<C: ClientContext>(
             attempt += 1;
             std::thread::sleep(PAUSE);
         }
+    }
+    Ok(())
+}
+
+/// Whether the leader of each partition answers: one may not know yet that it is.
+fn answers<C: ClientContext>(
+    client: &Client<C>,
+    namespace: &Namespace,
+    topic: &str,
+) -> Result<(), BusError> {
+    for partition in 0..partition_count(client, namespace, topic)? {
+        client
+            .fetch_watermarks(topic, partition, ANSWER)
+            .map_err(|error| BusError::kafka("asking for watermarks", error))?;
     }
     Ok(())
 }
