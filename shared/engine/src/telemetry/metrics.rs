@@ -9,6 +9,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use strum::VariantArray;
 
 use crate::{Cause, Participant, Turn, What, Work};
 
@@ -80,6 +81,10 @@ impl Default for Metrics {
             // A series that begins at 0 shows its first increase.
             let _ = inputs.get_or_create_owned(&OfKind { kind });
         }
+        let parked = Family::<OfCause, Counter>::default();
+        for cause in Cause::VARIANTS {
+            let _ = parked.get_or_create_owned(&OfCause { cause: cause.into() });
+        }
         Self {
             inputs,
             turns: Counter::default(),
@@ -88,7 +93,7 @@ impl Default for Metrics {
             failed_turns: Counter::default(),
             batch: Histogram::new(exponential_buckets(start, factor, length)),
             turn: seconds(),
-            parked: Family::default(),
+            parked,
             replayed: Counter::default(),
             attempts: Family::default(),
             attempt: Family::new_with_constructor(seconds),
