@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Input, Origin, Participant, Settings, What, Work,
     claim::{claim, readable},
+    settings::later,
 };
 
 const TABLE: Table = Table {
@@ -115,7 +116,7 @@ impl Alarms {
     pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = self.clock.now();
         let columns = "id, order_id, name, traceparent, tracestate";
-        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let until = later(now, self.settings.claim);
         let rows = claim(&self.db, TABLE.name, columns, now, until, Self::LIMIT).await?;
         let ringing = rows.iter().filter_map(|row| readable(ring(row, now), "an alarm"));
         let ringing: Vec<Work<P>> = ringing.collect();

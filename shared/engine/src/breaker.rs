@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::settings::later;
+
 /// Attempts without an answer in a row that open the breaker.
 const TOLERATED: u32 = 10;
 /// How long it stays open the first time; doubles with each failed probe.
@@ -50,7 +52,7 @@ impl Breaker {
         }
         let doublings = (self.failures - TOLERATED).min(10);
         let pause = PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
-        self.open_until = Some(now.saturating_add(pause).unwrap_or(Timestamp::MAX));
+        self.open_until = Some(later(now, pause));
         !was_open
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     breaker::Breaker,
     claim::{claim, readable},
     effect_queue::EffectQueue,
-    settings::backoff,
+    settings::{backoff, later},
     telemetry::AttemptSpan,
 };
 
@@ -101,7 +101,7 @@ pub(crate) async fn insert<P: Participant>(
     now: Timestamp,
     settings: &Settings,
 ) -> Result<Vec<Claimed<P>>, StoreError> {
-    let until = now.saturating_add(settings.claim).unwrap_or(Timestamp::MAX);
+    let until = later(now, settings.claim);
     let (mut rows, mut claimed) = (Vec::new(), Vec::new());
     for (index, Requested { id, effect, trace }) in requested.into_iter().enumerate() {
         let order = effect.order_id();
@@ -218,7 +218,7 @@ impl<P: Participant> EffectRunner<P> {
         while claimed.len() < admitted {
             let Some(next) = self.queue.pop() else { break };
             // One whose claim ends before an attempt would is left to the table.
-            let ends = now.saturating_add(self.settings.effects_timeout).unwrap_or(Timestamp::MAX);
+            let ends = later(now, self.settings.effects_timeout);
             if ends < next.until {
                 claimed.push(next);
             }
@@ -229,7 +229,7 @@ impl<P: Participant> EffectRunner<P> {
         }
         let time = self.next_poll <= now;
         if time {
-            self.next_poll = now.saturating_add(self.settings.poll).unwrap_or(Timestamp::MAX);
+            self.next_poll = later(now, self.settings.poll);
         }
         if room > 0 && (self.queue.overflow.swap(false, Ordering::AcqRel) || time) {
             let limit = room.max(self.settings.effects_concurrency * CLAIMED_AHEAD);
@@ -251,7 +251,7 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed<P>>, StoreError> {
-        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let until = later(now, self.settings.claim);
         let columns = "id, order_id, payload, traceparent, tracestate, attempts";
         let rows = claim(&self.db, TABLE.name, columns, now, until, limit).await?;
         Ok(rows.iter().filter_map(|row| readable(read(row, until), "an effect")).collect())
@@ -361,7 +361,7 @@ impl<P: Participant> EffectRunner<P> {
         if self.breaker.failed(now) {
             tracing::warn!("the outside world does not answer: asking less often");
         }
-        let due_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        let due_at = later(now, pause);
         self.next_poll = self.next_poll.min(due_at);
         self.failed.push(Failed { id: claimed.id, attempts, due_at, why, until: claimed.until });
     }

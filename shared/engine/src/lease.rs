@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use store::{Db, StoreError, Value};
 use uuid::Uuid;
 
+use crate::settings::later;
+
 /// The name of the relay's lease.
 pub(crate) const RELAY: &str = "relay";
 /// Where replicas on one PostgreSQL database tell each other's relays something.
@@ -68,7 +70,7 @@ impl Lease {
         if self.token.is_none()
             && let Some(left) = self.left_to_another(db).await?
         {
-            self.taken_until = now.saturating_add(left).unwrap_or(Timestamp::MAX);
+            self.taken_until = later(now, left);
             return Ok(false);
         }
         let clock = db.kind().clock();
@@ -83,7 +85,7 @@ impl Lease {
         let rows = tx.fetch(&sql, values).await?;
         tx.commit().await?;
         self.token = rows.first().map(|row| row.get(0)).transpose()?;
-        self.renew_at = now.saturating_add(self.length / 3).unwrap_or(Timestamp::MAX);
+        self.renew_at = later(now, self.length / 3);
         Ok(self.token.is_some())
     }
 

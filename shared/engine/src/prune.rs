@@ -36,6 +36,7 @@ use crate::{
     Engine, Participant,
     intake::{group, subscription},
     run::stopped,
+    settings::later,
 };
 
 /// How often it is marked and pruned.
@@ -172,10 +173,6 @@ fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
 fn first_id_of(time: Timestamp) -> Uuid {
     let millis = u128::try_from(time.as_millisecond()).unwrap_or(0);
     Uuid::from_u128(millis << 80)
-}
-
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 pub(crate) async fn run_pruner(pruner: Pruner, mut stop: watch::Receiver<bool>) {

@@ -4,7 +4,7 @@ use contracts::{Event, EventId, OrderId, derived};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Participant, participant::alarm_id};
+use crate::{Participant, participant::alarm_id, settings::later};
 
 /// What must become true together with the changed rows.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl<P: Participant> Reaction<P> {
 
     /// Sets an order's alarm, in place of one of the same name.
     pub fn set_alarm(&mut self, order: OrderId, alarm: P::Alarm, after: Duration) {
-        let due_at = self.now.saturating_add(after).unwrap_or(Timestamp::MAX);
+        let due_at = later(self.now, after);
         self.alarms.insert(alarm_id(order, alarm), AlarmChange::Set { order, alarm, due_at });
     }
 

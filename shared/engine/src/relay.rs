@@ -26,6 +26,7 @@ use crate::{
     idempotency,
     lease::{self, Lease},
     outbox::{self, Handoff, Ready},
+    settings::later,
 };
 
 /// Records of one publish.
@@ -173,9 +174,7 @@ impl Relay {
     /// If the database is away; then it ends by itself.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.handoff.set_held(false);
-        if self.exclusive.is_alone() {
-            self.exclusive.release(&self.db).await?;
-        }
+        self.exclusive.release(&self.db).await?;
         self.lease.release(&self.db).await
     }
 
@@ -288,8 +287,4 @@ impl Relay {
         self.handoff.forget(&ids);
         Ok(())
     }
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// How an engine behaves. The defaults suit one service on one machine and under load.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -61,6 +63,11 @@ impl Default for Settings {
             messaging_system: "kafka",
         }
     }
+}
+
+/// The time so much later; the end of time at the latest.
+pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// The pause before attempt number `attempt` (from 1): doubling, with full jitter in its upper

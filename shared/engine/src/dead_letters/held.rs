@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use store::{StoreError, Tx};
 
 use super::Parking;
-use crate::{Origin, Participant, Settings, Work};
+use crate::{Origin, Participant, Settings, Work, settings::later};
 
 /// Puts off those of the batch that cannot be applied, and notes why.
 pub(crate) async fn put_off<P: Participant>(
@@ -14,7 +14,7 @@ pub(crate) async fn put_off<P: Participant>(
     now: Timestamp,
     settings: &Settings,
 ) -> Result<(), StoreError> {
-    let due_at = now.saturating_add(settings.refused_pause).unwrap_or(Timestamp::MAX);
+    let due_at = later(now, settings.refused_pause);
     for (work, reason) in parking.refused().filter_map(|(place, it)| Some((batch.get(place)?, it)))
     {
         let table = match work.origin {

@@ -7,7 +7,9 @@ use store::{Db, Row, StoreError, Value};
 use uuid::Uuid;
 
 use super::{Parked, Reason, lanes::Lanes, letter};
-use crate::{Input, Origin, Participant, Settings, What, Work, claim::claim, intake};
+use crate::{
+    Input, Origin, Participant, Settings, What, Work, claim::claim, intake, settings::later,
+};
 
 /// Lanes replayed in one turn.
 const LANES: usize = 100;
@@ -34,7 +36,7 @@ impl Replays {
     /// If the database is away.
     pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = self.clock.now();
-        let until = now.saturating_add(self.settings.claim).unwrap_or(Timestamp::MAX);
+        let until = later(now, self.settings.claim);
         let mut works = Vec::new();
         for row in claim(&self.db, "parked", "id", now, until, LANES).await? {
             self.lane(row.get(0)?, now, &mut works).await?;
