@@ -60,6 +60,8 @@ pub struct Relay {
     prune_at: Timestamp,
     /// When to find out whether the others have gone.
     take_at: Timestamp,
+    /// What memory counted at the last tidying.
+    counted: usize,
 }
 
 /// What a turn of the relay did.
@@ -108,6 +110,7 @@ impl Relay {
             read: HashSet::new(),
             prune_at: Timestamp::MIN,
             take_at,
+            counted: 0,
         }
     }
 
@@ -235,13 +238,17 @@ impl Relay {
     }
 
     /// Deletes what no longer serves: rows that the engine has had no batch to delete with, and
-    /// answers past their idempotency window. Counts what is left: other replicas add and send too.
+    /// answers past their idempotency window. Counts what is left where memory may be wrong: other
+    /// replicas add and send too, and what is alone and stands still at something was not told of a
+    /// commit.
     ///
     /// # Errors
     /// If the database is away.
     pub async fn tidy(&mut self) -> Result<(), StoreError> {
         self.delete_acknowledged().await?;
-        if !self.handoff.is_settled() {
+        let counted = self.handoff.depth();
+        let stands = counted == std::mem::replace(&mut self.counted, counted);
+        if !self.handoff.is_settled() && (stands || !self.alone) {
             self.handoff.set_depth(outbox::count(&self.db).await?);
         }
         let now = self.clock.now();
@@ -272,18 +279,20 @@ impl Relay {
         if ids.is_empty() {
             return Ok(());
         }
-        if self.alone {
+        // Without a lease all of it was sent while we were alone: who only just stopped being that would
+        // leave it to be sent again.
+        if let Some(fence) = self.lease.fence().filter(|_| !self.alone) {
+            if !outbox::delete_fenced(&self.db, &ids, fence).await? {
+                self.lease.lost();
+            }
+        } else {
             let mut tx = self.db.begin().await?;
             outbox::delete(&mut tx, &ids).await?;
             tx.commit().await?;
-        } else if let Some(fence) = self.lease.fence()
-            && !outbox::delete_fenced(&self.db, &ids, fence).await?
-        {
-            self.lease.lost();
         }
         crate::crash_point!(AfterDelete, &ids);
         self.handoff.set_held(self.alone || self.lease.was_ours());
-        // Whoever holds the lease now sends them again: a repeat, not a loss.
+        // If not deleted: whoever holds the lease now sends them again, a repeat and not a loss.
         self.handoff.forget(&ids);
         Ok(())
     }

@@ -36,6 +36,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long what was looked up may be shown again: it costs database and broker more than whoever asks
 /// twice a second would think.
 const FRESH: Duration = Duration::from_secs(1);
+/// The same while looking takes long, as in a queue that the database has not cleaned up: less than
+/// whoever collects metrics waits between two looks.
+const FRESH_ENOUGH: Duration = Duration::from_secs(10);
+/// Looking may take a hundredth of the time.
+const TIMES_THE_LOOKING: u32 = 100;
 
 /// What a service counts, and which traces it samples.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ pub struct Telemetry {
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
-    /// What was last looked up in database and broker, and when.
+    /// What was last looked up in database and broker, and until when that is shown.
     looked_up: Mutex<Option<(Timestamp, String)>>,
 }
 
@@ -175,12 +180,12 @@ async fn text<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// What database and broker know, a second ago at most.
+/// What database and broker know, or knew just now.
 async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
     let mut kept = app.telemetry.looked_up.lock().await;
     let now = app.clock.now();
-    if let Some((at, text)) = &*kept
-        && now.duration_since(*at).unsigned_abs() < FRESH
+    if let Some((until, text)) = &*kept
+        && now < *until
     {
         return Ok(text.clone());
     }
@@ -201,7 +206,10 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
     }
     let mut text = String::new();
     encode_registry(&mut text, &found)?;
-    *kept = Some((now, text.clone()));
+    let done = app.clock.now();
+    let took: Duration = done.duration_since(now).try_into().unwrap_or_default();
+    let fresh = took.saturating_mul(TIMES_THE_LOOKING).clamp(FRESH, FRESH_ENOUGH);
+    *kept = Some((done.saturating_add(fresh).unwrap_or(Timestamp::MAX), text.clone()));
     Ok(text)
 }
 
