@@ -121,7 +121,7 @@ pub(crate) async fn insert<P: Participant>(
         }
     }
     if taken_for_new {
-        tx.insert_untaken(&TABLE, rows).await?;
+        tx.insert_untaken(&TABLE, rows, None).await?;
         return Ok(claimed);
     }
     let mut new = HashSet::new();

@@ -53,8 +53,8 @@ pub(crate) async fn enter<P: Participant>(
     let mut ids: BTreeMap<Uuid, Value> = ids.collect();
     let (mut new, mut parked): (HashSet<Uuid>, _) = (ids.keys().copied().collect(), None);
     match trust {
-        Trust::All => tx.insert_untaken(&TABLE, rows(&ids)).await?,
-        Trust::New => tx.insert_untaken_if(&TABLE, rows(&ids), NONE_PARKED).await?,
+        Trust::All => tx.insert_untaken(&TABLE, rows(&ids), None).await?,
+        Trust::New => tx.insert_untaken(&TABLE, rows(&ids), Some(NONE_PARKED)).await?,
         Trust::Nothing => {
             new.clear();
             for row in tx.insert_new_and(&TABLE, rows(&ids), PARKED).await? {

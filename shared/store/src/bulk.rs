@@ -13,7 +13,6 @@ use crate::{
 
 /// By a division by zero a statement that nobody waits for says that something is not so.
 pub(crate) const NOT_SO: &[SqlState] = &[SqlState::DIVISION_BY_ZERO];
-const TAKEN: &[SqlState] = &[SqlState::UNIQUE_VIOLATION];
 const TAKEN_OR_NOT_SO: &[SqlState] = &[SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
 
 /// Rows a statement in SQLite, largest first.
@@ -25,56 +24,38 @@ impl Tx {
     /// # Errors
     /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
     pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-        self.write(table, rows, "", None).await
+        self.write(table, rows, "").await
     }
 
-    /// Inserts rows in the belief that no key is taken: asking would cost the database more than that.
+    /// Inserts rows in the belief that no key is taken, and that this condition holds: asking would cost
+    /// the database more than that.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] if one is not; [`Tx::insert_new`] tells which.
+    /// [`StoreError::Taken`] if it does not, or a key is taken; [`Tx::insert_new`] tells which.
     pub async fn insert_untaken(
         &mut self,
         table: &Table,
         rows: Vec<Vec<Value>>,
+        condition: Option<&str>,
     ) -> Result<(), StoreError> {
         let taken = StoreError::Taken { table: table.name };
-        let said = self.write(table, rows, "", Some(taken)).await;
-        said.map_err(|error| {
-            if error.is_unique_violation() {
-                StoreError::Taken { table: table.name }
-            } else {
-                error
+        if let Self::Postgres(tx) = self {
+            if rows.is_empty() {
+                return Ok(());
             }
-        })
-    }
-
-    /// As [`Tx::insert_untaken`], in the belief that this condition holds too.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] if it does not, or a key is taken.
-    pub async fn insert_untaken_if(
-        &mut self,
-        table: &Table,
-        rows: Vec<Vec<Value>>,
-        condition: &str,
-    ) -> Result<(), StoreError> {
-        let taken = StoreError::Taken { table: table.name };
-        match self {
-            Self::Postgres(_) if rows.is_empty() => Ok(()),
-            Self::Postgres(tx) => {
-                let sql =
-                    insert_arrays(table, &format!("where (select 1 / ({condition})::int) = 1"));
-                let taken = Some((TAKEN_OR_NOT_SO, taken));
-                tx.execute_later(&sql, columns(table, rows), taken).await
-            }
-            Self::Sqlite(_) => {
-                let holds = format!("select 1 where {condition}");
-                if self.fetch(&holds, Vec::new()).await?.is_empty() {
-                    return Err(taken);
-                }
-                self.insert_untaken(table, rows).await
+            let holds = condition.map(|it| format!("where (select 1 / ({it})::int) = 1"));
+            let sql = insert_arrays(table, &holds.unwrap_or_default());
+            let taken = Some((TAKEN_OR_NOT_SO, taken));
+            return tx.execute_later(&sql, columns(table, rows), taken).await;
+        }
+        if let Some(condition) = condition {
+            let holds = format!("select 1 where {condition}");
+            if self.fetch(&holds, Vec::new()).await?.is_empty() {
+                return Err(taken);
             }
         }
+        let inserted = self.write(table, rows, "").await;
+        inserted.map_err(|error| if error.is_unique_violation() { taken } else { error })
     }
 
     /// Inserts rows, in the place of those whose key is taken.
@@ -89,7 +70,7 @@ impl Tx {
             .map(|Column { name, .. }| format!("{name} = excluded.{name}"));
         let anew = anew.collect::<Vec<_>>().join(", ");
         let tail = format!("on conflict ({}) do update set {anew}", table.key().name);
-        self.write(table, rows, &tail, None).await
+        self.write(table, rows, &tail).await
     }
 
     /// Inserts rows, passes over those whose key is taken, and answers the keys of the new ones.
@@ -142,12 +123,10 @@ impl Tx {
         table: &Table,
         rows: Vec<Vec<Value>>,
         tail: &str,
-        taken: Option<StoreError>,
     ) -> Result<(), StoreError> {
         match self {
             Self::Postgres(tx) if !rows.is_empty() => {
-                let taken = taken.map(|taken| (TAKEN, taken));
-                tx.execute_later(&insert_arrays(table, tail), columns(table, rows), taken).await
+                tx.execute_later(&insert_arrays(table, tail), columns(table, rows), None).await
             }
             _ => self.bulk_insert(table, rows, tail).await.map(drop),
         }
