@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use tokio::sync::Notify;
 
-use crate::lease::{FREE, MORE};
+use crate::{
+    lease::{FREE, MORE},
+    status::by_id,
+};
 
 const TABLE: Table = Table {
     name: "outbox",
@@ -77,7 +80,8 @@ pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Ready>, StoreErr
 
 /// How many rows there are.
 pub(crate) async fn count(db: &Db) -> Result<i64, StoreError> {
-    let rows = db.fetch("select count(*) from outbox", Vec::new()).await?;
+    let sql = format!("select count(*) from {}", by_id(TABLE.name, "id"));
+    let rows = db.fetch(&sql, Vec::new()).await?;
     rows.first().map_or(Ok(0), |row| row.get(0))
 }
 

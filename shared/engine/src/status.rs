@@ -199,7 +199,7 @@ impl<P: Participant> Engine<P> {
 }
 
 async fn depth(db: &Db, table: &str, since: &str, now: Timestamp) -> Result<Depth, StoreError> {
-    let sql = format!("select count(*), min({since}) from {table}");
+    let sql = format!("select count(*), min({since}) from {}", by_id(table, since));
     read_depth(db.fetch(&sql, Vec::<Value>::new()).await?.first(), now)
 }
 
@@ -210,10 +210,17 @@ async fn held(
     since: &str,
     now: Timestamp,
 ) -> Result<(Depth, i64), StoreError> {
-    let sql = format!("select count(*), min({since}), count(refused) from {table}");
+    let rows = by_id(table, &format!("{since}, refused"));
+    let sql = format!("select count(*), min({since}), count(refused) from {rows}");
     let rows = db.fetch(&sql, Vec::<Value>::new()).await?;
     let held = rows.first().map_or(Ok(0), |row| row.get(2))?;
     Ok((read_depth(rows.first(), now)?, held))
+}
+
+/// The rows of a queue, read by way of their key: PostgreSQL then meets each row that is gone once and
+/// remembers that in the index, where reading the table meets all of them until it is vacuumed.
+pub(crate) fn by_id(table: &str, columns: &str) -> String {
+    format!("(select {columns} from {table} order by id) as queued")
 }
 
 fn read_depth(row: Option<&Row>, now: Timestamp) -> Result<Depth, StoreError> {

@@ -32,7 +32,8 @@ pub use router::{admin_router, public_router};
 pub use run::main;
 pub use telemetry::{Figure, Sampling, Telemetry};
 
-/// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time.
+/// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time. The
+/// crate's feature `override` has librdkafka use this one too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
