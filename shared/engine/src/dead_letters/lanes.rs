@@ -100,8 +100,12 @@ impl Lanes {
         self.by_id.contains_key(&lane)
     }
 
-    /// Puts a letter at the end of its lane.
+    /// Puts a letter at the end of its lane. One that this transaction has taken away is the record that
+    /// was just applied, come once more.
     pub(super) fn add(&mut self, letter: Letter) {
+        if self.taken.contains(&letter.id) {
+            return;
+        }
         let lane = self.by_id.entry(letter.lane);
         let lane = lane.or_insert_with(|| Lane { is_new: true, ..Lane::default() });
         if !lane.letters.contains(&letter.id) {

@@ -213,6 +213,23 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
     }
 }
 
+/// The simulator's seed 16925.
+#[tokio::test]
+async fn a_record_that_comes_again_with_its_own_replay_parks_nothing() {
+    for rig in rigs().await {
+        receive(&rig, vec![broken(1, order(1))]).await;
+        let mended = record(1, &StockReserved { order_id: order(1) }.into()).value.into();
+        rig.execute("update dead_letter set value = $1", vec![mended]).await;
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let again = chunk::<Toy>(vec![broken(1, order(1))]).unreadable.pop().unwrap().1;
+        let (turn, _) = settle(&rig.engine, &letters, Parking::of(vec![(1, again)])).await;
+        assert_eq!(turn.parked, 0);
+        assert_eq!(rig.log(order(1)).await, "add");
+        rig.nothing_is_parked().await;
+    }
+}
+
 #[tokio::test]
 async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
     for rig in rigs().await {
