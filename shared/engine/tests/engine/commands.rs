@@ -171,6 +171,23 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
 }
 
 #[tokio::test]
+async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
+    for rig in rigs_with(Settings { outbox_limit: 2, ..Settings::default() }).await {
+        let (runtime, commands) = commands(&rig, rig.another());
+        let engine = runtime.engine();
+        let send =
+            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+        let mut relay = rig.relay_of(&engine);
+        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+        assert_eq!(send().await, Err(CommandError::OutboxFull));
+        rig.execute("delete from outbox", Vec::new()).await;
+        relay.tidy().await.unwrap();
+        relay.tidy().await.unwrap();
+        assert!(poll!(send()).is_pending());
+    }
+}
+
+#[tokio::test]
 async fn a_key_has_one_meaning_for_all_replicas() {
     for rig in rigs().await {
         let other = rig.another();
