@@ -1,6 +1,9 @@
 //! The customers and the shop's clerk: what they want, what they ask for, and what they were told.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use clock::{Clock as _, Random as _, uuid_v7};
 use contracts::{Address, Currency, Customer, Item, Money, OrderId, PaymentMethod, Sku, Trace};
@@ -35,6 +38,8 @@ struct Wish<T, A> {
     answers: Vec<A>,
     /// It cannot be had.
     refused: bool,
+    /// Requests that have no answer.
+    under_way: BTreeSet<Uuid>,
 }
 
 struct Basket {
@@ -45,6 +50,19 @@ struct Basket {
 }
 
 impl<T, A> Wish<T, A> {
+    fn new(name: String, body: T) -> Self {
+        let under_way = BTreeSet::new();
+        Self { name, body, answers: Vec::new(), refused: false, under_way }
+    }
+
+    /// What has no answer by now will have none: who was refused and had asked more than once does not
+    /// know, and is to ask again.
+    fn lose_patience(&mut self) {
+        if !std::mem::take(&mut self.under_way).is_empty() {
+            self.refused = false;
+        }
+    }
+
     fn is_open(&self) -> bool {
         self.answers.is_empty() && !self.refused
     }
@@ -96,7 +114,7 @@ impl Client {
         let told = format!("{items} with {token} to {postal_code} for {email}");
         let name = letter(self.orders.len());
         let told = format!("places {name}: {told}");
-        self.orders.push(Wish { name, body: basket, answers: Vec::new(), refused: false });
+        self.orders.push(Wish::new(name, basket));
         (told, self.ask_for_order(self.orders.len() - 1))
     }
 
@@ -122,7 +140,14 @@ impl Client {
         let command = order::Command::Place(Box::new(place));
         let work = self.command(&format!("place {}", wish.name), command, Some(wish.key()));
         self.asked.insert(work.input.cause, nth);
+        self.orders[nth].under_way.insert(work.input.cause);
         work
+    }
+
+    /// All requests under way have come to nothing.
+    pub(crate) fn lose_patience(&mut self) {
+        self.orders.iter_mut().for_each(Wish::lose_patience);
+        self.deliveries.iter_mut().for_each(Wish::lose_patience);
     }
 
     /// Asks once more for what has no answer.
@@ -171,7 +196,7 @@ impl Client {
         let name = format!("delivery {}: {quantity} {sku}", self.deliveries.len() + 1);
         let body = AddStock { sku, quantity };
         let told = format!("brings {name}");
-        self.deliveries.push(Wish { name, body, answers: Vec::new(), refused: false });
+        self.deliveries.push(Wish::new(name, body));
         (told, self.ask_for_delivery(self.deliveries.len() - 1))
     }
 
@@ -180,6 +205,7 @@ impl Client {
         let command = inventory::Command::AddStock(wish.body.clone());
         let work = self.command(&wish.name, command, Some(wish.key()));
         self.asked.insert(work.input.cause, nth);
+        self.deliveries[nth].under_way.insert(work.input.cause);
         work
     }
 
@@ -207,6 +233,9 @@ impl Client {
         let Some(wish) = self.asked.get(&cause).and_then(|nth| self.orders.get_mut(*nth)) else {
             return;
         };
+        if answer.is_ok() {
+            wish.under_way.remove(&cause);
+        }
         match answer {
             Ok(order::Reply::Order(view)) => {
                 if !wish.answers.contains(&view.order.id) {
@@ -223,6 +252,7 @@ impl Client {
     pub(crate) fn hear_inventory(&mut self, cause: Uuid, answer: Answer<InventoryService>) {
         let wish = self.asked.get(&cause).and_then(|nth| self.deliveries.get_mut(*nth));
         if let (Some(wish), Ok(reply)) = (wish, answer) {
+            wish.under_way.remove(&cause);
             match reply {
                 inventory::Reply::Product(..) if wish.answers.is_empty() => wish.answers.push(()),
                 inventory::Reply::Product(..) => {}

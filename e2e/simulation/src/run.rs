@@ -90,6 +90,7 @@ async fn rest(suite: &mut Suite, after: usize) -> Result<Option<String>> {
             let step = Step { action, broken: None, trouble: None, seed: round };
             did |= suite.play(after, &step).await?;
         }
+        suite.client.lose_patience();
         for told in [suite.repeat().await?, suite.retry_refunds().await?].into_iter().flatten() {
             suite.tell(after, "customer", told);
             did = true;
