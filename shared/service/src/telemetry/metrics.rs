@@ -50,8 +50,8 @@ pub struct Telemetry {
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
-    /// What was last looked up in database and broker, and until when that is shown.
-    looked_up: Mutex<Option<(Timestamp, String)>>,
+    /// What was last looked up in database and broker, when, and for how long that is shown.
+    looked_up: Mutex<Option<(Timestamp, Duration, String)>>,
 }
 
 /// A gauge that a service reads from its database.
@@ -184,8 +184,8 @@ async fn text<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
 async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
     let mut kept = app.telemetry.looked_up.lock().await;
     let now = app.clock.now();
-    if let Some((until, text)) = &*kept
-        && now < *until
+    if let Some((at, fresh, text)) = &*kept
+        && now.duration_since(*at).unsigned_abs() < *fresh
     {
         return Ok(text.clone());
     }
@@ -206,10 +206,9 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
     }
     let mut text = String::new();
     encode_registry(&mut text, &found)?;
-    let done = app.clock.now();
-    let took: Duration = done.duration_since(now).try_into().unwrap_or_default();
+    let took = app.clock.now().duration_since(now).unsigned_abs();
     let fresh = took.saturating_mul(TIMES_THE_LOOKING).clamp(FRESH, FRESH_ENOUGH);
-    *kept = Some((done.saturating_add(fresh).unwrap_or(Timestamp::MAX), text.clone()));
+    *kept = Some((now, fresh, text.clone()));
     Ok(text)
 }
 
