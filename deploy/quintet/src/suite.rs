@@ -1,5 +1,7 @@
 //! `up.json`: what runs where, for every other command and for scripts.
 
+mod file;
+
 use crate::datadir::DataDir;
 use crate::http::{self, Api};
 use crate::ports::Ports;
@@ -7,11 +9,9 @@ use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
+
+pub(crate) use file::SuiteFile;
 
 /// A running suite, as `up.json` describes it. Where others run it, in containers say, a file with
 /// the URLs alone will do: there is no launcher then.
@@ -224,60 +224,6 @@ impl Suite {
         if let Some(replica) = service.replicas.get_mut(nth) {
             replica.pid = pid;
         }
-    }
-}
-
-/// Keeps `up.json` true.
-#[derive(Debug)]
-pub(crate) struct SuiteFile {
-    path: PathBuf,
-    suite: Mutex<Suite>,
-}
-
-impl SuiteFile {
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// When that fails.
-    pub(crate) fn create(dir: &DataDir, suite: Suite) -> Result<Self> {
-        let file = Self { path: dir.suite_file(), suite: Mutex::new(suite) };
-        file.write(&file.snapshot())
-            .with_context(|| format!("cannot write {}", file.path.display()))?;
-        Ok(file)
-    }
-
-    /// What it says now.
-    pub(crate) fn snapshot(&self) -> Suite {
-        self.suite.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Records where a process runs now, if it does.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub(crate) fn set_pid(&self, member: Member, pid: Option<u32>) -> io::Result<()> {
-        let mut suite = self.suite.lock().unwrap_or_else(PoisonError::into_inner);
-        suite.set_pid(member, pid);
-        self.write(&suite)
-    }
-
-    /// Removes the file: the suite has ended.
-    ///
-    /// # Errors
-    /// When that fails; then whoever reads the file finds that it is stale.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
-    }
-
-    /// Readers see the old file or the new one, never a part.
-    fn write(&self, suite: &Suite) -> io::Result<()> {
-        let temporary = self.path.with_extension("json.tmp");
-        // Database URLs may hold passwords.
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        serde_json::to_writer_pretty(&mut file, suite)?;
-        file.write_all(b"\n")?;
-        fs::rename(&temporary, &self.path)
     }
 }
 
