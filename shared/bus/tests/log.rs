@@ -42,6 +42,11 @@ impl Fixture {
         assert!(published.error.is_none(), "{:?}", published.error);
     }
 
+    /// How many records go is not known: a consumer that has just started applies it too.
+    async fn retain(&self) {
+        self.log.retention().await.expect("applied");
+    }
+
     /// Low and high watermark of the topic's one partition.
     async fn marks(&self, topic: &str) -> (i64, i64) {
         let states = self.log.partitions("g", &[topic]).await.expect("states");
@@ -162,7 +167,9 @@ async fn what_was_deleted_under_a_reader_is_not_passed_over() {
         subscribe_to_nothing(&fixture).await;
         fixture.clock.advance(30 * DAY);
         fixture.publish("orders", left).await;
-        assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+        fixture.retain().await;
+        let (low, high) = fixture.marks("orders").await;
+        assert_eq!((low..high).count(), left.len());
         fixture.publish("products", &["new"]).await;
         let error = consumer.receive(10).await.expect_err("a record is missing");
         assert!(matches!(error, BusError::OutOfReach), "{error:?}");
@@ -226,7 +233,7 @@ async fn a_reader_passes_over_what_compaction_took_under_its_hands() {
     let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
     fixture.publish("products", &["a", "a", "b"]).await;
     fixture.clock.advance(30 * DAY);
-    assert_eq!(fixture.log.retention().await.expect("applied"), 1);
+    fixture.retain().await;
     let read = consumer.receive(1).await.expect("records");
     assert_eq!(read[0].offset, 1);
     assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
