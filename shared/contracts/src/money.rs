@@ -127,6 +127,12 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_says_that_it_counts_minor_units() {
+        assert_eq!(eur(1_298).to_string(), "1298 EUR (minor units)");
+        assert_eq!(format!("{:>4}|{:?}", Currency::EUR, Currency::EUR), " EUR|EUR");
+    }
+
+    #[test]
     fn a_currency_is_three_capitals() {
         assert_eq!("EUR".parse(), Ok(Currency::EUR));
         assert_eq!(serde_json::to_string(&Currency::EUR).unwrap(), "\"EUR\"");

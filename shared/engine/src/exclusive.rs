@@ -21,7 +21,7 @@ use std::{
 use store::{Db, StoreError, Tx, Value};
 use uuid::Uuid;
 
-use crate::lease::{CHANNEL, MORE, RELAY, micros};
+use crate::lease::{RELAY, micros};
 
 /// The number of the lock, the same in all databases: "quintet" in ASCII.
 const LOCK: i64 = 0x0071_7569_6e74_6574;
@@ -121,12 +121,7 @@ impl Exclusive {
             let sql = format!(
                 "update lease set expires_at = {clock} + $3 where name = $1 and expires_at = $2"
             );
-            let shared =
-                tx.execute(&sql, vec![RELAY.into(), NEVER, micros(self.length)]).await? > 0;
-            if shared {
-                // Its relay is to look into the table.
-                tx.notify(CHANNEL, MORE).await?;
-            }
+            tx.execute(&sql, vec![RELAY.into(), NEVER, micros(self.length)]).await?;
         }
         tx.commit().await?;
         self.set(ours);
@@ -135,9 +130,6 @@ impl Exclusive {
 
     /// Lets go of what we have taken; whoever is next may have it at once.
     pub(crate) async fn release(&self, db: &Db) -> Result<(), StoreError> {
-        if self.always || !self.is_alone() {
-            return Ok(());
-        }
         let mut tx = db.begin().await?;
         let sql = "update lease set expires_at = 0 \
                    where name = $1 and expires_at = $2 and holder = $3";

@@ -10,7 +10,7 @@ use futures::poll;
 use crate::{
     rig::{Rig, rigs, rigs_with},
     toy::{Add, Reply, Toy},
-    work::{add, command, keyed, order},
+    work::{add, command, keyed, order, tell},
 };
 
 #[tokio::test]
@@ -171,6 +171,37 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
 }
 
 #[tokio::test]
+async fn what_another_replica_added_counts_against_the_limit() {
+    let settings = Settings { outbox_limit: 3, exclusive: false, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let (runtime, commands) = commands(&rig, rig.another());
+        let engine = runtime.engine();
+        let mut relay = rig.relay_of(&engine);
+        crate::rig::turn(&engine, &[add(1, order(1))]).await;
+        assert_eq!(relay.turn().await.unwrap(), Sent::Some(1));
+        rig.turn(&[tell(2, order(1), "burst 3")]).await;
+        rig.bus.set_away(true);
+        relay.turn().await.unwrap_err();
+        let refused = commands.send(Add { order: order(1), by: 1 }, None, Trace::default()).await;
+        assert_eq!(refused, Err(CommandError::OutboxFull));
+    }
+}
+
+#[tokio::test]
+async fn a_full_batch_is_not_taken_for_all_that_waits() {
+    let settings = Settings { outbox_limit: 1_500, exclusive: false, ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let (runtime, commands) = commands(&rig, rig.another());
+        let engine = runtime.engine();
+        crate::rig::turn(&engine, &[tell(1, order(1), "burst 1500")]).await;
+        rig.bus.set_away(true);
+        rig.relay_of(&engine).turn().await.unwrap_err();
+        let refused = commands.send(Add { order: order(1), by: 1 }, None, Trace::default()).await;
+        assert_eq!(refused, Err(CommandError::OutboxFull));
+    }
+}
+
+#[tokio::test]
 async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
     for rig in rigs_with(Settings { outbox_limit: 2, ..Settings::default() }).await {
         let (runtime, commands) = commands(&rig, rig.another());
@@ -182,6 +213,7 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         rig.execute("delete from outbox", Vec::new()).await;
         relay.tidy().await.unwrap();
+        assert_eq!(send().await, Err(CommandError::OutboxFull), "it may just be under way");
         relay.tidy().await.unwrap();
         assert!(poll!(send()).is_pending());
     }

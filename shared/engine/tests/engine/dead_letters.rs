@@ -1,6 +1,8 @@
 //! What cannot be applied is parked, and its order with it, until an operator has it replayed or
 //! throws it away.
 
+use std::time::Duration;
+
 use bus::Incoming;
 use contracts::{ATTEMPT_HEADER, DecodeError, OrderId, StockReserved, decode};
 use engine::{
@@ -12,9 +14,11 @@ use uuid::Uuid;
 
 use crate::{
     rig::{Rig, rigs},
-    toy::{Add, FIXED, Toy},
-    work::{Works, add, ask, command, event_id, order, outcome, record, tell},
+    toy::{ALARM, Add, FIXED, Toy},
+    work::{Works, add, arm, ask, command, event_id, order, outcome, record, tell},
 };
+
+const INSTANT: Duration = Duration::from_micros(1);
 
 impl Rig {
     /// Turns a batch as production does: what cannot be applied is parked. Answers how often it took.
@@ -297,6 +301,29 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
         rig.settle(&[outcome(order(1), Add::PANICS)]).await;
         assert_eq!(rig.log(order(1)).await, "ask, add, command 100, answer 666");
         assert_eq!(rig.engine.queues().await.unwrap().held, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
+    for rig in rigs().await {
+        rig.turn(&[tell(1, order(1), "jam"), arm(2, order(1))]).await;
+        rig.clock.advance(ALARM);
+        let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
+        rig.settle(&ringing).await;
+        assert_eq!(rig.log(order(1)).await, "jam, arm");
+        let held = rig.engine.dead_letters(None, 10).await.unwrap().held;
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].why, "the reaction to ring panicked: told to");
+        rig.clock.advance(rig.settings.refused_pause.saturating_sub(INSTANT));
+        assert!(rig.engine.alarms().turn::<Toy>().await.unwrap().is_empty(), "put off");
+
+        rig.turn(&[fix(3, order(1))]).await;
+        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().unwrap().held, 1);
+        let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
+        rig.settle(&ringing).await;
+        assert_eq!(rig.log(order(1)).await, "jam, arm, command 100, ring");
+        assert_eq!((rig.count("alarm").await, rig.engine.queues().await.unwrap().held), (0, 0));
     }
 }
 

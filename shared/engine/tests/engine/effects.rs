@@ -130,6 +130,19 @@ async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
 }
 
 #[tokio::test]
+async fn who_starts_takes_over_every_claim_if_there_can_be_nobody_else() {
+    for (exclusive, taken_over) in [(true, 1), (false, 0)] {
+        for rig in rigs_with(Settings { exclusive, ..Settings::default() }).await {
+            request(&rig, 1).await;
+            let next = rig.another();
+            next.take_stock().await;
+            rig.effects_of(&next).turn().await.unwrap();
+            assert_eq!(rig.provider.asked().len(), taken_over);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
     for rig in rigs().await {
         let other = rig.another();

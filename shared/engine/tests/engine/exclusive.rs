@@ -151,11 +151,24 @@ async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() 
         rig.turn(&[add(1, order(1))]).await;
         send_all(&mut relay).await;
         pass(&rig, &mut relay, Duration::from_secs(59)).await;
-        rig.turn(&[add(2, order(1))]).await;
+        turn(&rig.another(), &[add(2, order(1))]).await;
+        rig.turn(&[add(3, order(1))]).await;
         assert_eq!(sent_from_memory(&rig, &mut relay).await, 0);
         send_all(&mut relay).await;
         pass(&rig, &mut relay, Duration::from_secs(2)).await;
         fails_for_company(&rig, &rig.another()).await;
+    }
+}
+
+#[tokio::test]
+async fn who_stands_by_takes_nothing_however_long() {
+    for rig in shareable().await {
+        let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&rig.another()));
+        rig.turn(&[add(1, order(1))]).await;
+        assert_eq!(sends.turn().await.unwrap(), Sent::Some(1));
+        pass(&rig, &mut stands_by, Duration::from_secs(61)).await;
+        rig.turn(&[add(2, order(1))]).await;
+        assert_eq!(send_all(&mut sends).await, 1);
     }
 }
 

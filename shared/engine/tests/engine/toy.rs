@@ -133,7 +133,8 @@ impl Participant for Toy {
                 out.emit(ShipmentDispatched { order_id: *order, tracking: number.to_string() });
             }
             What::Alarm(order, Bell::Ring) => {
-                note(world, *order, "ring");
+                let tally = note(world, *order, "ring");
+                assert!(!tally.log.contains("jam") || tally.count >= FIXED, "told to");
                 out.emit(OrderCancelled { order_id: *order, reason: CancelReason::Deadline });
             }
         }

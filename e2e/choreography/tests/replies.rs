@@ -1,0 +1,108 @@
+//! What callers are told and products are counted: what the saga's own events do not show.
+
+use contracts::{Currency, Event, Money, OrderId, ProductListed, Sku};
+use engine::{Input, Participant, Reaction, Reply as _, What};
+use inventory::{AddStock, InventoryService, PutProduct};
+use jiff::Timestamp;
+use order::OrderService;
+use payment::{Payment, PaymentService, RetryRefund, State};
+use store::Rows;
+use uuid::Uuid;
+
+fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
+    let (cause, at) = (Uuid::from_u128(1), Timestamp::UNIX_EPOCH);
+    let mut out = Reaction::new(cause, at);
+    let input = Input { cause, at, trace: contracts::Trace::default(), what };
+    P::react(world, &input, &mut out);
+    out
+}
+
+fn sku() -> Sku {
+    "mug".parse().unwrap()
+}
+
+fn eur(amount_minor: i64) -> Money {
+    Money { amount_minor, currency: Currency::EUR }
+}
+
+fn stock(world: &mut inventory::World, quantity: i64) -> inventory::Reply {
+    let add = AddStock { sku: sku(), quantity };
+    let out = react::<InventoryService>(world, What::Command(inventory::Command::AddStock(add)));
+    assert_eq!(out.events().count(), 0);
+    out.answer().unwrap().clone()
+}
+
+/// What is answered, and the versions that are told.
+fn put(world: &mut inventory::World, price: i64) -> (inventory::Reply, Vec<i64>) {
+    let put = PutProduct { sku: sku(), name: "Mug".into(), price: eur(price) };
+    let out = react::<InventoryService>(world, What::Command(inventory::Command::PutProduct(put)));
+    let versions = out.events().map(|event| match event {
+        Event::ProductListed(listed) => listed.version,
+        other => panic!("{other:?}"),
+    });
+    (out.answer().unwrap().clone(), versions.collect())
+}
+
+#[test]
+fn a_shelf_holds_so_much_and_no_more() {
+    const MOST: i64 = 1_000_000_000_000_000;
+    let mut world = inventory::World { products: Rows::absent([sku()]), ..Default::default() };
+    assert_eq!(stock(&mut world, 1), inventory::Reply::Unknown);
+    put(&mut world, 1);
+    stock(&mut world, MOST - 7);
+    assert_eq!(stock(&mut world, 8), inventory::Reply::TooMuch);
+    let inventory::Reply::Product(full, false) = stock(&mut world, 7) else { panic!("refused") };
+    assert_eq!((full.stocked, full.on_hand), (MOST, MOST));
+    assert_eq!(stock(&mut world, 1), inventory::Reply::TooMuch);
+}
+
+#[test]
+fn a_product_that_changes_has_a_new_version_and_keeps_its_stock() {
+    let mut world = inventory::World { products: Rows::absent([sku()]), ..Default::default() };
+    let (inventory::Reply::Product(_, true), told) = put(&mut world, 1) else { panic!("known") };
+    assert_eq!(told, [1]);
+    stock(&mut world, 5);
+    assert!(put(&mut world, 1).1.is_empty(), "nothing has changed");
+    let (inventory::Reply::Product(product, false), told) = put(&mut world, 2) else {
+        panic!("new")
+    };
+    assert_eq!(told, [2]);
+    assert_eq!((product.version, product.on_hand, product.price), (2, 5, eur(2)));
+    assert_eq!(put(&mut world, 3).1, [3]);
+}
+
+#[test]
+fn the_price_list_goes_by_the_highest_version() {
+    let mut world = order::World { products: Rows::absent([sku()]), ..Default::default() };
+    for (version, price, listed) in [(2, 20, 20), (1, 10, 20), (2, 21, 20), (3, 30, 30)] {
+        let event = ProductListed { sku: sku(), name: "Mug".into(), price: eur(price), version };
+        react::<OrderService>(&mut world, What::Event(event.into()));
+        assert_eq!(world.products.get(&sku()).unwrap().price_minor, listed, "version {version}");
+    }
+}
+
+#[test]
+fn a_refund_is_tried_again_only_if_it_was_refused() {
+    let order_id: OrderId = Uuid::from_u128(2).into();
+    let retry = |world: &mut payment::World| {
+        let out = react::<PaymentService>(world, What::Command(RetryRefund { order_id }));
+        (*out.answer().unwrap(), out.effects().len())
+    };
+    let mut world = payment::World { payments: Rows::absent([order_id]) };
+    let unknown = retry(&mut world);
+    assert_eq!(unknown, (payment::Reply::Unknown, 0));
+    assert!(!unknown.0.is_success());
+    for (state, expected) in [
+        (State::Captured, (payment::Reply::NotRefused(State::Captured), 0)),
+        (State::Attention, (payment::Reply::Retrying, 1)),
+        (State::Refunding, (payment::Reply::NotRefused(State::Refunding), 0)),
+    ] {
+        let mut payment = Payment::new(order_id, state);
+        (payment.amount_minor, payment.currency) = (Some(1_298), Some(Currency::EUR));
+        payment.charge = Some("ch_1".into());
+        world.payments.put(payment);
+        let (reply, requested) = retry(&mut world);
+        assert_eq!((reply, requested), expected);
+        assert_eq!(reply.is_success(), requested == 1);
+    }
+}
