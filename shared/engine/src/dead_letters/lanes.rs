@@ -173,8 +173,8 @@ impl Lanes {
         let moved = lanes.into_iter().filter(|(_, lane)| lane.moved);
         let (empty, left): (Vec<_>, Vec<_>) = moved.partition(|(_, it)| it.letters.is_empty());
         tx.discard("parked", "id", Kind::Uuid, values(empty.into_iter().map(|it| it.0))).await?;
-        let more = left.iter().any(|(_, lane)| !lane.stuck);
         let due = |lane: &Lane| (!lane.stuck).then_some(now);
+        let more = left.iter().any(|(_, lane)| due(lane).is_some());
         let rows = left.iter().map(|(id, lane)| vec![(*id).into(), due(lane).into()]);
         tx.update(&DUE, rows.collect()).await?;
         Ok((added, more))

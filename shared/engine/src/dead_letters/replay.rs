@@ -55,20 +55,19 @@ impl Replays {
             letter::RECORD
         );
         let rows = self.db.fetch(&sql, vec![lane.into(), Value::Int(LETTERS)]).await?;
-        for (nth, row) in rows.iter().enumerate() {
+        for row in &rows {
             match work(row, lane)? {
                 Ok(work) => works.push(work),
-                Err((reason, attempt)) if nth == 0 => {
+                Err((reason, attempt)) => {
                     return self.tried(lane, row.get(7)?, reason, attempt, now).await;
                 }
-                // Its turn comes when those before it are applied.
-                Err(_) => break,
             }
         }
         Ok(())
     }
 
-    /// Notes that the lane's first letter was tried in vain.
+    /// Notes that a letter was tried in vain, if it is the lane's first. The turn of any other comes
+    /// when those before it are applied.
     async fn tried(
         &self,
         lane: Uuid,
@@ -77,11 +76,12 @@ impl Replays {
         attempt: i64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        tracing::error!(%lane, attempt, why = %reason, "a dead letter still cannot be understood");
         let mut tx = self.db.begin().await?;
         let of_lane = BTreeSet::from([lane]);
         let mut lanes = Lanes::lock(&mut tx, of_lane.clone(), &of_lane).await?;
         if lanes.first(lane) == Some(letter) {
+            let why = reason.to_string();
+            tracing::error!(%lane, attempt, why, "a dead letter still cannot be understood");
             lanes.tried(lane, reason, attempt);
             lanes.save(&mut tx, now).await?;
         }

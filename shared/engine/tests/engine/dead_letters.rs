@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use bus::Incoming;
-use contracts::{ATTEMPT_HEADER, DecodeError, OrderId, StockReserved, decode};
+use contracts::{
+    ATTEMPT_HEADER, CancelReason, DecodeError, OrderCancelled, OrderId, StockReserved, decode,
+};
 use engine::{
     Cause, DeadLetter, Engine, Lane, Parking, Raw, Reason, Remembered, Turn, TurnError, Unreadable,
     chunk,
 };
-use store::Class;
+use store::{Class, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -199,8 +201,10 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
         assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
         assert_eq!(rig.log(order(1)).await, "add");
         let lane = rig.lane(order(1)).await;
-        let DeadLetter { cause, errors, offset, key, value, headers, .. } = &lane.letters[0];
+        let DeadLetter { cause, errors, event_type, offset, key, value, headers, .. } =
+            &lane.letters[0];
         assert_eq!((*cause, *offset), (Cause::Undecodable, 2));
+        assert_eq!(event_type.as_deref(), Some("StockReserved"));
         assert!(errors[0].contains("not JSON"), "{errors:?}");
         assert_eq!((key, value), (&Raw::Text(order(1).to_string()), &Raw::Text("{".into())));
         assert!(headers.contains(&("ce_id".into(), Raw::Text(event_id(2).to_string()))));
@@ -215,6 +219,55 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
         assert_eq!(rig.log(order(1)).await, "add, add, add");
         rig.nothing_is_parked().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_none_of_this_services_concern_stays_parked() {
+    for rig in rigs().await {
+        receive(&rig, vec![broken(1, order(1))]).await;
+        let reason = CancelReason::Deadline;
+        let foreign = record(1, &OrderCancelled { order_id: order(1), reason }.into());
+        let headers = foreign.headers.into_iter().map(|(name, value)| (name, Raw::from(value)));
+        let headers = Value::json(&headers.collect::<Vec<_>>());
+        let sql = "update dead_letter set headers = $1, value = $2";
+        rig.execute(sql, vec![headers, foreign.value.into()]).await;
+        assert_eq!(rig.replay(order(1)).await, 0);
+        let letters = rig.lane(order(1)).await.letters;
+        assert_eq!((letters.len(), letters[0].attempts), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_letter_of_what_was_applied_from_a_good_copy_is_taken_away_by_its_replay() {
+    for rig in rigs().await {
+        rig.turn(&[add(1, order(1))]).await;
+        receive(&rig, vec![broken(1, order(1))]).await;
+        let mended = record(1, &StockReserved { order_id: order(1) }.into()).value.into();
+        rig.execute("update dead_letter set value = $1", vec![mended]).await;
+        rig.replay(order(1)).await;
+        assert_eq!(rig.log(order(1)).await, "add");
+        rig.nothing_is_parked().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_discarded_while_its_replay_is_under_way_is_not_applied() {
+    for rig in rigs().await {
+        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
+        rig.turn(&[fix(3, order(1))]).await;
+        rig.engine.replay(order(1).into()).await.unwrap();
+        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        rig.engine.discard(order(1).into(), true).await.unwrap();
+        rig.settle(&letters).await;
+        assert_eq!(rig.log(order(1)).await, "command 100");
+    }
+}
+
+#[test]
+fn what_is_refused_is_known_by_its_place() {
+    let mut parking = Parking::default();
+    parking.refuse(1, Reason { cause: Cause::Refused, errors: vec!["no".into()] });
+    assert!(parking.refuses(1) && !parking.refuses(0));
 }
 
 /// The simulator's seed 16925.

@@ -69,6 +69,20 @@ async fn what_the_database_refuses_is_parked_and_a_replay_completes_it_in_order(
 }
 
 #[tokio::test]
+async fn what_cannot_be_understood_keeps_its_place_where_the_database_refuses_another() {
+    for stage in stages().await {
+        let undecodable = Outgoing { value: b"{".into(), ..add(1, order(1)) };
+        let records = [undecodable, add(2, order(1)), tell(3, 2, "refuse"), add(4, order(3))];
+        stage.publish(&records).await;
+        let running = stage.start();
+        stage.log_is(order(3), "add").await;
+        parked(&stage, 3).await;
+        assert_eq!(stage.rig.log(order(1)).await, "");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn poison_in_a_batch_of_five_hundred_costs_one_rerun() {
     for stage in stages().await {
         let mut records: Vec<Outgoing> =

@@ -70,6 +70,23 @@ async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_f
 }
 
 #[tokio::test]
+async fn who_is_alone_and_has_tidied_up_hears_what_another_commits() {
+    let settings = Settings { relay_poll: Duration::from_millis(20), lease: NEVER, ..shared() };
+    let Some(stage) = stage(settings).await else { return };
+    let other = stage.replica();
+    stage.taken(1).await;
+    let alone = stage.replica();
+    stage.taken(2).await;
+    alone.add(order(1), 1).await.unwrap();
+    stage.sends(&stage.rig.bus, 1).await;
+    let deleted = async || (stage.rig.count("outbox").await == 0).then_some(());
+    eventually("what was sent to be deleted", deleted).await;
+    until_it_is_sent(&stage, &other).await;
+    other.stop().await;
+    alone.stop().await;
+}
+
+#[tokio::test]
 async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
     let settings = Settings { relay_poll: NEVER, lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };

@@ -1,16 +1,26 @@
-//! What callers are told and products are counted: what the saga's own events do not show.
+//! Single reactions, in what neither the files' first lines nor the model's properties say.
 
-use contracts::{Currency, Event, Money, OrderId, ProductListed, Sku};
+use choreography::{ORDER, example, example_of};
+use contracts::{
+    Currency, Event, EventType, Item, Money, OrderId, ProductListed, ShipmentVoided, Sku,
+    StockReserved,
+};
 use engine::{Input, Participant, Reaction, Reply as _, What};
 use inventory::{AddStock, InventoryService, PutProduct};
 use jiff::Timestamp;
-use order::OrderService;
+use order::{OrderService, PlaceOrder, Refusal, Stage};
 use payment::{Payment, PaymentService, RetryRefund, State};
+use shipping::{Shipment, ShippingService};
 use store::Rows;
 use uuid::Uuid;
 
 fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
-    let (cause, at) = (Uuid::from_u128(1), Timestamp::UNIX_EPOCH);
+    react_to(world, 1, what)
+}
+
+/// To the input with this id.
+fn react_to<P: Participant>(world: &mut P::World, cause: u128, what: What<P>) -> Reaction<P> {
+    let (cause, at) = (Uuid::from_u128(cause), Timestamp::UNIX_EPOCH);
     let mut out = Reaction::new(cause, at);
     let input = Input { cause, at, trace: contracts::Trace::default(), what };
     P::react(world, &input, &mut out);
@@ -78,6 +88,79 @@ fn the_price_list_goes_by_the_highest_version() {
         let event = ProductListed { sku: sku(), name: "Mug".into(), price: eur(price), version };
         react::<OrderService>(&mut world, What::Event(event.into()));
         assert_eq!(world.products.get(&sku()).unwrap().price_minor, listed, "version {version}");
+    }
+}
+
+fn place(world: &mut order::World, items: [&str; 2]) -> order::Reply {
+    let Event::OrderPlaced(example) = example(EventType::OrderPlaced) else { panic!("another") };
+    let items = items.map(|sku| Item { sku: sku.parse().unwrap(), quantity: 2 });
+    let place = PlaceOrder {
+        order_id: ORDER.into(),
+        customer: example.customer,
+        items: items.into(),
+        shipping_address: example.shipping_address,
+        payment: example.payment,
+    };
+    let out = react::<OrderService>(world, What::Command(order::Command::Place(Box::new(place))));
+    out.answer().unwrap().clone()
+}
+
+fn shop() -> order::World {
+    let orders = Rows::absent([ORDER.into()]);
+    let products = Rows::absent(["mug", "cup", "pot"].map(|sku| sku.parse().unwrap()));
+    let mut world = order::World { orders, products, ..Default::default() };
+    for (sku, amount_minor, currency) in [("mug", 1, "EUR"), ("cup", 10, "EUR"), ("pot", 1, "USD")]
+    {
+        let price = Money { amount_minor, currency: currency.parse().unwrap() };
+        let sku: Sku = sku.parse().unwrap();
+        let listed = ProductListed { sku, name: "It".into(), price, version: 1 };
+        react::<OrderService>(&mut world, What::Event(listed.into()));
+    }
+    world
+}
+
+#[test]
+fn an_order_costs_the_sum_of_its_lines_in_one_currency() {
+    let refused = place(&mut shop(), ["mug", "pot"]);
+    assert_eq!(refused, order::Reply::Refused(Refusal::MixedCurrencies { line: 1 }));
+    let mut world = shop();
+    assert!(matches!(place(&mut world, ["mug", "cup"]), order::Reply::Order(_)));
+    assert_eq!(world.orders.get(&ORDER.into()).unwrap().total_minor, 22);
+}
+
+#[test]
+fn an_order_shows_how_far_it_has_come() {
+    let (mut world, order_id) = (shop(), ORDER.into());
+    place(&mut world, ["mug", "cup"]);
+    let captured = example_of(EventType::PaymentCaptured, ORDER);
+    for (id, event, stage) in
+        [(2, StockReserved { order_id }.into(), Stage::Reserved), (3, captured, Stage::Paid)]
+    {
+        react_to::<OrderService>(&mut world, id, What::Event(event));
+        assert_eq!(world.orders.get(&order_id).unwrap().stage, stage);
+    }
+}
+
+#[test]
+fn shipping_calls_off_what_it_has_not_asked_for_and_nothing_else() {
+    use shipping::State::{Booking, Dispatched, Failed, HasAddress, HasPaid, Voided};
+    let order_id: OrderId = ORDER.into();
+    for (state, is_voided) in [
+        (HasAddress, true),
+        (HasPaid, true),
+        (Booking, false),
+        (Dispatched, false),
+        (Failed, false),
+    ] {
+        let mut world = shipping::World { shipments: Rows::absent([order_id]) };
+        world.shipments.put(Shipment::new(order_id, state));
+        let request = example_of(EventType::OrderCancellationRequested, ORDER);
+        let out = react::<ShippingService>(&mut world, What::Event(request));
+        let after = world.shipments.get(&order_id).unwrap().state;
+        assert_eq!(after, if is_voided { Voided } else { state });
+        let told: Vec<_> = out.events().cloned().collect();
+        let expected = is_voided.then(|| ShipmentVoided { order_id }.into());
+        assert_eq!(told, expected.into_iter().collect::<Vec<Event>>(), "{state:?}");
     }
 }
 
