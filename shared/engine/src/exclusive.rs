@@ -128,6 +128,15 @@ impl Exclusive {
         Ok(())
     }
 
+    /// Notices that another has called for sharing: it may be gone before it sends what it committed.
+    pub(crate) async fn confirm(&self, db: &Db) -> Result<(), StoreError> {
+        let values = vec![RELAY.into(), NEVER, self.replica.into()];
+        if !self.always && db.fetch(&format!("select 1 where {OURS}"), values).await?.is_empty() {
+            self.set(false);
+        }
+        Ok(())
+    }
+
     /// Lets go of what we have taken; whoever is next may have it at once.
     pub(crate) async fn release(&self, db: &Db) -> Result<(), StoreError> {
         let mut tx = db.begin().await?;

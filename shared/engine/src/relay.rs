@@ -262,9 +262,14 @@ impl Relay {
         tx.commit().await
     }
 
-    /// If the others have gone meanwhile, it need not be shared any more.
+    /// If the others have gone meanwhile, the outbox need not be shared any more; if another has come,
+    /// it must be.
     async fn take_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.exclusive.is_alone() || !self.lease.was_ours() {
+        let alone = self.exclusive.is_alone();
+        if alone {
+            self.exclusive.confirm(&self.db).await?;
+        }
+        if alone || !self.lease.was_ours() {
             self.take_at = later(now, TAKE_AGAIN);
         } else if self.take_at <= now {
             self.exclusive.take(&self.db).await?;

@@ -91,6 +91,22 @@ async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
     }
 }
 
+#[tokio::test]
+async fn what_another_committed_before_it_was_gone_is_sent_by_who_was_alone() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        let mut relay = rig.relay();
+        assert_eq!(send_all(&mut relay).await, 0);
+        let gone = rig.another();
+        fails_for_company(&rig, &gone).await;
+        turn(&gone, &[add(1, order(1))]).await;
+        assert_eq!(send_all(&mut relay).await, 0, "nobody has told it");
+        relay.tidy().await.unwrap();
+        assert_eq!(send_all(&mut relay).await, 1);
+        assert_eq!(rig.count("outbox").await, 0);
+    }
+}
+
 /// The former taker still has what it committed alone in memory, while the other goes on with the
 /// same order: whoever of the two sends first, nothing is passed.
 #[tokio::test]
