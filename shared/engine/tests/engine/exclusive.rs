@@ -54,6 +54,7 @@ async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
         let mut relay = rig.relay();
         rig.engine.take_stock().await;
         assert_eq!(send_all(&mut relay).await, 0);
+        relay.tidy().await.unwrap();
         rig.turn(&[tell(1, order(1), "burst 3")]).await;
         let all = rig.outbox().await;
         assert_eq!(sent_from_memory(&rig, &mut relay).await, all.len());
@@ -204,6 +205,7 @@ async fn a_file_belongs_to_one_process_for_ever() {
     let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
     let mut relay = rig.relay();
     send_all(&mut relay).await;
+    relay.tidy().await.unwrap();
     rig.turn(&[add(1, order(1))]).await;
     assert_eq!(sent_from_memory(&rig, &mut relay).await, 1);
     assert_eq!(rig.count("lease").await, 0);
