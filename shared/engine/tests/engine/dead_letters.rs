@@ -186,6 +186,13 @@ fn broken(number: u128, order_id: OrderId) -> Incoming {
     Incoming { value: b"{".into(), ..record(number, &StockReserved { order_id }.into()) }
 }
 
+/// Makes the parked [`broken`] record of this number whole.
+async fn mend(rig: &Rig, number: u128, order_id: OrderId) {
+    let Incoming { value, offset, .. } = record(number, &StockReserved { order_id }.into());
+    let sql = "update dead_letter set value = $1 where place = $2";
+    assert_eq!(rig.execute(sql, vec![value.into(), offset.into()]).await, 1);
+}
+
 /// A batch as it comes in.
 async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
     let chunk = chunk::<Toy>(records);
@@ -212,9 +219,7 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
         // It stays so until it can be understood.
         assert_eq!(rig.replay(order(1)).await, 0);
         assert_eq!(rig.lane(order(1)).await.letters[0].attempts, 2);
-        let mended = good(2).value.into();
-        let sql = "update dead_letter set value = $1 where place = 2";
-        rig.execute(sql, vec![mended]).await;
+        mend(&rig, 2, order(1)).await;
         assert_eq!(rig.replay(order(1)).await, 2);
         assert_eq!(rig.log(order(1)).await, "add, add, add");
         rig.nothing_is_parked().await;
@@ -242,8 +247,7 @@ async fn a_letter_of_what_was_applied_from_a_good_copy_is_taken_away_by_its_repl
     for rig in rigs().await {
         rig.turn(&[add(1, order(1))]).await;
         receive(&rig, vec![broken(1, order(1))]).await;
-        let mended = record(1, &StockReserved { order_id: order(1) }.into()).value.into();
-        rig.execute("update dead_letter set value = $1", vec![mended]).await;
+        mend(&rig, 1, order(1)).await;
         rig.replay(order(1)).await;
         assert_eq!(rig.log(order(1)).await, "add");
         rig.nothing_is_parked().await;
@@ -275,8 +279,7 @@ fn what_is_refused_is_known_by_its_place() {
 async fn a_record_that_comes_again_with_its_own_replay_parks_nothing() {
     for rig in rigs().await {
         receive(&rig, vec![broken(1, order(1))]).await;
-        let mended = record(1, &StockReserved { order_id: order(1) }.into()).value.into();
-        rig.execute("update dead_letter set value = $1", vec![mended]).await;
+        mend(&rig, 1, order(1)).await;
         rig.engine.replay(order(1).into()).await.unwrap();
         let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
         let again = chunk::<Toy>(vec![broken(1, order(1))]).unreadable.pop().unwrap().1;
