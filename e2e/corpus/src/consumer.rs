@@ -101,8 +101,8 @@ impl<S: Plays> Consumer<S> {
         self.relay.turn().await.expect("the bus takes everything");
         let records = self.bus.records().into_iter();
         let types = records.map(|record| {
-            let of_type = record.headers.into_iter().find(|(name, _)| name == "ce_type");
-            of_type.expect("a type").1
+            let of_type = record.headers.get("ce_type").expect("a type");
+            String::from_utf8(of_type.into()).expect("text")
         });
         types.collect()
     }

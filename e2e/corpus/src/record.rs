@@ -1,5 +1,5 @@
 use bus::Incoming;
-use contracts::{DecodeError, Decoded, Encoded, decode};
+use contracts::{DecodeError, Decoded, Encoded, Headers, decode};
 
 /// A record as the broker hands it over. As a file it is text: a line for the key and each header, an
 /// empty line, and the value as it is. Lines that begin with `#` are remarks.
@@ -48,14 +48,18 @@ impl Record {
     /// # Errors
     /// Why it is no event.
     pub fn decode(&self) -> Result<Decoded, DecodeError> {
-        decode(&self.key, &self.headers, &self.value)
+        decode(&self.key, &self.wire_headers(), &self.value)
     }
 
     /// As the bus hands it over.
     #[must_use]
     pub fn incoming(&self, topic: &str, offset: i64) -> Incoming {
-        let Self { key, headers, value, .. } = self.clone();
+        let (headers, Self { key, value, .. }) = (self.wire_headers(), self.clone());
         Incoming { topic: topic.to_owned(), partition: 0, offset, key, headers, value }
+    }
+
+    fn wire_headers(&self) -> Headers {
+        self.headers.iter().map(|(name, text)| (name, text)).collect()
     }
 
     /// A header's text, if it is there and is text.
@@ -68,11 +72,11 @@ impl Record {
 
 impl From<Encoded> for Record {
     fn from(encoded: Encoded) -> Self {
-        let headers = encoded.headers.into_iter();
+        let headers = encoded.headers.iter();
         Self {
             remarks: Vec::new(),
             key: encoded.key.into(),
-            headers: headers.map(|(name, text)| (name, text.into())).collect(),
+            headers: headers.map(|(name, text)| (name.into(), text.into())).collect(),
             value: encoded.value,
         }
     }

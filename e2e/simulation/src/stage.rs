@@ -89,8 +89,8 @@ impl Stage {
     /// A record that reaches the broker, as the story calls it.
     pub(crate) fn published(&self, record: &Outgoing) -> String {
         let header = |name| {
-            let mut headers = record.headers.iter();
-            headers.find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+            let text = record.headers.get(name).and_then(|text| str::from_utf8(text).ok());
+            text.unwrap_or_default()
         };
         let (event, id) = (header("ce_type"), header("ce_id"));
         let name = match record.key.parse() {

@@ -14,6 +14,7 @@ mod names;
 mod settings;
 
 use async_trait::async_trait;
+use contracts::Headers;
 
 pub use error::BusError;
 pub use log::{Log, LogOptions};
@@ -46,7 +47,7 @@ pub struct Outgoing {
     /// Decides the partition: records of one key keep their order.
     pub key: String,
     /// Names and values, in order.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// The body.
     pub value: Vec<u8>,
 }
@@ -55,8 +56,7 @@ impl Outgoing {
     /// What counts against [`Bus::max_record_bytes`].
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
-        self.key.len() + headers + self.value.len()
+        self.key.len() + self.headers.payload_bytes() + self.value.len()
     }
 }
 
@@ -72,7 +72,7 @@ pub struct Incoming {
     /// The key; empty if the producer gave none.
     pub key: Vec<u8>,
     /// Names and values, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Headers,
     /// The body; empty for a tombstone.
     pub value: Vec<u8>,
 }

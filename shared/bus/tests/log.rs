@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bus::{Bus, BusError, Log, LogOptions, Outgoing, Position, Topic};
 use clock::ManualClock;
+use contracts::Headers;
 use jiff::Timestamp;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -71,7 +72,7 @@ fn record(topic: &str, key: &str) -> Outgoing {
     Outgoing {
         topic: topic.to_owned(),
         key: key.to_owned(),
-        headers: Vec::new(),
+        headers: Headers::new(),
         value: key.as_bytes().to_vec(),
     }
 }

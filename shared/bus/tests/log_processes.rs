@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use bus::{Bus, Incoming, Log, LogOptions, Outgoing, Topic};
+use contracts::Headers;
 
 const WRITERS: usize = 3;
 const LIVES: usize = 4;
@@ -42,7 +43,7 @@ async fn write(path: &Path, writer: &str) {
         let records = (0..BATCH).map(|n| Outgoing {
             topic: "orders".to_owned(),
             key: format!("{writer} {n}"),
-            headers: Vec::new(),
+            headers: Headers::new(),
             value: format!("{writer} {batch}").into_bytes(),
         });
         let records: Vec<_> = records.collect();

@@ -4,6 +4,7 @@
 //! An event enters a service through [`decode`] and leaves it through [`encode`].
 
 mod event;
+mod headers;
 mod ids;
 mod money;
 mod payload;
@@ -14,6 +15,7 @@ mod upcast;
 mod wire;
 
 pub use event::{Event, EventType, PRODUCTS_TOPIC, Publisher, SCHEMAS, UnknownEventType};
+pub use headers::{Headers, InvalidHeaders};
 pub use ids::{EffectId, EventId, OrderId, derived};
 pub use money::{Currency, InvalidCurrency, Money};
 pub use payload::{

@@ -9,9 +9,9 @@ use std::{
 };
 
 use bus::Outgoing;
-use contracts::EventId;
+use contracts::{EventId, Headers};
 use jiff::Timestamp;
-use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
+use store::{Column, Db, Kind, Row, StoreError, Table, Tx, Value};
 use tokio::sync::Notify;
 
 use crate::{
@@ -25,7 +25,7 @@ const TABLE: Table = Table {
         Column { name: "event_id", kind: Kind::Uuid },
         Column { name: "topic", kind: Kind::Text },
         Column { name: "key", kind: Kind::Text },
-        Column { name: "headers", kind: Kind::Text },
+        Column { name: "headers", kind: Kind::Bytes },
         Column { name: "value", kind: Kind::Bytes },
         Column { name: "created_at", kind: Kind::Int },
     ],
@@ -47,7 +47,7 @@ pub(crate) async fn append(tx: &mut Tx, ready: &[Ready], now: Timestamp) -> Resu
             (*id).into(),
             record.topic.clone().into(),
             record.key.clone().into(),
-            Value::json(&record.headers),
+            Value::Bytes(record.headers.as_bytes().to_vec()),
             Value::Bytes(record.value.clone()),
             now.into(),
         ]
@@ -86,7 +86,12 @@ pub(crate) async fn count(db: &Db) -> Result<i64, StoreError> {
 }
 
 fn read(row: &Row) -> Result<Ready, StoreError> {
-    let Json(headers) = row.get(3)?;
+    let headers: Vec<u8> = row.get(3)?;
+    let headers = Headers::from_bytes(headers).map_err(|error| StoreError::Column {
+        column: 3,
+        value: error.to_string(),
+        expected: "the headers of a record",
+    })?;
     Ok(Ready {
         id: row.get(0)?,
         record: Outgoing { topic: row.get(1)?, key: row.get(2)?, headers, value: row.get(4)? },

@@ -8,6 +8,7 @@ use bus::{
     Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState,
     Position, Producer, Published, Topic,
 };
+use contracts::Headers;
 
 /// A broker in memory that keeps what was published and fails when it is told to. For tests of
 /// what sends: its consumers receive nothing.
@@ -17,7 +18,7 @@ pub struct MemoryBus(Arc<Mutex<State>>);
 /// A record at this place of partition 0, for those who only look where it lay.
 #[must_use]
 pub fn record_at(topic: impl Into<String>, offset: i64) -> Incoming {
-    let (key, headers, value) = (Vec::new(), Vec::new(), Vec::new());
+    let (key, headers, value) = (Vec::new(), Headers::new(), Vec::new());
     Incoming { topic: topic.into(), partition: 0, offset, key, headers, value }
 }
 

@@ -145,9 +145,7 @@ impl<S: Service + Staged> Seat for SeatOf<S> {
         let records = self.bus.records().split_off(self.read);
         self.read += records.len();
         let decoded = records.iter().map(|record| {
-            let headers = record.headers.iter().cloned();
-            let headers: Vec<_> = headers.map(|(name, text)| (name, text.into_bytes())).collect();
-            match decode(record.key.as_bytes(), &headers, &record.value) {
+            match decode(record.key.as_bytes(), &record.headers, &record.value) {
                 Ok(Decoded::Event(envelope)) => *envelope,
                 other => panic!("{} says {other:?}", S::NAME),
             }

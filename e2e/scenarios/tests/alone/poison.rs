@@ -108,7 +108,7 @@ pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_disca
     let stray = bus::Outgoing {
         topic: EventType::PaymentCaptured.topic().to_owned(),
         key: "no order".to_owned(),
-        headers: vec![("ce_type".to_owned(), EventType::PaymentCaptured.as_str().to_owned())],
+        headers: [("ce_type", EventType::PaymentCaptured.as_str())].into_iter().collect(),
         value: b"{".to_vec(),
     };
     let mut producer = suite.bus().await.producer().await.expect("a producer");

@@ -22,8 +22,7 @@ async fn placed_versions(visitor: &Visitor) -> Vec<String> {
     while versions.len() < 2 {
         let records = timeout(PATIENCE, consumer.receive(100)).await.expect("in time");
         for record in records.expect("records") {
-            let schema = record.headers.iter().find(|(name, _)| name == "ce_dataschema");
-            let (_, schema) = schema.expect("it names its schema");
+            let schema = record.headers.get("ce_dataschema").expect("it names its schema");
             let schema = String::from_utf8_lossy(schema);
             let version = schema.strip_prefix("urn:quintet:schemas:order_placed:");
             versions.extend(version.map(ToOwned::to_owned));

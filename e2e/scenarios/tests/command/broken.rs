@@ -147,10 +147,11 @@ pub(crate) async fn a_stuck_outbox_row(visitor: Visitor) {
                   where order_id = $1";
     behind_its_back(&visitor, "notification", untold, vec![completed.into()]).await;
     let stuck = "insert into outbox (event_id, topic, key, headers, value, created_at) \
-                 select $1, 'no-such-topic', 'key', '[]', $2, placed_at from orders \
-                 where order_id = $3";
+                 select $1, 'no-such-topic', 'key', $2, $3, placed_at from orders \
+                 where order_id = $4";
     let id = Uuid::from(completed);
-    let values = vec![id.into(), Value::Bytes(b"{}".to_vec()), completed.into()];
+    let (headers, value) = (Value::Bytes(Vec::new()), Value::Bytes(b"{}".to_vec()));
+    let values = vec![id.into(), headers, value, completed.into()];
     behind_its_back(&visitor, "order", stuck, values).await;
     let said = is_found(&visitor, 7, "service", "order").await;
     assert_eq!(said["invariants"][6]["figures"]["outbox"], 1, "{said}");

@@ -77,8 +77,8 @@ async fn published(visitor: &Visitor) -> (Stories, usize) {
             if left.get(&partition).is_some_and(|high| record.offset + 1 >= *high) {
                 left.remove(&partition);
             }
-            let id = record.headers.iter().find(|(name, _)| name == "ce_id").expect("an id");
-            let id = String::from_utf8(id.1.clone()).expect("text");
+            let id = record.headers.get("ce_id").expect("an id");
+            let id = String::from_utf8(id.into()).expect("text");
             let key = String::from_utf8(record.key).expect("text");
             if seen.insert(id.clone()) {
                 stories.entry((record.topic, key)).or_default().push(id);

@@ -135,7 +135,7 @@ async fn enqueue(
     reports: &mut Reports,
 ) -> Result<(), BusError> {
     const FULL: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-    let headers = OwnedHeaders::new_with_capacity(outgoing.headers.len());
+    let headers = OwnedHeaders::new_with_capacity(outgoing.headers.iter().count());
     let headers = outgoing
         .headers
         .iter()

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use contracts::{Headers, InvalidHeaders};
 use futures::TryStreamExt;
 use sqlx::SqliteConnection;
 use tokio::sync::watch;
@@ -160,7 +161,7 @@ async fn fetch(
     received: &mut Vec<Incoming>,
     bytes: &mut usize,
 ) -> Result<(), BusError> {
-    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, String, Vec<u8>)>(
+    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, Vec<u8>, Vec<u8>)>(
         "select offset, key, headers, value from record \
          where topic = ? and partition = ? and offset >= ? order by offset limit ?",
     )
@@ -176,7 +177,7 @@ async fn fetch(
             partition: cursor.partition,
             offset,
             key,
-            headers: parse_headers(&headers)?,
+            headers: Headers::from_bytes(headers).map_err(damaged)?,
             value,
         });
         if *bytes >= MAX_RECEIVED_BYTES {
@@ -186,11 +187,8 @@ async fn fetch(
     Ok(())
 }
 
-fn parse_headers(text: &str) -> Result<Vec<(String, Vec<u8>)>, BusError> {
-    let headers: Vec<(String, String)> = serde_json::from_str(text)
-        .map_err(|error| BusError::Db(sqlx::Error::Decode(Box::new(error))))?;
-    let bytes = |(name, value): (String, String)| (name, value.into_bytes());
-    Ok(headers.into_iter().map(bytes).collect())
+fn damaged(error: InvalidHeaders) -> BusError {
+    BusError::Db(sqlx::Error::Decode(Box::new(error)))
 }
 
 #[async_trait]

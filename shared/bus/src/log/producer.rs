@@ -87,13 +87,7 @@ impl LogProducer {
         };
         let partition = partition_of(record.key.as_bytes(), partitions);
         let offset = batch.take(&topic, partition);
-        Ok(Ok(Row {
-            topic,
-            partition,
-            offset,
-            headers: serde_json::json!(record.headers).to_string(),
-            record,
-        }))
+        Ok(Ok(Row { topic, partition, offset, record }))
     }
 }
 
@@ -153,7 +147,6 @@ struct Row<'a> {
     topic: String,
     partition: i32,
     offset: i64,
-    headers: String,
     record: &'a Outgoing,
 }
 
@@ -175,7 +168,7 @@ async fn insert(
                     .bind(row.partition)
                     .bind(row.offset)
                     .bind(row.record.key.as_bytes())
-                    .bind(&row.headers)
+                    .bind(row.record.headers.as_bytes())
                     .bind(&row.record.value)
                     .bind(at);
             }

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use crate::{BusError, Topic};
 
 /// Raised with every change to the tables; a file of another version is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 create table topic (
@@ -32,7 +32,7 @@ create table record (
     partition integer not null,
     offset integer not null,
     key blob not null,
-    headers text not null, -- [[name, value], …]
+    headers blob not null, -- as `contracts::Headers` lays them out
     value blob not null,
     at integer not null,   -- milliseconds since 1970
     primary key (topic, partition, offset)

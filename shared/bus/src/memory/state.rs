@@ -89,13 +89,12 @@ impl State {
         let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
         let partition = partition_of(record.key.as_bytes(), count);
         let records = &mut partitions[partition.unsigned_abs() as usize];
-        let headers = record.headers.iter();
         records.push(Incoming {
             topic: record.topic.clone(),
             partition,
             offset: i64::try_from(records.len()).unwrap_or(i64::MAX),
             key: record.key.clone().into_bytes(),
-            headers: headers.map(|(name, value)| (name.clone(), value.clone().into())).collect(),
+            headers: record.headers.clone(),
             value: record.value.clone(),
         });
         Ok(())

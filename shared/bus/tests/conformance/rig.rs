@@ -8,6 +8,7 @@ use bus::{
     Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
 };
 use clock::{SystemClock, SystemRandom};
+use contracts::Headers;
 
 /// What a check gets at the most; a bus that works needs a fraction.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -132,7 +133,7 @@ pub fn record(key: &str, value: impl AsRef<[u8]>) -> Outgoing {
     Outgoing {
         topic: "orders".to_owned(),
         key: key.to_owned(),
-        headers: Vec::new(),
+        headers: Headers::new(),
         value: value.as_ref().to_vec(),
     }
 }

@@ -75,7 +75,7 @@ proptest! {
         headers in vec((".*", any::<Vec<u8>>()), 0..4),
     ) {
         // Without a `ce_type` it can be neither ours nor foreign.
-        prop_assert!(decode(&key, &headers, &value).is_err());
+        prop_assert!(decode(&key, &headers.into_iter().collect(), &value).is_err());
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Record {
     }
 
     pub fn decode(&self) -> Result<Decoded, DecodeError> {
-        decode(&self.key, &self.headers, &self.value)
+        let headers = self.headers.iter().map(|(name, text)| (name, text));
+        decode(&self.key, &headers.collect(), &self.value)
     }
 
     /// What it says, where that is expected.
@@ -69,10 +70,10 @@ impl Record {
 
 impl From<Encoded> for Record {
     fn from(encoded: Encoded) -> Self {
-        let headers = encoded.headers.into_iter();
+        let headers = encoded.headers.iter();
         Self {
             key: encoded.key.into(),
-            headers: headers.map(|(name, text)| (name, text.into())).collect(),
+            headers: headers.map(|(name, text)| (name.into(), text.into())).collect(),
             value: encoded.value,
         }
     }

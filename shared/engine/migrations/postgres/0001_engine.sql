@@ -63,7 +63,7 @@ create table outbox (
     event_id uuid not null,
     topic text not null,
     key text not null,
-    headers text not null,
+    headers bytea not null,
     value bytea not null,
     created_at bigint not null
 );

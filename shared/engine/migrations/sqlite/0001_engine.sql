@@ -63,7 +63,7 @@ create table outbox (
     event_id blob not null,
     topic text not null,
     key text not null,
-    headers text not null,
+    headers blob not null,
     value blob not null,
     created_at integer not null
 );

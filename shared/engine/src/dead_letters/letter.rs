@@ -1,5 +1,5 @@
 use bus::Incoming;
-use contracts::{ATTEMPT_HEADER, EventType, OrderId, PRODUCTS_TOPIC, derived};
+use contracts::{ATTEMPT_HEADER, EventType, Headers, OrderId, PRODUCTS_TOPIC, derived};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Column, Json, Kind, Row, StoreError, Table, Value};
@@ -121,24 +121,23 @@ fn order_of(record: &Incoming) -> Option<OrderId> {
 }
 
 fn header<'r>(record: &'r Incoming, name: &str) -> Option<&'r str> {
-    let found = record.headers.iter().find(|(header, _)| header == name)?;
-    str::from_utf8(&found.1).ok()
+    str::from_utf8(record.headers.get(name)?).ok()
 }
 
 /// Names and values as they are kept.
 fn headers(record: &Incoming) -> Vec<(String, Raw)> {
     let headers = record.headers.iter();
-    headers.map(|(name, value)| (name.clone(), Raw::from(value.clone()))).collect()
+    headers.map(|(name, value)| (name.to_owned(), Raw::from(value.to_vec()))).collect()
 }
 
 /// The record of a letter as it goes to its next attempt: a header says how many there were with it.
 pub(super) fn record(row: &Row, first: usize) -> Result<(Incoming, i64), StoreError> {
-    let Json(headers): Json<Vec<(String, Raw)>> = row.get(first + 4)?;
+    let Json(kept): Json<Vec<(String, Raw)>> = row.get(first + 4)?;
     let attempt = row.get::<i64>(first + 6)? + 1;
-    let mut headers: Vec<(String, Vec<u8>)> =
-        headers.into_iter().map(|(name, value)| (name, value.into())).collect();
-    headers.retain(|(name, _)| name != ATTEMPT_HEADER);
-    headers.push((ATTEMPT_HEADER.to_owned(), attempt.to_string().into_bytes()));
+    let earlier = kept.into_iter().filter(|(name, _)| name != ATTEMPT_HEADER);
+    let mut headers: Headers =
+        earlier.map(|(name, value)| (name, Vec::<u8>::from(value))).collect();
+    headers.push_display(ATTEMPT_HEADER, attempt);
     let record = Incoming {
         topic: row.get(first)?,
         partition: i32::try_from(row.get::<i64>(first + 1)?).unwrap_or(i32::MAX),

@@ -170,8 +170,8 @@ pub fn answers(turn: Turn<Toy>) -> Vec<Answer<Toy>> {
 
 pub fn sent(bus: &MemoryBus) -> Vec<EventId> {
     let id = |record: bus::Outgoing| {
-        let (_, id) = record.headers.into_iter().find(|(name, _)| name == "ce_id").unwrap();
-        id.parse().unwrap()
+        let id = record.headers.get("ce_id").unwrap();
+        str::from_utf8(id).unwrap().parse().unwrap()
     };
     bus.records().into_iter().map(id).collect()
 }

@@ -1,6 +1,6 @@
 //! What the engine tells about itself.
 
-use contracts::Trace;
+use contracts::{Headers, Trace};
 use opentelemetry::{
     Value,
     trace::{SpanKind, Status, TracerProvider},
@@ -57,8 +57,8 @@ fn attribute(span: &SpanData, name: &str) -> Option<String> {
 async fn parents(rig: &Rig) -> Vec<String> {
     let rows = rig.db.fetch("select headers from outbox order by id", vec![]).await.unwrap();
     let parent = |row: &store::Row| {
-        let store::Json(headers): store::Json<Vec<(String, String)>> = row.get(0).unwrap();
-        headers.into_iter().find(|(name, _)| name == "traceparent").map(|(_, value)| value)
+        let headers = Headers::from_bytes(row.get(0).unwrap()).unwrap();
+        headers.get("traceparent").map(|text| String::from_utf8(text.into()).unwrap())
     };
     rows.iter().filter_map(parent).collect()
 }

@@ -2,8 +2,8 @@
 
 use bus::Incoming;
 use contracts::{
-    Event, EventId, OrderCompleted, OrderId, PaymentDeclined, PaymentVoided, ShipmentVoided,
-    StockReserved, Trace, Versions, derived, encode,
+    Event, EventId, Headers, OrderCompleted, OrderId, PaymentDeclined, PaymentVoided,
+    ShipmentVoided, StockReserved, Trace, Versions, derived, encode,
 };
 use engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
 use jiff::Timestamp;
@@ -43,9 +43,15 @@ pub fn record(number: u128, event: &Event) -> Incoming {
         partition: 0,
         offset: i64::try_from(number).unwrap(),
         key: encoded.key.into_bytes(),
-        headers: encoded.headers.into_iter().map(|(name, text)| (name, text.into())).collect(),
+        headers: encoded.headers,
         value: encoded.value,
     }
+}
+
+/// The headers with another value of this name.
+pub fn replaced(headers: &Headers, name: &str, value: &str) -> Headers {
+    let header = |(found, old)| (found, if found == name { value.as_bytes() } else { old });
+    headers.iter().map(header).collect()
 }
 
 /// Counts one and emits one event.

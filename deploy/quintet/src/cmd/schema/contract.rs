@@ -31,9 +31,8 @@ pub(super) fn upcast(version: Version<'_>, data: &Value) -> Result<Value, String
         ("ce_dataschema", id.as_str()),
         ("content-type", "application/json"),
     ];
-    let headers = headers.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
     let value = serde_json::to_vec(data).map_err(|error| error.to_string())?;
-    match decode(key.as_bytes(), &headers, &value) {
+    match decode(key.as_bytes(), &headers.into_iter().collect(), &value) {
         Ok(Decoded::Event(envelope)) => Ok(envelope.event.to_json()),
         Ok(Decoded::Foreign { event_type }) => Err(format!("{event_type} is foreign")),
         Err(error) => Err(error.to_string()),

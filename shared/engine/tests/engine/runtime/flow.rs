@@ -5,11 +5,14 @@ use engine::CommandError;
 use testkit::eventually;
 
 use super::{add, advance, record, stages};
-use crate::{rig::Next, toy::Reply, work::order};
+use crate::{
+    rig::Next,
+    toy::Reply,
+    work::{order, replaced},
+};
 
 fn with_header(mut record: bus::Outgoing, name: &str, value: &str) -> bus::Outgoing {
-    let header = record.headers.iter_mut().find(|(found, _)| found == name).unwrap();
-    header.1 = value.into();
+    record.headers = replaced(&record.headers, name, value);
     record
 }
 
