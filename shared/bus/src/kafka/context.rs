@@ -1,4 +1,4 @@
-//! What librdkafka calls back: log lines and rebalances.
+//! What librdkafka calls back: log lines, reports and rebalances.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tokio::sync::oneshot;
 
 use super::admin::ANSWER;
+use super::producer::Report;
 
 /// What librdkafka calls back.
 #[derive(Default)]
@@ -84,6 +87,15 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         // Consumers get it from their next poll as well, producers from the report.
         tracing::info!(%error, "Kafka client: {reason}");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<oneshot::Sender<Report>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
+        // Whoever published may have given up.
+        let _ = report.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
     }
 }
 

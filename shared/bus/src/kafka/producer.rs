@@ -1,12 +1,15 @@
 //! Publishing: everything into librdkafka's queue, in order, then every report.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::future_producer::OwnedDeliveryResult;
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use tokio::sync::oneshot;
 
 use super::config::Config;
 use super::context::Context;
@@ -14,29 +17,69 @@ use super::{admin, blocking};
 use crate::names::Namespace;
 use crate::{BusError, Outgoing, Producer, Published};
 
-type Client = FutureProducer<Context>;
+/// How long a look for reports lasts. They are heard at once all the same, but the client spins for the
+/// last millisecond of each look: that of `rdkafka`'s own thread, ten a second, took a hundredth of a core.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What became of a record.
+pub(super) type Report = Result<(), KafkaError>;
+
+/// librdkafka's producer, with a thread that hears its reports.
+struct Client {
+    producer: Arc<BaseProducer<Context>>,
+    done_with: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn connect(config: &Config) -> Result<Self, BusError> {
+        let failed = |error| BusError::kafka("creating a producer", error);
+        let producer = config.producer().create_with_context(Context::default()).map_err(failed)?;
+        let client = Self { producer: Arc::new(producer), done_with: Arc::default() };
+        let (producer, done_with) = (Arc::clone(&client.producer), Arc::clone(&client.done_with));
+        let listen = move || {
+            while !done_with.load(Ordering::Acquire) {
+                producer.poll(LOOK);
+            }
+        };
+        let thread = std::thread::Builder::new().name("kafka reports".to_owned());
+        thread.spawn(listen).map_err(|error| BusError::Unavailable {
+            reason: format!("there is no thread for Kafka's reports: {error}"),
+        })?;
+        Ok(client)
+    }
+}
+
+impl Drop for Client {
+    /// What it still holds must not be sent behind the caller's back.
+    fn drop(&mut self) {
+        self.done_with.store(true, Ordering::Release);
+        let producer = Arc::clone(&self.producer);
+        // Not on an async thread: it waits for librdkafka's.
+        std::thread::spawn(move || producer.purge(PurgeConfig::default().queue().inflight()));
+    }
+}
 
 pub(super) struct KafkaProducer {
     config: Config,
     namespace: Namespace,
-    /// `None` after a failure: what it still holds must not be sent behind the caller's back.
-    client: Option<Client>,
+    /// `None` after a failure.
+    client: Option<Arc<Client>>,
     /// Topics (by the names at the broker) that were there once.
     known: HashSet<String>,
 }
 
 impl KafkaProducer {
     pub(super) fn new(config: Config, namespace: Namespace) -> Result<Self, BusError> {
-        let client = Some(connect(&config)?);
+        let client = Some(Arc::new(Client::connect(&config)?));
         Ok(Self { config, namespace, client, known: HashSet::new() })
     }
 
-    fn client(&mut self) -> Result<Client, BusError> {
+    fn client(&mut self) -> Result<Arc<Client>, BusError> {
         let client = match self.client.take() {
             Some(client) => client,
-            None => connect(&self.config)?,
+            None => Arc::new(Client::connect(&self.config)?),
         };
-        self.client = Some(client.clone());
+        self.client = Some(Arc::clone(&client));
         Ok(client)
     }
 
@@ -54,8 +97,9 @@ impl KafkaProducer {
         let topic = self.namespace.outer("topic", &record.topic)?;
         if !self.known.contains(&topic) {
             // librdkafka would keep records for a topic that is not there for half a minute.
-            let (client, namespace, name) = (client.clone(), self.namespace.clone(), topic.clone());
-            blocking(move || admin::partition_count(client.client(), &namespace, &name)).await?;
+            let (producer, namespace) = (Arc::clone(&client.producer), self.namespace.clone());
+            let name = topic.clone();
+            blocking(move || admin::partition_count(producer.client(), &namespace, &name)).await?;
             self.known.insert(topic.clone());
         }
         Ok(topic)
@@ -84,30 +128,11 @@ impl KafkaProducer {
         }
         // What precedes the refused record is on its way: its reports count.
         let reported = reports.finish(&client, acknowledged).await;
-        if let Err(error) = reported {
-            self.retire(client);
-            return Err(error);
+        if reported.is_err() || client.producer.client().fatal_error().is_some() {
+            // The next publish makes a new one.
+            self.client = None;
         }
-        if client.client().fatal_error().is_some() {
-            self.retire(client);
-        }
-        outcome
-    }
-
-    /// Throws the client away with all that it holds; the next publish makes a new one.
-    fn retire(&mut self, client: Client) {
-        self.client = None;
-        // Dropping it waits for its thread.
-        tokio::task::spawn_blocking(move || drop(client));
-    }
-}
-
-impl Drop for KafkaProducer {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            // Not on an async thread: it purges its queue and joins its thread.
-            std::thread::spawn(move || drop(client));
-        }
+        reported.and(outcome)
     }
 }
 
@@ -118,13 +143,6 @@ impl Producer for KafkaProducer {
         let error = self.send(records, &mut acknowledged).await.err();
         Published { acknowledged, error }
     }
-}
-
-fn connect(config: &Config) -> Result<Client, BusError> {
-    config
-        .producer()
-        .create_with_context(Context::default())
-        .map_err(|error| BusError::kafka("creating a producer", error))
 }
 
 /// Puts the record into librdkafka's queue, waiting for room: it must not be passed by the next.
@@ -140,12 +158,13 @@ async fn enqueue(
         .headers
         .iter()
         .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
-    let mut record =
-        FutureRecord::to(topic).key(&outgoing.key).payload(&outgoing.value).headers(headers);
+    let (report, pending) = oneshot::channel();
+    let record = BaseRecord::with_opaque_to(topic, Box::new(report));
+    let mut record = record.key(&outgoing.key).payload(&outgoing.value).headers(headers);
     loop {
-        match client.send_result(record) {
-            Ok(report) => {
-                reports.pending.push_back(report);
+        match client.producer.send(record) {
+            Ok(()) => {
+                reports.pending.push_back(pending);
                 return Ok(());
             }
             Err((error, rejected)) if error == FULL => {
@@ -160,14 +179,14 @@ async fn enqueue(
 /// The delivery reports of a batch, in its order.
 #[derive(Default)]
 struct Reports {
-    done: Vec<Result<(), KafkaError>>,
-    pending: VecDeque<DeliveryFuture>,
+    done: Vec<Report>,
+    pending: VecDeque<oneshot::Receiver<Report>>,
 }
 
 impl Reports {
     /// Waits for the oldest report, which empties a place in the queue.
     async fn make_room(&mut self) -> Result<(), BusError> {
-        const RETRY: std::time::Duration = std::time::Duration::from_millis(10);
+        const RETRY: Duration = Duration::from_millis(10);
         let Some(report) = self.pending.front_mut() else {
             // The queue is full of what a dropped publish left behind.
             tokio::time::sleep(RETRY).await;
@@ -186,7 +205,7 @@ impl Reports {
         for report in self.pending {
             if failed {
                 // What follows a failed record is not to be sent; the rest reports at once then.
-                client.purge(PurgeConfig::default().queue().inflight());
+                client.producer.purge(PurgeConfig::default().queue().inflight());
             }
             let result = outcome(report.await);
             failed |= result.is_err();
@@ -203,10 +222,6 @@ impl Reports {
     }
 }
 
-fn outcome<Canceled>(report: Result<OwnedDeliveryResult, Canceled>) -> Result<(), KafkaError> {
-    match report {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err((error, _))) => Err(error),
-        Err(_) => Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue)),
-    }
+fn outcome<Lost>(report: Result<Report, Lost>) -> Report {
+    report.unwrap_or(Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue)))
 }
