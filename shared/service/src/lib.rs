@@ -12,7 +12,7 @@ mod router;
 mod run;
 mod telemetry;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, ops::Deref, sync::Arc};
 
 use bus::Bus;
 use clock::{Clock, Random};
@@ -32,10 +32,10 @@ pub use router::{admin_router, public_router};
 pub use run::main;
 pub use telemetry::{Figure, Sampling, Telemetry};
 
-/// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time. The
-/// crate's feature `override` has librdkafka use this one too.
+/// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time. This one
+/// serves librdkafka too, and gives back what a rush has left.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A participant as a process.
 pub trait Service: Participant {
@@ -81,8 +81,11 @@ pub trait Service: Participant {
     }
 }
 
-/// What a route works with. Cheap to clone.
-pub struct App<P: Participant> {
+/// What a route works with. Cheap to clone, which each layer around a route does for each request.
+pub struct App<P: Participant>(Arc<Parts<P>>);
+
+/// What there is in an [`App`].
+pub struct Parts<P: Participant> {
     /// Where changes go.
     pub commands: Commands<P>,
     /// Where reads come from.
@@ -99,16 +102,22 @@ pub struct App<P: Participant> {
     pub telemetry: Arc<Telemetry>,
 }
 
+impl<P: Participant> From<Parts<P>> for App<P> {
+    fn from(parts: Parts<P>) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl<P: Participant> Deref for App<P> {
+    type Target = Parts<P>;
+
+    fn deref(&self) -> &Parts<P> {
+        &self.0
+    }
+}
+
 impl<P: Participant> Clone for App<P> {
     fn clone(&self) -> Self {
-        Self {
-            commands: self.commands.clone(),
-            engine: Arc::clone(&self.engine),
-            bus: Arc::clone(&self.bus),
-            clock: Arc::clone(&self.clock),
-            random: Arc::clone(&self.random),
-            stopping: self.stopping.clone(),
-            telemetry: Arc::clone(&self.telemetry),
-        }
+        Self(Arc::clone(&self.0))
     }
 }

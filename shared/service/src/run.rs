@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    App, Config, Sampling, Service, Telemetry,
+    App, Config, Parts, Sampling, Service, Telemetry,
     config::{self, Database, Loaded},
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
@@ -214,7 +214,7 @@ async fn prepare<S: Service>(
     let (bus_handle, shared_random) = (Arc::clone(&bus), Arc::clone(&random));
     let around = Surroundings { bus: bus_handle, outside, random: shared_random, topics };
     let (runtime, commands) = Runtime::new(engine, around);
-    let app = App {
+    let parts = Parts {
         commands,
         engine: runtime.engine(),
         bus,
@@ -223,7 +223,7 @@ async fn prepare<S: Service>(
         stopping,
         telemetry: Arc::new(telemetry),
     };
-    Ok((runtime, app))
+    Ok((runtime, parts.into()))
 }
 
 /// With SQLite a service is one process, and its engine sends from memory: a second one on the same

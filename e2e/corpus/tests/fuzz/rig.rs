@@ -17,7 +17,7 @@ use engine::{
 };
 use jiff::Timestamp;
 use serde_json::Value;
-use service::{App, Sampling, Service, Telemetry, public_router};
+use service::{App, Parts, Sampling, Service, Telemetry, public_router};
 use store::Db;
 use testkit::{Database, MemoryBus, record_at};
 use tokio::sync::watch;
@@ -87,7 +87,8 @@ impl Rig {
         let (stop, stopping) = watch::channel(false);
         let engine = runtime.engine();
         hears(&engine, example(EventType::OrderPlaced)).await;
-        let app = App { commands, engine, bus, clock, random, stopping, telemetry };
+        let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry };
+        let app = App::from(parts);
         tokio::spawn(runtime.run(stop.subscribe()));
         Self { router: public_router(app), db, _stop: stop, _database: database }
     }

@@ -9,7 +9,7 @@ use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings
 use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service::{App, Sampling, Service, Telemetry, admin_router, public_router};
+use service::{App, Parts, Sampling, Service, Telemetry, admin_router, public_router};
 use store::Db;
 use tempfile::TempDir;
 use testkit::{Database, eventually};
@@ -169,7 +169,8 @@ async fn serve(
     let (runtime, commands) = Runtime::new(engine, around);
     let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
-    let app = App { commands, engine, bus, clock, random, stopping, telemetry };
+    let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry };
+    let app = App::from(parts);
     let urls = [listen(public_router(app.clone())).await, listen(admin_router(app)).await];
     (urls, runtime)
 }
