@@ -10,7 +10,7 @@ use std::{
 use clock::{Clock, Random};
 use contracts::{EffectId, OrderId, Trace};
 use jiff::Timestamp;
-use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
+use store::{Column, Condition, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use tokio::{task::JoinSet, time::timeout};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -121,7 +121,7 @@ pub(crate) async fn insert<P: Participant>(
         }
     }
     if taken_for_new {
-        tx.insert_untaken(&TABLE, rows, None).await?;
+        tx.insert_untaken(&TABLE, rows, Condition::default()).await?;
         return Ok(claimed);
     }
     let mut new = HashSet::new();
@@ -133,9 +133,18 @@ pub(crate) async fn insert<P: Participant>(
 }
 
 /// Deletes the rows of effects that are answered now; answers the ids of those that were there.
-pub(crate) async fn take(tx: &mut Tx, ids: BTreeSet<Uuid>) -> Result<HashSet<Uuid>, StoreError> {
-    let ids = ids.into_iter().map(Into::into).collect();
-    let rows = tx.delete(TABLE.name, "id", Kind::Uuid, ids).await?;
+/// [`StoreError::Vanished`] if one is not and all are `taken_for_pending`.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    ids: BTreeSet<Uuid>,
+    taken_for_pending: bool,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let keys = ids.iter().map(|id| (*id).into()).collect();
+    if taken_for_pending {
+        tx.discard_all(TABLE.name, "id", Kind::Uuid, keys).await?;
+        return Ok(ids.into_iter().collect());
+    }
+    let rows = tx.delete(TABLE.name, "id", Kind::Uuid, keys).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 

@@ -14,11 +14,14 @@
 //! it follows has been sent, or lies before it there. Who hangs and wakes can only repeat.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use store::{Db, StoreError, Tx, Value};
+use store::{Condition, Db, Kept, StoreError, Tx, Value};
 use uuid::Uuid;
 
 use crate::lease::{RELAY, micros};
@@ -42,11 +45,13 @@ pub(crate) struct Exclusive {
     /// How long the lease lasts, once it has an end.
     length: Duration,
     alone: AtomicBool,
+    /// The state rows as we left them. Whoever comes or goes may have changed them.
+    kept: Arc<Kept>,
 }
 
 impl Exclusive {
     pub(crate) fn new(replica: Uuid, always: bool, length: Duration) -> Self {
-        Self { replica, always, length, alone: AtomicBool::new(always) }
+        Self { replica, always, length, alone: AtomicBool::new(always), kept: Arc::default() }
     }
 
     /// Who we are.
@@ -65,24 +70,32 @@ impl Exclusive {
     }
 
     fn set(&self, alone: bool) {
+        self.kept.forget();
         self.alone.store(alone, Ordering::Release);
     }
 
-    /// Makes `tx` rely on what we know; whether that is that we are alone.
-    pub(crate) async fn rely(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let alone = self.is_alone();
+    /// The state rows as this process left them.
+    pub(crate) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
+    }
+
+    /// Begins a transaction within which what we know cannot change, once it is found to hold.
+    pub(crate) async fn begin(&self, db: &Db) -> Result<Tx, StoreError> {
+        if self.always { db.begin().await } else { db.begin_beside_others(LOCK).await }
+    }
+
+    /// What such a transaction has to rely on if we are `alone`, or are not.
+    pub(crate) fn relied_on(&self, alone: bool) -> Condition {
         if self.always {
-            return Ok(alone);
+            return Condition::default();
         }
-        tx.lock_beside_others(LOCK).await?;
         let mut values = vec![RELAY.into(), NEVER];
         if alone {
             values.push(self.replica.into());
-            tx.require(OURS, values).await?;
+            Condition::new(OURS, values)
         } else {
-            tx.require(&format!("not {TAKEN}"), values).await?;
+            Condition::new(format!("not {TAKEN}"), values)
         }
-        Ok(alone)
     }
 
     /// Takes the outbox, from whoever has it. What is in the table is to be read after this.

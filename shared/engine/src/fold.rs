@@ -135,7 +135,7 @@ impl<'e, P: Participant> Fold<'e, P> {
         &mut self,
         batch: &[Work<P>],
         sorted: &Sorted,
-        remembered: &mut Remembered<P>,
+        remembered: &Remembered<P>,
     ) -> Vec<(usize, Answer<P>)> {
         // What is fresh and has no answer, or was set aside, is refused.
         let fresh: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
@@ -149,7 +149,6 @@ impl<'e, P: Participant> Fold<'e, P> {
                     None if fresh.contains(&index) => Err(CommandError::Failed),
                     None => remembered.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
                 };
-                remembered.insert(id, answer.clone());
                 (index, answer)
             })
             .collect()

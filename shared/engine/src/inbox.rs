@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use contracts::PRODUCTS_TOPIC;
 use jiff::Timestamp;
-use store::{Column, Kind, StoreError, Table, Tx, Value};
+use store::{Column, Condition, Kind, StoreError, Table, Tx, Value};
 use uuid::Uuid;
 
 use crate::{Participant, Work};
@@ -39,7 +39,7 @@ pub(crate) struct Entered {
     pub(crate) parked: Option<bool>,
 }
 
-/// Enters the ids of a batch.
+/// Enters the ids of a batch, in a transaction that relies on this.
 ///
 /// In [`Trust`] nobody waits for what the inbox says: where that is misplaced it is
 /// [`StoreError::Taken`], and the inbox is to be asked.
@@ -47,15 +47,20 @@ pub(crate) async fn enter<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
     now: Timestamp,
-    trust: Trust,
+    (trust, relied_on): (Trust, Condition),
 ) -> Result<Entered, StoreError> {
     let ids = batch.iter().filter_map(|work| Some((work.inbox_id()?, came(work, now))));
     let mut ids: BTreeMap<Uuid, Value> = ids.collect();
     let (mut new, mut parked): (HashSet<Uuid>, _) = (ids.keys().copied().collect(), None);
     match trust {
-        Trust::All => tx.insert_untaken(&TABLE, rows(&ids), None).await?,
-        Trust::New => tx.insert_untaken(&TABLE, rows(&ids), Some(NONE_PARKED)).await?,
+        _ if ids.is_empty() => tx.require(relied_on).await?,
+        Trust::All => tx.insert_untaken(&TABLE, rows(&ids), relied_on).await?,
+        Trust::New => {
+            let relied_on = relied_on.and(Condition::new(NONE_PARKED, Vec::new()));
+            tx.insert_untaken(&TABLE, rows(&ids), relied_on).await?;
+        }
         Trust::Nothing => {
+            tx.require(relied_on).await?;
             new.clear();
             for row in tx.insert_new_and(&TABLE, rows(&ids), PARKED).await? {
                 new.insert(row.get::<Uuid>(0)?);

@@ -41,7 +41,13 @@ pub(crate) struct Ready {
     pub(crate) record: Outgoing,
 }
 
-pub(crate) async fn append(tx: &mut Tx, ready: &[Ready], now: Timestamp) -> Result<(), StoreError> {
+/// Adds what is ready to be sent, and deletes what was sent.
+pub(crate) async fn change(
+    tx: &mut Tx,
+    ready: &[Ready],
+    sent: &BTreeSet<EventId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let rows = ready.iter().map(|Ready { id, record }| {
         vec![
             (*id).into(),
@@ -52,7 +58,8 @@ pub(crate) async fn append(tx: &mut Tx, ready: &[Ready], now: Timestamp) -> Resu
             now.into(),
         ]
     });
-    tx.insert(&TABLE, rows.collect()).await
+    let sent = sent.iter().map(|id| (*id).into()).collect();
+    tx.exchange(&TABLE, rows.collect(), ("event_id", Kind::Uuid, sent)).await
 }
 
 pub(crate) async fn delete(tx: &mut Tx, ids: &BTreeSet<EventId>) -> Result<(), StoreError> {

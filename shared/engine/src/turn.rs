@@ -1,5 +1,6 @@
 //! One transaction per batch. The order of its statements is the order of its locks, the same in
-//! every service: inbox, idempotency keys, state tables, effects, alarms, outbox.
+//! every service: inbox, idempotency keys, state tables, effects, alarms, outbox. Who is alone has
+//! nobody to lock state rows against.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,8 +19,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Input, Metrics, Origin, Parking, Participant, Remembered, Settings, Turn, TurnError, Work,
-    alarms, dead_letters,
+    Answer, Input, Metrics, Origin, Parking, Participant, Remembered, Settings, Turn, TurnError,
+    Work, alarms, dead_letters,
     effect_queue::EffectQueue,
     effects,
     exclusive::Exclusive,
@@ -112,10 +113,14 @@ impl<P: Participant> Engine<P> {
         let now = self.clock.now();
         let (now_and, both) = ((now, &spans), (batch, parking));
         let trust = self.trust(batch, parking);
-        let mut turned = self.apply(both, remembered, now_and, trust).await;
-        if let Err(TurnError::Store(StoreError::Taken { .. })) = turned {
-            turned = self.apply(both, remembered, now_and, Trust::Nothing).await;
+        let mut told = Told { remembered, answers: Remembered::<P>::new() };
+        let mut turned = self.apply(both, &mut told, now_and, trust).await;
+        if trust != Trust::Nothing && turned.as_ref().is_err_and(may_be_misplaced_trust) {
+            self.exclusive.kept().forget();
+            told.answers.clear();
+            turned = self.apply(both, &mut told, now_and, Trust::Nothing).await;
         }
+        drop(told);
         if let Err(TurnError::Store(StoreError::Unmet)) = turned {
             turned = Err(self.look_who_is_there().await);
         }
@@ -126,6 +131,7 @@ impl<P: Participant> Engine<P> {
                 self.metrics.committed(batch, turn, took);
             }
             Err(error) => {
+                self.exclusive.kept().forget();
                 self.metrics.failed();
                 spans.failed(error);
             }
@@ -136,7 +142,9 @@ impl<P: Participant> Engine<P> {
     /// See [`dead_letters::sort`]: whether an order is parked is known here if nobody else parks one.
     fn trust(&self, batch: &[Work<P>], parking: &Parking) -> Trust {
         let replays = || batch.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
-        if self.some_parked.load(Ordering::Acquire) || !parking.is_empty() || replays() {
+        let in_doubt = self.in_doubt.load(Ordering::Acquire);
+        if in_doubt || self.some_parked.load(Ordering::Acquire) || !parking.is_empty() || replays()
+        {
             Trust::Nothing
         } else if self.exclusive.is_always() {
             Trust::All
@@ -150,17 +158,20 @@ impl<P: Participant> Engine<P> {
     async fn apply(
         &self,
         (batch, parking): (&[Work<P>], &Parking),
-        remembered: &mut Remembered<P>,
+        told: &mut Told<'_, P>,
         (now, spans): (Timestamp, &TurnSpans),
         trust: Trust,
     ) -> Result<Turn<P>, TurnError> {
         crate::crash_point!(BeforeBegin, batch);
-        let mut tx = self.db.begin().await?;
-        let alone = self.exclusive.rely(&mut tx).await?;
-        if alone && !self.in_doubt.load(Ordering::Acquire) {
-            tx.need_not_lock_rows();
+        let mut tx = self.exclusive.begin(&self.db).await?;
+        let alone = self.exclusive.is_alone();
+        if !alone || self.in_doubt.load(Ordering::Acquire) {
+            self.exclusive.kept().forget();
+        } else {
+            tx.nobody_else_writes(self.exclusive.kept(), now);
         }
-        let entered = inbox::enter(&mut tx, batch, now, trust).await?;
+        let relied_on = self.exclusive.relied_on(alone);
+        let entered = inbox::enter(&mut tx, batch, now, (trust, relied_on)).await?;
         if let Some(parked) = entered.parked {
             self.some_parked.store(parked, Ordering::Release);
         }
@@ -175,7 +186,7 @@ impl<P: Participant> Engine<P> {
         let mut fold = Fold::new(self, keys, now, spans);
         let inputs: Vec<&Input<P>> = fresh.iter().map(|index| &batch[*index].input).collect();
         let mut world = self.participant.load(&mut tx, &inputs).await?;
-        let live = still_pending(&mut tx, batch, fresh, now).await?;
+        let live = still_pending(&mut tx, batch, fresh, (now, trust)).await?;
         crate::crash_point!(AfterLoad, batch);
         for index in live.iter().copied() {
             if crate::mistake!(StaleFold) {
@@ -183,7 +194,10 @@ impl<P: Participant> Engine<P> {
             }
             fold.apply(&mut world, index, &batch[index])?;
         }
-        let answers = fold.answers(batch, &sorted, remembered);
+        let answers = fold.answers(batch, &sorted, told.remembered);
+        let by_cause =
+            |(index, answer): &(usize, Answer<P>)| (batch[*index].input.cause, answer.clone());
+        told.answers.extend(answers.iter().map(by_cause));
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
@@ -193,12 +207,11 @@ impl<P: Participant> Engine<P> {
         dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
         alarms::change(&mut tx, fold.alarms).await?;
         let sent = if alone { self.handoff.acknowledged() } else { BTreeSet::new() };
-        outbox::delete(&mut tx, &sent).await?;
         if crate::mistake!(DualWrite) {
             tx.commit().await?;
             tx = self.db.begin().await?;
         }
-        outbox::append(&mut tx, &fold.ready, now).await?;
+        outbox::change(&mut tx, &fold.ready, &sent, now).await?;
         let emitted = fold.ready.len();
         if sorted.parked() > 0 {
             // Also if nobody hears of the commit.
@@ -207,7 +220,7 @@ impl<P: Participant> Engine<P> {
         crate::crash_point!(BeforeCommit, batch);
         if let Err(error) = tx.commit().await {
             // It may have committed: then the rows are in the table and not in memory.
-            self.in_doubt.store(true, Ordering::Release);
+            self.in_doubt.store(!is_definite(&error), Ordering::Release);
             return Err(error.into());
         }
         crate::crash_point!(AfterCommit, &(batch, &sent));
@@ -248,6 +261,33 @@ impl<P: Participant> Engine<P> {
     }
 }
 
+/// What the attempts at a batch answer, on its way to where that is remembered: also if the turn is dropped
+/// within its commit, which may have been done.
+struct Told<'a, P: Participant> {
+    remembered: &'a mut Remembered<P>,
+    answers: Remembered<P>,
+}
+
+impl<P: Participant> Drop for Told<'_, P> {
+    fn drop(&mut self) {
+        self.remembered.extend(self.answers.drain());
+    }
+}
+
+/// Whether the database may have said so because something in the batch was not new, or not pending, or a row
+/// not as it was kept: nobody waits to hear that before the reactions.
+fn may_be_misplaced_trust(error: &TurnError) -> bool {
+    use StoreError::{Taken, Vanished};
+    let TurnError::Store(error) = error else { return true };
+    matches!(error, Taken { .. } | Vanished { .. })
+}
+
+/// Whether nothing was committed: a statement said so, and only the commit was waited for.
+fn is_definite(error: &StoreError) -> bool {
+    use StoreError::{Taken, Unmet, Vanished};
+    matches!(error, Taken { .. } | Unmet | Vanished { .. })
+}
+
 /// What an [`Engine`] needs to know besides its service and database.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -268,13 +308,14 @@ async fn still_pending<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
     fresh: &[usize],
-    now: Timestamp,
+    (now, trust): (Timestamp, Trust),
 ) -> Result<Vec<usize>, StoreError> {
     let of = |origin: Origin| {
         let works = fresh.iter().map(|index| &batch[*index]);
         works.filter(|work| work.origin == origin).map(|work| work.input.cause).collect()
     };
-    let mut pending = effects::take(tx, of(Origin::Outcome)).await?;
+    let trusted = trust != Trust::Nothing;
+    let mut pending = effects::take(tx, of(Origin::Outcome), trusted).await?;
     pending.extend(alarms::take(tx, of(Origin::Alarm), now).await?);
     let live = fresh.iter().copied().filter(|index| {
         let work = &batch[*index];

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    Column, Db, Kind, Row, StoreError, Table, Tx, Value,
+    Column, Condition, Kind, Row, StoreError, Table, Tx, Value,
     postgres::{Parameters, array},
-    tx::sqlite,
+    tx::{On, sqlite},
 };
 
 /// By a division by zero a statement that nobody waits for says that something is not so.
@@ -28,7 +28,7 @@ impl Tx {
     }
 
     /// Inserts rows in the belief that no key is taken, and that this condition holds: asking would cost
-    /// the database more than that.
+    /// the database more than that. Without rows nothing is asked.
     ///
     /// # Errors
     /// [`StoreError::Taken`] if it does not, or a key is taken; [`Tx::insert_new`] tells which.
@@ -36,26 +36,28 @@ impl Tx {
         &mut self,
         table: &Table,
         rows: Vec<Vec<Value>>,
-        condition: Option<&str>,
+        condition: Condition,
     ) -> Result<(), StoreError> {
         let taken = StoreError::Taken { table: table.name };
-        if let Self::Postgres(tx) = self {
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let holds = condition.map(|it| format!("where (select 1 / ({it})::int) = 1"));
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if let On::Postgres(tx) = &mut self.on {
+            let holds = condition.holds_after(table.columns.len());
+            let holds = holds.map(|it| format!("where {it} = 1"));
             let sql = insert_arrays(table, &holds.unwrap_or_default());
-            let taken = Some((TAKEN_OR_NOT_SO, taken));
-            return tx.execute_later(&sql, columns(table, rows), taken).await;
+            let values = columns(table, rows).and(condition.values);
+            return tx.execute_later(&sql, values, Some((TAKEN_OR_NOT_SO, taken))).await;
         }
-        if let Some(condition) = condition {
-            let holds = format!("select 1 where {condition}");
-            if self.fetch(&holds, Vec::new()).await?.is_empty() {
-                return Err(taken);
-            }
-        }
-        let inserted = self.write(table, rows, "").await;
-        inserted.map_err(|error| if error.is_unique_violation() { taken } else { error })
+        let written = match self.require(condition).await {
+            Ok(()) => self.write(table, rows, "").await,
+            unmet => unmet,
+        };
+        written.map_err(|error| match error {
+            StoreError::Unmet => taken,
+            error if error.is_unique_violation() => taken,
+            error => error,
+        })
     }
 
     /// Inserts rows, in the place of those whose key is taken.
@@ -106,10 +108,10 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Postgres(_) if rows.is_empty() => Ok(Vec::new()),
-            Self::Postgres(tx) => tx.fetch(&insert_arrays(table, tail), columns(table, rows)).await,
-            Self::Sqlite(_) => {
+        match &mut self.on {
+            On::Postgres(_) if rows.is_empty() => Ok(Vec::new()),
+            On::Postgres(tx) => tx.fetch(&insert_arrays(table, tail), columns(table, rows)).await,
+            On::Sqlite(_) => {
                 let (head, width) = (insert_into(table), table.columns.len());
                 self.in_chunks(rows, |size| format!("{head} values {} {tail}", tuples(size, width)))
                     .await
@@ -124,8 +126,8 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Postgres(tx) if !rows.is_empty() => {
+        match &mut self.on {
+            On::Postgres(tx) if !rows.is_empty() => {
                 tx.execute_later(&insert_arrays(table, tail), columns(table, rows), None).await
             }
             _ => self.bulk_insert(table, rows, tail).await.map(drop),
@@ -150,8 +152,8 @@ impl Tx {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let tx = match self {
-            Self::Postgres(tx) => {
+        let tx = match &mut self.on {
+            On::Postgres(tx) => {
                 // Nobody waits for the count: what is missing is a division by zero.
                 let sql = format!(
                     "with found as (update {name} as t set {} from {} as v({}) \
@@ -167,7 +169,7 @@ impl Tx {
                 let values = columns(table, rows).and(vec![Value::Int(expected)]);
                 return tx.execute_later(&sql, values, Some((NOT_SO, vanished))).await;
             }
-            Self::Sqlite(tx) => tx,
+            On::Sqlite(tx) => tx,
         };
         let sets = sets(&|index, _| format!("v.column{}", index + 1));
         let mut found = 0;
@@ -196,13 +198,13 @@ impl Tx {
     }
 
     /// As [`Tx::select_locked`], but does not lock them where
-    /// [nobody else changes them](Tx::need_not_lock_rows).
+    /// [nobody else changes them](Tx::nobody_else_writes).
     pub(crate) async fn select_to_change(
         &mut self,
         table: &Table,
         keys: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let lock = !matches!(self, Self::Postgres(tx) if !tx.locks_rows);
+        let lock = self.alone.is_none();
         self.select(table, keys, lock).await
     }
 
@@ -214,49 +216,14 @@ impl Tx {
     ) -> Result<Vec<Row>, StoreError> {
         let head = format!("select {} from {}", table.names(), table.name);
         let Column { name, kind } = table.key();
-        let tail = match self {
-            Self::Postgres(_) if lock => format!("order by {name} for update"),
+        let tail = match &mut self.on {
+            On::Postgres(_) if lock => format!("order by {name} for update"),
             _ => format!("order by {name}"),
         };
         self.by_keys(&head, name, *kind, keys, &tail).await
     }
 
-    /// Deletes the rows with these keys and answers the keys of those that were there.
-    ///
-    /// # Errors
-    /// If the database refuses the statement or is away.
-    pub async fn delete(
-        &mut self,
-        table: &str,
-        key: &str,
-        kind: Kind,
-        keys: Vec<Value>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let head = format!("delete from {table}");
-        self.by_keys(&head, key, kind, keys, &format!("returning {key}")).await
-    }
-
-    /// Deletes the rows with these keys.
-    ///
-    /// # Errors
-    /// If the database refuses the statement or is away.
-    pub async fn discard(
-        &mut self,
-        table: &str,
-        key: &str,
-        kind: Kind,
-        keys: Vec<Value>,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Postgres(tx) if !keys.is_empty() => {
-                let sql = format!("delete from {table} where {key} = any($1)");
-                tx.execute_later(&sql, Parameters::from_iter([array(kind, keys)]), None).await
-            }
-            _ => self.delete(table, key, kind, keys).await.map(drop),
-        }
-    }
-
-    async fn by_keys(
+    pub(crate) async fn by_keys(
         &mut self,
         head: &str,
         key: &str,
@@ -264,13 +231,13 @@ impl Tx {
         keys: Vec<Value>,
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Postgres(_) if keys.is_empty() => Ok(Vec::new()),
-            Self::Postgres(tx) => {
+        match &mut self.on {
+            On::Postgres(_) if keys.is_empty() => Ok(Vec::new()),
+            On::Postgres(tx) => {
                 let sql = format!("{head} where {key} = any($1) {tail}");
                 tx.fetch(&sql, Parameters::from_iter([array(kind, keys)])).await
             }
-            Self::Sqlite(_) => {
+            On::Sqlite(_) => {
                 let rows = keys.into_iter().map(|key| vec![key]).collect();
                 self.in_chunks(rows, |size| {
                     format!("{head} where {key} in {} {tail}", tuples(1, size))
@@ -291,40 +258,6 @@ impl Tx {
             found.extend(self.fetch(&sql, chunk.into_iter().flatten().collect()).await?);
         }
         Ok(found)
-    }
-}
-
-impl Db {
-    /// Deletes the rows with these keys if `condition` holds (its values are numbered from `$2`), in
-    /// a transaction that nobody waits to see on the disk: after a crash they may be there again.
-    /// Answers how many there were.
-    ///
-    /// # Errors
-    /// If the database refuses the statement or is away.
-    pub async fn discard_if(
-        &self,
-        (table, key, kind): (&str, &str, Kind),
-        keys: Vec<Value>,
-        (condition, values): (&str, Vec<Value>),
-    ) -> Result<usize, StoreError> {
-        let Self::Postgres(server) = self else {
-            let mut tx = self.begin().await?;
-            let holds = format!("select 1 where $1 is null and {condition}");
-            let values = [vec![Value::Null(kind)], values].concat();
-            if tx.fetch(&holds, values).await?.is_empty() {
-                return Ok(0);
-            }
-            let deleted = tx.delete(table, key, kind, keys).await?;
-            tx.commit().await?;
-            return Ok(deleted.len());
-        };
-        let sql = format!(
-            "with lazily as materialized (select set_config('synchronous_commit', 'off', true)) \
-             delete from {table} using lazily where {key} = any($1) and {condition}"
-        );
-        let values = Parameters::from_iter([array(kind, keys)]).and(values);
-        let deleted = server.execute(&sql, values).await?;
-        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
 }
 
@@ -358,7 +291,7 @@ fn insert_into(table: &Table) -> String {
     format!("insert into {} ({})", table.name, table.names())
 }
 
-fn insert_arrays(table: &Table, tail: &str) -> String {
+pub(crate) fn insert_arrays(table: &Table, tail: &str) -> String {
     format!("{} select * from {} {tail}", insert_into(table), unnest(table))
 }
 
@@ -371,7 +304,7 @@ fn unnest(table: &Table) -> String {
 }
 
 /// An array for each column.
-fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Parameters {
+pub(crate) fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Parameters {
     let mut columns: Vec<Vec<Value>> =
         table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
     for row in rows {

@@ -161,9 +161,10 @@ impl Db {
     /// If no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(begin_sqlite(writer).await?),
-            Self::Postgres(server) => Tx::Postgres(server.begin().await?),
-        })
+            Self::Sqlite { writer, .. } => tx::On::Sqlite(begin_sqlite(writer).await?),
+            Self::Postgres(server) => tx::On::Postgres(server.begin("begin").await?),
+        }
+        .into())
     }
 
     /// Reads outside any transaction.

@@ -38,16 +38,16 @@ pub enum StoreError {
     /// The database took too long. It is not known what it did.
     #[error("the database does not answer")]
     TimedOut,
-    /// An update met fewer rows than it was given: someone else removed them under our locks.
-    #[error("{table}: not all of {expected} rows to update were there")]
+    /// A statement met fewer rows than it was given.
+    #[error("{table}: not all of {expected} rows to change were there")]
     Vanished {
         /// The table.
         table: &'static str,
-        /// How many rows were to change.
+        /// How many rows were to change, or to go.
         expected: usize,
     },
-    /// A row was there already.
-    #[error("{table}: a key is taken")]
+    /// A row was there already, or what its insertion relied on is not so.
+    #[error("{table}: a key is taken, or what was relied on is not so")]
     Taken {
         /// The table.
         table: &'static str,

@@ -7,6 +7,7 @@
 //! - [`Db`] and [`Tx`]: a connection pool and a transaction of either kind.
 //! - [`record!`] describes a state row once; [`Rows`] loads, changes and saves a batch of them in
 //!   three statements.
+//! - [`Kept`]: state rows as the last batches left them, for who has the tables to itself.
 //! - [`Value`] and [`Field`]: what a column can hold.
 //! - [`Listener`]: what processes on one PostgreSQL database tell each other.
 
@@ -14,7 +15,9 @@ mod alone;
 mod bulk;
 mod contract;
 mod db;
+mod discard;
 mod error;
+mod kept;
 mod listen;
 mod migrate;
 mod postgres;
@@ -23,8 +26,10 @@ mod table;
 mod tx;
 mod value;
 
+pub use alone::Condition;
 pub use db::{Db, Kind as DbKind};
 pub use error::{Class, StoreError};
+pub use kept::Kept;
 pub use listen::Listener;
 pub use migrate::Migrations;
 pub use rows::Rows;

@@ -6,7 +6,7 @@ use sqlx::{
     postgres::{PgListener, PgPoolOptions},
 };
 
-use crate::{Db, StoreError, Tx, db::ACQUIRE_TIMEOUT};
+use crate::{Db, StoreError, Tx, db::ACQUIRE_TIMEOUT, tx::On};
 
 /// Hears what is said on one channel, over a connection of its own.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl Tx {
         channel: &'static str,
         what: &'static str,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            Self::Postgres(_) => {
+        match &mut self.on {
+            On::Sqlite(_) => Ok(()),
+            On::Postgres(_) => {
                 self.fetch(NOTIFY, vec![channel.into(), what.into()]).await.map(drop)
             }
         }

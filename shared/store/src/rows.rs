@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{Record, StoreError, Tx, Value};
 
@@ -17,7 +20,7 @@ pub struct Rows<R: Record> {
 struct Slot<R> {
     record: Option<R>,
     /// As it was loaded: what is still the same is not written.
-    loaded: Option<R>,
+    loaded: Option<Arc<R>>,
 }
 
 impl<R: Record> Default for Rows<R> {
@@ -28,7 +31,7 @@ impl<R: Record> Default for Rows<R> {
 
 impl<R: Record> Rows<R> {
     /// Loads the rows with these keys, and locks them unless
-    /// [nobody else changes them](Tx::need_not_lock_rows).
+    /// [nobody else changes them](Tx::nobody_else_writes).
     ///
     /// # Errors
     /// If the database refuses the query or is away, or a column holds what it should not.
@@ -36,15 +39,22 @@ impl<R: Record> Rows<R> {
         tx: &mut Tx,
         keys: impl IntoIterator<Item = R::Key>,
     ) -> Result<Self, StoreError> {
-        let keys: BTreeSet<R::Key> = keys.into_iter().collect();
-        let values = keys.iter().cloned().map(Into::into).collect();
-        let mut rows = Self::absent(keys);
+        let mut keys: BTreeSet<R::Key> = keys.into_iter().collect();
+        let mut rows = Self::absent(keys.iter().cloned());
+        for known in tx.known::<R>(&keys) {
+            keys.remove(&known.key());
+            rows.loaded(known);
+        }
+        let values = keys.into_iter().map(Into::into).collect();
         for row in tx.select_to_change(&R::TABLE, values).await? {
-            let record = R::read(&row)?;
-            let key = record.key();
-            rows.rows.insert(key, Slot { record: Some(record.clone()), loaded: Some(record) });
+            rows.loaded(Arc::new(R::read(&row)?));
         }
         Ok(rows)
+    }
+
+    fn loaded(&mut self, loaded: Arc<R>) {
+        let (key, record) = (loaded.key(), R::clone(&loaded));
+        self.rows.insert(key, Slot { record: Some(record), loaded: Some(loaded) });
     }
 
     /// Rows of which none exists yet: where every story begins, without a database.
@@ -87,12 +97,24 @@ impl<R: Record> Rows<R> {
     /// Of class [`Conflict`](crate::Class::Conflict) if another replica wrote an absent row
     /// first.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let changed = self.rows.values().filter(|slot| slot.record != slot.loaded);
+        let changed = self.rows.values().filter(|slot| slot.is_changed());
         let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.loaded.is_some());
         let values = |slots: Vec<&Slot<R>>, of: fn(&R) -> Vec<Value>| {
             slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(of).collect()
         };
         tx.insert(&R::TABLE, values(new, R::values)).await?;
-        tx.update(&R::CHANGES, values(stored, R::changes)).await
+        tx.update(&R::CHANGES, values(stored, R::changes)).await?;
+        tx.remember(|| self.rows.values().filter_map(Slot::saved).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+impl<R: Record> Slot<R> {
+    fn is_changed(&self) -> bool {
+        self.record.as_ref() != self.loaded.as_deref()
+    }
+
+    fn saved(&self) -> Option<Arc<R>> {
+        if self.is_changed() { self.record.clone().map(Arc::new) } else { self.loaded.clone() }
     }
 }

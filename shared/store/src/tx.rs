@@ -5,18 +5,29 @@ use sqlx::{
 };
 use tokio_postgres::types::FromSqlOwned;
 
-use crate::{DbKind, Field, StoreError, Value, postgres, postgres::parameters};
+use crate::{DbKind, Field, StoreError, Value, kept::Alone, postgres, postgres::parameters};
 
 /// A transaction on either database.
 ///
 /// On PostgreSQL a write that answers nothing is sent and not waited for: if it fails, the next read
 /// says so, at the latest the commit, which then has not committed.
 #[derive(Debug)]
-pub enum Tx {
-    /// On SQLite.
+pub struct Tx {
+    pub(crate) on: On,
+    /// What is known of the rows, if nobody else changes them.
+    pub(crate) alone: Option<Alone>,
+}
+
+#[derive(Debug)]
+pub(crate) enum On {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    /// On PostgreSQL.
     Postgres(postgres::Transaction),
+}
+
+impl From<On> for Tx {
+    fn from(on: On) -> Self {
+        Self { on, alone: None }
+    }
 }
 
 /// A row of either database.
@@ -52,9 +63,9 @@ impl Tx {
     /// Which database it is on.
     #[must_use]
     pub fn kind(&self) -> DbKind {
-        match self {
-            Self::Sqlite(_) => DbKind::Sqlite,
-            Self::Postgres(_) => DbKind::Postgres,
+        match &self.on {
+            On::Sqlite(_) => DbKind::Sqlite,
+            On::Postgres(_) => DbKind::Postgres,
         }
     }
 
@@ -63,9 +74,9 @@ impl Tx {
     /// # Errors
     /// If the database refuses the query or is away.
     pub async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Sqlite(tx) => fetch_sqlite(&mut **tx, sql, values).await,
-            Self::Postgres(tx) => tx.fetch(sql, parameters(values)).await,
+        match &mut self.on {
+            On::Sqlite(tx) => fetch_sqlite(&mut **tx, sql, values).await,
+            On::Postgres(tx) => tx.fetch(sql, parameters(values)).await,
         }
     }
 
@@ -74,9 +85,9 @@ impl Tx {
     /// # Errors
     /// If the database refuses the statement or is away.
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => sqlite(sql, values).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => tx.execute(sql, parameters(values)).await?,
+        Ok(match &mut self.on {
+            On::Sqlite(tx) => sqlite(sql, values).execute(&mut **tx).await?.rows_affected(),
+            On::Postgres(tx) => tx.execute(sql, parameters(values)).await?,
         })
     }
 
@@ -85,9 +96,12 @@ impl Tx {
     /// # Errors
     /// If the database did not confirm the commit.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        match self.on {
+            On::Sqlite(tx) => tx.commit().await?,
+            On::Postgres(tx) => tx.commit().await?,
+        }
+        if let Some(alone) = self.alone {
+            alone.committed();
         }
         Ok(())
     }

@@ -50,7 +50,8 @@ impl TurnSpans {
         self.inputs.get(&index).map_or(input, |traced| &traced.trace)
     }
 
-    /// The trace that an event takes along which follows from an input: that of its making.
+    /// The trace that an event takes along which follows from an input: that of its making. A batch that is
+    /// applied twice, because it was not as new as it was taken to be, leaves two such spans.
     pub(crate) fn made(&self, index: usize, id: EventId, event: &Event) -> Option<Trace> {
         let input = self.inputs.get(&index)?;
         if let Some(order_id) = event.order_id() {

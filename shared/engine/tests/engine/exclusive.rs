@@ -177,6 +177,36 @@ async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() 
     }
 }
 
+/// Between two of its batches, and while it took itself to be alone for all of the first.
+#[tokio::test]
+async fn what_another_made_of_an_order_meanwhile_is_what_who_is_alone_again_goes_on_with() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        let mut relay = rig.relay();
+        rig.turn(&[add(1, order(1))]).await;
+        let other = rig.another();
+        fails_for_company(&rig, &other).await;
+        turn(&other, &[add(2, order(1))]).await;
+        relay.tidy().await.unwrap();
+        send_all(&mut relay).await;
+        pass(&rig, &mut relay, Duration::from_secs(61)).await;
+        rig.turn(&[add(3, order(1))]).await;
+        assert_eq!(rig.log(order(1)).await, "add, add, add");
+        fails_for_company(&rig, &rig.another()).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_alone_reads_a_row_anew_that_vanished() {
+    for rig in shareable().await {
+        rig.engine.take_stock().await;
+        rig.turn(&[add(1, order(1))]).await;
+        rig.execute("delete from tally", vec![]).await;
+        rig.turn(&[add(2, order(1))]).await;
+        assert_eq!(rig.log(order(1)).await, "add");
+    }
+}
+
 #[tokio::test]
 async fn who_stands_by_takes_nothing_however_long() {
     for rig in shareable().await {

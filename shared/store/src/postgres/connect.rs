@@ -69,8 +69,9 @@ impl Server {
         })
     }
 
-    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        Transaction::begin(self.connection().await?)
+    /// Begins a transaction by these statements, which may do more.
+    pub(crate) async fn begin(&self, statements: &str) -> Result<Transaction, StoreError> {
+        Transaction::begin(self.connection().await?, statements)
     }
 
     /// Outside any transaction.

@@ -1,6 +1,6 @@
 //! PostgreSQL. Its statements are pipelined: whatever needs no answer goes out at once, and what came
-//! of it is looked at when the next answer is awaited. A batch waits for the server three or four
-//! times instead of ten.
+//! of it is looked at when the next answer is awaited. A batch waits for the server once or twice
+//! instead of ten times.
 
 mod connect;
 #[cfg(feature = "tls")]

@@ -19,8 +19,6 @@ pub struct Transaction {
     /// An answer is being awaited: whoever drops this now has lost patience with the server.
     waiting: bool,
     ended: bool,
-    /// Whether it locks the rows that it is to change when it reads them.
-    pub(crate) locks_rows: bool,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -30,16 +28,16 @@ impl std::fmt::Debug for Transaction {
 }
 
 impl Transaction {
-    pub(super) fn begin(connection: Object) -> Result<Self, StoreError> {
+    pub(super) fn begin(connection: Object, statements: &str) -> Result<Self, StoreError> {
         let connection = Arc::new(connection);
         let mut begun = Self {
             connection: Some(Arc::clone(&connection)),
             sent: Vec::new(),
             waiting: false,
             ended: false,
-            locks_rows: true,
         };
-        begun.send(async move { Ok(connection.batch_execute("begin").await?) })?;
+        let statements = statements.to_owned();
+        begun.send(async move { Ok(connection.batch_execute(&statements).await?) })?;
         Ok(begun)
     }
 

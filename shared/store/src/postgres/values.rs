@@ -13,8 +13,15 @@ impl Parameters {
         self.0.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
     }
 
-    pub(crate) fn and(mut self, values: Vec<Value>) -> Self {
-        self.0.extend(parameters(values).0);
+    pub(crate) fn and(self, values: Vec<Value>) -> Self {
+        self.chain(parameters(values).0)
+    }
+
+    pub(crate) fn chain(
+        mut self,
+        values: impl IntoIterator<Item = Box<dyn ToSql + Send + Sync>>,
+    ) -> Self {
+        self.0.extend(values);
         self
     }
 }

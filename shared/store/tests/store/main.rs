@@ -1,5 +1,6 @@
 //! The store on every database there is.
 
+mod alone;
 mod bulk;
 mod classes;
 mod fields;
