@@ -165,9 +165,7 @@ impl<P: Participant> Engine<P> {
         crate::crash_point!(BeforeBegin, batch);
         let mut tx = self.exclusive.begin(&self.db).await?;
         let alone = self.exclusive.is_alone();
-        if !alone || self.in_doubt.load(Ordering::Acquire) {
-            self.exclusive.kept().forget();
-        } else {
+        if alone && !self.in_doubt.load(Ordering::Acquire) {
             tx.nobody_else_writes(self.exclusive.kept(), now);
         }
         let relied_on = self.exclusive.relied_on(alone);
@@ -219,8 +217,10 @@ impl<P: Participant> Engine<P> {
         }
         crate::crash_point!(BeforeCommit, batch);
         if let Err(error) = tx.commit().await {
-            // It may have committed: then the rows are in the table and not in memory.
-            self.in_doubt.store(!is_definite(&error), Ordering::Release);
+            if !is_definite(&error) {
+                // It may have committed: then the rows are in the table and not in memory.
+                self.in_doubt.store(true, Ordering::Release);
+            }
             return Err(error.into());
         }
         crate::crash_point!(AfterCommit, &(batch, &sent));
@@ -256,6 +256,7 @@ impl<P: Participant> Engine<P> {
 
     /// Whoever drops a turn, perhaps within its commit, says so before it is turned again.
     pub fn gave_up(&self) -> TurnError {
+        self.exclusive.kept().forget();
         self.in_doubt.store(true, Ordering::Release);
         StoreError::TimedOut.into()
     }
