@@ -88,10 +88,7 @@ impl Stage {
 
     /// A record that reaches the broker, as the story calls it.
     pub(crate) fn published(&self, record: &Outgoing) -> String {
-        let header = |name| {
-            let text = record.headers.get(name).and_then(|text| str::from_utf8(text).ok());
-            text.unwrap_or_default()
-        };
+        let header = |name| record.headers.text(name).unwrap_or_default();
         let (event, id) = (header("ce_type"), header("ce_id"));
         let name = match record.key.parse() {
             Ok(order) => self.name(order),

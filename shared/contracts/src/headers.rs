@@ -70,6 +70,12 @@ impl Headers {
         Some(found.1)
     }
 
+    /// As [`Self::get`], if the value is text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        str::from_utf8(self.get(name)?).ok()
+    }
+
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.raw().map_while(|(name, value)| Some((str::from_utf8(name).ok()?, value)))

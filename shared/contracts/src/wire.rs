@@ -292,8 +292,7 @@ impl<'a> Attributes<'a> {
     }
 
     fn trace(&self) -> Trace {
-        let text = |name| self.0.get(name).and_then(|text| str::from_utf8(text).ok());
-        Trace::parse(text(TRACEPARENT), text(TRACESTATE))
+        Trace::parse(self.0.text(TRACEPARENT), self.0.text(TRACESTATE))
     }
 }
 

@@ -186,8 +186,7 @@ fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
 /// Whether this service reacts to such an event. A new version of any other is none of its concern.
 /// What has no legible type is decoded, which says what is wrong with it.
 pub(crate) fn is_ours<P: Participant>(record: &Incoming) -> bool {
-    let of_type = record.headers.get("ce_type");
-    let name = of_type.and_then(|name| std::str::from_utf8(name).ok());
+    let name = record.headers.text("ce_type");
     name.is_none_or(|name| P::CONSUMES.iter().any(|event| event.as_str() == name))
 }
 

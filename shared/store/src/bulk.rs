@@ -143,7 +143,6 @@ impl Tx {
         if expected == 0 {
             return Ok(());
         }
-        let vanished = StoreError::Vanished { table: table.name, expected };
         let key = table.key().name;
         let sets = |from: &dyn Fn(usize, &str) -> String| {
             let columns = table.columns.iter().enumerate().skip(1);
@@ -154,25 +153,21 @@ impl Tx {
         };
         let tx = match &mut self.on {
             On::Postgres(tx) => {
-                // Nobody waits for the count: what is missing is a division by zero.
-                let sql = format!(
-                    "with found as (update {name} as t set {} from {} as v({}) \
-                     where t.{key} = v.{key} returning 1) \
-                     select 1 / (count(*) = ${})::int from found",
+                let update = format!(
+                    "update {name} as t set {} from {} as v({}) where t.{key} = v.{key}",
                     sets(&|_, column| format!("v.{column}")),
                     unnest(table),
                     table.names(),
-                    table.columns.len() + 1,
                     name = table.name,
                 );
-                let expected = i64::try_from(expected).unwrap_or(i64::MAX);
-                let values = columns(table, rows).and(vec![Value::Int(expected)]);
-                return tx.execute_later(&sql, values, Some((NOT_SO, vanished))).await;
+                return tx
+                    .change_later(&update, columns(table, rows), (table.name, expected))
+                    .await;
             }
             On::Sqlite(tx) => tx,
         };
         let sets = sets(&|index, _| format!("v.column{}", index + 1));
-        let mut found = 0;
+        let mut found = 0_u64;
         for chunk in chunks(rows) {
             let sql = format!(
                 "update {} as t set {sets} from (values {}) as v where t.{key} = v.column1",
@@ -182,7 +177,7 @@ impl Tx {
             let values = chunk.into_iter().flatten().collect();
             found += sqlite(&sql, values).execute(&mut **tx).await?.rows_affected();
         }
-        if found == expected as u64 { Ok(()) } else { Err(vanished) }
+        all_of(table.name, expected, usize::try_from(found).unwrap_or(usize::MAX))
     }
 
     /// Reads the rows with these keys, in the order of their keys, and locks them.
@@ -259,6 +254,11 @@ impl Tx {
         }
         Ok(found)
     }
+}
+
+/// Whether all rows were there that were to change.
+pub(crate) fn all_of(table: &'static str, expected: usize, found: usize) -> Result<(), StoreError> {
+    if found == expected { Ok(()) } else { Err(StoreError::Vanished { table, expected }) }
 }
 
 fn chunks(mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Db, Kind, Row, StoreError, Table, Tx, Value,
-    bulk::{NOT_SO, columns, insert_arrays},
+    bulk::{all_of, columns, insert_arrays},
     postgres::{Parameters, array},
     tx::On,
 };
@@ -55,21 +55,15 @@ impl Tx {
         keys: Vec<Value>,
     ) -> Result<(), StoreError> {
         let expected = keys.len();
-        let vanished = StoreError::Vanished { table, expected };
         match &mut self.on {
             On::Postgres(tx) if expected > 0 => {
-                let sql = format!(
-                    "with found as (delete from {table} where {key} = any($1) returning 1) \
-                     select 1 / (count(*) = $2)::int from found"
-                );
-                let values = Parameters::from_iter([array(kind, keys)]);
-                let values =
-                    values.and(vec![Value::Int(i64::try_from(expected).unwrap_or(i64::MAX))]);
-                tx.execute_later(&sql, values, Some((NOT_SO, vanished))).await
+                let delete = format!("delete from {table} where {key} = any($1)");
+                let keys = Parameters::from_iter([array(kind, keys)]);
+                tx.change_later(&delete, keys, (table, expected)).await
             }
             _ => {
                 let found = self.delete(table, key, kind, keys).await?.len();
-                if found == expected { Ok(()) } else { Err(vanished) }
+                all_of(table, expected, found)
             }
         }
     }

@@ -86,7 +86,7 @@ impl Letter {
         let id = derived(Uuid::nil(), Uuid::nil(), &place, 0);
         let order = order_of(&record);
         let lane = order.map_or(id, Uuid::from);
-        let event_type = header(&record, "ce_type").and_then(|name| name.parse().ok());
+        let event_type = record.headers.text("ce_type").and_then(|name| name.parse().ok());
         Self { id, lane, order, event_type, reason, record }
     }
 
@@ -118,10 +118,6 @@ impl Letter {
 fn order_of(record: &Incoming) -> Option<OrderId> {
     let key = str::from_utf8(&record.key).ok().filter(|_| record.topic != PRODUCTS_TOPIC)?;
     key.parse().ok()
-}
-
-fn header<'r>(record: &'r Incoming, name: &str) -> Option<&'r str> {
-    str::from_utf8(record.headers.get(name)?).ok()
 }
 
 /// Names and values as they are kept.

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use tokio_postgres::error::SqlState;
 
 use super::Parameters;
-use crate::{Row, StoreError};
+use crate::{Row, StoreError, Value, bulk::NOT_SO};
 
 /// What came of a statement that nobody waited for.
 type Later = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
@@ -134,6 +134,24 @@ impl Transaction {
                 (done, _) => Ok(done.map(drop)?),
             }
         })
+    }
+
+    /// Sends a change of so many rows of a table. Nobody waits for the count: if fewer were there the
+    /// statement divides by zero, which comes to be [`StoreError::Vanished`].
+    pub(crate) async fn change_later(
+        &mut self,
+        change: &str,
+        values: Parameters,
+        (table, expected): (&'static str, usize),
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "with found as ({change} returning 1) select 1 / (count(*) = ${})::int from found",
+            values.borrowed().len() + 1
+        );
+        let count = i64::try_from(expected).unwrap_or(i64::MAX);
+        let vanished = StoreError::Vanished { table, expected };
+        let values = values.and(vec![Value::Int(count)]);
+        self.execute_later(&sql, values, Some((NOT_SO, vanished))).await
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
