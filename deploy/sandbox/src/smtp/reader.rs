@@ -71,6 +71,22 @@ pub async fn message<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read
     Ok(if too_long { Read::TooLong } else { Read::Whole(message) })
 }
 
+/// `size` bytes as they are, appended to `message` (RFC 3030, 2); together at most the limit.
+pub async fn chunk<R: AsyncBufRead + Unpin>(
+    reader: &mut R,
+    size: u64,
+    mut message: Vec<u8>,
+) -> io::Result<Read<Vec<u8>>> {
+    let mut reader = (&mut *reader).take(size);
+    let begin = message.len() as u64;
+    if begin.saturating_add(size) > MESSAGE_LIMIT as u64 {
+        let skipped = tokio::io::copy_buf(&mut reader, &mut tokio::io::sink()).await?;
+        return Ok(if skipped == size { Read::TooLong } else { Read::Closed });
+    }
+    let read = reader.read_to_end(&mut message).await?;
+    Ok(if read as u64 == size { Read::Whole(message) } else { Read::Closed })
+}
+
 /// Reads up to a line feed or the limit.
 async fn piece<R: AsyncBufRead + Unpin>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
     (&mut *reader).take(LINE_LIMIT as u64).read_until(b'\n', line).await
@@ -112,5 +128,23 @@ mod tests {
     async fn a_message_cut_short_is_none() {
         let mut wire: &[u8] = b"a\r\n";
         assert_eq!(message(&mut wire).await.unwrap(), Read::Closed);
+        let mut wire: &[u8] = b"abc";
+        assert_eq!(chunk(&mut wire, 4, Vec::new()).await.unwrap(), Read::Closed);
+    }
+
+    #[tokio::test]
+    async fn chunks_are_put_together_as_they_are_up_to_the_limit() {
+        let mut wire: &[u8] = b"a\n..\r\n.\r\nQUIT\r\n";
+        let begun = b"first".to_vec();
+        let whole = Read::Whole(b"firsta\n..\r\n.\r\n".to_vec());
+        assert_eq!(chunk(&mut wire, 9, begun.clone()).await.unwrap(), whole);
+        assert_eq!(wire, b"QUIT\r\n");
+        let too_long = "x".repeat(MESSAGE_LIMIT - begun.len() + 1) + "QUIT\r\n";
+        let mut wire = too_long.as_bytes();
+        let size = too_long.len() as u64 - 6;
+        assert_eq!(chunk(&mut wire, size, begun.clone()).await.unwrap(), Read::TooLong);
+        assert_eq!(wire, b"QUIT\r\n");
+        let mut wire: &[u8] = b"x";
+        assert_eq!(chunk(&mut wire, u64::MAX, begun).await.unwrap(), Read::Closed);
     }
 }

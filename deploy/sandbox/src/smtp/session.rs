@@ -1,4 +1,5 @@
-//! One SMTP connection (RFC 5321), with PIPELINING, SIZE, 8BITMIME, SMTPUTF8 and enhanced codes.
+//! One SMTP connection (RFC 5321), with PIPELINING, CHUNKING, SIZE, 8BITMIME, SMTPUTF8 and
+//! enhanced codes.
 
 use std::io;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Session {
 struct Envelope {
     recipients: Vec<String>,
     answer_lost: bool,
+    /// What BDAT has brought of the message.
+    chunks: Option<Vec<u8>>,
 }
 
 impl Session {
@@ -96,14 +99,15 @@ impl Session {
             "HELO" => self.greet("250 quintet-sandbox").await,
             "EHLO" => {
                 self.greet(&format!(
-                    "250-quintet-sandbox\r\n250-PIPELINING\r\n250-SIZE {MESSAGE_LIMIT}\r\n\
-                     250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES"
+                    "250-quintet-sandbox\r\n250-PIPELINING\r\n250-CHUNKING\r\n\
+                     250-SIZE {MESSAGE_LIMIT}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES"
                 ))
                 .await
             }
             "MAIL" => self.mail(rest).await,
             "RCPT" => self.rcpt(rest).await,
             "DATA" => self.data().await,
+            "BDAT" => self.bdat(rest).await,
             "RSET" => {
                 self.envelope = None;
                 self.say("250 2.0.0 forgotten").await
@@ -138,8 +142,8 @@ impl Session {
         // Here, because nothing of the mail is known yet that a refusal could contradict.
         match self.desk.faults.admit(Provider::Mail).await {
             Ok(admitted) => {
-                self.envelope =
-                    Some(Envelope { recipients: Vec::new(), answer_lost: admitted.answer_lost });
+                let answer_lost = admitted.answer_lost;
+                self.envelope = Some(Envelope { recipients: vec![], answer_lost, chunks: None });
                 self.say("250 2.1.0 go on").await
             }
             Err(TurnedAway::Error) => self.say("451 4.3.0 try again later").await,
@@ -177,20 +181,57 @@ impl Session {
         if envelope.recipients.is_empty() {
             return self.say("554 5.5.1 no valid recipients").await;
         }
+        if envelope.chunks.is_some() {
+            return self.say("503 5.5.1 go on with BDAT").await;
+        }
         self.say("354 end with a lone dot").await?;
         self.writer.flush().await?;
         let Ok(message) = timeout(IDLE, reader::message(&mut self.reader)).await else {
             return self.hang_up(SILENT).await;
         };
-        let message = match message? {
+        match message? {
             Read::Closed => {
                 self.over = true;
-                return Ok(());
+                Ok(())
             }
-            Read::TooLong => return self.say("552 5.3.4 message too large").await,
-            Read::Whole(message) => message,
+            Read::TooLong => self.say("552 5.3.4 message too large").await,
+            Read::Whole(message) => self.keep(&envelope, &message).await,
+        }
+    }
+
+    /// RFC 3030: a part of the message, which comes with the command and is read whatever is said to it.
+    async fn bdat(&mut self, rest: &str) -> io::Result<()> {
+        let Some((size, last)) = size_and_last(rest) else {
+            // Nobody knows where the next command begins.
+            return self
+                .hang_up("501 5.5.4 say BDAT and a number of bytes, LAST with the last")
+                .await;
         };
-        let mail = mail::read(&message, &envelope.recipients);
+        let mut envelope = self.envelope.take();
+        let chunks = envelope.as_mut().and_then(|it| it.chunks.take()).unwrap_or_default();
+        let Ok(chunks) = timeout(IDLE, reader::chunk(&mut self.reader, size, chunks)).await else {
+            return self.hang_up(SILENT).await;
+        };
+        match (chunks?, envelope) {
+            (Read::Closed, _) => {
+                self.over = true;
+                Ok(())
+            }
+            (_, None) => self.say("503 5.5.1 say MAIL first").await,
+            (_, Some(envelope)) if envelope.recipients.is_empty() => {
+                self.say("554 5.5.1 no valid recipients").await
+            }
+            (Read::TooLong, _) => self.say("552 5.3.4 message too large").await,
+            (Read::Whole(message), Some(envelope)) if last => self.keep(&envelope, &message).await,
+            (Read::Whole(chunks), Some(envelope)) => {
+                self.envelope = Some(Envelope { chunks: Some(chunks), ..envelope });
+                self.say("250 2.0.0 go on").await
+            }
+        }
+    }
+
+    async fn keep(&mut self, envelope: &Envelope, message: &[u8]) -> io::Result<()> {
+        let mail = mail::read(message, &envelope.recipients);
         match self.desk.ledger.record(Request::Mail(mail)).await {
             Ok(_) if envelope.answer_lost => {
                 self.over = true;
@@ -219,6 +260,13 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
         return None;
     }
     rest.trim_start().strip_prefix('<')?.split_once('>')
+}
+
+/// What BDAT says: how many bytes, and whether they are the last.
+fn size_and_last(rest: &str) -> Option<(u64, bool)> {
+    let (size, last) = rest.split_once(' ').unwrap_or((rest, ""));
+    let size = size.parse().ok()?;
+    (last.is_empty() || last.eq_ignore_ascii_case("LAST")).then_some((size, !last.is_empty()))
 }
 
 /// Accepts the parameters of the extensions that EHLO announced.

@@ -170,6 +170,39 @@ async fn pipelined_commands_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_message_may_come_in_chunks() {
+    let it = Harness::start().await;
+    let envelope = "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n";
+    let wire = format!(
+        "EHLO me\r\n{envelope}BDAT 14\r\nMessage-ID: <1BDAT 8 LAST\r\n@x>\r\n\r\n.{envelope}BDAT 5 last\r\nDATA\n\
+         BDAT 4 LAST\r\nQUITMAIL FROM:<a@b.c>\r\nRCPT TO:<x@bounce.example>\r\nBDAT 2 LAST\r\n\r\nRSET\r\n\
+         {envelope}BDAT 2\r\nxxDATA\r\nBDAT 0 LAST\r\nBDAT many\r\nNOOP\r\n"
+    );
+    let expected = [
+        "220", "250", "250", "250", "250", "250", "250", "250", "250", "503", "250", "550", "554",
+        "250", "250", "250", "250", "503", "503", "501",
+    ];
+    assert_eq!(codes(&it, &wire).await, expected);
+    let ledger = it.ledger().await;
+    let mails = ledger["mails"].as_array().unwrap();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(mails[0]["message_id"], json!("1@x"));
+}
+
+#[tokio::test]
+async fn an_oversized_chunk_is_refused_and_the_connection_goes_on() {
+    let it = Harness::start().await;
+    let (chunk, size) = ("x".repeat(700_000), 700_000);
+    let wire = format!(
+        "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nBDAT {size}\r\n{chunk}BDAT {size} LAST\r\n{chunk}\
+         NOOP\r\nQUIT\r\n"
+    );
+    let expected = ["220", "250", "250", "250", "250", "552", "250", "221"];
+    assert_eq!(codes(&it, &wire).await, expected);
+    assert_eq!(it.ledger().await["mails"], json!([]));
+}
+
+#[tokio::test]
 async fn commands_out_of_turn_and_over_the_limits_are_refused() {
     let it = Harness::start().await;
     let long = "x".repeat(10_000);

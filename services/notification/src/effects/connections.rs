@@ -5,28 +5,22 @@ use std::{
 
 use lettre::{
     Message,
-    transport::smtp::{
-        Error,
-        authentication::{Credentials, DEFAULT_MECHANISMS},
-        client::AsyncSmtpConnection,
-        extension::ClientId,
-    },
+    transport::smtp::{authentication::Credentials, extension::ClientId},
 };
 use tokio::time::Instant;
+
+use super::session::{Session, SessionError};
 
 /// How long a connection may wait for its next mail. A server waits five minutes (RFC 5321
 /// §4.5.3.2.7).
 const IDLE: Duration = Duration::from_mins(1);
-/// How long a server may take to let us in.
-const CONNECT: Duration = Duration::from_secs(5);
 
-/// Connections to a mail server, one for each mail under way, kept for the next. lettre's own pool
-/// asks each of them before each mail whether it is still there.
+/// Connections to a mail server, one for each mail under way, kept for the next.
 pub(super) struct Connections {
     server: (String, u16),
     hello: ClientId,
     credentials: Option<Credentials>,
-    idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+    idle: Mutex<Vec<(Session, Instant)>>,
 }
 
 impl Connections {
@@ -37,45 +31,34 @@ impl Connections {
 
     /// Hands the mail over. Where a kept connection turns out to be dead, so are the others: it is
     /// tried again on a new one.
-    pub(super) async fn send(&self, mail: &Message) -> Result<(), Error> {
+    pub(super) async fn send(&self, mail: &Message) -> Result<(), SessionError> {
         if let Some(kept) = self.kept() {
             match self.send_on(kept, mail).await {
-                Err(error) if error.status().is_none() => self.idle().clear(),
+                Err(error) if error.code().is_none() => self.idle().clear(),
                 said => return said,
             }
         }
-        self.send_on(self.connect().await?, mail).await
-    }
-
-    async fn send_on(&self, mut on: AsyncSmtpConnection, mail: &Message) -> Result<(), Error> {
-        let said = on.send(mail.envelope(), &mail.formatted()).await;
-        if !on.has_broken() {
-            self.idle().push((on, Instant::now()));
-        }
-        said.map(drop)
-    }
-
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let (host, port) = &self.server;
         let to = (host.as_str(), *port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(to, Some(CONNECT), &self.hello, None, None);
-        let mut connection = connected.await?;
-        if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
-        }
-        Ok(connection)
+        let opened = Session::open(to, &self.hello, self.credentials.as_ref()).await?;
+        self.send_on(opened, mail).await
+    }
+
+    async fn send_on(&self, mut session: Session, mail: &Message) -> Result<(), SessionError> {
+        session.send(mail).await?;
+        self.idle().push((session, Instant::now()));
+        Ok(())
     }
 
     /// The connection that was used last, unless it has waited for too long.
-    fn kept(&self) -> Option<AsyncSmtpConnection> {
+    fn kept(&self) -> Option<Session> {
         let mut idle = self.idle();
         let oldest = Instant::now().checked_sub(IDLE);
         idle.retain(|(_, since)| oldest.is_none_or(|oldest| *since > oldest));
-        idle.pop().map(|(connection, _)| connection)
+        idle.pop().map(|(session, _)| session)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(AsyncSmtpConnection, Instant)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Session, Instant)>> {
         // One comes or goes as a whole, whoever panicked.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,7 +115,7 @@ mod tests {
         }
         serving.abort();
         assert!(serving.await.is_err());
-        assert_eq!(server.send(&mail).await.unwrap_err().status(), None);
+        assert_eq!(server.send(&mail).await.unwrap_err().code(), None);
         assert_eq!(server.idle().len(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! What notification asks of the mail server.
 
 mod connections;
+mod session;
 mod smtp;
 
 use std::sync::Arc;

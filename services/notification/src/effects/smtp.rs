@@ -9,11 +9,11 @@ use lettre::{
         Mailbox,
         header::{ContentType, Header, HeaderName, HeaderValue},
     },
-    transport::smtp::{Error, authentication::Credentials},
+    transport::smtp::authentication::Credentials,
 };
 use service::no_answer;
 
-use super::{Mail, MailAnswer, Mailer, connections::Connections};
+use super::{Mail, MailAnswer, Mailer, connections::Connections, session::SessionError};
 use crate::SmtpConfig;
 
 /// A mail server spoken to by SMTP. Definite are its acceptance and its permanent refusals (5xx,
@@ -75,8 +75,8 @@ impl Mailer for SmtpMailer {
 
 /// Whether the server refuses this mail, and not us: 550 to 554 speak of mailbox and message, 530 to
 /// 538 of who we are (RFC 5321 §4.2.3, RFC 4954 §6), and a wrong password must not lose mail.
-fn refuses_the_mail(error: &Error) -> bool {
-    error.status().is_some_and(|code| (550..=554).contains(&u16::from(code)))
+fn refuses_the_mail(error: &SessionError) -> bool {
+    error.code().is_some_and(|code| (550..=554).contains(&code))
 }
 
 fn words(milestone: Milestone, order: OrderId) -> (String, String) {
