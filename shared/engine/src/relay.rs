@@ -237,8 +237,8 @@ impl Relay {
         published.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Deletes what no longer serves: rows that the engine has had no batch to delete with, and
-    /// answers past their idempotency window. Counts what is left where memory may be wrong: other
+    /// Deletes what no longer serves: rows that the engine has had no batch to delete with or keeps
+    /// for none, and answers past their idempotency window. Counts what is left where memory may be wrong: other
     /// replicas add and send too, and what is alone and stands still at something was not told of a
     /// commit.
     ///
@@ -252,6 +252,7 @@ impl Relay {
             self.handoff.set_depth(outbox::count(&self.db).await?);
         }
         let now = self.clock.now();
+        self.exclusive.kept().tidy(now);
         self.take_again(now).await?;
         if now < self.prune_at {
             return Ok(());

@@ -14,9 +14,11 @@ use jiff::Timestamp;
 
 use crate::Record;
 
-/// Rows of one table that are kept for sure; at most twice as many are.
-const AT_LEAST: usize = 4_000;
-/// For how long at most. Whoever changes a row by hand is overlooked no longer.
+/// Rows of one table that are kept for sure; at most twice as many are. Under load more orders than
+/// that are seldom under way.
+const AT_LEAST: usize = 10_000;
+/// For how long the table is not asked for a row, however often it is written. Whoever changes it by
+/// hand is overlooked no longer.
 const NO_LONGER_THAN: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -31,14 +33,39 @@ struct State {
     tables: Tables,
 }
 
-type Tables = HashMap<TypeId, Box<dyn Any + Send>>;
+type Tables = HashMap<TypeId, Box<dyn Table>>;
 type Keep = Box<dyn FnOnce(&mut Tables) + Send>;
+
+trait Table: Any + Send {
+    fn age(&mut self, now: Timestamp);
+}
 
 /// The rows of one table: those that batches touched last, and those that they touched before.
 struct Recent<R: Record> {
-    young: BTreeMap<R::Key, Arc<R>>,
-    old: BTreeMap<R::Key, Arc<R>>,
+    young: BTreeMap<R::Key, Known<R>>,
+    old: BTreeMap<R::Key, Known<R>>,
+    /// When the first of the young ones came.
     since: Timestamp,
+}
+
+struct Known<R> {
+    row: Arc<R>,
+    /// When the table was last asked for it.
+    since: Timestamp,
+}
+
+fn is_over(since: Timestamp, now: Timestamp) -> bool {
+    // A negative age is none: the clock was set back.
+    Duration::try_from(now.duration_since(since)).map_or(true, |age| age >= NO_LONGER_THAN)
+}
+
+impl<R: Record> Table for Recent<R> {
+    fn age(&mut self, now: Timestamp) {
+        if self.young.len() >= AT_LEAST || is_over(self.since, now) {
+            self.old = std::mem::take(&mut self.young);
+            self.since = now;
+        }
+    }
 }
 
 impl<R: Record> Recent<R> {
@@ -46,27 +73,20 @@ impl<R: Record> Recent<R> {
     fn of(tables: &mut Tables, now: Timestamp) -> Option<&mut Self> {
         let new = || Self { young: BTreeMap::new(), old: BTreeMap::new(), since: now };
         let recent = tables.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(new()));
-        let recent: &mut Self = recent.downcast_mut()?;
         recent.age(now);
-        Some(recent)
+        let recent: &mut dyn Any = &mut **recent;
+        recent.downcast_mut()
     }
 
-    fn age(&mut self, now: Timestamp) {
-        let age = Duration::try_from(now.duration_since(self.since));
-        // A negative one is none: the clock was set back.
-        if age.is_ok_and(|age| age < NO_LONGER_THAN) {
-            if self.young.len() >= AT_LEAST {
-                self.old = std::mem::take(&mut self.young);
-            }
-            return;
-        }
-        self.young.clear();
-        self.old.clear();
-        self.since = now;
+    fn get(&self, key: &R::Key, now: Timestamp) -> Option<&Known<R>> {
+        let known = self.young.get(key).or_else(|| self.old.get(key))?;
+        (!is_over(known.since, now)).then_some(known)
     }
 
-    fn get(&self, key: &R::Key) -> Option<&Arc<R>> {
-        self.young.get(key).or_else(|| self.old.get(key))
+    fn put(&mut self, row: Arc<R>, now: Timestamp) {
+        let key = row.key();
+        let since = self.get(&key, now).map_or(now, |known| known.since);
+        self.young.insert(key, Known { row, since });
     }
 }
 
@@ -76,6 +96,12 @@ impl Kept {
         let mut state = self.state();
         state.epoch += 1;
         state.tables.clear();
+    }
+
+    /// Lets go of what nobody would be given any more: to be called now and then, as without batches
+    /// nothing else does.
+    pub fn tidy(&self, now: Timestamp) {
+        self.state().tables.values_mut().for_each(|table| table.age(now));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,7 +137,8 @@ impl Alone {
             return Vec::new();
         }
         let Some(recent) = Recent::of(&mut state.tables, self.now) else { return Vec::new() };
-        keys.iter().filter_map(|key| recent.get(key).cloned()).collect()
+        let known = keys.iter().filter_map(|key| recent.get(key, self.now));
+        known.map(|known| Arc::clone(&known.row)).collect()
     }
 
     /// Once this has committed, the rows are these.
@@ -119,7 +146,7 @@ impl Alone {
         let now = self.now;
         self.keep.push(Box::new(move |tables| {
             let Some(recent) = Recent::of(tables, now) else { return };
-            recent.young.extend(rows.into_iter().map(|row| (row.key(), row)));
+            rows.into_iter().for_each(|row| recent.put(row, now));
         }));
     }
 
@@ -140,6 +167,8 @@ impl fmt::Debug for Alone {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +204,7 @@ mod tests {
         assert_eq!(found(&kept, 109), [8]);
         assert!(found(&kept, 110).is_empty(), "somebody may have changed it by hand");
         leave(&kept, 110, 9).committed();
+        assert_eq!(found(&kept, 119), [9]);
         assert!(found(&kept, 50).is_empty(), "the clock was set back");
     }
 
@@ -189,16 +219,35 @@ mod tests {
         assert!(found(&kept, 0).is_empty());
     }
 
+    fn is_held(row: &Weak<Stock>) -> bool {
+        row.upgrade().is_some()
+    }
+
+    #[test]
+    fn what_is_over_is_let_go_of() {
+        let kept: Arc<Kept> = Arc::default();
+        let row = Arc::new(Stock { shelf: 1, pieces: 7 });
+        let held = Arc::downgrade(&row);
+        let mut alone = Alone::new(&kept, at(0));
+        alone.keep(vec![row]);
+        alone.committed();
+        kept.tidy(at(9));
+        assert!(is_held(&held));
+        kept.tidy(at(10));
+        kept.tidy(at(20));
+        assert!(!is_held(&held));
+    }
+
     #[test]
     fn no_more_is_kept_than_two_times_as_much_as_is_kept_for_sure() {
-        let kept = Arc::default();
-        for shelf in 0..9_000 {
+        let (kept, last) = (Arc::default(), 5 * i64::try_from(AT_LEAST).unwrap() / 2);
+        for shelf in 0..=last {
             let mut alone = Alone::new(&kept, at(0));
             alone.keep(vec![Arc::new(Stock { shelf, pieces: 1 })]);
             alone.committed();
         }
-        let found = Alone::new(&kept, at(0)).find::<Stock>(&(0..9_000).collect());
+        let found = Alone::new(&kept, at(0)).find::<Stock>(&(0..=last).collect());
         assert!((AT_LEAST..=2 * AT_LEAST).contains(&found.len()), "{}", found.len());
-        assert_eq!(found.last().map(|stock| stock.shelf), Some(8_999));
+        assert_eq!(found.last().map(|stock| stock.shelf), Some(last));
     }
 }
