@@ -16,6 +16,7 @@ use crate::work::order;
 const DAY: Duration = Duration::from_hours(24);
 /// Half of them is deleted.
 const EVENTS: u128 = 200;
+const RETENTION: &str = "retention.ms";
 
 /// Publishes these, one for each order, and has them applied.
 async fn apply(stage: &Stage, numbers: std::ops::RangeInclusive<u128>) {
@@ -95,20 +96,29 @@ async fn on_kafka() {
     forget_and_rewind(&stage, async || {
         retain(&broker, "1").await;
         eventually("retention", async || is_empty(&*bus).await.then_some(())).await;
+        // The broker shows a setting just before it follows it, and one after the other: with the second
+        // shown, it follows the first.
         retain(&broker, "-1").await;
+        retain(&broker, "86400000").await;
     })
     .await;
 }
 
-/// Sets how long the topics keep their records, in milliseconds.
+/// Sets how long the topics keep their records, in milliseconds, and waits until the broker says so.
 async fn retain(broker: &Broker, millis: &str) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", broker.address());
     let client: AdminClient<DefaultClientContext> = config.create().unwrap();
-    let changes = TOPICS.map(|topic| {
-        AlterConfig::new(ResourceSpecifier::Topic(topic.name)).set("retention.ms", millis)
-    });
-    for changed in client.alter_configs(&changes, &AdminOptions::new()).await.unwrap() {
+    let (options, topics) =
+        (AdminOptions::new(), TOPICS.map(|it| ResourceSpecifier::Topic(it.name)));
+    let changes = topics.map(|topic| AlterConfig::new(topic).set(RETENTION, millis));
+    for changed in client.alter_configs(&changes, &options).await.unwrap() {
         changed.unwrap();
     }
+    let known = async || {
+        let described = client.describe_configs(&topics, &options).await.unwrap();
+        let kept = described.into_iter().map(|topic| topic.unwrap().get(RETENTION)?.value.clone());
+        kept.map(|value| value.as_deref() == Some(millis)).all(|it| it).then_some(())
+    };
+    eventually("the broker to know the retention", known).await;
 }
