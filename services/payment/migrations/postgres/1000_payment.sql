@@ -1,4 +1,5 @@
--- Room in each page for the row's next version, so that updates stay on it (HOT).
+-- Room in each page for the row's next version, so that updates stay on it (HOT). No statistics: no plan asks
+-- for them, and to gather them time and again took a sixth of the database's time.
 create table payment (
     order_id uuid primary key,
     state text not null,
@@ -9,4 +10,4 @@ create table payment (
     refund text,
     refund_attempts bigint not null,
     reason text
-) with (fillfactor = 50);
+) with (fillfactor = 50, autovacuum_analyze_threshold = 2147483647);
