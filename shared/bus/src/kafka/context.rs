@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -85,8 +85,15 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
         // Consumers get it from their next poll as well, producers from the report.
-        tracing::info!(%error, "Kafka client: {reason}");
+        match error.rdkafka_error_code() {
+            // Said many times a second while the broker is away, and why not once an attempt: see `log`.
+            Some(AllBrokersDown | BrokerTransportFailure | Resolve) => {
+                tracing::debug!(%error, "Kafka client: {reason}");
+            }
+            _ => tracing::info!(%error, "Kafka client: {reason}"),
+        }
     }
 }
 
