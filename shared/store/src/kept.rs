@@ -16,7 +16,7 @@ use crate::Record;
 
 /// Rows of one table that are kept for sure; at most twice as many are. Under load more orders than
 /// that are seldom under way.
-const AT_LEAST: usize = 10_000;
+const AT_LEAST: usize = 6_000;
 /// For how long the table is not asked for a row, however often it is written. Whoever changes it by
 /// hand is overlooked no longer.
 const NO_LONGER_THAN: Duration = Duration::from_secs(10);
@@ -37,15 +37,14 @@ type Tables = HashMap<TypeId, Box<dyn Table>>;
 type Keep = Box<dyn FnOnce(&mut Tables) + Send>;
 
 trait Table: Any + Send {
-    fn age(&mut self, now: Timestamp);
+    /// Lets go of what nobody is given any more.
+    fn tidy(&mut self, now: Timestamp);
 }
 
 /// The rows of one table: those that batches touched last, and those that they touched before.
 struct Recent<R: Record> {
     young: BTreeMap<R::Key, Known<R>>,
     old: BTreeMap<R::Key, Known<R>>,
-    /// When the first of the young ones came.
-    since: Timestamp,
 }
 
 struct Known<R> {
@@ -60,20 +59,18 @@ fn is_over(since: Timestamp, now: Timestamp) -> bool {
 }
 
 impl<R: Record> Table for Recent<R> {
-    fn age(&mut self, now: Timestamp) {
-        if self.young.len() >= AT_LEAST || is_over(self.since, now) {
-            self.old = std::mem::take(&mut self.young);
-            self.since = now;
+    fn tidy(&mut self, now: Timestamp) {
+        for rows in [&mut self.young, &mut self.old] {
+            rows.retain(|_, known| !is_over(known.since, now));
         }
     }
 }
 
 impl<R: Record> Recent<R> {
-    /// The table's, as of `now`.
-    fn of(tables: &mut Tables, now: Timestamp) -> Option<&mut Self> {
-        let new = || Self { young: BTreeMap::new(), old: BTreeMap::new(), since: now };
+    /// The table's.
+    fn of(tables: &mut Tables) -> Option<&mut Self> {
+        let new = || Self { young: BTreeMap::new(), old: BTreeMap::new() };
         let recent = tables.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(new()));
-        recent.age(now);
         let recent: &mut dyn Any = &mut **recent;
         recent.downcast_mut()
     }
@@ -86,6 +83,11 @@ impl<R: Record> Recent<R> {
     fn put(&mut self, row: Arc<R>, now: Timestamp) {
         let key = row.key();
         let since = self.get(&key, now).map_or(now, |known| known.since);
+        if self.young.len() >= AT_LEAST {
+            self.old = std::mem::take(&mut self.young);
+        }
+        // What is older than this must not outlive it.
+        self.old.remove(&key);
         self.young.insert(key, Known { row, since });
     }
 }
@@ -98,10 +100,9 @@ impl Kept {
         state.tables.clear();
     }
 
-    /// Lets go of what nobody would be given any more: to be called now and then, as without batches
-    /// nothing else does.
+    /// Lets go of what nobody is given any more: to be called now and then.
     pub fn tidy(&self, now: Timestamp) {
-        self.state().tables.values_mut().for_each(|table| table.age(now));
+        self.state().tables.values_mut().for_each(|table| table.tidy(now));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,7 +137,7 @@ impl Alone {
         if state.epoch != self.epoch {
             return Vec::new();
         }
-        let Some(recent) = Recent::of(&mut state.tables, self.now) else { return Vec::new() };
+        let Some(recent) = Recent::of(&mut state.tables) else { return Vec::new() };
         let known = keys.iter().filter_map(|key| recent.get(key, self.now));
         known.map(|known| Arc::clone(&known.row)).collect()
     }
@@ -145,7 +146,7 @@ impl Alone {
     pub(crate) fn keep<R: Record>(&mut self, rows: Vec<Arc<R>>) {
         let now = self.now;
         self.keep.push(Box::new(move |tables| {
-            let Some(recent) = Recent::of(tables, now) else { return };
+            let Some(recent) = Recent::of(tables) else { return };
             rows.into_iter().for_each(|row| recent.put(row, now));
         }));
     }
@@ -224,6 +225,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_older_does_not_outlive_what_came_after_it() {
+        let kept = Arc::default();
+        leave(&kept, 110, 7).committed();
+        let others = (10..).take(AT_LEAST).map(|shelf| Arc::new(Stock { shelf, pieces: 1 }));
+        let mut alone = Alone::new(&kept, at(110));
+        alone.keep(others.collect());
+        alone.committed();
+        // The clock is set back, and later right again.
+        leave(&kept, 50, 8).committed();
+        kept.tidy(at(112));
+        assert!(found(&kept, 112).is_empty());
+    }
+
+    #[test]
     fn what_is_over_is_let_go_of() {
         let kept: Arc<Kept> = Arc::default();
         let row = Arc::new(Stock { shelf: 1, pieces: 7 });
@@ -234,7 +249,6 @@ mod tests {
         kept.tidy(at(9));
         assert!(is_held(&held));
         kept.tidy(at(10));
-        kept.tidy(at(20));
         assert!(!is_held(&held));
     }
 

@@ -42,8 +42,10 @@ pub(super) struct Session {
 /// Why a mail was not handed over.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SessionError {
-    #[error("the mail server says {} {}", .0.code(), .0.message().collect::<Vec<_>>().join(" "))]
+    #[error("the mail server says {}", told(.0))]
     Refused(Response),
+    #[error("the mail server does not let us in: {}", told(.0))]
+    NotLetIn(Response),
     #[error("the mail server does not announce {0}, which this mail needs")]
     Lacks(Extension),
     #[error("the mail server announces no way to log in that we know: PLAIN, LOGIN")]
@@ -54,8 +56,13 @@ pub(super) enum SessionError {
     Io(#[from] io::Error),
 }
 
+fn told(reply: &Response) -> String {
+    let lines: Vec<_> = reply.message().collect();
+    format!("{} {}", reply.code(), lines.join(" "))
+}
+
 impl SessionError {
-    /// The reply's code, if the server refused something.
+    /// The reply's code, if the server refused something of the mail.
     pub(super) fn code(&self) -> Option<u16> {
         if let Self::Refused(reply) = self { Some(reply.code().into()) } else { None }
     }
@@ -67,8 +74,12 @@ impl Session {
         hello: &ClientId,
         credentials: Option<&Credentials>,
     ) -> Result<Self, SessionError> {
-        let opened = timeout(CONNECT, Self::let_in(server, hello, credentials)).await;
-        opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        match timeout(CONNECT, Self::let_in(server, hello, credentials)).await {
+            // Whatever its code, it is not about a mail.
+            Ok(Err(SessionError::Refused(reply))) => Err(SessionError::NotLetIn(reply)),
+            Ok(opened) => opened,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
     }
 
     async fn let_in(
@@ -299,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_has_the_replys_code() {
+    async fn only_what_is_said_to_the_mail_has_a_code() {
         let script = [
             ("", "220 here\r\n"),
             ("EHLO me\r\n", "250-here\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
@@ -309,12 +320,10 @@ mod tests {
         assert_eq!(error.code(), Some(550));
         assert_eq!(error.to_string(), "the mail server says 550 no such mailbox");
 
-        let closed = [("", "421 closed\r\n")];
-        let error = hand_over(&closed, &mail("b@example.com")).await.1.unwrap_err();
-        assert_eq!(error.code(), Some(421));
-        for nonsense in ["what?\r\n", "250"] {
-            let error = hand_over(&[("", nonsense)], &mail("b@example.com")).await.1;
-            assert_eq!(error.unwrap_err().code(), None);
+        // 554 is also what a server says that takes no mail at all (RFC 5321 §3.1).
+        for said in ["421 closed\r\n", "554 no mail\r\n", "what?\r\n", "250"] {
+            let error = hand_over(&[("", said)], &mail("b@example.com")).await.1;
+            assert_eq!(error.unwrap_err().code(), None, "{said}");
         }
     }
 
