@@ -102,7 +102,9 @@ impl Kept {
 
     /// Lets go of what nobody is given any more: to be called now and then.
     pub fn tidy(&self, now: Timestamp) {
-        self.state().tables.values_mut().for_each(|table| table.tidy(now));
+        for table in self.state().tables.values_mut() {
+            table.tidy(now);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -147,7 +149,9 @@ impl Alone {
         let now = self.now;
         self.keep.push(Box::new(move |tables| {
             let Some(recent) = Recent::of(tables) else { return };
-            rows.into_iter().for_each(|row| recent.put(row, now));
+            for row in rows {
+                recent.put(row, now);
+            }
         }));
     }
 

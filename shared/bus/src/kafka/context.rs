@@ -86,13 +86,13 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
-        // Consumers get it from their next poll as well, producers from the report.
-        match error.rdkafka_error_code() {
-            // Said many times a second while the broker is away, and why not once an attempt: see `log`.
-            Some(AllBrokersDown | BrokerTransportFailure | Resolve) => {
-                tracing::debug!(%error, "Kafka client: {reason}");
-            }
-            _ => tracing::info!(%error, "Kafka client: {reason}"),
+        // Consumers get it from their next poll as well, producers from the report. These are said many
+        // times a second while the broker is away, and why not once an attempt: see `log`.
+        let away = [AllBrokersDown, BrokerTransportFailure, Resolve];
+        if error.rdkafka_error_code().is_some_and(|code| away.contains(&code)) {
+            tracing::debug!(%error, "Kafka client: {reason}");
+        } else {
+            tracing::info!(%error, "Kafka client: {reason}");
         }
     }
 }

@@ -117,8 +117,9 @@ async fn retain(broker: &Broker, millis: &str) {
     }
     let known = async || {
         let described = client.describe_configs(&topics, &options).await.unwrap();
-        let kept = described.into_iter().map(|topic| topic.unwrap().get(RETENTION)?.value.clone());
-        kept.map(|value| value.as_deref() == Some(millis)).all(|it| it).then_some(())
+        let mut kept =
+            described.into_iter().map(|topic| topic.unwrap().get(RETENTION)?.value.clone());
+        kept.all(|value| value.as_deref() == Some(millis)).then_some(())
     };
     eventually("the broker to know the retention", known).await;
 }
