@@ -21,9 +21,13 @@ pub(crate) async fn each_streams_what_any_of_them_takes(visitor: Visitor) {
             let stream = stream.expect("it ends in order");
             let events = stream.lines().filter_map(|line| line.strip_prefix("event:"));
             let events: Vec<&str> = events.map(str::trim).collect();
-            let expected: Vec<&str> =
+            let happened: Vec<&str> =
                 view.timeline.iter().map(|entry| entry.event.as_str()).collect();
-            assert_eq!(events, expected);
+            // Not always all of it: between topics there is no order, and the stream does not wait for
+            // what comes after the end and both mails.
+            assert!(happened.starts_with(&events), "{events:?} of {happened:?}");
+            let count = |event| events.iter().filter(|it| **it == event).count();
+            assert_eq!((count("OrderCompleted"), count("NotificationSent")), (1, 2), "{events:?}");
         }
     }
     visitor.verdict().await;
