@@ -237,10 +237,10 @@ impl Relay {
         published.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Deletes what no longer serves: rows that the engine has had no batch to delete with or keeps
-    /// for none, and answers past their idempotency window. Counts what is left where memory may be wrong: other
-    /// replicas add and send too, and what is alone and stands still at something was not told of a
-    /// commit.
+    /// Deletes what no longer serves: rows that the engine has had no batch to delete with, and
+    /// answers past their idempotency window; lets go of kept rows whose time is over. Counts what
+    /// is left where memory may be wrong: other replicas add and send too, and what is alone and
+    /// stands still at something was not told of a commit.
     ///
     /// # Errors
     /// If the database is away.

@@ -14,8 +14,7 @@ use jiff::Timestamp;
 
 use crate::Record;
 
-/// Rows of one table that are kept for sure; at most twice as many are. Under load more orders than
-/// that are seldom under way.
+/// Rows of one table that are kept for sure; at most twice as many are.
 const AT_LEAST: usize = 6_000;
 /// For how long the table is not asked for a row, however often it is written. Whoever changes it by
 /// hand is overlooked no longer.
@@ -49,7 +48,7 @@ struct Recent<R: Record> {
 
 struct Known<R> {
     row: Arc<R>,
-    /// When the table was last asked for it.
+    /// When it was last read from the table, or came to be.
     since: Timestamp,
 }
 
@@ -172,8 +171,6 @@ impl fmt::Debug for Alone {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Weak;
-
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
@@ -224,10 +221,6 @@ mod tests {
         assert!(found(&kept, 0).is_empty());
     }
 
-    fn is_held(row: &Weak<Stock>) -> bool {
-        row.upgrade().is_some()
-    }
-
     #[test]
     fn what_is_older_does_not_outlive_what_came_after_it() {
         let kept = Arc::default();
@@ -251,9 +244,9 @@ mod tests {
         alone.keep(vec![row]);
         alone.committed();
         kept.tidy(at(9));
-        assert!(is_held(&held));
+        assert!(held.upgrade().is_some());
         kept.tidy(at(10));
-        assert!(!is_held(&held));
+        assert!(held.upgrade().is_none());
     }
 
     #[test]

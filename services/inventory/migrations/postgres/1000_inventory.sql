@@ -1,5 +1,5 @@
--- Room in each page for the row's next version, so that updates stay on it (HOT). No statistics: no plan asks
--- for them, and to gather them time and again took a sixth of the database's time.
+-- Room in each page for the row's next version, so that updates stay on it (HOT). No statistics:
+-- no plan asks for them.
 create table reservation (
     order_id uuid primary key,
     state text not null,

@@ -126,38 +126,37 @@ impl Session {
             let mut all = commands.concat().into_bytes();
             write!(all, "BDAT {} LAST\r\n", text.len())?;
             all.extend_from_slice(&text);
-            self.write(&all).await?;
+            self.stream.write_all(&all).await?;
             return self.replies(commands.len() + 1).await;
         }
         commands.push(Data.to_string());
         if self.pipelining {
-            self.write(commands.concat().as_bytes()).await?;
+            self.stream.write_all(commands.concat().as_bytes()).await?;
             self.replies(commands.len()).await?;
         } else {
             for command in commands {
                 self.ask(&command).await?;
             }
         }
-        self.write(&stuffed(&text)).await?;
+        self.stream.write_all(&stuffed(&text)).await?;
         self.replies(1).await
     }
 
     /// From whom and to whom, and what the server must be able to do.
     fn envelope(&self, envelope: &Envelope, is_ascii: bool) -> Result<Vec<String>, SessionError> {
+        let require = |extension| {
+            let announced = self.server.supports_feature(extension);
+            announced.then_some(()).ok_or(SessionError::Lacks(extension))
+        };
         let mut addresses = envelope.from().into_iter().chain(envelope.to());
-        let beyond_ascii = addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii());
-        let utf8 = MailParameter::SmtpUtfEight;
-        let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
-        let needs = [
-            (beyond_ascii, Extension::SmtpUtfEight, utf8),
-            (!is_ascii, Extension::EightBitMime, eight_bits),
-        ];
         let mut parameters = Vec::new();
-        for (_, extension, parameter) in needs.into_iter().filter(|(needed, ..)| *needed) {
-            if !self.server.supports_feature(extension) {
-                return Err(SessionError::Lacks(extension));
-            }
-            parameters.push(parameter);
+        if addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+            require(Extension::SmtpUtfEight)?;
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !is_ascii {
+            require(Extension::EightBitMime)?;
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let from = Mail::new(envelope.from().cloned(), parameters).to_string();
         let to = envelope.to().iter().map(|to| Rcpt::new(to.clone(), Vec::new()).to_string());
@@ -165,12 +164,8 @@ impl Session {
     }
 
     async fn ask(&mut self, command: &str) -> Result<Response, SessionError> {
-        self.write(command.as_bytes()).await?;
+        self.stream.write_all(command.as_bytes()).await?;
         self.reply().await
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
     }
 
     async fn replies(&mut self, count: usize) -> Result<(), SessionError> {

@@ -1,6 +1,5 @@
 -- What the engine keeps beside a service's own tables. Times are microseconds since the epoch.
--- Of the busy tables no statistics are gathered: no plan asks for them, and that took a sixth of the
--- database's time.
+-- Of the busy tables no statistics are gathered: no plan asks for them.
 
 -- Every event and command that was applied, in the same transaction as what it changed, and when it
 -- last came. No time: from a compacted topic, which may bring it again at any time.

@@ -99,7 +99,7 @@ async fn on_kafka() {
         // The broker shows a setting just before it follows it, and one after the other: with the second
         // shown, it follows the first.
         retain(&broker, "-1").await;
-        retain(&broker, "86400000").await;
+        retain(&broker, &DAY.as_millis().to_string()).await;
     })
     .await;
 }
