@@ -4,7 +4,9 @@ use std::{error::Error, time::Duration};
 
 use contracts::{EffectId, Trace};
 use engine::Attempt;
-use reqwest::{Client, Request, RequestBuilder, Response, StatusCode, header::HeaderValue};
+use reqwest::{
+    Client, Request, RequestBuilder, Response, StatusCode, header::HeaderValue, redirect::Policy,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
@@ -15,7 +17,8 @@ use crate::telemetry;
 const IDLE_CONNECTIONS: usize = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A client for a provider. Attempts are bounded by the engine, connecting by two seconds.
+/// A client for a provider. Attempts are bounded by the engine, connecting by two seconds. A redirect is
+/// no answer: what a POST becomes on its way is not for others to decide.
 ///
 /// # Errors
 /// If the TLS backend or the resolver cannot be set up.
@@ -24,6 +27,7 @@ pub fn client() -> reqwest::Result<Client> {
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .connect_timeout(CONNECT_TIMEOUT)
         .no_proxy()
+        .redirect(Policy::none())
         .build()
 }
 
@@ -108,4 +112,27 @@ async fn excerpt(response: Response) -> String {
     const LONGEST: usize = 200;
     let text = response.text().await.unwrap_or_default();
     text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, response::Redirect, routing::any};
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_redirect_is_no_answer() {
+        let routes = Router::new()
+            .route("/charges", any(|| async { Redirect::to("/elsewhere") }))
+            .route("/elsewhere", any(|| async { "{}" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let charges = format!("http://{}/charges", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        let definite = |_, _: Value| Some(());
+        let (request, id) = (client().unwrap().post(charges), Uuid::nil().into());
+        let attempt = answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await;
+        assert_eq!(attempt, Attempt::NoAnswer("303 See Other: ".to_owned()));
+    }
 }

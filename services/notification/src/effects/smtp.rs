@@ -5,6 +5,7 @@ use contracts::{EffectId, Milestone, OrderId};
 use engine::Attempt;
 use lettre::{
     Message,
+    address::Envelope,
     message::{
         Mailbox,
         header::{ContentType, Header, HeaderName, HeaderValue},
@@ -40,9 +41,12 @@ impl SmtpMailer {
 
     fn message(&self, message_id: &str, mail: &Mail) -> anyhow::Result<Message> {
         let (subject, text) = words(mail.milestone, mail.order_id);
+        let to: Mailbox = mail.to.parse().context("the address")?;
         Ok(Message::builder()
+            // It would be read from the headers otherwise.
+            .envelope(Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()])?)
             .from(self.from.clone())
-            .to(mail.to.parse().context("the address")?)
+            .to(to)
             .subject(subject)
             .message_id(Some(format!("<{message_id}>")))
             .header(OrderHeader(mail.order_id.to_string()))

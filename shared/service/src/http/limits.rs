@@ -1,17 +1,17 @@
-//! What holds for every request: an id, and bounds on its size and time.
+//! What holds for every request: an id, bounds on its size and time, and an answer.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use clock::uuid_v7;
-use engine::Participant;
-use futures::StreamExt;
+use engine::{CommandError, Participant};
+use futures::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
 use super::Problem;
@@ -62,22 +62,29 @@ async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 }
 
 /// Answers in time, if only to say that it takes too long.
-pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+pub(crate) async fn limit_time(answer: impl Future<Output = Response>) -> Response {
     let late = "it takes too long; send it again later, a change under the same Idempotency-Key";
     let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).retry_after(1);
-    timeout(ANSWER, next.run(request)).await.unwrap_or_else(|_| problem().into_response())
+    timeout(ANSWER, answer).await.unwrap_or_else(|_| problem().into_response())
+}
+
+/// Answers also if a handler panics.
+pub(crate) async fn without_panic(answer: impl Future<Output = Response>) -> Response {
+    // Nothing of it is used again.
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    answer.unwrap_or_else(|_| Problem::from(CommandError::Failed).into_response())
 }
 
 /// Gives the request an id, unless it brings one that can be printed, and its answer the same.
-pub(crate) async fn with_request_id<P: Participant>(
-    State(app): State<App<P>>,
+pub(crate) async fn with_request_id<P: Participant, A: Future<Output = Response>>(
+    app: &App<P>,
     mut request: Request,
-    next: Next,
+    answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let brought = request.headers().get(&REQUEST_ID).filter(|id| is_printable(id)).cloned();
-    let id = brought.unwrap_or_else(|| made(&app));
+    let id = brought.unwrap_or_else(|| made(app));
     request.headers_mut().insert(REQUEST_ID.clone(), id.clone());
-    let mut response = next.run(request).await;
+    let mut response = answer(request).await;
     response.headers_mut().insert(REQUEST_ID.clone(), id);
     response
 }
@@ -95,6 +102,12 @@ fn made<P: Participant>(app: &App<P>) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for() {
+        let answer = without_panic(async { panic!("a mistake of ours") }).await;
+        assert_eq!(answer.status(), 500);
+    }
 
     #[tokio::test]
     async fn a_body_is_kept_up_to_the_limit_and_read_beyond_it() {

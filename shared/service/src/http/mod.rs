@@ -8,6 +8,6 @@ mod problem;
 
 pub use body::{Body, Field, Fields, text_schema};
 pub use extract::{Idempotency, OrderPath, Query, TraceContext};
-pub(crate) use limits::{limit_body, limit_time, with_request_id};
+pub(crate) use limits::{limit_body, limit_time, with_request_id, without_panic};
 pub use object::{object, objects};
 pub use problem::Problem;

@@ -1,9 +1,8 @@
 //! Spans of requests, those that come and those that go, by `OpenTelemetry`'s HTTP conventions.
 
 use axum::{
-    extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State},
+    extract::{FromRequestParts, MatchedPath, RawPathParams, Request},
     http::{Method, StatusCode, request::Parts},
-    middleware::Next,
     response::Response,
 };
 use clock::Random;
@@ -39,10 +38,10 @@ impl Sampling {
 }
 
 /// Gives a request its trace, a span if that is sampled, and counts it.
-pub(crate) async fn observe<P: Participant>(
-    State(app): State<App<P>>,
+pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
+    app: &App<P>,
     request: Request,
-    next: Next,
+    answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let started = app.clock.now();
     let (mut parts, body) = request.into_parts();
@@ -50,11 +49,11 @@ pub(crate) async fn observe<P: Participant>(
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = known(&parts.method);
     let order_id = order_of(&mut parts).await;
-    let traced = begin(&app, &parts, method, &route, order_id.as_deref());
+    let traced = begin(app, &parts, method, &route, order_id.as_deref());
     let log = info_span!("request", order_id, trace_id = traced.trace.trace_id());
     parts.extensions.insert(traced.trace);
     let span = traced.span.clone();
-    let answer = next.run(Request::from_parts(parts, body)).instrument(traced.span);
+    let answer = answer(Request::from_parts(parts, body)).instrument(traced.span);
     let response = answer.instrument(log).await;
     // A client's mistake is no error of the server.
     note(&span, response.status(), response.status().is_server_error());

@@ -1,7 +1,8 @@
 use std::{str::FromStr, time::Duration};
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError, RecyclingMethod, Runtime,
+    Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError, QueueMode, RecyclingMethod,
+    Runtime,
 };
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::{Config, NoTls};
@@ -53,6 +54,8 @@ impl Server {
         let pool = tls
             .manager(config)?
             .max_size(connections)
+            // Batch after batch on the same one, which has plans, catalogue and pages at hand.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(ACQUIRE_TIMEOUT))
             .create_timeout(Some(ACQUIRE_TIMEOUT))
