@@ -154,10 +154,9 @@ impl Tx {
         let tx = match &mut self.on {
             On::Postgres(tx) => {
                 let update = format!(
-                    "update {name} as t set {} from {} as v({}) where t.{key} = v.{key}",
+                    "update {name} as t set {} from ({}) as v where t.{key} = v.{key}",
                     sets(&|_, column| format!("v.{column}")),
                     unnest(table),
-                    table.names(),
                     name = table.name,
                 );
                 return tx
@@ -292,15 +291,17 @@ fn insert_into(table: &Table) -> String {
 }
 
 pub(crate) fn insert_arrays(table: &Table, tail: &str) -> String {
-    format!("{} select * from {} {tail}", insert_into(table), unnest(table))
+    format!("{} {} {tail}", insert_into(table), unnest(table))
 }
 
-/// `unnest($1::uuid[], $2::text[])`
+/// `select unnest($1::uuid[]) as a, unnest($2::text[]) as b`: the rows of arrays of one length, side by
+/// side. Not as a table, by `from unnest($1, $2)`: PostgreSQL would write down each array's elements
+/// before it joins them, a sixth of what an insert takes.
 fn unnest(table: &Table) -> String {
-    let arrays = table.columns.iter().enumerate();
-    let arrays =
-        arrays.map(|(index, column)| format!("${}::{}", index + 1, column.kind.postgres_array()));
-    format!("unnest({})", arrays.collect::<Vec<_>>().join(", "))
+    let columns = table.columns.iter().enumerate().map(|(index, Column { name, kind })| {
+        format!("unnest(${}::{}) as {name}", index + 1, kind.postgres_array())
+    });
+    format!("select {}", columns.collect::<Vec<_>>().join(", "))
 }
 
 /// An array for each column.
