@@ -44,8 +44,8 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N", default_value_t = 512,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     concurrency: u16,
-    /// How many orders to place before anything is measured
-    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    /// How many orders to place before anything is measured: a broker's JVM is slow until it has seen some
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
     warm_up: u64,
     /// How many orders arrive in a second while their latency is measured
     #[arg(long, value_name = "N", default_value_t = 50,
