@@ -52,7 +52,7 @@ fn finish<P: Participant>(router: Router<App<P>>, app: App<P>) -> Router {
         .with_state(app)
 }
 
-/// What is around every route, outermost first. A single layer: each boxes what it is around, and that
+/// What is around every route, `observe` outermost. A single layer: each boxes what it is around, and that
 /// five times was a seventh of what an order's request took.
 async fn surround<P: Participant>(
     State(app): State<App<P>>,
