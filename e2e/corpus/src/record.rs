@@ -77,7 +77,7 @@ impl From<Encoded> for Record {
             remarks: Vec::new(),
             key: encoded.key.into(),
             headers: headers.map(|(name, text)| (name.into(), text.into())).collect(),
-            value: encoded.value,
+            value: encoded.value.get().into(),
         }
     }
 }

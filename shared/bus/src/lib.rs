@@ -14,7 +14,7 @@ mod names;
 mod settings;
 
 use async_trait::async_trait;
-use contracts::Headers;
+use contracts::{Encoded, Headers};
 
 pub use error::BusError;
 pub use log::{Log, LogOptions};
@@ -56,7 +56,20 @@ impl Outgoing {
     /// What counts against [`Bus::max_record_bytes`].
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.key.len() + self.headers.payload_bytes() + self.value.len()
+        record_bytes(&self.key, &self.headers, &self.value)
+    }
+}
+
+/// What of a record counts against [`Bus::max_record_bytes`].
+#[must_use]
+pub fn record_bytes(key: &str, headers: &Headers, value: &[u8]) -> usize {
+    key.len() + headers.payload_bytes() + value.len()
+}
+
+impl From<Encoded> for Outgoing {
+    fn from(Encoded { id: _, topic, key, headers, value }: Encoded) -> Self {
+        let value = Box::<str>::from(value).into_string().into_bytes();
+        Self { topic, key, headers, value }
     }
 }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use strum::VariantArray;
 
 use crate::payload::{
@@ -143,8 +146,8 @@ macro_rules! events {
                 match self { $(Self::$name(data) => json!(data),)* }
             }
 
-            pub(crate) fn to_bytes(&self) -> Vec<u8> {
-                match self { $(Self::$name(data) => bytes(data),)* }
+            pub(crate) fn to_text(&self) -> Box<RawValue> {
+                match self { $(Self::$name(data) => text(data),)* }
             }
         }
 
@@ -264,7 +267,7 @@ impl Event {
 }
 
 /// The data of an event as JSON text.
-pub(crate) fn bytes(data: &impl Serialize) -> Vec<u8> {
-    // Only a map with keys that are no text, or a failing writer, could fail: there is neither.
-    serde_json::to_vec(data).expect("an event's data is plain JSON")
+pub(crate) fn text(data: &impl Serialize) -> Box<RawValue> {
+    // Only a map with keys that are no text could fail: there is none.
+    to_raw_value(data).expect("an event's data is plain JSON")
 }

@@ -1,7 +1,10 @@
 //! What a record says besides its key and its value.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::Write;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The headers of a record: names and values, in order, in one buffer. A record has ten of them and
 /// passes through many hands; twenty strings would be allocated and copied every time.
@@ -154,6 +157,35 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
     }
 }
 
+/// In JSON a list of names and values: a value is a string if it is text, else a list of its bytes.
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let readable = |value| match str::from_utf8(value) {
+            Ok(text) => Readable::Text(text.into()),
+            Err(_) => Readable::Bytes(value.into()),
+        };
+        serializer.collect_seq(self.iter().map(|(name, value)| (name, readable(value))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(Cow<'_, str>, Readable<'_>)>::deserialize(deserializer)?;
+        let bytes = |value| match value {
+            Readable::Text(text) => text.into_owned().into_bytes(),
+            Readable::Bytes(bytes) => bytes.into_owned(),
+        };
+        Ok(pairs.into_iter().map(|(name, value)| (name, bytes(value))).collect())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Readable<'a> {
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |(name, value)| (name, String::from_utf8_lossy(value));
@@ -191,6 +223,8 @@ mod tests {
                 let first = pairs.iter().find(|(header, _)| header == name).unwrap();
                 prop_assert_eq!(headers.get(name), Some(first.1.as_slice()));
             }
+            let json = serde_json::to_string(&headers).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Headers>(&json).unwrap(), &headers);
             prop_assert_eq!(Headers::from_bytes(headers.as_bytes().to_vec()), Ok(headers));
         }
 
@@ -250,6 +284,7 @@ mod tests {
     fn they_are_shown_as_text() {
         let headers: Headers = [("a", b"1".as_slice()), ("b", b"\xff")].into_iter().collect();
         assert_eq!(format!("{headers:?}"), "[(\"a\", \"1\"), (\"b\", \"\u{fffd}\")]");
+        assert_eq!(serde_json::json!(headers), serde_json::json!([["a", "1"], ["b", [255]]]));
         assert_eq!(headers.get("c"), None);
     }
 }

@@ -4,9 +4,10 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 
-use crate::event::{Event, EventType, bytes};
+use crate::event::{Event, EventType, text};
 use crate::schema::{Schema, Violation};
 use crate::upcast::{OrderPlacedV1, upcast};
 use crate::{EventId, Headers, SCHEMAS, Trace};
@@ -48,16 +49,18 @@ pub struct Envelope {
 }
 
 /// A record for the broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Encoded {
+    /// The event's id, which is among the headers too.
+    pub id: EventId,
     /// Where it goes.
     pub topic: String,
     /// The record's key.
     pub key: String,
     /// The record's headers.
     pub headers: Headers,
-    /// The data as JSON.
-    pub value: Vec<u8>,
+    /// The data.
+    pub value: Box<RawValue>,
 }
 
 /// In which versions events are published, while not every consumer knows the latest.
@@ -162,7 +165,7 @@ pub fn encode(
     headers.push(CONTENT_TYPE, "application/json");
     let traced = [(TRACEPARENT, &trace.traceparent), (TRACESTATE, &trace.tracestate)];
     headers.extend(traced.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))));
-    Encoded { topic: event_type.topic().to_owned(), key, headers, value }
+    Encoded { id, topic: event_type.topic().to_owned(), key, headers, value }
 }
 
 /// What an event's headers take at most, so that they are allocated once.
@@ -174,14 +177,14 @@ fn room(source: &str, key: &str, trace: &Trace) -> usize {
     FIXED + source.len() + key.len() + trace
 }
 
-fn data(event: &Event, versions: Versions) -> (u32, Vec<u8>) {
+fn data(event: &Event, versions: Versions) -> (u32, Box<RawValue>) {
     if let Event::OrderPlaced(order) = event
         && versions.order_placed == 1
         && let Some(order) = OrderPlacedV1::from_latest(order)
     {
-        return (1, bytes(&order));
+        return (1, text(&order));
     }
-    (event.event_type().latest_version(), event.to_bytes())
+    (event.event_type().latest_version(), event.to_text())
 }
 
 /// The event that a record says: checked against the schema of its version, then brought to the

@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     Answer, CommandError, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
-    outbox::Handoff, standstill::Standstill,
+    handoff::Handoff, standstill::Standstill,
 };
 
 /// How long a command waits for its answer while the database is away.

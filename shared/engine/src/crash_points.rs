@@ -1,7 +1,7 @@
 //! Where this process dies if it is told to. Compiled out of everything that runs.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     process::abort,
     sync::{LazyLock, Mutex, PoisonError},
 };
@@ -11,7 +11,10 @@ use contracts::EventId;
 use crash::{Armed, Folder, Point, command_name};
 use uuid::Uuid;
 
-use crate::{Effect, Origin, Participant, Reaction, What, Work, effects::Claimed, intake::after};
+use crate::{
+    Effect, Origin, Participant, Reaction, What, Work, effects::Claimed, handoff::Rows,
+    intake::after,
+};
 
 static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
     LazyLock::new(|| Folder::of_environment().map(|folder| Mutex::new(Deaths::armed_in(folder))));
@@ -145,7 +148,7 @@ impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
 }
 
 /// A batch that was committed, and the events whose rows went with it.
-impl<P: Participant> Passing for (&[Work<P>], &BTreeSet<EventId>) {
+impl<P: Participant> Passing for (&[Work<P>], &Rows) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (batch, deleted) = self;
         for work in *batch {
@@ -156,7 +159,7 @@ impl<P: Participant> Passing for (&[Work<P>], &BTreeSet<EventId>) {
             }
         }
         let mut fired = batch.fires(point, deaths);
-        fired.extend(deaths.following(Point::AfterDelete, *deleted));
+        fired.extend(deaths.following(Point::AfterDelete, deleted.values().flatten()));
         fired
     }
 }
@@ -183,10 +186,18 @@ impl Passing for [EventId] {
     }
 }
 
-/// Events whose rows are gone.
-impl Passing for BTreeSet<EventId> {
+/// Events that were published, but for some.
+impl Passing for (Vec<EventId>, &HashSet<EventId>) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        deaths.following(point, self)
+        let (ids, unsent) = self;
+        deaths.following(point, ids.iter().filter(|id| !unsent.contains(id)))
+    }
+}
+
+/// Events whose rows are gone.
+impl Passing for Rows {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        deaths.following(point, self.values().flatten())
     }
 }
 

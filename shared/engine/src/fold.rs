@@ -3,13 +3,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use bus::Outgoing;
-use contracts::{EventId, encode};
+use contracts::{Encoded, encode};
 use jiff::Timestamp;
 
 use crate::{
     Answer, Cause, CommandError, Effect, Engine, Origin, Participant, Reaction, Reason, Remembered,
-    TurnError, What, Work, alarms, dead_letters::Sorted, effects, idempotency::Keys, outbox::Ready,
+    TurnError, What, Work, alarms, dead_letters::Sorted, effects, idempotency::Keys, outbox,
     reaction::AlarmChange, telemetry::TurnSpans,
 };
 
@@ -20,7 +19,7 @@ pub(crate) struct Fold<'e, P: Participant> {
     spans: &'e TurnSpans,
     answers: HashMap<usize, Answer<P>>,
     pub(crate) keys: Keys<P>,
-    pub(crate) ready: Vec<Ready>,
+    pub(crate) ready: Vec<Encoded>,
     pub(crate) effects: Vec<effects::Requested<P>>,
     pub(crate) alarms: alarms::Changes<P>,
 }
@@ -83,7 +82,7 @@ impl<'e, P: Participant> Fold<'e, P> {
             let made = self.spans.made(index, id, &event);
             let made = made.as_ref().unwrap_or(trace);
             let encoded = encode(id, source, self.now, made, &event, &self.engine.versions);
-            self.ready.push(self.sendable(id, encoded, index)?);
+            self.ready.push(self.sendable(encoded, index)?);
         }
         self.effects.extend(out.effects.into_iter().map(|effect| effects::Requested {
             id: effect.id(),
@@ -113,20 +112,13 @@ impl<'e, P: Participant> Fold<'e, P> {
         Ok(())
     }
 
-    fn sendable(
-        &self,
-        id: EventId,
-        encoded: contracts::Encoded,
-        culprit: usize,
-    ) -> Result<Ready, TurnError> {
-        let contracts::Encoded { topic, key, headers, value } = encoded;
-        let record = Outgoing { topic, key, headers, value };
-        let (bytes, limit) = (record.bytes(), self.engine.max_record_bytes);
+    fn sendable(&self, event: Encoded, culprit: usize) -> Result<Encoded, TurnError> {
+        let (bytes, limit) = (outbox::bytes(&event), self.engine.max_record_bytes);
         if bytes > limit {
-            let why = format!("event {id} has {bytes} bytes, the broker takes {limit}");
+            let why = format!("event {} has {bytes} bytes, the broker takes {limit}", event.id);
             return Err(TurnError::Poison { culprit, reason: Reason::new(Cause::TooLarge, [why]) });
         }
-        Ok(Ready { id, record })
+        Ok(event)
     }
 
     /// The answers of the batch's commands; those of duplicates come from the attempt that

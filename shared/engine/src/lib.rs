@@ -19,6 +19,7 @@ mod effect_queue;
 mod effects;
 mod exclusive;
 mod fold;
+mod handoff;
 mod idempotency;
 mod inbox;
 mod intake;

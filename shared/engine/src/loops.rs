@@ -13,9 +13,9 @@ use tokio::{
 use crate::{
     Alarms, EffectRunner, Engine, Never, Parking, Participant, Pending, Relay, RelayError, Replays,
     Sent, Unreadable, Work,
+    handoff::Handoff,
     intake::Chunk,
     lease::CHANNEL,
-    outbox::Handoff,
     relay::BATCH,
     run::stopped,
     settle::{Settled, Settler},

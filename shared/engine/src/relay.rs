@@ -8,11 +8,7 @@
 //! only repeat: whatever it had read was still in the table then, and the other one read it first.
 //! So the lease is there to keep repeats few. Order does not rest on it, nor on any clock.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Outgoing, Producer};
 use clock::Clock;
@@ -23,13 +19,14 @@ use store::{Db, StoreError};
 use crate::{
     Settings,
     exclusive::Exclusive,
+    handoff::{Handoff, Rows},
     idempotency,
     lease::{self, Lease},
-    outbox::{self, Handoff, Ready},
+    outbox::{self, Bundle},
     settings::later,
 };
 
-/// Records of one publish.
+/// So many events are enough for one publish.
 pub(crate) const BATCH: usize = 1_000;
 /// How often old idempotency keys are deleted.
 const PRUNE: Duration = Duration::from_hours(1);
@@ -55,8 +52,10 @@ pub struct Relay {
     lease: Lease,
     /// The table holds more than was read.
     reading: bool,
-    /// What the last look at the table found, until memory brings something later.
+    /// The rows that the last look at the table found, until memory brings something later.
     read: HashSet<EventId>,
+    /// Events that the broker has, of rows of which it does not have all.
+    ahead: HashSet<EventId>,
     prune_at: Timestamp,
     /// When to find out whether the others have gone.
     take_at: Timestamp,
@@ -108,6 +107,7 @@ impl Relay {
             lease,
             reading: true,
             read: HashSet::new(),
+            ahead: HashSet::new(),
             prune_at: Timestamp::MIN,
             take_at,
             counted: 0,
@@ -130,7 +130,6 @@ impl Relay {
         if ready.is_empty() {
             return Ok(Sent::Nothing);
         }
-        let count = ready.len();
         let result = self.publish(ready).await;
         if result.is_err() && !crate::mistake!(RelaySkips) {
             self.reading = true;
@@ -138,7 +137,7 @@ impl Relay {
         if !self.alone {
             self.delete_acknowledged().await?;
         }
-        result.map(|()| Sent::Some(count))
+        result.map(Sent::Some)
     }
 
     /// Why this relay of a shared outbox has nothing to do now, if so. While nothing waits, nobody
@@ -153,7 +152,7 @@ impl Relay {
             return Ok(None);
         }
         if !self.lease.is_taken(now) {
-            let waiting = outbox::count(&self.db).await?;
+            let waiting = outbox::depth(&self.db, now).await?.depth;
             self.handoff.set_depth(waiting);
             if waiting == 0 {
                 return Ok(Some(Sent::Nothing));
@@ -181,7 +180,7 @@ impl Relay {
         self.lease.release(&self.db).await
     }
 
-    async fn next(&mut self) -> Result<Vec<Ready>, StoreError> {
+    async fn next(&mut self) -> Result<Vec<Bundle>, StoreError> {
         if self.handoff.take_reread() || !self.alone {
             self.reading = true;
         }
@@ -193,24 +192,25 @@ impl Relay {
         // What lies in memory now lies in the table too; what comes later stays in memory.
         self.handoff.take(usize::MAX);
         let ready = outbox::oldest(&self.db, BATCH).await?;
-        self.reading = ready.len() == BATCH;
+        let count: usize = ready.iter().map(|bundle| bundle.events.len()).sum();
+        self.reading = count >= BATCH;
         if !self.reading && !self.alone {
             // Others add to it too, and this is all there is.
-            self.handoff.set_depth(i64::try_from(ready.len()).unwrap_or(i64::MAX));
+            self.handoff.set_depth(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        self.read = ready.iter().map(|ready| ready.id).collect();
+        self.read = ready.iter().map(|bundle| bundle.row).collect();
         Ok(ready)
     }
 
     /// What was committed since the table was read. The engine hands over just after its commit,
     /// so the first of it may have been in the table already.
-    fn take_from_memory(&mut self) -> Vec<Ready> {
+    fn take_from_memory(&mut self) -> Vec<Bundle> {
         loop {
             let mut taken = self.handoff.take(BATCH);
             if taken.is_empty() {
                 return taken;
             }
-            taken.retain(|ready| !self.read.contains(&ready.id));
+            taken.retain(|bundle| !self.read.contains(&bundle.row));
             if !taken.is_empty() {
                 self.read.clear();
                 return taken;
@@ -218,23 +218,30 @@ impl Relay {
         }
     }
 
-    async fn publish(&mut self, ready: Vec<Ready>) -> Result<(), RelayError> {
+    async fn publish(&mut self, ready: Vec<Bundle>) -> Result<usize, RelayError> {
         let producer = match &mut self.producer {
             Some(producer) => producer,
             none => none.insert(self.bus.producer().await?),
         };
+        let rows: Rows = ready.iter().map(|bundle| (bundle.row, bundle.ids())).collect();
+        let events = ready.into_iter().flat_map(|bundle| bundle.events);
+        let events = events.filter(|event| !self.ahead.contains(&event.id));
         let (ids, records): (Vec<EventId>, Vec<Outgoing>) =
-            ready.into_iter().map(|Ready { id, record }| (id, record)).unzip();
+            events.map(|event| (event.id, event.into())).unzip();
         if crate::mistake!(DeletedUnsent) {
-            self.handoff.acknowledge(ids.clone());
+            self.handoff.acknowledge(rows.clone());
         }
         crate::crash_point!(BeforePublish, &*ids);
         let published = producer.publish(&records).await;
-        let acknowledged = ids.into_iter().zip(published.acknowledged);
-        let acknowledged: Vec<_> = acknowledged.filter(|(_, yes)| *yes).map(|(id, _)| id).collect();
-        crate::crash_point!(AfterPublish, &*acknowledged);
-        self.handoff.acknowledge(acknowledged);
-        published.error.map_or(Ok(()), |error| Err(error.into()))
+        let reports = ids.iter().zip(published.acknowledged);
+        let unsent: HashSet<_> = reports.filter(|(_, yes)| !yes).map(|(id, _)| *id).collect();
+        crate::crash_point!(AfterPublish, &(ids, &unsent));
+        let (partly, whole): (Rows, Rows) =
+            rows.into_iter().partition(|(_, ids)| ids.iter().any(|id| unsent.contains(id)));
+        let theirs = partly.into_values().flatten();
+        self.ahead = theirs.filter(|id| !unsent.contains(id)).collect();
+        self.handoff.acknowledge(whole);
+        published.error.map_or(Ok(records.len()), |error| Err(error.into()))
     }
 
     /// Deletes what no longer serves: rows that the engine has had no batch to delete with, and
@@ -246,12 +253,12 @@ impl Relay {
     /// If the database is away.
     pub async fn tidy(&mut self) -> Result<(), StoreError> {
         self.delete_acknowledged().await?;
+        let now = self.clock.now();
         let counted = self.handoff.depth();
         let stands = counted == std::mem::replace(&mut self.counted, counted);
         if !self.handoff.is_settled() && (stands || !self.alone) {
-            self.handoff.set_depth(outbox::count(&self.db).await?);
+            self.handoff.set_depth(outbox::depth(&self.db, now).await?.depth);
         }
-        let now = self.clock.now();
         self.exclusive.kept().tidy(now);
         self.take_again(now).await?;
         if now < self.prune_at {
@@ -281,25 +288,25 @@ impl Relay {
     }
 
     async fn delete_acknowledged(&mut self) -> Result<(), StoreError> {
-        let ids: BTreeSet<EventId> = self.handoff.acknowledged();
-        if ids.is_empty() {
+        let rows = self.handoff.acknowledged();
+        if rows.is_empty() {
             return Ok(());
         }
         // Without a lease all of it was sent while we were alone: who only just stopped being that would
         // leave it to be sent again.
         if let Some(fence) = self.lease.fence().filter(|_| !self.alone) {
-            if !outbox::delete_fenced(&self.db, &ids, fence).await? {
+            if !outbox::delete_fenced(&self.db, &rows, fence).await? {
                 self.lease.lost();
             }
         } else {
             let mut tx = self.db.begin().await?;
-            outbox::delete(&mut tx, &ids).await?;
+            outbox::delete(&mut tx, &rows).await?;
             tx.commit().await?;
         }
-        crate::crash_point!(AfterDelete, &ids);
+        crate::crash_point!(AfterDelete, &rows);
         self.handoff.set_held(self.alone || self.lease.was_ours());
         // If not deleted: whoever holds the lease now sends them again, a repeat and not a loss.
-        self.handoff.forget(&ids);
+        self.handoff.forget(&rows);
         Ok(())
     }
 }

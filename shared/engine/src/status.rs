@@ -122,8 +122,8 @@ impl<P: Participant> Engine<P> {
 
     /// Rows that were sent and are not deleted yet do not count.
     async fn outbox_depth(&self, now: Timestamp) -> Result<Depth, StoreError> {
-        let stored = depth(&self.db, "outbox", "created_at", now).await?;
-        let sent = i64::try_from(self.handoff.acknowledged().len()).unwrap_or(i64::MAX);
+        let stored = outbox::depth(&self.db, now).await?;
+        let sent = i64::try_from(self.handoff.acknowledged_events()).unwrap_or(i64::MAX);
         let depth = stored.depth.saturating_sub(sent).max(0);
         Ok(Depth { depth, oldest_seconds: if depth == 0 { 0.0 } else { stored.oldest_seconds } })
     }
@@ -186,8 +186,8 @@ impl<P: Participant> Engine<P> {
             tracing::warn!(%error, "cannot take the outbox; it is shared for now");
         }
         self.handoff.set_held(self.exclusive.is_alone());
-        match outbox::count(&self.db).await {
-            Ok(depth) => self.handoff.set_depth(depth),
+        match outbox::depth(&self.db, now).await {
+            Ok(stored) => self.handoff.set_depth(stored.depth),
             Err(error) => tracing::warn!(%error, "cannot count the outbox"),
         }
         if self.exclusive.is_always()
@@ -223,7 +223,7 @@ pub(crate) fn by_id(table: &str, columns: &str) -> String {
     format!("(select {columns} from {table} order by id) as queued")
 }
 
-fn read_depth(row: Option<&Row>, now: Timestamp) -> Result<Depth, StoreError> {
+pub(crate) fn read_depth(row: Option<&Row>, now: Timestamp) -> Result<Depth, StoreError> {
     let Some(row) = row else { return Ok(Depth { depth: 0, oldest_seconds: 0.0 }) };
     let oldest: Option<Timestamp> = row.get(1)?;
     let age = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));

@@ -3,7 +3,7 @@
 //! nobody to lock state rows against.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -12,7 +12,7 @@ use std::{
 
 use bus::Position;
 use clock::Clock;
-use contracts::{EventId, Versions};
+use contracts::Versions;
 use jiff::Timestamp;
 use store::{Db, StoreError, Tx};
 use tokio::sync::Notify;
@@ -25,9 +25,10 @@ use crate::{
     effects,
     exclusive::Exclusive,
     fold::Fold,
+    handoff::{Handoff, Rows},
     idempotency::Keys,
     inbox::{self, Trust},
-    outbox::{self, Handoff, Ready},
+    outbox::{self, Bundle},
     standstill::Standstill,
     telemetry::TurnSpans,
 };
@@ -204,13 +205,14 @@ impl<P: Participant> Engine<P> {
         let claimed = claimed.await?;
         dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
         alarms::change(&mut tx, fold.alarms).await?;
-        let sent = if alone { self.handoff.acknowledged() } else { BTreeSet::new() };
+        let sent = if alone { self.handoff.acknowledged() } else { Rows::new() };
         if crate::mistake!(DualWrite) {
             tx.commit().await?;
             tx = self.db.begin().await?;
         }
-        outbox::change(&mut tx, &fold.ready, &sent, now).await?;
         let emitted = fold.ready.len();
+        let ready = outbox::bundles(fold.ready);
+        outbox::change(&mut tx, &ready, &sent, now).await?;
         if sorted.parked() > 0 {
             // Also if nobody hears of the commit.
             self.some_parked.store(true, Ordering::Release);
@@ -224,7 +226,7 @@ impl<P: Participant> Engine<P> {
             return Err(error.into());
         }
         crate::crash_point!(AfterCommit, &(batch, &sent));
-        self.committed(&sent, fold.ready, alone);
+        self.committed(&sent, ready, alone);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());
         if sorted.more {
@@ -245,7 +247,7 @@ impl<P: Participant> Engine<P> {
     }
 
     /// Hands the relay what was committed.
-    fn committed(&self, deleted: &BTreeSet<EventId>, ready: Vec<Ready>, alone: bool) {
+    fn committed(&self, deleted: &Rows, ready: Vec<Bundle>, alone: bool) {
         self.handoff.forget(deleted);
         self.handoff.push(ready, alone);
         if self.in_doubt.swap(false, Ordering::AcqRel) {

@@ -184,13 +184,13 @@ impl<S: Service + Explored + Default> Stage<S> {
     async fn outcome(&self) -> Outcome {
         let mut outcome = Vec::new();
         for table in self.tables().await {
-            let told = match table.as_str() {
-                "outbox" => "topic || ' ' || convert_from(value, 'UTF8')",
-                "effect" => "payload",
-                "alarm" => "name || ' ' || rings_at",
-                _ => "to_jsonb(it)::text",
+            let (from, told) = match table.as_str() {
+                "outbox" => ("outbox_event", "topic || ' ' || value::text"),
+                "effect" => ("effect", "payload"),
+                "alarm" => ("alarm", "name || ' ' || rings_at"),
+                other => (other, "to_jsonb(it)::text"),
             };
-            let sql = format!("select '{table} ' || {told} from {table} it order by 1");
+            let sql = format!("select '{table} ' || {told} from {from} it order by 1");
             let rows = self.observer.fetch(&sql, Vec::new()).await.expect("its rows");
             outcome.extend(rows.iter().map(|row| row.get::<String>(0).expect("text")));
         }

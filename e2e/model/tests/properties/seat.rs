@@ -208,13 +208,16 @@ impl<S: Service + Staged> Seat for SeatOf<S> {
         let rows = self.engine.db().page::<S::Row>(None, 100).await.expect("its rows");
         kept.extend(rows.iter().map(|row| format!("{:?} {row:?}", row.key())));
         for sql in [
-            "select 'says ' || topic || ' ' || key from outbox order by id",
+            "select 'says ' || topic || ' ' || key from outbox_event order by id, place",
             "select 'asks ' || payload from effect order by id",
             "select 'sets ' || name || ' ' || rings_at from alarm order by id",
         ] {
             kept.extend(self.column(sql).await);
         }
-        for sql in ["select event_id from outbox order by id", "select id from inbox order by id"] {
+        for sql in [
+            "select event_id from outbox_event order by id, place",
+            "select id from inbox order by id",
+        ] {
             let ids = self.engine.db().fetch(sql, Vec::new()).await.expect("its ids");
             kept.extend(ids.iter().map(|row| row.get::<Uuid>(0).expect("an id").to_string()));
         }

@@ -146,12 +146,12 @@ pub(crate) async fn a_stuck_outbox_row(visitor: Visitor) {
     let untold = "update notification set ended = null, end_mail = null, state = 'has_address' \
                   where order_id = $1";
     behind_its_back(&visitor, "notification", untold, vec![completed.into()]).await;
-    let stuck = "insert into outbox (event_id, topic, key, headers, value, created_at) \
-                 select $1, 'no-such-topic', 'key', $2, $3, placed_at from orders \
-                 where order_id = $4";
+    let stuck = "insert into outbox (first_event, event_count, events, created_at) \
+                 select $1, 1, $2, placed_at from orders where order_id = $3";
     let id = Uuid::from(completed);
-    let (headers, value) = (Value::Bytes(Vec::new()), Value::Bytes(b"{}".to_vec()));
-    let values = vec![id.into(), headers, value, completed.into()];
+    let topic = "no-such-topic";
+    let events = json!([{"id": id, "topic": topic, "key": "key", "headers": [], "value": {}}]);
+    let values = vec![id.into(), Value::json(&events), completed.into()];
     behind_its_back(&visitor, "order", stuck, values).await;
     let said = is_found(&visitor, 7, "service", "order").await;
     assert_eq!(said["invariants"][6]["figures"]["outbox"], 1, "{said}");

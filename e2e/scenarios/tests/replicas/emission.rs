@@ -12,9 +12,10 @@ const TOPICS: [&str; 6] =
 /// Keeps what every outbox ever held, in the order of its ids. Those are the order of emission: an
 /// id is taken under the lock of the order's row.
 const RECORD: [&str; 3] = [
-    "create table emission (id bigint primary key, event_id uuid, topic text, key text)",
+    "create table emission (id bigint, place bigint, event_id uuid, topic text, key text)",
     "create function note_emission() returns trigger language plpgsql as $$ begin \
-     insert into emission values (new.id, new.event_id, new.topic, new.key); return null; end $$",
+     insert into emission select id, place, event_id, topic, key from outbox_event \
+     where id = new.id; return null; end $$",
     "create trigger note_emission after insert on outbox \
      for each row execute function note_emission()",
 ];
@@ -49,7 +50,7 @@ async fn emitted(visitor: &Visitor) -> Stories {
     let mut stories = Stories::new();
     for service in SERVICES {
         let db = visitor.suite().database(service).await;
-        let sql = "select topic, key, event_id::text from emission order by id";
+        let sql = "select topic, key, event_id::text from emission order by id, place";
         for row in db.fetch(sql, Vec::<Value>::new()).await.expect("the emissions are read") {
             let text = |index| row.get::<String>(index).expect("text");
             stories.entry((text(0), text(1))).or_default().push(text(2));

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Outgoing, Topic};
+use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
 use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
@@ -129,9 +129,7 @@ impl Rig {
         let id = uuid_v7(&SystemClock, &SystemRandom).into();
         let (at, versions) = (clock::Clock::now(&SystemClock), Versions::default());
         let encoded = encode(id, "/quintet/test", at, &Trace::default(), &event, &versions);
-        let contracts::Encoded { topic, key, headers, value } = encoded;
-        let record = Outgoing { topic, key, headers, value };
-        let published = self.bus.producer().await.unwrap().publish(&[record]).await;
+        let published = self.bus.producer().await.unwrap().publish(&[encoded.into()]).await;
         assert!(published.error.is_none(), "{:?}", published.error);
         let id = id.to_string();
         eventually("the order to hear it", async || {

@@ -74,7 +74,7 @@ impl From<Encoded> for Record {
         Self {
             key: encoded.key.into(),
             headers: headers.map(|(name, text)| (name.into(), text.into())).collect(),
-            value: encoded.value,
+            value: encoded.value.get().into(),
         }
     }
 }

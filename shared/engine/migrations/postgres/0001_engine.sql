@@ -58,17 +58,24 @@ create table alarm (
 ) with (autovacuum_analyze_threshold = 2147483647);
 create index alarm_due on alarm (due_at);
 
--- Events that the broker has not acknowledged yet, oldest id first.
+-- Events that the broker has not acknowledged yet: a row for each batch, oldest id first, found by its
+-- first event. As JSON: [{"id", "topic", "key", "headers": [[name, value], …], "value"}, …]
 create table outbox (
     id bigint generated always as identity primary key,
-    event_id uuid not null,
-    topic text not null,
-    key text not null,
-    headers bytea not null,
-    value bytea not null,
-    created_at bigint not null
+    first_event uuid not null,
+    event_count bigint not null,
+    created_at bigint not null,
+    events text not null
 ) with (autovacuum_analyze_threshold = 2147483647);
-create index outbox_event on outbox (event_id);
+create index outbox_first_event on outbox (first_event);
+-- Compressing it would take longer than writing it.
+alter table outbox alter column events set storage external;
+
+-- The same, a row for each event.
+create view outbox_event as
+select outbox.id as id, place, (event ->> 'id')::uuid as event_id, event ->> 'topic' as topic, event ->> 'key' as key,
+    event -> 'headers' as headers, event -> 'value' as value, created_at
+from outbox, json_array_elements(events::json) with ordinality as listed (event, place);
 
 -- Who may send from a shared outbox, and the fencing token of its turn.
 create table lease (

@@ -57,17 +57,22 @@ create table alarm (
 ) without rowid;
 create index alarm_due on alarm (due_at);
 
--- Events that the broker has not acknowledged yet, oldest id first.
+-- Events that the broker has not acknowledged yet: a row for each batch, oldest id first, found by its
+-- first event. As JSON: [{"id", "topic", "key", "headers": [[name, value], …], "value"}, …]
 create table outbox (
     id integer primary key,
-    event_id blob not null,
-    topic text not null,
-    key text not null,
-    headers blob not null,
-    value blob not null,
-    created_at integer not null
+    first_event blob not null,
+    event_count integer not null,
+    created_at integer not null,
+    events text not null
 );
-create index outbox_event on outbox (event_id);
+create index outbox_first_event on outbox (first_event);
+
+-- The same, a row for each event.
+create view outbox_event as
+select outbox.id as id, listed.key as place, unhex(value ->> 'id', '-') as event_id, value ->> 'topic' as topic,
+    value ->> 'key' as key, value -> 'headers' as headers, value -> 'value' as value, created_at
+from outbox, json_each(outbox.events) as listed;
 
 -- Who may send from a shared outbox, and the fencing token of its turn.
 create table lease (

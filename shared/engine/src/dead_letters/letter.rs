@@ -105,7 +105,7 @@ impl Letter {
             i64::from(record.partition).into(),
             record.offset.into(),
             record.key.clone().into(),
-            Value::json(&headers(record)),
+            Value::json(&record.headers),
             record.value.clone().into(),
             attempts.into(),
             now.into(),
@@ -120,19 +120,11 @@ fn order_of(record: &Incoming) -> Option<OrderId> {
     key.parse().ok()
 }
 
-/// Names and values as they are kept.
-fn headers(record: &Incoming) -> Vec<(String, Raw)> {
-    let headers = record.headers.iter();
-    headers.map(|(name, value)| (name.to_owned(), Raw::from(value.to_vec()))).collect()
-}
-
 /// The record of a letter as it goes to its next attempt: a header says how many there were with it.
 pub(super) fn record(row: &Row, first: usize) -> Result<(Incoming, i64), StoreError> {
-    let Json(kept): Json<Vec<(String, Raw)>> = row.get(first + 4)?;
+    let Json(kept): Json<Headers> = row.get(first + 4)?;
     let attempt = row.get::<i64>(first + 6)? + 1;
-    let earlier = kept.into_iter().filter(|(name, _)| name != ATTEMPT_HEADER);
-    let mut headers: Headers =
-        earlier.map(|(name, value)| (name, Vec::<u8>::from(value))).collect();
+    let mut headers: Headers = kept.iter().filter(|(name, _)| *name != ATTEMPT_HEADER).collect();
     headers.push_display(ATTEMPT_HEADER, attempt);
     let record = Incoming {
         topic: row.get(first)?,

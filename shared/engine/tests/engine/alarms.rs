@@ -32,7 +32,7 @@ async fn an_alarm_rings_at_its_time_once_and_not_before() {
         assert_eq!(rig.log(order(1)).await, "arm, ring");
         rig.clock.advance(ALARM);
         assert!(due(&rig).await.is_empty());
-        assert_eq!((rig.count("alarm").await, rig.count("outbox").await), (0, 1));
+        assert_eq!((rig.count("alarm").await, rig.count("outbox_event").await), (0, 1));
     }
 }
 
@@ -124,7 +124,7 @@ async fn many_alarms_ring_in_several_turns() {
             rung += ringing.len();
             rig.turn(&ringing).await;
         }
-        assert_eq!((rung, rig.count("outbox").await), (600, 600));
+        assert_eq!((rung, rig.count("outbox_event").await), (600, 600));
         rig.turn(&[add(1_000, order(1))]).await;
         assert_eq!(rig.log(order(1)).await, "arm, ring, add");
     }

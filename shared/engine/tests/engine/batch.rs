@@ -19,7 +19,7 @@ async fn a_batch_changes_rows_inbox_and_outbox_together() {
         assert_eq!((turn.duplicates, turn.answers.len()), (0, 0));
         assert_eq!(rig.log(one).await, "add, add, ask");
         assert_eq!(rig.tally(two).await.unwrap().count, 1);
-        for (table, rows) in [("inbox", 5), ("outbox", 3), ("effect", 1), ("alarm", 1)] {
+        for (table, rows) in [("inbox", 5), ("outbox_event", 3), ("effect", 1), ("alarm", 1)] {
             assert_eq!(rig.count(table).await, rows, "{table}");
         }
     }
@@ -38,7 +38,7 @@ async fn a_batch_is_all_or_nothing() {
                 TurnError::Poison { .. } => None,
             };
             assert_eq!(class, expected);
-            for table in ["tally", "inbox", "outbox", "effect", "alarm", "idempotency_key"] {
+            for table in ["tally", "inbox", "outbox_event", "effect", "alarm", "idempotency_key"] {
                 assert_eq!(rig.count(table).await, 0, "{table}");
             }
         }
@@ -65,7 +65,7 @@ async fn an_event_is_applied_once_however_often_it_comes() {
         let elsewhere = turn(&rig.another(), &[add(3, order(1))]).await;
         assert_eq!(elsewhere.duplicates, 1);
         assert_eq!(rig.tally(order(1)).await.unwrap().count, 3);
-        assert_eq!((rig.count("inbox").await, rig.count("outbox").await), (3, 3));
+        assert_eq!((rig.count("inbox").await, rig.count("outbox_event").await), (3, 3));
     }
 }
 
@@ -98,7 +98,7 @@ async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
         assert_eq!(rig.turn(&twice).await.duplicates, 1);
         assert_eq!(rig.turn(&twice).await.duplicates, 2);
         assert_eq!(rig.log(order(1)).await, "ask, answer 5");
-        assert_eq!((rig.count("effect").await, rig.count("outbox").await), (0, 1));
+        assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 1));
     }
 }
 
@@ -168,7 +168,7 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() 
         let mut remembered = Remembered::<Toy>::new();
         let error = rig.engine.turn(&batch, &mut remembered).await.unwrap_err();
         assert!(matches!(error, TurnError::Store(_)), "{error}");
-        for table in ["tally", "inbox", "outbox"] {
+        for table in ["tally", "inbox", "outbox_event"] {
             assert_eq!(rig.count(table).await, 0, "{table}");
         }
         assert_eq!(relay.turn().await.unwrap(), engine::Sent::Nothing);

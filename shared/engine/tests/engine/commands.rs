@@ -45,7 +45,7 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
         let expected = [Ok(Reply::Count(5)), Err(CommandError::KeyReused), Ok(Reply::Count(11))];
         assert_eq!(rig.answers(&batch).await, expected);
         assert_eq!(rig.tally(order(1)).await.unwrap().count, 11);
-        assert_eq!((rig.count("outbox").await, rig.count("idempotency_key").await), (3, 2));
+        assert_eq!((rig.count("outbox_event").await, rig.count("idempotency_key").await), (3, 2));
     }
 }
 
@@ -57,7 +57,7 @@ async fn two_commands_under_one_key_in_one_batch_are_one() {
         let expected = [Ok(Reply::Count(5)), Ok(Reply::Count(5)), Err(CommandError::KeyReused)];
         assert_eq!(rig.answers(&batch).await, expected);
         assert_eq!(rig.log(order(1)).await, "command 5");
-        assert_eq!(rig.count("outbox").await, 1);
+        assert_eq!(rig.count("outbox_event").await, 1);
     }
 }
 

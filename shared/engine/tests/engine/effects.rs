@@ -38,7 +38,7 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
         rig.turn(&outcomes).await;
         assert_eq!(rig.turn(&outcomes).await.duplicates, 2);
         assert_eq!(rig.log(order(1)).await, "ask, answer 5");
-        assert_eq!((rig.count("effect").await, rig.count("outbox").await), (0, 2));
+        assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 2));
         rig.clock.advance(rig.settings.claim * 2);
         assert!(runner.turn().await.unwrap().is_empty());
         let mut asked = rig.provider.asked();

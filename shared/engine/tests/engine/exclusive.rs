@@ -41,7 +41,7 @@ async fn sent_from_memory(rig: &Rig, relay: &mut Relay) -> usize {
     rig.execute("create table hidden as select * from outbox", vec![]).await;
     rig.execute("delete from outbox", vec![]).await;
     let sent = send_all(relay).await;
-    let columns = "event_id, topic, key, headers, value, created_at";
+    let columns = "first_event, event_count, events, created_at";
     let back = format!("insert into outbox ({columns}) select {columns} from hidden order by id");
     rig.execute(&back, vec![]).await;
     rig.execute("drop table hidden", vec![]).await;
@@ -60,7 +60,7 @@ async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
         assert_eq!(sent_from_memory(&rig, &mut relay).await, all.len());
         assert_eq!(rig.sent(), all);
         rig.turn(&[add(2, order(2))]).await;
-        assert_eq!(rig.count("outbox").await, 1, "only the last one's");
+        assert_eq!(rig.count("outbox_event").await, 1, "only the last one's");
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
         assert_eq!(sent_from_memory(&rig, &mut second).await, 0);
         send_all(&mut second).await;
         assert_eq!(first_occurrences(&rig.sent()), all);
-        assert_eq!(rig.count("outbox").await, 0);
+        assert_eq!(rig.count("outbox_event").await, 0);
     }
 }
 
@@ -104,7 +104,7 @@ async fn what_another_committed_before_it_was_gone_is_sent_by_who_was_alone() {
         assert_eq!(send_all(&mut relay).await, 0, "nobody has told it");
         relay.tidy().await.unwrap();
         assert_eq!(send_all(&mut relay).await, 1);
-        assert_eq!(rig.count("outbox").await, 0);
+        assert_eq!(rig.count("outbox_event").await, 0);
     }
 }
 

@@ -18,7 +18,7 @@ async fn poison(rig: &Rig, batch: &[Works]) -> (usize, String) {
 }
 
 async fn nothing_saved(rig: &Rig) {
-    for table in ["tally", "inbox", "outbox"] {
+    for table in ["tally", "inbox", "outbox_event"] {
         assert_eq!(rig.count(table).await, 0, "{table}");
     }
 }
@@ -54,7 +54,7 @@ async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended(
         assert!(why.contains("the broker takes 1000000"), "{why}");
         nothing_saved(&rig).await;
         rig.turn(&[long(3, DEFAULT_MAX_RECORD_BYTES - 2_000)]).await;
-        assert_eq!(rig.count("outbox").await, 1);
+        assert_eq!(rig.count("outbox_event").await, 1);
     }
 }
 

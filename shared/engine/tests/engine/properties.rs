@@ -90,7 +90,7 @@ async fn after(works: &[Works], size: usize) -> State {
     }
     let mut tables = Vec::new();
     for sql in [
-        "select event_id from outbox order by id",
+        "select event_id from outbox_event order by id, place",
         "select id from inbox order by id",
         "select id from effect order by id",
         "select cast(id || rings_at as blob) from alarm order by id",

@@ -48,7 +48,7 @@ async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
 
     assert_eq!(turn(&rig.another(), &slow).await.duplicates, 0);
     assert_eq!(rig.tally(order(1)).await.unwrap().count, 2);
-    assert_eq!(rig.count("outbox").await, 3);
+    assert_eq!(rig.count("outbox_event").await, 3);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_tw
     assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 2);
     assert_eq!(rig.log(order(1)).await, "arm, ring");
     assert_eq!(rig.log(order(2)).await, "ask, answer 7");
-    assert_eq!(rig.count("outbox").await, 2);
+    assert_eq!(rig.count("outbox_event").await, 2);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn an_event_delivered_to_two_at_once_is_applied_once() {
         assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 1);
     }
     assert_eq!(rig.tally(order(1)).await.unwrap().count, 20);
-    assert_eq!(rig.count("outbox").await, 20);
+    assert_eq!(rig.count("outbox_event").await, 20);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn batches_that_share_orders_crosswise_all_commit() {
     for number in 1..=8 {
         assert_eq!(rig.tally(order(number)).await.unwrap().count, 60);
     }
-    assert_eq!(rig.count("outbox").await, 480);
+    assert_eq!(rig.count("outbox_event").await, 480);
 }
 
 #[tokio::test]

@@ -150,7 +150,8 @@ impl Rig {
 
     /// What waits to be sent, oldest first.
     pub async fn outbox(&self) -> Vec<EventId> {
-        let rows = self.db.fetch("select event_id from outbox order by id", vec![]).await.unwrap();
+        let sql = "select event_id from outbox_event order by id, place";
+        let rows = self.db.fetch(sql, vec![]).await.unwrap();
         rows.iter().map(|row| row.get(0).unwrap()).collect()
     }
 

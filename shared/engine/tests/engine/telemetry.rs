@@ -7,6 +7,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use store::Json;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -55,9 +56,10 @@ fn attribute(span: &SpanData, name: &str) -> Option<String> {
 
 /// The `traceparent` of what waits in the outbox, oldest first.
 async fn parents(rig: &Rig) -> Vec<String> {
-    let rows = rig.db.fetch("select headers from outbox order by id", vec![]).await.unwrap();
+    let sql = "select cast(headers as text) from outbox_event order by id, place";
+    let rows = rig.db.fetch(sql, vec![]).await.unwrap();
     let parent = |row: &store::Row| {
-        let headers = Headers::from_bytes(row.get(0).unwrap()).unwrap();
+        let Json(headers): Json<Headers> = row.get(0).unwrap();
         headers.get("traceparent").map(|text| String::from_utf8(text.into()).unwrap())
     };
     rows.iter().filter_map(parent).collect()

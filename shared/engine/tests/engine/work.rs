@@ -44,7 +44,7 @@ pub fn record(number: u128, event: &Event) -> Incoming {
         offset: i64::try_from(number).unwrap(),
         key: encoded.key.into_bytes(),
         headers: encoded.headers,
-        value: encoded.value,
+        value: encoded.value.get().into(),
     }
 }
 

@@ -65,7 +65,7 @@ async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
         assert_eq!(answer, Ok(Reply::Count(7)));
         running.inputs_are(&*stage.bus, 3, 0).await;
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 0);
+        assert_eq!(stage.rig.count("outbox_event").await, 0);
     }
 }
 
@@ -160,14 +160,14 @@ async fn while_the_broker_is_away_commands_are_carried_out_and_sent_later() {
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
         assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 1);
+        assert_eq!(stage.rig.count("outbox_event").await, 1);
 
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
         assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(2)));
         bus.set_away(false);
         eventually("both to be sent", async || (bus.records().len() == 2).then_some(())).await;
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 0);
+        assert_eq!(stage.rig.count("outbox_event").await, 0);
     }
 }
 
@@ -180,7 +180,7 @@ async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
         assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 1);
+        assert_eq!(stage.rig.count("outbox_event").await, 1);
     }
 }
 

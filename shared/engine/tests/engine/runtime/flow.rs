@@ -35,7 +35,7 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
             stage.log_is(order(number), &vec!["add"; times].join(", ")).await;
         }
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 0);
+        assert_eq!(stage.rig.count("outbox_event").await, 0);
         let own = stage.published("inventory", "StockReleased", 61).await;
         assert_eq!(own.into_iter().collect::<BTreeSet<_>>().len(), 61);
 
@@ -77,7 +77,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
             carried_out
         );
         assert_eq!(stage.rig.count("inbox").await, carried_out);
-        assert_eq!(stage.rig.count("outbox").await, 0);
+        assert_eq!(stage.rig.count("outbox_event").await, 0);
         let sent = usize::try_from(carried_out).unwrap();
         stage.published("inventory", "StockReleased", sent).await;
         let late = commands.send(
@@ -110,7 +110,7 @@ async fn effects_are_asked_until_answered_and_alarms_ring() {
         stage.publish(&[record(3, OrderCompleted { order_id })]).await;
         stage.log_is(order_id, "ask, answer 4, arm, ring, disarm").await;
         running.stop().await;
-        for table in ["effect", "alarm", "outbox"] {
+        for table in ["effect", "alarm", "outbox_event"] {
             assert_eq!(rig.count(table).await, 0, "{table}");
         }
         stage.published("orders", "OrderCancelled", 1).await;
@@ -137,13 +137,13 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
 async fn a_second_run_takes_up_what_the_first_left() {
     for stage in stages().await {
         stage.rig.turn(&[crate::work::add(1, order(1)), crate::work::ask(2, order(2))]).await;
-        assert_eq!(stage.rig.count("outbox").await, 1);
+        assert_eq!(stage.rig.count("outbox_event").await, 1);
         let running = stage.start();
         stage.published("inventory", "StockReleased", 1).await;
         // The claim of the one before ends.
         stage.rig.clock.advance(stage.rig.settings.claim);
         stage.log_is(order(2), "ask, answer 5").await;
         running.stop().await;
-        assert_eq!(stage.rig.count("outbox").await, 0);
+        assert_eq!(stage.rig.count("outbox_event").await, 0);
     }
 }

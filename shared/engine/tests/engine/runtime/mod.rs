@@ -157,10 +157,7 @@ impl Running {
 
 fn record(number: u128, event: impl Into<Event>) -> Outgoing {
     let (at, versions) = (Timestamp::UNIX_EPOCH, Versions::default());
-    let encoded =
-        encode(event_id(number), "/test", at, &Trace::default(), &event.into(), &versions);
-    let contracts::Encoded { topic, key, headers, value } = encoded;
-    Outgoing { topic, key, headers, value }
+    encode(event_id(number), "/test", at, &Trace::default(), &event.into(), &versions).into()
 }
 
 fn add(number: u128, order_id: OrderId) -> Outgoing {

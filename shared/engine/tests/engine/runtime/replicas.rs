@@ -66,7 +66,7 @@ async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_f
     until_it_is_sent(&stage, &standby).await;
     standby.stop().await;
     holder.stop().await;
-    assert_eq!(stage.rig.count("outbox").await, 0);
+    assert_eq!(stage.rig.count("outbox_event").await, 0);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn who_is_alone_and_has_tidied_up_hears_what_another_commits() {
     stage.taken(2).await;
     alone.add(order(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
-    let deleted = async || (stage.rig.count("outbox").await == 0).then_some(());
+    let deleted = async || (stage.rig.count("outbox_event").await == 0).then_some(());
     eventually("what was sent to be deleted", deleted).await;
     until_it_is_sent(&stage, &other).await;
     other.stop().await;
@@ -100,7 +100,7 @@ async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
     holder.add(order(1), 1).await.unwrap();
     stage.rig.bus.set_away(false);
     holder.stop().await;
-    assert_eq!(stage.rig.count("outbox").await, 0);
+    assert_eq!(stage.rig.count("outbox_event").await, 0);
     next.add(order(2), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 3).await;
     next.stop().await;
@@ -122,5 +122,5 @@ async fn who_dies_is_followed_when_its_lease_ends() {
     let next = stage.replica();
     stage.sends(&rig.bus, 2).await;
     next.stop().await;
-    assert_eq!(rig.count("outbox").await, 0);
+    assert_eq!(rig.count("outbox_event").await, 0);
 }
