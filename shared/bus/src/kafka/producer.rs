@@ -112,27 +112,33 @@ impl KafkaProducer {
     ) -> Result<(), BusError> {
         let client = self.client()?;
         let mut reports = Reports::default();
-        let mut outcome = Ok(());
-        for record in records {
-            let topic = match self.check(&client, record).await {
-                Ok(topic) => topic,
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            };
-            if let Err(error) = enqueue(&client, &topic, record, &mut reports).await {
-                outcome = Err(error);
-                break;
-            }
-        }
+        let (ready, checked) = self.prepare(&client, records).await;
+        let enqueued = enqueue_all(&client, ready.into_iter().zip(records), &mut reports).await;
         // What precedes the refused record is on its way: its reports count.
         let reported = reports.finish(&client, acknowledged).await;
         if reported.is_err() || client.producer.client().fatal_error().is_some() {
             // The next publish makes a new one.
             self.client = None;
         }
-        reported.and(outcome)
+        reported.and(enqueued).and(checked)
+    }
+
+    /// Topics and headers of the records, up to the first that cannot go. All before the first is
+    /// enqueued: librdkafka's thread sends what it finds as soon as there is something, and with more than
+    /// that to come it spins until the broker has answered.
+    async fn prepare(
+        &mut self,
+        client: &Client,
+        records: &[Outgoing],
+    ) -> (Vec<(String, OwnedHeaders)>, Result<(), BusError>) {
+        let mut ready = Vec::with_capacity(records.len());
+        for record in records {
+            match self.check(client, record).await {
+                Ok(topic) => ready.push((topic, headers(record))),
+                Err(error) => return (ready, Err(error)),
+            }
+        }
+        (ready, Ok(()))
     }
 }
 
@@ -145,19 +151,31 @@ impl Producer for KafkaProducer {
     }
 }
 
+fn headers(outgoing: &Outgoing) -> OwnedHeaders {
+    let headers = OwnedHeaders::new_with_capacity(outgoing.headers.iter().count());
+    let all = outgoing.headers.iter();
+    all.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
+}
+
+async fn enqueue_all(
+    client: &Client,
+    records: impl Iterator<Item = ((String, OwnedHeaders), &Outgoing)>,
+    reports: &mut Reports,
+) -> Result<(), BusError> {
+    for ((topic, headers), record) in records {
+        enqueue(client, (&topic, headers), record, reports).await?;
+    }
+    Ok(())
+}
+
 /// Puts the record into librdkafka's queue, waiting for room: it must not be passed by the next.
 async fn enqueue(
     client: &Client,
-    topic: &str,
+    (topic, headers): (&str, OwnedHeaders),
     outgoing: &Outgoing,
     reports: &mut Reports,
 ) -> Result<(), BusError> {
     const FULL: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-    let headers = OwnedHeaders::new_with_capacity(outgoing.headers.iter().count());
-    let headers = outgoing
-        .headers
-        .iter()
-        .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
     let (report, pending) = oneshot::channel();
     let record = BaseRecord::with_opaque_to(topic, Box::new(report));
     let mut record = record.key(&outgoing.key).payload(&outgoing.value).headers(headers);
