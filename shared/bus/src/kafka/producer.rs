@@ -123,9 +123,9 @@ impl KafkaProducer {
         reported.and(enqueued).and(checked)
     }
 
-    /// Topics and headers of the records, up to the first that cannot go. All before the first is
-    /// enqueued: librdkafka's thread sends what it finds as soon as there is something, and with more than
-    /// that to come it spins until the broker has answered.
+    /// Topics and headers of the records, up to the first that cannot go. All of them before one is
+    /// enqueued: librdkafka sends what it finds as soon as there is something, so what comes slowly goes in
+    /// more requests.
     async fn prepare(
         &mut self,
         client: &Client,
