@@ -3,8 +3,9 @@
 //! Why the first occurrences of an order's events lie in the order in which they were emitted, also
 //! on a shared outbox: a relay sends what it has read from the table, by id, and waits for all of it
 //! before it reads again. If it sends an event, each earlier one of that order was either in the
-//! table, and went out before it over the same connection without a gap; or was not, and then the
-//! broker had acknowledged it to whoever deleted it. A relay that hung while another took over can
+//! table, and went out before it over the same connection without a gap, or before that and the
+//! broker had acknowledged it to this relay; or was not, and then the broker had acknowledged it to
+//! whoever deleted it. A relay that hung while another took over can
 //! only repeat: whatever it had read was still in the table then, and the other one read it first.
 //! So the lease is there to keep repeats few. Order does not rest on it, nor on any clock.
 
