@@ -186,3 +186,34 @@ impl Handoff {
 fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn row(number: u128, events: u128) -> (EventId, Vec<EventId>) {
+        let id = |nth| Uuid::from_u128(100 * number + nth).into();
+        (id(0), (0..events).map(id).collect())
+    }
+
+    #[test]
+    fn what_is_acknowledged_counts_as_stored_until_somebody_deletes_it() {
+        let handoff = Handoff::default();
+        handoff.set_depth(7);
+        handoff.acknowledge(Rows::from([row(1, 3)]));
+        handoff.acknowledge(Rows::from([row(1, 3), row(2, 2)]));
+        assert_eq!((handoff.acknowledged_events(), handoff.depth()), (5, 2));
+
+        let leaving = handoff.acknowledged();
+        assert_eq!(leaving, Rows::from([row(1, 3), row(2, 2)]));
+        handoff.acknowledge(Rows::from([row(2, 2), row(3, 1)]));
+        assert_eq!((handoff.acknowledged_events(), handoff.depth()), (1, 1));
+
+        let failed_and_once_more = handoff.acknowledged();
+        assert_eq!(failed_and_once_more, Rows::from([row(1, 3), row(2, 2), row(3, 1)]));
+        handoff.forget(&leaving);
+        assert_eq!(handoff.acknowledged(), Rows::from([row(3, 1)]));
+    }
+}

@@ -49,15 +49,6 @@ impl From<Vec<u8>> for Raw {
     }
 }
 
-impl From<Raw> for Vec<u8> {
-    fn from(raw: Raw) -> Self {
-        match raw {
-            Raw::Text(text) => text.into_bytes(),
-            Raw::Bytes(bytes) => bytes,
-        }
-    }
-}
-
 /// A record that cannot be understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
