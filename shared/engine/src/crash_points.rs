@@ -1,7 +1,7 @@
 //! Where this process dies if it is told to. Compiled out of everything that runs.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     process::abort,
     sync::{LazyLock, Mutex, PoisonError},
 };
@@ -183,14 +183,6 @@ impl Passing for [Position] {
 impl Passing for [EventId] {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         deaths.following(point, self)
-    }
-}
-
-/// Events that were published, but for some.
-impl Passing for (Vec<EventId>, &HashSet<EventId>) {
-    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let (ids, unsent) = self;
-        deaths.following(point, ids.iter().filter(|id| !unsent.contains(id)))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::{
     lease::{FREE, MORE},
-    outbox::Bundle,
+    outbox::{self, Bundle},
 };
 
 /// Events that may wait in memory; beyond, the relay reads the table again.
@@ -40,8 +40,6 @@ pub(crate) struct Handoff {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Bundle>,
-    /// So many events are in them.
-    waiting_events: usize,
     /// The memory does not hold all that is in the table: it holds nothing until that is read.
     stale: bool,
     /// The broker has all of their events.
@@ -53,7 +51,6 @@ struct State {
 impl State {
     fn forget(&mut self) {
         self.waiting.clear();
-        self.waiting_events = 0;
         self.stale = true;
     }
 }
@@ -69,16 +66,15 @@ impl Handoff {
         if ready.is_empty() {
             return;
         }
-        let events = ready.iter().map(|bundle| bundle.events.len()).sum();
+        let events = outbox::count(&ready);
         self.depth.fetch_add(signed(events), Ordering::AcqRel);
         self.fresh.store(true, Ordering::Release);
         if keep {
             let mut state = self.state();
-            if state.waiting_events + events > MEMORY_LIMIT {
+            if outbox::count(&state.waiting) + events > MEMORY_LIMIT {
                 state.forget();
             } else if !state.stale {
                 state.waiting.extend(ready);
-                state.waiting_events += events;
             }
         }
         self.wake.notify_one();
@@ -94,7 +90,6 @@ impl Handoff {
             events += bundle.events.len();
             taken.push(bundle);
         }
-        state.waiting_events -= events;
         taken
     }
 

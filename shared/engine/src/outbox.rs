@@ -33,6 +33,11 @@ pub(crate) struct Bundle {
     pub(crate) events: Vec<Encoded>,
 }
 
+/// How many events they hold.
+pub(crate) fn count<'a>(bundles: impl IntoIterator<Item = &'a Bundle>) -> usize {
+    bundles.into_iter().map(|bundle| bundle.events.len()).sum()
+}
+
 impl Bundle {
     pub(crate) fn ids(&self) -> Vec<EventId> {
         self.events.iter().map(|event| event.id).collect()

@@ -5,9 +5,9 @@
 //! before it reads again. If it sends an event, each earlier one of that order was either in the
 //! table, and went out before it over the same connection without a gap, or before that and the
 //! broker had acknowledged it to this relay; or was not, and then the broker had acknowledged it to
-//! whoever deleted it. A relay that hung while another took over can
-//! only repeat: whatever it had read was still in the table then, and the other one read it first.
-//! So the lease is there to keep repeats few. Order does not rest on it, nor on any clock.
+//! whoever deleted it. A relay that hung while another took over can only repeat: whatever it had
+//! read was still in the table then, and the other one read it first. So the lease is there to keep
+//! repeats few. Order does not rest on it, nor on any clock.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -193,7 +193,7 @@ impl Relay {
         // What lies in memory now lies in the table too; what comes later stays in memory.
         self.handoff.take(usize::MAX);
         let ready = outbox::oldest(&self.db, BATCH).await?;
-        let count: usize = ready.iter().map(|bundle| bundle.events.len()).sum();
+        let count = outbox::count(&ready);
         self.reading = count >= BATCH;
         if !self.reading && !self.alone {
             // Others add to it too, and this is all there is.
@@ -236,7 +236,10 @@ impl Relay {
         let published = producer.publish(&records).await;
         let reports = ids.iter().zip(published.acknowledged);
         let unsent: HashSet<_> = reports.filter(|(_, yes)| !yes).map(|(id, _)| *id).collect();
-        crate::crash_point!(AfterPublish, &(ids, &unsent));
+        crate::crash_point!(
+            AfterPublish,
+            &*ids.iter().copied().filter(|id| !unsent.contains(id)).collect::<Vec<_>>()
+        );
         let (partly, whole): (Rows, Rows) =
             rows.into_iter().partition(|(_, ids)| ids.iter().any(|id| unsent.contains(id)));
         let theirs = partly.into_values().flatten();

@@ -112,15 +112,20 @@ impl KafkaProducer {
     ) -> Result<(), BusError> {
         let client = self.client()?;
         let mut reports = Reports::default();
-        let (ready, checked) = self.prepare(&client, records).await;
-        let enqueued = enqueue_all(&client, ready.into_iter().zip(records), &mut reports).await;
+        let (ready, mut outcome) = self.prepare(&client, records).await;
+        for (ready, record) in ready.into_iter().zip(records) {
+            if let Err(error) = enqueue(&client, ready, record, &mut reports).await {
+                outcome = Err(error);
+                break;
+            }
+        }
         // What precedes the refused record is on its way: its reports count.
         let reported = reports.finish(&client, acknowledged).await;
         if reported.is_err() || client.producer.client().fatal_error().is_some() {
             // The next publish makes a new one.
             self.client = None;
         }
-        reported.and(enqueued).and(checked)
+        reported.and(outcome)
     }
 
     /// Topics and headers of the records, up to the first that cannot go. All of them before one is
@@ -157,27 +162,16 @@ fn headers(outgoing: &Outgoing) -> OwnedHeaders {
     all.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 
-async fn enqueue_all(
-    client: &Client,
-    records: impl Iterator<Item = ((String, OwnedHeaders), &Outgoing)>,
-    reports: &mut Reports,
-) -> Result<(), BusError> {
-    for ((topic, headers), record) in records {
-        enqueue(client, (&topic, headers), record, reports).await?;
-    }
-    Ok(())
-}
-
 /// Puts the record into librdkafka's queue, waiting for room: it must not be passed by the next.
 async fn enqueue(
     client: &Client,
-    (topic, headers): (&str, OwnedHeaders),
+    (topic, headers): (String, OwnedHeaders),
     outgoing: &Outgoing,
     reports: &mut Reports,
 ) -> Result<(), BusError> {
     const FULL: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
     let (report, pending) = oneshot::channel();
-    let record = BaseRecord::with_opaque_to(topic, Box::new(report));
+    let record = BaseRecord::with_opaque_to(&topic, Box::new(report));
     let mut record = record.key(&outgoing.key).payload(&outgoing.value).headers(headers);
     loop {
         match client.producer.send(record) {
