@@ -4,6 +4,7 @@
 mod admin;
 mod config;
 mod dead_letters;
+mod effects;
 pub mod http;
 mod leash;
 mod openapi;

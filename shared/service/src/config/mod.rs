@@ -94,6 +94,9 @@ pub struct Effects {
     /// The longest pause between two attempts.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub backoff_max: Duration,
+    /// A request without an answer for so long is held for an operator.
+    #[serde(deserialize_with = "seconds::deserialize")]
+    pub hold_after: Duration,
 }
 
 /// See [`Config::engine`].
@@ -143,6 +146,7 @@ impl Config {
             effects_timeout: self.effects.timeout,
             claim: self.effects.timeout * 3,
             backoff_max: self.effects.backoff_max,
+            hold_after: self.effects.hold_after,
             messaging_system: self.messaging_system(),
             ..engine::Settings::default()
         }
@@ -172,6 +176,7 @@ impl Config {
             ("effects.concurrency", self.effects.concurrency > 0),
             ("effects.timeout", !self.effects.timeout.is_zero()),
             ("effects.backoff_max", !self.effects.backoff_max.is_zero()),
+            ("effects.hold_after", !self.effects.hold_after.is_zero()),
             ("engine.batch", self.engine.batch > 0),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {

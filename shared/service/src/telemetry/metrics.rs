@@ -243,6 +243,11 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
     let figures = [
         Figure::one("dead_letters", what, queues.dead_letters),
         Figure::one("dead_letters_held", held, queues.held),
+        Figure::one(
+            "effects_held",
+            "Requests to the outside world that are held for an operator",
+            queues.effects_held,
+        ),
     ];
     register_figures(registry, &figures);
 }
