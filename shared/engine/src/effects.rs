@@ -341,7 +341,9 @@ impl<P: Participant> EffectRunner<P> {
                 }
                 self.answered.push(self.outcome(claimed, outcome));
             }
-            Ok((claimed, Attempt::NoAnswer(why))) => self.no_answer(&claimed, &why),
+            Ok((claimed, Attempt::NoAnswer(why) | Attempt::Refused(why))) => {
+                self.no_answer(&claimed, &why);
+            }
             // Its claim ends by itself, and then it is attempted again.
             Err(error) => {
                 tracing::error!(%error, "an effect's attempt panicked");

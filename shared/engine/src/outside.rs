@@ -30,6 +30,9 @@ pub enum Attempt<O> {
     /// No answer, or none that decides anything: a time-out, a refused connection, 401, 404, 429,
     /// 5xx. The same request goes out again under the same key.
     NoAnswer(String),
+    /// The provider says that this request itself is wrong; repeating it soon is pointless: 400,
+    /// 413, 422, 431.
+    Refused(String),
 }
 
 impl<O> Attempt<O> {
@@ -38,6 +41,7 @@ impl<O> Attempt<O> {
         match self {
             Self::Answered(outcome) => Attempt::Answered(to(outcome)),
             Self::NoAnswer(why) => Attempt::NoAnswer(why),
+            Self::Refused(why) => Attempt::Refused(why),
         }
     }
 }

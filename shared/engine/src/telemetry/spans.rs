@@ -199,7 +199,7 @@ impl AttemptSpan {
 
     /// Ends it, in error where there was no answer.
     pub(crate) fn end<O>(self, attempt: &Attempt<O>) -> Trace {
-        if let Attempt::NoAnswer(why) = attempt {
+        if let Attempt::NoAnswer(why) | Attempt::Refused(why) = attempt {
             self.0.span.record("otel.status_description", why.as_str());
         }
         self.0.trace
