@@ -384,7 +384,7 @@ fn read<P: Participant>(row: &Row, until: Timestamp) -> Result<Claimed<P>, Store
         id: row.get(0)?,
         order: row.get(1)?,
         effect,
-        trace: Trace { traceparent: row.get(3)?, tracestate: row.get(4)? },
+        trace: Trace::stored(row.get(3)?, row.get(4)?),
         attempts: row.get(5)?,
         until,
     })
