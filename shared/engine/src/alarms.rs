@@ -144,7 +144,7 @@ fn ring<P: Participant>(row: &Row, now: Timestamp) -> Result<Work<P>, StoreError
         value: name,
         expected: "the name of an alarm of this service",
     })?;
-    let trace = Trace { traceparent: row.get(3)?, tracestate: row.get(4)? };
+    let trace = Trace::stored(row.get(3)?, row.get(4)?);
     let what = What::Alarm(row.get(1)?, alarm);
     let input = Input { cause: row.get(0)?, at: now, trace, what };
     Ok(Work { input, origin: Origin::Alarm })

@@ -32,7 +32,8 @@ pub fn client() -> reqwest::Result<Client> {
 }
 
 /// Sends a request under its idempotency key, with its trace; decides by `definite` what the
-/// answer means. A status for which that says `None` is no answer.
+/// answer means. A status for which that says `None` is no answer. Of the statuses that decide
+/// nothing, [`is_malformed`] says which refuse the request itself.
 pub async fn answer<B: DeserializeOwned, O>(
     request: RequestBuilder,
     id: EffectId,
@@ -47,11 +48,14 @@ pub async fn answer<B: DeserializeOwned, O>(
     };
     let response = match sent {
         Ok(response) => response,
+        // It could not even be written down, and never will be.
+        Err(error) if error.is_builder() => return Attempt::Refused(causes(&error)),
         Err(error) => return no_answer(&error),
     };
     let status = response.status();
     if !decides.contains(&status) {
-        return Attempt::NoAnswer(format!("{status}: {}", excerpt(response).await));
+        let why = format!("{status}: {}", excerpt(response).await);
+        return if is_malformed(status) { Attempt::Refused(why) } else { Attempt::NoAnswer(why) };
     }
     match json(response).await {
         Ok(body) => definite(status, body).map_or_else(
@@ -60,6 +64,15 @@ pub async fn answer<B: DeserializeOwned, O>(
         ),
         Err(error) => no_answer(&*error),
     }
+}
+
+/// Whether a status that decides nothing refuses the request itself, so that sending the same again
+/// soon is pointless. A client error does (RFC 9110 §15.5), unless it is about who asks (401, 402,
+/// 403, 407), where (404, 410, 421), or when and how often (408, 409, 423, 424, 425, 429). A status
+/// that is unknown here counts as the first of its class.
+fn is_malformed(status: StatusCode) -> bool {
+    const TRANSIENT: [u16; 13] = [401, 402, 403, 404, 407, 408, 409, 410, 421, 423, 424, 425, 429];
+    status.is_client_error() && !TRANSIENT.contains(&status.as_u16())
 }
 
 /// Sends a request within a span of its own, if its trace is sampled.
@@ -98,13 +111,18 @@ fn plain(value: &mut Value) {
 
 /// An attempt that failed on the way.
 pub fn no_answer<O>(error: &(dyn Error + 'static)) -> Attempt<O> {
+    Attempt::NoAnswer(causes(error))
+}
+
+/// An error and its causes in one line.
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    Attempt::NoAnswer(text)
+    text
 }
 
 /// The beginning of an unexpected answer, for the log.
@@ -116,23 +134,82 @@ async fn excerpt(response: Response) -> String {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, response::Redirect, routing::any};
+    use axum::{Router, extract::Path, response::Redirect, routing::any};
+    use serde_json::json;
     use tokio::net::TcpListener;
     use uuid::Uuid;
 
     use super::*;
+
+    /// Serves `routes` and asks them once at this path. 200 and 409 decide if they say what.
+    async fn ask(routes: Router, path: &str) -> Attempt<bool> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{path}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        let definite = |status, body: Value| body.is_object().then_some(status == StatusCode::OK);
+        let (request, id) = (client().unwrap().post(url), Uuid::nil().into());
+        let decides = [StatusCode::OK, StatusCode::CONFLICT];
+        answer(request, id, &Trace::default(), definite, &decides).await
+    }
 
     #[tokio::test]
     async fn a_redirect_is_no_answer() {
         let routes = Router::new()
             .route("/charges", any(|| async { Redirect::to("/elsewhere") }))
             .route("/elsewhere", any(|| async { "{}" }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let charges = format!("http://{}/charges", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, routes).into_future());
-        let definite = |_, _: Value| Some(());
-        let (request, id) = (client().unwrap().post(charges), Uuid::nil().into());
-        let attempt = answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await;
+        let attempt = ask(routes, "/charges").await;
         assert_eq!(attempt, Attempt::NoAnswer("303 See Other: ".to_owned()));
+    }
+
+    /// Each status with a body that decides, and with one that does not.
+    fn saying() -> Router {
+        let say =
+            |status: u16, body: Value| (StatusCode::from_u16(status).unwrap(), axum::Json(body));
+        Router::new()
+            .route(
+                "/{status}",
+                any(move |Path(status): Path<u16>| async move { say(status, json!({})) }),
+            )
+            .route(
+                "/{status}/x",
+                any(move |Path(status): Path<u16>| async move { say(status, json!(1)) }),
+            )
+    }
+
+    #[tokio::test]
+    async fn a_client_error_refuses_the_request_unless_it_is_about_something_else() {
+        for status in [400, 405, 406, 411, 413, 414, 415, 417, 422, 431, 451, 499] {
+            let Attempt::Refused(why) = ask(saying(), &format!("/{status}")).await else {
+                panic!("{status} does not count as a refusal of the request");
+            };
+            assert!(why.starts_with(&status.to_string()) && why.ends_with(": {}"), "{why}");
+        }
+        let transient = [
+            202, 302, 401, 402, 403, 404, 407, 408, 410, 421, 423, 424, 425, 429, 500, 501, 502,
+            503, 504, 505, 599,
+        ];
+        for status in transient {
+            let attempt = ask(saying(), &format!("/{status}")).await;
+            assert!(matches!(attempt, Attempt::NoAnswer(_)), "{status}: {attempt:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_status_that_decides_is_neither() {
+        assert_eq!(ask(saying(), "/200").await, Attempt::Answered(true));
+        assert_eq!(ask(saying(), "/409").await, Attempt::Answered(false));
+        for path in ["/200/x", "/409/x"] {
+            let attempt = ask(saying(), path).await;
+            assert!(matches!(attempt, Attempt::NoAnswer(_)), "{path}: {attempt:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_written_is_refused() {
+        let request = client().unwrap().post("http://127.0.0.1/charges").header("x", "\n");
+        let definite = |_, _: Value| Some(());
+        let id = Uuid::nil().into();
+        let attempt = answer(request, id, &Trace::default(), definite, &[]).await;
+        assert!(matches!(attempt, Attempt::Refused(_)), "{attempt:?}");
     }
 }

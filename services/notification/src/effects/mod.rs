@@ -1,8 +1,13 @@
 //! What notification asks of the mail server.
 
 mod connections;
+mod error;
+mod reply;
+mod server;
 mod session;
 mod smtp;
+mod tls;
+mod wire;
 
 use std::sync::Arc;
 

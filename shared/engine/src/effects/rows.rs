@@ -271,7 +271,7 @@ fn read<P: Participant>(row: &Row, claim: ClaimEnd) -> Result<Claimed<P>, StoreE
         order: row.get(1)?,
         key: effect.isolation_key().into(),
         effect,
-        trace: Trace { traceparent: row.get(3)?, tracestate: row.get(4)? },
+        trace: Trace::stored(row.get(3)?, row.get(4)?),
         attempts: row.get(5)?,
         created_at: row.get(6)?,
         held_at: row.get(7)?,
