@@ -19,7 +19,7 @@ record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<Ca
     cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
     needs_attention: bool, timeline: Json<Vec<Entry>>; fixed total_minor: i64, currency: Currency,
     items: Json<Vec<Line>>, email: Option<String>, address: Option<Json<Address>>,
-    trace_id: Option<String>, placed_at: Timestamp);
+    trace_id: Option<String>, trace_span: Option<String>, placed_at: Timestamp);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64);
 

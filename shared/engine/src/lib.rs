@@ -56,7 +56,7 @@ pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};
 pub use run::{Runtime, Surroundings};
-pub use settings::Settings;
+pub use settings::{Messaging, Settings};
 pub use settle::Fatal;
 pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
 use jiff::Timestamp;
@@ -41,8 +41,21 @@ pub struct Settings {
     pub inbox_prune: bool,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
-    /// What kind of broker it is, for spans: `messaging.system` of `OpenTelemetry`.
-    pub messaging_system: &'static str,
+    /// What spans say of the broker.
+    pub messaging: Arc<Messaging>,
+}
+
+/// What spans say of the broker and of this process as its client, by `OpenTelemetry`'s names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Messaging {
+    /// `messaging.system`: what kind of broker it is.
+    pub system: &'static str,
+    /// `server.address`: the broker's host, or the first one's; none where there is no server.
+    pub host: Option<String>,
+    /// `server.port`.
+    pub port: Option<u16>,
+    /// `messaging.client.id`: what the broker calls this process.
+    pub client_id: String,
 }
 
 impl Default for Settings {
@@ -65,7 +78,7 @@ impl Default for Settings {
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,
             drain: Duration::from_secs(5),
-            messaging_system: "kafka",
+            messaging: Arc::new(Messaging { system: "kafka", ..Messaging::default() }),
         }
     }
 }

@@ -148,6 +148,11 @@ impl<P: Participant> Engine<P> {
         self.db.fetch("select 1", Vec::new()).await.map(drop)
     }
 
+    /// The service that it runs.
+    pub fn participant(&self) -> &P {
+        &self.participant
+    }
+
     /// The database, to read from.
     pub fn db(&self) -> &Db {
         &self.db

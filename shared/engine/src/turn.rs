@@ -110,7 +110,7 @@ impl<P: Participant> Engine<P> {
         remembered: &mut Remembered<P>,
     ) -> Result<Turn<P>, TurnError> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
-        let spans = TurnSpans::open(batch, attempt, self.settings.messaging_system);
+        let spans = TurnSpans::open(batch, attempt, &self.settings.messaging);
         let now = self.clock.now();
         let (now_and, both) = ((now, &spans), (batch, parking));
         let trust = self.trust(batch, parking);

@@ -43,6 +43,10 @@ pub trait Service: Participant {
     /// Its commented `config.toml`: all settings there are, with their defaults.
     const CONFIG: &'static str;
 
+    /// The paths below which web pages of the origins in `cors.origins` may write. They may read all
+    /// public routes.
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &[];
+
     /// Its own settings, beside those that all services have.
     type Config: DeserializeOwned + Send + Sync + 'static;
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::telemetry;
+use crate::{http::is_plain, telemetry};
 
 /// Idle connections kept to a provider.
 const IDLE_CONNECTIONS: usize = 64;
@@ -102,7 +102,7 @@ async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Erro
 
 fn plain(value: &mut Value) {
     match value {
-        Value::String(text) => text.retain(|c| !c.is_control()),
+        Value::String(text) => text.retain(is_plain),
         Value::Array(values) => values.iter_mut().for_each(plain),
         Value::Object(fields) => fields.values_mut().for_each(plain),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -129,7 +129,7 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 async fn excerpt(response: Response) -> String {
     const LONGEST: usize = 200;
     let text = response.text().await.unwrap_or_default();
-    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    text.chars().filter(|c| is_plain(*c)).take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use tokio::{
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
     config::{self, Database, Loaded},
+    http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
-    telemetry,
+    telemetry::{self, Collector},
 };
 
 /// The exit code of a service that may do better when it is started again.
@@ -69,11 +70,19 @@ pub fn main<S: Service>() -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    let collector = match Collector::from_environment() {
+        Ok(collector) => collector,
+        Err(error) => {
+            eprintln!("quintet-{}: {error:#}", S::NAME);
+            return ExitCode::from(REFUSED);
+        }
+    };
     if args.check_config {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
-    let collecting = match telemetry::start(S::NAME, &config.log) {
+    let instance = uuid_v7(&SystemClock, &SystemRandom);
+    let collecting = match telemetry::start(S::NAME, instance, &config.log, collector.as_ref()) {
         Ok(collecting) => collecting,
         Err(error) => {
             eprintln!("quintet-{}: {error:#}", S::NAME);
@@ -134,8 +143,9 @@ async fn run_in<S: Service>(
         }
     };
     let (runtime, app) = prepared;
-    let serving =
-        tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
+    let routes =
+        with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
+    let serving = tokio::spawn(serve(public, routes, http_stopped.clone()));
     let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
     tracing::info!(
         "{} on http://{}, admin on http://{}",
@@ -200,7 +210,7 @@ async fn prepare<S: Service>(
     let bus = bus::connect(&settings).await.context("bus.url")?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
-        settings: config.engine_settings(),
+        settings: config.engine_settings(S::NAME),
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
         replica: uuid_v7(&*clock, &*random),

@@ -9,7 +9,9 @@ use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings
 use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service::{App, Parts, Sampling, Service, Telemetry, admin_router, public_router};
+use service::{
+    App, Parts, Sampling, Service, Telemetry, admin_router, http::with_origins, public_router,
+};
 use store::Db;
 use tempfile::TempDir;
 use testkit::{Database, eventually};
@@ -80,7 +82,8 @@ impl Rig {
             None => log(directory.path()).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let (urls, runtime) = serve((&db, &bus), settings, policy, stopping).await;
+        let served = Served { settings, policy, pages: true };
+        let (urls, runtime) = serve((&db, &bus), served, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
         let kept = (database, directory);
@@ -96,10 +99,11 @@ impl Rig {
         self
     }
 
-    /// The address of another replica, which serves what is asked of it but applies nothing.
+    /// The address of another replica, which serves what is asked of it but applies nothing, and which
+    /// no web page may call.
     pub async fn another(&self) -> String {
-        let (settings, stopping) = (Settings::default(), self.stop.subscribe());
-        let (urls, _) = serve((&self.db, &self.bus), settings, self.policy, stopping).await;
+        let served = Served { settings: Settings::default(), policy: self.policy, pages: false };
+        let (urls, _) = serve((&self.db, &self.bus), served, self.stop.subscribe()).await;
         let [url, _] = urls;
         url
     }
@@ -146,13 +150,25 @@ async fn log(directory: &Path) -> Arc<dyn Bus> {
     Arc::new(Log::open(&directory.join("bus.db"), "", options).await.unwrap())
 }
 
-async fn serve(
-    (db, bus): (&Db, &Arc<dyn Bus>),
+/// The origin of the web pages that may call.
+pub const SHOP: &str = "https://shop.example";
+/// Where products are listed, as an order's refusal says.
+pub const PRODUCTS: &str = "https://inventory.example/products";
+
+struct Served {
     settings: Settings,
     policy: Policy,
+    /// Whether the shop's pages may call.
+    pages: bool,
+}
+
+async fn serve(
+    (db, bus): (&Db, &Arc<dyn Bus>),
+    Served { settings, policy, pages }: Served,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
-    let order = OrderService { policy, ..OrderService::default() };
+    let products_url = PRODUCTS.to_owned();
+    let order = OrderService { policy, products_url, ..OrderService::default() };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let options = EngineOptions {
         settings,
@@ -169,7 +185,10 @@ async fn serve(
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
     let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry };
     let app = App::from(parts);
-    let urls = [listen(public_router(app.clone())).await, listen(admin_router(app)).await];
+    let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
+    let public = public_router(app.clone());
+    let public = with_origins(public, origins, OrderService::WRITABLE_BY_PAGES);
+    let urls = [listen(public).await, listen(admin_router(app)).await];
     (urls, runtime)
 }
 
