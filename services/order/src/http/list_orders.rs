@@ -1,11 +1,11 @@
 //! `GET /orders`: the orders, newest first.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use contracts::OrderId;
 use serde::{Deserialize, Serialize};
 use service::{
     App,
-    http::{Problem, Query},
+    http::{Listing, Problem, Query},
 };
 use store::{Record, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -49,7 +49,8 @@ pub(super) struct Orders {
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     Query(page): Query<Page>,
-) -> Result<Json<Orders>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(ORDERS);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
@@ -63,7 +64,7 @@ pub(super) async fn handle(
         orders.pop();
     }
     let next = orders.last().filter(|_| more).map(|order| cursor(order.order_id));
-    Ok(Json(Orders { orders: orders.iter().map(Into::into).collect(), next }))
+    listing.answer(&Orders { orders: orders.iter().map(Into::into).collect(), next })
 }
 
 fn cursor(order: OrderId) -> String {

@@ -1,5 +1,6 @@
 //! Settings. A service's commented `config.toml` is the documentation and, compiled in, the defaults.
 
+mod http;
 mod load;
 pub mod seconds;
 
@@ -9,6 +10,8 @@ use anyhow::bail;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use http::ADMIN_CONNECTIONS;
+pub use http::Http;
 pub(crate) use load::{Loaded, load};
 
 /// The settings that every service has.
@@ -18,6 +21,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The admin listener: on loopback unless told otherwise.
     pub admin_listen: SocketAddr,
+    /// What clients may take of the listeners.
+    pub http: Http,
     /// The service's own database.
     pub database: Database,
     /// The broker.
@@ -182,6 +187,7 @@ impl Config {
                 "database.max_mib is for SQLite: bound PostgreSQL where it runs, and set it to 0"
             );
         }
+        self.http.check()?;
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             bail!("log.filter = {:?}: {error}", self.log.filter);
         }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use utoipa::openapi::{ObjectBuilder, Type};
 
-use super::Problem;
+use super::{Problem, broken_body};
 
 /// A JSON body, read strictly: what is missing or of the wrong type is a problem that names the
 /// field.
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             ));
         }
         let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|error| Problem::new(error.status(), &error.body_text()))?;
+        let bytes = bytes.map_err(|error| broken_body(&error))?;
         Ok(Self { hash: Sha256::digest(&bytes).into(), value: parse(&bytes)? })
     }
 }
