@@ -230,13 +230,22 @@ struct Queue {
 async fn effects_queue(db: &Db, now: Timestamp) -> Result<Queue, StoreError> {
     let rows = by_id("effect", "created_at, held_at, refused");
     let oldest = "min(case when held_at is null then created_at end)";
-    queue(db, &format!("select count(*), {oldest}, count(held_at), count(refused) from {rows}"), now)
-        .await
+    queue(
+        db,
+        &format!("select count(*), {oldest}, count(held_at), count(refused) from {rows}"),
+        now,
+    )
+    .await
 }
 
 async fn alarms_queue(db: &Db, now: Timestamp) -> Result<Queue, StoreError> {
     let rows = by_id("alarm", "rings_at, refused");
-    queue(db, &format!("select count(*), min(rings_at), cast(0 as bigint), count(refused) from {rows}"), now).await
+    queue(
+        db,
+        &format!("select count(*), min(rings_at), cast(0 as bigint), count(refused) from {rows}"),
+        now,
+    )
+    .await
 }
 
 async fn queue(db: &Db, sql: &str, now: Timestamp) -> Result<Queue, StoreError> {

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service,
-    http::{Body, Problem, Query},
+    http::{Body, Field, FromJson, Problem, Query},
 };
 
 /// Requests of one answer unless asked otherwise, and at most.
@@ -116,6 +116,16 @@ async fn retry<P: Participant>(
 async fn retry_held<P: Participant>(State(app): State<App<P>>) -> Result<Response, Problem> {
     let retried = app.engine.retry_effects(None).await?;
     Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response())
+}
+
+impl FromJson for Resolution {
+    fn read(body: &Field<'_>) -> Option<Self> {
+        Some(Self {
+            outcome: body.at("outcome").text(Self::LONGEST_TEXT),
+            reference: body.at("reference").optional_text(Self::LONGEST_TEXT),
+            reason: body.at("reason").optional_text(Self::LONGEST_TEXT),
+        })
+    }
 }
 
 /// When a reported outcome is applied.

@@ -9,6 +9,7 @@ pub mod http;
 mod leash;
 mod openapi;
 mod outside;
+mod page;
 mod router;
 mod run;
 mod telemetry;
@@ -26,7 +27,7 @@ use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use admin::{Listed, TableOf};
-pub use config::{Config, NoConfig, seconds};
+pub use config::{Config, Http, NoConfig, seconds};
 pub use leash::shutdown_signal;
 pub use outside::{answer, client, no_answer};
 pub use router::{admin_router, public_router};
@@ -105,6 +106,10 @@ pub struct Parts<P: Participant> {
     pub stopping: watch::Receiver<bool>,
     /// What is counted, and which traces are sampled.
     pub telemetry: Arc<Telemetry>,
+    /// What requests share.
+    pub room: Arc<http::Room>,
+    /// The database once more, for readiness alone: however busy the service is, it can say so.
+    pub health: Db,
 }
 
 impl<P: Participant> From<Parts<P>> for App<P> {

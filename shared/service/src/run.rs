@@ -1,11 +1,11 @@
 use std::{fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
 use bus::Topic;
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
+use edge::{Listener, Server, cap_connections, raise_handle_limit};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
 use store::{Db, StoreError};
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, Database, Loaded},
+    config::{self, ADMIN_CONNECTIONS, Database, Loaded},
     http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
@@ -134,9 +134,10 @@ async fn run_in<S: Service>(
         listen("listen", config.listen).await?,
         listen("admin_listen", config.admin_listen).await?,
     );
+    let server = Arc::new(Server::new(config.http.proxies()?));
     let (http_stop, http_stopped) = watch::channel(false);
     let prepared = tokio::select! {
-        prepared = prepare::<S>(config, own, http_stopped.clone(), collecting) => prepared?,
+        prepared = prepare::<S>(config, own, &server, http_stopped.clone(), collecting) => prepared?,
         why = shutdown.recv() => {
             tracing::info!("{} stops before it was ready: {why}", S::NAME);
             return Ok(());
@@ -145,8 +146,24 @@ async fn run_in<S: Service>(
     let (runtime, app) = prepared;
     let routes =
         with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
-    let serving = tokio::spawn(serve(public, routes, http_stopped.clone()));
-    let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
+    let listeners = [
+        Listener {
+            name: "public",
+            socket: public,
+            limits: config.http.limits(connections(config)),
+            router: routes,
+        },
+        Listener {
+            name: "admin",
+            socket: private,
+            limits: config.http.admin_limits(),
+            router: admin_router::<S>(app),
+        },
+    ];
+    let [serving, administering] = listeners.map(|listener| {
+        let (server, stopped) = (Arc::clone(&server), http_stopped.clone());
+        tokio::spawn(async move { server.serve(listener, stopped).await })
+    });
     tracing::info!(
         "{} on http://{}, admin on http://{}",
         S::NAME,
@@ -195,6 +212,7 @@ async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<
 async fn prepare<S: Service>(
     config: &Config,
     own: &S::Config,
+    server: &Server,
     stopping: watch::Receiver<bool>,
     collecting: bool,
 ) -> anyhow::Result<(Runtime<S>, App<S>)> {
@@ -217,6 +235,7 @@ async fn prepare<S: Service>(
     };
     let sampling = Sampling::new(config.traces.sample, collecting);
     let mut telemetry = Telemetry::new(S::NAME, sampling);
+    server.register(telemetry.registry());
     participant.register(telemetry.registry());
     let engine = Engine::new(participant, db, Arc::clone(&clock), options);
     engine.metrics().register(telemetry.registry());
@@ -232,6 +251,8 @@ async fn prepare<S: Service>(
         random,
         stopping,
         telemetry: Arc::new(telemetry),
+        room: Arc::new(config.http.room()?),
+        health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))
 }
@@ -284,11 +305,20 @@ fn topics(partitions: i32) -> Vec<Topic> {
         .collect()
 }
 
-async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a listener failed");
+/// How many connections the public listener may have. As many handles as may be are taken first: each connection
+/// is one.
+fn connections(config: &Config) -> usize {
+    let handles = raise_handle_limit().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+        None
+    });
+    let wanted = config.http.connections;
+    let connections = cap_connections(wanted, ADMIN_CONNECTIONS, handles);
+    if connections < wanted {
+        tracing::warn!(
+            "http.connections = {wanted} is more than the limit of open files allows: the public listener \
+             takes {connections} at once; raise the limit (ulimit -n)"
+        );
     }
+    connections
 }

@@ -21,11 +21,11 @@ use crate::OrderService;
 pub use view::{Happened, OrderView, Summary};
 
 pub(crate) fn routes() -> OpenApiRouter<App<OrderService>> {
-    let listeners = Extension(order_events::Listeners::default());
+    let looks = Extension(order_events::Looks::default());
     let price_list = Extension(price_list::PriceList::default());
     OpenApiRouter::default()
         .routes(routes!(place_order::handle, list_orders::handle).layer(price_list))
         .routes(routes!(get_order::handle))
-        .routes(routes!(order_events::handle).layer(listeners))
+        .routes(routes!(order_events::handle).layer(looks))
         .routes(routes!(cancel_order::handle))
 }

@@ -13,7 +13,7 @@ async fn every_route_is_described_with_all_its_answers() {
         "get /orders: 200 400 500 503",
         "post /orders: 202 400 408 413 415 422 429 500 503",
         "get /orders/{id}: 200 400 404 500 503",
-        "get /orders/{id}/events: 200 204 400 404 500 503",
+        "get /orders/{id}/events: 200 204 400 404 429 500 503",
         "post /orders/{id}/cancellation: 202 400 404 409 429 500 503",
         "get /health/ready: 200 500 503",
     ] {
@@ -125,4 +125,23 @@ async fn its_page_loads_nothing_from_elsewhere() {
         assert!(rig.get(&format!("/docs/{file}")).await.status().is_success(), "{file}");
     }
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "{page}");
+}
+
+#[tokio::test]
+async fn no_other_page_can_use_its_page() {
+    let rig = Rig::running().await;
+    for answer in [rig.get("/docs/").await, rig.ask_admin("/docs/swagger-ui.css").await] {
+        assert!(answer.status().is_success());
+        let header = |name: &str| answer.headers()[name].to_str().unwrap();
+        let policy = header("content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("script-src 'self' 'unsafe-inline'"), "{policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("cache-control"), "no-cache");
+    }
+    let page = rig.get("/docs/").await.text().await.unwrap();
+    let inline = page.split("<script").skip(1).any(|script| !script.contains("src="));
+    assert!(!inline, "the policy allows no script within the page: {page}");
 }

@@ -1,7 +1,14 @@
 //! What `POST /orders` and its neighbours refuse, and how they say so.
 
+use std::time::Duration;
+
 use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::rig::{Rig, order, problem, with};
 
@@ -221,4 +228,97 @@ async fn rows_go_on_only_after_what_an_earlier_answer_said() {
     let second = second.json::<Value>().await.unwrap();
     assert_eq!((first["rows"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
     assert_eq!(second["rows"].as_array().unwrap().len(), 1);
+}
+
+/// Asks as a browser would for a page, with these headers.
+async fn from_a_page(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Response {
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    let cancel = format!("{}/orders/{order}/cancellation", rig.url);
+    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    let replay = format!("{}/admin/dead-letters/{nobody}/replay", rig.admin_url);
+    for url in [&cancel, &replay] {
+        for (header, value) in
+            [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")]
+        {
+            let answer = from_a_page(rig.http.post(url), &[(header, value)]).await;
+            let (status, problem, named) = problem(answer).await;
+            assert_eq!((status, named), (403, vec![header.to_owned()]), "{problem}");
+        }
+    }
+    let untouched = rig.get(&format!("/orders/{order}")).await.json::<Value>().await.unwrap();
+    assert_eq!(untouched["cancellation_requested"], false);
+    let own = [("Sec-Fetch-Site", "same-origin"), ("Origin", "https://shop.example")];
+    let answer = from_a_page(rig.http.post(&cancel), &own).await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn operators_are_answered_under_their_names_only() {
+    let rig = Rig::running().await;
+    let ask = async |url: &str, host: &str| {
+        let request = rig.http.get(format!("{url}/openapi.json")).header("host", host);
+        request.send().await.unwrap()
+    };
+    for host in ["ops.example", "localhost:8180", "order:8180", "[::1]:8180"] {
+        assert_eq!(ask(&rig.admin_url, host).await.status(), StatusCode::OK, "{host}");
+    }
+    let (status, problem, named) = problem(ask(&rig.admin_url, "evil.example:8180").await).await;
+    assert_eq!((status, named), (421, vec!["Host".to_owned()]));
+    assert!(problem["detail"].as_str().unwrap().contains("http.admin_hosts"), "{problem}");
+    // Customers come under whatever name the service is published as.
+    assert_eq!(ask(&rig.url, "shop.example").await.status(), StatusCode::OK);
+}
+
+/// The status that a request gets whose body does not come.
+async fn answered_by_head(rig: &Rig, method: &str, path: &str, kind: &str) -> String {
+    let address = rig.url.strip_prefix("http://").unwrap();
+    let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    let read = timeout(Duration::from_secs(5), stream.read_line(&mut line)).await;
+    read.expect("an answer before the body").unwrap();
+    line.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_head_decides_before_the_body_is_read() {
+    let rig = Rig::running().await;
+    for (method, path, kind, expected) in [
+        ("POST", "/nowhere", "application/json", "404"),
+        ("DELETE", "/orders", "application/json", "405"),
+        ("POST", "/orders", "text/plain", "415"),
+        ("GET", "/orders?limit=0", "application/json", "400"),
+    ] {
+        assert_eq!(answered_by_head(&rig, method, path, kind).await, expected, "{path}");
+    }
+}
+
+/// Texts as long as they may be, of characters that JSON writes in twelve bytes.
+#[tokio::test]
+async fn the_largest_order_fits() {
+    let rig = Rig::running().await;
+    let text = "\\ud83d\\ude00".repeat(200);
+    let lines = (0..100).map(|n| format!("{{\"sku\":\"{n:064}\",\"quantity\":100000000}}"));
+    let lines = lines.collect::<Vec<_>>().join(",");
+    let address = ["name", "street", "city", "postal_code", "country"];
+    let address = address.map(|field| format!("\"{field}\":\"{text}\"")).join(",");
+    let body = format!(
+        "{{\"customer\":{{\"email\":\"{}@example.com\"}},\"items\":[{lines}],\
+         \"shipping_address\":{{{address}}},\"payment\":{{\"token\":\"{text}\"}}}}",
+        "x".repeat(242)
+    );
+    let (status, problem, named) = problem(send(&rig, body).await).await;
+    assert_eq!((status, named), (422, vec!["/items/0/sku".to_owned()]), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("there is no"), "{problem}");
 }

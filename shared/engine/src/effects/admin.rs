@@ -64,10 +64,10 @@ pub struct Resolution {
     pub reason: Option<String>,
 }
 
-/// The longest reference or reason, in characters.
-const LONGEST_TEXT: usize = 500;
-
 impl Resolution {
+    /// The longest outcome, reference or reason, in characters.
+    pub const LONGEST_TEXT: usize = 500;
+
     /// The outcome of a request that the provider never received, and that it refuses from now on.
     pub const NEVER_ARRIVED: &'static str = "never_arrived";
 
@@ -97,10 +97,11 @@ impl Resolution {
     fn check(&self) -> Result<(), Impossible> {
         for (field, text) in [("reference", &self.reference), ("reason", &self.reason)] {
             let Some(text) = text else { continue };
-            let long = text.trim().is_empty() || text.chars().count() > LONGEST_TEXT;
+            let long = text.trim().is_empty() || text.chars().count() > Self::LONGEST_TEXT;
             if long || text.contains(char::is_control) {
                 let why = format!(
-                    "must be 1 to {LONGEST_TEXT} characters, none of them a control character"
+                    "must be 1 to {} characters, none of them a control character",
+                    Self::LONGEST_TEXT
                 );
                 return Err(Impossible { field, why });
             }

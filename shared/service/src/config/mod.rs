@@ -1,5 +1,6 @@
 //! Settings. A service's commented `config.toml` is the documentation and, compiled in, the defaults.
 
+mod http;
 mod load;
 pub mod seconds;
 
@@ -12,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::http::is_origin;
 
+pub(crate) use http::ADMIN_CONNECTIONS;
+pub use http::Http;
 pub(crate) use load::{Loaded, load};
 
 /// The settings that every service has.
@@ -23,6 +26,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Which web pages may call the public listener.
     pub cors: Cors,
+    /// What clients may take of the listeners.
+    pub http: Http,
     /// The service's own database.
     pub database: Database,
     /// The broker.
@@ -216,6 +221,7 @@ impl Config {
                  scheme's own, port, as in https://shop.example; there is no wildcard"
             );
         }
+        self.http.check()?;
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             bail!("log.filter = {:?}: {error}", self.log.filter);
         }

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 
-use super::{Field, Fields, Json, Problem};
+use super::{Field, Fields, Json, Problem, broken_body};
 
 /// What a body is read into.
 pub trait FromJson: Sized {
@@ -29,7 +29,7 @@ impl<T: FromJson, S: Send + Sync> FromRequest<S> for Body<T> {
         require_json(head)?;
         require_plain(head)?;
         let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|error| Problem::new(error.status(), &error.body_text()))?;
+        let bytes = bytes.map_err(|error| broken_body(&error))?;
         let json = Json::parse(bytes)?;
         Ok(Self { value: read(&json)?, json })
     }

@@ -84,6 +84,15 @@ impl<'f> Field<'f> {
         text.unwrap_or_default().to_owned()
     }
 
+    /// A text as above, or nothing at all.
+    #[must_use]
+    pub fn optional_text(&self, longest: usize) -> Option<String> {
+        match self.found {
+            Found::Missing | Found::Value(Value::Null) => None,
+            _ => Some(self.text(longest)),
+        }
+    }
+
     /// A text that reads as a `T`, or `otherwise` says what it has to be.
     #[must_use]
     pub fn parsed<T: FromStr>(&self, otherwise: &str) -> Option<T> {

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use edge::Foreign;
 use engine::CommandError;
 use serde::Serialize;
 use store::{Class, StoreError};
@@ -35,6 +36,8 @@ pub struct Problem {
     pub errors: Vec<Wrong>,
     #[serde(skip)]
     retry_after: Option<u32>,
+    #[serde(skip)]
+    close: bool,
 }
 
 /// What is wrong with a field.
@@ -58,6 +61,7 @@ impl Problem {
             detail: cut(detail, LONGEST_DETAIL).into_owned(),
             errors: Vec::new(),
             retry_after: None,
+            close: false,
         }
     }
 
@@ -97,6 +101,17 @@ impl Problem {
         let wrong = Wrong { pointer: pointer.to_owned(), detail: detail.to_owned() }.cut();
         let sentence = wrong.sentence();
         Self { errors: vec![wrong], ..Self::new(status, &sentence) }
+    }
+
+    /// The header that makes a request foreign cannot be taken.
+    pub(crate) fn foreign(foreign: &Foreign) -> Self {
+        Self::field(foreign.status(), foreign.header(), &foreign.to_string())
+    }
+
+    /// The connection is closed after it.
+    pub(crate) fn and_close(mut self) -> Self {
+        self.close = true;
+        self
     }
 
     /// With a `Retry-After` of so many seconds.
@@ -187,13 +202,16 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
+        let (retry_after, close) = (self.retry_after, self.close);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
