@@ -85,6 +85,9 @@ impl Participant for OrderService {
             What::Alarm(order, Alarm::SecondDeadline) => {
                 undo::second_deadline::react(world, *order);
             }
+            What::Alarm(order, Alarm::PaymentDeadline) => {
+                undo::payment_deadline::react(world, *order, out);
+            }
             What::Outcome(_, never) => match *never {},
         }
     }
@@ -105,7 +108,7 @@ impl Participant for OrderService {
 fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     match event {
         Event::StockReserved(event) => on::stock_reserved::react(world, event),
-        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event, out),
         Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
         Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
         Event::StockReleased(event) => undo::stock_released::react(world, event, out),
@@ -134,6 +137,9 @@ pub struct Config {
 /// See [`Config::deadlines`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
+    /// After so long without a payment, cancellation is requested.
+    #[serde(deserialize_with = "service::seconds::deserialize")]
+    pub paid: Duration,
     /// After so long without an end, cancellation is requested.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub first: Duration,
@@ -156,8 +162,8 @@ impl Service for OrderService {
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
-        let Deadlines { first, second } = config.deadlines.clone();
-        let order = Self { policy: Policy { first, second }, metrics: Metrics::default() };
+        let Deadlines { paid, first, second } = config.deadlines.clone();
+        let order = Self { policy: Policy { paid, first, second }, metrics: Metrics::default() };
         Ok((order, Arc::new(Nobody)))
     }
 
