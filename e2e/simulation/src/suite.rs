@@ -11,7 +11,7 @@ use engine::{Nobody, Outside};
 use inventory::InventoryService;
 use jiff::{SignedDuration, Timestamp};
 use notification::NotificationService;
-use order::OrderService;
+use order::{OrderService, Policy};
 use payment::PaymentService;
 use shipping::ShippingService;
 
@@ -58,9 +58,10 @@ impl Suite {
         let carrier = Arc::new(shipping::Providers(Arc::clone(&world) as _));
         let mailer = Arc::new(notification::Providers(Arc::clone(&world) as _));
         let [order, inventory, payment, shipping, notification] = databases.all();
+        let order_service = OrderService { policy: POLICY, ..OrderService::default() };
         let mut suite = Self {
             client: Client::new(Arc::clone(&stage)),
-            order: Actor::new(OrderService::default(), order, around(), nobody_of_order, setting),
+            order: Actor::new(order_service, order, around(), nobody_of_order, setting),
             inventory: Actor::new(InventoryService, inventory, around(), Arc::new(Nobody), setting),
             payment: Actor::new(PaymentService, payment, around(), gateway, setting),
             shipping: Actor::new(ShippingService, shipping, around(), carrier, setting),
@@ -307,6 +308,13 @@ fn topics(partitions: i32) -> Vec<Topic> {
 
 /// For how long answers are kept under their keys.
 const WINDOW: SignedDuration = SignedDuration::from_hours(23);
+
+/// So short that the steps of a run pass them now and then.
+const POLICY: Policy = Policy {
+    paid: Duration::from_mins(10),
+    first: Duration::from_mins(15),
+    second: Duration::from_mins(15),
+};
 
 /// Long enough that claims end and every pause is over, and much shorter than a deadline.
 pub(crate) const A_WHILE: Duration = Duration::from_secs(20);

@@ -159,6 +159,8 @@ pub enum Alarm {
     FirstDeadline,
     /// Calls for a person.
     SecondDeadline,
+    /// Requests the cancellation of what is not paid.
+    PaymentDeadline,
 }
 
 /// A product as the price list has it.

@@ -88,6 +88,9 @@ impl Participant for OrderService {
             What::Alarm(order, Alarm::SecondDeadline) => {
                 undo::second_deadline::react(world, *order);
             }
+            What::Alarm(order, Alarm::PaymentDeadline) => {
+                undo::payment_deadline::react(world, *order, out);
+            }
             What::Outcome(_, never) => match *never {},
         }
     }
@@ -108,7 +111,7 @@ impl Participant for OrderService {
 fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     match event {
         Event::StockReserved(event) => on::stock_reserved::react(world, event),
-        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event, out),
         Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
         Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
         Event::StockReleased(event) => undo::stock_released::react(world, event, out),
@@ -139,6 +142,9 @@ pub struct Config {
 /// See [`Config::deadlines`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
+    /// After so long without a payment, cancellation is requested.
+    #[serde(deserialize_with = "service::seconds::deserialize")]
+    pub paid: Duration,
     /// After so long without an end, cancellation is requested.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub first: Duration,
@@ -175,8 +181,8 @@ impl Service for OrderService {
             products_url.is_empty() || is_url,
             "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
         );
-        let Deadlines { first, second } = config.deadlines.clone();
-        let policy = Policy { first, second };
+        let Deadlines { paid, first, second } = config.deadlines.clone();
+        let policy = Policy { paid, first, second };
         let order = Self { policy, metrics: Metrics::default(), products_url };
         Ok((order, Arc::new(Nobody)))
     }

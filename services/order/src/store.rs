@@ -26,7 +26,9 @@ record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency
 /// How long an order may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Until its cancellation is requested.
+    /// Until its cancellation is requested, if it is not paid. So long it may keep stock from others.
+    pub paid: Duration,
+    /// Until its cancellation is requested in any case.
     pub first: Duration,
     /// From there until it needs attention.
     pub second: Duration,
@@ -34,7 +36,11 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { first: Duration::from_mins(15), second: Duration::from_mins(15) }
+        Self {
+            paid: Duration::from_mins(15),
+            first: Duration::from_hours(1),
+            second: Duration::from_mins(15),
+        }
     }
 }
 
@@ -140,10 +146,14 @@ impl World {
         let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
         order.ended = Some(end);
         order.needs_attention = false;
-        let id = order.order_id;
+        let (id, stage) = (order.order_id, order.stage);
         if !engine::mistake!(AlarmsStay) {
             out.clear_alarm(id, Alarm::FirstDeadline);
             out.clear_alarm(id, Alarm::SecondDeadline);
+            // That of an order that shows itself paid is cleared already.
+            if stage < Stage::Paid {
+                out.clear_alarm(id, Alarm::PaymentDeadline);
+            }
         }
         self.say(event, out);
     }

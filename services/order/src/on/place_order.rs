@@ -1,6 +1,6 @@
 //! PlaceOrder → OrderPlaced
 //!
-//! Fixes the prices, and sets the first deadline.
+//! Fixes the prices, and sets the deadlines of the payment and of the whole.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
 use engine::Input;
@@ -79,6 +79,7 @@ pub(crate) fn react(
     order.placed_in(&input.trace);
     world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
+    out.set_alarm(order_id, Alarm::PaymentDeadline, world.policy.paid);
     out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
     if let Some(order) = world.orders.get(&order_id) {
         out.reply(Reply::Order(Box::new(order.into())));

@@ -56,7 +56,7 @@ pub async fn rigs() -> Vec<Rig> {
 pub async fn impatient() -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        let policy = Policy { first: Duration::ZERO, second: Duration::ZERO };
+        let policy = Policy { paid: Duration::ZERO, first: Duration::ZERO, second: Duration::ZERO };
         rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
     }
     rigs
