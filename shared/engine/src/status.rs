@@ -136,14 +136,6 @@ impl<P: Participant> Engine<P> {
         bus.partitions(&group::<P>(), &subscription::<P>()).await
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// If it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.db.fetch("select 1", Vec::new()).await.map(drop)
-    }
-
     /// The database, to read from.
     pub fn db(&self) -> &Db {
         &self.db
