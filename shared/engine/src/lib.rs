@@ -31,6 +31,7 @@ mod participant;
 mod place;
 mod prune;
 mod reaction;
+mod readiness;
 mod relay;
 mod run;
 mod settings;

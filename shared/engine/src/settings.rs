@@ -39,6 +39,9 @@ pub struct Settings {
     pub idempotency_window: Duration,
     /// Whether the inbox forgets what no topic can bring again.
     pub inbox_prune: bool,
+    /// How long the database may not take the batch in hand before it counts as away: commands are refused
+    /// then, and the service is not ready.
+    pub standstill: Duration,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
     /// What spans say of the broker.
@@ -77,6 +80,9 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,
+            // Within five seconds a command is answered, whatever the database does. One that is back within
+            // that time, after a failover say, was not away for anybody.
+            standstill: Duration::from_millis(4_500),
             drain: Duration::from_secs(5),
             messaging: Arc::new(Messaging { system: "kafka", ..Messaging::default() }),
         }

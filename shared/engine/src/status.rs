@@ -140,14 +140,6 @@ impl<P: Participant> Engine<P> {
         bus.partitions(&group::<P>(), &subscription::<P>()).await
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// If it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.db.fetch("select 1", Vec::new()).await.map(drop)
-    }
-
     /// The service that it runs.
     pub fn participant(&self) -> &P {
         &self.participant

@@ -71,7 +71,7 @@ impl<P: Participant> Engine<P> {
             replica: options.replica,
             exclusive: Arc::new(Exclusive::new(options.replica, exclusive, lease)),
             handoff: Arc::default(),
-            standstill: Arc::default(),
+            standstill: Arc::new(Standstill::after(options.settings.standstill)),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
             metrics: Arc::default(),

@@ -119,13 +119,13 @@ async fn live() -> &'static str {
     "live"
 }
 
-/// Whether it can work: whether its database answers, on a connection that nothing else uses. The broker may
-/// be away.
+/// Whether it can work: whether its database answers and takes changes. Nothing else uses the connection that asks.
+/// The broker may be away.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, description = "It can work.", body = String, content_type = "text/plain",
         example = "ready"),
 ))]
 async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
-    app.health.fetch("select 1", Vec::new()).await?;
+    app.engine.ready(&app.health).await?;
     Ok("ready")
 }

@@ -101,9 +101,17 @@ pub fn main<S: Service>() -> ExitCode {
                 OUT_OF_REACH
             }
             Some(_) => REFUSED,
+            None if is_misplaced(&error) => REFUSED,
             None => FAILED,
         }),
     }
+}
+
+/// Whether `database.url` names what can never serve.
+fn is_misplaced(error: &anyhow::Error) -> bool {
+    let url_or_pooler =
+        |error: &StoreError| matches!(error, StoreError::Url { .. } | StoreError::Pooled);
+    error.downcast_ref().is_some_and(url_or_pooler)
 }
 
 fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
@@ -223,6 +231,7 @@ async fn prepare<S: Service>(
     let settings = bus::Settings {
         url: config.bus.url.clone(),
         namespace: config.bus.namespace.clone(),
+        client: format!("quintet-{}", S::NAME),
         kafka: config.kafka.clone(),
     };
     let bus = bus::connect(&settings).await.context("bus.url")?;
@@ -282,7 +291,7 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
             Err(error) => return Err(error.into()),
         };
         if !std::mem::replace(&mut told, true) {
-            tracing::warn!(%error, "the database does not answer; waiting for it");
+            tracing::warn!(%error, "the database does not serve yet; trying until it does");
         }
         sleep(DATABASE_RETRY).await;
     }
@@ -291,6 +300,7 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
 async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {
     let Database { url, connections, max_mib } = &config.database;
     let db = Db::connect_within(url, *connections, *max_mib).await?;
+    db.require_sessions().await?;
     db.migrate(engine::migrations().and(S::migrations())).await?;
     Ok(db)
 }

@@ -175,7 +175,8 @@ impl From<CommandError> for Problem {
             }
             CommandError::TimedOut => Self::new(
                 unavailable,
-                "the database does not answer; send it again later, under the same key",
+                "the database does not take the change at the moment, and may still take it; send it again \
+                 later, under the same key",
             )
             .retry_after(1),
             CommandError::Failed => Self::new(
@@ -194,8 +195,12 @@ impl From<StoreError> for Problem {
             return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
         }
         tracing::warn!(%error, "a request met the database away");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again later")
-            .retry_after(1)
+        let detail = match error {
+            StoreError::ReadOnly => "the database is read-only; try again later",
+            StoreError::Pinned { .. } => "the database is full; try again later",
+            _ => "the database does not answer; try again later",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
     }
 }
 
