@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
-    response::Response,
+    response::{Redirect, Response},
     routing::get,
 };
 use engine::Participant;
@@ -39,7 +39,9 @@ fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Route
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description, name);
     // Its files are part of the binary: the page needs no network.
-    routes.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+    let page = SwaggerUi::new("/docs").url("/openapi.json", description);
+    // A browser that is pointed at the listener finds its way.
+    routes.merge(page).route("/", get(|| async { Redirect::temporary("/docs/") }))
 }
 
 fn finish<P: Participant>(router: Router<App<P>>, app: App<P>) -> Router {

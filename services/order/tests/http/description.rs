@@ -92,3 +92,11 @@ async fn its_page_loads_nothing_from_elsewhere() {
     }
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "{page}");
 }
+
+#[tokio::test]
+async fn the_root_leads_to_the_page() {
+    let rig = Rig::running().await;
+    let page = rig.get("/").await;
+    assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));
+    assert!(page.text().await.unwrap().contains("swagger-ui-bundle.js"));
+}
