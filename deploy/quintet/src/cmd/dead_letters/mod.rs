@@ -7,6 +7,7 @@ mod show;
 
 use crate::cli::Global;
 use crate::http::{Api, Error, Request};
+use crate::invocation;
 use crate::program::Program;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -88,7 +89,8 @@ impl Desk {
             }
         }
         if found.is_empty() {
-            bail!("nothing is parked of {order}; `quintet dead-letters list` says what is");
+            let list = invocation::command("dead-letters list");
+            bail!("nothing is parked of {order}; `{list}` says what is");
         }
         Ok(found)
     }
