@@ -299,10 +299,7 @@ impl Suite {
 }
 
 fn topics(partitions: i32) -> Vec<Topic> {
-    let mut names: Vec<&'static str> = EventType::ALL.iter().map(|event| event.topic()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let topics = names.into_iter();
+    let topics = EventType::topics().into_iter();
     topics.map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC }).collect()
 }
 

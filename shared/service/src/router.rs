@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use edge::Peer;
@@ -43,7 +43,9 @@ fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Route
     openapi::complete(&mut description, name);
     // Its files are part of the binary: the page needs no network.
     let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
-    routes.merge(page.layer(middleware::map_response(page::protect)))
+    let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
+    // A browser that is pointed at the listener finds its way.
+    routes.route("/", get(|| async { Redirect::temporary("/docs/") }))
 }
 
 fn finish<P: Participant>(router: Router<App<P>>, app: App<P>, around: Around<P>) -> Router {

@@ -7,6 +7,7 @@ use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
 use edge::{Listener, Server, cap_connections, raise_handle_limit};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
+use rustix::fs::Mode;
 use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
@@ -56,6 +57,8 @@ struct Args {
 /// not help, 65 where events were deleted before they were read, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
+    // Databases and the log hold addresses: what this process writes is for its user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The first one wins, and nobody was before us.
     #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -307,9 +310,7 @@ async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError
 
 /// All topics there are: whoever comes first creates them.
 fn topics(partitions: i32) -> Vec<Topic> {
-    let names: std::collections::BTreeSet<&'static str> =
-        EventType::ALL.iter().map(|event| event.topic()).collect();
-    names
+    EventType::topics()
         .into_iter()
         .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
         .collect()

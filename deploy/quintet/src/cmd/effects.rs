@@ -4,6 +4,7 @@ use super::desk::{Desk, count, text};
 use crate::cli::Global;
 use crate::duration;
 use crate::http::Request;
+use crate::invocation;
 use crate::program::Program;
 use crate::ui;
 use anyhow::{Context, Result, bail};
@@ -159,7 +160,8 @@ async fn find(desk: &Desk, id: Uuid) -> Result<Found> {
             return Ok(Found { service: *service, admin: admin.clone(), effect });
         }
     }
-    bail!("no request {id} waits for an answer; `quintet effects list --all` says which do")
+    let list = invocation::command("effects list --all");
+    bail!("no request {id} waits for an answer; `{list}` says which do")
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Attention, Entry, Line, Order, Status};
+use crate::{Attention, Entry, Line, Order, Side, Status};
 
 /// An order with its timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +32,9 @@ pub struct Summary {
     pub cancellation_requested: bool,
     /// Why it comes or came to nothing.
     pub reason: Option<CancelReason>,
+    /// The services whose answer it needs next; empty once it has ended.
+    #[serde(default)]
+    pub waiting_for: Vec<Side>,
     /// Whether it is so late that a person has to look.
     pub needs_attention: bool,
     /// Whom it waits for then, and since when; null otherwise.
@@ -87,6 +90,7 @@ impl From<&Order> for Summary {
             status: order.status(),
             cancellation_requested: order.requested.is_some(),
             reason: order.cause,
+            waiting_for: order.waiting_for(),
             needs_attention: order.needs_attention,
             attention: order.attention(),
             total: order.total(),

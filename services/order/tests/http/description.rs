@@ -145,3 +145,11 @@ async fn no_other_page_can_use_its_page() {
     let inline = page.split("<script").skip(1).any(|script| !script.contains("src="));
     assert!(!inline, "the policy allows no script within the page: {page}");
 }
+
+#[tokio::test]
+async fn the_root_leads_to_the_page() {
+    let rig = Rig::running().await;
+    let page = rig.get("/").await;
+    assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));
+    assert!(page.text().await.unwrap().contains("swagger-ui-bundle.js"));
+}

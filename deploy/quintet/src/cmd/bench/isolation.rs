@@ -262,7 +262,7 @@ impl Measured {
             ));
         }
         lines.push(String::new());
-        lines.push(audit::report::text(&self.verdict, PATIENCE));
+        lines.push(audit::report::text(&self.verdict, PATIENCE, audit::report::Notes::Counted));
         lines.join("\n")
     }
 }

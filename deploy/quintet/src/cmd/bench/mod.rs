@@ -128,7 +128,7 @@ impl Bench {
         let plan = self.plan();
         if self.running {
             let (suite, _) = super::running(global).await?;
-            let dir = DataDir::at(&global.data)?;
+            let dir = global.dir()?;
             let measuring = Measuring { plan: &plan, dir: &dir, ui };
             return Ok(vec![measuring.of(suite, None, ending).await?]);
         }

@@ -7,6 +7,7 @@ mod show;
 
 use super::desk::{Desk, count, text};
 use crate::cli::Global;
+use crate::invocation;
 use crate::program::Program;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -70,7 +71,8 @@ async fn about<T: DeserializeOwned>(
         }
     }
     if found.is_empty() {
-        bail!("nothing is parked of {order}; `quintet dead-letters list` says what is");
+        let list = invocation::command("dead-letters list");
+        bail!("nothing is parked of {order}; `{list}` says what is");
     }
     Ok(found)
 }
