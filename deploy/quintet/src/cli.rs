@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Bench(cmd::bench::Bench),
     /// See to the records that could not be applied
     DeadLetters(cmd::dead_letters::DeadLetters),
+    /// See to requests to the outside world that are held for an operator
+    Effects(cmd::effects::Effects),
     /// Check the contract: the event schemas, and what was released of them
     Schema(cmd::schema::SchemaCommand),
     /// Print the completion script of a shell

@@ -79,7 +79,11 @@ impl Plan<'_> {
                 defaults
                     .push((program.variable("SMTP__URL"), format!("smtp://{}", self.ports.smtp())));
             }
-            Program::Order | Program::Inventory | Program::Sandbox => {}
+            Program::Order => {
+                let products = format!("http://{}/products", self.ports.public(Program::Inventory));
+                defaults.push((program.variable("PRODUCTS__URL"), products));
+            }
+            Program::Inventory | Program::Sandbox => {}
         }
         defaults
     }

@@ -54,6 +54,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
         smtp: options.smtp.map_or_else(|| next_port(options.listen), Ok)?,
         data: options.data,
     };
+    if let Err(error) = edge::raise_handle_limit() {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
     // Before the first answer: whoever sees us ready may signal us.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -109,7 +109,10 @@ impl Scenario {
 
     /// Whether this is heard as soon as it is said.
     pub(crate) fn is_prompt(&self, to: Publisher, heard: EventType) -> bool {
-        !self.has(Asides) && (to == Publisher::Notification || is_shown(to, heard))
+        // Whether order has heard it decides what the payment's deadline does.
+        let tells = heard == EventType::PaymentCaptured && self.has(Deadlines);
+        let aside = to == Publisher::Notification || (is_shown(to, heard) && !tells);
+        !self.has(Asides) && aside
     }
 
     /// Whether this service's requests are granted as soon as they are made.

@@ -23,7 +23,9 @@ use crate::{
 pub(crate) const ABSENT: u16 = 0;
 
 /// Order's deadlines, by their numbers.
-pub(crate) const ALARMS: [&str; 2] = ["first_deadline", "second_deadline"];
+pub(crate) const ALARMS: [&str; 3] = [FIRST_DEADLINE, "second_deadline", PAYMENT_DEADLINE];
+pub(crate) const FIRST_DEADLINE: &str = "first_deadline";
+pub(crate) const PAYMENT_DEADLINE: &str = "payment_deadline";
 
 /// A service's reactions: its own, or what a test puts in their place.
 pub type React<P> = fn(&mut <P as Participant>::World, &Input<P>, &mut Reaction<P>);
@@ -247,7 +249,7 @@ fn list<R: Record + serde::Serialize>(row: R) -> audit::Row {
     serde_json::from_value(listed).expect("the auditor reads it")
 }
 
-fn alarm_number(name: &str) -> Option<u16> {
+pub(crate) fn alarm_number(name: &str) -> Option<u16> {
     let number = ALARMS.iter().position(|known| *known == name)?;
     u16::try_from(number).ok()
 }

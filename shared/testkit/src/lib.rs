@@ -14,6 +14,7 @@ mod broker;
 mod bus;
 mod database;
 mod eventually;
+mod pgbouncer;
 mod ports;
 mod server;
 
@@ -21,5 +22,6 @@ pub use broker::Broker;
 pub use bus::{MemoryBus, record_at};
 pub use database::{Database, databases};
 pub use eventually::eventually;
+pub use pgbouncer::PgBouncer;
 pub use ports::Ports;
 pub use server::{kafka, kafka_dir, postgres};

@@ -5,6 +5,8 @@ pub(crate) mod bench;
 pub(crate) mod chaos;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
+mod desk;
+pub(crate) mod effects;
 pub(crate) mod orders;
 pub(crate) mod place;
 pub(crate) mod schema;
@@ -40,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Chaos(chaos)) => chaos.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
+        Some(Command::Effects(effects)) => effects.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }

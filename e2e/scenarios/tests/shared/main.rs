@@ -23,6 +23,10 @@ fn main() -> ExitCode {
             deadlines::the_provider_is_down_past_the_deadline,
             deadlines::the_carrier_is_down_past_the_deadline,
         );
+        let unpaid = options.clone().env("QUINTET_ORDER__DEADLINES__PAID", "2s");
+        scenarios!(all.shared(&Shared::in_turns(unpaid)):
+            deadlines::what_is_not_paid_does_not_keep_the_stock,
+        );
         let moody = Shared::in_turns(options.clone());
         scenarios!(all.shared(&moody):
             cancelling::before_the_stock_is_reserved,
