@@ -92,8 +92,10 @@ impl Feed {
         }
         let unlisted = self.known.next_reads(&listed);
         for id in unlisted {
-            let order = self.client.read(&id).await?;
-            listed.push(Listed { id: order.id, status: order.status });
+            // One that cannot be read just now has another turn.
+            if let Ok(order) = self.client.read(&id).await {
+                listed.push(Listed { id: order.id, status: order.status });
+            }
         }
         Ok(self.known.note(listed))
     }

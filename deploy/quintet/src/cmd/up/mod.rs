@@ -94,7 +94,6 @@ impl Up {
     /// Runs the suite until a signal ends it.
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let ui = Ui::default();
-        private::restrict_new_files();
         let dir = global.dir()?;
         for opened in dir.create()? {
             ui.warn(&opened);
@@ -106,6 +105,8 @@ impl Up {
             () = ending.wait() => bail!("interrupted before anything was started"),
         };
         let api = Api::new()?;
+        // Not before: what cargo builds is for all who share the checkout.
+        private::restrict_new_files();
         let (socket, listener) = listen_for_control(&dir)?;
         let Plan { ports, databases, bus_url, replicas, .. } = &prepared.plan;
         let suite = Suite::new(*ports, (databases, *replicas), bus_url, socket.path.clone());
