@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Bench(cmd::bench::Bench),
     /// See to the records that could not be applied
     DeadLetters(cmd::dead_letters::DeadLetters),
+    /// Show the events that are on the bus
+    Events(cmd::events::Events),
+    /// Have a stopped service hear everything again
+    Rewind(cmd::rewind::Rewind),
     /// Check the contract: the event schemas, and what was released of them
     Schema(cmd::schema::SchemaCommand),
     /// Print the completion script of a shell

@@ -5,8 +5,11 @@ pub(crate) mod bench;
 pub(crate) mod chaos;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
+pub(crate) mod events;
+mod on_bus;
 pub(crate) mod orders;
 pub(crate) mod place;
+pub(crate) mod rewind;
 pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod stop;
@@ -46,6 +49,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Chaos(chaos)) => chaos.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
+        Some(Command::Events(events)) => events.run(&global).await,
+        Some(Command::Rewind(rewind)) => rewind.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }

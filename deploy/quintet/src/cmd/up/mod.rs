@@ -85,7 +85,8 @@ impl Up {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the control listener")?;
         let control = format!("http://{}", listener.local_addr().context("the control listener")?);
         let Plan { ports, databases, bus_url, replicas, .. } = &prepared.plan;
-        let suite = Suite::new(*ports, (databases, *replicas), bus_url, control);
+        let mut suite = Suite::new(*ports, (databases, *replicas), bus_url, control);
+        suite.bus.namespace.clone_from(&prepared.plan.namespace);
         let file = Arc::new(SuiteFile::create(&dir, suite)?);
         let launches = prepared.launches();
         let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
