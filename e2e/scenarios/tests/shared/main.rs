@@ -35,7 +35,8 @@ fn main() -> ExitCode {
             },
         );
         let impatient = impatient.env("QUINTET_PAYMENT__EFFECTS__TIMEOUT", "1s");
-        scenarios!(all.shared(&Shared::in_turns(impatient)):
+        let impatient = Shared::in_turns(impatient);
+        scenarios!(all.shared(&impatient):
             poisoned::charges_that_are_refused_as_malformed,
             poisoned::charges_that_are_never_answered,
             poisoned::bookings_that_are_answered_503,
