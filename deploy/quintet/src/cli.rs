@@ -65,6 +65,10 @@ pub(crate) enum Command {
     DeadLetters(cmd::dead_letters::DeadLetters),
     /// See to requests to the outside world that are held for an operator
     Effects(cmd::effects::Effects),
+    /// Show the events that are on the bus
+    Events(cmd::events::Events),
+    /// Have a stopped service hear everything again
+    Rewind(cmd::rewind::Rewind),
     /// Check the contract: the event schemas, and what was released of them
     Schema(cmd::schema::SchemaCommand),
     /// Print the completion script of a shell

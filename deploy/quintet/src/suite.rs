@@ -8,6 +8,7 @@ use crate::http;
 use crate::invocation;
 use crate::ports::Ports;
 use crate::program::{Member, Program};
+use crate::supervisor;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +80,9 @@ pub(crate) struct Bus {
     /// `log` or `kafka`.
     pub(crate) kind: String,
     pub(crate) url: String,
+    /// Before the names of topics and groups.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) namespace: String,
 }
 
 /// What the launcher answers to `GET /` on its control socket.
@@ -128,7 +132,7 @@ impl Suite {
                 smtp: format!("smtp://{}", ports.smtp()),
                 pid: None,
             },
-            bus: Bus { kind, url: bus_url.to_owned() },
+            bus: Bus { kind, url: bus_url.to_owned(), namespace: String::new() },
             control: Some(control),
             pid: std::process::id(),
         }
@@ -188,6 +192,12 @@ impl Suite {
         let Member { program, nth } = member.into();
         let replica = self.services.get(&program).and_then(|service| service.replicas.get(nth));
         replica.map_or(&self.sandbox.url, |replica| &replica.url)
+    }
+
+    /// Whether a replica of the service runs on this machine.
+    pub(crate) fn is_up(&self, service: Program) -> bool {
+        let replicas = self.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+        replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
     }
 
     /// The URLs of all replicas of a service.

@@ -13,12 +13,17 @@ use testkit::{Broker, kafka_dir};
 
 const GROUP: &str = "quintet-payment";
 
+const ACLS: &str = "org.apache.kafka.tools.AclCommand";
+
 /// A broker that lets everybody do what no rule denies.
 fn broker(kafka: &Path) -> Broker {
     let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
     let settings =
         [("authorizer.class.name", authorizer), ("allow.everyone.if.no.acl.found", "true")];
-    Broker::start(kafka, &settings)
+    let broker = Broker::start(kafka, &settings);
+    let allow = ["--add", "--allow-principal", "User:*", "--operation", "All"];
+    broker.tool(ACLS, &[&allow, ["--topic", "*", "--group", "*", "--cluster"].as_slice()].concat());
+    broker
 }
 
 /// With topics of a test's own.
@@ -44,7 +49,7 @@ async fn rights_that_are_withdrawn_are_waited_for() {
 fn deny(broker: &Broker, verb: &str, operation: &str, resource: &[&str]) {
     let rule = [verb, "--deny-principal", "User:*", "--operation", operation];
     let force = if verb == "--remove" { ["--force"].as_slice() } else { &[] };
-    broker.tool("kafka-acls.sh", &[&rule, resource, force].concat());
+    broker.tool(ACLS, &[&rule, resource, force].concat());
 }
 
 async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {

@@ -9,9 +9,11 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
+use uuid::Uuid;
 
 use crate::{
-    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, place, run::stopped,
+    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, acquainted, place,
+    run::stopped,
 };
 
 /// Chunks that wait for the engine: one to take while the next is fetched.
@@ -44,6 +46,8 @@ pub(crate) struct Intake<P: Participant> {
     pub(crate) chunks: mpsc::Sender<Chunk<P>>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Becomes the id of a bus that has none.
+    pub(crate) replica: Uuid,
     /// Which trouble with the broker was said: one that lasts is a line a minute.
     pub(crate) said: Said,
 }
@@ -120,7 +124,10 @@ impl<P: Participant> Intake<P> {
     async fn try_join(&self) -> Result<Box<dyn Consumer>, Fatal> {
         self.bus.create_topics(&self.topics).await?;
         let (group, topics) = (group::<P>(), subscription::<P>());
+        let meeting = acquainted::require(&self.db, &*self.bus, self.replica).await?;
         let states = self.bus.partitions(&group, &topics).await?;
+        meeting.require_unread((&self.db, &group), &states).await?;
+        meeting.remember(&self.db).await.map_err(|error| away(&error))?;
         if let Some(state) =
             place::forgotten(&self.db, &states).await.map_err(|error| away(&error))?
         {
@@ -174,7 +181,7 @@ impl<P: Participant> Intake<P> {
 }
 
 /// The database is away: one joins later.
-fn away(error: &StoreError) -> Fatal {
+pub(crate) fn away(error: &StoreError) -> Fatal {
     BusError::Unavailable { reason: format!("the database does not answer: {error}") }.into()
 }
 

@@ -8,6 +8,7 @@
 //! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
 //! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
+mod acquainted;
 mod alarms;
 mod claim;
 mod commands;

@@ -17,7 +17,7 @@ use contracts::EventId;
 use store::{Db, StoreError};
 
 use crate::{
-    Settings,
+    Fatal, Settings, acquainted,
     exclusive::Exclusive,
     handoff::{Handoff, Rows},
     idempotency,
@@ -82,6 +82,9 @@ pub enum RelayError {
     /// The database is away.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database and the bus do not belong together.
+    #[error(transparent)]
+    Stranger(Box<Fatal>),
     /// The broker is away or refused a record; the line stands still until it takes it.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -223,7 +226,15 @@ impl Relay {
     async fn publish(&mut self, ready: Vec<Bundle>) -> Result<usize, RelayError> {
         let producer = match &mut self.producer {
             Some(producer) => producer,
-            none => none.insert(self.bus.producer().await?),
+            none => {
+                // Nothing goes to a bus that is another's: the intake ends the service then.
+                let met = acquainted::require(&self.db, &*self.bus, self.exclusive.replica()).await;
+                met.map_err(|fatal| match fatal {
+                    Fatal::Bus(error) => RelayError::Bus(error),
+                    stranger => RelayError::Stranger(Box::new(stranger)),
+                })?;
+                none.insert(self.bus.producer().await?)
+            }
         };
         let rows: Rows = ready.iter().map(|bundle| (bundle.row, bundle.ids())).collect();
         let events = ready.into_iter().flat_map(|bundle| bundle.events);

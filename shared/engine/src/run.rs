@@ -115,6 +115,7 @@ impl<P: Participant> Runtime<P> {
             chunks,
             done: done_in,
             stop: stopping.clone(),
+            replica: engine.replica,
             said: Said::default(),
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));

@@ -100,9 +100,13 @@ pub fn main<S: Service>() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(match error.downcast_ref() {
-            Some(Fatal::Missed { .. } | Fatal::Ahead { .. } | Fatal::Forgotten { .. }) => {
-                OUT_OF_REACH
-            }
+            Some(
+                Fatal::Missed { .. }
+                | Fatal::Ahead { .. }
+                | Fatal::Forgotten { .. }
+                | Fatal::Stranger { .. }
+                | Fatal::Unread { .. },
+            ) => OUT_OF_REACH,
             Some(_) => REFUSED,
             None if is_misplaced(&error) => REFUSED,
             None => FAILED,

@@ -9,6 +9,7 @@ use bus::{
     Position, Producer, Published, Topic,
 };
 use contracts::Headers;
+use uuid::Uuid;
 
 /// A broker in memory that keeps what was published and fails when it is told to. For tests of
 /// what sends: its consumers receive nothing.
@@ -28,6 +29,7 @@ struct State {
     partitions: Vec<PartitionState>,
     away: bool,
     denied: bool,
+    identity: Option<Uuid>,
     /// How often something was denied.
     denials: usize,
     /// Publishing waits as if for a report, without end.
@@ -62,6 +64,11 @@ impl MemoryBus {
     /// Whether the broker denies what it is asked for.
     pub fn set_denied(&self, denied: bool) {
         self.state().denied = denied;
+    }
+
+    /// The id that it has from now on; it has none otherwise.
+    pub fn set_identity(&self, id: Uuid) {
+        self.state().identity = Some(id);
     }
 
     /// How often the broker has denied something.
@@ -146,6 +153,10 @@ impl Bus for MemoryBus {
 
     async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
         self.check()
+    }
+
+    async fn identity(&self, _: Uuid) -> Result<Option<Uuid>, BusError> {
+        self.check().map(|()| self.state().identity)
     }
 
     fn max_record_bytes(&self) -> usize {

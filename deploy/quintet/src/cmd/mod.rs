@@ -7,8 +7,11 @@ pub(crate) mod completions;
 pub(crate) mod dead_letters;
 mod desk;
 pub(crate) mod effects;
+pub(crate) mod events;
+mod on_bus;
 pub(crate) mod orders;
 pub(crate) mod place;
+pub(crate) mod rewind;
 pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod stop;
@@ -43,6 +46,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
         Some(Command::Effects(effects)) => effects.run(&global).await,
+        Some(Command::Events(events)) => events.run(&global).await,
+        Some(Command::Rewind(rewind)) => rewind.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }

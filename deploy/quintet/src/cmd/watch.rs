@@ -35,7 +35,7 @@ impl Watch {
 }
 
 /// Checked here, so that it is answered in one line and with what helps.
-fn order_id(text: &str) -> Result<String> {
+pub(super) fn order_id(text: &str) -> Result<String> {
     match Uuid::parse_str(text.trim()) {
         Ok(id) => Ok(id.to_string()),
         Err(_) => {

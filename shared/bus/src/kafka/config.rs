@@ -109,6 +109,10 @@ impl Config {
         Ok(config)
     }
 
+    pub(super) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
     pub(super) fn max_record_bytes(&self) -> usize {
         self.max_record_bytes
     }

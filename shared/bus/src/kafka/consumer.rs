@@ -211,7 +211,7 @@ fn not_ours(error: &KafkaError) -> bool {
     )
 }
 
-fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> Incoming {
+pub(super) fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> Incoming {
     let headers = message.headers().map_or_else(Headers::new, |borrowed| {
         let mut headers = Headers::with_capacity(USUAL_HEADERS);
         let pairs = borrowed.iter().map(|header| (header.key, header.value.unwrap_or_default()));

@@ -5,6 +5,7 @@ mod config;
 mod consumer;
 mod context;
 mod producer;
+mod reader;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::{BaseConsumer, StreamConsumer};
+use uuid::Uuid;
 
 pub(crate) use self::config::Config;
 use self::context::Context;
+use crate::identity::identity;
 use crate::names::Namespace;
-use crate::{Bus, BusError, Consumer, PartitionState, Producer, Topic};
+use crate::{Bus, BusError, Consumer, PartitionState, Producer, Reader, Topic};
 
 /// A Kafka cluster.
 pub(crate) struct Kafka {
@@ -97,6 +100,21 @@ impl Bus for Kafka {
         let namespace = self.namespace.clone();
         let group = group.to_owned();
         blocking(move || admin::rewind(&observer, &namespace, (&group, &outer), &topics)).await
+    }
+
+    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let (config, namespace) = (self.config.clone(), self.namespace.clone());
+        let reader = blocking(move || reader::KafkaReader::open(&config, namespace, &topics));
+        Ok(Box::new(reader.await?))
+    }
+
+    async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {
+        identity(self, proposed).await.map(Some)
+    }
+
+    fn address(&self) -> String {
+        self.namespace.of(&format!("kafka:{}", self.config.brokers()))
     }
 
     fn max_record_bytes(&self) -> usize {

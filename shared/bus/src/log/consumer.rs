@@ -33,14 +33,27 @@ pub(super) struct LogConsumer {
 
 /// How far a partition has been read.
 #[derive(Clone)]
-struct Cursor {
-    topic: String,
+pub(super) struct Cursor {
+    pub(super) topic: String,
     /// The topic's name in the log, with the namespace.
     name: String,
-    partition: i32,
-    next: i64,
+    pub(super) partition: i32,
+    pub(super) next: i64,
     /// Whether its offsets have gaps that are no loss.
     compacted: bool,
+}
+
+impl Cursor {
+    /// Before this offset of a partition.
+    pub(super) fn at(
+        state: &PartitionState,
+        next: i64,
+        namespace: &Namespace,
+    ) -> Result<Self, BusError> {
+        let (topic, partition) = (state.topic.clone(), state.partition);
+        let name = namespace.outer("topic", &topic)?;
+        Ok(Self { topic, name, partition, next, compacted: false })
+    }
 }
 
 impl LogConsumer {
@@ -55,14 +68,9 @@ impl LogConsumer {
     ) -> Result<Self, BusError> {
         let mut partitions = Vec::with_capacity(states.len());
         for state in states {
-            let name = namespace.outer("topic", &state.topic)?;
-            partitions.push(Cursor {
-                topic: state.topic.clone(),
-                compacted: compacted.contains(&name),
-                name,
-                partition: state.partition,
-                next: state.committed.unwrap_or(state.low),
-            });
+            let mut cursor = Cursor::at(state, state.committed.unwrap_or(state.low), namespace)?;
+            cursor.compacted = compacted.contains(&cursor.name);
+            partitions.push(cursor);
         }
         let (paused, said) = (false, Said::default());
         Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused, said, _lock: lock })
@@ -156,7 +164,7 @@ fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
 }
 
 /// Appends up to `share` records after the cursor.
-async fn fetch(
+pub(super) async fn fetch(
     reader: &mut SqliteConnection,
     cursor: &Cursor,
     share: i64,

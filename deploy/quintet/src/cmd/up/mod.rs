@@ -109,7 +109,8 @@ impl Up {
         private::restrict_new_files();
         let (socket, listener) = listen_for_control(&dir)?;
         let Plan { ports, databases, bus_url, replicas, .. } = &prepared.plan;
-        let suite = Suite::new(*ports, (databases, *replicas), bus_url, socket.path.clone());
+        let mut suite = Suite::new(*ports, (databases, *replicas), bus_url, socket.path.clone());
+        suite.bus.namespace.clone_from(&prepared.plan.namespace);
         let file = Arc::new(SuiteFile::create(&dir, suite)?);
         let launches = prepared.launches();
         let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
