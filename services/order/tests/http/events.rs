@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 use crate::rig::{Rig, STREAMS, STREAMS_EACH, problem, rigs};
 
+/// What works needs a fraction of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A stream, read event by event.
 struct Reader {
     response: Response,
@@ -25,7 +28,7 @@ impl Reader {
     async fn open(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Response {
         let request = rig.http.get(format!("{url}/orders/{order}/events"));
         let last = last.iter().fold(request, |request, id| request.header("last-event-id", *id));
-        last.send().await.unwrap()
+        timeout(PATIENCE, last.send()).await.expect("the head").unwrap()
     }
 
     async fn of(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Self {
@@ -45,7 +48,7 @@ impl Reader {
                 }
                 continue;
             }
-            let chunk = timeout(Duration::from_secs(30), self.response.chunk()).await;
+            let chunk = timeout(PATIENCE, self.response.chunk()).await;
             let chunk = chunk.expect("an event, or the end").unwrap()?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
@@ -207,4 +210,24 @@ async fn a_stream_without_news_has_its_head_at_once() {
     assert_eq!(reader.response.headers()["x-accel-buffering"], "no");
     dispatch(&rig, &order).await;
     assert_eq!(reader.next().await, Some((2, "StockReserved".to_owned())));
+}
+
+#[tokio::test]
+async fn behind_nginx_each_event_arrives_before_the_next_happens() {
+    let rig = Rig::running().await;
+    let address = rig.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let Some(nginx) = testkit::Nginx::in_front_of(address) else { return };
+    let order = rig.place().await;
+    let order_id: OrderId = order.parse().unwrap();
+    let amount = Money { amount_minor: 1298, currency: contracts::Currency::EUR };
+    // Nothing is new to it, so that its head comes alone.
+    let mut reader = Reader::of(&rig, &nginx.url(), &order, Some("1")).await;
+    rig.hears(&order, StockReserved { order_id }).await;
+    assert_eq!(reader.take(1).await, [(2, "StockReserved".to_owned())]);
+    rig.hears(&order, PaymentCaptured { order_id, amount, reference: "ch_1".into() }).await;
+    assert_eq!(reader.take(1).await, [(3, "PaymentCaptured".to_owned())]);
+    rig.hears(&order, ShipmentDispatched { order_id, tracking: "tr_1".into() }).await;
+    assert_eq!(reader.take(2).await[0], (4, "ShipmentDispatched".to_owned()));
+    mail(&rig, &order).await;
+    assert_eq!(reader.rest().await.len(), 2);
 }
