@@ -103,7 +103,7 @@ pub(crate) fn result(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The text in lines of at most [`COLUMNS`], each behind so many spaces.
+/// The text in lines of at most [`COLUMNS`], each behind so many spaces; none for an empty text.
 pub(crate) fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let room = COLUMNS - indent;
     let (mut lines, mut line) = (Vec::new(), String::new());
@@ -121,7 +121,9 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> Vec<String> {
             line.push(letter);
         }
     }
-    lines.push(line);
+    if !line.is_empty() {
+        lines.push(line);
+    }
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }
 
@@ -140,6 +142,7 @@ mod tests {
     #[test]
     fn text_is_wrapped_at_words_and_what_has_none_is_cut() {
         assert_eq!(wrapped("one two", 2), ["  one two"]);
+        assert!(wrapped("", 2).is_empty());
         let (long, word) = ("word ".repeat(30), "x".repeat(150));
         for text in [&long, &word] {
             let lines = wrapped(text, 4);

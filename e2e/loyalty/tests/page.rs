@@ -142,4 +142,24 @@ async fn the_commands_on_the_page_do_what_it_says() {
     })
     .await;
     drop(loyalty);
+
+    // It reads everything again and recognises it.
+    let rewind = commands[3].trim().strip_prefix("cargo run -- ").expect("the command");
+    let status = visitor.suite().quintet().args(rewind.split(' ')).stdout(Stdio::null()).status();
+    assert!(status.expect("quintet runs").success(), "{rewind}");
+    let _loyalty = start(visitor.suite(), port);
+    until("it has read everything again", async || {
+        let status = format!("http://127.0.0.1:{}/admin/status", port + 100);
+        let status: Option<Status> = reqwest::get(&status).await.ok()?.json().await.ok();
+        status.filter(|it| it.duplicates > 0 && it.lag == Some(0))
+    })
+    .await;
+    assert_eq!(points().await, Some(2 * first));
+}
+
+/// What its admin listener says.
+#[derive(serde::Deserialize)]
+struct Status {
+    duplicates: u64,
+    lag: Option<i64>,
 }

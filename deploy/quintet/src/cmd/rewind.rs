@@ -2,7 +2,7 @@
 
 use super::on_bus::{BusArgs, topics};
 use crate::cli::Global;
-use crate::datadir::DataDir;
+use crate::invocation;
 use crate::program::Program;
 use crate::suite::Suite;
 use crate::ui::{self, Ui};
@@ -40,12 +40,13 @@ enum To {
 impl Rewind {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let To::Beginning = self.to;
-        let suite = Suite::read(&DataDir::find(global.data.as_deref())?)?;
+        let suite = Suite::read(&global.dir()?)?;
         let program = Program::SERVICES.into_iter().find(|it| it.name() == self.service);
         if let (Some(suite), Some(program)) = (suite, program)
             && suite.is_up(program)
         {
-            bail!("{program} runs: stop it first with `quintet stop {program}`");
+            let stop = invocation::command(&format!("stop {program}"));
+            bail!("{program} runs: stop it first with `{stop}`");
         }
         let bus = self.bus.open(global).await?;
         let group = format!("quintet-{}", self.service);
@@ -82,9 +83,13 @@ impl Rewind {
             );
             return;
         }
+        let start = if Program::SERVICES.iter().any(|it| it.name() == service) {
+            format!("`{}` starts it", invocation::command(&format!("start {service}")))
+        } else {
+            "start it as before".to_owned()
+        };
         ui::result(&format!(
-            "{service} hears {records} records again; what it has applied it recognises. \
-             `quintet start {service}` starts it"
+            "{service} hears {records} records again; what it has applied it recognises. {start}"
         ));
     }
 }
@@ -130,7 +135,7 @@ mod tests {
             .collect();
         bus.create_topics(&all).await.unwrap();
         let (global, group) =
-            (Global { data: temp.path().to_owned(), json: false }, "quintet-payment");
+            (Global { data: Some(temp.path().to_owned()), json: false }, "quintet-payment");
         let nothing = asked("payment").run(&global).await.unwrap_err().to_string();
         assert!(nothing.contains("has read nothing"), "{nothing}");
 
@@ -162,7 +167,7 @@ mod tests {
             serde_json::from_str(include_str!("../../../compose/up.json")).unwrap();
         suite["payment"]["pid"] = std::process::id().into();
         std::fs::write(temp.path().join("up.json"), suite.to_string()).unwrap();
-        let global = Global { data: temp.path().to_owned(), json: false };
+        let global = Global { data: Some(temp.path().to_owned()), json: false };
         let error = asked("payment").run(&global).await.unwrap_err().to_string();
         assert_eq!(error, "payment runs: stop it first with `quintet stop payment`");
     }
