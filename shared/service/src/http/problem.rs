@@ -58,6 +58,12 @@ impl Problem {
         Self::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, detail)
     }
 
+    /// 429: the field at this JSON Pointer has reached a limit.
+    #[must_use]
+    pub fn too_many(pointer: &str, detail: &str) -> Self {
+        Self::field(StatusCode::TOO_MANY_REQUESTS, pointer, detail)
+    }
+
     /// 400: a parameter or header cannot be taken.
     #[must_use]
     pub fn invalid(name: &str, detail: &str) -> Self {

@@ -3,7 +3,7 @@
 mod many;
 
 use crate::cli::Global;
-use crate::orders::{Client, Follow, Order, Show, Wanted};
+use crate::orders::{Client, EMAIL, Follow, Order, Show, Wanted};
 use crate::program::Program;
 use crate::ui;
 use anyhow::{Result, bail};
@@ -46,6 +46,7 @@ impl Place {
             quantity: self.quantity,
             token: self.token,
             postal_code: self.postal_code,
+            email: EMAIL.to_owned(),
         };
         if let Some(count) = self.count {
             let concurrency = usize::from(self.concurrency);
