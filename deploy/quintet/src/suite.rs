@@ -2,13 +2,16 @@
 
 mod file;
 
+use crate::control::Control;
 use crate::datadir::DataDir;
-use crate::http::{self, Api};
+use crate::http;
+use crate::invocation;
 use crate::ports::Ports;
 use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::{fs, io};
 
 pub(crate) use file::SuiteFile;
@@ -22,9 +25,9 @@ pub(crate) struct Suite {
     pub(crate) sandbox: Sandbox,
     #[serde(default)]
     pub(crate) bus: Bus,
-    /// The URL of the supervisor's control listener, if `quintet up` runs the suite.
+    /// The path of the launcher's control socket, if `quintet up` runs the suite.
     #[serde(default)]
-    pub(crate) control: Option<String>,
+    pub(crate) control: Option<PathBuf>,
     /// The launcher's process id.
     #[serde(default)]
     pub(crate) pid: u32,
@@ -78,7 +81,7 @@ pub(crate) struct Bus {
     pub(crate) url: String,
 }
 
-/// What the control listener answers to `GET /`.
+/// What the launcher answers to `GET /` on its control socket.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Launcher {
     pub(crate) pid: u32,
@@ -90,7 +93,8 @@ impl Launcher {
     /// Why a program does not run, if nobody will start it but the user.
     pub(crate) fn why_down(&self, program: Program) -> Option<String> {
         let why = self.left_down.get(&program)?;
-        Some(format!("{program} {why}: `quintet start {program}` starts it"))
+        let start = invocation::command(&format!("start {program}"));
+        Some(format!("{program} {why}: `{start}` starts it"))
     }
 }
 
@@ -100,7 +104,7 @@ impl Suite {
         ports: Ports,
         (databases, replicas): (&BTreeMap<Program, String>, usize),
         bus_url: &str,
-        control: String,
+        control: PathBuf,
     ) -> Self {
         let services = databases
             .iter()
@@ -134,20 +138,17 @@ impl Suite {
     ///
     /// # Errors
     /// When none does, also when one did whose launcher is dead.
-    pub(crate) async fn running(dir: &DataDir, api: &Api) -> Result<(Self, Launcher)> {
+    pub(crate) async fn running(dir: &DataDir) -> Result<(Self, Launcher)> {
         let shown = dir.shown().display();
         let none = || {
             let nothing = if dir.path().is_dir() { "" } else { ", which is no directory" };
-            let mut start = "quintet up".to_owned();
-            if dir.shown() != ".quintet" {
-                start = format!("quintet up --data {shown}");
-            }
+            let start = invocation::start(&dir.argument());
             format!("no suite is running on {shown}{nothing}: start one with `{start}`")
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
         let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };
         // The process id alone could be another's by now.
-        match api.get::<Launcher>(control).await {
+        match Control::at(control)?.launcher().await {
             Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
             Err(http::Error::NoAnswer { timed_out: true, .. }) => {
                 bail!("the suite on {shown} (pid {}) does not answer", suite.pid)
@@ -239,7 +240,7 @@ mod tests {
     fn suite_of(replicas: usize) -> Suite {
         let databases =
             Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
-        let control = "http://127.0.0.1:1".to_owned();
+        let control = "/d/control.sock".into();
         let databases = databases.into();
         Suite::new(Ports::from(8080), (&databases, replicas), "log:/d/bus.db", control)
     }
@@ -307,12 +308,12 @@ mod tests {
     async fn a_file_whose_launcher_is_dead_is_no_running_suite() {
         let temp = tempfile::tempdir().unwrap();
         let dir = DataDir::at(temp.path()).unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut stale = suite();
-        stale.control = Some(format!("http://{}", listener.local_addr().unwrap()));
-        drop(listener);
+        stale.control = Some(dir.control_socket());
+        // The socket of a launcher that was killed stays, and nobody listens on it.
+        drop(std::os::unix::net::UnixListener::bind(dir.control_socket()).unwrap());
         let _file = SuiteFile::create(&dir, stale).unwrap();
-        let error = Suite::running(&dir, &Api::new().unwrap()).await.unwrap_err().to_string();
+        let error = Suite::running(&dir).await.unwrap_err().to_string();
         assert!(
             error.starts_with("no suite is running on") && error.contains("quintet up"),
             "{error}"
@@ -332,12 +333,28 @@ mod tests {
         assert_eq!(suite.sandbox.url, format!("http://{}", ports.public(Program::Sandbox)));
     }
 
+    #[test]
+    fn containers_publish_their_ports_on_loopback_unless_told_otherwise() {
+        let loopback = ["127.0.0.1:", "${PUBLISH_ADDRESS:-127.0.0.1}:"];
+        let files = [include_str!("../../compose.yaml"), include_str!("../../compose/chaos.yaml")];
+        for (file, least) in files.into_iter().zip([7, 5]) {
+            let lists = file.split("ports: [").skip(1).map(|rest| rest.split(']').next().unwrap());
+            let ports: Vec<&str> =
+                lists.flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
+            assert!(ports.len() >= least, "{ports:?}");
+            for port in ports {
+                assert!(loopback.iter().any(|address| port.starts_with(address)), "{port}");
+            }
+            assert!(!file.contains("ports:\n"), "this test reads lists on one line");
+        }
+    }
+
     #[tokio::test]
     async fn urls_alone_describe_a_suite_that_others_run() {
         let temp = tempfile::tempdir().unwrap();
         let dir = DataDir::at(temp.path()).unwrap();
         fs::write(dir.suite_file(), include_str!("../../compose/up.json")).unwrap();
-        let (suite, launcher) = Suite::running(&dir, &Api::new().unwrap()).await.unwrap();
+        let (suite, launcher) = Suite::running(&dir).await.unwrap();
         let urls = Program::ALL.map(|program| suite.url(program).to_owned());
         let expected = Program::ALL.map(|program| format!("http://{program}:8080"));
         assert_eq!((urls, launcher.why_down(Program::Order)), (expected, None));

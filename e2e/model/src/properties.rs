@@ -77,7 +77,19 @@ fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
     if scenario.has(Freedom::Deadlines) {
         possible.extend(LATE);
     }
+    if scenario.has(Freedom::Held) {
+        possible.push(("an operator reports that a request never arrived", never_arrived));
+    }
     possible
+}
+
+fn never_arrived(saga: &Saga, state: &State) -> bool {
+    saga.lives(state).any(|(cast, life)| {
+        life.answers.iter().any(|(number, answer)| {
+            let request = cast.script.request(number);
+            cast.part(request.by).is_reported(request.number, answer)
+        })
+    })
 }
 
 const WITH_STOCK: [(&str, Holds); 3] = [

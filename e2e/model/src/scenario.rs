@@ -44,11 +44,13 @@ pub enum Freedom {
     /// An answer of the outside world is lost after it has done what it was asked: then the same
     /// request goes out again.
     LostAnswers,
+    /// A provider refuses a request as malformed, so that it never arrives, and an operator says so.
+    Held,
     /// What concerns nobody else: mails, and what order only shows. Without it, it happens at once.
     Asides,
 }
 
-use Freedom::{Asides, Cancellations, Deadlines, LostAnswers};
+use Freedom::{Asides, Cancellations, Deadlines, Held, LostAnswers};
 
 impl Scenario {
     /// One order, and everything that can become of it.
@@ -57,7 +59,7 @@ impl Scenario {
         orders: 1,
         stock: 1,
         refusals: 1,
-        freedoms: &[Cancellations, Deadlines, LostAnswers, Asides],
+        freedoms: &[Cancellations, Deadlines, LostAnswers, Held, Asides],
         restored: None,
     };
 

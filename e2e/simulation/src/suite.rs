@@ -141,7 +141,9 @@ impl Suite {
             | Action::Replay(voice)
             | Action::Offsets(voice)
             | Action::Stop(voice)
+            | Action::RetryHeld(voice)
             | Action::Rewind(voice) => self.one(step, voice).await,
+            Action::Resolve(voice) => self.resolve(voice).await,
             Action::Arrive => {
                 self.world.arrive();
                 Ok(("outside", None))
@@ -155,6 +157,12 @@ impl Suite {
                 let back = self.stage.now().saturating_sub(time).unwrap_or(self.begin);
                 self.stage.clock.set(back);
                 Ok(("clock", Some(format!("is set back by {time:?}"))))
+            }
+            Action::SetForward(time) => {
+                let forward = self.stage.now().saturating_add(time).unwrap_or(self.latest);
+                self.stage.clock.set(forward);
+                self.latest = self.latest.max(forward);
+                Ok(("clock", Some(format!("is set forward by {time:?}"))))
             }
             _ => Ok(("customer", self.ask(step.action).await?)),
         }
@@ -186,11 +194,19 @@ impl Suite {
             Action::Effects(_) => voice.effects(broken).await?,
             Action::Alarms(_) => voice.alarms(broken).await?,
             Action::Replay(_) => voice.replay().await?,
+            Action::RetryHeld(_) => voice.retry_held().await?,
             Action::Stop(_) => voice.stop().await?,
             Action::Rewind(_) => voice.rewind().await?,
             _ => voice.offsets().map(|()| None)?,
         };
         Ok((voice.name(), came))
+    }
+
+    /// An operator reports what the providers know of a service's held requests.
+    async fn resolve(&mut self, voice: Voice) -> Result<(&'static str, Option<String>)> {
+        let world = Arc::clone(&self.world);
+        let told = self.voice(voice).resolve(&world).await?;
+        Ok(("operator", told))
     }
 
     /// What customers, clerk and operator do.
@@ -283,10 +299,7 @@ impl Suite {
 }
 
 fn topics(partitions: i32) -> Vec<Topic> {
-    let mut names: Vec<&'static str> = EventType::ALL.iter().map(|event| event.topic()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let topics = names.into_iter();
+    let topics = EventType::topics().into_iter();
     topics.map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC }).collect()
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ::store::{Migrations, StoreError, Tx};
 use async_trait::async_trait;
 use contracts::{Event, EventType, Milestone};
-use engine::{Input, Never, Outside, Participant, Reaction, What};
+use engine::{Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
@@ -53,6 +53,10 @@ impl Participant for NotificationService {
             What::Event(_) => {}
             What::Command(never) | What::Alarm(_, never) => match *never {},
         }
+    }
+
+    fn resolve(mail: &Mail, found: &Resolution) -> Result<(Milestone, MailAnswer), Impossible> {
+        effects::resolve(mail, found)
     }
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {

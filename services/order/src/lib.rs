@@ -37,6 +37,9 @@ pub struct OrderService {
     pub policy: Policy,
     /// What becomes of orders.
     pub metrics: Metrics,
+    /// Where customers find all products, for the answer to an order of something else; empty if not
+    /// known.
+    pub products_url: String,
 }
 
 #[async_trait]
@@ -135,6 +138,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is published.
     pub publish: Publish,
+    /// Where customers find what can be ordered.
+    pub products: Products,
 }
 
 /// See [`Config::deadlines`].
@@ -167,13 +172,27 @@ pub struct Publish {
     pub order_placed: u32,
 }
 
+/// See [`Config::products`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Products {
+    /// The address of inventory's list of products; empty if customers do not reach it.
+    pub url: String,
+}
+
 impl Service for OrderService {
     const CONFIG: &'static str = include_str!("../config.toml");
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &["/orders"];
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
+        let products_url = config.products.url.clone();
+        let is_url = ["http://", "https://"].iter().any(|scheme| products_url.starts_with(scheme));
+        ensure!(
+            products_url.is_empty() || is_url,
+            "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
+        );
         let Deadlines { paid, first, second } = config.deadlines.clone();
         let Limits { quantity, open_orders } = config.limits;
         ensure!(
@@ -185,7 +204,8 @@ impl Service for OrderService {
             "limits.open_orders = {open_orders}: must be 0, for none, or more"
         );
         let policy = Policy { paid, first, second, quantity, open_orders };
-        Ok((Self { policy, metrics: Metrics::default() }, Arc::new(Nobody)))
+        let order = Self { policy, metrics: Metrics::default(), products_url };
+        Ok((order, Arc::new(Nobody)))
     }
 
     fn migrations() -> Migrations {

@@ -18,9 +18,10 @@ use crate::{
 text_field!(Stage, End);
 record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<CancelReason>,
     cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
-    needs_attention: bool, timeline: Json<Vec<Entry>>, customer: Option<Uuid>; fixed total_minor: i64, currency: Currency,
-    items: Json<Vec<Line>>, email: Option<String>, address: Option<Json<Address>>,
-    trace_id: Option<String>, placed_at: Timestamp);
+    needs_attention: bool, timeline: Json<Vec<Entry>>, customer: Option<Uuid>;
+    fixed total_minor: i64, currency: Currency, items: Json<Vec<Line>>, email: Option<String>,
+    address: Option<Json<Address>>, trace_id: Option<String>, trace_span: Option<String>,
+    placed_at: Timestamp);
 record!(Customer in "customer": customer_id: Uuid, open_orders: i64);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64);

@@ -11,6 +11,7 @@ mod log;
 mod memory;
 mod murmur2;
 mod names;
+mod said;
 mod settings;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ pub use error::BusError;
 pub use log::{Log, LogOptions};
 pub use memory::{Memory, OffsetsReach};
 pub use murmur2::partition_of;
+pub use said::Said;
 pub use settings::{Settings, connect};
 
 /// Key, headers and value of one record together, in bytes, unless the broker is told otherwise.

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Topic};
+use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Said, Topic};
 use contracts::{Decoded, EventId, decode};
 use store::{Db, StoreError};
 use tokio::{
     sync::{mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -44,6 +44,8 @@ pub(crate) struct Intake<P: Participant> {
     pub(crate) chunks: mpsc::Sender<Chunk<P>>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Which trouble with the broker was said: one that lasts is a line a minute.
+    pub(crate) said: Said,
 }
 
 /// The consumer group of a service.
@@ -65,7 +67,9 @@ impl<P: Participant> Intake<P> {
         let mut consumer = loop {
             let Some(mut consumer) = self.join().await? else { return Ok(()) };
             let Err(error) = self.receive(&mut *consumer).await else { break consumer };
-            tracing::warn!(%error, "cannot receive any more; joining the group anew");
+            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
+                tracing::warn!(%error, "cannot receive any more; joining the group anew");
+            }
             sleep(RETRY).await;
         };
         let Self { chunks, mut done, bus, db, .. } = self;
@@ -87,7 +91,7 @@ impl<P: Participant> Intake<P> {
 
     /// Joins the group once the broker is there; `None` if told to stop before.
     async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
-        let (mut told, mut patience, mut stop) = (false, PREDECESSOR, self.stop.clone());
+        let (mut patience, mut stop) = (PREDECESSOR, self.stop.clone());
         loop {
             let joined = tokio::select! {
                 joined = self.try_join() => joined,
@@ -103,7 +107,7 @@ impl<P: Participant> Intake<P> {
                 }
                 Err(fatal) => return Err(fatal),
             };
-            if !std::mem::replace(&mut told, true) {
+            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
                 tracing::warn!(%error, "cannot join the group yet; trying again");
             }
             tokio::select! {
@@ -151,6 +155,9 @@ impl<P: Participant> Intake<P> {
                 Some(positions) = self.done.recv() => store(consumer, &positions),
                 received = consumer.receive(self.chunk), if room || paused => {
                     let records = received?;
+                    if self.said.over() {
+                        tracing::info!("events arrive again");
+                    }
                     // There is room, and nobody else sends; if the engine is gone, so are we.
                     if !records.is_empty() && self.chunks.try_send(chunk(records)).is_err() {
                         return Ok(());

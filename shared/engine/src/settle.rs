@@ -112,7 +112,7 @@ impl<P: Participant> Settler<P> {
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
         let standstill = Arc::clone(&self.engine.standstill);
-        let trial = standstill.trial();
+        let _trial = standstill.trial(Instant::now());
         loop {
             let turn = self.engine.turn_parking(&works, &parking, &mut remembered);
             let turn = timeout(TURN_LIMIT, turn).await;
@@ -143,7 +143,6 @@ impl<P: Participant> Settler<P> {
                 continue;
             }
             attempt += 1;
-            trial.failed(Instant::now());
             if !self.pause(&error, attempt).await {
                 return Settled::GivenUp;
             }

@@ -11,11 +11,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::telemetry;
+use crate::{http::is_plain, telemetry};
 
 /// Idle connections kept to a provider.
 const IDLE_CONNECTIONS: usize = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+/// The longest text of an answer that is kept, in characters.
+const LONGEST_TEXT: usize = 500;
 
 /// A client for a provider. Attempts are bounded by the engine, connecting by two seconds. A redirect is
 /// no answer: what a POST becomes on its way is not for others to decide.
@@ -92,17 +96,42 @@ async fn send(client: &Client, mut request: Request, trace: &Trace) -> reqwest::
     sent
 }
 
-/// The answer without control characters in its texts: what a stranger sends must fit our tables,
+/// The answer with short texts without control characters: a provider's answer must fit our tables,
 /// and PostgreSQL stores no NUL.
 async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Error + Send + Sync>> {
-    let mut body: Value = response.json().await?;
+    let bytes = read(response, LONGEST_ANSWER).await?;
+    if bytes.len() > LONGEST_ANSWER {
+        return Err(format!("the answer has more than {LONGEST_ANSWER} bytes").into());
+    }
+    let mut body: Value = serde_json::from_slice(&bytes)?;
     plain(&mut body);
     Ok(serde_json::from_value(body)?)
 }
 
+/// Reads until there are more bytes than these, or no more at all.
+async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while bytes.len() <= most
+        && let Some(chunk) = response.chunk().await?
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Cuts a text to what is kept of it.
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+    }
+}
+
 fn plain(value: &mut Value) {
     match value {
-        Value::String(text) => text.retain(|c| !c.is_control()),
+        Value::String(text) => {
+            text.retain(is_plain);
+            cut(text);
+        }
         Value::Array(values) => values.iter_mut().for_each(plain),
         Value::Object(fields) => fields.values_mut().for_each(plain),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -122,19 +151,21 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
+    cut(&mut text);
     text
 }
 
 /// The beginning of an unexpected answer, for the log.
 async fn excerpt(response: Response) -> String {
-    const LONGEST: usize = 200;
-    let text = response.text().await.unwrap_or_default();
-    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    let bytes = read(response, 4 * LONGEST_TEXT).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.chars().filter(|c| is_plain(*c)).take(LONGEST_TEXT).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, extract::Path, response::Redirect, routing::any};
+    use axum::{Router, body::Body, extract::Path, response::Redirect, routing::any};
+    use futures::stream;
     use serde_json::json;
     use tokio::net::TcpListener;
     use uuid::Uuid;
@@ -152,6 +183,23 @@ mod tests {
         answer(request, id, &Trace::default(), definite, &decides).await
     }
 
+    /// What is made of the answer of a provider with these routes, which decides by 200 and a `reference`.
+    async fn asked(routes: Router) -> Attempt<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let charges = format!("http://{}/charges", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        let definite = |_, body: Value| Some(body["reference"].as_str()?.to_owned());
+        let (request, id) = (client().unwrap().post(charges), Uuid::nil().into());
+        answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await
+    }
+
+    /// A provider whose answer never ends, with this status.
+    fn endless(status: StatusCode) -> Router {
+        let piece = || Ok::<_, std::io::Error>(vec![b'x'; 8192]);
+        let body = move || async move { (status, Body::from_stream(stream::repeat_with(piece))) };
+        Router::new().route("/charges", any(body))
+    }
+
     #[tokio::test]
     async fn a_redirect_is_no_answer() {
         let routes = Router::new()
@@ -159,6 +207,23 @@ mod tests {
             .route("/elsewhere", any(|| async { "{}" }));
         let attempt = ask(routes, "/charges").await;
         assert_eq!(attempt, Attempt::NoAnswer("303 See Other: ".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_read_in_part() {
+        let too_long = "the answer has more than 65536 bytes".to_owned();
+        assert_eq!(asked(endless(StatusCode::OK)).await, Attempt::NoAnswer(too_long));
+        let status = StatusCode::BAD_GATEWAY;
+        let Attempt::NoAnswer(text) = asked(endless(status)).await else { panic!("an answer") };
+        assert_eq!(text, format!("{status}: {}", "x".repeat(500)));
+    }
+
+    #[tokio::test]
+    async fn texts_of_an_answer_are_cut_between_characters() {
+        let reference = format!("\u{0}{}", "ü".repeat(1_000));
+        let body = serde_json::json!({ "reference": reference }).to_string();
+        let routes = Router::new().route("/charges", any(|| async { body }));
+        assert_eq!(asked(routes).await, Attempt::Answered("ü".repeat(500)));
     }
 
     /// Each status with a body that decides, and with one that does not.

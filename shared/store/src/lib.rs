@@ -28,6 +28,7 @@ mod table;
 pub mod tls;
 mod tx;
 mod value;
+mod wal;
 
 pub use alone::Condition;
 pub use db::{Db, Kind as DbKind};
@@ -39,6 +40,7 @@ pub use rows::Rows;
 pub use table::{Column, Record, Table};
 pub use tx::{Row, Tx};
 pub use value::{Field, Json, Kind, Value};
+pub use wal::Bound;
 
 /// Re-exported for [`record!`] and [`text_field!`], which expand in other crates.
 #[doc(hidden)]

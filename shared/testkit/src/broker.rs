@@ -82,6 +82,17 @@ impl Broker {
         }
     }
 
+    /// Runs one of the distribution's tools against this broker, such as `kafka-acls.sh`.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn tool(&self, name: &str, arguments: &[&str]) {
+        let mut tool = self.program(name);
+        tool.args(["--bootstrap-server", &self.address()]).args(arguments).stdin(Stdio::null());
+        let done = tool.status().expect("Kafka's programs run");
+        assert!(done.success(), "{name} {arguments:?} failed:\n{}", self.said());
+    }
+
     fn configuration(&self) -> String {
         let (port, controller) = (self.ports.first(), self.ports.first() + 1);
         let log = self.path("log");

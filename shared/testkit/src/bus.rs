@@ -27,6 +27,9 @@ struct State {
     records: Vec<Outgoing>,
     partitions: Vec<PartitionState>,
     away: bool,
+    denied: bool,
+    /// How often something was denied.
+    denials: usize,
     /// Publishing waits as if for a report, without end.
     silent: bool,
     /// What becomes of the next records; all is well once it is empty.
@@ -54,6 +57,17 @@ impl MemoryBus {
     /// Whether the broker is away.
     pub fn set_away(&self, away: bool) {
         self.state().away = away;
+    }
+
+    /// Whether the broker denies what it is asked for.
+    pub fn set_denied(&self, denied: bool) {
+        self.state().denied = denied;
+    }
+
+    /// How often the broker has denied something.
+    #[must_use]
+    pub fn denials(&self) -> usize {
+        self.state().denials
     }
 
     /// From now on no publish ends: neither report nor error comes.
@@ -99,8 +113,14 @@ impl MemoryBus {
     }
 
     fn check(&self) -> Result<(), BusError> {
-        if self.state().away {
+        let mut state = self.state();
+        if state.away {
             return Err(BusError::Unavailable { reason: "the broker is away".into() });
+        }
+        if state.denied {
+            state.denials += 1;
+            let (what, code) = ("asking".into(), "denied".into());
+            return Err(BusError::Denied { what, code, remedy: "grant it" });
         }
         Ok(())
     }

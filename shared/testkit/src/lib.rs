@@ -14,6 +14,8 @@ mod broker;
 mod bus;
 mod database;
 mod eventually;
+mod nginx;
+mod pgbouncer;
 mod ports;
 mod server;
 
@@ -21,5 +23,7 @@ pub use broker::Broker;
 pub use bus::{MemoryBus, record_at};
 pub use database::{Database, databases};
 pub use eventually::eventually;
+pub use nginx::Nginx;
+pub use pgbouncer::PgBouncer;
 pub use ports::Ports;
 pub use server::{kafka, kafka_dir, postgres};

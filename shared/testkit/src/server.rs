@@ -37,16 +37,28 @@ fn server(variable: &'static str, form: &str) -> Option<String> {
     if let Ok(address) = env::var(variable) {
         return Some(address);
     }
-    let required = env::var("QUINTET_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
-    assert!(!required, "{variable}={form} must name a server");
-    say_once(variable, form);
+    assert!(!required(), "{variable}={form} must name a server");
+    say_once(variable, &format!("{variable}={form}"));
     None
 }
 
+/// A program that tests start themselves, where it is installed.
+pub(crate) fn found<T>(program: Option<T>, name: &'static str) -> Option<T> {
+    assert!(program.is_some() || !required(), "{name} must be installed");
+    if program.is_none() {
+        say_once(name, &format!("{name} (not installed)"));
+    }
+    program
+}
+
+fn required() -> bool {
+    env::var("QUINTET_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1")
+}
+
 /// Once for each process, and not by `eprintln!`, which tests that pass swallow.
-fn say_once(variable: &'static str, form: &str) {
+fn say_once(subject: &'static str, need: &str) {
     static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(variable) {
-        let _ = writeln!(std::io::stderr(), "left out: what needs {variable}={form}");
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(subject) {
+        let _ = writeln!(std::io::stderr(), "left out: what needs {need}");
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn react(
         let most = world.policy.open_orders;
         return out.reply(Reply::Refused(Refusal::TooManyOpen { most }));
     }
-    world.orders.put(Order {
+    let mut order = Order {
         order_id,
         stage: Stage::Placed,
         requested: None,
@@ -100,9 +100,12 @@ pub(crate) fn react(
         items: Json(lines),
         email: Some(customer.email.clone()),
         address: Some(Json(shipping_address.clone())),
-        trace_id: input.trace.trace_id().map(ToOwned::to_owned),
+        trace_id: None,
+        trace_span: None,
         placed_at: input.at,
-    });
+    };
+    order.placed_in(&input.trace);
+    world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
     out.set_alarm(order_id, Alarm::PaymentDeadline, world.policy.paid);
     out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);

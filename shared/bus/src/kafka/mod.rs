@@ -6,14 +6,14 @@ mod consumer;
 mod context;
 mod producer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::{BaseConsumer, StreamConsumer};
 
-use self::config::Config;
+pub(crate) use self::config::Config;
 use self::context::Context;
 use crate::names::Namespace;
 use crate::{Bus, BusError, Consumer, PartitionState, Producer, Topic};
@@ -27,16 +27,8 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    pub(crate) fn new(
-        brokers: &str,
-        namespace: Namespace,
-        overrides: &BTreeMap<String, String>,
-    ) -> Result<Self, BusError> {
-        Ok(Self {
-            config: Config::new(brokers, overrides)?,
-            namespace,
-            observers: Mutex::default(),
-        })
+    pub(crate) fn new(config: Config, namespace: Namespace) -> Self {
+        Self { config, namespace, observers: Mutex::default() }
     }
 
     /// A client that asks on behalf of `group` (the name at the broker) without joining it.
@@ -49,7 +41,7 @@ impl Kafka {
         let observer: BaseConsumer<Context> = self
             .config
             .consumer(group)
-            .create_with_context(Context::default())
+            .create_with_context(Context::of_group(self.namespace.inner(group)))
             .map_err(|error| BusError::kafka("creating a client", error))?;
         let observer = Arc::new(observer);
         observers.insert(group.to_owned(), Arc::clone(&observer));
@@ -78,7 +70,7 @@ impl Bus for Kafka {
         let consumer: StreamConsumer<Context> = self
             .config
             .consumer(&group)
-            .create_with_context(Context::default())
+            .create_with_context(Context::of_group(self.namespace.inner(&group)))
             .map_err(|error| BusError::kafka("creating a consumer", error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| BusError::kafka("subscribing", error))?;

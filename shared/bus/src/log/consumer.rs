@@ -1,7 +1,7 @@
 //! Reading: what is new in all partitions, fairly between them.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use contracts::{Headers, InvalidHeaders};
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::flush::Flush;
 use super::group::GroupLock;
 use crate::names::Namespace;
-use crate::{BusError, Consumer, Incoming, PartitionState, Position};
+use crate::{BusError, Consumer, Incoming, PartitionState, Position, Said};
 
 /// A receive stops here, whatever `max` says, so that large records do not fill the memory.
 const MAX_RECEIVED_BYTES: usize = 16 << 20;
@@ -27,6 +27,7 @@ pub(super) struct LogConsumer {
     bell: watch::Receiver<u64>,
     poll: Duration,
     paused: bool,
+    said: Said,
     _lock: GroupLock,
 }
 
@@ -63,7 +64,8 @@ impl LogConsumer {
                 next: state.committed.unwrap_or(state.low),
             });
         }
-        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused: false, _lock: lock })
+        let (paused, said) = (false, Said::default());
+        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused, said, _lock: lock })
     }
 
     /// What is waiting; nothing only if nothing is.
@@ -204,7 +206,9 @@ impl Consumer for LogConsumer {
             match self.read(max.max(1)).await {
                 Ok(received) if received.is_empty() => {}
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "the log cannot be read, trying again");
+                    if self.said.worth_saying(&error.to_string(), Instant::now()) {
+                        tracing::warn!(%error, "the log cannot be read, trying again");
+                    }
                 }
                 done => return done,
             }
