@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use choreography::{Explored, ORDER};
+use choreography::{Explored, ORDER, customers};
 use contracts::{Event, OrderId, Publisher, Trace, derived};
 use engine::{Input, Participant, Reaction, What};
 use inventory::{InventoryService, Product};
@@ -96,7 +96,8 @@ struct Placed {
 
 fn place(order: OrderId, script: &Script) -> Placed {
     let (orders, products) = (Rows::absent([order]), Rows::absent([product(0).sku]));
-    let mut world = order::World { orders, products, ..order::World::default() };
+    let customers = customers();
+    let mut world = order::World { orders, customers, products, ..order::World::default() };
     tell::<OrderService>(&mut world, What::Event(listed()));
     let command = OrderService::openings(order).remove(0);
     let out = tell::<OrderService>(&mut world, What::Command(command));

@@ -51,12 +51,14 @@ pub struct Replica {
 }
 
 impl Options {
-    /// With everything as it comes.
+    /// With everything as it comes, but that one customer may order as much as there is to test.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
+        let most =
+            |limit: &str| (format!("QUINTET_ORDER__LIMITS__{limit}"), "100000000".to_owned());
         Self {
             backend: backend.clone(),
-            env: Vec::new(),
+            env: vec![most("QUANTITY"), most("OPEN_ORDERS")],
             replicas: 1,
             behind_ways: false,
             crash_points: false,

@@ -306,11 +306,13 @@ fn topics(partitions: i32) -> Vec<Topic> {
 /// For how long answers are kept under their keys.
 const WINDOW: SignedDuration = SignedDuration::from_hours(23);
 
-/// So short that the steps of a run pass them now and then.
+/// So little that a run comes to these limits now and then.
 const POLICY: Policy = Policy {
     paid: Duration::from_mins(10),
     first: Duration::from_mins(15),
     second: Duration::from_mins(15),
+    quantity: 1_000,
+    open_orders: 4,
 };
 
 /// Long enough that claims end and every pause is over, and much shorter than a deadline.

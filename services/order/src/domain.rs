@@ -1,9 +1,11 @@
 use contracts::{
-    Address, CancelReason, Currency, EventId, EventType, Money, OrderCancelled, OrderId, Sku, Trace,
+    Address, CancelReason, Currency, EventId, EventType, Money, OrderCancelled, OrderId, Sku,
+    Trace, derived,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Json;
+use uuid::Uuid;
 
 /// An order and how far it has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct Order {
     /// What has happened to it: every event, in the order in which they were seen here.
     #[serde(skip)]
     pub timeline: Json<Vec<Entry>>,
+    /// The customer among whose open orders it counts, while it does: [`Customer::customer_id`].
+    #[serde(skip)]
+    pub customer: Option<Uuid>,
     /// What it costs, in minor units of the currency.
     pub total_minor: i64,
     /// The prices' currency.
@@ -46,6 +51,22 @@ pub struct Order {
     pub trace_span: Option<String>,
     /// When it was placed.
     pub placed_at: Timestamp,
+}
+
+/// A customer with open orders: what is counted of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// [`customer_id`] of the e-mail address.
+    pub customer_id: Uuid,
+    /// Orders without an end.
+    pub open_orders: i64,
+}
+
+/// What stands for a customer's e-mail address, whatever its upper and lower case and the spaces
+/// around it.
+#[must_use]
+pub fn customer_id(email: &str) -> Uuid {
+    derived(Uuid::nil(), Uuid::nil(), &email.trim().to_lowercase(), 0)
 }
 
 /// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.
@@ -265,6 +286,7 @@ mod tests {
             ended: None,
             needs_attention: false,
             timeline: Json(Vec::new()),
+            customer: None,
             total_minor: 1,
             currency: Currency::EUR,
             items: Json(Vec::new()),

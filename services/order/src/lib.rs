@@ -23,7 +23,8 @@ use service::{App, Figure, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use attention::{Attention, Side};
-pub use domain::{Alarm, End, Entry, Line, Order, Product, Stage, Status};
+pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
+use http::MOST_PIECES;
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal};
 pub use store::{Command, Policy, Reply, World};
@@ -133,6 +134,8 @@ pub type Out = Reaction<OrderService>;
 pub struct Config {
     /// How long an order may take.
     pub deadlines: Deadlines,
+    /// How much may be ordered.
+    pub limits: Limits,
     /// What is published.
     pub publish: Publish,
     /// Where customers find what can be ordered.
@@ -151,6 +154,15 @@ pub struct Deadlines {
     /// So long after the first, the order needs attention.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub second: Duration,
+}
+
+/// See [`Config::limits`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Limits {
+    /// Pieces of a line.
+    pub quantity: i64,
+    /// Open orders of a customer; 0 for no limit.
+    pub open_orders: i64,
 }
 
 /// See [`Config::publish`].
@@ -182,7 +194,16 @@ impl Service for OrderService {
             "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
         );
         let Deadlines { paid, first, second } = config.deadlines.clone();
-        let policy = Policy { paid, first, second };
+        let Limits { quantity, open_orders } = config.limits;
+        ensure!(
+            (1..=MOST_PIECES).contains(&quantity),
+            "limits.quantity = {quantity}: must be 1 to {MOST_PIECES}"
+        );
+        ensure!(
+            open_orders >= 0,
+            "limits.open_orders = {open_orders}: must be 0, for none, or more"
+        );
+        let policy = Policy { paid, first, second, quantity, open_orders };
         let order = Self { policy, metrics: Metrics::default(), products_url };
         Ok((order, Arc::new(Nobody)))
     }

@@ -258,6 +258,12 @@ impl Client {
 }
 
 impl Wanted {
+    /// The same, wanted by the nth of many customers: each has a sub-address (RFC 5233), so that none has
+    /// more open orders than order takes of one.
+    pub(crate) fn of_customer(&self, nth: u64) -> Self {
+        Self { email: self.email.replacen('@', &format!("+{nth}@"), 1), ..self.clone() }
+    }
+
     fn body(&self) -> Value {
         json!({
             "customer": { "email": self.email },

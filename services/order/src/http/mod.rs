@@ -18,6 +18,7 @@ use utoipa_axum::{
 
 use crate::OrderService;
 
+pub(crate) use new_order::MOST_PIECES;
 pub use view::{Happened, OrderView, Summary};
 
 pub(crate) fn routes() -> OpenApiRouter<App<OrderService>> {

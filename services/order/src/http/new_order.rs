@@ -9,8 +9,8 @@ use utoipa::{
 
 /// Lines of an order.
 const MOST_LINES: usize = 100;
-/// Pieces of a line.
-const MOST_PIECES: i64 = 100_000_000;
+/// Pieces of a line, whatever is configured.
+pub(crate) const MOST_PIECES: i64 = 100_000_000;
 /// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
 const LONGEST_EMAIL: usize = 254;
 const LONGEST_TEXT: usize = 200;

@@ -15,6 +15,9 @@ use service::{
 use super::{OrderView, new_order::NewOrder, price_list::PriceList};
 use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
 
+/// Seconds after which a customer with too many open orders may try again.
+const OPEN_ORDERS_RETRY: u32 = 60;
+
 /// Takes an order. It is accepted once this answers; its end shows in `GET /orders/{id}`.
 #[utoipa::path(post, path = "/orders", operation_id = "place_order", tag = "orders",
     params(Idempotency),
@@ -34,7 +37,9 @@ use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
                 parameters(("id" = "$response.body#/id")))),
             ("cancellation" = (operation_id = "cancel_order",
                 parameters(("id" = "$response.body#/id")))),
-        ))),
+        )),
+        (status = 429, description = "Too many requests are waiting, or the customer has too many \
+            open orders: send it again after `Retry-After` seconds.")),
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
@@ -89,5 +94,16 @@ fn refused(refusal: &Refusal, products_url: &str) -> Problem {
             &format!("/items/{line}/quantity"),
             "makes the order cost more than can be paid; order less",
         ),
+        Refusal::TooMany { line, most } => Problem::unprocessable(
+            &format!("/items/{line}/quantity"),
+            &format!("must be 1 to {most}; order more than that in several orders"),
+        ),
+        Refusal::TooManyOpen { most } => Problem::too_many(
+            "/customer/email",
+            &format!(
+                "has {most} open orders, the most that are taken; wait until one ends, or cancel one"
+            ),
+        )
+        .retry_after(OPEN_ORDERS_RETRY),
     }
 }

@@ -6,8 +6,11 @@ use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMet
 use engine::Input;
 use serde::{Deserialize, Serialize};
 use store::Json;
+use uuid::Uuid;
 
-use crate::{Alarm, Line, Order, OrderService, Out, Product, Reply, Stage, World};
+use crate::{
+    Alarm, Line, Order, OrderService, Out, Policy, Product, Reply, Stage, World, customer_id,
+};
 
 /// An order to be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,25 @@ pub enum Refusal {
         /// Where it became too much.
         line: usize,
     },
+    /// More pieces than a line may have.
+    TooMany {
+        /// Where they stand.
+        line: usize,
+        /// So many it may have.
+        most: i64,
+    },
+    /// The customer has as many open orders as a customer may have.
+    TooManyOpen {
+        /// So many.
+        most: i64,
+    },
+}
+
+impl PlaceOrder {
+    /// The customer among whose open orders it would count, if these are counted.
+    pub(crate) fn counted(&self, policy: Policy) -> Option<Uuid> {
+        (policy.open_orders > 0).then(|| customer_id(&self.customer.email))
+    }
 }
 
 pub(crate) fn react(
@@ -57,6 +79,11 @@ pub(crate) fn react(
         Ok(priced) => priced,
         Err(refusal) => return out.reply(Reply::Refused(refusal)),
     };
+    let counted = command.counted(world.policy);
+    if counted.is_some_and(|customer| !world.opened(customer)) {
+        let most = world.policy.open_orders;
+        return out.reply(Reply::Refused(Refusal::TooManyOpen { most }));
+    }
     let mut order = Order {
         order_id,
         stage: Stage::Placed,
@@ -67,6 +94,7 @@ pub(crate) fn react(
         ended: None,
         needs_attention: false,
         timeline: Json(Vec::new()),
+        customer: counted,
         total_minor: total.amount_minor,
         currency: total.currency,
         items: Json(lines),
@@ -90,8 +118,12 @@ pub(crate) fn react(
 fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Refusal> {
     let mut total: Option<Money> = None;
     let mut lines = Vec::with_capacity(items.len());
+    let most = world.policy.quantity;
     for (line, item) in items.iter().enumerate() {
         let (sku, quantity) = (item.sku.clone(), item.quantity);
+        if quantity > most {
+            return Err(Refusal::TooMany { line, most });
+        }
         let Some(unit_price) = world.products.get(&sku).map(Product::price) else {
             return Err(Refusal::UnknownSku { line, sku });
         };

@@ -1,6 +1,7 @@
 //! Order's HTTP interface as its clients meet it, over real connections.
 
 mod attention;
+mod caps;
 mod description;
 mod events;
 mod limits;

@@ -41,9 +41,13 @@ pub struct Rig {
 
 /// One for each database, with a price list of one mug.
 pub async fn rigs() -> Vec<Rig> {
+    rigs_with(Policy::default()).await
+}
+
+/// The same with this policy.
+pub async fn rigs_with(policy: Policy) -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        let policy = Policy::default();
         rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
     }
     rigs
@@ -51,12 +55,13 @@ pub async fn rigs() -> Vec<Rig> {
 
 /// The same with deadlines that are over at once.
 pub async fn impatient() -> Vec<Rig> {
-    let mut rigs = Vec::new();
-    for database in testkit::databases().await {
-        let policy = Policy { paid: Duration::ZERO, first: Duration::ZERO, second: Duration::ZERO };
-        rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
-    }
-    rigs
+    rigs_with(Policy {
+        paid: Duration::ZERO,
+        first: Duration::ZERO,
+        second: Duration::ZERO,
+        ..Policy::default()
+    })
+    .await
 }
 
 impl Rig {

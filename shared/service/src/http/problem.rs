@@ -71,6 +71,12 @@ impl Problem {
         Self::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, detail)
     }
 
+    /// 429: the field at this JSON Pointer has reached a limit.
+    #[must_use]
+    pub fn too_many(pointer: &str, detail: &str) -> Self {
+        Self::field(StatusCode::TOO_MANY_REQUESTS, pointer, detail)
+    }
+
     /// 422: these fields cannot be taken.
     #[must_use]
     pub fn fields(wrong: Vec<Wrong>) -> Self {
