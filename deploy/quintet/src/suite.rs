@@ -6,7 +6,6 @@ use crate::datadir::DataDir;
 use crate::http::{self, Api};
 use crate::ports::Ports;
 use crate::program::{Member, Program};
-use crate::supervisor;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,13 +70,12 @@ pub(crate) struct Sandbox {
     pub(crate) pid: Option<u32>,
 }
 
-/// What carries the events.
+/// What carries the events, and what stands before the names of its topics and groups.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bus {
     /// `log` or `kafka`.
     pub(crate) kind: String,
     pub(crate) url: String,
-    /// Before the names of topics and groups.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) namespace: String,
 }
@@ -128,7 +126,7 @@ impl Suite {
                 smtp: format!("smtp://{}", ports.smtp()),
                 pid: None,
             },
-            bus: Bus { kind, url: bus_url.to_owned(), namespace: String::new() },
+            bus: Bus { kind, url: bus_url.to_owned(), ..Bus::default() },
             control: Some(control),
             pid: std::process::id(),
         }
@@ -193,12 +191,6 @@ impl Suite {
         replica.map_or(&self.sandbox.url, |replica| &replica.url)
     }
 
-    /// Whether a replica of the service runs on this machine.
-    pub(crate) fn is_up(&self, service: Program) -> bool {
-        let replicas = self.services.get(&service).into_iter().flat_map(|it| &it.replicas);
-        replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
-    }
-
     /// The URLs of all replicas of a service.
     pub(crate) fn urls(&self, service: Program) -> Vec<String> {
         let service = self.services.get(&service);
@@ -250,8 +242,7 @@ mod tests {
         let databases =
             Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
         let control = "http://127.0.0.1:1".to_owned();
-        let databases = databases.into();
-        Suite::new(Ports::from(8080), (&databases, replicas), "log:/d/bus.db", control)
+        Suite::new(Ports::from(8080), (&databases.into(), replicas), "log:/d/bus.db", control)
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod chaos;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod lag;
 mod on_bus;
 pub(crate) mod orders;
 pub(crate) mod place;
@@ -50,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
         Some(Command::Events(events)) => events.run(&global).await,
+        Some(Command::Lag(lag)) => lag.run(&global).await,
         Some(Command::Rewind(rewind)) => rewind.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),

@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::datadir::DataDir;
 use crate::program::Program;
 use crate::suite::Suite;
+use crate::supervisor;
 use crate::ui::{self, Ui};
 use anyhow::{Result, bail};
 use bus::{Bus, BusError, PartitionState};
@@ -43,7 +44,7 @@ impl Rewind {
         let suite = Suite::read(&DataDir::at(&global.data)?)?;
         let program = Program::SERVICES.into_iter().find(|it| it.name() == self.service);
         if let (Some(suite), Some(program)) = (suite, program)
-            && suite.is_up(program)
+            && runs(&suite, program)
         {
             bail!("{program} runs: stop it first with `quintet stop {program}`");
         }
@@ -87,6 +88,12 @@ impl Rewind {
              `quintet start {service}` starts it"
         ));
     }
+}
+
+/// Whether a replica of the service runs on this machine.
+fn runs(suite: &Suite, service: Program) -> bool {
+    let replicas = suite.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+    replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
 }
 
 /// Once the group has no members.
