@@ -3,6 +3,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub(crate) const COLUMNS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ui {
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    telling: Arc<AtomicBool>,
 }
 
 /// Work that takes a while; what is drawn vanishes with it.
@@ -29,6 +31,18 @@ impl Ui {
         match bar {
             Some(bar) => bar.suspend(|| stderr_line(text)),
             None => stderr_line(text),
+        }
+    }
+
+    /// From now on [`Self::tell`] prints, or no longer.
+    pub(crate) fn set_telling(&self, telling: bool) {
+        self.telling.store(telling, Ordering::Relaxed);
+    }
+
+    /// Says what happens, where the user wants to be told.
+    pub(crate) fn tell(&self, text: &str) {
+        if self.telling.load(Ordering::Relaxed) {
+            self.line(text);
         }
     }
 

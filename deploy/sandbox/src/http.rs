@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use edge::Hosts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,11 +18,11 @@ use uuid::Uuid;
 
 use crate::Desk;
 use crate::faults::{FaultPlan, Provider, TurnedAway};
-use crate::ledger::{Entry, Keyed, Kind, Outcome, Request, Status};
+use crate::ledger::{self, Entry, Keyed, Kind, Outcome, Status};
 use crate::problem::Problem;
 
 /// Bytes of a request's body; a hundred lines of a parcel take a tenth of it.
-const BODY_LIMIT: usize = 256 * 1024;
+const BODY_LIMIT: usize = 64 * 1024;
 /// Bytes of an idempotency key.
 const KEY_LIMIT: usize = 255;
 
@@ -31,12 +33,17 @@ pub trait Body: DeserializeOwned + Serialize {
     /// # Errors
     /// Names the field and the fix.
     fn check(&self) -> Result<(), Problem>;
+
+    /// Whether it is marked as poisoned: see the knob of that name.
+    fn is_poisoned(&self) -> bool {
+        false
+    }
 }
 
 type Given = Result<Bytes, BytesRejection>;
 
-/// All routes.
-pub fn router(desk: Arc<Desk>) -> Router {
+/// All routes, asked under these names.
+pub fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
     Router::new()
         .route("/charges", post(post_charge))
         .route("/refunds", post(post_refund))
@@ -48,19 +55,36 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), refuse_foreign))
         .with_state(desk)
 }
 
+/// A web page must neither read the ledger nor turn a knob.
+async fn refuse_foreign(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let checked =
+        hosts.check(request.method(), request.uri(), request.version(), request.headers());
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(foreign) => Problem {
+            status: foreign.status(),
+            detail: format!("{} {foreign}", foreign.header()),
+            field: Some(foreign.header().to_owned()),
+            fix: "ask by an IP address or a name without a dot, and not from another site's page",
+        }
+        .into_response(),
+    }
+}
+
 async fn post_charge(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
-    answer(ask(&desk, Provider::Payment, &headers, body, Request::Charge).await)
+    answer(ask(&desk, Provider::Payment, &headers, body, ledger::Request::Charge).await)
 }
 
 async fn post_refund(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
-    answer(ask(&desk, Provider::Payment, &headers, body, Request::Refund).await)
+    answer(ask(&desk, Provider::Payment, &headers, body, ledger::Request::Refund).await)
 }
 
 async fn post_booking(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
-    answer(ask(&desk, Provider::Carrier, &headers, body, Request::Booking).await)
+    answer(ask(&desk, Provider::Carrier, &headers, body, ledger::Request::Booking).await)
 }
 
 /// Asks a provider: through its faults, then into the ledger.
@@ -69,12 +93,15 @@ async fn ask<T: Body>(
     provider: Provider,
     headers: &HeaderMap,
     body: Given,
-    request: fn(Keyed<T>) -> Request,
+    request: fn(Keyed<T>) -> ledger::Request,
 ) -> Result<Entry, Problem> {
     let admitted = desk.faults.admit(provider).await.map_err(turned_away)?;
     let key = idempotency_key(headers)?;
     let body: T = parse(body)?;
     body.check()?;
+    if body.is_poisoned() {
+        desk.faults.admit_poisoned(provider).await.map_err(turned_away)?;
+    }
     let outcome = desk.ledger.record(request(Keyed::new(key, body))).await;
     match outcome.map_err(|error| Problem::unavailable(error.to_string()))? {
         Outcome::Rejected(problem) => Err(problem),
@@ -86,10 +113,19 @@ async fn ask<T: Body>(
 }
 
 fn turned_away(why: TurnedAway) -> Problem {
-    Problem::unavailable(match why {
-        TurnedAway::Outage => "the provider is out of service; nothing was recorded",
-        TurnedAway::Error => "the provider failed before anything was recorded",
-    })
+    match why {
+        TurnedAway::Outage => {
+            Problem::unavailable("the provider is out of service; nothing was recorded")
+        }
+        TurnedAway::Error => {
+            Problem::unavailable("the provider failed before anything was recorded")
+        }
+        TurnedAway::Malformed => Problem::bad_request(
+            "body",
+            "the provider was told to refuse poisoned requests; nothing was recorded",
+            "PUT /faults without `poison` to have them taken",
+        ),
+    }
 }
 
 fn answer(asked: Result<Entry, Problem>) -> Response {
@@ -133,7 +169,7 @@ fn parse<T: DeserializeOwned>(body: Given) -> Result<T, Problem> {
         status: rejection.status(),
         detail: rejection.body_text(),
         field: Some("body".to_owned()),
-        fix: "send a JSON body of at most 256 KiB",
+        fix: "send a JSON body of at most 64 KiB",
     })?;
     let mut json = serde_json::Deserializer::from_slice(&body);
     let parsed = serde_path_to_error::deserialize(&mut json)
@@ -197,7 +233,7 @@ async fn put_faults(
     let plan: FaultPlan = parse(body)?;
     // Two at once must leave the same plan in the file and in force.
     let _turn = desk.planning.lock().await;
-    let kept = desk.ledger.record(Request::Faults(plan)).await;
+    let kept = desk.ledger.record(ledger::Request::Faults(plan)).await;
     kept.map_err(|error| Problem::unavailable(error.to_string()))?;
     desk.faults.replace(plan);
     tracing::info!(plan = ?plan, "fault knobs set");

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use edge::{Hosts, Limits, Listener, Proxies, Server};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -150,17 +150,12 @@ async fn listen(
     })
 }
 
-async fn serve_http(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
-    // Small answers must not wait for more to send.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
-    let served = axum::serve(listener, http::router(desk)).with_graceful_shutdown(end(stopped));
-    if let Err(error) = served.await {
-        tracing::error!(%error, "HTTP ended");
-    }
+async fn serve_http(socket: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
+    let router = http::router(desk, Hosts::private(&[]));
+    let limits = Limits::default();
+    // It is asked by services, each of which has many connections.
+    let server = Server::new(Proxies::default());
+    server.serve(Listener { name: "sandbox", socket, limits, router }, stopped).await;
 }
 
 /// Waits until the sandbox is told to stop.

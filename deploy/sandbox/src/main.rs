@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use rustix::fs::Mode;
 use sandbox::{Config, Sandbox};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -29,6 +30,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // The ledger holds addresses: it is for this user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -51,6 +54,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
         smtp: options.smtp.map_or_else(|| next_port(options.listen), Ok)?,
         data: options.data,
     };
+    if let Err(error) = edge::raise_handle_limit() {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
     // Before the first answer: whoever sees us ready may signal us.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::Desk;
 use session::Session;
@@ -18,11 +19,15 @@ const CONNECTIONS: usize = 1_000;
 /// After a failed accept (no file handles left), until the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often the log says so.
+const TELL: Duration = Duration::from_mins(1);
+
 /// Serves until told to stop, then lets every open session end its mail.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
     let mut sessions = JoinSet::new();
     let stop = crate::end(stopped.clone());
     tokio::pin!(stop);
+    let mut told: Option<Instant> = None;
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -32,7 +37,14 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Recei
                     sessions.spawn(talk(stream, Arc::clone(&desk), stopped.clone()));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
+                    if told.is_none_or(|told| told.elapsed() >= TELL) {
+                        told = Some(Instant::now());
+                        let open = sessions.len();
+                        tracing::warn!(
+                            "no mail connection can be accepted, {open} are open: {error}; raise the limit of open \
+                             files (ulimit -n)"
+                        );
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

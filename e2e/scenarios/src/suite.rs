@@ -135,7 +135,7 @@ impl Suite {
     /// Starts the launcher, which must not run, on the data there is.
     pub fn up(&self) {
         let mut command = self.quintet();
-        command.args(["up", "--no-build", "--port", &self.ports.first().to_string()]);
+        command.args(["up", "--no-build", "--quiet", "--port", &self.ports.first().to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));

@@ -36,6 +36,9 @@ pub struct OrderService {
     pub policy: Policy,
     /// What becomes of orders.
     pub metrics: Metrics,
+    /// Where customers find all products, for the answer to an order of something else; empty if not
+    /// known.
+    pub products_url: String,
 }
 
 #[async_trait]
@@ -85,6 +88,9 @@ impl Participant for OrderService {
             What::Alarm(order, Alarm::SecondDeadline) => {
                 undo::second_deadline::react(world, *order);
             }
+            What::Alarm(order, Alarm::PaymentDeadline) => {
+                undo::payment_deadline::react(world, *order, out);
+            }
             What::Outcome(_, never) => match *never {},
         }
     }
@@ -105,7 +111,7 @@ impl Participant for OrderService {
 fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     match event {
         Event::StockReserved(event) => on::stock_reserved::react(world, event),
-        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event, out),
         Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
         Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
         Event::StockReleased(event) => undo::stock_released::react(world, event, out),
@@ -129,11 +135,16 @@ pub struct Config {
     pub deadlines: Deadlines,
     /// What is published.
     pub publish: Publish,
+    /// Where customers find what can be ordered.
+    pub products: Products,
 }
 
 /// See [`Config::deadlines`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
+    /// After so long without a payment, cancellation is requested.
+    #[serde(deserialize_with = "service::seconds::deserialize")]
+    pub paid: Duration,
     /// After so long without an end, cancellation is requested.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub first: Duration,
@@ -149,15 +160,30 @@ pub struct Publish {
     pub order_placed: u32,
 }
 
+/// See [`Config::products`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Products {
+    /// The address of inventory's list of products; empty if customers do not reach it.
+    pub url: String,
+}
+
 impl Service for OrderService {
     const CONFIG: &'static str = include_str!("../config.toml");
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &["/orders"];
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
-        let Deadlines { first, second } = config.deadlines.clone();
-        let order = Self { policy: Policy { first, second }, metrics: Metrics::default() };
+        let products_url = config.products.url.clone();
+        let is_url = ["http://", "https://"].iter().any(|scheme| products_url.starts_with(scheme));
+        ensure!(
+            products_url.is_empty() || is_url,
+            "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
+        );
+        let Deadlines { paid, first, second } = config.deadlines.clone();
+        let policy = Policy { paid, first, second };
+        let order = Self { policy, metrics: Metrics::default(), products_url };
         Ok((order, Arc::new(Nobody)))
     }
 

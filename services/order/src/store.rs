@@ -19,14 +19,16 @@ record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<Ca
     cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
     needs_attention: bool, timeline: Json<Vec<Entry>>; fixed total_minor: i64, currency: Currency,
     items: Json<Vec<Line>>, email: Option<String>, address: Option<Json<Address>>,
-    trace_id: Option<String>, placed_at: Timestamp);
+    trace_id: Option<String>, trace_span: Option<String>, placed_at: Timestamp);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64);
 
 /// How long an order may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Until its cancellation is requested.
+    /// Until its cancellation is requested, if it is not paid. So long it may keep stock from others.
+    pub paid: Duration,
+    /// Until its cancellation is requested in any case.
     pub first: Duration,
     /// From there until it needs attention.
     pub second: Duration,
@@ -34,7 +36,11 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { first: Duration::from_mins(15), second: Duration::from_mins(15) }
+        Self {
+            paid: Duration::from_mins(15),
+            first: Duration::from_hours(1),
+            second: Duration::from_mins(15),
+        }
     }
 }
 
@@ -140,10 +146,14 @@ impl World {
         let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
         order.ended = Some(end);
         order.needs_attention = false;
-        let id = order.order_id;
+        let (id, stage) = (order.order_id, order.stage);
         if !engine::mistake!(AlarmsStay) {
             out.clear_alarm(id, Alarm::FirstDeadline);
             out.clear_alarm(id, Alarm::SecondDeadline);
+            // That of an order that shows itself paid is cleared already.
+            if stage < Stage::Paid {
+                out.clear_alarm(id, Alarm::PaymentDeadline);
+            }
         }
         self.say(event, out);
     }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use axum::{Json, extract::State, routing::get};
+use axum::{Json, extract::State, response::Response, routing::get};
 use engine::{Participant, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,8 +12,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, Service, dead_letters,
-    http::{Problem, Query},
+    App, Service, dead_letters, effects,
+    http::{Listing, Problem, Query},
 };
 
 /// Rows of one answer unless asked otherwise, and at most.
@@ -89,6 +89,7 @@ pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
         .route("/admin/status", get(status::<S>))
         .route("/admin/rows", get(rows::<S>))
         .merge(dead_letters::routes())
+        .merge(effects::routes())
         .merge(S::admin_routes())
 }
 
@@ -133,7 +134,8 @@ struct Rows {
 async fn rows<S: Service>(
     State(app): State<App<S>>,
     Query(query): Query<RowsQuery>,
-) -> Result<Json<Rows>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(ROWS);
     if !(1..=MOST_ROWS).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_ROWS}")));
@@ -152,10 +154,10 @@ async fn rows<S: Service>(
         next = page.last().map(|(key, _)| format!("{}/{key}", listed.name())).or(next);
         found.extend(page.into_iter().map(|(_, row)| row));
         if i64::try_from(found.len()).unwrap_or(limit) >= limit {
-            return Ok(Json(Rows { rows: found, next }));
+            return listing.answer(&Rows { rows: found, next });
         }
     }
-    Ok(Json(Rows { rows: found, next: None }))
+    listing.answer(&Rows { rows: found, next: None })
 }
 
 /// The table and the key that a `next` names.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Service,
-    http::{OrderPath, Problem, Query},
+    http::{Listing, OrderPath, Problem, Query},
 };
 
 /// Lanes of one answer unless asked otherwise, and at most.
@@ -54,12 +54,13 @@ struct ListQuery {
 async fn list<P: Participant>(
     State(app): State<App<P>>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<DeadLetters>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(LANES);
     if !(1..=MOST_LANES).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_LANES}")));
     }
-    Ok(Json(app.engine.dead_letters(query.after, limit).await?))
+    listing.answer(&app.engine.dead_letters(query.after, limit).await?)
 }
 
 /// Shows all that is parked of an order, in order, each record with what is wrong with it.
@@ -74,8 +75,10 @@ async fn list<P: Participant>(
 async fn show<P: Participant>(
     State(app): State<App<P>>,
     OrderPath(order): OrderPath,
-) -> Result<Json<Lane>, Problem> {
-    app.engine.dead_letter(order.into()).await?.map(Json).ok_or_else(nothing_parked)
+    listing: Listing,
+) -> Result<Response, Problem> {
+    let lane = app.engine.dead_letter(order.into()).await?.ok_or_else(nothing_parked)?;
+    listing.answer(&lane)
 }
 
 /// Has all that is parked of an order tried again, in order, up to the first that fails again.

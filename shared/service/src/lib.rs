@@ -4,10 +4,12 @@
 mod admin;
 mod config;
 mod dead_letters;
+mod effects;
 pub mod http;
 mod leash;
 mod openapi;
 mod outside;
+mod page;
 mod router;
 mod run;
 mod telemetry;
@@ -25,7 +27,7 @@ use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use admin::{Listed, TableOf};
-pub use config::{Config, NoConfig, seconds};
+pub use config::{Config, Http, NoConfig, seconds};
 pub use leash::shutdown_signal;
 pub use outside::{answer, client, no_answer};
 pub use router::{admin_router, public_router};
@@ -41,6 +43,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub trait Service: Participant {
     /// Its commented `config.toml`: all settings there are, with their defaults.
     const CONFIG: &'static str;
+
+    /// The paths below which web pages of the origins in `cors.origins` may write. They may read all
+    /// public routes.
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &[];
 
     /// Its own settings, beside those that all services have.
     type Config: DeserializeOwned + Send + Sync + 'static;
@@ -100,6 +106,10 @@ pub struct Parts<P: Participant> {
     pub stopping: watch::Receiver<bool>,
     /// What is counted, and which traces are sampled.
     pub telemetry: Arc<Telemetry>,
+    /// What requests share.
+    pub room: Arc<http::Room>,
+    /// The database once more, for readiness alone: however busy the service is, it can say so.
+    pub health: Db,
 }
 
 impl<P: Participant> From<Parts<P>> for App<P> {

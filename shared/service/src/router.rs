@@ -5,9 +5,10 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use edge::Peer;
 use engine::Participant;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     App, Service, admin,
     http::{Problem, limit_body, limit_time, with_request_id, without_panic},
-    openapi,
+    openapi, page,
     telemetry::{__path_metrics, metrics, observe},
 };
 
@@ -26,12 +27,14 @@ pub fn public_router<S: Service>(app: App<S>) -> Router {
         .route("/health/live", get(live))
         .route("/health/ready", get(ready::<S>))
         .route("/metrics", get(metrics::<S>));
-    finish(described(S::routes().merge(health), S::NAME), app)
+    let public = Around { app: app.clone(), private: false };
+    finish(described(S::routes().merge(health), S::NAME), app, public)
 }
 
 /// The admin listener: what operators and the auditor ask, and its `/openapi.json` and `/docs`.
 pub fn admin_router<S: Service>(app: App<S>) -> Router {
-    finish(described(admin::routes::<S>(), &format!("{}, admin", S::NAME)), app)
+    let private = Around { app: app.clone(), private: true };
+    finish(described(admin::routes::<S>(), &format!("{}, admin", S::NAME)), app, private)
 }
 
 /// With the description of the routes, and a page for it.
@@ -39,29 +42,70 @@ fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Route
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description, name);
     // Its files are part of the binary: the page needs no network.
-    routes.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+    let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
+    let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
+    // A browser that is pointed at the listener finds its way.
+    routes.route("/", get(|| async { Redirect::temporary("/docs/") }))
 }
 
-fn finish<P: Participant>(router: Router<App<P>>, app: App<P>) -> Router {
+fn finish<P: Participant>(router: Router<App<P>>, app: App<P>, around: Around<P>) -> Router {
     router
         .fallback(|| async { Problem::not_found("such route") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
-        .layer(middleware::from_fn_with_state(app.clone(), surround::<P>))
+        .layer(middleware::from_fn_with_state(around, surround::<P>))
         .with_state(app)
+}
+
+/// What is around the routes of a listener.
+struct Around<P: Participant> {
+    app: App<P>,
+    /// Whether the listener is the operators'.
+    private: bool,
+}
+
+impl<P: Participant> Clone for Around<P> {
+    fn clone(&self) -> Self {
+        Self { app: self.app.clone(), private: self.private }
+    }
 }
 
 /// What is around every route, `observe` outermost. A single layer: each boxes what it is around, and that
 /// five times was a seventh of what an order's request took.
 async fn surround<P: Participant>(
-    State(app): State<App<P>>,
+    State(around): State<Around<P>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let bounded = |request| without_panic(limit_time(limit_body(request, next)));
-    let named = |request| with_request_id(&app, request, bounded);
-    observe(&app, request, named).await
+    let Around { app, .. } = &around;
+    let bounded = |request| {
+        without_panic(limit_time(async {
+            match admit(&around, request) {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        }))
+    };
+    let named = |request| with_request_id(app, request, bounded);
+    observe(app, request, named).await
+}
+
+/// Decides by a request's head whether it gets to its route.
+fn admit<P: Participant>(around: &Around<P>, request: Request) -> Result<Request, Problem> {
+    let room = &around.app.room;
+    let hosts = if around.private { &room.private } else { &room.public };
+    let checked =
+        hosts.check(request.method(), request.uri(), request.version(), request.headers());
+    checked.map_err(|foreign| Problem::foreign(&foreign))?;
+    let health_only = request.extensions().get::<Peer>().is_some_and(|peer| peer.health_only);
+    if health_only && !request.uri().path().starts_with("/health/") {
+        let detail = "too many connections have a request in flight; this one may only ask for /health/live and \
+                      /health/ready; send it again later";
+        let unavailable = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        return Err(unavailable.retry_after(1).and_close());
+    }
+    limit_body(request, room)
 }
 
 #[derive(OpenApi)]
@@ -77,12 +121,13 @@ async fn live() -> &'static str {
     "live"
 }
 
-/// Whether it can work: whether its database answers. The broker may be away.
+/// Whether it can work: whether its database answers and takes changes. Nothing else uses the connection that asks.
+/// The broker may be away.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, description = "It can work.", body = String, content_type = "text/plain",
         example = "ready"),
 ))]
 async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
-    app.engine.ready().await?;
+    app.engine.ready(&app.health).await?;
     Ok("ready")
 }

@@ -1,12 +1,13 @@
 use std::{fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
 use bus::Topic;
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
+use edge::{Listener, Server, cap_connections, raise_handle_limit};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
+use rustix::fs::Mode;
 use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
@@ -16,10 +17,11 @@ use tokio::{
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, Database, Loaded},
+    config::{self, ADMIN_CONNECTIONS, Database, Loaded},
+    http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
-    telemetry,
+    telemetry::{self, Collector},
 };
 
 /// The exit code of a service that may do better when it is started again.
@@ -55,6 +57,8 @@ struct Args {
 /// not help, 65 where events were deleted before they were read, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
+    // Databases and the log hold addresses: what this process writes is for its user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The first one wins, and nobody was before us.
     #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -69,11 +73,19 @@ pub fn main<S: Service>() -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    let collector = match Collector::from_environment() {
+        Ok(collector) => collector,
+        Err(error) => {
+            eprintln!("quintet-{}: {error:#}", S::NAME);
+            return ExitCode::from(REFUSED);
+        }
+    };
     if args.check_config {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
-    let collecting = match telemetry::start(S::NAME, &config.log) {
+    let instance = uuid_v7(&SystemClock, &SystemRandom);
+    let collecting = match telemetry::start(S::NAME, instance, &config.log, collector.as_ref()) {
         Ok(collecting) => collecting,
         Err(error) => {
             eprintln!("quintet-{}: {error:#}", S::NAME);
@@ -137,18 +149,36 @@ async fn run_in<S: Service>(
         listen("listen", config.listen).await?,
         listen("admin_listen", config.admin_listen).await?,
     );
+    let server = Arc::new(Server::new(config.http.proxies()?));
     let (http_stop, http_stopped) = watch::channel(false);
     let prepared = tokio::select! {
-        prepared = prepare::<S>(config, own, http_stopped.clone(), collecting) => prepared?,
+        prepared = prepare::<S>(config, own, &server, http_stopped.clone(), collecting) => prepared?,
         why = shutdown.recv() => {
             tracing::info!("{} stops before it was ready: {why}", S::NAME);
             return Ok(());
         }
     };
     let (runtime, app) = prepared;
-    let serving =
-        tokio::spawn(serve(public, public_router::<S>(app.clone()), http_stopped.clone()));
-    let administering = tokio::spawn(serve(private, admin_router::<S>(app), http_stopped));
+    let routes =
+        with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
+    let listeners = [
+        Listener {
+            name: "public",
+            socket: public,
+            limits: config.http.limits(connections(config)),
+            router: routes,
+        },
+        Listener {
+            name: "admin",
+            socket: private,
+            limits: config.http.admin_limits(),
+            router: admin_router::<S>(app),
+        },
+    ];
+    let [serving, administering] = listeners.map(|listener| {
+        let (server, stopped) = (Arc::clone(&server), http_stopped.clone());
+        tokio::spawn(async move { server.serve(listener, stopped).await })
+    });
     tracing::info!(
         "{} on http://{}, admin on http://{}",
         S::NAME,
@@ -197,6 +227,7 @@ async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<
 async fn prepare<S: Service>(
     config: &Config,
     own: &S::Config,
+    server: &Server,
     stopping: watch::Receiver<bool>,
     collecting: bool,
 ) -> anyhow::Result<(Runtime<S>, App<S>)> {
@@ -213,13 +244,14 @@ async fn prepare<S: Service>(
     let bus = bus::connect(&settings).await.context("bus.url")?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
-        settings: config.engine_settings(),
+        settings: config.engine_settings(S::NAME),
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
         replica: uuid_v7(&*clock, &*random),
     };
     let sampling = Sampling::new(config.traces.sample, collecting);
     let mut telemetry = Telemetry::new(S::NAME, sampling);
+    server.register(telemetry.registry());
     participant.register(telemetry.registry());
     let engine = Engine::new(participant, db, Arc::clone(&clock), options);
     engine.metrics().register(telemetry.registry());
@@ -235,6 +267,8 @@ async fn prepare<S: Service>(
         random,
         stopping,
         telemetry: Arc::new(telemetry),
+        room: Arc::new(config.http.room()?),
+        health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))
 }
@@ -280,19 +314,26 @@ async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError
 
 /// All topics there are: whoever comes first creates them.
 fn topics(partitions: i32) -> Vec<Topic> {
-    let names: std::collections::BTreeSet<&'static str> =
-        EventType::ALL.iter().map(|event| event.topic()).collect();
-    names
+    EventType::topics()
         .into_iter()
         .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
         .collect()
 }
 
-async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a listener failed");
+/// How many connections the public listener may have. As many handles as may be are taken first: each connection
+/// is one.
+fn connections(config: &Config) -> usize {
+    let handles = raise_handle_limit().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+        None
+    });
+    let wanted = config.http.connections;
+    let connections = cap_connections(wanted, ADMIN_CONNECTIONS, handles);
+    if connections < wanted {
+        tracing::warn!(
+            "http.connections = {wanted} is more than the limit of open files allows: the public listener \
+             takes {connections} at once; raise the limit (ulimit -n)"
+        );
     }
+    connections
 }

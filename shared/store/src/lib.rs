@@ -10,6 +10,7 @@
 //! - [`Kept`]: state rows as the last batches left them, for who has the tables to itself.
 //! - [`Value`] and [`Field`]: what a column can hold.
 //! - [`Listener`]: what processes on one PostgreSQL database tell each other.
+//! - `tls`, with the cargo feature of that name: which servers are trusted.
 
 mod alone;
 mod bulk;
@@ -23,6 +24,8 @@ mod migrate;
 mod postgres;
 mod rows;
 mod table;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod tx;
 mod value;
 mod wal;

@@ -38,7 +38,7 @@ impl BusArgs {
     /// # Errors
     /// When nothing says which bus, or it cannot be opened.
     pub(crate) async fn open(&self, global: &Global) -> Result<Arc<dyn Bus>> {
-        let (url, namespace) = self.place(&DataDir::at(&global.data)?)?;
+        let (url, namespace) = self.place(&DataDir::find(global.data.as_deref())?)?;
         if let Some(path) = url.strip_prefix("log:")
             && !Path::new(path).is_file()
         {
@@ -114,7 +114,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("bus.db");
         let args = BusArgs { bus: Some(format!("log:{}", path.display())), ..BusArgs::default() };
-        let global = Global { data: temp.path().to_owned(), json: false };
+        let global = Global { data: Some(temp.path().to_owned()), json: false };
         let error = args.open(&global).await.err().unwrap().to_string();
         assert!(error.contains("no such file") && !path.exists(), "{error}");
     }

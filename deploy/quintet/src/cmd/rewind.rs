@@ -41,7 +41,7 @@ enum To {
 impl Rewind {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let To::Beginning = self.to;
-        let suite = Suite::read(&DataDir::at(&global.data)?)?;
+        let suite = Suite::read(&DataDir::find(global.data.as_deref())?)?;
         let program = Program::SERVICES.into_iter().find(|it| it.name() == self.service);
         if let (Some(suite), Some(program)) = (suite, program)
             && runs(&suite, program)
@@ -137,7 +137,7 @@ mod tests {
             .collect();
         bus.create_topics(&all).await.unwrap();
         let (global, group) =
-            (Global { data: temp.path().to_owned(), json: false }, "quintet-payment");
+            (Global { data: Some(temp.path().to_owned()), json: false }, "quintet-payment");
         let nothing = asked("payment").run(&global).await.unwrap_err().to_string();
         assert!(nothing.contains("has read nothing"), "{nothing}");
 
@@ -169,7 +169,7 @@ mod tests {
             serde_json::from_str(include_str!("../../../compose/up.json")).unwrap();
         suite["payment"]["pid"] = std::process::id().into();
         std::fs::write(temp.path().join("up.json"), suite.to_string()).unwrap();
-        let global = Global { data: temp.path().to_owned(), json: false };
+        let global = Global { data: Some(temp.path().to_owned()), json: false };
         let error = asked("payment").run(&global).await.unwrap_err().to_string();
         assert_eq!(error, "payment runs: stop it first with `quintet stop payment`");
     }

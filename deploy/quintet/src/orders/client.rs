@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How long a repeat under the same key may go on: services are restarted meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The customer, unless another one is named.
+pub(crate) const EMAIL: &str = "ada@example.com";
+
 /// What to order.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -24,6 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) quantity: i64,
     pub(crate) token: String,
     pub(crate) postal_code: String,
+    pub(crate) email: String,
 }
 
 /// An accepted order.
@@ -256,7 +260,7 @@ impl Client {
 impl Wanted {
     fn body(&self) -> Value {
         json!({
-            "customer": { "email": "ada@example.com" },
+            "customer": { "email": self.email },
             "items": [{ "sku": self.sku, "quantity": self.quantity }],
             "shipping_address": {
                 "name": "Ada", "street": "Ring 1", "city": "Wien",

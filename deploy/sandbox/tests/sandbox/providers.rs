@@ -250,3 +250,16 @@ async fn health_is_told() {
     assert_eq!(it.get("/health/live").await.0, StatusCode::OK);
     assert_eq!(it.get("/health/ready").await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_web_page_neither_reads_the_ledger_nor_turns_a_knob() {
+    let it = Harness::start().await;
+    let foreign = it.client.get(it.url("/ledger")).header("host", "evil.example").send().await;
+    assert_eq!(foreign.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
+    let page = it.client.put(it.url("/faults")).header("sec-fetch-site", "cross-site");
+    let answer = page.body("{}").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["field"], "Sec-Fetch-Site");
+    assert_eq!(it.client.get(it.url("/ledger")).send().await.unwrap().status(), StatusCode::OK);
+}

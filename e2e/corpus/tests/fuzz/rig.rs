@@ -87,7 +87,9 @@ impl Rig {
         let (stop, stopping) = watch::channel(false);
         let engine = runtime.engine();
         hears(&engine, example(EventType::OrderPlaced)).await;
-        let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry };
+        let (room, health) = (Arc::default(), db.clone());
+        let parts =
+            Parts { commands, engine, bus, clock, random, stopping, telemetry, room, health };
         let app = App::from(parts);
         tokio::spawn(runtime.run(stop.subscribe()));
         Self { router: public_router(app), db, _stop: stop, _database: database }

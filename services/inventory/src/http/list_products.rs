@@ -1,11 +1,11 @@
 //! `GET /products`: the products and their stock.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use contracts::Sku;
 use serde::{Deserialize, Serialize};
 use service::{
     App,
-    http::{Problem, Query},
+    http::{Listing, Problem, Query},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -42,7 +42,8 @@ pub(super) struct Products {
 pub(super) async fn handle(
     State(app): State<App<InventoryService>>,
     Query(page): Query<Page>,
-) -> Result<Json<Products>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(PRODUCTS);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
@@ -53,5 +54,5 @@ pub(super) async fn handle(
         products.pop();
     }
     let next = products.last().filter(|_| more).map(|product| product.sku.clone());
-    Ok(Json(Products { products: products.iter().map(ProductView::from).collect(), next }))
+    listing.answer(&Products { products: products.iter().map(ProductView::from).collect(), next })
 }

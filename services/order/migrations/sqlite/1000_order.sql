@@ -20,6 +20,11 @@ create table orders (
 -- The few that a person has to look at: /metrics counts them each time.
 create index orders_attention on orders (order_id) where needs_attention;
 
+-- For lists by status: the few that are under way, among which the status is looked for, and those that have ended. Both
+-- change when an order is placed and when it ends, not with each step between.
+create index orders_open on orders (order_id) where ended is null;
+create index orders_ended on orders (ended, order_id) where ended is not null;
+
 -- The price list, as inventory's events say.
 create table product (
     sku text primary key,

@@ -1,11 +1,11 @@
 //! `GET /orders`: the orders, newest first.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use contracts::OrderId;
 use serde::{Deserialize, Serialize};
 use service::{
     App,
-    http::{Problem, Query},
+    http::{Listing, Problem, Query},
 };
 use store::{Record, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -49,7 +49,8 @@ pub(super) struct Orders {
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     Query(page): Query<Page>,
-) -> Result<Json<Orders>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(ORDERS);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
@@ -63,7 +64,7 @@ pub(super) async fn handle(
         orders.pop();
     }
     let next = orders.last().filter(|_| more).map(|order| cursor(order.order_id));
-    Ok(Json(Orders { orders: orders.iter().map(Into::into).collect(), next }))
+    listing.answer(&Orders { orders: orders.iter().map(Into::into).collect(), next })
 }
 
 fn cursor(order: OrderId) -> String {
@@ -97,7 +98,7 @@ fn query(before: Uuid, limit: i64, page: &Page) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// [`Order::status`] in SQL.
+/// [`Order::status`] in SQL, with the conditions of the indexes `orders_open` and `orders_ended`.
 fn standing(status: Status) -> (&'static str, Option<&'static str>) {
     const OPEN: &str = "and ended is null and cause is null and stage = $3";
     const ENDED: &str = "and ended = $3";
@@ -108,5 +109,52 @@ fn standing(status: Status) -> (&'static str, Option<&'static str>) {
         Status::Cancelling => ("and ended is null and cause is not null", None),
         Status::Completed => (ENDED, Some("completed")),
         Status::Cancelled => (ENDED, Some("cancelled")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use service::Service;
+    use store::{Db, DbKind};
+
+    use super::*;
+
+    /// How the database finds the orders of this page.
+    async fn plan(db: &Db, page: &Page) -> String {
+        let (sql, values) = query(Uuid::max(), 50, page);
+        let (explain, column) = match db.kind() {
+            DbKind::Sqlite => ("explain query plan", 3),
+            DbKind::Postgres => ("explain", 0),
+        };
+        let rows = db.fetch(&format!("{explain} {sql}"), values).await.unwrap();
+        let lines = rows.iter().map(|row| row.get::<String>(column).unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn page(status: Option<Status>, needs_attention: Option<bool>) -> Page {
+        Page { status, needs_attention, limit: None, cursor: None }
+    }
+
+    #[tokio::test]
+    async fn a_filter_reads_only_orders_that_an_index_has() {
+        for database in testkit::databases().await {
+            let migrations = engine::migrations().and(OrderService::migrations());
+            let db = database.migrated(migrations).await;
+            for status in [
+                Status::Placed,
+                Status::Reserved,
+                Status::Paid,
+                Status::Cancelling,
+                Status::Completed,
+                Status::Cancelled,
+            ] {
+                let ended = matches!(status, Status::Completed | Status::Cancelled);
+                let index = if ended { "orders_ended" } else { "orders_open" };
+                let plan = plan(&db, &page(Some(status), None)).await;
+                assert!(plan.contains(index), "{status:?}: {plan}");
+            }
+            let plan = plan(&db, &page(None, Some(true))).await;
+            assert!(plan.contains("orders_attention"), "{plan}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use axum::{
     Extension,
     extract::{FromRequestParts, State},
-    http::{StatusCode, request::Parts},
+    http::{HeaderName, StatusCode, request::Parts},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -17,37 +17,45 @@ use contracts::{EventType, OrderId};
 use futures::{Stream, stream};
 use service::{
     App,
-    http::{OrderPath, Problem},
+    http::{OrderPath, Problem, StreamPlace},
 };
 use store::Db;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     time::sleep,
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::Happened;
 use crate::{Order, OrderService};
 
-/// Streams at once. Each is a look at the database every [`POLL`].
-const MOST_LISTENERS: usize = 1_000;
+/// A stream looks at the database so often, as long as few look at once.
 const POLL: Duration = Duration::from_millis(100);
 /// One mail says that the order is placed, one how it ended.
 const MAILS: usize = 2;
 
-/// Room for those who listen.
-#[derive(Debug, Clone)]
-pub(super) struct Listeners(Arc<Semaphore>);
+/// A proxy such as nginx passes each event on at once, instead of collecting some.
+const UNBUFFERED: [(HeaderName, &str); 1] = [(HeaderName::from_static("x-accel-buffering"), "no")];
+/// Streams that look at the database at once: the others wait, and the connections are left to requests.
+const LOOKS: usize = 2;
+/// What a stream begins with.
+const EXAMPLE: &str = "id: 1\ndata: {\"seq\":1,\"event\":\"OrderPlaced\",\"service\":\"order\",\
+    \"at\":\"2026-11-21T11:40:52.6504Z\",\"event_id\":\"01a1fde8-c42a-73f5-96da-6e816ab97e8a\"}\n\n";
 
-impl Default for Listeners {
+/// The turns of all streams to look at the database.
+#[derive(Debug, Clone)]
+pub(super) struct Looks(Arc<Semaphore>);
+
+impl Default for Looks {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_LISTENERS)))
+        Self(Arc::new(Semaphore::new(LOOKS)))
     }
 }
 
-/// Streams an order's timeline: what has happened so far, then what happens. Each event's id is
-/// the entry's `seq`, its name the event's type, its data the entry as JSON. The stream ends when
-/// the order has ended and both its mails are sent or failed.
+/// Streams an order's timeline: what has happened so far, then what happens. Each message has the
+/// entry's `seq` as its id and the entry as JSON, a `TimelineEntry`, as its data. Messages have no
+/// name, so that `onmessage` gets them all; the entry's `event` says what it is. The stream ends
+/// when the order has ended and both its mails are sent or failed.
 #[utoipa::path(get, path = "/orders/{id}/events", operation_id = "get_order_events",
     tag = "orders",
     params(
@@ -55,22 +63,23 @@ impl Default for Listeners {
         LastEvent,
     ),
     responses(
-        (status = 200, description = "The events.", body = TimelineEvent,
-            content_type = "text/event-stream"),
+        (status = 200, description = "The events.", body = String,
+            content_type = "text/event-stream", example = json!(EXAMPLE)),
         (status = 204, description = "Nothing came after `Last-Event-ID`, and nothing will."),
         (status = 404, description = "There is no such order."),
+        (status = 429, description = "The client, or all clients together, have as many streams as they may."),
     ),
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
-    Extension(listeners): Extension<Listeners>,
+    Extension(Looks(looks)): Extension<Looks>,
     OrderPath(order): OrderPath,
     LastEvent { seq: last }: LastEvent,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     let db = app.engine.db();
     let known: Option<Order> = db.find(order).await?;
     let known = known.ok_or_else(|| Problem::not_found("such order"))?;
-    let permit = listeners.0.try_acquire_owned().map_err(|_| full())?;
     let mut listener = Listener {
         db: db.clone(),
         order,
@@ -79,19 +88,16 @@ pub(super) async fn handle(
         waiting: VecDeque::new(),
         story: Story::default(),
         stopping: app.stopping.clone(),
-        _permit: permit,
+        looks,
+        _place: place,
     };
     listener.take(&known);
     if last.is_some() && listener.waiting.is_empty() && listener.story.is_told() {
         // By the standard this stops a browser from connecting again.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(Sse::new(listener.stream()).keep_alive(KeepAlive::default()).into_response())
-}
-
-fn full() -> Problem {
-    let detail = "too many clients listen; ask GET /orders/{id} instead, or come back later";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
+    let stream = Sse::new(listener.stream()).keep_alive(KeepAlive::default());
+    Ok((UNBUFFERED, stream).into_response())
 }
 
 /// The `Last-Event-ID` header, if there is one.
@@ -148,7 +154,8 @@ struct Listener {
     waiting: VecDeque<Happened>,
     story: Story,
     stopping: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    looks: Arc<Semaphore>,
+    _place: StreamPlace,
 }
 
 impl Listener {
@@ -167,9 +174,10 @@ impl Listener {
             if self.story.is_told() {
                 return None;
             }
-            let (db, order) = (&self.db, self.order);
+            let (db, order, looks) = (&self.db, self.order, &self.looks);
             let look = async {
                 sleep(POLL).await;
+                let _turn = looks.acquire().await;
                 db.find::<Order>(order).await
             };
             let found = tokio::select! {
@@ -194,21 +202,6 @@ impl Listener {
     }
 }
 
-/// An event of the stream.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what `event` makes")]
-struct TimelineEvent {
-    /// The entry's `seq`.
-    #[schema(example = "1")]
-    id: String,
-    /// The entry's `event`.
-    #[schema(example = "OrderPlaced")]
-    event: String,
-    /// The entry, as JSON.
-    #[schema(content_media_type = "application/json")]
-    data: String,
-}
-
 fn event(entry: Happened) -> Result<Event, axum::Error> {
-    Event::default().id(entry.seq.to_string()).event(&entry.event).json_data(entry)
+    Event::default().id(entry.seq.to_string()).json_data(entry)
 }

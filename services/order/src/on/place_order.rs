@@ -1,6 +1,6 @@
 //! PlaceOrder → OrderPlaced
 //!
-//! Fixes the prices, and sets the first deadline.
+//! Fixes the prices, and sets the deadlines of the payment and of the whole.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
 use engine::Input;
@@ -57,7 +57,7 @@ pub(crate) fn react(
         Ok(priced) => priced,
         Err(refusal) => return out.reply(Reply::Refused(refusal)),
     };
-    world.orders.put(Order {
+    let mut order = Order {
         order_id,
         stage: Stage::Placed,
         requested: None,
@@ -72,10 +72,14 @@ pub(crate) fn react(
         items: Json(lines),
         email: Some(customer.email.clone()),
         address: Some(Json(shipping_address.clone())),
-        trace_id: input.trace.trace_id().map(ToOwned::to_owned),
+        trace_id: None,
+        trace_span: None,
         placed_at: input.at,
-    });
+    };
+    order.placed_in(&input.trace);
+    world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
+    out.set_alarm(order_id, Alarm::PaymentDeadline, world.policy.paid);
     out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
     if let Some(order) = world.orders.get(&order_id) {
         out.reply(Reply::Order(Box::new(order.into())));

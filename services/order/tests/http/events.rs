@@ -10,7 +10,10 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::rig::{Rig, problem, rigs};
+use crate::rig::{Rig, STREAMS, STREAMS_EACH, problem, rigs};
+
+/// What works needs a fraction of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A stream, read event by event.
 struct Reader {
@@ -25,7 +28,7 @@ impl Reader {
     async fn open(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Response {
         let request = rig.http.get(format!("{url}/orders/{order}/events"));
         let last = last.iter().fold(request, |request, id| request.header("last-event-id", *id));
-        last.send().await.unwrap()
+        timeout(PATIENCE, last.send()).await.expect("the head").unwrap()
     }
 
     async fn of(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Self {
@@ -45,7 +48,7 @@ impl Reader {
                 }
                 continue;
             }
-            let chunk = timeout(Duration::from_secs(30), self.response.chunk()).await;
+            let chunk = timeout(PATIENCE, self.response.chunk()).await;
             let chunk = chunk.expect("an event, or the end").unwrap()?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
@@ -71,10 +74,12 @@ impl Reader {
 /// `None` for a comment.
 fn read(event: &str) -> Option<Told> {
     let field = |name| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let (id, name) = (field("id:")?.parse().unwrap(), field("event:").unwrap().to_owned());
+    let id = field("id:")?.parse().unwrap();
+    // A browser gives a message with a name to a listener for that name alone.
+    assert_eq!(field("event:"), None, "{event}");
     let data: Value = serde_json::from_str(field("data:").unwrap()).unwrap();
-    assert_eq!((&data["seq"], &data["event"]), (&Value::from(id), &Value::from(name.as_str())));
-    Some((id, name))
+    assert_eq!(data["seq"], Value::from(id));
+    Some((id, data["event"].as_str().unwrap().to_owned()))
 }
 
 async fn dispatch(rig: &Rig, order: &str) {
@@ -156,25 +161,73 @@ async fn what_cannot_be_resumed_is_refused() {
     assert_eq!((status, named), (400, vec!["id".to_owned()]));
 }
 
-#[tokio::test]
-async fn listeners_are_bounded_and_make_room_when_they_leave() {
-    let rig = Rig::running().await;
-    let order = rig.place().await;
+/// Opens streams for a client until one is refused; the streams, and the refusal.
+async fn open_all(rig: &Rig, order: &str, client: &str) -> (Vec<Response>, Response) {
     let mut readers = Vec::new();
-    let refused = loop {
-        let answer = Reader::open(&rig, &rig.url, &order, None).await;
+    loop {
+        let answer = open_for(rig, order, client).await;
         if answer.status() != StatusCode::OK {
-            break answer;
+            return (readers, answer);
         }
         readers.push(answer);
-    };
-    assert_eq!(readers.len(), 1_000);
+    }
+}
+
+/// As a proxy does for this client.
+async fn open_for(rig: &Rig, order: &str, client: &str) -> Response {
+    let request = rig.http.get(format!("{}/orders/{order}/events", rig.url));
+    request.header("x-forwarded-for", client).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn one_client_does_not_get_all_streams_and_room_is_made_when_clients_leave() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    let (of_ada, refused) = open_all(&rig, &order, "192.0.2.1").await;
+    assert_eq!(of_ada.len(), STREAMS_EACH);
     assert_eq!(refused.headers()["retry-after"], "5");
-    assert_eq!(problem(refused).await.0, 503);
-    drop(readers);
+    let (status, problem, _) = problem(refused).await;
+    assert_eq!(status, 429);
+    assert!(problem["detail"].as_str().unwrap().starts_with("this client has"), "{problem}");
+    let (of_bob, refused) = open_all(&rig, &order, "192.0.2.2").await;
+    assert_eq!(of_ada.len() + of_bob.len(), STREAMS);
+    let (status, problem, _) = crate::rig::problem(refused).await;
+    assert_eq!(status, 429);
+    assert!(problem["detail"].as_str().unwrap().starts_with("all event streams"), "{problem}");
+    drop(of_ada);
     testkit::eventually("room for one more", async || {
-        let answer = Reader::open(&rig, &rig.url, &order, None).await;
+        let answer = open_for(&rig, &order, "192.0.2.3").await;
         (answer.status() == StatusCode::OK).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_stream_without_news_has_its_head_at_once() {
+    let rig = Rig::running().await;
+    let order = rig.place().await;
+    let mut reader = Reader::of(&rig, &rig.url, &order, Some("1")).await;
+    assert_eq!(reader.response.headers()["x-accel-buffering"], "no");
+    dispatch(&rig, &order).await;
+    assert_eq!(reader.next().await, Some((2, "StockReserved".to_owned())));
+}
+
+#[tokio::test]
+async fn behind_nginx_each_event_arrives_before_the_next_happens() {
+    let rig = Rig::running().await;
+    let address = rig.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let Some(nginx) = testkit::Nginx::in_front_of(address) else { return };
+    let order = rig.place().await;
+    let order_id: OrderId = order.parse().unwrap();
+    let amount = Money { amount_minor: 1298, currency: contracts::Currency::EUR };
+    // Nothing is new to it, so that its head comes alone.
+    let mut reader = Reader::of(&rig, &nginx.url(), &order, Some("1")).await;
+    rig.hears(&order, StockReserved { order_id }).await;
+    assert_eq!(reader.take(1).await, [(2, "StockReserved".to_owned())]);
+    rig.hears(&order, PaymentCaptured { order_id, amount, reference: "ch_1".into() }).await;
+    assert_eq!(reader.take(1).await, [(3, "PaymentCaptured".to_owned())]);
+    rig.hears(&order, ShipmentDispatched { order_id, tracking: "tr_1".into() }).await;
+    assert_eq!(reader.take(2).await[0], (4, "ShipmentDispatched".to_owned()));
+    mail(&rig, &order).await;
+    assert_eq!(reader.rest().await.len(), 2);
 }

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::Settings;
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use reqwest::StatusCode;
 use serde_json::Value;
+use store::Db;
 use testkit::{MemoryBus, eventually};
 use tokio::task::JoinSet;
 
@@ -77,4 +78,63 @@ async fn a_full_outbox_refuses_orders_until_the_broker_is_back() {
         (rig.post(&order()).await.status() == StatusCode::ACCEPTED).then_some(())
     })
     .await;
+}
+
+/// All connections that requests read by.
+async fn take_connections(db: &Db) -> Vec<Box<dyn std::any::Any>> {
+    let mut taken: Vec<Box<dyn std::any::Any>> = Vec::new();
+    for _ in 0..8 {
+        match db {
+            Db::Sqlite { readers, .. } => match readers.try_acquire() {
+                Some(reader) => taken.push(Box::new(reader)),
+                None if readers.size() < readers.options().get_max_connections() => {
+                    taken.push(Box::new(readers.acquire().await.unwrap()));
+                }
+                None => {}
+            },
+            Db::Postgres(_) => taken.push(Box::new(db.begin().await.unwrap())),
+        }
+    }
+    taken
+}
+
+#[tokio::test]
+async fn readiness_has_a_connection_of_its_own() {
+    for rig in rigs().await {
+        // In memory there is one connection for all.
+        if rig.in_memory() {
+            continue;
+        }
+        let taken = take_connections(&rig.db).await;
+        let ready = rig.get("/health/ready").await;
+        assert_eq!(ready.status(), StatusCode::OK);
+        drop(taken);
+    }
+}
+
+#[tokio::test]
+async fn few_listings_read_the_database_at_once() {
+    for rig in rigs().await {
+        if rig.in_memory() {
+            continue;
+        }
+        rig.place().await;
+        let taken = take_connections(&rig.db).await;
+        let list = || rig.http.get(format!("{}/orders", rig.url)).send();
+        let mut listed = FuturesUnordered::new();
+        listed.extend((0..10).map(|_| list()));
+        // Four wait for a connection, so only refusals can answer.
+        for _ in 0..6 {
+            let refused = listed.next().await.unwrap().unwrap();
+            assert_eq!(refused.headers()["retry-after"], "1");
+            assert_eq!(problem(refused).await.0, 503);
+        }
+        drop(taken);
+        while let Some(answer) = listed.next().await {
+            let answer = answer.unwrap();
+            assert_eq!(answer.headers()["content-type"], "application/json");
+            let listed = answer.json::<Value>().await.unwrap();
+            assert_eq!(listed["orders"].as_array().unwrap().len(), 1);
+        }
+    }
 }

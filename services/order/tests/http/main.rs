@@ -5,5 +5,7 @@ mod description;
 mod events;
 mod limits;
 mod list;
+mod pages;
+mod price_list;
 mod refusals;
 mod rig;

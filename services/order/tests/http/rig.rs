@@ -5,18 +5,24 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
+use edge::{Hosts, Limits, Listener, Proxies, Server};
 use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
 use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service::{App, Parts, Sampling, Service, Telemetry, admin_router, public_router};
+use service::{
+    App, Parts, Sampling, Service, Telemetry, admin_router,
+    http::{Room, Streams, Waiting, with_origins},
+    public_router,
+};
 use store::Db;
 use tempfile::TempDir;
 use testkit::{Database, eventually};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-const TOPICS: [&str; 6] =
-    ["inventory", "notifications", "orders", "payments", "products", "shipping"];
+/// Event streams of all clients, and of one.
+pub const STREAMS: usize = 12;
+pub const STREAMS_EACH: usize = 8;
 
 pub struct Rig {
     pub url: String,
@@ -28,8 +34,9 @@ pub struct Rig {
     policy: Policy,
     runtime: Option<Runtime<OrderService>>,
     running: Option<JoinHandle<()>>,
-    /// Gone with the rig.
-    _kept: (Database, TempDir),
+    database: Database,
+    /// The log's, gone with the rig.
+    _directory: TempDir,
 }
 
 /// One for each database, with a price list of one mug.
@@ -46,7 +53,7 @@ pub async fn rigs() -> Vec<Rig> {
 pub async fn impatient() -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        let policy = Policy { first: Duration::ZERO, second: Duration::ZERO };
+        let policy = Policy { paid: Duration::ZERO, first: Duration::ZERO, second: Duration::ZERO };
         rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
     }
     rigs
@@ -80,11 +87,24 @@ impl Rig {
             None => log(directory.path()).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let (urls, runtime) = serve((&db, &bus), settings, policy, stopping).await;
+        let on = On { db: &db, health: database.connect().await, bus: &bus };
+        let served = Served { settings, policy, pages: true };
+        let (urls, runtime) = serve(on, served, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
-        let kept = (database, directory);
-        Self { url, admin_url, http, stop, bus, db, policy, runtime, running, _kept: kept }
+        Self {
+            url,
+            admin_url,
+            http,
+            stop,
+            bus,
+            db,
+            policy,
+            runtime,
+            running,
+            database,
+            _directory: directory,
+        }
     }
 
     /// Starts its engine.
@@ -96,12 +116,19 @@ impl Rig {
         self
     }
 
-    /// The address of another replica, which serves what is asked of it but applies nothing.
+    /// The address of another replica, which serves what is asked of it but applies nothing, and which
+    /// no web page may call.
     pub async fn another(&self) -> String {
-        let (settings, stopping) = (Settings::default(), self.stop.subscribe());
-        let (urls, _) = serve((&self.db, &self.bus), settings, self.policy, stopping).await;
+        let served = Served { settings: Settings::default(), policy: self.policy, pages: false };
+        let on = On { db: &self.db, health: self.database.connect().await, bus: &self.bus };
+        let (urls, _) = serve(on, served, self.stop.subscribe()).await;
         let [url, _] = urls;
         url
+    }
+
+    /// Whether its database is one connection.
+    pub fn in_memory(&self) -> bool {
+        self.database.url() == "sqlite::memory:"
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -146,13 +173,32 @@ async fn log(directory: &Path) -> Arc<dyn Bus> {
     Arc::new(Log::open(&directory.join("bus.db"), "", options).await.unwrap())
 }
 
-async fn serve(
-    (db, bus): (&Db, &Arc<dyn Bus>),
+/// The origin of the web pages that may call.
+pub const SHOP: &str = "https://shop.example";
+/// Where products are listed, as an order's refusal says.
+pub const PRODUCTS: &str = "https://inventory.example/products";
+
+/// What a service works on.
+struct On<'r> {
+    db: &'r Db,
+    health: Db,
+    bus: &'r Arc<dyn Bus>,
+}
+
+struct Served {
     settings: Settings,
     policy: Policy,
+    /// Whether the shop's pages may call.
+    pages: bool,
+}
+
+async fn serve(
+    On { db, health, bus }: On<'_>,
+    Served { settings, policy, pages }: Served,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
-    let order = OrderService { policy, ..OrderService::default() };
+    let products_url = PRODUCTS.to_owned();
+    let order = OrderService { policy, products_url, ..OrderService::default() };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let options = EngineOptions {
         settings,
@@ -162,22 +208,47 @@ async fn serve(
     };
     let outside = Arc::new(engine::Nobody);
     let engine = Engine::new(order, db.clone(), clock.clone(), options);
-    let topics = TOPICS.map(|name| Topic { name, partitions: 2, compacted: false }).into();
+    let topics = EventType::topics().into_iter();
+    let topics = topics.map(|name| Topic { name, partitions: 2, compacted: false }).collect();
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };
     let (runtime, commands) = Runtime::new(engine, around);
     let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
-    let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry };
+    let room = Arc::new(room());
+    let stopped = stopping.clone();
+    let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry, room, health };
     let app = App::from(parts);
-    let urls = [listen(public_router(app.clone())).await, listen(admin_router(app)).await];
+    let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
+    let public = public_router(app.clone());
+    let public = with_origins(public, origins, OrderService::WRITABLE_BY_PAGES);
+    let urls = [
+        listen("public", public, stopped.clone()).await,
+        listen("admin", admin_router(app), stopped).await,
+    ];
     (urls, runtime)
 }
 
+/// Few event streams, so that a test can take them all; the tests' own client speaks for any other.
+fn room() -> Room {
+    let proxies = Proxies::parse(&["127.0.0.1"]).unwrap();
+    let streams = Streams { all: STREAMS, each: STREAMS_EACH };
+    let room = Room::new(proxies, streams, 4, Waiting { bodies: 1 << 20, answers: 1 << 20 });
+    room.under(Hosts::public(&[]), Hosts::private(&["ops.example".to_owned()]))
+}
+
 /// Serves it on a port of its own; its address.
-async fn listen(router: axum::Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, router).into_future());
+async fn listen(
+    name: &'static str,
+    router: axum::Router,
+    stopping: watch::Receiver<bool>,
+) -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let listener = Listener { name, socket, limits: Limits::default(), router };
+    tokio::spawn(async move {
+        let server = Server::new(Proxies::parse(&["127.0.0.1"]).unwrap());
+        server.serve(listener, stopping).await;
+    });
     url
 }
 
@@ -214,12 +285,4 @@ pub async fn problem(response: Response) -> (u16, Value, Vec<String>) {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let named = errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
     (status, problem, named)
-}
-
-/// Every event type's topic is one of those that the rig makes.
-#[test]
-fn the_topics_are_all_there_are() {
-    for event in EventType::ALL {
-        assert!(TOPICS.contains(&event.topic()), "{}", event.topic());
-    }
 }

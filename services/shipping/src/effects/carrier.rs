@@ -8,8 +8,8 @@ use service::answer;
 
 use super::{Book, BookAnswer, Carrier};
 
-/// A carrier spoken to over HTTP. Definite are 200 and 409; whatever else it says, it is asked
-/// again under the same key.
+/// A carrier spoken to over HTTP. Definite are 200 and 409. Whatever else it says, it is asked again
+/// under the same key: soon if that may change, rarely if it refuses the request itself.
 pub(crate) struct HttpCarrier {
     client: Client,
     bookings: Url,

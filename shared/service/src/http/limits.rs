@@ -1,65 +1,26 @@
-//! What holds for every request: an id, bounds on its size and time, and an answer.
+//! What holds for every request: an id, a bound on its time, and an answer.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
-    body::Body,
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use clock::uuid_v7;
 use engine::{CommandError, Participant};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use tokio::time::timeout;
 
 use super::Problem;
 use crate::App;
 
-/// The largest body, in bytes: a hundred lines of an order fit fifty times.
-const LARGEST: usize = 256 * 1024;
-/// How much of a larger one is read and forgotten. A client that still sends when the connection
-/// closes would see a reset instead of its answer.
-const FORGOTTEN: usize = 64 * 1024 * 1024;
-/// How long a body may take to come.
-const BODY: Duration = Duration::from_secs(20);
 /// How long an answer may take to begin.
 const ANSWER: Duration = Duration::from_secs(30);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken over, in characters.
 const LONGEST_ID: usize = 128;
-
-/// Reads the body before anything is decided about the request.
-pub(crate) async fn limit_body(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    match timeout(BODY, read(body)).await.unwrap_or_else(|_| Err(late())) {
-        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0);
-    while let Some(chunk) = chunks.next().await {
-        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it whole");
-        let chunk = chunk.map_err(broken)?;
-        length += chunk.len();
-        if length <= LARGEST {
-            bytes.extend_from_slice(&chunk);
-        } else if length > FORGOTTEN {
-            break;
-        }
-    }
-    if length > LARGEST {
-        let detail = format!("the body must have {LARGEST} bytes at most");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &detail));
-    }
-    Ok(bytes)
-}
 
 /// Answers in time, if only to say that it takes too long.
 pub(crate) async fn limit_time(answer: impl Future<Output = Response>) -> Response {
@@ -107,13 +68,5 @@ mod tests {
     async fn a_handler_that_panics_is_answered_for() {
         let answer = without_panic(async { panic!("a mistake of ours") }).await;
         assert_eq!(answer.status(), 500);
-    }
-
-    #[tokio::test]
-    async fn a_body_is_kept_up_to_the_limit_and_read_beyond_it() {
-        let largest = vec![b' '; LARGEST];
-        assert_eq!(read(Body::from(largest.clone())).await, Ok(largest));
-        let refused = read(Body::from(vec![b' '; LARGEST + 1])).await.unwrap_err();
-        assert_eq!(refused.status, 413);
     }
 }

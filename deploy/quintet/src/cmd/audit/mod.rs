@@ -13,6 +13,7 @@ use anyhow::Result;
 use audit::Report;
 use clap::Args;
 use contracts::OrderId;
+use report::Notes;
 pub(crate) use rest::Auditor;
 use rest::Finding;
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ impl Audit {
         let told = if global.json {
             report::json(&verdict).to_string()
         } else {
-            report::text(&verdict, self.wait)
+            report::text(&verdict, self.wait, Notes::Listed)
         };
         ui::result(&told);
         Ok(verdict.exit_code())

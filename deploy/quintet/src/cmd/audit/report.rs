@@ -12,11 +12,21 @@ use std::time::Duration;
 /// Under the name of its invariant.
 const INDENT: usize = 4;
 
+/// How what is allowed and worth knowing is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    /// A line each.
+    Listed,
+    /// A line for each invariant, with how many there are and the first of them.
+    Counted,
+}
+
 /// For people: a mark and the figures of each invariant, who offends, and what it comes to.
-pub(crate) fn text(verdict: &Verdict, wait: Duration) -> String {
+pub(crate) fn text(verdict: &Verdict, wait: Duration, notes: Notes) -> String {
     match verdict {
         Verdict::Judged(report) => {
-            let mut lines: Vec<String> = report.invariants.iter().flat_map(invariant).collect();
+            let told = report.invariants.iter().flat_map(|it| invariant(it, notes));
+            let mut lines: Vec<String> = told.collect();
             lines.push(conclusion(report));
             lines.join("\n")
         }
@@ -42,8 +52,8 @@ pub(crate) fn json(verdict: &Verdict) -> Value {
     }
 }
 
-fn invariant(invariant: &Invariant) -> Vec<String> {
-    let Invariant { number, name, figures, holds, offences, unlisted, notes } = invariant;
+fn invariant(invariant: &Invariant, telling: Notes) -> Vec<String> {
+    let Invariant { number, name, figures, holds, offences, unlisted, notes, noted } = invariant;
     let mark = if *holds { style("✓").green() } else { style("✗").red().bold() };
     let mut lines = vec![format!("{mark} {number} {name}")];
     let figures: Vec<String> =
@@ -57,7 +67,14 @@ fn invariant(invariant: &Invariant) -> Vec<String> {
     let note = |Offence { subject, why }: &Offence| {
         wrapped(&format!("(allowed: {subject}: {why})"), INDENT)
     };
-    lines.extend(notes.iter().flat_map(note));
+    match (telling, &notes[..]) {
+        (Notes::Counted, [Offence { subject, why }, _, ..]) => {
+            let rest = noted - 1;
+            let counted = format!("(allowed: {subject}: {why}; and {rest} more of the kind)");
+            lines.extend(wrapped(&counted, INDENT));
+        }
+        _ => lines.extend(notes.iter().flat_map(note)),
+    }
     lines
 }
 
@@ -80,7 +97,16 @@ mod tests {
         let name = "every accepted order ends exactly once";
         let (figures, notes) = ([("orders", 30), ("open", 1)].into(), offences.clone());
         let unlisted = usize::from(!holds) * 5;
-        let one = Invariant { number: 1, name, figures, holds, offences, unlisted, notes };
+        let one = Invariant {
+            number: 1,
+            name,
+            figures,
+            holds,
+            noted: offences.len(),
+            offences,
+            unlisted,
+            notes,
+        };
         Verdict::Judged(Report { invariants: vec![one] })
     }
 
@@ -93,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_sound_suite_is_told_with_its_figures() {
-        let told = text(&judged(true, Vec::new()), Duration::ZERO);
+        let told = text(&judged(true, Vec::new()), Duration::ZERO, Notes::Listed);
         let told: Vec<&str> = told.lines().collect();
         assert_eq!(
             told,
@@ -107,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_broken_one_names_who_offends_within_a_hundred_columns() {
-        let told = text(&judged(false, vec![offence()]), Duration::ZERO);
+        let told = text(&judged(false, vec![offence()]), Duration::ZERO, Notes::Listed);
         assert!(told.starts_with("✗ 1 "), "{told}");
         assert!(
             told.contains("order 01a1fde8-c42a-73f5-96da-6e816ab97e8a: is cancelled"),
@@ -119,9 +145,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_allowed_is_listed_or_counted() {
+        let verdict = judged(true, vec![offence(); 3]);
+        let lines = |notes| text(&verdict, Duration::ZERO, notes).matches("(allowed: ").count();
+        // The offences of this fixture are its notes too.
+        assert_eq!((lines(Notes::Listed), lines(Notes::Counted)), (3, 1));
+        let counted = text(&verdict, Duration::ZERO, Notes::Counted);
+        let flat = counted.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("; and 2 more of the kind)"), "{counted}");
+    }
+
+    #[test]
     fn unrest_is_told_with_who_and_as_json() {
         let verdict = Verdict::NotAtRest(vec!["payment: effects 2".to_owned()]);
-        let told = text(&verdict, Duration::from_secs(30));
+        let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
         assert_eq!(told, "not at rest after 30 s, so nothing can be said:\n    payment: effects 2");
         let expected =
             r#"{"invariants":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;

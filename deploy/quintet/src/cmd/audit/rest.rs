@@ -1,9 +1,10 @@
 //! Waiting until nothing happens any more: only then it can be told what is wrong from what has not
 //! arrived yet.
 
+use crate::control::Control;
 use crate::http::{self, Api};
 use crate::program::{Member, Program};
-use crate::suite::{Launcher, Suite};
+use crate::suite::Suite;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use audit::{Addresses, Snapshot, Status};
@@ -36,7 +37,7 @@ pub(crate) struct Auditor {
     addresses: Addresses,
     /// Each service's replicas, by their admin listeners.
     services: Vec<(Program, Vec<String>)>,
-    control: Option<String>,
+    control: Option<Control>,
     api: Api,
     client: reqwest::Client,
 }
@@ -63,7 +64,8 @@ impl Auditor {
         });
         let services = services.collect();
         let client = reqwest::Client::builder().no_proxy().timeout(LONG_ANSWER).build()?;
-        Ok(Self { addresses, services, control: suite.control.clone(), api, client })
+        let control = suite.control.as_deref().map(Control::at).transpose()?;
+        Ok(Self { addresses, services, control, api, client })
     }
 
     /// Waits so long at most until nothing happens.
@@ -151,7 +153,7 @@ impl Auditor {
     }
 
     async fn why_down(&self, name: Program) -> Option<String> {
-        self.api.get::<Launcher>(self.control.as_ref()?).await.ok()?.why_down(name)
+        self.control.as_ref()?.launcher().await.ok()?.why_down(name)
     }
 
     /// A snapshot of one moment, in which all services stood so; `None` if something happened.

@@ -3,6 +3,7 @@
 use super::act::{Act, Kind};
 use super::customers::Promises;
 use super::plan::Strike;
+use crate::cmd::audit::report::Notes;
 use crate::cmd::audit::{self, Verdict};
 use crate::duration;
 use crate::program::{Member, Program};
@@ -106,7 +107,7 @@ pub(super) fn text(story: &Story) -> String {
     let Aftermath { left_down, unhealed } = &story.aftermath;
     lines.extend(left_down.iter().map(|(program, why)| bad(format!("{program} {why}"))));
     lines.extend(unhealed.iter().cloned().map(bad));
-    lines.push(audit::report::text(&story.verdict, story.waited));
+    lines.push(audit::report::text(&story.verdict, story.waited, Notes::Counted));
     lines.join("\n")
 }
 

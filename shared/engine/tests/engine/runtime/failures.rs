@@ -79,10 +79,10 @@ async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for
         // It would wait for half a minute otherwise.
         let answered = timeout(Duration::from_secs(20), running.add(order(1), 7)).await;
         assert_eq!(answered.expect("an answer"), Err(CommandError::TimedOut));
-        running.engine.ready().await.unwrap_err();
+        running.engine.ready(running.engine.db()).await.unwrap_err();
         assert_eq!(running.add(order(2), 7).await, Err(CommandError::Standstill));
         repair_database(&stage).await;
-        let ready = async || running.engine.ready().await.ok();
+        let ready = async || running.engine.ready(running.engine.db()).await.ok();
         eventually("the service to be ready", ready).await;
         assert_eq!(stage.rig.count("tally").await, 1, "it was carried out all the same");
         running.stop().await;

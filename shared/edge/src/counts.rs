@@ -1,0 +1,83 @@
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// What a server counts of its connections.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    open: Family<At, Gauge>,
+    refused: Family<Because, Counter>,
+    closed: Family<Because, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct At {
+    listener: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Because {
+    listener: &'static str,
+    reason: &'static str,
+}
+
+/// Why a connection was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The listener has as many as it may.
+    Full,
+    /// The client's address has as many as it may.
+    Address,
+    /// The process has no file handles left.
+    Handles,
+}
+
+/// Why the server closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The head of a request did not come in time.
+    Head,
+    /// No further request came in time.
+    Idle,
+    /// The client did not read its answer in time.
+    Write,
+    /// A new connection needed its place.
+    Replaced,
+}
+
+impl Counts {
+    /// Shows them.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Connections of clients that are open";
+        registry.register("http_connections", help, self.open.clone());
+        let help = "Connections of clients that were not accepted";
+        registry.register("http_connections_refused", help, self.refused.clone());
+        let help = "Connections of clients that the server closed before the client did";
+        registry.register("http_connections_closed", help, self.closed.clone());
+    }
+
+    pub(crate) fn open(&self, listener: &'static str) -> Gauge {
+        self.open.get_or_create_owned(&At { listener })
+    }
+
+    pub(crate) fn refused(&self, listener: &'static str, refusal: Refusal) {
+        let reason = match refusal {
+            Refusal::Full => "full",
+            Refusal::Address => "address",
+            Refusal::Handles => "handles",
+        };
+        self.refused.get_or_create(&Because { listener, reason }).inc();
+    }
+
+    pub(crate) fn closed(&self, listener: &'static str, reason: Reason) {
+        let reason = match reason {
+            Reason::Head => "head",
+            Reason::Idle => "idle",
+            Reason::Write => "write",
+            Reason::Replaced => "replaced",
+        };
+        self.closed.get_or_create(&Because { listener, reason }).inc();
+    }
+}

@@ -1,0 +1,31 @@
+//! HTTP listeners that bound what a client can take.
+//!
+//! A [`Server`] accepts connections for an axum router and keeps these bounds, which [`Limits`] holds:
+//!
+//! - **Connections**, per listener and per client address. A full listener closes the connection that
+//!   has waited longest without a request in flight, so silent clients cannot keep working clients
+//!   out. A few more connections are accepted only to be asked for their health.
+//! - **Time**: for a request's head, between two requests, and while a client does not read its answer.
+//! - **Memory**: a head has [`HEAD_BYTES`] at most; the kernel's buffers are bounded too.
+//! - **File handles**: [`raise_handle_limit`] raises the soft limit. If handles run out all the same, the
+//!   server says so once a minute, counts it, and closes a waiting connection to go on.
+//!
+//! Beside it: [`Quota`], for what clients share; [`Proxies`], to know a client behind a load balancer;
+//! [`Hosts`], to refuse requests of foreign web pages.
+
+mod client;
+mod connection;
+mod counts;
+mod crowd;
+mod handles;
+mod hosts;
+mod quota;
+mod serve;
+mod stream;
+
+pub use client::{Peer, Proxies};
+pub use counts::Counts;
+pub use handles::{cap_connections, raise_handle_limit};
+pub use hosts::{Foreign, Hosts};
+pub use quota::{Exceeded, Quota, Share};
+pub use serve::{HEAD_BYTES, Limits, Listener, Server};

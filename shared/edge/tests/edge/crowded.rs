@@ -1,0 +1,96 @@
+//! More connections than there may be.
+
+use edge::Limits;
+
+use crate::rig::{Client, HELD, HELLO, Rig};
+
+fn few(connections: usize) -> Limits {
+    Limits { connections, health_connections: 1, ..Limits::default() }
+}
+
+/// Connections whose requests are in flight.
+async fn busy(rig: &Rig, count: usize) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = rig.connect().await;
+        // The answer to the first says that the second is next.
+        client.send([HELLO, HELD].concat()).await;
+        client.hears("hello").await;
+        clients.push(client);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn a_new_client_gets_the_place_of_the_one_that_waits_longest() {
+    let rig = Rig::within(few(3), &[]).await;
+    let _busy = busy(&rig, 1).await;
+    let mut silent = rig.connect().await;
+    let mut idle = rig.connect().await;
+    idle.send(HELLO).await;
+    idle.hears("hello").await;
+    let mut new = rig.connect().await;
+    new.send(HELLO).await;
+    new.hears("hello").await;
+    assert_eq!(silent.rest().await, "");
+    idle.send(HELLO).await;
+    idle.hears("hello").await;
+    let replaced = r#"http_connections_closed_total{listener="public",reason="replaced"}"#;
+    assert_eq!(rig.counted(replaced), 1);
+}
+
+#[tokio::test]
+async fn hundreds_of_silent_clients_keep_nobody_out() {
+    let rig = Rig::within(few(20), &[]).await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(rig.connect().await);
+    }
+    let mut client = rig.connect().await;
+    client.send(HELLO).await;
+    client.hears("hello").await;
+}
+
+#[tokio::test]
+async fn beyond_the_last_place_there_is_one_for_health_and_then_none() {
+    let rig = Rig::within(few(2), &[]).await;
+    let mut clients = busy(&rig, 2).await;
+    let mut health = rig.connect().await;
+    // What it may ask is the router's matter: it is told.
+    health.send("GET /reserved HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    health.hears("health only: true").await;
+    let mut client = rig.connect().await;
+    client.send(HELLO).await;
+    // The connection for health waits, and yields.
+    client.hears("hello").await;
+    assert_eq!(health.rest().await, "");
+    client.send(HELD).await;
+    let mut refused = rig.connect().await;
+    let answer = refused.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("again later\"}"), "{answer}");
+    let counted = r#"http_connections_refused_total{listener="public",reason="full"}"#;
+    assert_eq!(rig.counted(counted), 1);
+    clients.push(client);
+}
+
+#[tokio::test]
+async fn one_address_has_its_share_and_a_proxy_speaks_for_many() {
+    let limits = Limits { per_address: 2, ..Limits::default() };
+    let rig = Rig::within(limits, &[]).await;
+    let (mut first, _second) = (rig.connect().await, rig.connect().await);
+    first.send(HELLO).await;
+    first.hears("hello").await;
+    let answer = rig.connect().await.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let counted = r#"http_connections_refused_total{listener="public",reason="address"}"#;
+    assert_eq!(rig.counted(counted), 1);
+
+    let rig = Rig::within(limits, &["127.0.0.1"]).await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = rig.connect().await;
+        client.send(HELLO).await;
+        client.hears("hello").await;
+        clients.push(client);
+    }
+}

@@ -1,0 +1,179 @@
+//! What requests share, so that no client takes all of it.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::FromRequestParts,
+    http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use edge::{Exceeded, Hosts, Peer, Proxies, Quota, Share};
+use engine::Participant;
+use serde::Serialize;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::Problem;
+use crate::App;
+
+/// How long a listing waits for others before it is refused.
+const LISTING: Duration = Duration::from_secs(1);
+/// The part of all unread listings that one client may have.
+const PART: usize = 4;
+
+/// What requests share.
+#[derive(Debug)]
+pub struct Room {
+    /// Who is asked on the public listener.
+    pub(crate) public: Hosts,
+    /// Who is asked on the admin listener.
+    pub(crate) private: Hosts,
+    pub(crate) bodies: Arc<Quota>,
+    proxies: Proxies,
+    streams: Arc<Quota>,
+    listings: Arc<Semaphore>,
+    answers: Arc<Quota>,
+}
+
+/// How many event streams there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    /// Of all clients together.
+    pub all: usize,
+    /// Of one client; 0 for no limit.
+    pub each: usize,
+}
+
+/// How many bytes may wait for clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// Of request bodies that are not read whole yet.
+    pub bodies: usize,
+    /// Of listings that clients have not read yet.
+    pub answers: usize,
+}
+
+impl Default for Room {
+    /// As the settings have it unless they are changed.
+    fn default() -> Self {
+        let waiting = Waiting { bodies: 32 << 20, answers: 32 << 20 };
+        Self::new(Proxies::default(), Streams { all: 1_000, each: 100 }, 4, waiting)
+    }
+}
+
+impl Room {
+    /// For any host, behind these proxies, with so many event streams, listings at once and bytes.
+    #[must_use]
+    pub fn new(proxies: Proxies, streams: Streams, listings: usize, waiting: Waiting) -> Self {
+        Self {
+            public: Hosts::public(&[]),
+            private: Hosts::private(&[]),
+            bodies: Quota::new(waiting.bodies, 0),
+            proxies,
+            streams: Quota::new(streams.all, streams.each),
+            listings: Arc::new(Semaphore::new(listings)),
+            answers: Quota::new(waiting.answers, waiting.answers.div_ceil(PART)),
+        }
+    }
+
+    /// With the names of the public and the admin listener.
+    #[must_use]
+    pub fn under(self, public: Hosts, private: Hosts) -> Self {
+        Self { public, private, ..self }
+    }
+
+    /// Whom the request comes from, as far as that is known.
+    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+        let peer = extensions.get::<Peer>();
+        peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| self.proxies.client(*peer, headers))
+    }
+}
+
+/// A place among the event streams, for as long as it is kept.
+#[derive(Debug)]
+pub struct StreamPlace(#[expect(dead_code, reason = "given back when it is dropped")] Share);
+
+impl<P: Participant> FromRequestParts<App<P>> for StreamPlace {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Problem> {
+        let client = app.room.client(&parts.extensions, &parts.headers);
+        let share = app.room.streams.take(client, 1).map_err(|exceeded| {
+            let detail = match exceeded {
+                Exceeded::All => "all event streams are taken; ask for the order itself instead, or come back later",
+                Exceeded::Each => {
+                    "this client has as many event streams as one client may have; close some, or ask for the \
+                     order itself instead"
+                }
+            };
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(5)
+        })?;
+        Ok(Self(share))
+    }
+}
+
+/// A turn at listing rows. Few read the database at once, and what clients do not read is bounded.
+#[derive(Debug)]
+pub struct Listing {
+    client: IpAddr,
+    answers: Arc<Quota>,
+    /// Until the rows are read.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl<P: Participant> FromRequestParts<App<P>> for Listing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Problem> {
+        let client = app.room.client(&parts.extensions, &parts.headers);
+        let turn = timeout(LISTING, Arc::clone(&app.room.listings).acquire_owned()).await;
+        let busy = || {
+            let detail = "too many listings are being read; send it again later";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+        };
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+        Ok(Self { client, answers: Arc::clone(&app.room.answers), _turn: turn })
+    }
+}
+
+impl Listing {
+    /// The answer with these rows, as JSON.
+    ///
+    /// # Errors
+    /// 503 if clients have not read too much of what was listed before.
+    pub fn answer(self, rows: &impl Serialize) -> Result<Response, Problem> {
+        let json = serde_json::to_vec(rows).map_err(|error| {
+            tracing::error!(%error, "a listing cannot be written");
+            let detail = "the answer cannot be written; the service's log says why";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        })?;
+        let share = self.answers.take(self.client, json.len()).map_err(|exceeded| {
+            let whose = match exceeded {
+                Exceeded::All => "clients have",
+                Exceeded::Each => "this client has",
+            };
+            let detail = format!(
+                "{whose} not read what was listed before; read it, ask with a smaller limit, or send it again later"
+            );
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, &detail).retry_after(1)
+        })?;
+        // The share goes with the bytes: once they are sent, or the client has gone.
+        let unread = Bytes::from_owner(Unread { json, _share: share });
+        let head = [(header::CONTENT_TYPE, "application/json")];
+        Ok((head, Body::from(unread)).into_response())
+    }
+}
+
+struct Unread {
+    json: Vec<u8>,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
+}

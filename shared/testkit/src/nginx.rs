@@ -1,0 +1,87 @@
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::{Ports, server};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+/// Where Debian's package puts it, and where else it may be found.
+const PLACES: [&str; 3] = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
+
+/// An nginx of a test's own in front of a service, with its own defaults and those of Debian's package.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Child,
+    ports: Ports,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    /// Starts one that passes requests on to this address, where nginx is installed.
+    ///
+    /// # Panics
+    /// If it is required and not there, or does not listen.
+    #[must_use]
+    pub fn in_front_of(address: SocketAddr) -> Option<Self> {
+        let program = PLACES.into_iter().find(|place| Path::new(place).exists());
+        let program = server::found(program, "nginx")?;
+        let (ports, folder) = (Ports::free(), tempfile::tempdir().expect("a folder"));
+        let place = folder.path().display();
+        let settings = format!(
+            "daemon off;
+pid {place}/pid;
+error_log {place}/log;
+events {{ worker_connections 768; }}
+http {{
+    sendfile on;
+    tcp_nopush on;
+    gzip on;
+    access_log off;
+    client_body_temp_path {place}/body;
+    proxy_temp_path {place}/proxy;
+    server {{
+        listen 127.0.0.1:{};
+        location / {{ proxy_pass http://{address}; }}
+    }}
+}}
+",
+            ports.first()
+        );
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, settings).expect("a file");
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&file).arg("-e").arg(folder.path().join("log"));
+        let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut nginx = Self { process: process.expect("it starts"), ports, _folder: folder };
+        let give_up = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", nginx.ports.first())).is_err() {
+            let ended = nginx.process.try_wait().expect("it is ours");
+            assert!(ended.is_none() && Instant::now() < give_up, "it does not listen: {ended:?}");
+            sleep(POLL);
+        }
+        Some(nginx)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.first())
+    }
+}
+
+impl Drop for Nginx {
+    /// Its worker ends with it, at the signal that nginx knows as a fast shutdown.
+    fn drop(&mut self) {
+        let terminate = format!("kill -TERM {}", self.process.id());
+        let _ = Command::new("sh").args(["-c", &terminate]).status();
+        let _ = self.process.wait();
+    }
+}
