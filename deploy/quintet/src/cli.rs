@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Effects(cmd::effects::Effects),
     /// Show the events that are on the bus
     Events(cmd::events::Events),
+    /// Tell how far each service is behind, also those that are down
+    Lag(cmd::lag::Lag),
     /// Have a stopped service hear everything again
     Rewind(cmd::rewind::Rewind),
     /// Check the contract: the event schemas, and what was released of them

@@ -8,6 +8,7 @@ pub(crate) mod dead_letters;
 mod desk;
 pub(crate) mod effects;
 pub(crate) mod events;
+pub(crate) mod lag;
 mod on_bus;
 pub(crate) mod orders;
 pub(crate) mod place;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
         Some(Command::Effects(effects)) => effects.run(&global).await,
         Some(Command::Events(events)) => events.run(&global).await,
+        Some(Command::Lag(lag)) => lag.run(&global).await,
         Some(Command::Rewind(rewind)) => rewind.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),

@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::invocation;
 use crate::program::Program;
 use crate::suite::Suite;
+use crate::supervisor;
 use crate::ui::{self, Ui};
 use anyhow::{Result, bail};
 use bus::{Bus, BusError, PartitionState};
@@ -43,7 +44,7 @@ impl Rewind {
         let suite = Suite::read(&global.dir()?)?;
         let program = Program::SERVICES.into_iter().find(|it| it.name() == self.service);
         if let (Some(suite), Some(program)) = (suite, program)
-            && suite.is_up(program)
+            && runs(&suite, program)
         {
             let stop = invocation::command(&format!("stop {program}"));
             bail!("{program} runs: stop it first with `{stop}`");
@@ -92,6 +93,12 @@ impl Rewind {
             "{service} hears {records} records again; what it has applied it recognises. {start}"
         ));
     }
+}
+
+/// Whether a replica of the service runs on this machine.
+fn runs(suite: &Suite, service: Program) -> bool {
+    let replicas = suite.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+    replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
 }
 
 /// Once the group has no members.
