@@ -1,9 +1,9 @@
 //! The verdict as text and as JSON.
 
-use super::Verdict;
+use super::{Unrest, Verdict};
 use crate::duration;
 use crate::ui::wrapped;
-use audit::{Invariant, Offence, Report};
+use audit::{Invariant, Offence, Report, UnderWay};
 use console::style;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// Under the name of its invariant.
 const INDENT: usize = 4;
+/// Orders under way that are named.
+const NAMED: usize = 20;
+/// How many there are to judge, where everything rests.
+const INVARIANTS: usize = 7;
 
 /// How what is allowed and worth knowing is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +34,30 @@ pub(crate) fn text(verdict: &Verdict, wait: Duration, notes: Notes) -> String {
             lines.push(conclusion(report));
             lines.join("\n")
         }
-        Verdict::NotAtRest(waiting) => {
-            let wait = SignedDuration::try_from(wait).map(duration::text).unwrap_or_default();
-            let head = format!("not at rest after {wait}, so nothing can be said:");
-            let waiting = waiting.iter().flat_map(|why| wrapped(why, INDENT));
-            [head].into_iter().chain(waiting).collect::<Vec<_>>().join("\n")
-        }
+        Verdict::NotAtRest(unrest) => not_at_rest(unrest, wait),
     }
+}
+
+fn not_at_rest(unrest: &Unrest, wait: Duration) -> String {
+    let Unrest { waiting, settled } = unrest;
+    let wait = SignedDuration::try_from(wait).map(duration::text).unwrap_or_default();
+    let waiting = waiting.iter().flat_map(|why| wrapped(why, INDENT));
+    let Some(UnderWay { orders, report }) = settled else {
+        let head = format!("not at rest after {wait}, so nothing can be said:");
+        return [head].into_iter().chain(waiting).collect::<Vec<_>>().join("\n");
+    };
+    let mut lines: Vec<String> = report.invariants.iter().flat_map(invariant).collect();
+    lines.push(format!("not at rest after {wait}; what follows is left out above:"));
+    lines.extend(waiting);
+    let named = orders.iter().take(NAMED);
+    lines.extend(
+        named.flat_map(|Offence { subject, why }| wrapped(&format!("{subject}: {why}"), INDENT)),
+    );
+    if let Some(more) = orders.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.extend(wrapped(&format!("and {more} more"), INDENT));
+    }
+    lines.push(conclusion(report));
+    lines.join("\n")
 }
 
 /// For programs.
@@ -46,8 +67,15 @@ pub(crate) fn json(verdict: &Verdict) -> Value {
             let verdict = if report.holds() { "sound" } else { "broken" };
             json!({ "verdict": verdict, "invariants": report.invariants, "waiting": [] })
         }
-        Verdict::NotAtRest(waiting) => {
-            json!({ "verdict": "not_at_rest", "invariants": [], "waiting": waiting })
+        Verdict::NotAtRest(Unrest { waiting, settled }) => {
+            let (orders, invariants) = match settled {
+                Some(UnderWay { orders, report }) => (&orders[..], &report.invariants[..]),
+                None => Default::default(),
+            };
+            json!({
+                "verdict": "not_at_rest", "invariants": invariants, "waiting": waiting,
+                "under_way": orders,
+            })
         }
     }
 }
@@ -81,6 +109,7 @@ fn invariant(invariant: &Invariant, telling: Notes) -> Vec<String> {
 fn conclusion(report: &Report) -> String {
     let all = report.invariants.len();
     match report.invariants.iter().filter(|invariant| !invariant.holds).count() {
+        0 if all < INVARIANTS => format!("the {all} invariants that can be judged hold"),
         0 => format!("{}: all {all} invariants hold", style("sound").green()),
         broken => {
             format!("{}: {broken} of {all} invariants do not hold", style("BROKEN").red().bold())
@@ -107,7 +136,15 @@ mod tests {
             unlisted,
             notes,
         };
-        Verdict::Judged(Report { invariants: vec![one] })
+        let others = (2..=7).map(|number| Invariant { number, holds: true, ..one.clone() });
+        let others = others.map(|it| Invariant {
+            offences: Vec::new(),
+            unlisted: 0,
+            noted: 0,
+            notes: Vec::new(),
+            ..it
+        });
+        Verdict::Judged(Report { invariants: [one.clone()].into_iter().chain(others).collect() })
     }
 
     fn offence() -> Offence {
@@ -121,14 +158,8 @@ mod tests {
     fn a_sound_suite_is_told_with_its_figures() {
         let told = text(&judged(true, Vec::new()), Duration::ZERO, Notes::Listed);
         let told: Vec<&str> = told.lines().collect();
-        assert_eq!(
-            told,
-            [
-                "✓ 1 every accepted order ends exactly once",
-                "    open 1, orders 30",
-                "sound: all 1 invariants hold"
-            ]
-        );
+        let first = ["✓ 1 every accepted order ends exactly once", "    open 1, orders 30"];
+        assert_eq!((&told[..2], told.last()), (&first[..], Some(&"sound: all 7 invariants hold")));
     }
 
     #[test]
@@ -140,7 +171,7 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("\n    and 5 more\n"), "{told}");
-        assert!(told.ends_with("BROKEN: 1 of 1 invariants do not hold"), "{told}");
+        assert!(told.ends_with("BROKEN: 1 of 7 invariants do not hold"), "{told}");
         assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
     }
 
@@ -157,12 +188,27 @@ mod tests {
 
     #[test]
     fn unrest_is_told_with_who_and_as_json() {
-        let verdict = Verdict::NotAtRest(vec!["payment: effects 2".to_owned()]);
+        let waiting = vec!["payment: effects 2".to_owned()];
+        let verdict = Verdict::NotAtRest(Unrest { waiting: waiting.clone(), settled: None });
         let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
         assert_eq!(told, "not at rest after 30 s, so nothing can be said:\n    payment: effects 2");
-        let expected =
-            r#"{"invariants":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
+        let expected = r#"{"invariants":[],"under_way":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
         assert_eq!(json(&verdict).to_string(), expected);
+
+        let orders = vec![offence(); NAMED + 3];
+        let Verdict::Judged(mut report) = judged(true, Vec::new()) else { panic!("judged") };
+        report.invariants.pop();
+        let settled = Some(UnderWay { orders, report });
+        let verdict = Verdict::NotAtRest(Unrest { waiting, settled });
+        let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
+        assert!(told.starts_with("✓ 1 "), "{told}");
+        let left_out = "not at rest after 30 s; what follows is left out above:\n    payment: effects 2\n    \
+                        order 01a1fde8-c42a-73f5-96da-6e816ab97e8a: is cancelled";
+        assert!(told.contains(left_out), "{told}");
+        let end = "\n    and 3 more\nthe 6 invariants that can be judged hold";
+        assert!(told.ends_with(end), "{told}");
+        assert_eq!(json(&verdict)["under_way"].as_array().unwrap().len(), NAMED + 3);
+        assert_eq!(json(&verdict)["invariants"].as_array().unwrap().len(), 6);
         assert!(json(&judged(true, Vec::new()))["verdict"] == "sound");
         assert!(json(&judged(false, vec![offence()]))["verdict"] == "broken");
     }

@@ -19,6 +19,8 @@ const POLL: Duration = Duration::from_millis(100);
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 /// What has not been sent for so long, while the broker answers and nothing else happens, is stuck.
 const STUCK: Duration = Duration::from_secs(5);
+/// How often to look for a moment at which nothing moves, once there is no time to wait for rest.
+const LOOKS: usize = 5;
 /// All rows of a large suite in pages, and its whole ledger.
 const LONG_ANSWER: Duration = Duration::from_mins(1);
 
@@ -27,8 +29,8 @@ const LONG_ANSWER: Duration = Duration::from_mins(1);
 pub(super) enum Finding {
     /// The suite as it stands, and nothing happens.
     Still(Box<Snapshot>),
-    /// It does not stand still: why, a line each.
-    Moving(Vec<String>),
+    /// It is not at rest: why, a line each, and how it stands if nothing moved for a moment.
+    Moving(Vec<String>, Option<Box<Snapshot>>),
 }
 
 /// Somebody who asks everybody in a suite.
@@ -124,7 +126,13 @@ impl Auditor {
         {
             return Finding::Still(snapshot);
         }
-        Finding::Moving(waiting)
+        // A few times: what is on its way may commit a batch at any time.
+        for _ in 0..LOOKS {
+            if let Ok(Some(snapshot)) = self.still_snapshot(|_| true).await {
+                return Finding::Moving(waiting, Some(snapshot));
+            }
+        }
+        Finding::Moving(waiting, None)
     }
 
     async fn look(&self) -> Look {

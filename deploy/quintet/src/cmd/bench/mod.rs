@@ -102,8 +102,7 @@ pub(crate) struct Bench {
     #[arg(long)]
     no_build: bool,
     /// Prefix of topic, group and database names, to share servers with other suites
-    #[arg(long, value_name = "NAME", default_value = "bench_", hide = true,
-          hide_default_value = true, value_parser = up::namespace)]
+    #[arg(long, value_name = "NAME", default_value = "bench_", value_parser = up::namespace)]
     namespace: String,
 }
 

@@ -153,6 +153,7 @@ pub(super) fn json(story: &Story) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::audit::Unrest;
     use crate::cmd::chaos::act::{Fault, Provider};
     use ::audit::Report;
 
@@ -221,6 +222,6 @@ mod tests {
         };
         assert_eq!(code(refuses), bad);
         assert_eq!(code(|it| it.aftermath.unhealed = Some("order is dead".to_owned())), bad);
-        assert_eq!(code(|it| it.verdict = Verdict::NotAtRest(Vec::new())), moving);
+        assert_eq!(code(|it| it.verdict = Verdict::NotAtRest(Unrest::default())), moving);
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Up {
     #[arg(long)]
     demo: bool,
     /// Send events over Kafka instead of the embedded log
-    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = brokers)]
     brokers: Option<String>,
     /// Keep data in PostgreSQL instead of SQLite: one database per service is made on this server
     #[arg(long, value_name = "URL")]
@@ -58,8 +58,8 @@ pub(crate) struct Up {
     /// In a checkout: start what is built already
     #[arg(long)]
     no_build: bool,
-    /// Prefix of topic, group and database names, to share servers with other suites
-    #[arg(long, value_name = "NAME", default_value = "", hide = true, hide_default_value = true,
+    /// Prefix of topic, group and database names, such as t1-: keeps suites on the same servers apart
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
           value_parser = namespace)]
     namespace: String,
 }
@@ -262,6 +262,15 @@ pub(crate) fn namespace(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_lists_what_errors_advise() {
+        let help = Up::augment_args(clap::Command::new("up")).render_long_help().to_string();
+        for advised in ["--namespace <NAME>", "--brokers <HOST:PORT,…>", "--postgres", "--fresh"]
+        {
+            assert!(help.contains(advised), "{advised} is not in\n{help}");
+        }
+    }
 
     #[test]
     fn brokers_need_a_port_each() {
