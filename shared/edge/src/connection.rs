@@ -31,8 +31,8 @@ pub(crate) enum Phase {
 const PHASES: [Phase; 5] = [Phase::Head, Phase::Idle, Phase::Busy, Phase::Closing, Phase::Gone];
 const PHASE_BITS: u32 = 3;
 
-/// A connection as the crowd sees it. Its times are milliseconds of the crowd's clock, which is read a few times a
-/// second: neither a request nor an answer looks at a clock or sets a timer.
+/// A connection as the crowd sees it. Its times are milliseconds of the crowd's clock, which is read once a
+/// second or so: neither a request nor an answer looks at a clock or sets a timer.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) listener: &'static str,

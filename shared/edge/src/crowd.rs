@@ -20,7 +20,7 @@ use crate::{
 /// How often the connections are looked at: an eighth of the shortest time that one may take, within these bounds.
 const LOOKS: u32 = 8;
 const SHORTEST_LOOK: Duration = Duration::from_millis(5);
-const LONGEST_LOOK: Duration = Duration::from_millis(500);
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// All connections of a server, and the clock by which they are late.
 #[derive(Debug)]
