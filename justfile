@@ -22,6 +22,10 @@ simulate seeds="0..10000":
 crash:
     cargo run --release -p chaos -- --backend sqlite
 
+# Clients that take what they can of a running order service, and what a good client meets meanwhile
+attack against="127.0.0.1:8080":
+    cargo run --release -p attack -- edge --against {{against}}
+
 # What nobody should send, over the broker and over HTTP, for long
 fuzz cases="100000":
     PROPTEST_CASES={{cases}} cargo test --release -p corpus --test fuzz

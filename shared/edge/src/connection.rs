@@ -31,8 +31,8 @@ pub(crate) enum Phase {
 const PHASES: [Phase; 5] = [Phase::Head, Phase::Idle, Phase::Busy, Phase::Closing, Phase::Gone];
 const PHASE_BITS: u32 = 3;
 
-/// A connection as the crowd sees it. Its times are milliseconds of the crowd's clock, which is read a few times a
-/// second: neither a request nor an answer looks at a clock or sets a timer.
+/// A connection as the crowd sees it. Its times are milliseconds of the crowd's clock, which is read once a
+/// second or so: neither a request nor an answer looks at a clock or sets a timer.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) listener: &'static str,
@@ -78,10 +78,15 @@ impl Connection {
         }
     }
 
-    /// Since when it has waited for its client, without a request in flight.
+    /// Since when it has waited for its client: for a request, or to read on in an answer.
     pub(crate) fn waits_since(&self) -> Option<u64> {
         let (phase, since) = unpacked(self.phase.load(Relaxed));
-        matches!(phase, Phase::Head | Phase::Idle | Phase::Closing).then_some(since)
+        let stalled = self.stalled.load(Relaxed);
+        match phase {
+            Phase::Gone => None,
+            Phase::Busy => (stalled != 0).then_some(stalled),
+            Phase::Head | Phase::Idle | Phase::Closing => Some(since),
+        }
     }
 
     /// Why it has to be closed now, if it has to.
@@ -206,10 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connection_without_a_request_in_flight_can_be_replaced() {
+    fn only_a_connection_that_waits_for_its_client_can_be_replaced() {
         let (connection, now) = connection();
         assert_eq!(connection.waits_since(), Some(1_000));
         connection.enter(Phase::Busy);
+        assert_eq!(connection.waits_since(), None);
+        now.store(1_004, Relaxed);
+        connection.wrote(false);
+        assert_eq!(connection.waits_since(), Some(1_004));
+        connection.wrote(true);
         assert_eq!(connection.waits_since(), None);
         now.store(1_005, Relaxed);
         let connection = Arc::new(connection);

@@ -20,7 +20,7 @@ use crate::{
 /// How often the connections are looked at: an eighth of the shortest time that one may take, within these bounds.
 const LOOKS: u32 = 8;
 const SHORTEST_LOOK: Duration = Duration::from_millis(5);
-const LONGEST_LOOK: Duration = Duration::from_millis(500);
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// All connections of a server, and the clock by which they are late.
 #[derive(Debug)]
@@ -69,9 +69,11 @@ impl Crowd {
         let mut members = self.members();
         members.last += 1;
         let id = members.last;
-        if members.connections.insert(id, Arc::clone(&connection)).is_none() && members.len() == 1 {
+        members.connections.insert(id, Arc::clone(&connection));
+        if members.connections.len() == 1 {
             self.arrived.notify_one();
         }
+        drop(members);
         Member { crowd: Arc::clone(self), id, connection }
     }
 
@@ -79,8 +81,8 @@ impl Crowd {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the connection that has waited longest for its client, without a request in flight: of this
-    /// listener, or of any. Answers whether there was one.
+    /// Closes the connection that has waited longest for its client: of this listener, or of any. Answers whether
+    /// there was one.
     pub(crate) fn replace_one(&self, listener: Option<&str>) -> bool {
         let members = self.members();
         let own = |it: &&Arc<Connection>| listener.is_none_or(|listener| it.listener == listener);
@@ -118,12 +120,6 @@ impl Crowd {
             shortest = Some(shortest.map_or(least, |shortest: Duration| shortest.min(least)));
         }
         shortest.map(|shortest| (shortest / LOOKS).clamp(SHORTEST_LOOK, LONGEST_LOOK))
-    }
-}
-
-impl Members {
-    fn len(&self) -> usize {
-        self.connections.len()
     }
 }
 

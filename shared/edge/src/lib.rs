@@ -3,8 +3,8 @@
 //! A [`Server`] accepts connections for an axum router and keeps these bounds, which [`Limits`] holds:
 //!
 //! - **Connections**, per listener and per client address. A full listener closes the connection that
-//!   has waited longest without a request in flight, so silent clients cannot keep working clients
-//!   out. A few more connections are accepted only to be asked for their health.
+//!   has waited longest for its client to send a request or to read an answer, so idle clients cannot keep
+//!   working clients out. A few more connections are accepted only to ask for health.
 //! - **Time**: for a request's head, between two requests, and while a client does not read its answer.
 //! - **Memory**: a head has [`HEAD_BYTES`] at most; the kernel's buffers are bounded too.
 //! - **File handles**: [`raise_handle_limit`] raises the soft limit. If handles run out all the same, the

@@ -1,6 +1,11 @@
 //! A process without file handles. A test binary of its own: the limit is the process's.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, routing::get};
 use edge::{Limits, Listener, Proxies, Server};
@@ -33,12 +38,54 @@ async fn use_up(address: SocketAddr) -> Vec<TcpStream> {
     clients
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects the log of this thread, on which the whole test runs.
+    fn collected(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn lines_of(&self, listener: &str) -> usize {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let said = format!("the {listener} listener refuses connections");
+        text.lines().filter(|line| line.contains(&said) && line.contains("ulimit -n")).count()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How often a listener found no handle.
+fn refused(registry: &Registry, listener: &str) -> u64 {
+    let mut text = String::new();
+    encode(&mut text, registry).unwrap();
+    let series =
+        format!("http_connections_refused_total{{listener=\"{listener}\",reason=\"handles\"}} ");
+    let found = text.lines().find_map(|line| line.strip_prefix(&series));
+    found.map_or(0, |count| count.parse().unwrap())
+}
+
 #[tokio::test]
 async fn without_handles_every_listener_still_answers() {
+    let log = Log::default();
+    let _collecting = log.collected();
     let before = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(100), maximum: before.maximum }).unwrap();
     let (_stop, stopped) = watch::channel(false);
-    let server = std::sync::Arc::new(Server::new(Proxies::default()));
+    let server = Arc::new(Server::new(Proxies::default()));
     let mut registry = Registry::default();
     server.register(&mut registry);
     let mut addresses = Vec::new();
@@ -56,9 +103,9 @@ async fn without_handles_every_listener_still_answers() {
         let answer = asks(*address).await;
         assert!(answer.ends_with("fine"), "{answer}");
     }
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
-    assert!(text.contains(r#"reason="handles""#), "{text}");
+    // Each time is counted, and told once a minute.
+    assert!(refused(&registry, "public") > 1);
+    assert_eq!(log.lines_of("public"), 1);
     drop(clients);
 
     let raised = edge::raise_handle_limit().unwrap();

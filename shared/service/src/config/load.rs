@@ -285,6 +285,31 @@ mod tests {
     }
 
     #[test]
+    fn what_no_listener_can_have_is_refused() {
+        let listed = ("QUINTET_ORDER__HTTP__HOSTS", r#"["shop.example"]"#);
+        let (config, _) = given(Some("[http]\nproxies = [\"10.0.0.0/8\"]"), &[listed]).unwrap();
+        assert_eq!(config.http.hosts, ["shop.example"]);
+        for (file, expected) in [
+            ("streams = 0", "http.streams must be more than 0"),
+            ("idle_timeout = \"0s\"", "http.idle_timeout must be more than 0"),
+            (
+                "bodies_mib = 1048577",
+                "http.bodies_mib and http.answers_mib must be 1048576 at most",
+            ),
+            (
+                "proxies = [\"lb\"]",
+                "http.proxies has \"lb\": give addresses or networks, as in 10.0.0.0/8",
+            ),
+            (
+                "hosts = [\"https://shop.example\"]",
+                "http.hosts has \"https://shop.example\": give names of hosts without scheme and port",
+            ),
+        ] {
+            assert_eq!(refused(Some(&format!("[http]\n{file}")), &[]), expected);
+        }
+    }
+
+    #[test]
     fn services_describe_what_they_share_alike() {
         let services = ["order", "inventory", "payment", "shipping", "notification"];
         let shared: Vec<String> = services.iter().map(|name| shared_part(name)).collect();

@@ -34,11 +34,11 @@ pub(crate) fn text(verdict: &Verdict, wait: Duration, notes: Notes) -> String {
             lines.push(conclusion(report));
             lines.join("\n")
         }
-        Verdict::NotAtRest(unrest) => not_at_rest(unrest, wait),
+        Verdict::NotAtRest(unrest) => not_at_rest(unrest, wait, notes),
     }
 }
 
-fn not_at_rest(unrest: &Unrest, wait: Duration) -> String {
+fn not_at_rest(unrest: &Unrest, wait: Duration, notes: Notes) -> String {
     let Unrest { waiting, settled } = unrest;
     let wait = SignedDuration::try_from(wait).map(duration::text).unwrap_or_default();
     let waiting = waiting.iter().flat_map(|why| wrapped(why, INDENT));
@@ -46,7 +46,8 @@ fn not_at_rest(unrest: &Unrest, wait: Duration) -> String {
         let head = format!("not at rest after {wait}, so nothing can be said:");
         return [head].into_iter().chain(waiting).collect::<Vec<_>>().join("\n");
     };
-    let mut lines: Vec<String> = report.invariants.iter().flat_map(invariant).collect();
+    let told = report.invariants.iter().flat_map(|it| invariant(it, notes));
+    let mut lines: Vec<String> = told.collect();
     lines.push(format!("not at rest after {wait}; what follows is left out above:"));
     lines.extend(waiting);
     let named = orders.iter().take(NAMED);
