@@ -1,6 +1,7 @@
 //! Everything around a service's engine that is the same for all: configuration, the HTTP and
 //! admin listeners, health, logs, signals. A service's `main.rs` is `service::main::<It>()`.
 
+mod address;
 mod admin;
 mod config;
 mod dead_letters;
@@ -26,6 +27,7 @@ use store::{Db, Migrations, StoreError};
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use address::provider_url;
 pub use admin::{Listed, TableOf};
 pub use config::{Config, Http, NoConfig, seconds};
 pub use leash::shutdown_signal;

@@ -127,8 +127,29 @@ fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
         config::load(S::CONFIG, args.config.as_deref(), &prefix, std::env::vars())?;
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { S::open(&loaded.1).map(drop) })?;
+    runtime.block_on(async {
+        check_servers(&loaded.0).await?;
+        S::open(&loaded.1).map(drop)
+    })?;
     Ok(loaded)
+}
+
+/// What can be said of the database's and the broker's settings without asking either.
+async fn check_servers(config: &Config) -> anyhow::Result<()> {
+    let Database { url, connections, max_mib } = &config.database;
+    // A file would be created.
+    if url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
+        Db::connect_within(url, *connections, *max_mib).await.context("database.url")?;
+    }
+    if config.bus.url.strip_prefix("log:").is_none_or(str::is_empty) {
+        let settings = bus::Settings {
+            url: config.bus.url.clone(),
+            namespace: config.bus.namespace.clone(),
+            kafka: config.kafka.clone(),
+        };
+        bus::connect(&settings).await.context("bus.url")?;
+    }
+    Ok(())
 }
 
 fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {

@@ -29,7 +29,7 @@ enum Answer {
 
 impl HttpGateway {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base: Url = format!("{}/", url.trim_end_matches('/')).parse()?;
+        let base = service::provider_url(&format!("{}/", url.trim_end_matches('/')))?;
         let (charges, refunds) = (base.join("charges")?, base.join("refunds")?);
         Ok(Self { client: service::client()?, charges, refunds })
     }

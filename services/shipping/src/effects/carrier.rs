@@ -26,7 +26,7 @@ enum Answer {
 
 impl HttpCarrier {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let bookings = format!("{}/bookings", url.trim_end_matches('/')).parse()?;
+        let bookings = service::provider_url(&format!("{}/bookings", url.trim_end_matches('/')))?;
         Ok(Self { client: service::client()?, bookings })
     }
 }

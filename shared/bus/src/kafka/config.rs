@@ -67,6 +67,15 @@ const GUARDED: [&str; 15] = [
     "transactional.id",
 ];
 
+/// Whether the setting makes TLS take any certificate, or one of another host.
+fn is_unchecked(name: &str, value: &str) -> bool {
+    match name {
+        "enable.ssl.certificate.verification" => !matches!(value, "true" | "1" | "t"),
+        "ssl.endpoint.identification.algorithm" => value != "https",
+        _ => false,
+    }
+}
+
 /// The settings of every client.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -88,6 +97,15 @@ impl Config {
         for name in overrides.keys() {
             if GUARDED.contains(&name.as_str()) {
                 let why = "must stay as it is, the delivery promise rests on it: remove it";
+                return Err(BusError::settings(format!("kafka.{name}"), why));
+            }
+        }
+        for (name, value) in overrides {
+            if is_unchecked(name, value) {
+                let why = format!(
+                    "{value} would let anybody pass for the broker: remove it, and name the authority \
+                     that signed the broker's certificate by ssl.ca.location"
+                );
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
@@ -185,6 +203,8 @@ mod tests {
             ("linger.ms", "soon"),
             ("enable.idempotence", "false"),
             ("message.max.bytes", "1000"),
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.endpoint.identification.algorithm", "none"),
         ];
         for (name, value) in cases {
             let error = with(name, value).err().expect("must be refused");

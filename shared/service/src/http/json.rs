@@ -70,7 +70,13 @@ impl Json {
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, &format!("the body is not JSON: {error}"))
+    let detail = match error.to_string() {
+        text if text.starts_with("recursion limit") => {
+            "the body is nested too deeply; no request needs that".to_owned()
+        }
+        text => format!("the body is not JSON: {text}"),
+    };
+    Problem::new(StatusCode::BAD_REQUEST, &detail)
 }
 
 /// RFC 6901.
@@ -210,5 +216,7 @@ mod tests {
         for body in ["", "{", "{\"items\": []} {}", "\u{0}", "1e999", "nul"] {
             assert_eq!(parse(body).unwrap_err().status, 400, "{body:?}");
         }
+        let deep = parse("[".repeat(1_000).leak()).unwrap_err();
+        assert_eq!((deep.status, &deep.detail[..24]), (400, "the body is nested too d"));
     }
 }
