@@ -121,12 +121,12 @@ fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Refusal> 
     let most = world.policy.quantity;
     for (line, item) in items.iter().enumerate() {
         let (sku, quantity) = (item.sku.clone(), item.quantity);
-        if quantity > most {
-            return Err(Refusal::TooMany { line, most });
-        }
         let Some(unit_price) = world.products.get(&sku).map(Product::price) else {
             return Err(Refusal::UnknownSku { line, sku });
         };
+        if quantity > most {
+            return Err(Refusal::TooMany { line, most });
+        }
         if total.is_some_and(|total| total.currency != unit_price.currency) {
             return Err(Refusal::MixedCurrencies { line });
         }
