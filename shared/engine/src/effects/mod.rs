@@ -7,6 +7,7 @@
 //! held for an operator ([`admin`]).
 
 mod admin;
+mod answers;
 mod breaker;
 mod isolation;
 mod queue;

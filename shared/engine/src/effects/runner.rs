@@ -6,15 +6,15 @@ use std::{
 
 use clock::{Clock, Random};
 use contracts::EffectId;
-use jiff::Timestamp;
 use store::{Db, StoreError};
 use tokio::{
-    task::{Id, JoinError, JoinSet},
+    task::{Id, JoinSet},
     time::timeout,
 };
 use tracing::Instrument;
 
 use super::{
+    answers::Next,
     breaker::Breaker,
     isolation::Isolation,
     queue::EffectQueue,
@@ -22,10 +22,8 @@ use super::{
     schedule::{Gate, Slots},
 };
 use crate::{
-    Attempt, Effect, Input, Metrics, Origin, Outside, Participant, Settings, What, Work,
-    claim::Mender,
-    settings::{Moment, backoff, later},
-    telemetry::AttemptSpan,
+    Attempt, Effect, Metrics, Outside, Participant, Settings, Work, claim::Mender,
+    settings::Moment, telemetry::AttemptSpan,
 };
 
 /// How many times its slots a class, or a failing key, may have waiting in memory. More is left to the table.
@@ -37,46 +35,47 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// An attempt that takes this share of the longest that it may, and then fails, has held up others.
 const SLOW_SHARE: u32 = 5;
 
-/// What was put off during an outage is due at once if the outage lasted for this long.
-const OUTAGE: Duration = Duration::from_secs(5);
+/// An effect that is left to the table is looked at again after so long, and each one behind it so much later.
+const TRIMMED: Duration = Duration::from_secs(1);
+const TRIMMED_EACH: Duration = Duration::from_millis(20);
 
 /// Attempts effects, a bounded number at once.
 pub struct EffectRunner<P: Participant> {
     db: Db,
     outside: Arc<dyn Outside<P>>,
     queue: Arc<EffectQueue<P>>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) settings: Settings,
     metrics: Arc<Metrics>,
-    breaker: Breaker,
-    keys: Isolation,
-    slots: Slots,
+    pub(super) breaker: Breaker,
+    pub(super) keys: Isolation,
+    pub(super) slots: Slots,
     /// When the table is looked at although nothing says that there is something in it.
-    next_poll: Duration,
+    pub(super) next_poll: Duration,
     mender: Mender,
     /// An outage is over: what was put off meanwhile is to be made due.
-    outage_over: bool,
+    pub(super) outage_over: bool,
     running: JoinSet<Ended<P>>,
     /// What runs, by which an attempt that panics gives its slot back.
-    started: HashMap<Id, Started>,
+    pub(super) started: HashMap<Id, Started>,
     /// Rows to be written.
-    put_off: Vec<PutOff>,
+    pub(super) put_off: Vec<PutOff>,
     /// Definite answers to hand over.
-    answered: Vec<Work<P>>,
+    pub(super) answered: Vec<Work<P>>,
 }
 
-struct Started {
-    effect: EffectId,
-    class: Class,
-    key: Arc<str>,
+pub(super) struct Started {
+    pub(super) effect: EffectId,
+    pub(super) class: Class,
+    pub(super) key: Arc<str>,
 }
 
 /// An attempt that is over.
-struct Ended<P: Participant> {
-    claimed: Claimed<P>,
-    attempt: Attempt<P::Outcome>,
-    took: Duration,
+pub(super) struct Ended<P: Participant> {
+    pub(super) claimed: Claimed<P>,
+    pub(super) attempt: Attempt<P::Outcome>,
+    pub(super) took: Duration,
 }
 
 /// What the engine gives to its runner.
@@ -235,12 +234,11 @@ impl<P: Participant> EffectRunner<P> {
         let mut excess = waiting.trim(Class::Fresh, of_key);
         excess.extend(waiting.trim(Class::Retry, |key| of_key(key).min(retries)));
         drop(waiting);
-        for claimed in excess {
-            let attempts = claimed.attempts;
-            let failures = u32::try_from(attempts).unwrap_or(u32::MAX);
-            let failures = failures.max(self.keys.failures(&claimed.key));
-            let why = claimed.last_error.clone();
-            self.put_off(&claimed, Next { attempts, failures, why, held_at: None });
+        for (place, claimed) in excess.into_iter().enumerate() {
+            let waits = TRIMMED_EACH * u32::try_from(place).unwrap_or(u32::MAX);
+            let pause = (TRIMMED + waits).min(self.settings.backoff_max);
+            let (attempts, why) = (claimed.attempts, claimed.last_error.clone());
+            self.put_off(&claimed, Next { attempts, pause, why, held_at: None });
         }
     }
 
@@ -307,131 +305,4 @@ impl<P: Participant> EffectRunner<P> {
         }
         Ok(())
     }
-
-    fn joined(&mut self, ended: Result<(Id, Ended<P>), JoinError>) {
-        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some(Started { effect, class, key }) = self.started.remove(&id) else { return };
-        self.slots.ended(class, &key);
-        match ended {
-            Ok((_, ended)) => self.ended(ended),
-            // Its claim ends by itself, and then it is attempted again.
-            Err(error) => {
-                tracing::error!(%error, "an effect's attempt panicked; it is repeated when its claim ends");
-                self.failed(effect, &key, Duration::ZERO);
-            }
-        }
-    }
-
-    fn ended(&mut self, ended: Ended<P>) {
-        let Ended { claimed, attempt, took } = ended;
-        match attempt {
-            Attempt::Answered(outcome) => {
-                self.heard_from(&claimed);
-                self.keys.answered(&claimed.key);
-                self.answered.push(self.outcome(claimed, outcome));
-            }
-            Attempt::Refused(why) => {
-                self.heard_from(&claimed);
-                self.hold(&claimed, &why);
-            }
-            Attempt::NoAnswer(why) => {
-                self.failed(claimed.id, &claimed.key, took);
-                self.no_answer(&claimed, &why);
-            }
-        }
-    }
-
-    fn failed(&mut self, effect: EffectId, key: &str, took: Duration) {
-        self.keys.failed(key, took);
-        if self.breaker.failed(effect, self.clock.steady()) {
-            tracing::warn!(
-                "most requests to the outside world have no answer: only probes go out until one is answered"
-            );
-        }
-    }
-
-    /// The outside world answers, whatever it says.
-    fn heard_from(&mut self, claimed: &Claimed<P>) {
-        let Some(open_for) = self.breaker.answered(claimed.id, self.clock.steady()) else { return };
-        tracing::info!(?open_for, "the outside world answers again");
-        self.outage_over |= open_for >= OUTAGE;
-    }
-
-    fn outcome(&self, claimed: Claimed<P>, outcome: P::Outcome) -> Work<P> {
-        let what = What::Outcome(claimed.order, outcome);
-        let cause = claimed.id.into();
-        let input = Input { cause, at: self.clock.now(), trace: claimed.trace, what };
-        Work { input, origin: Origin::Outcome }
-    }
-
-    fn no_answer(&mut self, claimed: &Claimed<P>, why: &str) {
-        let (why, attempts) = (one_line(why), claimed.attempts + 1);
-        let failures = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let next = Next { attempts, failures, why: Some(why.clone()), held_at: None };
-        let pause = self.put_off(claimed, next);
-        let (order_id, effect) = (claimed.order, claimed.effect.name());
-        let trace_id = claimed.trace.trace_id();
-        tracing::warn!(%order_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
-    }
-
-    /// The provider says that the request itself is wrong: repeating it soon is pointless.
-    fn hold(&mut self, claimed: &Claimed<P>, why: &str) {
-        let (why, attempts) = (one_line(why), claimed.attempts + 1);
-        let held_at = Some(self.clock.now());
-        let next = Next { attempts, failures: u32::MAX, why: Some(why.clone()), held_at };
-        let pause = self.put_off(claimed, next);
-        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
-        let trace_id = claimed.trace.trace_id();
-        tracing::warn!(
-            %order_id, trace_id, effect, %effect_id, attempts, ?pause, why,
-            "the provider refuses the request itself; it is held for an operator"
-        );
-    }
-
-    /// Notes when the effect is attempted next, and returns how long that is from now. One that has had no
-    /// answer for too long is held.
-    fn put_off(&mut self, claimed: &Claimed<P>, next: Next) -> Duration {
-        let now = Moment::of(&*self.clock);
-        let held_at = claimed.held_at.or(next.held_at).or_else(|| {
-            let overdue = later(claimed.created_at, self.settings.hold_after) <= now.wall;
-            overdue.then(|| self.overdue(claimed, now.wall))
-        });
-        let failures = if held_at.is_some() { u32::MAX } else { next.failures };
-        let pause = backoff(&self.settings, failures, &*self.random);
-        self.next_poll = self.next_poll.min(now.steady.saturating_add(pause));
-        self.put_off.push(PutOff {
-            id: claimed.id,
-            attempts: next.attempts,
-            due_at: later(now.wall, pause),
-            why: next.why,
-            held_at,
-            claim: claimed.claim,
-        });
-        pause
-    }
-
-    fn overdue(&self, claimed: &Claimed<P>, now: Timestamp) -> Timestamp {
-        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
-        let hold_after = self.settings.hold_after;
-        tracing::warn!(
-            %order_id, effect, %effect_id, ?hold_after,
-            "no answer for too long: the request is held for an operator, and repeated at the longest pause"
-        );
-        now
-    }
-}
-
-/// What becomes of an effect that was not answered.
-struct Next {
-    attempts: i64,
-    /// How many failures the pause is for.
-    failures: u32,
-    why: Option<String>,
-    /// Since when it is held, if this decides it.
-    held_at: Option<Timestamp>,
-}
-
-/// Text of a provider, on one line: `PostgreSQL` takes no NUL, a log no line breaks.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }

@@ -46,7 +46,7 @@ async fn a_request_that_is_refused_as_malformed_is_held_and_still_attempted() {
         assert!(view.held_since.is_some());
 
         let mut runner = rig.effects();
-        rig.clock.advance(rig.settings.backoff_max / 2 - Duration::from_millis(1));
+        rig.clock.advance((rig.settings.backoff_max / 2).saturating_sub(Duration::from_millis(1)));
         assert!(runner.turn().await.unwrap().is_empty());
         assert!(rig.provider.asked().is_empty(), "it waits for at least half of the longest pause");
         rig.provider.heal();

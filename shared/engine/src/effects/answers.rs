@@ -1,0 +1,152 @@
+//! What becomes of attempts: answered, put off, or held for an operator.
+
+use std::time::Duration;
+
+use contracts::EffectId;
+use jiff::Timestamp;
+use tokio::task::{Id, JoinError};
+
+use super::{
+    rows::{Claimed, PutOff},
+    runner::{EffectRunner, Ended, Started},
+};
+use crate::{
+    Attempt, Effect, Input, Origin, Participant, What, Work,
+    settings::{Moment, backoff, later},
+};
+
+/// What was put off during an outage is due at once if the outage lasted for this long.
+const OUTAGE: Duration = Duration::from_secs(1);
+
+impl<P: Participant> EffectRunner<P> {
+    pub(super) fn joined(&mut self, ended: Result<(Id, Ended<P>), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(Started { effect, class, key }) = self.started.remove(&id) else { return };
+        self.slots.ended(class, &key);
+        match ended {
+            Ok((_, ended)) => self.ended(ended),
+            // Its claim ends by itself, and then it is attempted again.
+            Err(error) => {
+                tracing::error!(%error, "an effect's attempt panicked; it is repeated when its claim ends");
+                self.failed(effect, &key, Duration::ZERO);
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended<P>) {
+        let Ended { claimed, attempt, took } = ended;
+        match attempt {
+            Attempt::Answered(outcome) => {
+                self.heard_from(&claimed);
+                self.keys.answered(&claimed.key);
+                self.answered.push(self.outcome(claimed, outcome));
+            }
+            Attempt::Refused(why) => {
+                self.heard_from(&claimed);
+                self.hold(&claimed, &why);
+            }
+            Attempt::NoAnswer(why) => {
+                self.failed(claimed.id, &claimed.key, took);
+                self.no_answer(&claimed, &why);
+            }
+        }
+    }
+
+    fn failed(&mut self, effect: EffectId, key: &str, took: Duration) {
+        self.keys.failed(key, took);
+        if self.breaker.failed(effect, self.clock.steady()) {
+            tracing::warn!(
+                "most requests to the outside world have no answer: only probes go out until one is answered"
+            );
+        }
+    }
+
+    /// The outside world answers, whatever it says.
+    fn heard_from(&mut self, claimed: &Claimed<P>) {
+        let Some(open_for) = self.breaker.answered(claimed.id, self.clock.steady()) else { return };
+        tracing::info!(?open_for, "the outside world answers again");
+        self.outage_over |= open_for >= OUTAGE;
+    }
+
+    pub(super) fn outcome(&self, claimed: Claimed<P>, outcome: P::Outcome) -> Work<P> {
+        let what = What::Outcome(claimed.order, outcome);
+        let cause = claimed.id.into();
+        let input = Input { cause, at: self.clock.now(), trace: claimed.trace, what };
+        Work { input, origin: Origin::Outcome }
+    }
+
+    fn no_answer(&mut self, claimed: &Claimed<P>, why: &str) {
+        let (why, attempts) = (one_line(why), claimed.attempts + 1);
+        let pause = self.pause_after(attempts);
+        let next = Next { attempts, pause, why: Some(why.clone()), held_at: None };
+        let pause = self.put_off(claimed, next);
+        let (order_id, effect) = (claimed.order, claimed.effect.name());
+        let trace_id = claimed.trace.trace_id();
+        tracing::warn!(%order_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
+    }
+
+    /// The provider says that the request itself is wrong: repeating it soon is pointless.
+    fn hold(&mut self, claimed: &Claimed<P>, why: &str) {
+        let (why, attempts) = (one_line(why), claimed.attempts + 1);
+        let held_at = Some(self.clock.now());
+        let pause = self.pause_after(i64::MAX);
+        let next = Next { attempts, pause, why: Some(why.clone()), held_at };
+        let pause = self.put_off(claimed, next);
+        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let trace_id = claimed.trace.trace_id();
+        tracing::warn!(
+            %order_id, trace_id, effect, %effect_id, attempts, ?pause, why,
+            "the provider refuses the request itself; it is held for an operator"
+        );
+    }
+
+    /// Notes when the effect is attempted next, and returns how long that is from now. One that has had no
+    /// answer for too long is held.
+    pub(super) fn put_off(&mut self, claimed: &Claimed<P>, next: Next) -> Duration {
+        let now = Moment::of(&*self.clock);
+        let held_at = claimed.held_at.or(next.held_at).or_else(|| {
+            let overdue = later(claimed.created_at, self.settings.hold_after) <= now.wall;
+            overdue.then(|| self.overdue(claimed, now.wall))
+        });
+        let pause = if held_at.is_some() { self.pause_after(i64::MAX) } else { next.pause };
+        self.next_poll = self.next_poll.min(now.steady.saturating_add(pause));
+        self.put_off.push(PutOff {
+            id: claimed.id,
+            attempts: next.attempts,
+            due_at: later(now.wall, pause),
+            why: next.why,
+            held_at,
+            claim: claimed.claim,
+        });
+        pause
+    }
+
+    fn pause_after(&self, attempts: i64) -> Duration {
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        backoff(&self.settings, attempts, &*self.random)
+    }
+
+    fn overdue(&self, claimed: &Claimed<P>, now: Timestamp) -> Timestamp {
+        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let hold_after = self.settings.hold_after;
+        tracing::warn!(
+            %order_id, effect, %effect_id, ?hold_after,
+            "no answer for too long: the request is held for an operator, and repeated at the longest pause"
+        );
+        now
+    }
+}
+
+/// What becomes of an effect that was not answered.
+pub(super) struct Next {
+    pub(super) attempts: i64,
+    pub(super) pause: Duration,
+    pub(super) why: Option<String>,
+    /// Since when it is held, if this decides it.
+    pub(super) held_at: Option<Timestamp>,
+}
+
+/// Text of a provider, on one line: `PostgreSQL` takes no NUL, a log no line breaks.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
