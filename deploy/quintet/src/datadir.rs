@@ -1,10 +1,13 @@
 //! The data directory of a suite: where it is, its lock, and the files that a suite makes in it.
 
+mod nearest;
+
 use crate::checkout::Checkout;
 use crate::invocation;
 use crate::private;
 use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
+use nearest::nearest;
 use rustix::process::geteuid;
 use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -244,19 +247,6 @@ impl DataDir {
     }
 }
 
-/// The nearest `.quintet` of this user's, as a path from `here`. Where there is none, it will be made in the root of the
-/// checkout that `here` lies in, or here.
-fn nearest(here: &Path, checkout: Option<&Path>) -> PathBuf {
-    let up = |levels: usize| -> PathBuf { std::iter::repeat_n("..", levels).collect() };
-    let is_there = |folder: &Path| {
-        let found = fs::symlink_metadata(folder.join(NAME));
-        found.is_ok_and(|found| found.is_dir() && private::is_ours(&found))
-    };
-    let found = here.ancestors().position(is_there);
-    let root = || here.ancestors().position(|folder| Some(folder) == checkout);
-    up(found.or_else(root).unwrap_or(0)).join(NAME)
-}
-
 /// What SQLite and the bus put beside a database: its journals, its locks, its wake file.
 fn belongs_to(path: &Path, database: &Path) -> bool {
     let (Some(path), Some(database)) = (path.to_str(), database.to_str()) else {
@@ -318,24 +308,6 @@ mod tests {
     fn a_path_that_a_url_cannot_hold_is_refused() {
         let text = DataDir::at(Path::new("what?")).unwrap_err().to_string();
         assert!(text.contains("what?") && text.contains("--data"), "{text}");
-    }
-
-    #[test]
-    fn the_nearest_directory_is_found_from_a_sub_folder() {
-        let temp = tempfile::tempdir().unwrap();
-        let root = temp.path().canonicalize().unwrap();
-        let deep = root.join("services/order");
-        fs::create_dir_all(&deep).unwrap();
-        // Before there is any: here, or in the root of the checkout.
-        assert_eq!(nearest(&deep, None), Path::new(".quintet"));
-        assert_eq!(nearest(&deep, Some(&root)), Path::new("../../.quintet"));
-        assert_eq!(nearest(&deep, Some(&root.join("elsewhere"))), Path::new(".quintet"));
-        fs::create_dir(root.join(".quintet")).unwrap();
-        assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
-        assert_eq!(nearest(&root, None), Path::new(".quintet"));
-        // A link could lead anywhere.
-        std::os::unix::fs::symlink("/tmp", deep.join(".quintet")).unwrap();
-        assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
     }
 
     #[test]

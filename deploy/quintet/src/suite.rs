@@ -1,5 +1,7 @@
 //! `up.json`: what runs where, for every other command and for scripts.
 
+#[cfg(test)]
+mod containers;
 mod file;
 #[cfg(test)]
 mod tests;
