@@ -1,7 +1,9 @@
 //! What the command line takes.
 
 use crate::cmd;
+use crate::datadir::DataDir;
 use crate::ui::COLUMNS;
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -20,12 +22,23 @@ pub struct Cli {
 /// What every sub-command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Where the suite keeps its data, its log files and up.json
-    #[arg(long, global = true, value_name = "DIR", default_value = ".quintet")]
-    pub data: PathBuf,
+    /// Where the suite keeps its data, its log files and up.json [default: .quintet, here or in the
+    /// nearest parent folder that has one]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Print JSON on stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+impl Global {
+    /// The data directory that the command works on.
+    ///
+    /// # Errors
+    /// When its path is not usable.
+    pub(crate) fn dir(&self) -> Result<DataDir> {
+        DataDir::find(self.data.as_deref())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +63,14 @@ pub(crate) enum Command {
     Bench(cmd::bench::Bench),
     /// See to the records that could not be applied
     DeadLetters(cmd::dead_letters::DeadLetters),
+    /// See to requests to the outside world that are held for an operator
+    Effects(cmd::effects::Effects),
+    /// Show the events that are on the bus
+    Events(cmd::events::Events),
+    /// Tell how far each service is behind, also those that are down
+    Lag(cmd::lag::Lag),
+    /// Have a stopped service hear everything again
+    Rewind(cmd::rewind::Rewind),
     /// Check the contract: the event schemas, and what was released of them
     Schema(cmd::schema::SchemaCommand),
     /// Print the completion script of a shell
@@ -67,17 +88,17 @@ mod tests {
     }
 
     #[test]
-    fn without_a_command_there_is_none_and_data_is_the_default() {
+    fn without_a_command_there_is_none_and_no_directory_is_chosen() {
         let cli = Cli::try_parse_from(["quintet"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.global.data, PathBuf::from(".quintet"));
+        assert_eq!(cli.global.data, None);
     }
 
     #[test]
     fn data_and_json_are_taken_after_the_sub_command_too() {
         let cli =
             Cli::try_parse_from(["quintet", "stop", "payment", "--data", "x", "--json"]).unwrap();
-        assert_eq!(cli.global.data, PathBuf::from("x"));
+        assert_eq!(cli.global.data, Some(PathBuf::from("x")));
         assert!(cli.global.json);
     }
 

@@ -1,16 +1,29 @@
-//! The data directory of a suite: its lock, and the files that a suite makes in it.
+//! The data directory of a suite: where it is, its lock, and the files that a suite makes in it.
 
+use crate::checkout::Checkout;
+use crate::invocation;
+use crate::private;
 use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
+use rustix::process::geteuid;
 use std::fs::{self, File, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+
+/// Its name unless the user chooses one.
+const NAME: &str = ".quintet";
+const CONTROL: &str = "control.sock";
+/// The path of a Unix socket holds 108 bytes on Linux and 104 elsewhere.
+const SOCKET_PATH: usize = 100;
 
 /// A data directory by its absolute path, so that children need not share our working directory.
 #[derive(Clone, Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
     shown: PathBuf,
+    /// Whether the user named it by `--data`.
+    chosen: bool,
 }
 
 /// Held as long as a suite runs on the directory; the system lets go of it however we end.
@@ -20,6 +33,28 @@ pub(crate) struct Lock {
 }
 
 impl DataDir {
+    /// The directory that the user chose, or the nearest `.quintet`, as cargo looks for a manifest: here, then in the
+    /// parent folders.
+    ///
+    /// # Errors
+    /// When it is not usable.
+    pub(crate) fn find(chosen: Option<&Path>) -> Result<Self> {
+        if let Some(path) = chosen {
+            return Self::at(path);
+        }
+        let here = std::env::current_dir().context("cannot tell which folder this is")?;
+        let shown = nearest(&here, Checkout::of_this_program().map(Checkout::root));
+        Ok(Self { chosen: false, ..Self::at(&shown)? })
+    }
+
+    /// A directory within this one, for a suite beside this one's.
+    ///
+    /// # Errors
+    /// When its path is not usable.
+    pub(crate) fn beside(&self, name: &str) -> Result<Self> {
+        Self::at(&self.shown.join(name))
+    }
+
     /// The directory at `path`, which need not exist.
     ///
     /// # Errors
@@ -34,7 +69,7 @@ impl DataDir {
                 absolute.display()
             ),
         }
-        Ok(Self { path: absolute, shown: path.to_owned() })
+        Ok(Self { path: absolute, shown: path.to_owned(), chosen: true })
     }
 
     /// As the user wrote it.
@@ -42,8 +77,30 @@ impl DataDir {
         &self.shown
     }
 
+    /// ` --data DIR` for a shell, where a command needs it to find this directory; else nothing.
+    pub(crate) fn argument(&self) -> String {
+        if self.chosen {
+            format!(" --data {}", invocation::quoted(&self.shown))
+        } else {
+            String::new()
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The name of a file in the directory, or of the directory, as the user would write it.
+    pub(crate) fn shown_path(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.path) {
+            Ok(within) if within.as_os_str().is_empty() => self.shown.clone(),
+            Ok(within) => self.shown.join(within),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.path.join("up.lock")
     }
 
     pub(crate) fn suite_file(&self) -> PathBuf {
@@ -52,6 +109,11 @@ impl DataDir {
 
     pub(crate) fn database(&self, program: Program) -> PathBuf {
         self.path.join(format!("{program}.db"))
+    }
+
+    /// The sandbox's.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.database(Program::Sandbox)
     }
 
     pub(crate) fn bus(&self) -> PathBuf {
@@ -64,16 +126,60 @@ impl DataDir {
 
     /// The log's name as the user would write it.
     pub(crate) fn shown_log(&self, member: Member) -> PathBuf {
-        self.shown.join("logs").join(format!("{member}.log"))
+        self.shown_path(&self.log(member))
     }
 
-    /// Makes the directory where it is missing.
+    /// Where the launcher takes commands: in the directory, or in one of the user's own below the system's temporary
+    /// folder where the path would be too long for a socket.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        let usual = self.path.join(CONTROL);
+        if usual.as_os_str().len() <= SOCKET_PATH {
+            return usual;
+        }
+        let mut hasher = DefaultHasher::new();
+        self.path.hash(&mut hasher);
+        let name = format!("quintet-{}-{:016x}", geteuid().as_raw(), hasher.finish());
+        std::env::temp_dir().join(name).join(CONTROL)
+    }
+
+    /// Makes the directory where it is missing, for this user alone. Answers what the user should know about one that
+    /// other users could read.
     ///
     /// # Errors
-    /// When that fails.
-    pub(crate) fn create(&self) -> Result<()> {
-        fs::create_dir_all(self.path.join("logs"))
-            .with_context(|| format!("cannot create the data directory {}", self.shown.display()))
+    /// When the directory, or a file of a suite in it, is a symbolic link or belongs to another user.
+    pub(crate) fn create(&self) -> Result<Vec<String>> {
+        let mut opened = Vec::new();
+        let logs = self.shown.join("logs");
+        for (path, shown) in [(&self.path, &self.shown), (&self.path.join("logs"), &logs)] {
+            if let Some(mode) = private::directory(path, shown)? {
+                let shown = shown.display();
+                opened.push(format!(
+                    "other users could enter {shown} (mode {mode:o}); its mode is 700 now"
+                ));
+            }
+        }
+        self.check_files()?;
+        Ok(opened)
+    }
+
+    fn check_files(&self) -> Result<()> {
+        for folder in ["", "logs"] {
+            let path = self.path.join(folder);
+            let entries = fs::read_dir(&path).with_context(|| path.display().to_string())?;
+            for entry in entries {
+                let path = entry.with_context(|| path.display().to_string())?.path();
+                if self.is_ours(&path) || self.is_launchers(&path) {
+                    private::check_if_there(&path, &self.shown_path(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the launcher makes the file, for as long as it runs or longer.
+    fn is_launchers(&self, path: &Path) -> bool {
+        let names = ["up.json", "up.json.tmp", "up.lock", CONTROL];
+        names.iter().any(|name| self.path.join(name) == path)
     }
 
     /// Takes the directory for this process alone.
@@ -81,9 +187,9 @@ impl DataDir {
     /// # Errors
     /// When another `quintet up` holds it.
     pub(crate) fn lock(&self) -> Result<Lock> {
-        let path = self.path.join("up.lock");
+        let path = self.lock_file();
         let name = || format!("cannot lock {}", path.display());
-        let mut file = File::options()
+        let mut file = private::file()
             .read(true)
             .write(true)
             .create(true)
@@ -136,6 +242,19 @@ impl DataDir {
         databases.push(self.bus());
         logs.any(|log| log == path) || databases.iter().any(|database| belongs_to(path, database))
     }
+}
+
+/// The nearest `.quintet` of this user's, as a path from `here`. Where there is none, it will be made in the root of the
+/// checkout that `here` lies in, or here.
+fn nearest(here: &Path, checkout: Option<&Path>) -> PathBuf {
+    let up = |levels: usize| -> PathBuf { std::iter::repeat_n("..", levels).collect() };
+    let is_there = |folder: &Path| {
+        let found = fs::symlink_metadata(folder.join(NAME));
+        found.is_ok_and(|found| found.is_dir() && private::is_ours(&found))
+    };
+    let found = here.ancestors().position(is_there);
+    let root = || here.ancestors().position(|folder| Some(folder) == checkout);
+    up(found.or_else(root).unwrap_or(0)).join(NAME)
 }
 
 /// What SQLite and the bus put beside a database: its journals, its locks, its wake file.
@@ -199,5 +318,59 @@ mod tests {
     fn a_path_that_a_url_cannot_hold_is_refused() {
         let text = DataDir::at(Path::new("what?")).unwrap_err().to_string();
         assert!(text.contains("what?") && text.contains("--data"), "{text}");
+    }
+
+    #[test]
+    fn the_nearest_directory_is_found_from_a_sub_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        let deep = root.join("services/order");
+        fs::create_dir_all(&deep).unwrap();
+        // Before there is any: here, or in the root of the checkout.
+        assert_eq!(nearest(&deep, None), Path::new(".quintet"));
+        assert_eq!(nearest(&deep, Some(&root)), Path::new("../../.quintet"));
+        assert_eq!(nearest(&deep, Some(&root.join("elsewhere"))), Path::new(".quintet"));
+        fs::create_dir(root.join(".quintet")).unwrap();
+        assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
+        assert_eq!(nearest(&root, None), Path::new(".quintet"));
+        // A link could lead anywhere.
+        std::os::unix::fs::symlink("/tmp", deep.join(".quintet")).unwrap();
+        assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_of_the_suite_is_refused_with_its_name() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        dir.create().unwrap();
+        for name in ["order.db", "bus.db-wal", "up.lock", "logs/payment.log", "control.sock"] {
+            let link = temp.path().join(name);
+            std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
+            let said = dir.create().unwrap_err().to_string();
+            assert!(said.contains(name) && said.contains("/etc/passwd"), "{said}");
+            fs::remove_file(link).unwrap();
+        }
+        // Other files there are none of ours.
+        std::os::unix::fs::symlink("/etc/passwd", temp.path().join("mine")).unwrap();
+        dir.create().unwrap();
+    }
+
+    #[test]
+    fn the_control_socket_lies_elsewhere_where_its_path_would_be_too_long() {
+        let short = DataDir::at(Path::new("/d")).unwrap();
+        assert_eq!(short.control_socket(), Path::new("/d/control.sock"));
+        let long = DataDir::at(&Path::new("/").join("x".repeat(100))).unwrap();
+        let (socket, other) =
+            (long.control_socket(), DataDir::at(&Path::new("/").join("y".repeat(100))));
+        assert!(socket.starts_with(std::env::temp_dir()) && socket.ends_with("control.sock"));
+        assert_eq!(socket, long.control_socket());
+        assert_ne!(socket, other.unwrap().control_socket());
+    }
+
+    #[test]
+    fn only_a_chosen_directory_is_an_argument_and_a_space_is_quoted() {
+        let chosen = DataDir::at(Path::new("my data")).unwrap();
+        assert_eq!(chosen.argument(), " --data 'my data'");
+        assert_eq!(DataDir::find(None).unwrap().argument(), "");
     }
 }

@@ -7,6 +7,7 @@ use crate::program::{Member, Program};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 
 /// Everything that the programs' configuration is made of.
 #[derive(Debug)]
@@ -78,7 +79,11 @@ impl Plan<'_> {
                 defaults
                     .push((program.variable("SMTP__URL"), format!("smtp://{}", self.ports.smtp())));
             }
-            Program::Order | Program::Inventory | Program::Sandbox => {}
+            Program::Order => {
+                let products = format!("http://{}/products", self.ports.public(Program::Inventory));
+                defaults.push((program.variable("PRODUCTS__URL"), products));
+            }
+            Program::Inventory | Program::Sandbox => {}
         }
         defaults
     }
@@ -99,6 +104,20 @@ pub(crate) fn users_database(service: Program) -> Result<Option<String>> {
     let url = std::fs::read_to_string(&file)
         .with_context(|| format!("{name}_FILE: cannot read {file}"))?;
     Ok(Some(url.trim().to_owned()))
+}
+
+/// The variables of this process that configure other programs than this one: they may hold secrets, such as the URL of
+/// a database with its password, which are none of this program's business.
+pub(crate) fn of_others(program: Option<Program>) -> impl Iterator<Item = OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(move |name| name.to_str().is_some_and(|name| is_of_others(name, program)))
+}
+
+/// Settings are named `QUINTET_PROGRAM__KEY`.
+fn is_of_others(name: &str, program: Option<Program>) -> bool {
+    let own = program.is_some_and(|program| name.starts_with(&program.variable("")));
+    let setting = name.strip_prefix("QUINTET_").is_some_and(|rest| rest.contains("__"));
+    setting && !own
 }
 
 fn is_set_by_user(name: &str) -> bool {
@@ -136,6 +155,19 @@ mod tests {
             ("QUINTET_PAYMENT__LISTEN", "127.0.0.1:9002"),
         ];
         assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    }
+
+    #[test]
+    fn a_setting_belongs_to_the_program_that_it_names() {
+        let url = "QUINTET_PAYMENT__DATABASE__URL";
+        assert!(!is_of_others(url, Some(Program::Payment)));
+        assert!(is_of_others(url, Some(Program::Order)));
+        assert!(is_of_others("QUINTET_LOYALTY__DATABASE__URL_FILE", Some(Program::Order)));
+        assert!(is_of_others(url, None), "cargo needs none of them");
+        for name in ["PATH", "QUINTET_LEASH", "OTEL_EXPORTER_OTLP_ENDPOINT", "TOKIO_WORKER_THREADS"]
+        {
+            assert!(!is_of_others(name, Some(Program::Order)), "{name}");
+        }
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Asking the services: JSON both ways, problems as errors, and patience where a repeat is safe.
 
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// No request of ours takes longer when all is well.
-const TIME_OUT: Duration = Duration::from_secs(10);
+pub(crate) const TIME_OUT: Duration = Duration::from_secs(10);
+/// A trace context whose caller has decided that nothing is recorded.
+const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
 /// A stream lasts as long as somebody listens; a day, and it is resumed.
 const STREAM: Duration = Duration::from_hours(24);
 /// The pauses between repeats: doubling from the first to the last.
@@ -71,6 +74,16 @@ impl Error {
         }
     }
 
+    /// The same, where another name than the URL says who was asked.
+    pub(crate) fn said_by(self, name: &str) -> Self {
+        let url = name.to_owned();
+        match self {
+            Self::NoAnswer { timed_out, why, .. } => Self::NoAnswer { url, timed_out, why },
+            Self::Unexpected { why, .. } => Self::Unexpected { url, why },
+            refused @ Self::Refused { .. } => refused,
+        }
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Refused { retry_after, .. } = self { *retry_after } else { None }
     }
@@ -91,6 +104,26 @@ impl Api {
     /// When the client cannot be set up.
     pub(crate) fn waiting(time_out: Duration) -> anyhow::Result<Self> {
         Ok(Self { client: reqwest::Client::builder().no_proxy().timeout(time_out).build()? })
+    }
+
+    /// A client whose requests no service records a trace of: it looks again and again.
+    ///
+    /// # Errors
+    /// When the client cannot be set up.
+    pub(crate) fn untraced() -> anyhow::Result<Self> {
+        let headers =
+            [(HeaderName::from_static("traceparent"), HeaderValue::from_static(UNSAMPLED))];
+        let builder = reqwest::Client::builder().no_proxy().timeout(TIME_OUT);
+        Ok(Self { client: builder.default_headers(headers.into_iter().collect()).build()? })
+    }
+
+    /// A client of the one server that listens on this Unix socket.
+    ///
+    /// # Errors
+    /// When the client cannot be set up.
+    pub(crate) fn over(socket: &Path, time_out: Duration) -> anyhow::Result<Self> {
+        let builder = reqwest::Client::builder().unix_socket(socket).timeout(time_out);
+        Ok(Self { client: builder.build()? })
     }
 
     /// Whether a GET is answered with success.

@@ -1,14 +1,19 @@
 //! `up.json`: what runs where, for every other command and for scripts.
 
 mod file;
+#[cfg(test)]
+mod tests;
 
+use crate::control::Control;
 use crate::datadir::DataDir;
-use crate::http::{self, Api};
+use crate::http;
+use crate::invocation;
 use crate::ports::Ports;
 use crate::program::{Member, Program};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::{fs, io};
 
 pub(crate) use file::SuiteFile;
@@ -22,9 +27,9 @@ pub(crate) struct Suite {
     pub(crate) sandbox: Sandbox,
     #[serde(default)]
     pub(crate) bus: Bus,
-    /// The URL of the supervisor's control listener, if `quintet up` runs the suite.
+    /// The path of the launcher's control socket, if `quintet up` runs the suite.
     #[serde(default)]
-    pub(crate) control: Option<String>,
+    pub(crate) control: Option<PathBuf>,
     /// The launcher's process id.
     #[serde(default)]
     pub(crate) pid: u32,
@@ -70,15 +75,17 @@ pub(crate) struct Sandbox {
     pub(crate) pid: Option<u32>,
 }
 
-/// What carries the events.
+/// What carries the events, and what stands before the names of its topics and groups.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bus {
     /// `log` or `kafka`.
     pub(crate) kind: String,
     pub(crate) url: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) namespace: String,
 }
 
-/// What the control listener answers to `GET /`.
+/// What the launcher answers to `GET /` on its control socket.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Launcher {
     pub(crate) pid: u32,
@@ -90,7 +97,8 @@ impl Launcher {
     /// Why a program does not run, if nobody will start it but the user.
     pub(crate) fn why_down(&self, program: Program) -> Option<String> {
         let why = self.left_down.get(&program)?;
-        Some(format!("{program} {why}: `quintet start {program}` starts it"))
+        let start = invocation::command(&format!("start {program}"));
+        Some(format!("{program} {why}: `{start}` starts it"))
     }
 }
 
@@ -100,7 +108,7 @@ impl Suite {
         ports: Ports,
         (databases, replicas): (&BTreeMap<Program, String>, usize),
         bus_url: &str,
-        control: String,
+        control: PathBuf,
     ) -> Self {
         let services = databases
             .iter()
@@ -124,7 +132,7 @@ impl Suite {
                 smtp: format!("smtp://{}", ports.smtp()),
                 pid: None,
             },
-            bus: Bus { kind, url: bus_url.to_owned() },
+            bus: Bus { kind, url: bus_url.to_owned(), ..Bus::default() },
             control: Some(control),
             pid: std::process::id(),
         }
@@ -134,20 +142,17 @@ impl Suite {
     ///
     /// # Errors
     /// When none does, also when one did whose launcher is dead.
-    pub(crate) async fn running(dir: &DataDir, api: &Api) -> Result<(Self, Launcher)> {
+    pub(crate) async fn running(dir: &DataDir) -> Result<(Self, Launcher)> {
         let shown = dir.shown().display();
         let none = || {
             let nothing = if dir.path().is_dir() { "" } else { ", which is no directory" };
-            let mut start = "quintet up".to_owned();
-            if dir.shown() != ".quintet" {
-                start = format!("quintet up --data {shown}");
-            }
+            let start = invocation::start(&dir.argument());
             format!("no suite is running on {shown}{nothing}: start one with `{start}`")
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
         let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };
         // The process id alone could be another's by now.
-        match api.get::<Launcher>(control).await {
+        match Control::at(control)?.launcher().await {
             Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
             Err(http::Error::NoAnswer { timed_out: true, .. }) => {
                 bail!("the suite on {shown} (pid {}) does not answer", suite.pid)
@@ -223,126 +228,6 @@ impl Suite {
         }
         if let Some(replica) = service.replicas.get_mut(nth) {
             replica.pid = pid;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn suite() -> Suite {
-        suite_of(1)
-    }
-
-    fn suite_of(replicas: usize) -> Suite {
-        let databases =
-            Program::SERVICES.map(|service| (service, format!("sqlite:/d/{service}.db")));
-        let control = "http://127.0.0.1:1".to_owned();
-        let databases = databases.into();
-        Suite::new(Ports::from(8080), (&databases, replicas), "log:/d/bus.db", control)
-    }
-
-    #[test]
-    fn each_replica_has_addresses_of_its_own_and_the_first_ones_are_the_services() {
-        let mut suite = suite_of(3);
-        suite.set_pid(Member { program: Program::Payment, nth: 2 }, Some(9));
-        suite.set_pid(Program::Payment.into(), Some(7));
-        let json = serde_json::to_value(&suite).unwrap();
-        let replica = |url: &str, admin: &str, pid: Option<u32>| {
-            json!({"url": format!("http://127.0.0.1:{url}"),
-                "admin_url": format!("http://127.0.0.1:{admin}"), "pid": pid})
-        };
-        assert_eq!(
-            json["payment"]["replicas"],
-            json!([
-                replica("8082", "8182", Some(7)),
-                replica("8102", "8202", None),
-                replica("8112", "8212", Some(9)),
-            ])
-        );
-        assert_eq!(json["payment"]["pid"], 7);
-        assert_eq!(json["payment"]["url"], json["payment"]["replicas"][0]["url"]);
-        assert_eq!(suite.urls(Program::Payment).len(), 3);
-        assert_eq!(suite.pids(), [7, 9]);
-    }
-
-    #[test]
-    fn the_file_has_the_documented_shape_and_follows_the_processes() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = DataDir::at(temp.path()).unwrap();
-        let file = SuiteFile::create(&dir, suite()).unwrap();
-        file.set_pid(Program::Payment.into(), Some(7)).unwrap();
-        file.set_pid(Program::Sandbox.into(), Some(8)).unwrap();
-        let json: Value = serde_json::from_slice(&fs::read(dir.suite_file()).unwrap()).unwrap();
-        assert_eq!(
-            json["payment"],
-            json!({
-                "url": "http://127.0.0.1:8082", "admin_url": "http://127.0.0.1:8182", "pid": 7,
-                "database": "sqlite:/d/payment.db",
-                "replicas": [{"url": "http://127.0.0.1:8082", "admin_url": "http://127.0.0.1:8182", "pid": 7}]
-            })
-        );
-        assert_eq!(json["order"]["pid"], Value::Null);
-        assert_eq!(
-            json["sandbox"],
-            json!({"url": "http://127.0.0.1:8090", "smtp": "smtp://127.0.0.1:8091", "pid": 8})
-        );
-        assert_eq!(json["bus"], json!({"kind": "log", "url": "log:/d/bus.db"}));
-        assert_eq!(json["pid"], std::process::id());
-        assert_eq!(Suite::read(&dir).unwrap(), Some(file.snapshot()));
-        assert_eq!(file.snapshot().pids(), [7, 8]);
-    }
-
-    #[test]
-    fn the_file_goes_with_the_suite_and_leaves_no_temporary_ones() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = DataDir::at(temp.path()).unwrap();
-        SuiteFile::create(&dir, suite()).unwrap().remove().unwrap();
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_file_whose_launcher_is_dead_is_no_running_suite() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = DataDir::at(temp.path()).unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut stale = suite();
-        stale.control = Some(format!("http://{}", listener.local_addr().unwrap()));
-        drop(listener);
-        let _file = SuiteFile::create(&dir, stale).unwrap();
-        let error = Suite::running(&dir, &Api::new().unwrap()).await.unwrap_err().to_string();
-        assert!(
-            error.starts_with("no suite is running on") && error.contains("quintet up"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn the_suite_in_containers_is_described_for_its_host_too() {
-        let text = include_str!("../../compose/host/up.json");
-        let suite: Suite = serde_json::from_str(text).unwrap();
-        let ports = Ports::from(Ports::DEFAULT);
-        for service in Program::SERVICES {
-            let described = &suite.services[&service];
-            assert_eq!(described.url, format!("http://{}", ports.public(service)));
-            assert_eq!(described.admin_url, format!("http://{}", ports.admin(service)));
-        }
-        assert_eq!(suite.sandbox.url, format!("http://{}", ports.public(Program::Sandbox)));
-    }
-
-    #[tokio::test]
-    async fn urls_alone_describe_a_suite_that_others_run() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = DataDir::at(temp.path()).unwrap();
-        fs::write(dir.suite_file(), include_str!("../../compose/up.json")).unwrap();
-        let (suite, launcher) = Suite::running(&dir, &Api::new().unwrap()).await.unwrap();
-        let urls = Program::ALL.map(|program| suite.url(program).to_owned());
-        let expected = Program::ALL.map(|program| format!("http://{program}:8080"));
-        assert_eq!((urls, launcher.why_down(Program::Order)), (expected, None));
-        for service in Program::SERVICES {
-            assert_eq!(suite.urls(service), [format!("http://{service}:8080")]);
         }
     }
 }

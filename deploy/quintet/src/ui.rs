@@ -3,6 +3,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub(crate) const COLUMNS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ui {
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    telling: Arc<AtomicBool>,
 }
 
 /// Work that takes a while; what is drawn vanishes with it.
@@ -29,6 +31,18 @@ impl Ui {
         match bar {
             Some(bar) => bar.suspend(|| stderr_line(text)),
             None => stderr_line(text),
+        }
+    }
+
+    /// From now on [`Self::tell`] prints, or no longer.
+    pub(crate) fn set_telling(&self, telling: bool) {
+        self.telling.store(telling, Ordering::Relaxed);
+    }
+
+    /// Says what happens, where the user wants to be told.
+    pub(crate) fn tell(&self, text: &str) {
+        if self.telling.load(Ordering::Relaxed) {
+            self.line(text);
         }
     }
 
@@ -89,7 +103,7 @@ pub(crate) fn result(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The text in lines of at most [`COLUMNS`], each behind so many spaces.
+/// The text in lines of at most [`COLUMNS`], each behind so many spaces; none for an empty text.
 pub(crate) fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let room = COLUMNS - indent;
     let (mut lines, mut line) = (Vec::new(), String::new());
@@ -107,7 +121,9 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> Vec<String> {
             line.push(letter);
         }
     }
-    lines.push(line);
+    if !line.is_empty() {
+        lines.push(line);
+    }
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }
 
@@ -126,6 +142,7 @@ mod tests {
     #[test]
     fn text_is_wrapped_at_words_and_what_has_none_is_cut() {
         assert_eq!(wrapped("one two", 2), ["  one two"]);
+        assert!(wrapped("", 2).is_empty());
         let (long, word) = ("word ".repeat(30), "x".repeat(150));
         for text in [&long, &word] {
             let lines = wrapped(text, 4);

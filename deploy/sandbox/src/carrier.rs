@@ -11,6 +11,9 @@ use crate::reference;
 /// Where the carrier does not go.
 const NO_SERVICE: &str = "00000";
 
+/// Booked, unless the knob `poison` says otherwise.
+const POISONED: &str = "66666";
+
 /// `POST /bookings`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Booking {
@@ -59,6 +62,10 @@ impl Body for Booking {
             ));
         }
         Ok(())
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.address.postal_code.trim() == POISONED
     }
 }
 

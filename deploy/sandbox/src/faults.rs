@@ -42,7 +42,24 @@ pub struct Knobs {
     pub lost_answer_rate: Rate,
     /// Turns every request away at once.
     pub outage: bool,
+    /// What becomes of requests that are marked as poisoned; without it they are like any others.
+    pub poison: Option<Poison>,
 }
+
+/// What a provider does with poisoned requests. Nothing is recorded of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Poison {
+    /// Refuses them as malformed.
+    Refuse,
+    /// Is not available for them.
+    Unavailable,
+    /// Leaves them without an answer.
+    Hang,
+}
+
+/// How long a request that hangs stays open, at most. Clients give up long before.
+const HANGS: Duration = Duration::from_secs(30);
 
 /// The knobs of all providers, as `PUT /faults` sets them; what it leaves out is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,8 +91,10 @@ pub enum Provider {
 pub enum TurnedAway {
     /// The provider is out of service.
     Outage,
-    /// The dice chose an error.
+    /// The dice chose an error, or the request is poisoned.
     Error,
+    /// The request is poisoned, and counts as malformed.
+    Malformed,
 }
 
 /// A request that may proceed.
@@ -139,6 +158,23 @@ impl Faults {
             return Err(TurnedAway::Error);
         }
         Ok(Admitted { answer_lost })
+    }
+
+    /// Lets a request pass unless it is poisoned and the provider minds.
+    ///
+    /// # Errors
+    /// When the provider turns poisoned requests away; then nothing may be recorded.
+    pub async fn admit_poisoned(&self, provider: Provider) -> Result<(), TurnedAway> {
+        let poison = self.state().plan.knobs(provider).poison;
+        match poison {
+            None => Ok(()),
+            Some(Poison::Refuse) => Err(TurnedAway::Malformed),
+            Some(Poison::Unavailable) => Err(TurnedAway::Error),
+            Some(Poison::Hang) => {
+                tokio::time::sleep(HANGS).await;
+                Err(TurnedAway::Error)
+            }
+        }
     }
 
     /// Whether the provider is out of service.

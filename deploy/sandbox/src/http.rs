@@ -33,6 +33,11 @@ pub trait Body: DeserializeOwned + Serialize {
     /// # Errors
     /// Names the field and the fix.
     fn check(&self) -> Result<(), Problem>;
+
+    /// Whether it is marked as poisoned: see the knob of that name.
+    fn is_poisoned(&self) -> bool {
+        false
+    }
 }
 
 type Given = Result<Bytes, BytesRejection>;
@@ -94,6 +99,9 @@ async fn ask<T: Body>(
     let key = idempotency_key(headers)?;
     let body: T = parse(body)?;
     body.check()?;
+    if body.is_poisoned() {
+        desk.faults.admit_poisoned(provider).await.map_err(turned_away)?;
+    }
     let outcome = desk.ledger.record(request(Keyed::new(key, body))).await;
     match outcome.map_err(|error| Problem::unavailable(error.to_string()))? {
         Outcome::Rejected(problem) => Err(problem),
@@ -105,10 +113,19 @@ async fn ask<T: Body>(
 }
 
 fn turned_away(why: TurnedAway) -> Problem {
-    Problem::unavailable(match why {
-        TurnedAway::Outage => "the provider is out of service; nothing was recorded",
-        TurnedAway::Error => "the provider failed before anything was recorded",
-    })
+    match why {
+        TurnedAway::Outage => {
+            Problem::unavailable("the provider is out of service; nothing was recorded")
+        }
+        TurnedAway::Error => {
+            Problem::unavailable("the provider failed before anything was recorded")
+        }
+        TurnedAway::Malformed => Problem::bad_request(
+            "body",
+            "the provider was told to refuse poisoned requests; nothing was recorded",
+            "PUT /faults without `poison` to have them taken",
+        ),
+    }
 }
 
 fn answer(asked: Result<Entry, Problem>) -> Response {

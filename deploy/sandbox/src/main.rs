@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use rustix::fs::Mode;
 use sandbox::{Config, Sandbox};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -29,6 +30,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // The ledger holds addresses: it is for this user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_writer(io::stderr)

@@ -19,8 +19,36 @@ const ROUNDS: usize = 9;
 /// Longer than a matrix takes.
 const NEVER: &str = "24h";
 /// Time enough to tell everybody what is armed.
-const FIRST: &str = "15s";
-const SECOND: &str = "1s";
+const SOON: &str = "15s";
+/// What follows needs no more to be armed.
+const AT_ONCE: &str = "1s";
+
+/// How long an order may take to be paid, until the first deadline, and from there.
+struct Deadlines {
+    paid: &'static str,
+    first: &'static str,
+    second: &'static str,
+}
+
+impl Deadlines {
+    /// Those that this story is about; the others do not pass.
+    fn of(story: Story) -> Self {
+        let calm = Self { paid: NEVER, first: NEVER, second: NEVER };
+        match story {
+            Story::Unpaid => Self { paid: SOON, ..calm },
+            Story::Overdue => Self { first: SOON, second: AT_ONCE, ..calm },
+            _ => calm,
+        }
+    }
+
+    fn variables(&self) -> [(&'static str, &'static str); 3] {
+        [
+            ("QUINTET_ORDER__DEADLINES__PAID", self.paid),
+            ("QUINTET_ORDER__DEADLINES__FIRST", self.first),
+            ("QUINTET_ORDER__DEADLINES__SECOND", self.second),
+        ]
+    }
+}
 
 /// The cells of a run, each with what came of it.
 pub type Verdicts = BTreeMap<String, Verdict>;
@@ -32,18 +60,21 @@ pub type Verdicts = BTreeMap<String, Verdict>;
 /// If the suite does not come to rest, or the audit does not hold.
 pub async fn run(backend: &Backend, cells: &[Cell]) -> Result<Verdicts> {
     let mut verdicts: Verdicts = cells.iter().map(|cell| (cell.name(), begin(cell))).collect();
-    let overdue = |cell: &&Cell| cell.reach == Reach::By(Story::Overdue);
-    let (hasty, calm): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(overdue);
     let bar = progress(cells.iter().filter(|cell| matches!(cell.reach, Reach::By(_))).count());
-    let deadline = "QUINTET_ORDER__DEADLINES__FIRST";
+    let late = [Story::Unpaid, Story::Overdue];
+    let by = |cell: &Cell, story: Story| cell.reach == Reach::By(story);
+    let calm: Vec<&Cell> =
+        cells.iter().filter(|cell| !late.iter().any(|story| by(cell, *story))).collect();
     if !calm.is_empty() {
-        let stage = Stage::start(backend, &[(deadline, NEVER)])?;
+        let stage = Stage::start(backend, &Deadlines::of(Story::Completed).variables())?;
         rounds(&stage, &calm, &FLOWS, (&mut verdicts, &bar)).await?;
     }
-    if !hasty.is_empty() {
-        let hurry = [(deadline, FIRST), ("QUINTET_ORDER__DEADLINES__SECOND", SECOND)];
-        let stage = Stage::start(backend, &hurry)?;
-        rounds(&stage, &hasty, &[Flow::Live], (&mut verdicts, &bar)).await?;
+    for story in late {
+        let hasty: Vec<&Cell> = cells.iter().filter(|cell| by(cell, story)).collect();
+        if !hasty.is_empty() {
+            let stage = Stage::start(backend, &Deadlines::of(story).variables())?;
+            rounds(&stage, &hasty, &[Flow::Live], (&mut verdicts, &bar)).await?;
+        }
     }
     bar.finish_and_clear();
     Ok(verdicts)

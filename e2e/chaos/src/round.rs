@@ -162,10 +162,10 @@ async fn cancel(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
 /// Has shipping stop the parcels that it can still stop, then payment, before inventory lets it go on.
 async fn void(stage: &Stage, guests: &[Guest<'_>], flow: Flow) -> Result<()> {
     let voided = || guests.iter().filter(|guest| guest.story.is_voided()).filter_map(|it| it.id);
-    let overdue = guests.iter().filter(|guest| guest.story == Story::Overdue);
-    for id in overdue.filter_map(|guest| guest.id) {
+    for guest in guests {
+        let (Some(sign), Some(id)) = (guest.story.late(), guest.id) else { continue };
         let url = stage.url("order", &format!("/orders/{id}"));
-        stage.until("the deadlines pass", &url, |order| order["needs_attention"] == true).await?;
+        stage.until("the deadlines pass", &url, |order| order[sign] == true).await?;
     }
     stage.begin(&["shipping"]);
     for id in voided() {

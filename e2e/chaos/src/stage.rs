@@ -76,12 +76,14 @@ impl Stage {
     /// Starts whoever died, at once: the supervisor alone takes the longer the more often they die.
     /// Calls `look` between. Never ends.
     async fn nurse(&self, look: impl Fn()) {
-        let control = self.suite.says("/control");
+        let socket = self.suite.says("/control");
+        let launcher = reqwest::Client::builder().unix_socket(socket).build();
+        let launcher = launcher.expect("a client of the control socket");
         loop {
             look();
             for service in SERVICES {
                 if self.suite.pid(service).is_none() && !self.down.borrow().contains(service) {
-                    let request = self.http.post(format!("{control}/start/{service}"));
+                    let request = launcher.post(format!("http://launcher/start/{service}"));
                     let _ = timeout(ASK_WITHIN, request.send()).await;
                 }
             }

@@ -24,6 +24,8 @@ pub enum Story {
     RefundRefused,
     /// The customer cancels before shipping has heard of anything.
     Cancelled,
+    /// Its payment is due before anybody has heard of it.
+    Unpaid,
     /// Both deadlines pass before anybody has heard of it.
     Overdue,
 }
@@ -60,6 +62,7 @@ impl Story {
             "CancelOrder" | "OrderCancellationRequested" | "ShipmentVoided" | "PaymentVoided" => {
                 Self::Cancelled
             }
+            "@payment_deadline" => Self::Unpaid,
             "@first_deadline" | "@second_deadline" => Self::Overdue,
             _ => return None,
         })
@@ -67,7 +70,16 @@ impl Story {
 
     /// Whether shipping stops the parcel before anybody else has heard of the order.
     pub(crate) fn is_voided(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Overdue)
+        matches!(self, Self::Cancelled | Self::Unpaid | Self::Overdue)
+    }
+
+    /// What an order shows once all its deadlines of this story have passed.
+    pub(crate) fn late(self) -> Option<&'static str> {
+        match self {
+            Self::Unpaid => Some("cancellation_requested"),
+            Self::Overdue => Some("needs_attention"),
+            _ => None,
+        }
     }
 
     /// The order that takes this course; `mark` is in its customer's address.
@@ -75,9 +87,12 @@ impl Story {
         let domain = if self == Self::Bounced { "bounce.example" } else { "example.com" };
         let order = NewOrder::of(sku).with("/customer/email", format!("{mark}@{domain}"));
         match self {
-            Self::Completed | Self::Bounced | Self::Listed | Self::Cancelled | Self::Overdue => {
-                order
-            }
+            Self::Completed
+            | Self::Bounced
+            | Self::Listed
+            | Self::Cancelled
+            | Self::Unpaid
+            | Self::Overdue => order,
             Self::OutOfStock => order.quantity(TOO_MANY),
             Self::Declined => order.token("tok_declined"),
             Self::CarrierRefuses => order.unreachable(),
@@ -109,7 +124,7 @@ impl Story {
             Self::CarrierRefuses => refused,
             Self::RefundRefused => Outcome { refunds_refused: 1, ..refused },
             Self::Cancelled => cancelled(CancelReason::CustomerRequest),
-            Self::Overdue => cancelled(CancelReason::Deadline),
+            Self::Unpaid | Self::Overdue => cancelled(CancelReason::Deadline),
         }
     }
 }

@@ -10,3 +10,4 @@ mod services;
 
 pub use explore::{Explored, ORDER, Reactions, example, example_of, explore};
 pub use heading::{Heading, headings, readme_table};
+pub use services::customers;

@@ -154,18 +154,34 @@ impl Explored for InventoryService {
     }
 }
 
+/// The customer of the one order, who has no open order yet.
+#[must_use]
+pub fn customers() -> Rows<order::Customer> {
+    Rows::absent([order::customer_id(&placed().customer.email)])
+}
+
+fn placed() -> OrderPlaced {
+    let Event::OrderPlaced(example) = example(EventType::OrderPlaced) else {
+        unreachable!("the example of OrderPlaced is one")
+    };
+    example
+}
+
 impl Explored for OrderService {
     fn beginnings() -> Vec<Self::World> {
         vec![order::World {
             orders: Rows::absent([ORDER.into()]),
+            customers: customers(),
             products: Rows::absent([sku()]),
             ..order::World::default()
         }]
     }
 
-    /// Every event is a new one: the timeline has not seen it.
+    /// Every event is a new one: the timeline has not seen it. What a customer has ordered before makes
+    /// no difference.
     fn settle(world: &mut Self::World) {
         world.said.clear();
+        world.customers = customers();
         if let Some(order) = world.orders.get_mut(&ORDER.into()) {
             order.timeline.0.clear();
         }
@@ -176,9 +192,7 @@ impl Explored for OrderService {
     }
 
     fn commands() -> Vec<Self::Command> {
-        let Event::OrderPlaced(example) = example(EventType::OrderPlaced) else {
-            unreachable!("the example of OrderPlaced is one")
-        };
+        let example = placed();
         vec![
             order::Command::Place(Box::new(PlaceOrder {
                 order_id: ORDER.into(),

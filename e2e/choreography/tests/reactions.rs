@@ -1,6 +1,6 @@
 //! Single reactions, in what neither the files' first lines nor the model's properties say.
 
-use choreography::{ORDER, example, example_of};
+use choreography::{ORDER, customers, example, example_of};
 use contracts::{
     Currency, Event, EventType, Item, Money, OrderId, ProductListed, ShipmentVoided, Sku,
     StockReserved,
@@ -108,7 +108,7 @@ fn place(world: &mut order::World, items: [&str; 2]) -> order::Reply {
 fn shop() -> order::World {
     let orders = Rows::absent([ORDER.into()]);
     let products = Rows::absent(["mug", "cup", "pot"].map(|sku| sku.parse().unwrap()));
-    let mut world = order::World { orders, products, ..Default::default() };
+    let mut world = order::World { orders, customers: customers(), products, ..Default::default() };
     for (sku, amount_minor, currency) in [("mug", 1, "EUR"), ("cup", 10, "EUR"), ("pot", 1, "USD")]
     {
         let price = Money { amount_minor, currency: currency.parse().unwrap() };

@@ -16,7 +16,7 @@ use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
-pub use domain::{Account, Purchase, State};
+pub use domain::{Account, Purchase, State, customer};
 pub use store::World;
 
 /// The loyalty service.

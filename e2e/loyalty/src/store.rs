@@ -1,8 +1,9 @@
 use contracts::{Event, OrderId};
 use engine::{Input, What};
 use store::{Rows, StoreError, Tx, record, text_field};
+use uuid::Uuid;
 
-use crate::{Account, LoyaltyService, Purchase, State};
+use crate::{Account, LoyaltyService, Purchase, State, customer};
 
 /// The rows that a batch may touch. Orders are locked before accounts.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +15,8 @@ pub struct World {
 }
 
 text_field!(State);
-record!(Purchase in "purchase": order_id: OrderId, state: State, email: Option<String>, points: i64);
-record!(Account in "account": email: String, points: i64);
+record!(Purchase in "purchase": order_id: OrderId, state: State, customer: Option<Uuid>, points: i64);
+record!(Account in "account": customer: Uuid, points: i64);
 
 impl World {
     pub(crate) async fn load(
@@ -25,10 +26,10 @@ impl World {
         let orders = inputs.iter().filter_map(|input| input.order_id());
         let purchases = Rows::<Purchase>::load(tx, orders).await?;
         let placed = inputs.iter().filter_map(|input| match &input.what {
-            What::Event(Event::OrderPlaced(placed)) => Some(placed.customer.email.clone()),
+            What::Event(Event::OrderPlaced(placed)) => Some(customer(&placed.customer.email)),
             _ => None,
         });
-        let known = purchases.iter().filter_map(|purchase| purchase.email.clone());
+        let known = purchases.iter().filter_map(|purchase| purchase.customer);
         let accounts = Rows::load(tx, placed.chain(known)).await?;
         Ok(Self { purchases, accounts })
     }
@@ -36,9 +37,9 @@ impl World {
     /// Puts an order's points on its customer's account.
     pub(crate) fn count(&mut self, order_id: OrderId) {
         let Some(purchase) = self.purchases.get_mut(&order_id) else { return };
-        let Some(email) = purchase.email.clone() else { return };
+        let Some(customer) = purchase.customer else { return };
         purchase.state = State::Counted;
-        let before = self.accounts.get(&email).map_or(0, |account| account.points);
-        self.accounts.put(Account { email, points: before + purchase.points });
+        let before = self.accounts.get(&customer).map_or(0, |account| account.points);
+        self.accounts.put(Account { customer, points: before + purchase.points });
     }
 }

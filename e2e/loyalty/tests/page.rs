@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -35,11 +36,14 @@ fn sources(folder: &Path, into: &mut String) {
 #[test]
 fn the_code_on_the_page_is_the_services() {
     let mut code = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut code);
-    let blocks = blocks(&page(), "rust");
-    assert_eq!(blocks.len(), 5);
+    for folder in ["src", "tests", "migrations"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut code);
+    }
+    let page = page();
+    let blocks = [blocks(&page, "rust"), blocks(&page, "sql")].concat();
+    assert_eq!(blocks.len(), 8);
     for block in blocks {
-        assert!(code.contains(&block), "not in e2e/loyalty/src:\n{block}");
+        assert!(code.contains(&block), "not in e2e/loyalty:\n{block}");
     }
 }
 
@@ -68,11 +72,36 @@ fn start(suite: &Suite, port: u16) -> Loyalty {
     Loyalty(child)
 }
 
+#[test]
+fn the_copy_that_the_page_makes_is_of_another_name_throughout() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir_all(temp.path().join("services")).expect("a folder");
+    fs::create_dir_all(temp.path().join("e2e")).expect("a folder");
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(here).arg(temp.path().join("e2e"));
+    assert!(copy.status().expect("cp runs").success());
+    let script = format!("set -eu\n{}", blocks(&page(), "sh")[0]);
+    let ran = Command::new("sh").args(["-c", &script]).current_dir(temp.path()).status();
+    assert!(ran.expect("sh runs").success(), "{script}");
+
+    let fraud = temp.path().join("services/fraud");
+    let mut all = String::new();
+    sources(&fraud, &mut all);
+    let left: Vec<&str> = all.lines().filter(|line| line.contains("oyalty")).collect();
+    assert_eq!(left, Vec::<&str>::new());
+    for part in ["quintet-fraud", "FraudService", "QUINTET_FRAUD__", "127.0.0.1:8086"] {
+        assert!(all.contains(part), "{part}");
+    }
+    assert!(fraud.join("migrations/sqlite/1000_fraud.sql").exists());
+    assert!(!all.contains("scenarios"), "it would be looked for beside the copy");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_on_the_page_do_what_it_says() {
     let commands = blocks(&page(), "sh");
-    assert_eq!(commands[0].trim(), "cargo run -p loyalty");
-    let (place, look) = commands[1].trim().split_once('\n').expect("two commands");
+    assert_eq!(commands[1].trim(), "cargo run -p loyalty");
+    let (place, look) = commands[2].trim().split_once('\n').expect("two commands");
     let place = place.strip_prefix("cargo run -- ").expect("the command from a checkout");
 
     let suite = Suite::start(Options::on(&Backend::Files));
@@ -97,6 +126,8 @@ async fn the_commands_on_the_page_do_what_it_says() {
         assert!(status.expect("quintet runs").success(), "{place}");
     };
     placed();
+    let mode = fs::metadata(visitor.suite().folder().join("loyalty.db")).expect("a database");
+    assert_eq!(mode.mode() & 0o777, 0o600, "others could read its rows");
     let first =
         until("points are counted", async || points().await.filter(|points| *points > 0)).await;
 
@@ -111,4 +142,24 @@ async fn the_commands_on_the_page_do_what_it_says() {
     })
     .await;
     drop(loyalty);
+
+    // It reads everything again and recognises it.
+    let rewind = commands[3].trim().strip_prefix("cargo run -- ").expect("the command");
+    let status = visitor.suite().quintet().args(rewind.split(' ')).stdout(Stdio::null()).status();
+    assert!(status.expect("quintet runs").success(), "{rewind}");
+    let _loyalty = start(visitor.suite(), port);
+    until("it has read everything again", async || {
+        let status = format!("http://127.0.0.1:{}/admin/status", port + 100);
+        let status: Option<Status> = reqwest::get(&status).await.ok()?.json().await.ok();
+        status.filter(|it| it.duplicates > 0 && it.lag == Some(0))
+    })
+    .await;
+    assert_eq!(points().await, Some(2 * first));
+}
+
+/// What its admin listener says.
+#[derive(serde::Deserialize)]
+struct Status {
+    duplicates: u64,
+    lag: Option<i64>,
 }

@@ -13,6 +13,10 @@ impl Bits {
         self.0 &= !bit(number);
     }
 
+    pub(crate) fn contains(self, number: u16) -> bool {
+        self.0 & bit(number) != 0
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use choreography::{Explored, ORDER};
+use choreography::{Explored, ORDER, customers};
 use contracts::{Event, OrderId, Publisher, Trace, derived};
 use engine::{Input, Participant, Reaction, What};
 use inventory::{InventoryService, Product};
@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     Scenario, Staged,
+    bits::Bits,
     known::Known,
     script::{Script, When},
-    stage::{ABSENT, Part, React, Stage},
+    stage::{ABSENT, Part, React, Stage, alarm_number},
     state::Life,
 };
 
@@ -65,8 +66,8 @@ impl Cast {
         let order = Uuid::from_u128(ORDER.as_u128() + nth as u128).into();
         let script = Arc::new(Script::new(order, scenario.clone()));
         let stage = Stage::new(Publisher::Order, &script, products, reactions.order);
-        let (placed, said) = place(order, &script);
-        let rows = [stage.begin(placed), ABSENT, ABSENT, ABSENT, ABSENT];
+        let Placed { row, said, alarms } = place(order, &script);
+        let rows = [stage.begin(row), ABSENT, ABSENT, ABSENT, ABSENT];
         let (inventory, payment, shipping, notification) =
             (reactions.inventory, reactions.payment, reactions.shipping, reactions.notification);
         let parts: [Box<dyn Part>; 5] = [
@@ -76,7 +77,7 @@ impl Cast {
             Box::new(Stage::new(Publisher::Shipping, &script, products, shipping)),
             Box::new(Stage::new(Publisher::Notification, &script, products, notification)),
         ];
-        Self { script, parts, beginning: Life::placed(rows, said) }
+        Self { script, parts, beginning: Life::placed(rows, said, alarms) }
     }
 
     pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
@@ -84,10 +85,19 @@ impl Cast {
     }
 }
 
-/// Takes the order; its row, and who hears of it.
-fn place(order: OrderId, script: &Script) -> (order::Order, When) {
+/// An order that was taken.
+struct Placed {
+    row: order::Order,
+    /// Who hears of it.
+    said: When,
+    /// The deadlines that run.
+    alarms: Bits,
+}
+
+fn place(order: OrderId, script: &Script) -> Placed {
     let (orders, products) = (Rows::absent([order]), Rows::absent([product(0).sku]));
-    let mut world = order::World { orders, products, ..order::World::default() };
+    let customers = customers();
+    let mut world = order::World { orders, customers, products, ..order::World::default() };
     tell::<OrderService>(&mut world, What::Event(listed()));
     let command = OrderService::openings(order).remove(0);
     let out = tell::<OrderService>(&mut world, What::Command(command));
@@ -95,7 +105,11 @@ fn place(order: OrderId, script: &Script) -> (order::Order, When) {
     for (id, event) in out.emitted() {
         script.say(id, event, &mut said);
     }
-    (world.orders.get(&order).cloned().expect("it was taken"), said)
+    let mut alarms = Bits::default();
+    let set = out.alarms_set().map(Into::<&'static str>::into);
+    set.filter_map(alarm_number).for_each(|alarm| alarms.insert(alarm));
+    let row = world.orders.get(&order).cloned().expect("it was taken");
+    Placed { row, said, alarms }
 }
 
 /// The product, when so many pieces have come in.

@@ -5,13 +5,17 @@ use std::{collections::BTreeSet, sync::PoisonError};
 
 use audit::{
     BookingStatus, ChargeStatus, End, Notified, OrderRow, PaymentState, RefundStatus,
-    ReservationState, Row, ShipmentState,
+    ReservationState, Row, ShipmentState, Stage,
 };
 use contracts::{CancelReason, Event, EventType, Milestone, OrderId, Publisher};
 use stateright::Property;
 
 use crate::{
-    Entry, Freedom, Saga, Scenario, State, cast::Cast, script::Delivery, stage::Cue, state::Life,
+    Entry, Freedom, Saga, Scenario, State,
+    cast::Cast,
+    script::Delivery,
+    stage::{Cue, FIRST_DEADLINE, PAYMENT_DEADLINE, alarm_number},
+    state::Life,
 };
 
 type Holds = fn(&Saga, &State) -> bool;
@@ -29,7 +33,7 @@ pub(crate) fn all(scenario: &Scenario) -> Vec<Property<Saga>> {
 /// So many of them also hold where a database was lost: what was said and done before was forgotten.
 const AFTER_A_LOSS: usize = 11;
 
-const ALWAYS: [(&str, Holds); 14] = [
+const ALWAYS: [(&str, Holds); 15] = [
     ("1 at rest every order has ended, once", |saga, state| saga.sound(state, 1)),
     ("2 completed: charged once, shipped once", |saga, state| saga.sound(state, 2)),
     ("3 cancelled: nothing kept, nothing shipped", |saga, state| saga.sound(state, 3)),
@@ -44,6 +48,9 @@ const ALWAYS: [(&str, Holds); 14] = [
     ("an end is true when it is said", ends_are_true),
     ("every event is said once, and one end", said_once),
     ("whatever comes again does nothing", repeats_do_nothing),
+    ("what shows itself paid has no payment deadline", |saga, state| {
+        !saga.with_alarm(state, PAYMENT_DEADLINE, |order| order.stage == Stage::Paid)
+    }),
 ];
 
 fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
@@ -70,7 +77,19 @@ fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
     if scenario.has(Freedom::Deadlines) {
         possible.extend(LATE);
     }
+    if scenario.has(Freedom::Held) {
+        possible.push(("an operator reports that a request never arrived", never_arrived));
+    }
     possible
+}
+
+fn never_arrived(saga: &Saga, state: &State) -> bool {
+    saga.lives(state).any(|(cast, life)| {
+        life.answers.iter().any(|(number, answer)| {
+            let request = cast.script.request(number);
+            cast.part(request.by).is_reported(request.number, answer)
+        })
+    })
 }
 
 const WITH_STOCK: [(&str, Holds); 3] = [
@@ -86,10 +105,16 @@ const CANCELLED_LATE: [(&str, Holds); 2] = [
     ("undone while charging", |saga, state| saga.pays(state, PaymentState::ChargingUndo)),
 ];
 
-const LATE: [(&str, Holds); 2] = [
+const LATE: [(&str, Holds); 3] = [
+    ("not paid in time, before the first deadline", not_paid_in_time),
     ("the deadline cancels", |saga, state| saga.caused(state, CancelReason::Deadline)),
     ("an order needs attention", |saga, state| saga.orders(state, |order| order.needs_attention)),
 ];
+
+/// The payment's deadline has rung, and the first one has not.
+fn not_paid_in_time(saga: &Saga, state: &State) -> bool {
+    saga.with_alarm(state, FIRST_DEADLINE, |order| order.requested == Some(CancelReason::Deadline))
+}
 
 fn is_completed(order: &OrderRow) -> bool {
     order.ended == Some(End::Completed)
@@ -136,6 +161,16 @@ impl Saga {
     fn orders(&self, state: &State, is: impl Fn(&OrderRow) -> bool) -> bool {
         let mut rows = self.rows(state, Publisher::Order).flatten();
         rows.any(|row| matches!(&*row, Row::Orders(order) if is(order)))
+    }
+
+    /// Whether there is such an order for which this alarm is set.
+    fn with_alarm(&self, state: &State, name: &str, is: impl Fn(&OrderRow) -> bool) -> bool {
+        let alarm = alarm_number(name);
+        let is_set = |life: &Life| alarm.is_some_and(|alarm| life.alarms.contains(alarm));
+        let mut rows = state.lives.iter().zip(self.rows(state, Publisher::Order));
+        rows.any(|(life, row)| {
+            is_set(life) && matches!(row.as_deref(), Some(Row::Orders(order)) if is(order))
+        })
     }
 
     fn caused(&self, state: &State, reason: CancelReason) -> bool {

@@ -182,8 +182,10 @@ impl Saga {
         let part = cast.part(request.by);
         let known = life.answers.get(number);
         let spent = refusals(cast, life) >= self.scenario.refusals;
+        let held = self.scenario.has(Freedom::Held);
         (0..part.answers(request.number)).filter(move |answer| match known {
             Some(known) => known == *answer,
+            None if !held && part.is_reported(request.number, *answer) => false,
             None => !(spent && is_refusal(part, request.number, *answer)),
         })
     }
@@ -192,7 +194,10 @@ impl Saga {
         for request in life.waiting.iter() {
             for answer in self.answers(cast, life, request) {
                 actions.push(Action { order, what: Deed::Answer(request, answer) });
-                if self.scenario.has(Freedom::LostAnswers) && life.answers.get(request).is_none() {
+                let asked = cast.script.request(request);
+                let reported = cast.part(asked.by).is_reported(asked.number, answer);
+                let loses = self.scenario.has(Freedom::LostAnswers) && !reported;
+                if loses && life.answers.get(request).is_none() {
                     actions.push(Action { order, what: Deed::Lose(request, answer) });
                 }
             }
@@ -212,7 +217,11 @@ fn refusals(cast: &Cast, life: &Life) -> usize {
 fn is_refusal(part: &dyn Part, request: u16, answer: u16) -> bool {
     let refused = audit::RefundStatus::Refused;
     let entry = part.entry(request, answer);
-    matches!(entry.as_deref(), Some(Entry::Refund(entry)) if entry.status == refused)
+    // To payment, a refund that never arrived is one that was refused.
+    let never_arrived =
+        part.is_reported(request, answer) && part.name(request).starts_with("refund");
+    never_arrived
+        || matches!(entry.as_deref(), Some(Entry::Refund(entry)) if entry.status == refused)
 }
 
 impl Model for Saga {

@@ -44,11 +44,13 @@ pub enum Freedom {
     /// An answer of the outside world is lost after it has done what it was asked: then the same
     /// request goes out again.
     LostAnswers,
+    /// A provider refuses a request as malformed, so that it never arrives, and an operator says so.
+    Held,
     /// What concerns nobody else: mails, and what order only shows. Without it, it happens at once.
     Asides,
 }
 
-use Freedom::{Asides, Cancellations, Deadlines, LostAnswers};
+use Freedom::{Asides, Cancellations, Deadlines, Held, LostAnswers};
 
 impl Scenario {
     /// One order, and everything that can become of it.
@@ -57,7 +59,7 @@ impl Scenario {
         orders: 1,
         stock: 1,
         refusals: 1,
-        freedoms: &[Cancellations, Deadlines, LostAnswers, Asides],
+        freedoms: &[Cancellations, Deadlines, LostAnswers, Held, Asides],
         restored: None,
     };
 
@@ -109,7 +111,10 @@ impl Scenario {
 
     /// Whether this is heard as soon as it is said.
     pub(crate) fn is_prompt(&self, to: Publisher, heard: EventType) -> bool {
-        !self.has(Asides) && (to == Publisher::Notification || is_shown(to, heard))
+        // Whether order has heard it decides what the payment's deadline does.
+        let tells = heard == EventType::PaymentCaptured && self.has(Deadlines);
+        let aside = to == Publisher::Notification || (is_shown(to, heard) && !tells);
+        !self.has(Asides) && aside
     }
 
     /// Whether this service's requests are granted as soon as they are made.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use contracts::{Publisher, Trace, derived};
-use engine::{Effect, Input, Participant, Reaction, What};
+use engine::{Effect, Input, Participant, Reaction, Resolution, What};
 use inventory::Product;
 use jiff::Timestamp;
 use store::{Record, Rows};
@@ -23,7 +23,9 @@ use crate::{
 pub(crate) const ABSENT: u16 = 0;
 
 /// Order's deadlines, by their numbers.
-pub(crate) const ALARMS: [&str; 2] = ["first_deadline", "second_deadline"];
+pub(crate) const ALARMS: [&str; 3] = [FIRST_DEADLINE, "second_deadline", PAYMENT_DEADLINE];
+pub(crate) const FIRST_DEADLINE: &str = "first_deadline";
+pub(crate) const PAYMENT_DEADLINE: &str = "payment_deadline";
 
 /// A service's reactions: its own, or what a test puts in their place.
 pub type React<P> = fn(&mut <P as Participant>::World, &Input<P>, &mut Reaction<P>);
@@ -68,6 +70,8 @@ pub(crate) trait Part: Send + Sync {
     fn answers(&self, request: u16) -> u16;
     /// This request's name.
     fn name(&self, request: u16) -> String;
+    /// Whether this is no answer of the provider, but what an operator reports of a request that never arrived.
+    fn is_reported(&self, request: u16, answer: u16) -> bool;
     /// An answer to it, in words.
     fn answer(&self, request: u16, answer: u16) -> String;
     /// What the ledger says after this answer.
@@ -134,7 +138,7 @@ impl<P: Staged> Stage<P> {
             }
             Cue::Answer { request, answer } => {
                 let effect = &self.requests.get(request).effect;
-                let outcome = P::outcomes(effect).swap_remove(answer.into());
+                let outcome = outcomes::<P>(effect).swap_remove(answer.into());
                 (effect.id().into(), What::Outcome(order, outcome))
             }
             Cue::Ring(alarm) => {
@@ -184,9 +188,12 @@ impl<P: Staged> Stage<P> {
     fn asked(&self, out: &Reaction<P>) -> When {
         let mut asked = When::default();
         for effect in out.effects() {
-            let answers = P::outcomes(effect).into_iter().map(|outcome| {
-                let entry = P::entry(effect, &outcome).map(Arc::new);
-                (outcome, entry)
+            let provided = P::outcomes(effect).len();
+            let answers = outcomes::<P>(effect).into_iter().enumerate();
+            let answers = answers.map(|(nth, outcome)| {
+                // The provider's ledger has no entry of what never arrived.
+                let entry = (nth < provided).then(|| P::entry(effect, &outcome)).flatten();
+                (outcome, entry.map(Arc::new))
             });
             let answers = answers.collect();
             let number = self.requests.number(Arc::new(Asked { effect: effect.clone(), answers }));
@@ -220,6 +227,11 @@ impl<P: Staged> Part for Stage<P> {
         self.requests.get(request).effect.name()
     }
 
+    fn is_reported(&self, request: u16, answer: u16) -> bool {
+        let effect = &self.requests.get(request).effect;
+        usize::from(answer) >= P::outcomes(effect).len()
+    }
+
     fn answer(&self, request: u16, answer: u16) -> String {
         format!("{:?}", self.requests.get(request).answers[usize::from(answer)].0)
     }
@@ -240,6 +252,16 @@ impl<P: Staged> Part for Stage<P> {
     }
 }
 
+/// What may come of a request: the provider's answers, then what an operator reports if it never arrived and the
+/// provider refuses it from now on.
+fn outcomes<P: Staged>(effect: &P::Effect) -> Vec<P::Outcome> {
+    let never_arrived =
+        Resolution { outcome: Resolution::NEVER_ARRIVED.to_owned(), reference: None, reason: None };
+    let mut outcomes = P::outcomes(effect);
+    outcomes.extend(P::resolve(effect, &never_arrived));
+    outcomes
+}
+
 /// A row as its service lists it for the auditor.
 fn list<R: Record + serde::Serialize>(row: R) -> audit::Row {
     let mut listed = serde_json::to_value(row).expect("a row is plain JSON");
@@ -247,7 +269,7 @@ fn list<R: Record + serde::Serialize>(row: R) -> audit::Row {
     serde_json::from_value(listed).expect("the auditor reads it")
 }
 
-fn alarm_number(name: &str) -> Option<u16> {
+pub(crate) fn alarm_number(name: &str) -> Option<u16> {
     let number = ALARMS.iter().position(|known| *known == name)?;
     u16::try_from(number).ok()
 }

@@ -39,10 +39,8 @@ pub(crate) struct Answers(u64);
 const WIDTH: u16 = 4;
 
 impl Life {
-    /// An order that was just placed: its first deadline runs.
-    pub(crate) fn placed(rows: [u16; 5], said: When) -> Self {
-        let mut alarms = Bits::default();
-        alarms.insert(0);
+    /// An order that was just placed.
+    pub(crate) fn placed(rows: [u16; 5], said: When, alarms: Bits) -> Self {
         let (nothing, answers) = (Bits::default(), Answers::default());
         let flying = said.later.or(said.now);
         Self { rows, flying, arrived: nothing, waiting: nothing, answers, alarms }

@@ -137,6 +137,27 @@ fn an_order_that_is_not_completed_once_cancelling_was_requested_never_ends() {
 }
 
 #[test]
+fn a_payment_deadline_that_runs_on_is_found() {
+    fn react(
+        world: &mut World<OrderService>,
+        input: &Input<OrderService>,
+        out: &mut Reaction<OrderService>,
+    ) {
+        match event(input) {
+            Some(Event::PaymentCaptured(captured)) => {
+                if let Some(order) = world.orders.get_mut(&captured.order_id) {
+                    order.stage = order::Stage::Paid;
+                }
+            }
+            _ => OrderService::react(world, input, out),
+        }
+    }
+    let reactions = Reactions { order: react, ..Reactions::default() };
+    let story = broken("what shows itself paid has no payment deadline", &reactions);
+    assert!(story.contains("order goes from reserved to paid"), "{story}");
+}
+
+#[test]
 fn a_charge_that_is_not_undone_is_found() {
     fn react(
         world: &mut World<PaymentService>,

@@ -1,7 +1,7 @@
 //! Parts of what `cargo run --release -p model` plays in full.
 
 use model::{
-    Freedom::{Asides, Cancellations, Deadlines, LostAnswers},
+    Freedom::{Asides, Cancellations, Deadlines, Held, LostAnswers},
     Reactions, Scenario, search,
 };
 
@@ -21,6 +21,11 @@ fn one_order() {
 #[test]
 fn one_order_whose_answers_are_lost() {
     check(&Scenario { freedoms: &[Cancellations, LostAnswers], ..Scenario::ONE_ORDER });
+}
+
+#[test]
+fn one_order_whose_requests_never_arrive() {
+    check(&Scenario { freedoms: &[Cancellations, Held], ..Scenario::ONE_ORDER });
 }
 
 #[test]

@@ -15,8 +15,15 @@ use crate::{
     proxy::{Protocol, Proxy},
 };
 
-const TOPICS: [&str; 6] =
-    ["orders", "inventory", "payments", "shipping", "notifications", "products"];
+const TOPICS: [&str; 7] = [
+    "orders",
+    "inventory",
+    "payments",
+    "shipping",
+    "notifications",
+    "products",
+    bus::IDENTITY_TOPIC,
+];
 /// Cleaning up must not hold up the tests for long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const POSTGRES_PORT: u16 = 5432;

@@ -51,12 +51,14 @@ pub struct Replica {
 }
 
 impl Options {
-    /// With everything as it comes.
+    /// With everything as it comes, but that one customer may order as much as there is to test.
     #[must_use]
     pub fn on(backend: &Backend) -> Self {
+        let most =
+            |limit: &str| (format!("QUINTET_ORDER__LIMITS__{limit}"), "100000000".to_owned());
         Self {
             backend: backend.clone(),
-            env: Vec::new(),
+            env: vec![most("QUANTITY"), most("OPEN_ORDERS")],
             replicas: 1,
             behind_ways: false,
             crash_points: false,
@@ -135,7 +137,7 @@ impl Suite {
     /// Starts the launcher, which must not run, on the data there is.
     pub fn up(&self) {
         let mut command = self.quintet();
-        command.args(["up", "--no-build", "--port", &self.ports.first().to_string()]);
+        command.args(["up", "--no-build", "--quiet", "--port", &self.ports.first().to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));

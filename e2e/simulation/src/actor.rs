@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     broker::Broker,
     life::{Batch, Life, Place, positions, store},
+    providers::World,
     schedule::{Setting, Spot, Then},
     stage::Stage,
     trap, words,
@@ -33,6 +34,10 @@ pub(crate) trait Acting: Send {
     async fn effects(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn alarms(&mut self, broken: Option<(Spot, Then)>) -> Result<Option<String>>;
     async fn replay(&mut self) -> Result<Option<String>>;
+    /// An operator has held requests attempted at once.
+    async fn retry_held(&mut self) -> Result<Option<String>>;
+    /// An operator reports what the providers know of the held requests.
+    async fn resolve(&mut self, world: &World) -> Result<Option<String>>;
     fn offsets(&mut self) -> Result<()>;
     async fn stop(&mut self) -> Result<Option<String>>;
     async fn rewind(&mut self) -> Result<Option<String>>;
@@ -213,6 +218,29 @@ impl<S: Service + Clone> Acting for Actor<S> {
         let told = words::batch(&stage, &letters);
         life.waiting.extend(letters);
         Ok((!told.is_empty()).then(|| format!("is to try {told} again")))
+    }
+
+    async fn retry_held(&mut self) -> Result<Option<String>> {
+        let retried = self.live().await?.engine.retry_effects(None).await?;
+        let held = words::count(usize::try_from(retried)?, "held request");
+        Ok((retried > 0).then(|| format!("is to attempt {held} at once")))
+    }
+
+    async fn resolve(&mut self, world: &World) -> Result<Option<String>> {
+        let stage = Arc::clone(&self.place.stage);
+        let life = self.live().await?;
+        let mut told = Vec::new();
+        for effect in life.engine.effects(true, None, ROWS).await?.effects {
+            if effect.resolution.is_some() {
+                continue;
+            }
+            let name = effect.name.unwrap_or_default();
+            let found = world.look_up(effect.id, &name);
+            let of = stage.name(effect.order_id.uuid());
+            told.push(format!("{name} {of} is resolved as {}", found.outcome));
+            life.engine.resolve_effect(effect.id, &found).await?;
+        }
+        Ok((!told.is_empty()).then(|| told.join(", ")))
     }
 
     fn offsets(&mut self) -> Result<()> {

@@ -52,7 +52,7 @@ impl Producer for Broker {
         // So many arrive, and of so many the sender hears.
         let (arrive, heard) = match trouble {
             None => (records.len(), records.len()),
-            Some(Trouble::Refused) => {
+            Some(Trouble::Refused | Trouble::Malformed) => {
                 let count = self.stage.dice.index(records.len());
                 (count, count)
             }

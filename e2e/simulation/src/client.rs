@@ -68,7 +68,7 @@ impl<T, A> Wish<T, A> {
     }
 
     fn key(&self) -> IdempotencyKey {
-        IdempotencyKey { key: self.name.clone(), hash: [0; 32] }
+        IdempotencyKey { key: self.name.clone(), hash: [0; 32], sent: [0; 32] }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A service while it lives: its engine and all around it, and what it loses when it dies.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use bus::{Bus, Consumer, Incoming, Position};
@@ -15,6 +15,11 @@ use service::Service;
 use store::Db;
 
 use crate::{broker::Broker, schedule::Setting, stage::Stage};
+
+/// The longest pause between two attempts: short, because deadlines of orders should stay far away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// When a request without an answer is held for an operator.
+const HOLD_AFTER: Duration = Duration::from_mins(1);
 
 /// Where it lives.
 pub(crate) struct Place<S: Service> {
@@ -55,6 +60,8 @@ impl<S: Service> Place<S> {
             effects_concurrency: concurrency,
             effects_timeout: claim / 3,
             claim,
+            backoff_max: LONGEST_PAUSE,
+            hold_after: HOLD_AFTER,
             ..Settings::default()
         };
         let options = EngineOptions {

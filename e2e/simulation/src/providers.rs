@@ -2,13 +2,13 @@
 //! code decides what each answers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use contracts::{EffectId, Trace};
-use engine::Attempt;
+use engine::{Attempt, Resolution};
 use notification::{Mail, MailAnswer, Mailer};
 use payment::{Charge, ChargeAnswer, Gateway, Refund, RefundAnswer};
 use sandbox::{
@@ -37,6 +37,8 @@ struct Desk {
     mails: BTreeMap<String, audit::Mail>,
     /// Requests that are still on their way, though nobody waits for them any more.
     late: Vec<(String, Request)>,
+    /// Keys that an operator had barred: whatever comes under them is refused.
+    barred: BTreeSet<String>,
 }
 
 /// What a provider is asked.
@@ -64,27 +66,60 @@ impl World {
     }
 
     /// Asks; without an answer, why there is none.
-    fn ask(&self, what: &str, request: Request) -> Result<Said, String> {
+    fn ask(&self, what: &str, request: Request) -> Result<Said, NoAnswer> {
         let trouble = self.stage.trouble();
         let (told, said) = match trouble {
-            Some(Trouble::Refused) => ("503".to_owned(), Err("503".to_owned())),
+            Some(Trouble::Refused) => ("503".to_owned(), Err(NoAnswer::Unclear("503".to_owned()))),
+            Some(Trouble::Malformed) => {
+                ("400".to_owned(), Err(NoAnswer::Malformed("400".to_owned())))
+            }
             Some(Trouble::Late) => {
                 self.desk().late.push((what.to_owned(), request));
-                ("no answer, it is late".to_owned(), Err("no answer in time".to_owned()))
+                (
+                    "no answer, it is late".to_owned(),
+                    Err(NoAnswer::Unclear("no answer in time".to_owned())),
+                )
             }
             _ => {
                 let said = self.desk().play(&request);
                 match (trouble, said) {
-                    (_, Said::Nothing(why)) => (why.to_owned(), Err(why.to_owned())),
-                    (None, said) => (said.words(), Ok(said)),
-                    (Some(_), said) => {
-                        (format!("{}, the answer is lost", said.words()), Err("504".to_owned()))
+                    (_, Said::Nothing(why)) => {
+                        (why.to_owned(), Err(NoAnswer::Unclear(why.to_owned())))
                     }
+                    (None, said) => (said.words(), Ok(said)),
+                    (Some(_), said) => (
+                        format!("{}, the answer is lost", said.words()),
+                        Err(NoAnswer::Unclear("504".to_owned())),
+                    ),
                 }
             }
         };
         self.stage.note(format!("{what} → {told}"));
         said
+    }
+
+    /// What an operator finds about a held request at the provider. If there is nothing, the operator has its key
+    /// barred there.
+    pub(crate) fn look_up(&self, effect: EffectId, name: &str) -> Resolution {
+        let (key, mut desk) = (effect.to_string(), self.desk());
+        let message_id = message_id(effect);
+        if desk.mails.contains_key(&message_id) {
+            return resolution("sent", Some(message_id), None);
+        }
+        let kind = match name.split('-').next() {
+            Some("charge") => Kind::Charge,
+            Some("refund") => Kind::Refund,
+            _ => Kind::Booking,
+        };
+        let mut entries = desk.books.entries();
+        let entry = entries.find(|entry| entry.kind == kind && entry.idempotency_key == key);
+        if let Some(entry) = entry {
+            let outcome = format!("{:?}", entry.status).to_lowercase();
+            return resolution(&outcome, entry.reference.clone(), entry.reason.clone());
+        }
+        drop(entries);
+        desk.barred.insert(key);
+        resolution(Resolution::NEVER_ARRIVED, None, None)
     }
 
     /// A request that is on its way arrives; whether there was one.
@@ -145,6 +180,9 @@ impl World {
 
 impl Desk {
     fn play(&mut self, request: &Request) -> Said {
+        if self.barred.contains(request.key()) {
+            return Said::Nothing("403, the key is barred");
+        }
         let outcome = match request {
             Request::Charge(sent) => gateway::charge(&mut self.books, sent),
             Request::Refund(sent) => gateway::refund(&mut self.books, sent),
@@ -181,18 +219,49 @@ impl Said {
     }
 }
 
+impl Request {
+    fn key(&self) -> &str {
+        match self {
+            Self::Charge(sent) => &sent.key,
+            Self::Refund(sent) => &sent.key,
+            Self::Book(sent) => &sent.key,
+            Self::Mail(mail) => mail.message_id.split('@').next().unwrap_or_default(),
+        }
+    }
+}
+
+fn message_id(key: EffectId) -> String {
+    format!("{key}@shop.example")
+}
+
+fn resolution(outcome: &str, reference: Option<String>, reason: Option<String>) -> Resolution {
+    Resolution { outcome: outcome.to_owned(), reference, reason }
+}
+
+/// Why a provider said nothing definite.
+enum NoAnswer {
+    Unclear(String),
+    /// The request itself is refused.
+    Malformed(String),
+}
+
 /// As it would be read at the other end.
-fn keyed<T: Serialize + DeserializeOwned>(key: EffectId, body: Value) -> Result<Keyed<T>, String> {
-    let body = serde_json::from_value(body).map_err(|error| error.to_string())?;
+fn keyed<T: Serialize + DeserializeOwned>(
+    key: EffectId,
+    body: Value,
+) -> Result<Keyed<T>, NoAnswer> {
+    let body =
+        serde_json::from_value(body).map_err(|error| NoAnswer::Unclear(error.to_string()))?;
     Ok(Keyed::new(key.to_string(), body))
 }
 
 /// The attempt that this was; `None` is no answer of this kind.
-fn attempt<T>(said: Result<Said, String>, answer: impl FnOnce(Said) -> Option<T>) -> Attempt<T> {
+fn attempt<T>(said: Result<Said, NoAnswer>, answer: impl FnOnce(Said) -> Option<T>) -> Attempt<T> {
     match said {
         Ok(said) => answer(said)
             .map_or_else(|| Attempt::NoAnswer("another answer".to_owned()), Attempt::Answered),
-        Err(why) => Attempt::NoAnswer(why),
+        Err(NoAnswer::Unclear(why)) => Attempt::NoAnswer(why),
+        Err(NoAnswer::Malformed(why)) => Attempt::Refused(why),
     }
 }
 
@@ -266,7 +335,7 @@ impl Mailer for World {
         let what = format!("mail {} {milestone}", self.stage.name(mail.order_id.uuid()));
         let sent = audit::Mail {
             order_id: Some(mail.order_id.to_string()),
-            message_id: format!("{key}@shop.example"),
+            message_id: message_id(key),
             to: mail.to.clone(),
             subject: milestone.to_owned(),
             copies: 0,

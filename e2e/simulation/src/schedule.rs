@@ -67,6 +67,12 @@ pub enum Action {
     Pass(Duration),
     /// The clock is set back.
     SetBack(Duration),
+    /// The clock is set forward. No time passes.
+    SetForward(Duration),
+    /// An operator has a service's held requests attempted at once.
+    RetryHeld(Voice),
+    /// An operator looks up a service's held requests at the provider, and reports what came of them.
+    Resolve(Voice),
 }
 
 /// Where a service is interrupted.
@@ -98,6 +104,8 @@ pub enum Trouble {
     AnswerLost,
     /// Nothing is heard; it happens later.
     Late,
+    /// The request itself is refused as malformed: nothing happens.
+    Malformed,
 }
 
 /// One step.
@@ -200,6 +208,8 @@ impl Schedule {
             steps[nth] = Step { action: Action::Place, broken: None, trouble: None, ..steps[nth] };
         }
         poison(seed, &mut setting, &mut steps);
+        hold(seed, &mut steps);
+        jump(seed, &mut steps);
         Self { seed, setting, steps }
     }
 }
@@ -219,6 +229,50 @@ fn poison(seed: u64, setting: &mut Setting, steps: &mut [Step]) {
         }
     }
 }
+
+/// In one run of four, providers refuse some requests as malformed, and an operator sees to what is held. Drawn
+/// apart, as above.
+fn hold(seed: u64, steps: &mut [Step]) {
+    let random = SeededRandom::new(seed ^ HELD);
+    if random.below(4) > 0 {
+        return;
+    }
+    for step in steps {
+        let place = step.action == Action::Place;
+        match (random.below(40), step.action) {
+            (0 | 1, _) if !place => {
+                let voice = Voice::ASKING[index(&random, Voice::ASKING.len())];
+                let retries = random.below(3) == 0;
+                let action =
+                    if retries { Action::RetryHeld(voice) } else { Action::Resolve(voice) };
+                *step = Step { action, broken: None, trouble: None, ..*step };
+            }
+            (2..16, Action::Effects(_)) => step.trouble = Some(Trouble::Malformed),
+            _ => {}
+        }
+    }
+}
+
+/// In one run of four, the clock is set a few times by up to an hour, both ways.
+fn jump(seed: u64, steps: &mut [Step]) {
+    let random = SeededRandom::new(seed ^ JUMPS);
+    if random.below(4) > 0 {
+        return;
+    }
+    for _ in 0..=random.below(4) {
+        let by = Duration::from_secs(1 + random.below(3_600));
+        let back = random.below(2) == 0;
+        let action = if back { Action::SetBack(by) } else { Action::SetForward(by) };
+        let step = &mut steps[index(&random, steps.len())];
+        if step.action != Action::Place {
+            *step = Step { action, broken: None, trouble: None, ..*step };
+        }
+    }
+}
+
+/// What tells the draws of [`hold`] and [`jump`] from others of the same seed.
+const HELD: u64 = 0x6865_6c64;
+const JUMPS: u64 = 0x6a75_6d70;
 
 /// How often what happens in a run.
 struct Mix {

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bus::Outgoing;
@@ -155,5 +156,9 @@ impl Random for Stage {
 impl Clock for Stage {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn steady(&self) -> Duration {
+        self.clock.steady()
     }
 }

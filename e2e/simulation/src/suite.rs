@@ -11,7 +11,7 @@ use engine::{Nobody, Outside};
 use inventory::InventoryService;
 use jiff::{SignedDuration, Timestamp};
 use notification::NotificationService;
-use order::OrderService;
+use order::{OrderService, Policy};
 use payment::PaymentService;
 use shipping::ShippingService;
 
@@ -58,9 +58,10 @@ impl Suite {
         let carrier = Arc::new(shipping::Providers(Arc::clone(&world) as _));
         let mailer = Arc::new(notification::Providers(Arc::clone(&world) as _));
         let [order, inventory, payment, shipping, notification] = databases.all();
+        let order_service = OrderService { policy: POLICY, ..OrderService::default() };
         let mut suite = Self {
             client: Client::new(Arc::clone(&stage)),
-            order: Actor::new(OrderService::default(), order, around(), nobody_of_order, setting),
+            order: Actor::new(order_service, order, around(), nobody_of_order, setting),
             inventory: Actor::new(InventoryService, inventory, around(), Arc::new(Nobody), setting),
             payment: Actor::new(PaymentService, payment, around(), gateway, setting),
             shipping: Actor::new(ShippingService, shipping, around(), carrier, setting),
@@ -140,7 +141,9 @@ impl Suite {
             | Action::Replay(voice)
             | Action::Offsets(voice)
             | Action::Stop(voice)
+            | Action::RetryHeld(voice)
             | Action::Rewind(voice) => self.one(step, voice).await,
+            Action::Resolve(voice) => self.resolve(voice).await,
             Action::Arrive => {
                 self.world.arrive();
                 Ok(("outside", None))
@@ -154,6 +157,12 @@ impl Suite {
                 let back = self.stage.now().saturating_sub(time).unwrap_or(self.begin);
                 self.stage.clock.set(back);
                 Ok(("clock", Some(format!("is set back by {time:?}"))))
+            }
+            Action::SetForward(time) => {
+                let forward = self.stage.now().saturating_add(time).unwrap_or(self.latest);
+                self.stage.clock.set(forward);
+                self.latest = self.latest.max(forward);
+                Ok(("clock", Some(format!("is set forward by {time:?}"))))
             }
             _ => Ok(("customer", self.ask(step.action).await?)),
         }
@@ -185,11 +194,19 @@ impl Suite {
             Action::Effects(_) => voice.effects(broken).await?,
             Action::Alarms(_) => voice.alarms(broken).await?,
             Action::Replay(_) => voice.replay().await?,
+            Action::RetryHeld(_) => voice.retry_held().await?,
             Action::Stop(_) => voice.stop().await?,
             Action::Rewind(_) => voice.rewind().await?,
             _ => voice.offsets().map(|()| None)?,
         };
         Ok((voice.name(), came))
+    }
+
+    /// An operator reports what the providers know of a service's held requests.
+    async fn resolve(&mut self, voice: Voice) -> Result<(&'static str, Option<String>)> {
+        let world = Arc::clone(&self.world);
+        let told = self.voice(voice).resolve(&world).await?;
+        Ok(("operator", told))
     }
 
     /// What customers, clerk and operator do.
@@ -282,15 +299,21 @@ impl Suite {
 }
 
 fn topics(partitions: i32) -> Vec<Topic> {
-    let mut names: Vec<&'static str> = EventType::ALL.iter().map(|event| event.topic()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let topics = names.into_iter();
+    let topics = EventType::topics().into_iter();
     topics.map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC }).collect()
 }
 
 /// For how long answers are kept under their keys.
 const WINDOW: SignedDuration = SignedDuration::from_hours(23);
+
+/// So little that a run comes to these limits now and then.
+const POLICY: Policy = Policy {
+    paid: Duration::from_mins(10),
+    first: Duration::from_mins(15),
+    second: Duration::from_mins(15),
+    quantity: 1_000,
+    open_orders: 4,
+};
 
 /// Long enough that claims end and every pause is over, and much shorter than a deadline.
 pub(crate) const A_WHILE: Duration = Duration::from_secs(20);

@@ -10,10 +10,9 @@ mod store;
 use std::sync::Arc;
 
 use ::store::{Migrations, StoreError, Tx};
-use anyhow::Context;
 use async_trait::async_trait;
 use contracts::{Event, EventType, Milestone};
-use engine::{Input, Never, Outside, Participant, Reaction, What};
+use engine::{Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
@@ -56,6 +55,10 @@ impl Participant for NotificationService {
         }
     }
 
+    fn resolve(mail: &Mail, found: &Resolution) -> Result<(Milestone, MailAnswer), Impossible> {
+        effects::resolve(mail, found)
+    }
+
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {
         World::load(tx, inputs).await
     }
@@ -78,9 +81,13 @@ pub struct Config {
 /// See [`Config::smtp`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct SmtpConfig {
-    /// `smtp://HOST:PORT`.
+    /// `smtp://HOST:PORT`, or `smtps://HOST:PORT` where TLS begins at once.
     pub url: String,
-    /// Who we are to it, where it asks; else empty.
+    /// Whether TLS begins by STARTTLS.
+    pub starttls: StartTls,
+    /// A file of certificates that vouch for the server's; empty for the system's.
+    pub certificates: String,
+    /// Who we are to it, where it asks; else empty. Only with TLS.
     pub user: String,
     /// What proves that.
     pub password: String,
@@ -88,12 +95,22 @@ pub struct SmtpConfig {
     pub from: String,
 }
 
+/// Whether a connection to `smtp://` becomes one that nobody else can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartTls {
+    /// It does not.
+    Off,
+    /// No mail is sent before it has.
+    Required,
+}
+
 impl Service for NotificationService {
     const CONFIG: &'static str = include_str!("../config.toml");
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
-        let mailer = effects::SmtpMailer::new(&config.smtp).context("smtp")?;
+        let mailer = effects::SmtpMailer::new(&config.smtp)?;
         Ok((Self, Arc::new(Providers(Arc::new(mailer)))))
     }
 

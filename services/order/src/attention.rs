@@ -1,4 +1,4 @@
-//! Who has not answered an order that needs attention, and since when: from its row alone.
+//! Which services an order waits for, and since when if it needs attention: from its row alone.
 
 use contracts::EventType;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use service::Figure;
 use store::{Db, StoreError};
 use utoipa::ToSchema;
 
-use crate::Order;
+use crate::{Order, Stage};
 
 /// What an order past its second deadline waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,16 +51,33 @@ impl Order {
         let asked = if self.cause.is_none() { ASKS_SHIPPING } else { UNDOES };
         let asked = self.timeline.0.iter().filter(|entry| asked.contains(&entry.event));
         let since = asked.map(|entry| entry.at).min().unwrap_or(self.placed_at);
-        Some(Attention { waiting_for: self.waits_for(), since })
+        Some(Attention { waiting_for: self.waiting_for(), since })
     }
 
-    /// While there is no cause, only shipping can say whether the order still comes to an end.
-    fn waits_for(&self) -> Vec<Side> {
+    /// The services whose answer it needs next; none once it has ended.
+    #[must_use]
+    pub fn waiting_for(&self) -> Vec<Side> {
+        if self.ended.is_some() {
+            return Vec::new();
+        }
         if self.cause.is_none() {
-            return vec![Side::Shipping];
+            return vec![self.next_side()];
         }
         let sides = [(Side::Inventory, self.stock_settled), (Side::Payment, self.money_settled)];
         sides.into_iter().filter(|(_, settled)| !settled).map(|(side, _)| side).collect()
+    }
+}
+
+impl Order {
+    /// On the way forward one service at a time is next. Once a cancellation is requested, shipping alone can say whether
+    /// the order still comes to an end.
+    fn next_side(&self) -> Side {
+        match self.stage {
+            _ if self.requested.is_some() || self.needs_attention => Side::Shipping,
+            Stage::Placed => Side::Inventory,
+            Stage::Reserved => Side::Payment,
+            Stage::Paid => Side::Shipping,
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 use contracts::{
     Address, CancelReason, Currency, EventId, EventType, Money, OrderCancelled, OrderId, Sku,
+    Trace, derived,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Json;
+use uuid::Uuid;
 
 /// An order and how far it has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct Order {
     /// What has happened to it: every event, in the order in which they were seen here.
     #[serde(skip)]
     pub timeline: Json<Vec<Entry>>,
+    /// The customer among whose open orders it counts, while it does: [`Customer::customer_id`].
+    #[serde(skip)]
+    pub customer: Option<Uuid>,
     /// What it costs, in minor units of the currency.
     pub total_minor: i64,
     /// The prices' currency.
@@ -41,8 +46,27 @@ pub struct Order {
     pub address: Option<Json<Address>>,
     /// The trace of its placing.
     pub trace_id: Option<String>,
+    /// The span of its placing within that trace, and whether it is sampled, as in a `traceparent`:
+    /// `00f067aa0ba902b7-01`. Rows of earlier versions have none.
+    pub trace_span: Option<String>,
     /// When it was placed.
     pub placed_at: Timestamp,
+}
+
+/// A customer with open orders: what is counted of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// [`customer_id`] of the e-mail address.
+    pub customer_id: Uuid,
+    /// Orders without an end.
+    pub open_orders: i64,
+}
+
+/// What stands for a customer's e-mail address, whatever its upper and lower case and the spaces
+/// around it.
+#[must_use]
+pub fn customer_id(email: &str) -> Uuid {
+    derived(Uuid::nil(), Uuid::nil(), &email.trim().to_lowercase(), 0)
 }
 
 /// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.
@@ -156,6 +180,8 @@ pub enum Alarm {
     FirstDeadline,
     /// Calls for a person.
     SecondDeadline,
+    /// Requests the cancellation of what is not paid.
+    PaymentDeadline,
 }
 
 /// A product as the price list has it.
@@ -188,6 +214,14 @@ impl Order {
         Money { amount_minor: self.total_minor, currency: self.currency }
     }
 
+    /// The trace of its placing, to go on from; an empty one where it is not known.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        let parent = self.trace_id.as_ref().zip(self.trace_span.as_ref());
+        let parent = parent.map(|(trace, span)| format!("00-{trace}-{span}"));
+        Trace::parse(parent.as_deref(), None)
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -199,6 +233,15 @@ impl Order {
             (None, None, Stage::Reserved) => Status::Reserved,
             (None, None, Stage::Paid) => Status::Paid,
         }
+    }
+
+    /// Notes the trace of its placing.
+    pub(crate) fn placed_in(&mut self, trace: &Trace) {
+        // version-trace-span-flags
+        const SPAN: usize = "00-".len() + 32 + "-".len();
+        let span = trace.traceparent.as_deref().and_then(|parent| parent.get(SPAN..SPAN + 19));
+        self.trace_id = trace.trace_id().map(ToOwned::to_owned);
+        self.trace_span = span.filter(|_| self.trace_id.is_some()).map(ToOwned::to_owned);
     }
 
     /// Enters an event into its timeline; false if it was there before.
@@ -225,5 +268,51 @@ impl Order {
     pub(crate) fn cancelled_if_settled(&self) -> Option<OrderCancelled> {
         let reason = self.cause.filter(|_| self.stock_settled && self.money_settled)?;
         Some(OrderCancelled { order_id: self.order_id, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> Order {
+        Order {
+            order_id: uuid::Uuid::from_u128(1).into(),
+            stage: Stage::Placed,
+            requested: None,
+            cause: None,
+            stock_settled: false,
+            money_settled: false,
+            ended: None,
+            needs_attention: false,
+            timeline: Json(Vec::new()),
+            customer: None,
+            total_minor: 1,
+            currency: Currency::EUR,
+            items: Json(Vec::new()),
+            email: None,
+            address: None,
+            trace_id: None,
+            trace_span: None,
+            placed_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn an_order_goes_on_in_the_trace_of_its_placing() {
+        let mut order = order();
+        assert_eq!(order.trace(), Trace::default());
+        for sampled in [false, true] {
+            let trace = Trace::root([0xab; 16], [0xcd; 8], sampled);
+            order.placed_in(&trace);
+            assert_eq!(
+                (order.trace_id.as_deref(), order.trace()),
+                (trace.trace_id(), trace.clone())
+            );
+        }
+        order.trace_span = None;
+        assert_eq!(order.trace(), Trace::default(), "a row of an earlier version");
+        order.placed_in(&Trace::default());
+        assert_eq!((order.trace_id, order.trace_span), (None, None));
     }
 }

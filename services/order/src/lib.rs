@@ -23,7 +23,8 @@ use service::{App, Figure, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use attention::{Attention, Side};
-pub use domain::{Alarm, End, Entry, Line, Order, Product, Stage, Status};
+pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
+use http::MOST_PIECES;
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal};
 pub use store::{Command, Policy, Reply, World};
@@ -36,6 +37,9 @@ pub struct OrderService {
     pub policy: Policy,
     /// What becomes of orders.
     pub metrics: Metrics,
+    /// Where customers find all products, for the answer to an order of something else; empty if not
+    /// known.
+    pub products_url: String,
 }
 
 #[async_trait]
@@ -85,6 +89,9 @@ impl Participant for OrderService {
             What::Alarm(order, Alarm::SecondDeadline) => {
                 undo::second_deadline::react(world, *order);
             }
+            What::Alarm(order, Alarm::PaymentDeadline) => {
+                undo::payment_deadline::react(world, *order, out);
+            }
             What::Outcome(_, never) => match *never {},
         }
     }
@@ -105,7 +112,7 @@ impl Participant for OrderService {
 fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     match event {
         Event::StockReserved(event) => on::stock_reserved::react(world, event),
-        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event, out),
         Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
         Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
         Event::StockReleased(event) => undo::stock_released::react(world, event, out),
@@ -127,19 +134,35 @@ pub type Out = Reaction<OrderService>;
 pub struct Config {
     /// How long an order may take.
     pub deadlines: Deadlines,
+    /// How much may be ordered.
+    pub limits: Limits,
     /// What is published.
     pub publish: Publish,
+    /// Where customers find what can be ordered.
+    pub products: Products,
 }
 
 /// See [`Config::deadlines`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
+    /// After so long without a payment, cancellation is requested.
+    #[serde(deserialize_with = "service::seconds::deserialize")]
+    pub paid: Duration,
     /// After so long without an end, cancellation is requested.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub first: Duration,
     /// So long after the first, the order needs attention.
     #[serde(deserialize_with = "service::seconds::deserialize")]
     pub second: Duration,
+}
+
+/// See [`Config::limits`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Limits {
+    /// Pieces of a line.
+    pub quantity: i64,
+    /// Open orders of a customer; 0 for no limit.
+    pub open_orders: i64,
 }
 
 /// See [`Config::publish`].
@@ -149,15 +172,39 @@ pub struct Publish {
     pub order_placed: u32,
 }
 
+/// See [`Config::products`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Products {
+    /// The address of inventory's list of products; empty if customers do not reach it.
+    pub url: String,
+}
+
 impl Service for OrderService {
     const CONFIG: &'static str = include_str!("../config.toml");
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &["/orders"];
     type Config = Config;
 
     fn open(config: &Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
-        let Deadlines { first, second } = config.deadlines.clone();
-        let order = Self { policy: Policy { first, second }, metrics: Metrics::default() };
+        let products_url = config.products.url.clone();
+        let is_url = ["http://", "https://"].iter().any(|scheme| products_url.starts_with(scheme));
+        ensure!(
+            products_url.is_empty() || is_url,
+            "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
+        );
+        let Deadlines { paid, first, second } = config.deadlines.clone();
+        let Limits { quantity, open_orders } = config.limits;
+        ensure!(
+            (1..=MOST_PIECES).contains(&quantity),
+            "limits.quantity = {quantity}: must be 1 to {MOST_PIECES}"
+        );
+        ensure!(
+            open_orders >= 0,
+            "limits.open_orders = {open_orders}: must be 0, for none, or more"
+        );
+        let policy = Policy { paid, first, second, quantity, open_orders };
+        let order = Self { policy, metrics: Metrics::default(), products_url };
         Ok((order, Arc::new(Nobody)))
     }
 

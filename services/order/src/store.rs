@@ -8,33 +8,48 @@ use engine::{Emitted, Input, What};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Json, Rows, StoreError, Tx, record, text_field};
+use uuid::Uuid;
 
 use crate::{
-    Alarm, CancelOrder, End, Entry, Line, Order, OrderService, Out, PlaceOrder, Product, Refusal,
-    Stage, http::OrderView,
+    Alarm, CancelOrder, Customer, End, Entry, Line, Order, OrderService, Out, PlaceOrder, Product,
+    Refusal, Stage, http::OrderView,
 };
 
 text_field!(Stage, End);
 record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<CancelReason>,
     cause: Option<CancelReason>, stock_settled: bool, money_settled: bool, ended: Option<End>,
-    needs_attention: bool, timeline: Json<Vec<Entry>>; fixed total_minor: i64, currency: Currency,
-    items: Json<Vec<Line>>, email: Option<String>, address: Option<Json<Address>>,
-    trace_id: Option<String>, placed_at: Timestamp);
+    needs_attention: bool, timeline: Json<Vec<Entry>>, customer: Option<Uuid>;
+    fixed total_minor: i64, currency: Currency, items: Json<Vec<Line>>, email: Option<String>,
+    address: Option<Json<Address>>, trace_id: Option<String>, trace_span: Option<String>,
+    placed_at: Timestamp);
+record!(Customer in "customer": customer_id: Uuid, open_orders: i64);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64);
 
-/// How long an order may take.
+/// How long an order may take, and how much it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Until its cancellation is requested.
+    /// Until its cancellation is requested, if it is not paid. So long it may keep stock from others.
+    pub paid: Duration,
+    /// Until its cancellation is requested in any case.
     pub first: Duration,
     /// From there until it needs attention.
     pub second: Duration,
+    /// Pieces of a line.
+    pub quantity: i64,
+    /// Open orders of a customer; 0 for no limit, and then they are not counted.
+    pub open_orders: i64,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { first: Duration::from_mins(15), second: Duration::from_mins(15) }
+        Self {
+            paid: Duration::from_mins(15),
+            first: Duration::from_hours(1),
+            second: Duration::from_mins(15),
+            quantity: 1_000,
+            open_orders: 100,
+        }
     }
 }
 
@@ -71,11 +86,13 @@ impl engine::Reply for Reply {
 pub struct World {
     /// The orders.
     pub orders: Rows<Order>,
+    /// The open orders of customers who order, and of those whose orders may end.
+    pub customers: Rows<Customer>,
     /// The price list.
     pub products: Rows<Product>,
     /// What the batch says, and of which order.
     pub said: Vec<(OrderId, EventType)>,
-    /// How long an order may take.
+    /// How long an order may take, and how much it may be.
     pub policy: Policy,
 }
 
@@ -91,12 +108,15 @@ impl World {
             _ => input.order_id(),
         });
         let orders = Rows::load(tx, orders).await?;
+        let customers = inputs.iter().filter_map(|input| customer(input, &orders, policy));
+        let customers = Rows::load(tx, customers).await?;
         let products = Rows::load(tx, inputs.iter().flat_map(|input| skus(input))).await?;
-        Ok(Self { orders, products, said: Vec::new(), policy })
+        Ok(Self { orders, customers, products, said: Vec::new(), policy })
     }
 
     pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
         self.orders.save(tx).await?;
+        self.customers.save(tx).await?;
         self.products.save(tx).await
     }
 
@@ -140,12 +160,37 @@ impl World {
         let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
         order.ended = Some(end);
         order.needs_attention = false;
-        let id = order.order_id;
+        let (id, stage) = (order.order_id, order.stage);
+        if let Some(customer) = order.customer.take() {
+            self.closed(customer);
+        }
         if !engine::mistake!(AlarmsStay) {
             out.clear_alarm(id, Alarm::FirstDeadline);
             out.clear_alarm(id, Alarm::SecondDeadline);
+            // That of an order that shows itself paid is cleared already.
+            if stage < Stage::Paid {
+                out.clear_alarm(id, Alarm::PaymentDeadline);
+            }
         }
         self.say(event, out);
+    }
+
+    /// Counts one more open order of a customer; false if these are as many as they may be.
+    pub(crate) fn opened(&mut self, customer_id: Uuid) -> bool {
+        let open_orders = self.customers.get(&customer_id).map_or(0, |it| it.open_orders);
+        let may = open_orders < self.policy.open_orders;
+        if may {
+            self.customers.put(Customer { customer_id, open_orders: open_orders + 1 });
+        }
+        may
+    }
+
+    /// Counts one open order of a customer less.
+    fn closed(&mut self, customer_id: Uuid) {
+        match self.customers.get_mut(&customer_id) {
+            Some(customer) if customer.open_orders > 1 => customer.open_orders -= 1,
+            _ => self.customers.remove(&customer_id),
+        }
     }
 
     /// Requests the cancellation of an order that nobody has requested and that has no cause yet.
@@ -170,6 +215,30 @@ impl World {
     pub(crate) fn cancel(&mut self, order_id: OrderId, reason: CancelReason, out: &mut Out) {
         self.end(End::Cancelled, OrderCancelled { order_id, reason }, out);
     }
+}
+
+/// Who orders, or whose order the input may end, if open orders are counted.
+fn customer(input: &Input<OrderService>, orders: &Rows<Order>, policy: Policy) -> Option<Uuid> {
+    match &input.what {
+        What::Command(Command::Place(place)) => place.counted(policy),
+        What::Event(event) if may_end(event) => {
+            let order = orders.get(&event.order_id()?).filter(|order| order.ended.is_none());
+            order?.customer
+        }
+        _ => None,
+    }
+}
+
+/// Whether an order may end by this event.
+fn may_end(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::ProductListed(_)
+            | Event::StockReserved(_)
+            | Event::PaymentCaptured(_)
+            | Event::NotificationSent(_)
+            | Event::NotificationFailed(_)
+    )
 }
 
 /// The products that an input names.

@@ -14,7 +14,7 @@ use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
 use contracts::{Event, EventType};
-use engine::{Input, Never, Outside, Participant, Reaction, What};
+use engine::{Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What};
 use serde::Deserialize;
 use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
@@ -71,6 +71,10 @@ impl Participant for PaymentService {
             What::Event(_) => {}
             What::Alarm(_, never) => match *never {},
         }
+    }
+
+    fn resolve(effect: &Effect, resolution: &Resolution) -> Result<Outcome, Impossible> {
+        effects::resolve(effect, resolution)
     }
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<World, StoreError> {

@@ -4,6 +4,7 @@
 //! [`audit`] is a pure function over a [`Snapshot`], the same for a running suite, for a test and
 //! for a simulation. It shares no types with the services, lest it shared their mistakes. It judges
 //! a suite at rest: while orders are under way, what has not arrived yet counts as broken.
+//! [`audit_settled`] leaves those orders out, and names them.
 //!
 //! [`collect`] takes a snapshot of a running suite.
 
@@ -13,6 +14,7 @@ mod facts;
 mod report;
 mod rows;
 mod snapshot;
+mod under_way;
 
 #[cfg(test)]
 mod fixture;
@@ -29,6 +31,7 @@ pub use snapshot::{
     Booking, BookingStatus, Charge, ChargeStatus, Depth, Ledger, Mail, Refund, RefundStatus,
     SERVICES, Snapshot, Status,
 };
+pub use under_way::{UnderWay, audit_settled};
 
 /// Checks all invariants. `accepted` is the caller's own list of orders that were answered with 202.
 #[must_use]

@@ -32,6 +32,8 @@ pub struct Invariant {
     pub unlisted: usize,
     /// What is worth knowing and allowed, the first twenty.
     pub notes: Vec<Offence>,
+    /// How many notes there are, listed or not.
+    pub noted: usize,
 }
 
 /// What is wrong with something.
@@ -76,6 +78,7 @@ impl Invariant {
             offences: Vec::new(),
             unlisted: 0,
             notes: Vec::new(),
+            noted: 0,
         }
     }
 
@@ -104,6 +107,7 @@ impl Invariant {
     }
 
     pub(crate) fn note(&mut self, subject: impl Into<Subject>, why: impl Into<String>) {
+        self.noted += 1;
         if self.notes.len() < LISTED {
             self.notes.push(Offence { subject: subject.into(), why: why.into() });
         }

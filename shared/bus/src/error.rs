@@ -27,6 +27,16 @@ pub enum BusError {
         /// See [`crate::Bus::max_record_bytes`].
         limit: usize,
     },
+    /// The broker denies a right, or the login. It is granted while the caller waits, or never.
+    #[error("{what}: Kafka denies it ({code}): {remedy}; it is tried again until Kafka allows it")]
+    Denied {
+        /// What was tried, with the topic or group if one is known.
+        what: String,
+        /// The broker's own word for it.
+        code: String,
+        /// What an operator does about it.
+        remedy: &'static str,
+    },
     /// Nobody created this topic.
     #[error("topic {topic} does not exist: create it first")]
     UnknownTopic {
@@ -83,15 +93,28 @@ pub enum BusError {
 }
 
 impl BusError {
-    /// Whether the same call can succeed later without anybody's doing.
+    /// Whether the same call can succeed later while this process waits: the broker comes back, an
+    /// operator grants a right or creates a topic, or a disk has room again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Db(sqlx::Error::Database(error)) => is_passing(error.as_ref()),
-            Self::Unavailable { .. } | Self::Db(sqlx::Error::Io(_)) => true,
+            Self::Unavailable { .. }
+            | Self::Denied { .. }
+            | Self::UnknownTopic { .. }
+            | Self::Db(sqlx::Error::Io(_)) => true,
             Self::Io { source, .. } => {
-                use std::io::ErrorKind::{Interrupted, QuotaExceeded, StorageFull};
-                matches!(source.kind(), Interrupted | StorageFull | QuotaExceeded)
+                use std::io::ErrorKind::{
+                    Interrupted, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+                };
+                matches!(
+                    source.kind(),
+                    Interrupted
+                        | StorageFull
+                        | QuotaExceeded
+                        | PermissionDenied
+                        | ReadOnlyFilesystem
+                )
             }
             _ => false,
         }
@@ -111,37 +134,102 @@ impl BusError {
             KafkaError::ClientConfig(_, why, name, value) => {
                 Self::settings(format!("kafka.{name} = {value}"), why)
             }
-            source if kafka_heals(&source) => {
-                Self::Unavailable { reason: format!("{what}: {source}") }
+            source => {
+                if let Some((code, remedy)) = denial(&source) {
+                    return Self::Denied { what, code: code.to_string(), remedy };
+                }
+                if can_pass(&source) {
+                    return Self::Unavailable { reason: format!("{what}: {source}") };
+                }
+                Self::Kafka { what, source }
             }
-            source => Self::Kafka { what, source },
         }
     }
 }
 
-/// `SQLite`'s primary result codes for a busy or locked database, a failed or full disk.
+/// `SQLite`'s primary result codes for a busy or locked database, a failed or full disk, and files whose
+/// rights can be given back.
 fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
+    const PERMISSION: u32 = 3;
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
+    const READ_ONLY: u32 = 8;
     const IO_ERROR: u32 = 10;
     const FULL: u32 = 13;
+    const CANNOT_OPEN: u32 = 14;
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
     // The low byte is the primary code, the rest says more about it.
-    code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED | IO_ERROR | FULL))
+    code.is_some_and(|code| {
+        matches!(
+            code & 0xff,
+            PERMISSION | BUSY | LOCKED | READ_ONLY | IO_ERROR | FULL | CANNOT_OPEN
+        )
+    })
 }
 
-/// Whether librdkafka or the broker get over it by themselves.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    }
+}
+
+/// The code by which the broker denies a right or the login, and what an operator does about it.
+pub(crate) fn denial(error: &KafkaError) -> Option<(RDKafkaErrorCode, &'static str)> {
+    use RDKafkaErrorCode as Code;
+    let code = code_of(error)?;
+    let remedy = match code {
+        Code::TopicAuthorizationFailed => {
+            "grant DESCRIBE and READ on each topic that the service hears, and WRITE on its own"
+        }
+        Code::GroupAuthorizationFailed => "grant READ on the service's consumer group",
+        Code::ClusterAuthorizationFailed => {
+            "grant IDEMPOTENT_WRITE on the cluster, and CREATE where topics are missing"
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            "check kafka.sasl.username and kafka.sasl.password, and that user at the broker"
+        }
+        Code::SSL => "check kafka.ssl.ca.location and the broker's certificate",
+        _ => return None,
+    };
+    Some((code, remedy))
+}
+
+/// Whether the cause can go away while the process waits: all but what the broker or its client will
+/// never accept from this program with these settings.
+fn can_pass(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let never = [
+        Code::InvalidArgument,
+        Code::InvalidConfig,
+        Code::InvalidGroupId,
+        Code::InvalidRequest,
+        Code::InvalidSessionTimeout,
+        Code::InvalidTopic,
+        Code::MessageSizeTooLarge,
+        Code::NotImplemented,
+        Code::PolicyViolation,
+        Code::SecurityDisabled,
+        Code::UnsupportedFeature,
+        Code::UnsupportedForMessageFormat,
+        Code::UnsupportedSASLMechanism,
+        Code::UnsupportedVersion,
+    ];
+    code_of(error).is_some_and(|code| !never.contains(&code))
+}
+
+/// Whether librdkafka gets over it by itself, with the same client.
 pub(crate) fn kafka_heals(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = match error {
         KafkaError::MessageConsumptionFatal(_) => None,
-        KafkaError::AdminOp(code) => Some(*code),
-        error => error.rdkafka_error_code(),
+        error => code_of(error),
     };
     matches!(
         code,
         Some(
             Code::AllBrokersDown
+                | Code::Authentication
                 | Code::BrokerTransportFailure
                 | Code::BrokerDestroy
                 | Code::BrokerNotAvailable
@@ -162,6 +250,7 @@ pub(crate) fn kafka_heals(error: &KafkaError) -> bool {
                 | Code::RebalanceInProgress
                 | Code::RequestTimedOut
                 | Code::Resolve
+                | Code::SSL
                 | Code::WaitingForCoordinator
         )
     )
@@ -175,9 +264,35 @@ mod tests {
     fn an_absent_broker_is_transient_and_a_wrong_setting_is_not() {
         let away = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
         assert!(BusError::kafka("reading", away).is_transient());
-        let denied = KafkaError::Global(RDKafkaErrorCode::TopicAuthorizationFailed);
-        assert!(!BusError::kafka("reading", denied).is_transient());
+        let old = KafkaError::Global(RDKafkaErrorCode::UnsupportedVersion);
+        assert!(!BusError::kafka("reading", old).is_transient());
         assert!(!BusError::settings("bus.url", "is empty").is_transient());
+    }
+
+    #[test]
+    fn a_right_that_is_denied_is_waited_for_and_the_error_says_what_to_grant() {
+        let codes = [
+            (RDKafkaErrorCode::TopicAuthorizationFailed, "grant DESCRIBE and READ on each topic"),
+            (RDKafkaErrorCode::GroupAuthorizationFailed, "grant READ on the service's consumer"),
+            (RDKafkaErrorCode::ClusterAuthorizationFailed, "grant IDEMPOTENT_WRITE"),
+            (RDKafkaErrorCode::Authentication, "check kafka.sasl.username"),
+        ];
+        for (code, remedy) in codes {
+            let error = BusError::kafka("joining group g", KafkaError::MessageConsumption(code));
+            assert!(error.is_transient(), "{error}");
+            let text = error.to_string();
+            assert!(text.starts_with("joining group g: ") && text.contains(remedy), "{text}");
+        }
+        let admin = KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert!(matches!(BusError::kafka("creating", admin), BusError::Denied { .. }));
+    }
+
+    #[test]
+    fn a_file_whose_rights_were_taken_is_waited_for() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        assert!(BusError::io("opening bus.db", denied).is_transient());
+        let absent = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert!(!BusError::io("opening bus.db", absent).is_transient());
     }
 
     #[test]

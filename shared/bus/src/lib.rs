@@ -6,20 +6,25 @@
 //! One suite (`tests/conformance.rs`) holds all three to the same behaviour.
 
 mod error;
+mod identity;
 mod kafka;
 mod log;
 mod memory;
 mod murmur2;
 mod names;
+mod said;
 mod settings;
 
 use async_trait::async_trait;
 use contracts::{Encoded, Headers};
+use uuid::Uuid;
 
 pub use error::BusError;
+pub use identity::IDENTITY_TOPIC;
 pub use log::{Log, LogOptions};
 pub use memory::{Memory, OffsetsReach};
 pub use murmur2::partition_of;
+pub use said::Said;
 pub use settings::{Settings, connect};
 
 /// Key, headers and value of one record together, in bytes, unless the broker is told otherwise.
@@ -179,6 +184,31 @@ pub trait Bus: Send + Sync {
     /// [`BusError::GroupActive`] while the group has members; nothing is changed then.
     async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError>;
 
+    /// Reads topics from their lowest records on, as no member of any group: nothing is committed.
+    ///
+    /// # Errors
+    /// [`BusError::UnknownTopic`], [`BusError::Unavailable`]; [`BusError::Settings`] where the bus cannot
+    /// be read from outside.
+    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        let why = format!("the bus of {} cannot be read from outside", topics.join(", "));
+        Err(BusError::settings("bus.url", why))
+    }
+
+    /// The id that this bus was given at its first use: `proposed` from now on, if there was none. `None`
+    /// where a bus keeps none, as in memory.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] while the broker cannot be reached.
+    async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {
+        let _ = proposed;
+        Ok(None)
+    }
+
+    /// Where it is, as in [`Settings::url`], for messages.
+    fn address(&self) -> String {
+        "memory".to_owned()
+    }
+
     /// The most bytes of key, headers and value together; a larger record is refused.
     fn max_record_bytes(&self) -> usize;
 }
@@ -190,6 +220,18 @@ pub trait Producer: Send {
     ///
     /// Stops at the first record that cannot be sent: what follows it is not sent.
     async fn publish(&mut self, records: &[Outgoing]) -> Published;
+}
+
+/// Reads what is on the bus.
+#[async_trait]
+pub trait Reader: Send {
+    /// What is there and was not returned yet, about `max` at most, in the order of each partition; nothing
+    /// once the end has been reached, and later what has come since. Dropped before it has returned, the
+    /// reader cannot be used any more.
+    ///
+    /// # Errors
+    /// If the broker is away, or refuses.
+    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
 }
 
 /// A member of a consumer group.

@@ -38,6 +38,14 @@ impl Namespace {
         outer.strip_prefix(&self.0).unwrap_or(outer)
     }
 
+    /// An address, with the namespace if there is one.
+    pub(crate) fn of(&self, address: &str) -> String {
+        if self.0.is_empty() {
+            return address.to_owned();
+        }
+        format!("{address} (namespace {})", self.0)
+    }
+
     /// [`Namespace::outer`] of many topics.
     pub(crate) fn topics(&self, names: &[&str]) -> Result<Vec<String>, BusError> {
         names.iter().map(|name| self.outer("topic", name)).collect()

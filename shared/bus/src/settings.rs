@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::kafka::Kafka;
+use crate::kafka::{Config, Kafka};
 use crate::log::{Log, LogOptions};
 use crate::names::Namespace;
 use crate::{Bus, BusError};
@@ -16,6 +16,9 @@ pub struct Settings {
     pub url: String,
     /// Put before topic and group names at the broker, such as `t1-`; empty for none.
     pub namespace: String,
+    /// What the broker knows this process by (Kafka's `client.id`), such as `quintet-order`; empty for
+    /// `quintet`.
+    pub client: String,
     /// Passed to librdkafka, over our defaults; those that the delivery promise rests on are refused.
     pub kafka: BTreeMap<String, String>,
 }
@@ -32,7 +35,9 @@ pub async fn connect(settings: &Settings) -> Result<Arc<dyn Bus>, BusError> {
             Ok(Arc::new(log.await?))
         }
         Some(("kafka", brokers)) if !brokers.is_empty() => {
-            Ok(Arc::new(Kafka::new(brokers, namespace, &settings.kafka)?))
+            let client = if settings.client.is_empty() { "quintet" } else { &settings.client };
+            let config = Config::new(brokers, client, &settings.kafka)?;
+            Ok(Arc::new(Kafka::new(config, namespace)))
         }
         _ => Err(BusError::settings(
             "bus.url",

@@ -10,14 +10,20 @@ mod positions;
 #[path = "conformance/rig.rs"]
 mod rig;
 
-/// Makes a test of each check, for each bus.
+/// Makes a test of each check, for each bus; of some only for those that last longer than a process.
 macro_rules! conformance {
-    ($($module:ident::$check:ident),+ $(,)?) => {
+    ($($module:ident::$check:ident),+ $(,)? ; on brokers $($outer:ident::$only:ident),+ $(,)?) => {
         mod log {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
                     crate::$module::$check(&crate::rig::LogRig::new()).await;
+                }
+            )+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $only() {
+                    crate::$outer::$only(&crate::rig::LogRig::new()).await;
                 }
             )+
         }
@@ -35,6 +41,14 @@ macro_rules! conformance {
                 async fn $check() {
                     if let Some(rig) = crate::rig::KafkaRig::new() {
                         crate::$module::$check(&rig).await;
+                    }
+                }
+            )+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $only() {
+                    if let Some(rig) = crate::rig::KafkaRig::new() {
+                        crate::$outer::$only(&rig).await;
                     }
                 }
             )+
@@ -63,5 +77,8 @@ conformance! {
     positions::partitions_tell_watermarks_and_lag,
     positions::a_group_is_rewound_only_when_empty,
     positions::nothing_arrives_while_paused,
-    positions::positions_of_others_are_ignored,
+    positions::positions_of_others_are_ignored;
+    on brokers
+    checks::a_reader_sees_everything_and_then_what_comes,
+    checks::a_bus_has_the_id_that_it_was_given_first,
 }

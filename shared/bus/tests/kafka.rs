@@ -9,6 +9,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use bus::{Bus, Consumer, Settings};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
 use rig::{KafkaRig, Rig, after, numbered, publish, sorted_numbers, within};
 use tokio::time::timeout;
 
@@ -151,6 +154,30 @@ async fn partitions_that_went_during_a_pause_come_back_unpaused() {
         let records = within(first.receive(50)).await;
         note(&mut first, records, &mut seen);
     }
+}
+
+/// Long before librdkafka's own five minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_are_added_under_a_reader_are_read() {
+    let Some(rig) = KafkaRig::new() else { return };
+    let bus = rig.bus().await;
+    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    publish(&*bus, &numbered(0..30)).await;
+    assert_eq!(rig::take(&mut consumer, 30).await.len(), 30);
+    let brokers = rig.url.trim_start_matches("kafka:");
+    let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
+    let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
+    let topic = format!("{}orders", rig.namespace);
+    let (more, options) = (NewPartitions::new(&topic, 12), AdminOptions::new());
+    let added = within(client.create_partitions([&more], &options)).await.expect("an answer");
+    assert!(added.iter().all(Result::is_ok), "{added:?}");
+    // A new client knows them at once; most of its keys go there.
+    let all = async || bus.partitions("g", &["orders"]).await.is_ok_and(|all| all.len() == 12);
+    within(async { while !all().await {} }).await;
+    publish(&*bus, &numbered(30..60)).await;
+    let records = rig::take(&mut consumer, 30).await;
+    assert_eq!(sorted_numbers(&records), (30..60).collect::<Vec<_>>());
+    assert!(records.iter().any(|record| record.partition >= 3), "{records:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,12 @@
 //! What time it is.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
@@ -10,6 +15,10 @@ pub trait Clock: Send + Sync {
     /// The current time, truncated to microseconds: `PostgreSQL` keeps no more, and a time that
     /// was written and read back must compare equal.
     fn now(&self) -> Timestamp;
+
+    /// The time that has passed since some fixed moment of this process. It never goes back, and setting the
+    /// wall clock does not change it: pauses within a process are measured with it.
+    fn steady(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -21,31 +30,39 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         from_micros(Timestamp::now().as_microsecond())
     }
+
+    fn steady(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// A clock that stands still until it is told otherwise.
 #[derive(Debug)]
 pub struct ManualClock {
     micros: AtomicI64,
+    steady_micros: AtomicU64,
 }
 
 impl ManualClock {
     /// A clock that shows `start`, truncated to microseconds.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self { micros: AtomicI64::new(start.as_microsecond()) }
+        Self { micros: AtomicI64::new(start.as_microsecond()), steady_micros: AtomicU64::new(0) }
     }
 
-    /// Moves the time forward; what is under a microsecond is dropped, and it stops at
+    /// Lets time pass; what is under a microsecond is dropped, and the wall clock stops at
     /// `Timestamp::MAX`.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let later = |micros: i64| Some(micros.saturating_add(by));
-        // `later` never declines, so there is no error to look at.
+        let longer = |micros: u64| Some(micros.saturating_add(by.unsigned_abs()));
+        // Neither function ever declines, so there is no error to look at.
         let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        let _ = self.steady_micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, longer);
     }
 
-    /// Sets the time, forward or back.
+    /// Sets the wall clock, forward or back. No time passes.
     pub fn set(&self, to: Timestamp) {
         self.micros.store(to.as_microsecond(), Ordering::SeqCst);
     }
@@ -54,6 +71,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_micros(self.steady_micros.load(Ordering::SeqCst))
     }
 }
 
@@ -82,6 +103,16 @@ mod tests {
         assert_eq!(clock.now().to_string(), "1970-01-01T00:00:01.5Z");
         clock.set(Timestamp::UNIX_EPOCH);
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn setting_the_wall_clock_leaves_the_steady_time_alone() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(3));
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.steady(), Duration::from_secs(3));
+        let before = SystemClock.steady();
+        assert!(SystemClock.steady() >= before);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The list of all events: who publishes them, and where their schemas are.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -205,6 +206,13 @@ impl EventType {
             Self::ProductListed => PRODUCTS_TOPIC,
             _ => self.publisher().topic(),
         }
+    }
+
+    /// All topics that there are, sorted.
+    #[must_use]
+    pub fn topics() -> Vec<&'static str> {
+        let topics: BTreeSet<_> = Self::ALL.iter().map(|event| event.topic()).collect();
+        topics.into_iter().collect()
     }
 
     /// The latest version of its schema.

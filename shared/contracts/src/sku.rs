@@ -19,6 +19,9 @@ pub struct Sku(String);
 pub struct InvalidSku(String);
 
 impl Sku {
+    /// What a text must be to be one, as the end of a sentence.
+    pub const RULE: &str = "must be a SKU: 1 to 64 of the characters A-Z a-z 0-9 . _ -";
+
     /// The longest one, in characters.
     pub const MAX_LENGTH: usize = 64;
 

@@ -1,11 +1,11 @@
 //! Which trace an event belongs to.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 
 /// The W3C trace context that travels with an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// `00-<trace id>-<span id>-<flags>`.
+    /// `00-<trace id>-<span id>-<flags>`: always 55 characters.
     pub traceparent: Option<String>,
     /// What the vendors of tracing systems add.
     pub tracestate: Option<String>,
@@ -13,6 +13,10 @@ pub struct Trace {
 
 /// The longest `tracestate` that the specification asks to pass on, in characters.
 const MAX_TRACESTATE: usize = 512;
+/// The length of a `traceparent` of version 00. A higher version may go on after a dash.
+const TRACEPARENT: usize = 55;
+/// The flags that version 00 knows: `sampled`, and `random` of Level 2.
+const KNOWN_FLAGS: u8 = 0b11;
 
 impl Trace {
     /// A trace that begins here; none at all if an id is all zero, which means "invalid".
@@ -23,47 +27,67 @@ impl Trace {
         Self::parse(Some(&traceparent), None)
     }
 
-    /// What came in, without what is malformed: a broken trace must not stop an event.
+    /// What came in, without what is malformed: a broken trace must not stop an event. A
+    /// `traceparent` of a higher version continues as version 00 (W3C Trace Context §3.2.4), so a
+    /// caller decides neither its length nor flags that are unknown here.
     #[must_use]
     pub fn parse(traceparent: Option<&str>, tracestate: Option<&str>) -> Self {
-        let Some(traceparent) = traceparent.filter(|text| trace_id(text).is_some()) else {
-            return Self::default();
-        };
+        let Some(parent) = traceparent.and_then(Parent::parse) else { return Self::default() };
         Self {
-            traceparent: Some(traceparent.to_owned()),
+            traceparent: Some(parent.to_string()),
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(str::to_owned),
         }
+    }
+
+    /// The trace of a database row. An earlier program may have stored any length.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the columns of a row come as owned texts")]
+    pub fn stored(traceparent: Option<String>, tracestate: Option<String>) -> Self {
+        Self::parse(traceparent.as_deref(), tracestate.as_deref())
     }
 
     /// The 32 hexadecimal digits of the trace's id.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.traceparent.as_deref().and_then(trace_id)
+        Some(self.parent()?.trace_id)
     }
 
     /// Whether its spans are collected, as whoever began it decided.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
-        const FLAGS: usize = "00-".len() + 32 + "-".len() + 16 + "-".len();
-        let flags = self.traceparent.as_deref().and_then(|text| text.get(FLAGS..FLAGS + 2));
-        flags
-            .and_then(|flags| u8::from_str_radix(flags, 16).ok())
-            .is_some_and(|flags| flags & 1 == 1)
+        self.parent().is_some_and(|parent| parent.flags & 1 == 1)
+    }
+
+    fn parent(&self) -> Option<Parent<'_>> {
+        self.traceparent.as_deref().and_then(Parent::parse)
     }
 }
 
-fn trace_id(traceparent: &str) -> Option<&str> {
-    let mut parts = traceparent.split('-');
-    let (version, trace, span, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let well_formed = is_hex(version, 2)
-        && version != "ff"
-        && is_id(trace, 32)
-        && is_id(span, 16)
-        && is_hex(flags, 2)
-        // Versions to come may add parts; this one has four.
-        && (version != "00" || parts.next().is_none());
-    well_formed.then_some(trace)
+/// The fields of a `traceparent` that version 00 knows.
+struct Parent<'a> {
+    trace_id: &'a str,
+    span_id: &'a str,
+    flags: u8,
+}
+
+impl<'a> Parent<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (known, more) = text.split_at_checked(TRACEPARENT)?;
+        let mut parts = known.split('-');
+        let version = parts.next().filter(|version| is_hex(version, 2) && *version != "ff")?;
+        let trace_id = parts.next().filter(|id| is_id(id, 32))?;
+        let span_id = parts.next().filter(|id| is_id(id, 16))?;
+        let flags = parts.next().filter(|flags| is_hex(flags, 2))?;
+        let ends = more.is_empty() || (version != "00" && more.starts_with('-'));
+        let flags = u8::from_str_radix(flags, 16).ok()? & KNOWN_FLAGS;
+        ends.then_some(Self { trace_id, span_id, flags })
+    }
+}
+
+impl Display for Parent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+    }
 }
 
 fn is_hex(text: &str, digits: usize) -> bool {
@@ -119,8 +143,38 @@ mod tests {
         assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
         assert_eq!(trace.tracestate.as_deref(), Some("vendor=a,other=b"));
         assert_eq!(trace.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        let future = PARENT.replacen("00", "01", 1) + "-more";
-        assert!(Trace::parse(Some(&future), None).trace_id().is_some());
+    }
+
+    #[test]
+    fn a_higher_version_continues_as_version_00() {
+        let later = PARENT.replacen("00", "01", 1);
+        let long = format!("{later}-{}", "x".repeat(70_000));
+        for parent in [&later, &format!("{later}-"), &format!("{later}-more-ä"), &long] {
+            let trace = Trace::parse(Some(parent), Some("a=b"));
+            assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
+            assert_eq!(trace.tracestate.as_deref(), Some("a=b"));
+        }
+        for wrong in [format!("{later}more"), format!("{later}ä"), later[..54].to_owned() + "ä"] {
+            assert_eq!(Trace::parse(Some(&wrong), None), Trace::default(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn flags_that_are_unknown_here_are_not_passed_on() {
+        for (flags, known) in [("ff", "03"), ("fe", "02"), ("04", "00"), ("03", "03")] {
+            for version in ["00", "cc"] {
+                let parent = format!("{version}{}{flags}", &PARENT[2..53]);
+                let expected = format!("{}{known}", &PARENT[..53]);
+                assert_eq!(Trace::parse(Some(&parent), None).traceparent, Some(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_program_stored_is_bounded_when_it_is_read() {
+        let long = PARENT.replacen("00", "01", 1) + "-" + &"x".repeat(70_000);
+        let trace = Trace::stored(Some(long), Some("a=".to_owned() + &"x".repeat(70_000)));
+        assert_eq!(trace, Trace::parse(Some(PARENT), None));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     Input, Origin, Participant, Settings, What, Work,
-    claim::{claim, readable},
-    settings::later,
+    claim::{Claim, Mender, Rows, claim, readable},
+    settings::{Moment, later},
 };
 
 const TABLE: Table = Table {
@@ -38,6 +38,10 @@ const RINGING: Table = Table {
         Column { name: "rings_at", kind: Kind::Int },
     ],
 };
+
+/// Alarms that were claimed, or could not be applied: the others wait for their own time, however far ahead.
+/// The deadline itself is never changed.
+const CLAIMED: Rows<'_> = Rows { table: TABLE.name, condition: "rings_at <= $1" };
 
 /// An alarm to set.
 pub(crate) struct Set<P: Participant> {
@@ -98,6 +102,7 @@ pub struct Alarms {
     db: Db,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    mender: Mender,
 }
 
 impl Alarms {
@@ -105,7 +110,7 @@ impl Alarms {
     pub(crate) const LIMIT: usize = 500;
 
     pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { db, clock, settings }
+        Self { db, clock, settings, mender: Mender::default() }
     }
 
     /// Takes what is due, so that for the length of a claim nobody else does. Each becomes an
@@ -114,10 +119,17 @@ impl Alarms {
     /// # Errors
     /// If the database is away.
     pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
-        let now = self.clock.now();
-        let columns = "id, order_id, name, traceparent, tracestate";
-        let until = later(now, self.settings.claim);
-        let rows = claim(&self.db, TABLE.name, columns, now, until, Self::LIMIT).await?;
+        let now = Moment::of(&*self.clock);
+        self.mender.mend(&self.db, CLAIMED, now, self.settings.longest_pause()).await?;
+        let now = now.wall;
+        let wanted = Claim {
+            table: TABLE.name,
+            columns: "id, order_id, name, traceparent, tracestate",
+            condition: "true",
+            until: later(now, self.settings.claim),
+            limit: Self::LIMIT,
+        };
+        let rows = claim(&self.db, wanted, now).await?;
         let ringing = rows.iter().filter_map(|row| readable(ring(row, now), "an alarm"));
         let ringing: Vec<Work<P>> = ringing.collect();
         crate::crash_point!(AlarmTaken, &*ringing);
@@ -132,7 +144,7 @@ fn ring<P: Participant>(row: &Row, now: Timestamp) -> Result<Work<P>, StoreError
         value: name,
         expected: "the name of an alarm of this service",
     })?;
-    let trace = Trace { traceparent: row.get(3)?, tracestate: row.get(4)? };
+    let trace = Trace::stored(row.get(3)?, row.get(4)?);
     let what = What::Alarm(row.get(1)?, alarm);
     let input = Input { cause: row.get(0)?, at: now, trace, what };
     Ok(Work { input, origin: Origin::Alarm })

@@ -12,7 +12,7 @@ use crate::{
     handoff::Handoff, standstill::Standstill,
 };
 
-/// How long a command waits for its answer while the database is away.
+/// How long a command waits for its answer where others are carried out before it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends commands to the engine and waits until they are committed. Cheap to clone.
@@ -80,9 +80,13 @@ impl<P: Participant> Commands<P> {
                 mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
             },
         )?;
-        match timeout(PATIENCE, answer).await {
-            Ok(answer) => answer.unwrap_or(Err(CommandError::Stopping)),
-            Err(_) => Err(CommandError::TimedOut),
-        }
+        let answered = async {
+            tokio::select! {
+                biased;
+                answer = answer => answer.unwrap_or(Err(CommandError::Stopping)),
+                () = self.standstill.comes() => Err(CommandError::TimedOut),
+            }
+        };
+        timeout(PATIENCE, answered).await.unwrap_or(Err(CommandError::TimedOut))
     }
 }

@@ -65,7 +65,7 @@ impl<P: Participant> Keys<P> {
     pub(crate) fn answer(&self, key: Option<&IdempotencyKey>) -> Option<Answer<P>> {
         let key = key?;
         let known = self.known.get(&key.key)?;
-        Some(if known.hash == key.hash {
+        Some(if known.hash == key.hash || known.hash == key.sent {
             Ok(known.reply.clone())
         } else {
             Err(CommandError::KeyReused)

@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Topic};
+use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Said, Topic};
 use contracts::{Decoded, EventId, decode};
 use store::{Db, StoreError};
 use tokio::{
     sync::{mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
+use uuid::Uuid;
 
 use crate::{
-    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, place, run::stopped,
+    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, acquainted, place,
+    run::stopped,
 };
 
 /// Chunks that wait for the engine: one to take while the next is fetched.
@@ -44,6 +46,10 @@ pub(crate) struct Intake<P: Participant> {
     pub(crate) chunks: mpsc::Sender<Chunk<P>>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Becomes the id of a bus that has none.
+    pub(crate) replica: Uuid,
+    /// Which trouble with the broker was said: one that lasts is a line a minute.
+    pub(crate) said: Said,
 }
 
 /// The consumer group of a service.
@@ -65,7 +71,9 @@ impl<P: Participant> Intake<P> {
         let mut consumer = loop {
             let Some(mut consumer) = self.join().await? else { return Ok(()) };
             let Err(error) = self.receive(&mut *consumer).await else { break consumer };
-            tracing::warn!(%error, "cannot receive any more; joining the group anew");
+            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
+                tracing::warn!(%error, "cannot receive any more; joining the group anew");
+            }
             sleep(RETRY).await;
         };
         let Self { chunks, mut done, bus, db, .. } = self;
@@ -87,7 +95,7 @@ impl<P: Participant> Intake<P> {
 
     /// Joins the group once the broker is there; `None` if told to stop before.
     async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
-        let (mut told, mut patience, mut stop) = (false, PREDECESSOR, self.stop.clone());
+        let (mut patience, mut stop) = (PREDECESSOR, self.stop.clone());
         loop {
             let joined = tokio::select! {
                 joined = self.try_join() => joined,
@@ -103,7 +111,7 @@ impl<P: Participant> Intake<P> {
                 }
                 Err(fatal) => return Err(fatal),
             };
-            if !std::mem::replace(&mut told, true) {
+            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
                 tracing::warn!(%error, "cannot join the group yet; trying again");
             }
             tokio::select! {
@@ -116,7 +124,10 @@ impl<P: Participant> Intake<P> {
     async fn try_join(&self) -> Result<Box<dyn Consumer>, Fatal> {
         self.bus.create_topics(&self.topics).await?;
         let (group, topics) = (group::<P>(), subscription::<P>());
+        let meeting = acquainted::require(&self.db, &*self.bus, self.replica).await?;
         let states = self.bus.partitions(&group, &topics).await?;
+        meeting.require_unread((&self.db, &group), &states).await?;
+        meeting.remember(&self.db).await.map_err(|error| away(&error))?;
         if let Some(state) =
             place::forgotten(&self.db, &states).await.map_err(|error| away(&error))?
         {
@@ -151,6 +162,9 @@ impl<P: Participant> Intake<P> {
                 Some(positions) = self.done.recv() => store(consumer, &positions),
                 received = consumer.receive(self.chunk), if room || paused => {
                     let records = received?;
+                    if self.said.over() {
+                        tracing::info!("events arrive again");
+                    }
                     // There is room, and nobody else sends; if the engine is gone, so are we.
                     if !records.is_empty() && self.chunks.try_send(chunk(records)).is_err() {
                         return Ok(());
@@ -167,7 +181,7 @@ impl<P: Participant> Intake<P> {
 }
 
 /// The database is away: one joins later.
-fn away(error: &StoreError) -> Fatal {
+pub(crate) fn away(error: &StoreError) -> Fatal {
     BusError::Unavailable { reason: format!("the database does not answer: {error}") }.into()
 }
 

@@ -8,14 +8,13 @@
 //! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
 //! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
+mod acquainted;
 mod alarms;
-mod breaker;
 mod claim;
 mod commands;
 #[cfg(feature = "crash-points")]
 mod crash_points;
 mod dead_letters;
-mod effect_queue;
 mod effects;
 mod exclusive;
 mod fold;
@@ -33,6 +32,7 @@ mod participant;
 mod place;
 mod prune;
 mod reaction;
+mod readiness;
 mod relay;
 mod run;
 mod settings;
@@ -50,7 +50,7 @@ pub use dead_letters::{
     Cause, DeadLetter, DeadLetters, Discarded, Group, Held, Lane, Parked, ParkedLane, Parking, Raw,
     Reason, Replaying, Replays, Unreadable,
 };
-pub use effects::EffectRunner;
+pub use effects::{EffectPage, EffectRunner, EffectView, Impossible, Resolution, ResolveError};
 pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
 pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
@@ -58,7 +58,7 @@ pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};
 pub use run::{Runtime, Surroundings};
-pub use settings::Settings;
+pub use settings::{Messaging, Settings};
 pub use settle::Fatal;
 pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};

@@ -30,14 +30,27 @@ pub enum Attempt<O> {
     /// No answer, or none that decides anything: a time-out, a refused connection, 401, 404, 429,
     /// 5xx. The same request goes out again under the same key.
     NoAnswer(String),
+    /// The outside world says that the request itself is wrong: 400, 413, 422, 431 and the like. Repeating it
+    /// soon is pointless, so it is held for an operator.
+    Refused(String),
 }
 
 impl<O> Attempt<O> {
+    /// What came of it, as metrics name it.
+    pub(crate) fn result(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// The same with the answer seen differently.
     pub fn map<T>(self, to: impl FnOnce(O) -> T) -> Attempt<T> {
         match self {
             Self::Answered(outcome) => Attempt::Answered(to(outcome)),
             Self::NoAnswer(why) => Attempt::NoAnswer(why),
+            Self::Refused(why) => Attempt::Refused(why),
         }
     }
 }

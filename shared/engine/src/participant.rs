@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::{StoreError, Tx};
 use uuid::Uuid;
 
-use crate::Reaction;
+use crate::{Impossible, Reaction, Resolution};
 
 /// A service: a pure function over the rows that it touches, and how those are loaded and saved.
 #[async_trait]
@@ -44,6 +44,18 @@ pub trait Participant: Sized + Send + Sync + 'static {
     /// The reaction itself. Total: no clock, no randomness, no I/O, no failure. A refusal of the
     /// business is an event or a reply.
     fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>);
+
+    /// The outcome of a held effect, as an operator found it at the provider.
+    ///
+    /// # Errors
+    /// If the effect cannot have this outcome; the error names the outcomes that it can have.
+    fn resolve(
+        effect: &Self::Effect,
+        _resolution: &Resolution,
+    ) -> Result<Self::Outcome, Impossible> {
+        let kind = effect.kind();
+        Err(Impossible::outcome(&format!("the provider's answer: {kind} takes no other")))
+    }
 }
 
 /// Something that a service reacts to.
@@ -111,6 +123,18 @@ pub trait Effect: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + '
     /// Its name, unique among the order's requests of this service: asking again under the same
     /// name is the same request.
     fn name(&self) -> String;
+
+    /// Requests with the same key fail together, as far as the service can know: mail to one domain, charges of
+    /// one card. The failures of a key cost that key only. An order's requests are a key of their own
+    /// unless the service says otherwise.
+    fn isolation_key(&self) -> String {
+        self.order_id().to_string()
+    }
+
+    /// The request as operators may see it: without what is secret, such as a payment token.
+    fn shown(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
 
     /// What kind of request it is, of a handful: its name up to the first hyphen.
     fn kind(&self) -> String {

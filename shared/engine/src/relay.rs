@@ -14,17 +14,16 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bus::{Bus, BusError, Outgoing, Producer};
 use clock::Clock;
 use contracts::EventId;
-use jiff::Timestamp;
 use store::{Db, StoreError};
 
 use crate::{
-    Settings,
+    Fatal, Settings, acquainted,
     exclusive::Exclusive,
     handoff::{Handoff, Rows},
     idempotency,
     lease::{self, Lease},
     outbox::{self, Bundle},
-    settings::later,
+    settings::Moment,
 };
 
 /// So many events are enough for one publish.
@@ -57,9 +56,11 @@ pub struct Relay {
     read: HashSet<EventId>,
     /// Events that the broker has, of rows of which it does not have all.
     ahead: HashSet<EventId>,
-    prune_at: Timestamp,
+    /// When answers past their idempotency window are deleted next. Like all pauses of this process, measured
+    /// by the steady clock.
+    prune_at: Duration,
     /// When to find out whether the others have gone.
-    take_at: Timestamp,
+    take_at: Duration,
     /// What memory counted at the last tidying.
     counted: usize,
 }
@@ -81,6 +82,9 @@ pub enum RelayError {
     /// The database is away.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database and the bus do not belong together.
+    #[error(transparent)]
+    Stranger(Box<Fatal>),
     /// The broker is away or refused a record; the line stands still until it takes it.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -94,7 +98,7 @@ impl Relay {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let take_at = later(clock.now(), TAKE_AGAIN);
+        let take_at = clock.steady() + TAKE_AGAIN;
         let lease = Lease::new(lease::RELAY, exclusive.replica(), settings.lease);
         Self {
             db,
@@ -109,7 +113,7 @@ impl Relay {
             reading: true,
             read: HashSet::new(),
             ahead: HashSet::new(),
-            prune_at: Timestamp::MIN,
+            prune_at: Duration::ZERO,
             take_at,
             counted: 0,
         }
@@ -222,7 +226,15 @@ impl Relay {
     async fn publish(&mut self, ready: Vec<Bundle>) -> Result<usize, RelayError> {
         let producer = match &mut self.producer {
             Some(producer) => producer,
-            none => none.insert(self.bus.producer().await?),
+            none => {
+                // Nothing goes to a bus that is another's: the intake ends the service then.
+                let met = acquainted::require(&self.db, &*self.bus, self.exclusive.replica()).await;
+                met.map_err(|fatal| match fatal {
+                    Fatal::Bus(error) => RelayError::Bus(error),
+                    stranger => RelayError::Stranger(Box::new(stranger)),
+                })?;
+                none.insert(self.bus.producer().await?)
+            }
         };
         let rows: Rows = ready.iter().map(|bundle| (bundle.row, bundle.ids())).collect();
         let events = ready.into_iter().flat_map(|bundle| bundle.events);
@@ -257,32 +269,32 @@ impl Relay {
     /// If the database is away.
     pub async fn tidy(&mut self) -> Result<(), StoreError> {
         self.delete_acknowledged().await?;
-        let now = self.clock.now();
+        let now = Moment::of(&*self.clock);
         let counted = self.handoff.depth();
         let stands = counted == std::mem::replace(&mut self.counted, counted);
         if !self.handoff.is_settled() && (stands || !self.alone) {
-            self.handoff.set_depth(outbox::depth(&self.db, now).await?.depth);
+            self.handoff.set_depth(outbox::depth(&self.db, now.wall).await?.depth);
         }
-        self.exclusive.kept().tidy(now);
-        self.take_again(now).await?;
-        if now < self.prune_at {
+        self.exclusive.kept().tidy(now.wall);
+        self.take_again(now.steady).await?;
+        if now.steady < self.prune_at {
             return Ok(());
         }
-        self.prune_at = later(now, PRUNE);
+        self.prune_at = now.steady + PRUNE;
         let mut tx = self.db.begin().await?;
-        idempotency::prune(&mut tx, now, &self.settings).await?;
+        idempotency::prune(&mut tx, now.wall, &self.settings).await?;
         tx.commit().await
     }
 
     /// If the others have gone meanwhile, the outbox need not be shared any more; if another has come,
     /// it must be.
-    async fn take_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    async fn take_again(&mut self, now: Duration) -> Result<(), StoreError> {
         let alone = self.exclusive.is_alone();
         if alone {
             self.exclusive.confirm(&self.db).await?;
         }
         if alone || !self.lease.was_ours() {
-            self.take_at = later(now, TAKE_AGAIN);
+            self.take_at = now + TAKE_AGAIN;
         } else if self.take_at <= now {
             self.exclusive.take(&self.db).await?;
             self.lease.lost();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, Topic};
+use bus::{Bus, Said, Topic};
 use clock::Random;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -115,6 +115,8 @@ impl<P: Participant> Runtime<P> {
             chunks,
             done: done_in,
             stop: stopping.clone(),
+            replica: engine.replica,
+            said: Said::default(),
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
         let (alarms, replays) = (engine.alarms(), engine.replays());

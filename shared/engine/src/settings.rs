@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use clock::Clock;
 use jiff::Timestamp;
 
 /// How an engine behaves. The defaults suit one service on one machine and under load.
@@ -27,6 +28,9 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest such pause.
     pub backoff_max: Duration,
+    /// An effect that has had no answer for so long is held for an operator, and attempted at the longest
+    /// pause.
+    pub hold_after: Duration,
     /// The pause before an outcome or an alarm that cannot be applied is tried again.
     pub refused_pause: Duration,
     /// How often effects and alarms that are due are looked for in the database.
@@ -35,10 +39,26 @@ pub struct Settings {
     pub idempotency_window: Duration,
     /// Whether the inbox forgets what no topic can bring again.
     pub inbox_prune: bool,
+    /// How long the database may not take the batch in hand before it counts as away: commands are refused
+    /// then, and the service is not ready.
+    pub standstill: Duration,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
-    /// What kind of broker it is, for spans: `messaging.system` of `OpenTelemetry`.
-    pub messaging_system: &'static str,
+    /// What spans say of the broker.
+    pub messaging: Arc<Messaging>,
+}
+
+/// What spans say of the broker and of this process as its client, by `OpenTelemetry`'s names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Messaging {
+    /// `messaging.system`: what kind of broker it is.
+    pub system: &'static str,
+    /// `server.address`: the broker's host, or the first one's; none where there is no server.
+    pub host: Option<String>,
+    /// `server.port`.
+    pub port: Option<u16>,
+    /// `messaging.client.id`: what the broker calls this process.
+    pub client_id: String,
 }
 
 impl Default for Settings {
@@ -54,14 +74,41 @@ impl Default for Settings {
             effects_timeout: Duration::from_secs(5),
             claim: Duration::from_secs(15),
             backoff: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(10),
+            backoff_max: Duration::from_mins(10),
+            hold_after: Duration::from_hours(1),
             refused_pause: Duration::from_mins(1),
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,
+            // Within five seconds a command is answered, whatever the database does. One that is back within
+            // that time, after a failover say, was not away for anybody.
+            standstill: Duration::from_millis(4_500),
             drain: Duration::from_secs(5),
-            messaging_system: "kafka",
+            messaging: Arc::new(Messaging { system: "kafka", ..Messaging::default() }),
         }
+    }
+}
+
+impl Settings {
+    /// The longest that an effect or an alarm may be put off. A row that is put off for longer was
+    /// written while a clock was wrong.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        self.backoff_max.max(self.refused_pause).max(self.claim)
+    }
+}
+
+/// A reading of both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// The wall clock, which may be set: for what is stored.
+    pub(crate) wall: Timestamp,
+    /// For pauses within this process.
+    pub(crate) steady: Duration,
+}
+
+impl Moment {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), steady: clock.steady() }
     }
 }
 

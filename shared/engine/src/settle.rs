@@ -9,6 +9,7 @@ use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep, timeout},
 };
+use uuid::Uuid;
 
 use crate::{
     Answer, Engine, Parking, Participant, Pending, Reason, Remembered, Turn, TurnError, What, Work,
@@ -83,6 +84,39 @@ pub enum Fatal {
         /// The offset that the next record will get.
         high: i64,
     },
+    /// The database belongs to another bus.
+    #[error(
+        "this database belongs to the bus {known} (id {known_id}), but bus.url is {bus} (id {id}): start \
+         the pair that belongs together. `quintet up --fresh` begins anew with both; to keep the database \
+         with this bus, where the other one is lost, delete the row of its table known_bus"
+    )]
+    Stranger {
+        /// Where the bus was that the database knows.
+        known: String,
+        /// That bus's id.
+        known_id: Uuid,
+        /// Where the bus is that the service was given.
+        bus: String,
+        /// This bus's id.
+        id: Uuid,
+    },
+    /// The database is new, and the group is not.
+    #[error(
+        "{topic}[{partition}]: this database is new, but group {group} has read up to offset {next}: the \
+         database would never hear of what lies before. Start with the database that belongs to this \
+         bus, have the group read everything again (`quintet rewind`), or begin anew with both \
+         (`quintet up --fresh`)"
+    )]
+    Unread {
+        /// The consumer group, without the namespace.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset to go on at.
+        next: i64,
+    },
     /// The bus refuses for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
@@ -112,7 +146,7 @@ impl<P: Participant> Settler<P> {
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut remembered, mut attempt) = (Remembered::<P>::new(), 0_u32);
         let standstill = Arc::clone(&self.engine.standstill);
-        let trial = standstill.trial();
+        let _trial = standstill.trial(Instant::now());
         loop {
             let turn = self.engine.turn_parking(&works, &parking, &mut remembered);
             let turn = timeout(TURN_LIMIT, turn).await;
@@ -143,7 +177,6 @@ impl<P: Participant> Settler<P> {
                 continue;
             }
             attempt += 1;
-            trial.failed(Instant::now());
             if !self.pause(&error, attempt).await {
                 return Settled::GivenUp;
             }

@@ -5,38 +5,50 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-/// A database that is back within that time, after a failover say, was not away for anybody.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Since when the batch in hand has been tried, if there is one.
+#[derive(Debug)]
+pub(crate) struct Standstill {
+    /// See [`crate::Settings::standstill`].
+    patience: Duration,
+    since: Mutex<Option<Instant>>,
+}
 
-/// Since when the batch in hand has been failing, if it has.
-#[derive(Debug, Default)]
-pub(crate) struct Standstill(Mutex<Option<Instant>>);
-
-/// The attempts of one batch. The standstill ends with it: it has committed, or nobody tries any more.
+/// The attempts at one batch. The standstill ends with it: it has committed, or nobody tries any more.
 pub(crate) struct Trial<'a>(&'a Standstill);
 
 impl Standstill {
-    /// Whether a batch has been failing for long.
+    /// After a batch has not been taken for so long.
+    pub(crate) fn after(patience: Duration) -> Self {
+        Self { patience, since: Mutex::default() }
+    }
+
+    /// Whether the database has not taken a batch for long: it refuses it, or does not answer.
     pub(crate) fn is_at(&self, now: Instant) -> bool {
-        self.since().is_some_and(|since| now.duration_since(since) >= PATIENCE)
+        self.since().is_some_and(|since| now.duration_since(since) >= self.patience)
     }
 
     /// A batch is tried from now on.
-    pub(crate) fn trial(&self) -> Trial<'_> {
+    pub(crate) fn trial(&self, now: Instant) -> Trial<'_> {
+        *self.since() = Some(now);
         Trial(self)
     }
 
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until there is one.
+    pub(crate) async fn comes(&self) {
+        loop {
+            let now = Instant::now();
+            if self.is_at(now) {
+                return;
+            }
+            let since = *self.since();
+            sleep_until(since.unwrap_or(now) + self.patience).await;
+        }
     }
-}
 
-impl Trial<'_> {
-    /// The database did not take it.
-    pub(crate) fn failed(&self, now: Instant) {
-        self.0.since().get_or_insert(now);
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,15 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_batch_that_fails_for_seconds_is_a_standstill_which_ends_with_it() {
-        let (standstill, begun) = (Standstill::default(), Instant::now());
-        let trial = standstill.trial();
-        assert!(!standstill.is_at(begun + PATIENCE), "it may be committing");
-        trial.failed(begun);
-        assert!(!standstill.is_at(begun + PATIENCE / 2));
-        // Whether or not it was tried again meanwhile.
-        assert!(standstill.is_at(begun + PATIENCE));
-        trial.failed(begun + PATIENCE);
+    fn only_a_batch_that_is_not_taken_for_seconds_is_a_standstill_which_ends_with_it() {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let (standstill, begun) = (Standstill::after(PATIENCE), Instant::now());
+        assert!(!standstill.is_at(begun + PATIENCE), "there is no batch");
+        let trial = standstill.trial(begun);
+        assert!(!standstill.is_at(begun + PATIENCE / 2), "it may be committing");
         assert!(standstill.is_at(begun + PATIENCE));
         drop(trial);
         assert!(!standstill.is_at(begun + PATIENCE));

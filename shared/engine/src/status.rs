@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, PartitionState};
-use clock::{Clock, Random};
+use clock::Random;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Db, Row, StoreError, Value};
@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, Replays, effects,
+    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, Replays,
+    effects::{self, RunnerParts},
     intake::{group, subscription},
     lease, outbox,
 };
@@ -47,6 +48,8 @@ pub struct Queues {
     pub outbox: Depth,
     /// Requests to the outside world without a definite answer.
     pub effects: Depth,
+    /// Those among them that are held for an operator: refused as malformed, or without an answer for too long.
+    pub effects_held: i64,
     /// Deadlines that have not fired.
     pub alarms: Depth,
     /// Orders that are parked, and records that name none.
@@ -95,15 +98,16 @@ impl<P: Participant> Engine<P> {
     /// If the database does not answer.
     pub async fn queues(&self) -> Result<Queues, StoreError> {
         let now = self.clock.now();
-        let (effects, refused) = held(&self.db, "effect", "created_at", now).await?;
-        let (alarms, unrung) = held(&self.db, "alarm", "rings_at", now).await?;
+        let effects = effects_queue(&self.db, now).await?;
+        let alarms = alarms_queue(&self.db, now).await?;
         Ok(Queues {
             outbox: self.outbox_depth(now).await?,
-            effects,
-            alarms,
+            effects: effects.depth,
+            effects_held: effects.held,
+            alarms: alarms.depth,
             parked: depth(&self.db, "parked", "since", now).await?,
             dead_letters: depth(&self.db, "dead_letter", "first_at", now).await?.depth,
-            held: refused + unrung,
+            held: effects.refused + alarms.refused,
         })
     }
 
@@ -136,12 +140,9 @@ impl<P: Participant> Engine<P> {
         bus.partitions(&group::<P>(), &subscription::<P>()).await
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// If it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.db.fetch("select 1", Vec::new()).await.map(drop)
+    /// The service that it runs.
+    pub fn participant(&self) -> &P {
+        &self.participant
     }
 
     /// The database, to read from.
@@ -162,10 +163,15 @@ impl<P: Participant> Engine<P> {
         outside: Arc<dyn Outside<P>>,
         random: Arc<dyn Random>,
     ) -> EffectRunner<P> {
-        let queue = (self.db.clone(), Arc::clone(&self.effects));
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock);
-        let metrics = Arc::clone(&self.metrics);
-        EffectRunner::new(queue, outside, (clock, random), self.settings.clone(), metrics)
+        EffectRunner::new(RunnerParts {
+            db: self.db.clone(),
+            queue: Arc::clone(&self.effects),
+            outside,
+            clock: Arc::clone(&self.clock),
+            random,
+            settings: self.settings.clone(),
+            metrics: Arc::clone(&self.metrics),
+        })
     }
 
     /// The alarms of this engine.
@@ -203,18 +209,41 @@ async fn depth(db: &Db, table: &str, since: &str, now: Timestamp) -> Result<Dept
     read_depth(db.fetch(&sql, Vec::<Value>::new()).await?.first(), now)
 }
 
-/// How many rows there are, and how many of them could not be applied.
-async fn held(
-    db: &Db,
-    table: &str,
-    since: &str,
-    now: Timestamp,
-) -> Result<(Depth, i64), StoreError> {
-    let rows = by_id(table, &format!("{since}, refused"));
-    let sql = format!("select count(*), min({since}), count(refused) from {rows}");
-    let rows = db.fetch(&sql, Vec::<Value>::new()).await?;
-    let held = rows.first().map_or(Ok(0), |row| row.get(2))?;
-    Ok((read_depth(rows.first(), now)?, held))
+/// A queue of effects or alarms.
+struct Queue {
+    depth: Depth,
+    /// Rows that are held for an operator.
+    held: i64,
+    /// Rows whose outcome or deadline could not be applied.
+    refused: i64,
+}
+
+/// Effects. The age is that of the oldest one that is not held: for those that are, an operator has been called.
+async fn effects_queue(db: &Db, now: Timestamp) -> Result<Queue, StoreError> {
+    let rows = by_id("effect", "created_at, held_at, refused");
+    let oldest = "min(case when held_at is null then created_at end)";
+    queue(
+        db,
+        &format!("select count(*), {oldest}, count(held_at), count(refused) from {rows}"),
+        now,
+    )
+    .await
+}
+
+async fn alarms_queue(db: &Db, now: Timestamp) -> Result<Queue, StoreError> {
+    let rows = by_id("alarm", "rings_at, refused");
+    queue(
+        db,
+        &format!("select count(*), min(rings_at), cast(0 as bigint), count(refused) from {rows}"),
+        now,
+    )
+    .await
+}
+
+async fn queue(db: &Db, sql: &str, now: Timestamp) -> Result<Queue, StoreError> {
+    let rows = db.fetch(sql, Vec::<Value>::new()).await?;
+    let count = |place: usize| rows.first().map_or(Ok(0), |row| row.get(place));
+    Ok(Queue { depth: read_depth(rows.first(), now)?, held: count(2)?, refused: count(3)? })
 }
 
 /// The rows of a queue, read by way of their key: PostgreSQL then meets each row that is gone once and

@@ -21,14 +21,14 @@ use uuid::Uuid;
 use crate::{
     Answer, Input, Metrics, Origin, Parking, Participant, Remembered, Settings, Turn, TurnError,
     Work, alarms, dead_letters,
-    effect_queue::EffectQueue,
-    effects,
+    effects::{self, EffectQueue, InsertMode},
     exclusive::Exclusive,
     fold::Fold,
     handoff::{Handoff, Rows},
     idempotency::Keys,
     inbox::{self, Trust},
     outbox::{self, Bundle},
+    settings::Moment,
     standstill::Standstill,
     telemetry::TurnSpans,
 };
@@ -71,7 +71,7 @@ impl<P: Participant> Engine<P> {
             replica: options.replica,
             exclusive: Arc::new(Exclusive::new(options.replica, exclusive, lease)),
             handoff: Arc::default(),
-            standstill: Arc::default(),
+            standstill: Arc::new(Standstill::after(options.settings.standstill)),
             effects: Arc::new(EffectQueue::new(options.settings.effects_concurrency)),
             settings: options.settings,
             metrics: Arc::default(),
@@ -110,7 +110,7 @@ impl<P: Participant> Engine<P> {
         remembered: &mut Remembered<P>,
     ) -> Result<Turn<P>, TurnError> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
-        let spans = TurnSpans::open(batch, attempt, self.settings.messaging_system);
+        let spans = TurnSpans::open(batch, attempt, &self.settings.messaging);
         let now = self.clock.now();
         let (now_and, both) = ((now, &spans), (batch, parking));
         let trust = self.trust(batch, parking);
@@ -200,8 +200,9 @@ impl<P: Participant> Engine<P> {
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
-        let wanted = (fold.effects, trust != Trust::Nothing);
-        let claimed = effects::insert(&mut tx, wanted, self.effects.room(), now, &self.settings);
+        let mode = InsertMode { room: self.effects.room(), assume_new: trust != Trust::Nothing };
+        let at = Moment { wall: now, steady: self.clock.steady() };
+        let claimed = effects::insert(&mut tx, fold.effects, mode, at, &self.settings);
         let claimed = claimed.await?;
         dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
         alarms::change(&mut tx, fold.alarms).await?;

@@ -44,8 +44,11 @@ impl Origin {
 pub struct IdempotencyKey {
     /// The key, prefixed by the route that it belongs to.
     pub key: String,
-    /// SHA-256 of the request's body.
+    /// SHA-256 of the request's body in its canonical form: what a repeat must have in common.
     pub hash: [u8; 32],
+    /// SHA-256 of the bytes of the body, by which earlier versions compared: an answer that one of
+    /// them has stored is given to a repeat of the same bytes.
+    pub sent: [u8; 32],
 }
 
 /// Why a command was not carried out, apart from the service's own reasons.

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, Service, dead_letters,
+    App, Service, dead_letters, effects,
     http::{Listing, Problem, Query},
 };
 
@@ -89,6 +89,7 @@ pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
         .route("/admin/status", get(status::<S>))
         .route("/admin/rows", get(rows::<S>))
         .merge(dead_letters::routes())
+        .merge(effects::routes())
         .merge(S::admin_routes())
 }
 

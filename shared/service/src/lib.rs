@@ -1,9 +1,11 @@
 //! Everything around a service's engine that is the same for all: configuration, the HTTP and
 //! admin listeners, health, logs, signals. A service's `main.rs` is `service::main::<It>()`.
 
+mod address;
 mod admin;
 mod config;
 mod dead_letters;
+mod effects;
 pub mod http;
 mod leash;
 mod openapi;
@@ -25,6 +27,7 @@ use store::{Db, Migrations, StoreError};
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use address::provider_url;
 pub use admin::{Listed, TableOf};
 pub use config::{Config, Http, NoConfig, seconds};
 pub use leash::shutdown_signal;
@@ -42,6 +45,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub trait Service: Participant {
     /// Its commented `config.toml`: all settings there are, with their defaults.
     const CONFIG: &'static str;
+
+    /// The paths below which web pages of the origins in `cors.origins` may write. They may read all
+    /// public routes.
+    const WRITABLE_BY_PAGES: &'static [&'static str] = &[];
 
     /// Its own settings, beside those that all services have.
     type Config: DeserializeOwned + Send + Sync + 'static;

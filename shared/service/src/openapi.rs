@@ -4,7 +4,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Content, HeaderBuilder, Info, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
-        path::Operation,
+        ServerBuilder, path::Operation,
     },
 };
 
@@ -25,7 +25,7 @@ const WITH_BODY: [(&str, &str); 5] = [
     WITH_PARAMETERS[0],
     ("408", "The body did not come in time."),
     ("413", "The body is too large."),
-    ("415", "The body is not declared as JSON."),
+    ("415", "The body is not declared as JSON, or is compressed."),
     ("422", "A field cannot be taken; the problem names it and says what can be."),
 ];
 /// A route that changes something.
@@ -41,6 +41,11 @@ pub(crate) fn complete(description: &mut OpenApi, service: &str) {
          answer carries an `x-request-id`: the request's, or a new one."
             .into(),
     );
+    // Wherever the description was read: behind a proxy the address is not ours to know.
+    let server = ServerBuilder::new().url("/").description(Some("This listener.")).build();
+    description.servers = Some(vec![server]);
+    // Said outright: callers are not told apart.
+    description.security = Some(Vec::new());
     let components = description.components.get_or_insert_default();
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
     Problem::schemas(&mut schemas);

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::telemetry;
+use crate::{http::is_plain, telemetry};
 
 /// Idle connections kept to a provider.
 const IDLE_CONNECTIONS: usize = 64;
@@ -36,7 +36,8 @@ pub fn client() -> reqwest::Result<Client> {
 }
 
 /// Sends a request under its idempotency key, with its trace; decides by `definite` what the
-/// answer means. A status for which that says `None` is no answer.
+/// answer means. A status for which that says `None` is no answer. Of the statuses that decide
+/// nothing, [`is_malformed`] says which refuse the request itself.
 pub async fn answer<B: DeserializeOwned, O>(
     request: RequestBuilder,
     id: EffectId,
@@ -51,11 +52,14 @@ pub async fn answer<B: DeserializeOwned, O>(
     };
     let response = match sent {
         Ok(response) => response,
+        // It could not even be written down, and never will be.
+        Err(error) if error.is_builder() => return Attempt::Refused(causes(&error)),
         Err(error) => return no_answer(&error),
     };
     let status = response.status();
     if !decides.contains(&status) {
-        return Attempt::NoAnswer(format!("{status}: {}", excerpt(response).await));
+        let why = format!("{status}: {}", excerpt(response).await);
+        return if is_malformed(status) { Attempt::Refused(why) } else { Attempt::NoAnswer(why) };
     }
     match json(response).await {
         Ok(body) => definite(status, body).map_or_else(
@@ -64,6 +68,15 @@ pub async fn answer<B: DeserializeOwned, O>(
         ),
         Err(error) => no_answer(&*error),
     }
+}
+
+/// Whether a status that decides nothing refuses the request itself, so that sending the same again
+/// soon is pointless. A client error does (RFC 9110 §15.5), unless it is about who asks (401, 402,
+/// 403, 407), where (404, 410, 421), or when and how often (408, 409, 423, 424, 425, 429). A status
+/// that is unknown here counts as the first of its class.
+fn is_malformed(status: StatusCode) -> bool {
+    const TRANSIENT: [u16; 13] = [401, 402, 403, 404, 407, 408, 409, 410, 421, 423, 424, 425, 429];
+    status.is_client_error() && !TRANSIENT.contains(&status.as_u16())
 }
 
 /// Sends a request within a span of its own, if its trace is sampled.
@@ -116,7 +129,7 @@ fn cut(text: &mut String) {
 fn plain(value: &mut Value) {
     match value {
         Value::String(text) => {
-            text.retain(|c| !c.is_control());
+            text.retain(is_plain);
             cut(text);
         }
         Value::Array(values) => values.iter_mut().for_each(plain),
@@ -127,6 +140,11 @@ fn plain(value: &mut Value) {
 
 /// An attempt that failed on the way.
 pub fn no_answer<O>(error: &(dyn Error + 'static)) -> Attempt<O> {
+    Attempt::NoAnswer(causes(error))
+}
+
+/// An error and its causes in one line.
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -134,24 +152,36 @@ pub fn no_answer<O>(error: &(dyn Error + 'static)) -> Attempt<O> {
         source = cause.source();
     }
     cut(&mut text);
-    Attempt::NoAnswer(text)
+    text
 }
 
 /// The beginning of an unexpected answer, for the log.
 async fn excerpt(response: Response) -> String {
     let bytes = read(response, 4 * LONGEST_TEXT).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect()
+    text.chars().filter(|c| is_plain(*c)).take(LONGEST_TEXT).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::Body, response::Redirect, routing::any};
+    use axum::{Router, body::Body, extract::Path, response::Redirect, routing::any};
     use futures::stream;
+    use serde_json::json;
     use tokio::net::TcpListener;
     use uuid::Uuid;
 
     use super::*;
+
+    /// Serves `routes` and asks them once at this path. 200 and 409 decide if they say what.
+    async fn ask(routes: Router, path: &str) -> Attempt<bool> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{path}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        let definite = |status, body: Value| body.is_object().then_some(status == StatusCode::OK);
+        let (request, id) = (client().unwrap().post(url), Uuid::nil().into());
+        let decides = [StatusCode::OK, StatusCode::CONFLICT];
+        answer(request, id, &Trace::default(), definite, &decides).await
+    }
 
     /// What is made of the answer of a provider with these routes, which decides by 200 and a `reference`.
     async fn asked(routes: Router) -> Attempt<String> {
@@ -175,7 +205,8 @@ mod tests {
         let routes = Router::new()
             .route("/charges", any(|| async { Redirect::to("/elsewhere") }))
             .route("/elsewhere", any(|| async { "{}" }));
-        assert_eq!(asked(routes).await, Attempt::NoAnswer("303 See Other: ".to_owned()));
+        let attempt = ask(routes, "/charges").await;
+        assert_eq!(attempt, Attempt::NoAnswer("303 See Other: ".to_owned()));
     }
 
     #[tokio::test]
@@ -193,5 +224,57 @@ mod tests {
         let body = serde_json::json!({ "reference": reference }).to_string();
         let routes = Router::new().route("/charges", any(|| async { body }));
         assert_eq!(asked(routes).await, Attempt::Answered("ü".repeat(500)));
+    }
+
+    /// Each status with a body that decides, and with one that does not.
+    fn saying() -> Router {
+        let say =
+            |status: u16, body: Value| (StatusCode::from_u16(status).unwrap(), axum::Json(body));
+        Router::new()
+            .route(
+                "/{status}",
+                any(move |Path(status): Path<u16>| async move { say(status, json!({})) }),
+            )
+            .route(
+                "/{status}/x",
+                any(move |Path(status): Path<u16>| async move { say(status, json!(1)) }),
+            )
+    }
+
+    #[tokio::test]
+    async fn a_client_error_refuses_the_request_unless_it_is_about_something_else() {
+        for status in [400, 405, 406, 411, 413, 414, 415, 417, 422, 431, 451, 499] {
+            let Attempt::Refused(why) = ask(saying(), &format!("/{status}")).await else {
+                panic!("{status} does not count as a refusal of the request");
+            };
+            assert!(why.starts_with(&status.to_string()) && why.ends_with(": {}"), "{why}");
+        }
+        let transient = [
+            202, 302, 401, 402, 403, 404, 407, 408, 410, 421, 423, 424, 425, 429, 500, 501, 502,
+            503, 504, 505, 599,
+        ];
+        for status in transient {
+            let attempt = ask(saying(), &format!("/{status}")).await;
+            assert!(matches!(attempt, Attempt::NoAnswer(_)), "{status}: {attempt:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_status_that_decides_is_neither() {
+        assert_eq!(ask(saying(), "/200").await, Attempt::Answered(true));
+        assert_eq!(ask(saying(), "/409").await, Attempt::Answered(false));
+        for path in ["/200/x", "/409/x"] {
+            let attempt = ask(saying(), path).await;
+            assert!(matches!(attempt, Attempt::NoAnswer(_)), "{path}: {attempt:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_written_is_refused() {
+        let request = client().unwrap().post("http://127.0.0.1/charges").header("x", "\n");
+        let definite = |_, _: Value| Some(());
+        let id = Uuid::nil().into();
+        let attempt = answer(request, id, &Trace::default(), definite, &[]).await;
+        assert!(matches!(attempt, Attempt::Refused(_)), "{attempt:?}");
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use edge::Peer;
@@ -43,7 +43,9 @@ fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Route
     openapi::complete(&mut description, name);
     // Its files are part of the binary: the page needs no network.
     let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
-    routes.merge(page.layer(middleware::map_response(page::protect)))
+    let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
+    // A browser that is pointed at the listener finds its way.
+    routes.route("/", get(|| async { Redirect::temporary("/docs/") }))
 }
 
 fn finish<P: Participant>(router: Router<App<P>>, app: App<P>, around: Around<P>) -> Router {
@@ -119,13 +121,13 @@ async fn live() -> &'static str {
     "live"
 }
 
-/// Whether it can work: whether its database answers, on a connection that nothing else uses. The broker may
-/// be away.
+/// Whether it can work: whether its database answers and takes changes. Nothing else uses the connection that asks.
+/// The broker may be away.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, description = "It can work.", body = String, content_type = "text/plain",
         example = "ready"),
 ))]
 async fn ready<P: Participant>(State(app): State<App<P>>) -> Result<&'static str, Problem> {
-    app.health.fetch("select 1", Vec::new()).await?;
+    app.engine.ready(&app.health).await?;
     Ok("ready")
 }

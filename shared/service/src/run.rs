@@ -7,6 +7,7 @@ use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
 use edge::{Listener, Server, cap_connections, raise_handle_limit};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
+use rustix::fs::Mode;
 use store::{Db, StoreError};
 use tokio::{
     net::TcpListener,
@@ -17,9 +18,10 @@ use tokio::{
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
     config::{self, ADMIN_CONNECTIONS, Database, Loaded},
+    http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
-    telemetry,
+    telemetry::{self, Collector},
 };
 
 /// The exit code of a service that may do better when it is started again.
@@ -55,6 +57,8 @@ struct Args {
 /// not help, 65 where events were deleted before they were read, 1 otherwise.
 pub fn main<S: Service>() -> ExitCode {
     let args = Args::parse();
+    // Databases and the log hold addresses: what this process writes is for its user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The first one wins, and nobody was before us.
     #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -69,11 +73,19 @@ pub fn main<S: Service>() -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    let collector = match Collector::from_environment() {
+        Ok(collector) => collector,
+        Err(error) => {
+            eprintln!("quintet-{}: {error:#}", S::NAME);
+            return ExitCode::from(REFUSED);
+        }
+    };
     if args.check_config {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
-    let collecting = match telemetry::start(S::NAME, &config.log) {
+    let instance = uuid_v7(&SystemClock, &SystemRandom);
+    let collecting = match telemetry::start(S::NAME, instance, &config.log, collector.as_ref()) {
         Ok(collecting) => collecting,
         Err(error) => {
             eprintln!("quintet-{}: {error:#}", S::NAME);
@@ -88,13 +100,25 @@ pub fn main<S: Service>() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(match error.downcast_ref() {
-            Some(Fatal::Missed { .. } | Fatal::Ahead { .. } | Fatal::Forgotten { .. }) => {
-                OUT_OF_REACH
-            }
+            Some(
+                Fatal::Missed { .. }
+                | Fatal::Ahead { .. }
+                | Fatal::Forgotten { .. }
+                | Fatal::Stranger { .. }
+                | Fatal::Unread { .. },
+            ) => OUT_OF_REACH,
             Some(_) => REFUSED,
+            None if is_misplaced(&error) => REFUSED,
             None => FAILED,
         }),
     }
+}
+
+/// Whether `database.url` names what can never serve.
+fn is_misplaced(error: &anyhow::Error) -> bool {
+    let url_or_pooler =
+        |error: &StoreError| matches!(error, StoreError::Url { .. } | StoreError::Pooled);
+    error.downcast_ref().is_some_and(url_or_pooler)
 }
 
 fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
@@ -103,8 +127,29 @@ fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
         config::load(S::CONFIG, args.config.as_deref(), &prefix, std::env::vars())?;
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { S::open(&loaded.1).map(drop) })?;
+    runtime.block_on(async {
+        check_servers(&loaded.0).await?;
+        S::open(&loaded.1).map(drop)
+    })?;
     Ok(loaded)
+}
+
+/// What can be said of the database's and the broker's settings without asking either.
+async fn check_servers(config: &Config) -> anyhow::Result<()> {
+    let Database { url, connections, max_mib } = &config.database;
+    // A file would be created.
+    if url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
+        Db::connect_within(url, *connections, *max_mib).await.context("database.url")?;
+    }
+    if config.bus.url.strip_prefix("log:").is_none_or(str::is_empty) {
+        let settings = bus::Settings {
+            url: config.bus.url.clone(),
+            namespace: config.bus.namespace.clone(),
+            kafka: config.kafka.clone(),
+        };
+        bus::connect(&settings).await.context("bus.url")?;
+    }
+    Ok(())
 }
 
 fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {
@@ -135,12 +180,14 @@ async fn run_in<S: Service>(
         }
     };
     let (runtime, app) = prepared;
+    let routes =
+        with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
     let listeners = [
         Listener {
             name: "public",
             socket: public,
             limits: config.http.limits(connections(config)),
-            router: public_router::<S>(app.clone()),
+            router: routes,
         },
         Listener {
             name: "admin",
@@ -212,12 +259,13 @@ async fn prepare<S: Service>(
     let settings = bus::Settings {
         url: config.bus.url.clone(),
         namespace: config.bus.namespace.clone(),
+        client: format!("quintet-{}", S::NAME),
         kafka: config.kafka.clone(),
     };
     let bus = bus::connect(&settings).await.context("bus.url")?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
-        settings: config.engine_settings(),
+        settings: config.engine_settings(S::NAME),
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
         replica: uuid_v7(&*clock, &*random),
@@ -271,7 +319,7 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
             Err(error) => return Err(error.into()),
         };
         if !std::mem::replace(&mut told, true) {
-            tracing::warn!(%error, "the database does not answer; waiting for it");
+            tracing::warn!(%error, "the database does not serve yet; trying until it does");
         }
         sleep(DATABASE_RETRY).await;
     }
@@ -280,15 +328,14 @@ async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
 async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {
     let Database { url, connections, max_mib } = &config.database;
     let db = Db::connect_within(url, *connections, *max_mib).await?;
+    db.require_sessions().await?;
     db.migrate(engine::migrations().and(S::migrations())).await?;
     Ok(db)
 }
 
 /// All topics there are: whoever comes first creates them.
 fn topics(partitions: i32) -> Vec<Topic> {
-    let names: std::collections::BTreeSet<&'static str> =
-        EventType::ALL.iter().map(|event| event.topic()).collect();
-    names
+    EventType::topics()
         .into_iter()
         .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
         .collect()

@@ -38,10 +38,14 @@ impl Tx {
         self.alone.as_ref().map_or_else(Vec::new, |alone| alone.find(keys))
     }
 
-    /// Rows as they are once this has committed.
-    pub(crate) fn remember<R: Record>(&mut self, rows: impl FnOnce() -> Vec<Arc<R>>) {
+    /// Rows as they are once this has committed, and the keys of those that are gone.
+    pub(crate) fn remember<R: Record>(
+        &mut self,
+        rows: impl FnOnce() -> Vec<Arc<R>>,
+        gone: impl FnOnce() -> Vec<R::Key>,
+    ) {
         if let Some(alone) = &mut self.alone {
-            alone.keep(rows());
+            alone.keep(rows(), gone());
         }
     }
 

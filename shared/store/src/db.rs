@@ -9,6 +9,7 @@ use crate::{
     Migrations, Record, Row, StoreError, Tx, Value,
     postgres::{self, parameters},
     tx,
+    wal::Bound,
 };
 
 /// How long a caller waits for a connection before it hears that the database is away.
@@ -52,6 +53,8 @@ pub enum Db {
         writer: SqlitePool,
         /// Connections that only read.
         readers: SqlitePool,
+        /// What the file and its write-ahead log may grow to.
+        bound: Option<Arc<Bound>>,
     },
     /// PostgreSQL.
     Postgres(Arc<postgres::Server>),
@@ -68,8 +71,8 @@ impl Db {
         Self::connect_within(url, connections, 0).await
     }
 
-    /// The same, where a SQLite file may grow to `max_mib` mebibytes; 0 for no limit. Beyond, what
-    /// needs more is refused as on a full disk.
+    /// The same, where a SQLite file with its write-ahead log may grow to `max_mib` mebibytes; 0 for no
+    /// limit. Beyond, what needs more is refused as on a full disk.
     ///
     /// # Errors
     /// As [`Db::connect`].
@@ -89,8 +92,9 @@ impl Db {
     }
 
     async fn sqlite(path: &str, max_mib: u32) -> Result<Self, StoreError> {
+        let path = path.trim_start_matches("//");
         let mut options = SqliteConnectOptions::new()
-            .filename(path.trim_start_matches("//"))
+            .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -105,7 +109,8 @@ impl Db {
         let readers = pool
             .max_connections(SQLITE_READERS)
             .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self::Sqlite { writer, readers })
+        let bound = (max_mib > 0).then(|| Arc::new(Bound::new(path, max_mib)));
+        Ok(Self::Sqlite { writer, readers, bound })
     }
 
     /// One connection reads and writes: for tests and simulations, which take turns.
@@ -119,7 +124,7 @@ impl Db {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self::Sqlite { writer: pool.clone(), readers: pool })
+        Ok(Self::Sqlite { writer: pool.clone(), readers: pool, bound: None })
     }
 
     fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
@@ -154,6 +159,33 @@ impl Db {
         Ok(())
     }
 
+    /// Whether it answers and takes changes.
+    ///
+    /// # Errors
+    /// If it does not; [`StoreError::ReadOnly`] if it only answers.
+    pub async fn require_writable(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { writer, readers, bound } => {
+                if let Some(bound) = bound {
+                    bound.require_room(writer).await?;
+                }
+                tx::fetch_sqlite(readers, "select 1", Vec::new()).await.map(drop)
+            }
+            Self::Postgres(server) => server.require_writable().await,
+        }
+    }
+
+    /// Whether a connection to PostgreSQL keeps its session, as prepared statements and settings need it.
+    ///
+    /// # Errors
+    /// [`StoreError::Pooled`] where a pooler gives each transaction another one.
+    pub async fn require_sessions(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { .. } => Ok(()),
+            Self::Postgres(server) => server.require_sessions().await,
+        }
+    }
+
     /// Begins a transaction that may write (`BEGIN IMMEDIATE` in SQLite, READ COMMITTED in
     /// PostgreSQL). Dropped without [`Tx::commit`], it rolls back.
     ///
@@ -161,7 +193,12 @@ impl Db {
     /// If no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => tx::On::Sqlite(begin_sqlite(writer).await?),
+            Self::Sqlite { writer, bound, .. } => {
+                if let Some(bound) = bound {
+                    bound.require_room(writer).await?;
+                }
+                tx::On::Sqlite(begin_sqlite(writer).await?)
+            }
             Self::Postgres(server) => tx::On::Postgres(server.begin("begin").await?),
         }
         .into())
@@ -212,7 +249,7 @@ impl Db {
     /// Closes the pool after the work in hand.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }

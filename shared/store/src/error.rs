@@ -1,7 +1,10 @@
 use std::error::Error;
 
 use sqlx::{error::ErrorKind, migrate::MigrateError};
-use tokio_postgres::types::{WasNull, WrongType};
+use tokio_postgres::{
+    error::SqlState,
+    types::{WasNull, WrongType},
+};
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,34 @@ pub enum StoreError {
     /// The database took too long. It is not known what it did.
     #[error("the database does not answer")]
     TimedOut,
+    /// PostgreSQL answers, and takes no changes.
+    #[error(
+        "PostgreSQL is read-only: the server is a standby, or default_transaction_read_only is on; \
+         it is tried again until it takes changes"
+    )]
+    ReadOnly,
+    /// A pooler gives each transaction another session of the server.
+    #[error(
+        "database.url leads to a pooler that gives each transaction another session of PostgreSQL \
+         (PgBouncer's pool_mode = transaction or statement), where prepared statements, settings of \
+         the session and LISTEN do not work: set pool_mode = session for this database, or connect to \
+         PostgreSQL itself"
+    )]
+    Pooled,
+    /// The write-ahead log of a SQLite file has grown beyond the limit and cannot be emptied.
+    #[error(
+        "{file}-wal has {wal_mib} MiB, {file} and it may have {max_mib} MiB together \
+         (database.max_mib): another program reads {file} and keeps the write-ahead log from being \
+         emptied; end that program (a shell, a backup)"
+    )]
+    Pinned {
+        /// The database.
+        file: String,
+        /// The size of its write-ahead log.
+        wal_mib: u64,
+        /// The limit.
+        max_mib: u64,
+    },
     /// A statement met fewer rows than it was given.
     #[error("{table}: not all of {expected} rows to change were there")]
     Vanished {
@@ -98,8 +129,16 @@ impl StoreError {
                 !wrong && class_of(error) == Class::Unavailable
             }
             Self::Postgres(_) => self.class() == Class::Unavailable,
+            Self::TimedOut | Self::ReadOnly => true,
             _ => false,
         }
+    }
+
+    /// Whether PostgreSQL's session, or all of PostgreSQL, takes no changes.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let read_only = Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
+        matches!(self, Self::ReadOnly)
+            || matches!(self, Self::Postgres(error) if error.code() == read_only)
     }
 
     pub(crate) fn is_unique_violation(&self) -> bool {
@@ -124,7 +163,12 @@ impl StoreError {
             },
             Self::Column { .. } => Class::Data,
             Self::Vanished { .. } | Self::Taken { .. } | Self::Unmet => Class::Conflict,
-            Self::Migrate(_) | Self::Url { .. } | Self::TimedOut => Class::Unavailable,
+            Self::Migrate(_)
+            | Self::Url { .. }
+            | Self::TimedOut
+            | Self::ReadOnly
+            | Self::Pooled
+            | Self::Pinned { .. } => Class::Unavailable,
         }
     }
 }

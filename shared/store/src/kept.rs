@@ -89,6 +89,11 @@ impl<R: Record> Recent<R> {
         self.old.remove(&key);
         self.young.insert(key, Known { row, since });
     }
+
+    fn remove(&mut self, key: &R::Key) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
 }
 
 impl Kept {
@@ -143,13 +148,16 @@ impl Alone {
         known.map(|known| Arc::clone(&known.row)).collect()
     }
 
-    /// Once this has committed, the rows are these.
-    pub(crate) fn keep<R: Record>(&mut self, rows: Vec<Arc<R>>) {
+    /// Once this has committed, the rows are these, and those with the keys `gone` are not there.
+    pub(crate) fn keep<R: Record>(&mut self, rows: Vec<Arc<R>>, gone: Vec<R::Key>) {
         let now = self.now;
         self.keep.push(Box::new(move |tables| {
             let Some(recent) = Recent::of(tables) else { return };
             for row in rows {
                 recent.put(row, now);
+            }
+            for key in &gone {
+                recent.remove(key);
             }
         }));
     }
@@ -186,7 +194,7 @@ mod tests {
 
     fn leave(kept: &Arc<Kept>, now: i64, pieces: i64) -> Alone {
         let mut alone = Alone::new(kept, at(now));
-        alone.keep(vec![Arc::new(Stock { shelf: 1, pieces })]);
+        alone.keep(vec![Arc::new(Stock { shelf: 1, pieces })], Vec::new());
         alone
     }
 
@@ -211,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_gone_is_not_found() {
+        let kept = Arc::default();
+        leave(&kept, 100, 5).committed();
+        let mut alone = Alone::new(&kept, at(101));
+        alone.keep::<Stock>(Vec::new(), vec![1]);
+        assert_eq!(found(&kept, 101), [5], "it has not committed");
+        alone.committed();
+        assert!(found(&kept, 101).is_empty());
+    }
+
+    #[test]
     fn whoever_was_under_way_when_all_was_forgotten_finds_and_leaves_nothing() {
         let kept = Arc::default();
         leave(&kept, 0, 7).committed();
@@ -227,7 +246,7 @@ mod tests {
         leave(&kept, 110, 7).committed();
         let others = (10..).take(AT_LEAST).map(|shelf| Arc::new(Stock { shelf, pieces: 1 }));
         let mut alone = Alone::new(&kept, at(110));
-        alone.keep(others.collect());
+        alone.keep(others.collect(), Vec::new());
         alone.committed();
         // The clock is set back, and later right again.
         leave(&kept, 50, 8).committed();
@@ -241,7 +260,7 @@ mod tests {
         let row = Arc::new(Stock { shelf: 1, pieces: 7 });
         let held = Arc::downgrade(&row);
         let mut alone = Alone::new(&kept, at(0));
-        alone.keep(vec![row]);
+        alone.keep(vec![row], Vec::new());
         alone.committed();
         kept.tidy(at(9));
         assert!(held.upgrade().is_some());
@@ -254,7 +273,7 @@ mod tests {
         let (kept, last) = (Arc::default(), 5 * i64::try_from(AT_LEAST).unwrap() / 2);
         for shelf in 0..=last {
             let mut alone = Alone::new(&kept, at(0));
-            alone.keep(vec![Arc::new(Stock { shelf, pieces: 1 })]);
+            alone.keep(vec![Arc::new(Stock { shelf, pieces: 1 })], Vec::new());
             alone.committed();
         }
         let found = Alone::new(&kept, at(0)).find::<Stock>(&(0..=last).collect());

@@ -10,6 +10,7 @@
 //! - [`Kept`]: state rows as the last batches left them, for who has the tables to itself.
 //! - [`Value`] and [`Field`]: what a column can hold.
 //! - [`Listener`]: what processes on one PostgreSQL database tell each other.
+//! - `tls`, with the cargo feature of that name: which servers are trusted.
 
 mod alone;
 mod bulk;
@@ -23,8 +24,11 @@ mod migrate;
 mod postgres;
 mod rows;
 mod table;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod tx;
 mod value;
+mod wal;
 
 pub use alone::Condition;
 pub use db::{Db, Kind as DbKind};
@@ -36,6 +40,7 @@ pub use rows::Rows;
 pub use table::{Column, Record, Table};
 pub use tx::{Row, Tx};
 pub use value::{Field, Json, Kind, Value};
+pub use wal::Bound;
 
 /// Re-exported for [`record!`] and [`text_field!`], which expand in other crates.
 #[doc(hidden)]

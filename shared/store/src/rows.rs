@@ -7,7 +7,8 @@ use crate::{Record, StoreError, Tx, Value};
 
 /// The rows of one table that a batch may read or change.
 ///
-/// Loaded and locked in one query, changed in memory, saved in at most one insert and one update.
+/// Loaded and locked in one query, changed in memory, saved in at most one insert, one update and one
+/// delete.
 /// A key that was asked for and is not in the table is *absent*: putting a record there inserts it
 /// plainly, so that a second replica which also saw it absent meets a unique violation and runs
 /// its batch again.
@@ -86,6 +87,13 @@ impl<R: Record> Rows<R> {
         slot.record = Some(record);
     }
 
+    /// Takes the record under this key away.
+    pub fn remove(&mut self, key: &R::Key) {
+        if let Some(slot) = self.rows.get_mut(key) {
+            slot.record = None;
+        }
+    }
+
     /// All records that are there.
     pub fn iter(&self) -> impl Iterator<Item = &R> {
         self.rows.values().filter_map(|slot| slot.record.as_ref())
@@ -97,14 +105,25 @@ impl<R: Record> Rows<R> {
     /// Of class [`Conflict`](crate::Class::Conflict) if another replica wrote an absent row
     /// first.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let changed = self.rows.values().filter(|slot| slot.is_changed());
+        let (gone, there): (Vec<_>, Vec<_>) =
+            self.rows.iter().partition(|(_, slot)| slot.record.is_none());
+        let gone: Vec<&R::Key> = gone
+            .into_iter()
+            .filter_map(|(key, slot)| slot.loaded.is_some().then_some(key))
+            .collect();
+        let changed = there.into_iter().map(|(_, slot)| slot).filter(|slot| slot.is_changed());
         let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.loaded.is_some());
         let values = |slots: Vec<&Slot<R>>, of: fn(&R) -> Vec<Value>| {
             slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(of).collect()
         };
         tx.insert(&R::TABLE, values(new, R::values)).await?;
         tx.update(&R::CHANGES, values(stored, R::changes)).await?;
-        tx.remember(|| self.rows.values().filter_map(Slot::saved).collect::<Vec<_>>());
+        if !gone.is_empty() {
+            let keys = gone.iter().map(|key| R::Key::clone(key).into()).collect();
+            tx.discard(R::TABLE.name, R::TABLE.key().name, R::TABLE.key().kind, keys).await?;
+        }
+        let saved = || self.rows.values().filter_map(Slot::saved).collect::<Vec<_>>();
+        tx.remember::<R>(saved, || gone.into_iter().cloned().collect());
         Ok(())
     }
 }

@@ -82,6 +82,18 @@ impl Broker {
         }
     }
 
+    /// Runs one of the distribution's tools against this broker, by its class: not all have a script.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut tool = Command::new("java");
+        self.surround(&mut tool).arg("-cp").arg(self.kafka.join("libs/*")).arg(class);
+        tool.args(["--bootstrap-server", &self.address()]).args(arguments).stdin(Stdio::null());
+        let done = tool.status().expect("Java runs");
+        assert!(done.success(), "{class} {arguments:?} failed:\n{}", self.said());
+    }
+
     fn configuration(&self) -> String {
         let (port, controller) = (self.ports.first(), self.ports.first() + 1);
         let log = self.path("log");

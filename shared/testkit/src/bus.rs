@@ -9,6 +9,7 @@ use bus::{
     Position, Producer, Published, Topic,
 };
 use contracts::Headers;
+use uuid::Uuid;
 
 /// A broker in memory that keeps what was published and fails when it is told to. For tests of
 /// what sends: its consumers receive nothing.
@@ -27,6 +28,10 @@ struct State {
     records: Vec<Outgoing>,
     partitions: Vec<PartitionState>,
     away: bool,
+    denied: bool,
+    identity: Option<Uuid>,
+    /// How often something was denied.
+    denials: usize,
     /// Publishing waits as if for a report, without end.
     silent: bool,
     /// What becomes of the next records; all is well once it is empty.
@@ -54,6 +59,22 @@ impl MemoryBus {
     /// Whether the broker is away.
     pub fn set_away(&self, away: bool) {
         self.state().away = away;
+    }
+
+    /// Whether the broker denies what it is asked for.
+    pub fn set_denied(&self, denied: bool) {
+        self.state().denied = denied;
+    }
+
+    /// The id that it has from now on; it has none otherwise.
+    pub fn set_identity(&self, id: Uuid) {
+        self.state().identity = Some(id);
+    }
+
+    /// How often the broker has denied something.
+    #[must_use]
+    pub fn denials(&self) -> usize {
+        self.state().denials
     }
 
     /// From now on no publish ends: neither report nor error comes.
@@ -99,8 +120,14 @@ impl MemoryBus {
     }
 
     fn check(&self) -> Result<(), BusError> {
-        if self.state().away {
+        let mut state = self.state();
+        if state.away {
             return Err(BusError::Unavailable { reason: "the broker is away".into() });
+        }
+        if state.denied {
+            state.denials += 1;
+            let (what, code) = ("asking".into(), "denied".into());
+            return Err(BusError::Denied { what, code, remedy: "grant it" });
         }
         Ok(())
     }
@@ -126,6 +153,10 @@ impl Bus for MemoryBus {
 
     async fn rewind(&self, _: &str, _: &[&str]) -> Result<(), BusError> {
         self.check()
+    }
+
+    async fn identity(&self, _: Uuid) -> Result<Option<Uuid>, BusError> {
+        self.check().map(|()| self.state().identity)
     }
 
     fn max_record_bytes(&self) -> usize {

@@ -15,6 +15,7 @@ mod bus;
 mod database;
 mod eventually;
 mod nginx;
+mod pgbouncer;
 mod ports;
 mod server;
 
@@ -23,5 +24,6 @@ pub use bus::{MemoryBus, record_at};
 pub use database::{Database, databases};
 pub use eventually::eventually;
 pub use nginx::Nginx;
+pub use pgbouncer::PgBouncer;
 pub use ports::Ports;
 pub use server::{kafka, kafka_dir, postgres};

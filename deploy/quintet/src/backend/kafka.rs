@@ -15,8 +15,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// All topics of a suite.
-const TOPICS: [&str; 6] =
-    ["orders", "inventory", "payments", "shipping", "notifications", "products"];
+const TOPICS: [&str; 7] = [
+    "orders",
+    "inventory",
+    "payments",
+    "shipping",
+    "notifications",
+    "products",
+    bus::IDENTITY_TOPIC,
+];
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const DELETE_WITHIN: Duration = Duration::from_secs(15);
 

@@ -5,8 +5,14 @@ pub(crate) mod bench;
 pub(crate) mod chaos;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
+mod desk;
+pub(crate) mod effects;
+pub(crate) mod events;
+pub(crate) mod lag;
+mod on_bus;
 pub(crate) mod orders;
 pub(crate) mod place;
+pub(crate) mod rewind;
 pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod stop;
@@ -14,19 +20,13 @@ pub(crate) mod up;
 pub(crate) mod watch;
 
 use crate::cli::{Cli, Command, Global};
-use crate::datadir::DataDir;
-use crate::http::{self, Api, Request};
+use crate::control::Control;
+use crate::http::Api;
 use crate::program::Program;
 use crate::suite::Suite;
 use crate::ui;
 use anyhow::{Result, bail};
-use reqwest::Method;
-use serde_json::Value;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// Longer than the supervisor itself waits for a program.
-const CONTROL_TIME_OUT: Duration = Duration::from_secs(90);
 
 /// Runs what the command line asks for.
 ///
@@ -46,6 +46,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Chaos(chaos)) => chaos.run(&global).await,
         Some(Command::Bench(bench)) => bench.run(&global).await,
         Some(Command::DeadLetters(letters)) => letters.run(&global).await,
+        Some(Command::Effects(effects)) => effects.run(&global).await,
+        Some(Command::Events(events)) => events.run(&global).await,
+        Some(Command::Lag(lag)) => lag.run(&global).await,
+        Some(Command::Rewind(rewind)) => rewind.run(&global).await,
         Some(Command::Schema(schema)) => Ok(schema.run(&global)),
         Some(Command::Completions(completions)) => completions.run(&global),
     }
@@ -67,42 +71,28 @@ pub fn explain(error: &anyhow::Error) -> String {
 
 /// The suite that runs on the given data directory, and a client to ask it.
 async fn running(global: &Global) -> Result<(Suite, Api)> {
-    let api = Api::new()?;
-    let (suite, _) = Suite::running(&DataDir::at(&global.data)?, &api).await?;
-    Ok((suite, api))
+    let (suite, _) = Suite::running(&global.dir()?).await?;
+    Ok((suite, Api::new()?))
 }
 
 /// The same where a program is needed: one that nobody will start is not waited for.
 async fn running_with(global: &Global, program: Program) -> Result<(Suite, Api)> {
-    let api = Api::new()?;
-    let (suite, launcher) = Suite::running(&DataDir::at(&global.data)?, &api).await?;
+    let (suite, launcher) = Suite::running(&global.dir()?).await?;
     if let Some(why) = launcher.why_down(program) {
         bail!(why);
     }
-    Ok((suite, api))
+    Ok((suite, Api::new()?))
 }
 
 /// Has the supervisor start or stop a program, and reports that it did.
 async fn control(global: &Global, verb: &str, program: Program, done: &str) -> Result<ExitCode> {
-    let (suite, api) = running(global).await?;
+    let (suite, _) = Suite::running(&global.dir()?).await?;
     let Some(control) = &suite.control else {
         bail!("{verb} {program} where it runs: `quintet up` does not run this suite");
     };
-    let status = steer(&api, control, verb, program).await?;
+    let status = Control::at(control)?.steer(verb, program).await?;
     ui::result(&if global.json { status.to_string() } else { format!("{program} {done}") });
     Ok(ExitCode::SUCCESS)
-}
-
-/// Has the supervisor whose control listener this is start or stop a program.
-async fn steer(
-    api: &Api,
-    control: &str,
-    verb: &str,
-    program: Program,
-) -> Result<Value, http::Error> {
-    let url = format!("{control}/{verb}/{program}");
-    let request = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
-    api.send(&request, Some(CONTROL_TIME_OUT)).await
 }
 
 #[cfg(test)]

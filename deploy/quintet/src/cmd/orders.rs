@@ -59,6 +59,9 @@ struct Listed {
     #[serde(default)]
     needs_attention: bool,
     attention: Option<Attention>,
+    /// Older order services do not say.
+    #[serde(default)]
+    waiting_for: Vec<String>,
 }
 
 impl Orders {
@@ -134,13 +137,14 @@ impl Listed {
         ]
     }
 
-    /// Whom, if a person has to look.
+    /// The services whose answer it needs next, in one word.
     fn waits_for(&self) -> &str {
-        match &self.attention {
-            Some(attention) => attention.word(),
-            // An older order service does not say.
-            None if self.needs_attention => "unknown",
-            None => "",
+        match (&self.attention, &self.waiting_for[..]) {
+            (Some(attention), _) => attention.word(),
+            (None, [one]) => one,
+            (None, [_, _, ..]) => "both",
+            (None, []) if self.needs_attention => "unknown",
+            (None, []) => "",
         }
     }
 
@@ -193,6 +197,18 @@ mod tests {
                 "0193d9a0-0000-7000-8000-000000000001  paid                   5.49 EUR   1h  shipping",
             ]
         );
+    }
+
+    #[test]
+    fn an_open_order_says_from_the_start_which_service_is_next() {
+        let waits_for = |waiting_for: &[&str]| {
+            let mut order = listed("reserved", None, 549, &[]);
+            order.waiting_for = waiting_for.iter().map(ToString::to_string).collect();
+            order.waits_for().to_owned()
+        };
+        assert_eq!(waits_for(&["payment"]), "payment");
+        assert_eq!(waits_for(&["inventory", "payment"]), "both");
+        assert_eq!(waits_for(&[]), "");
     }
 
     #[test]

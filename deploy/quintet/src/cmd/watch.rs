@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::http::Error;
+use crate::invocation;
 use crate::orders::{Client, Follow, Show};
 use crate::program::Program;
 use crate::ui;
@@ -34,17 +35,19 @@ impl Watch {
 }
 
 /// Checked here, so that it is answered in one line and with what helps.
-fn order_id(text: &str) -> Result<String> {
+pub(super) fn order_id(text: &str) -> Result<String> {
     match Uuid::parse_str(text.trim()) {
         Ok(id) => Ok(id.to_string()),
-        Err(_) => bail!("{text:.40} is no order id: `quintet orders` lists them"),
+        Err(_) => {
+            bail!("{text:.40} is no order id: `{}` lists them", invocation::command("orders"))
+        }
     }
 }
 
 fn unknown(error: Error, id: &str) -> anyhow::Error {
     match error {
         Error::Refused { status: StatusCode::NOT_FOUND, .. } => {
-            anyhow!("there is no order {id}: `quintet orders` lists them")
+            anyhow!("there is no order {id}: `{}` lists them", invocation::command("orders"))
         }
         error => error.into(),
     }

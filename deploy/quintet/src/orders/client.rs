@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How long a repeat under the same key may go on: services are restarted meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The customer, unless another one is named.
+pub(crate) const EMAIL: &str = "ada@example.com";
+
 /// What to order.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -24,6 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) quantity: i64,
     pub(crate) token: String,
     pub(crate) postal_code: String,
+    pub(crate) email: String,
 }
 
 /// An accepted order.
@@ -254,9 +258,15 @@ impl Client {
 }
 
 impl Wanted {
+    /// The same, wanted by the nth of many customers: each has a sub-address (RFC 5233), so that none has
+    /// more open orders than order takes of one.
+    pub(crate) fn of_customer(&self, nth: u64) -> Self {
+        Self { email: self.email.replacen('@', &format!("+{nth}@"), 1), ..self.clone() }
+    }
+
     fn body(&self) -> Value {
         json!({
-            "customer": { "email": "ada@example.com" },
+            "customer": { "email": self.email },
             "items": [{ "sku": self.sku, "quantity": self.quantity }],
             "shipping_address": {
                 "name": "Ada", "street": "Ring 1", "city": "Wien",

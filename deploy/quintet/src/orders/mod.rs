@@ -7,5 +7,5 @@ mod follow;
 mod sse;
 
 pub(crate) use attention::Attention;
-pub(crate) use client::{Client, Filter, Order, Wanted};
+pub(crate) use client::{Client, EMAIL, Filter, Order, Wanted};
 pub(crate) use follow::{Follow, Show};

@@ -6,7 +6,7 @@ mod mix;
 
 use crate::demo;
 use crate::http::Api;
-use crate::orders::Wanted;
+use crate::orders::{EMAIL, Wanted};
 use crate::program::Program;
 use crate::suite::Suite;
 use anyhow::Result;
@@ -64,7 +64,14 @@ impl Shop {
             Fate::Completed | Fate::Refused | Fate::OutOfStock => "tok_ok",
         };
         let postal_code = if fate == Fate::Refused { "00000" } else { "1010" };
-        Wanted { sku, quantity: 1, token: token.to_owned(), postal_code: postal_code.to_owned() }
+        let wanted = Wanted {
+            sku,
+            quantity: 1,
+            token: token.to_owned(),
+            postal_code: postal_code.to_owned(),
+            email: EMAIL.to_owned(),
+        };
+        wanted.of_customer(nth)
     }
 
     fn sku(&self, nth: u64) -> String {

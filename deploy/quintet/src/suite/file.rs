@@ -2,12 +2,13 @@
 
 use super::Suite;
 use crate::datadir::DataDir;
+use crate::private;
 use crate::program::Member;
 use anyhow::{Context, Result};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps `up.json` true.
@@ -15,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct SuiteFile {
     path: PathBuf,
     suite: Mutex<Suite>,
+    /// Whether the directory is another suite's by now.
+    abandoned: AtomicBool,
 }
 
 impl SuiteFile {
@@ -23,7 +26,11 @@ impl SuiteFile {
     /// # Errors
     /// When that fails.
     pub(crate) fn create(dir: &DataDir, suite: Suite) -> Result<Self> {
-        let file = Self { path: dir.suite_file(), suite: Mutex::new(suite) };
+        let file = Self {
+            path: dir.suite_file(),
+            suite: Mutex::new(suite),
+            abandoned: AtomicBool::new(false),
+        };
         file.write(&file.snapshot())
             .with_context(|| format!("cannot write {}", file.path.display()))?;
         Ok(file)
@@ -41,7 +48,16 @@ impl SuiteFile {
     pub(crate) fn set_pid(&self, member: Member, pid: Option<u32>) -> io::Result<()> {
         let mut suite = self.suite.lock().unwrap_or_else(PoisonError::into_inner);
         suite.set_pid(member, pid);
-        self.write(&suite)
+        if self.is_abandoned() { Ok(()) } else { self.write(&suite) }
+    }
+
+    /// From now on the file is left alone: it was deleted, and one of its name belongs to another suite.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::SeqCst);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     /// Removes the file: the suite has ended.
@@ -49,15 +65,14 @@ impl SuiteFile {
     /// # Errors
     /// When that fails; then whoever reads the file finds that it is stale.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        if self.is_abandoned() { Ok(()) } else { fs::remove_file(&self.path) }
     }
 
     /// Readers see the old file or the new one, never a part.
     fn write(&self, suite: &Suite) -> io::Result<()> {
         let temporary = self.path.with_extension("json.tmp");
         // Database URLs may hold passwords.
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = private::file().write(true).create(true).truncate(true).open(&temporary)?;
         serde_json::to_writer_pretty(&mut file, suite)?;
         file.write_all(b"\n")?;
         fs::rename(&temporary, &self.path)

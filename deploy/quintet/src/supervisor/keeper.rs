@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::process::{Launch, Process, ending, terminate};
+use crate::invocation;
 use crate::suite::SuiteFile;
 use crate::ui::Ui;
 use std::io;
@@ -99,7 +100,9 @@ impl Keeper {
                         next = Next::Launch;
                     }
                     Some(Wish::Stop { done }) => {
-                        self.phase.send_replace(Phase::Stopped);
+                        if self.phase.send_replace(Phase::Stopped) != Phase::Stopped {
+                            self.ui.tell(&format!("{} stopped", self.launch.member));
+                        }
                         let _ = done.send(());
                         next = Next::Wait;
                     }
@@ -121,6 +124,9 @@ impl Keeper {
         };
         self.runs_as(child.id());
         self.phase.send_replace(Phase::Running);
+        if let Some(pid) = child.id() {
+            self.ui.tell(&format!("{} started (pid {pid})", self.launch.member));
+        }
         loop {
             tokio::select! {
                 ended = child.wait() => {
@@ -151,6 +157,7 @@ impl Keeper {
         }
         self.runs_as(None);
         self.phase.send_replace(Phase::Stopped);
+        self.ui.tell(&format!("{member} stopped"));
     }
 
     fn died(&mut self, ended: io::Result<ExitStatus>, lived: Duration) -> Next {
@@ -175,7 +182,8 @@ impl Keeper {
         let (member, log) = (self.launch.member, self.launch.shown_log.display());
         let program = member.program;
         self.ui.warn(&format!(
-            "{member} {why} and is left down: see {log}; `quintet start {program}` tries again"
+            "{member} {why} and is left down: see {log}; `{}` tries again",
+            invocation::command(&format!("start {program}"))
         ));
         self.phase.send_replace(Phase::Down { why });
         Next::Wait

@@ -1,11 +1,11 @@
-//! Keeps the programs alive: a keeper for each, one control listener for all.
+//! Keeps the programs alive: a keeper for each, one control socket for all.
 
 mod backoff;
 mod control;
 mod keeper;
 mod process;
 
-pub(crate) use control::serve as serve_control;
+pub(crate) use control::{listen as listen_for_control, serve as serve_control};
 pub(crate) use keeper::Phase;
 pub(crate) use process::{Launch, alive, ending, signal, tail};
 

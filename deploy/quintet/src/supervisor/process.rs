@@ -1,5 +1,7 @@
 //! One process: how it is launched, ended and looked at.
 
+use crate::environment;
+use crate::private;
 use crate::program::Member;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use std::env;
@@ -46,9 +48,13 @@ impl Launch {
     /// # Errors
     /// When the log cannot be opened or the executable not be run.
     pub(crate) fn spawn(&self) -> io::Result<Process> {
-        let log = File::options().append(true).create(true).open(&self.log)?;
+        let log = private::file().append(true).create(true).open(&self.log)?;
         let threads = env::var_os(THREADS.0).unwrap_or_else(|| THREADS.1.into());
-        let mut child = Command::new(&self.executable)
+        let mut command = Command::new(&self.executable);
+        for name in environment::of_others(Some(self.member.program)) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .env(THREADS.0, threads)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())

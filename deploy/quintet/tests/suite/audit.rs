@@ -46,16 +46,27 @@ async fn one_that_is_not_at_rest_ends_with_two_and_who_is_not() {
     let audited = suite.run(&["audit", "--wait", "500ms"]).await;
     assert_eq!(audited.status.code(), Some(2), "{}", text(&audited.stderr));
     let told = text(&audited.stdout);
-    assert_eq!(
-        told,
-        "not at rest after 500 ms, so nothing can be said:\n    shipping: effects 2\n"
+    assert_eq!(told.lines().filter(|line| line.starts_with("✓ ")).count(), 6, "{told}");
+    let end = format!(
+        "not at rest after 500 ms; what follows is left out above:\n    shipping: effects 2\n    order {}: its shipment is booking\nthe 6 invariants that can be judged hold\n",
+        order_id(3)
     );
+    assert!(told.ends_with(&end), "{told}");
     assert_eq!(text(&audited.stderr), "waiting for rest…\n");
 
     let audited = suite.run(&["audit", "--wait", "0s", "--json"]).await;
     assert_eq!(audited.status.code(), Some(2));
     let told: Value = serde_json::from_slice(&audited.stdout).unwrap();
     assert_eq!(told["waiting"], json!(["shipping: effects 2"]));
+    assert_eq!(told["under_way"][0]["order"], order_id(3));
+
+    // What is wrong beside the order under way is no less wrong.
+    let broken = json!({"table": "product", "sku": "mug", "stocked": 3, "on_hand": 2, "reserved": 0,
+        "shipped": 0});
+    suite.world.lock().unwrap().rows.insert("inventory", vec![broken]);
+    let audited = suite.run(&["audit", "--wait", "0s"]).await;
+    assert_eq!(audited.status.code(), Some(1), "{}", text(&audited.stdout));
+    assert!(text(&audited.stdout).contains("✗ 4 stock adds up"), "{}", text(&audited.stdout));
 }
 
 #[tokio::test]

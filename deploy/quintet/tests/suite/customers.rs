@@ -110,3 +110,24 @@ async fn orders_are_listed_over_pages_up_to_the_limit() {
     assert_eq!((&*last["status"], &*last["cursor"], &*last["limit"]), ("cancelled", "3", "1"));
     assert_eq!(last["needs_attention"], "true");
 }
+
+#[tokio::test]
+async fn a_token_that_the_gateway_does_not_know_is_refused_with_the_known_ones() {
+    let suite = Suite::new();
+    let refused = suite.run(&["place", "--token", "tok_okay"]).await;
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    for known in ["'tok_okay'", "tok_ok,", "tok_refund_refused"] {
+        assert!(said.contains(known), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_placed_for_the_customer_that_is_named() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    suite.run(&["place"]).await;
+    suite.run(&["place", "--email", "grace@example.com"]).await;
+    let world = suite.world.lock().unwrap();
+    assert_eq!(world.emails, ["ada@example.com", "grace@example.com"]);
+}

@@ -1,8 +1,10 @@
 //! `quintet` with real processes: its life, its deaths, and what it leaves behind.
 
-use crate::fake::{self, PROGRAMS, Suite, alive, kill_9, text, until};
+use crate::fake::{self, PROGRAMS, Suite, alive, kill_9, order_id, text, until};
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
 #[tokio::test]
 async fn up_starts_everything_lists_demo_products_and_ends_with_its_leash() {
@@ -155,9 +157,165 @@ async fn fresh_begins_without_what_was_there() {
     }
     let up = suite.up(&["--fresh"]);
     suite.until_all_ran(1).await;
-    let expected = ["logs", "mine.txt", "up.json", "up.lock"].map(str::to_owned);
+    let expected = ["control.sock", "logs", "mine.txt", "up.json", "up.lock"].map(str::to_owned);
     assert_eq!(fake::names(&data), expected.into());
     let log = fs::read_to_string(data.join("logs/order.log")).unwrap();
     assert_eq!(log, format!("order runs on 127.0.0.1:{}\n", suite.port));
     drop(up);
+}
+
+#[tokio::test]
+async fn the_data_directory_and_the_control_socket_are_the_users_alone() {
+    let suite = Suite::new();
+    let data = suite.data();
+    fs::create_dir_all(data.join("logs")).unwrap();
+    for folder in [&data, &data.join("logs")] {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
+    let up = suite.running().await;
+    let mode = |name: &str| fs::symlink_metadata(data.join(name)).unwrap().mode() & 0o777;
+    assert_eq!((mode(""), mode("logs")), (0o700, 0o700));
+    let files = ["control.sock", "up.json", "up.lock", "logs/order.log"];
+    assert_eq!(files.map(mode), [0o600; 4]);
+    let said = up.stderr();
+    assert!(said.contains("other users could enter data (mode 755)"), "{said}");
+    // The programs inherit the mask.
+    let inherited = fs::metadata(suite.temp.path().join("order.pids")).unwrap();
+    assert_eq!(inherited.mode() & 0o777, 0o600);
+
+    let file = suite.up_json();
+    let socket = file["control"].as_str().unwrap();
+    assert_eq!(Path::new(socket), data.join("control.sock"));
+    drop(up);
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_a_link_is_refused_before_anything_starts() {
+    let suite = Suite::new();
+    let elsewhere = suite.temp.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, suite.data()).unwrap();
+    let mut up = suite.up(&[]);
+    assert_eq!(up.ended().await, Some(1));
+    assert!(up.stderr().contains("data is a symbolic link to "), "{}", up.stderr());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+
+    fs::remove_file(suite.data()).unwrap();
+    fs::create_dir(suite.data()).unwrap();
+    let theirs = suite.temp.path().join("theirs");
+    fs::write(&theirs, "").unwrap();
+    std::os::unix::fs::symlink(&theirs, suite.data().join("order.db")).unwrap();
+    let mut up = suite.up(&[]);
+    assert_eq!(up.ended().await, Some(1));
+    assert!(up.stderr().contains("data/order.db is a symbolic link to "), "{}", up.stderr());
+    assert!(suite.pids("order").is_empty());
+}
+
+#[tokio::test]
+async fn a_program_is_told_its_own_settings_and_no_other_programs() {
+    let suite = Suite::new();
+    let secrets = [
+        ("QUINTET_PAYMENT__GATEWAY__URL", "http://key:secret-of-payment@127.0.0.1:1"),
+        ("QUINTET_NOTIFICATION__SMTP__PASSWORD", "secret-of-notification"),
+        ("QUINTET_LOYALTY__DATABASE__URL", "secret-of-loyalty"),
+    ];
+    let up = suite.up_with(&[], &secrets);
+    suite.until_all_ran(1).await;
+    let environment = |program: &str| {
+        fs::read_to_string(suite.temp.path().join(format!("{program}.env"))).unwrap()
+    };
+    for program in PROGRAMS {
+        let told = environment(program);
+        for (name, secret) in secrets {
+            let own = name.starts_with(&format!("QUINTET_{}__", program.to_uppercase()));
+            assert_eq!(told.contains(secret), own, "{program} and {name}");
+        }
+        let others = told.lines().filter(|line| {
+            let setting = line.strip_prefix("QUINTET_").and_then(|rest| rest.split_once("__"));
+            setting.is_some_and(|(owner, _)| owner != program.to_uppercase())
+        });
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new(), "{program}");
+    }
+    drop(up);
+}
+
+#[tokio::test]
+async fn a_suite_is_found_from_a_sub_folder() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    let deep = suite.temp.path().join("a/b");
+    fs::create_dir_all(&deep).unwrap();
+    let orders = async || {
+        let mut command = tokio::process::Command::new(suite.temp.path().join("bin/quintet"));
+        command.arg("orders").current_dir(&deep).output().await.unwrap()
+    };
+    let none = orders().await;
+    let said = "quintet: no suite is running on .quintet, which is no directory: start one with `quintet up`\n";
+    assert_eq!(text(&none.stderr), said);
+
+    // The suite's own directory under the usual name: its socket moves along.
+    let usual = suite.temp.path().join(".quintet");
+    let mut file = suite.up_json();
+    file["control"] = usual.join("control.sock").to_str().into();
+    fs::rename(suite.data(), &usual).unwrap();
+    fs::write(usual.join("up.json"), file.to_string()).unwrap();
+    let found = orders().await;
+    assert!(text(&found.stdout).starts_with("order  "), "{}", text(&found.stderr));
+}
+
+#[tokio::test]
+async fn the_terminal_tells_which_orders_end_and_which_services_stop_and_start() {
+    let suite = Suite::new();
+    let up = suite.up(&["--json"]);
+    suite.until_all_ran(1).await;
+    suite.serve().await;
+    until("up is ready", || up.stdout().ends_with('\n')).await;
+    let listed = || suite.world.lock().unwrap().lists.len();
+    until("up has looked for orders", || listed() > 0).await;
+    assert!(!up.stderr().contains("order 0193"), "what ended before is no news: {}", up.stderr());
+
+    suite.world.lock().unwrap().newer_open = 2;
+    let seen = listed();
+    until("up has seen them open", || listed() > seen + 1).await;
+    {
+        let mut world = suite.world.lock().unwrap();
+        (world.newer_open, world.newer_ended) = (0, 2);
+    }
+    let told = |nth| format!("order {} cancelled in 20 ms: payment_declined\n", order_id(nth));
+    until("both are told", || up.stderr().contains(&told(9))).await;
+    assert!(up.stderr().contains(&told(8)), "{}", up.stderr());
+
+    suite.run(&["stop", "payment"]).await;
+    suite.run(&["start", "payment"]).await;
+    until("payment runs again", || suite.pids("payment").len() == 2).await;
+    let started = format!("payment stopped\npayment started (pid {})\n", suite.pids("payment")[1]);
+    assert!(up.stderr().contains(&started), "{}", up.stderr());
+    assert_eq!(up.stderr().matches(&told(9)).count(), 1);
+}
+
+#[tokio::test]
+async fn quiet_says_nothing_of_orders_and_services() {
+    let suite = Suite::new();
+    let up = suite.running().await;
+    suite.run(&["stop", "payment"]).await;
+    assert!(!up.stderr().contains("payment stopped"), "{}", up.stderr());
+    assert!(suite.world.lock().unwrap().lists.is_empty());
+}
+
+#[tokio::test]
+async fn a_suite_whose_data_is_deleted_says_so_and_stops() {
+    let suite = Suite::new();
+    let mut up = suite.running().await;
+    fs::remove_dir_all(suite.data()).unwrap();
+    // Another suite may begin there at once: its files are left alone.
+    fs::create_dir(suite.data()).unwrap();
+    fs::write(suite.data().join("up.json"), "theirs").unwrap();
+    assert_eq!(up.ended().await, Some(1));
+    let said = up.stderr();
+    assert!(said.contains("data was deleted or replaced while the suite ran"), "{said}");
+    assert!(said.contains("`quintet up --data data` starts a new one"), "{said}");
+    for program in PROGRAMS {
+        assert!(!alive(suite.pids(program)[0]), "{program} is still there");
+    }
+    assert_eq!(fs::read_to_string(suite.data().join("up.json")).unwrap(), "theirs");
 }

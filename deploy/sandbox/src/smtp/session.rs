@@ -24,6 +24,8 @@ const IDLE: Duration = Duration::from_mins(5);
 const RECIPIENTS: usize = 100;
 /// Mail to this domain bounces.
 const BOUNCING_DOMAIN: &str = "bounce.example";
+/// Mail to this domain arrives, unless the knob `poison` says otherwise.
+const POISONED_DOMAIN: &str = "poisoned.example";
 /// Said when the server goes or is out.
 const CLOSING: &str = "421 4.3.2 the mail sink is not available";
 /// Said to a client that says nothing.
@@ -146,7 +148,9 @@ impl Session {
                 self.envelope = Some(Envelope { recipients: vec![], answer_lost, chunks: None });
                 self.say("250 2.1.0 go on").await
             }
-            Err(TurnedAway::Error) => self.say("451 4.3.0 try again later").await,
+            Err(TurnedAway::Error | TurnedAway::Malformed) => {
+                self.say("451 4.3.0 try again later").await
+            }
             Err(TurnedAway::Outage) => self.hang_up(CLOSING).await,
         }
     }
@@ -158,6 +162,16 @@ impl Session {
         let Some((address, _)) = path(rest, "TO:") else {
             return self.say("501 5.5.4 say RCPT TO:<address>").await;
         };
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        if domain.eq_ignore_ascii_case(POISONED_DOMAIN) {
+            match self.desk.faults.admit_poisoned(Provider::Mail).await {
+                Ok(()) => {}
+                Err(TurnedAway::Malformed) => {
+                    return self.say("553 5.1.3 the address is refused").await;
+                }
+                Err(_) => return self.say("450 4.2.0 try again later").await,
+            }
+        }
         let reply = match address.rsplit_once('@') {
             Some((local, domain)) if !local.is_empty() && !domain.is_empty() => {
                 if domain.eq_ignore_ascii_case(BOUNCING_DOMAIN) {

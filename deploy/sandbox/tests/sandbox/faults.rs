@@ -104,3 +104,34 @@ async fn wrong_knobs_are_named_and_change_nothing() {
     }
     assert_eq!(it.get("/faults").await, before);
 }
+
+#[tokio::test]
+async fn poison_meets_what_is_marked_and_nothing_else() {
+    let it = Harness::start().await;
+    for (poison, status) in
+        [("refuse", StatusCode::BAD_REQUEST), ("unavailable", StatusCode::SERVICE_UNAVAILABLE)]
+    {
+        let knobs = json!({ "poison": poison });
+        it.faults(json!({ "payment": knobs, "carrier": knobs })).await;
+        assert_eq!(it.charge("p", "tok_poisoned").await.0, status, "{poison}");
+        assert_eq!(it.post("/bookings", "p", &booking("66666")).await.0, status, "{poison}");
+        assert_eq!(it.charge(poison, "tok_ok").await.0, StatusCode::OK);
+        assert_eq!(it.post("/bookings", poison, &booking("50667")).await.0, StatusCode::OK);
+    }
+    assert_eq!(it.ledger().await["charges"].as_array().unwrap().len(), 2);
+    it.faults(json!({})).await;
+    assert_eq!(it.charge("p", "tok_poisoned").await.0, StatusCode::OK);
+    assert_eq!(it.post("/bookings", "p", &booking("66666")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_poisoned_request_that_hangs_keeps_no_other_waiting() {
+    let it = Harness::start().await;
+    it.faults(json!({ "payment": { "poison": "hang" } })).await;
+    let hanging = it.charge("p", "tok_poisoned");
+    tokio::pin!(hanging);
+    tokio::select! {
+        answer = &mut hanging => panic!("it is answered: {answer:?}"),
+        (status, _) = it.charge("k", "tok_ok") => assert_eq!(status, StatusCode::OK),
+    }
+}

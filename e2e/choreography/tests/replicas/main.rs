@@ -85,6 +85,8 @@ async fn order() {
     check::<OrderService>(&[
         (&placed, Ring("first_deadline"), Event(ShipmentDispatched)),
         (&placed, Ring("first_deadline"), Ring("first_deadline")),
+        (&placed, Ring("payment_deadline"), Event(PaymentCaptured)),
+        (&placed, Ring("payment_deadline"), Ring("first_deadline")),
         (&placed, Command(1), Event(ShipmentDispatched)),
         (&voided, Event(StockReleased), Event(PaymentVoided)),
     ])

@@ -3,11 +3,11 @@
 create table purchase (
     order_id uuid primary key,
     state text not null,
-    email text,
+    customer uuid,
     points bigint not null
 ) with (fillfactor = 50, autovacuum_analyze_threshold = 2147483647);
 
 create table account (
-    email text collate "C" primary key,
+    customer uuid primary key,
     points bigint not null
 ) with (fillfactor = 50, autovacuum_analyze_threshold = 2147483647);

@@ -1,11 +1,11 @@
 create table purchase (
     order_id blob primary key,
     state text not null,
-    email text,
+    customer blob,
     points integer not null
 ) without rowid;
 
 create table account (
-    email text primary key,
+    customer blob primary key,
     points integer not null
 ) without rowid;

@@ -6,11 +6,11 @@ use axum::{
 };
 use service::{App, http::Problem};
 
-use crate::{Account, LoyaltyService};
+use crate::{Account, LoyaltyService, customer};
 
 /// Shows a customer's points.
 #[utoipa::path(get, path = "/points/{email}", operation_id = "get_points", tag = "points",
-    params(("email" = String, Path, description = "The customer.")),
+    params(("email" = String, Path, description = "The customer's mail address.")),
     responses(
         (status = 200, description = "What was counted.", body = Account),
         (status = 404, description = "Nothing was counted yet."),
@@ -20,6 +20,6 @@ pub(super) async fn handle(
     State(app): State<App<LoyaltyService>>,
     Path(email): Path<String>,
 ) -> Result<Json<Account>, Problem> {
-    let account: Option<Account> = app.engine.db().find(email).await?;
+    let account: Option<Account> = app.engine.db().find(customer(&email)).await?;
     Ok(Json(account.ok_or_else(|| Problem::not_found("account of this customer"))?))
 }

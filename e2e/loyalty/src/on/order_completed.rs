@@ -10,8 +10,8 @@ pub(crate) fn react(world: &mut World, event: &OrderCompleted) {
     let order_id = event.order_id;
     match world.purchases.get(&order_id).map(|purchase| purchase.state) {
         None => {
-            let (state, email) = (State::HasEnd, None);
-            world.purchases.put(Purchase { order_id, state, email, points: 0 });
+            let (state, customer) = (State::HasEnd, None);
+            world.purchases.put(Purchase { order_id, state, customer, points: 0 });
         }
         Some(State::HasPoints) => world.count(order_id),
         Some(_) => {}

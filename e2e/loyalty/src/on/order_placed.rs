@@ -4,7 +4,7 @@
 
 use contracts::OrderPlaced;
 
-use crate::{Purchase, State, World};
+use crate::{Purchase, State, World, customer};
 
 /// Minor units that make a point.
 const POINT: i64 = 100;
@@ -16,9 +16,9 @@ pub(crate) fn react(world: &mut World, event: &OrderPlaced) {
         Some(State::HasEnd) => State::HasEnd,
         Some(_) => return,
     };
-    let email = Some(event.customer.email.clone());
+    let customer = Some(customer(&event.customer.email));
     let points = event.total.amount_minor / POINT;
-    world.purchases.put(Purchase { order_id, state, email, points });
+    world.purchases.put(Purchase { order_id, state, customer, points });
     if state == State::HasEnd {
         world.count(order_id);
     }

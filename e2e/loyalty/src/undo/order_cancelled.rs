@@ -10,8 +10,8 @@ pub(crate) fn react(world: &mut World, event: &OrderCancelled) {
     let order_id = event.order_id;
     match world.purchases.get_mut(&order_id) {
         None => {
-            let (state, email) = (State::Closed, None);
-            world.purchases.put(Purchase { order_id, state, email, points: 0 });
+            let (state, customer) = (State::Closed, None);
+            world.purchases.put(Purchase { order_id, state, customer, points: 0 });
         }
         Some(purchase) if purchase.state == State::HasPoints => purchase.state = State::Closed,
         Some(_) => {}

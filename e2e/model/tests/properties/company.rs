@@ -81,7 +81,12 @@ impl House {
 
     /// Five services of which none knows anything. Deadlines may pass at once.
     pub async fn seats(&self) -> [Box<dyn Seat>; 5] {
-        let policy = Policy { first: Duration::ZERO, second: Duration::ZERO };
+        let policy = Policy {
+            paid: Duration::ZERO,
+            first: Duration::ZERO,
+            second: Duration::ZERO,
+            ..Policy::default()
+        };
         let order = OrderService { policy, ..OrderService::default() };
         let db = |nth: usize| self.databases[nth].1.clone();
         [

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
         // Time to read what was placed before it is cancelled.
         let hasty = Options::on(&backend).env("QUINTET_ORDER__DEADLINES__FIRST", "20s");
+        scenarios!(all.alone(Options::on(&backend)):
+            outage::a_read_only_server_is_an_outage_that_readiness_tells,
+        );
         scenarios!(all.alone(hasty):
             outage::what_was_deleted_unread_stops_the_service_until_somebody_accepts_it,
         );

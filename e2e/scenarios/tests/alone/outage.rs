@@ -1,8 +1,8 @@
 //! The broker is away until nothing more can wait for it, or has deleted what was not read.
 
 use reqwest::{Method, StatusCode};
-use scenarios::{NewOrder, SERVICES, Visitor, until};
-use serde_json::Value;
+use scenarios::{NewOrder, SERVICES, Suite, Visitor, until};
+use store::Value;
 
 /// Events that may wait, see the suite's options.
 pub(crate) const OUTBOX: usize = 20;
@@ -49,6 +49,40 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     visitor.verdict().await;
 }
 
+pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor: Visitor) {
+    let (suite, sku) = (visitor.suite(), visitor.product(1_000).await);
+    let order = NewOrder::of(&sku);
+    let pids = SERVICES.map(|service| suite.pid(service));
+    set_read_only(suite, true).await;
+    let refused = visitor.post("/orders", &order.0).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
+    let ready = visitor.send(visitor.request_to_order(Method::GET, "/health/ready")).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE, "{}", ready.body);
+    assert!(ready.body["detail"].to_string().contains("read-only"), "{}", ready.body);
+
+    set_read_only(suite, false).await;
+    // It asks until it is taken.
+    let taken = visitor.place(&order).await;
+    visitor.until_ended(taken, "completed").await;
+    until("the service is ready", async || {
+        let ready = visitor.send(visitor.request_to_order(Method::GET, "/health/ready")).await;
+        (ready.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    assert_eq!(SERVICES.map(|service| suite.pid(service)), pids);
+}
+
+/// Sets it for new sessions on order's database, and ends those that are there.
+async fn set_read_only(suite: &Suite, on: bool) {
+    let (server, url) = (suite.server().await, suite.says("/order/database"));
+    let name = url.rsplit('/').next().expect("a database").to_owned();
+    let set = format!("alter database \"{name}\" set default_transaction_read_only = {on}");
+    server.fetch(&set, Vec::new()).await.expect("an operator may");
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    server.fetch(end, vec![Value::Text(name.into())]).await.expect("an operator may");
+    server.close().await;
+}
+
 pub(crate) async fn what_was_deleted_unread_stops_the_service_until_somebody_accepts_it(
     visitor: Visitor,
 ) {
@@ -61,7 +95,7 @@ pub(crate) async fn what_was_deleted_unread_stops_the_service_until_somebody_acc
     for service in ["inventory", "shipping", "notification"] {
         let status = format!("{}/admin/status", suite.says(&format!("/{service}/admin_url")));
         until(&format!("{service} has read it"), async || {
-            (visitor.get::<Value>(&status).await["lag"] == 0).then_some(())
+            (visitor.get::<serde_json::Value>(&status).await["lag"] == 0).then_some(())
         })
         .await;
     }

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{OrderId, Sku};
+use contracts::{EventType, OrderId, Sku};
 use scenarios::{NewOrder, OrderView, SERVICES, Visitor};
 use serde_json::Value;
-
-const TOPICS: [&str; 6] =
-    ["orders", "inventory", "payments", "shipping", "notifications", "products"];
 
 pub(crate) async fn everything_again(visitor: Visitor) {
     let before = thirty_orders(&visitor).await;
@@ -69,7 +66,7 @@ async fn rewind(visitor: &Visitor, meanwhile: impl AsyncFnOnce()) {
     }
     let bus = suite.bus().await;
     for service in SERVICES {
-        let rewound = bus.rewind(&format!("quintet-{service}"), &TOPICS).await;
+        let rewound = bus.rewind(&format!("quintet-{service}"), &EventType::topics()).await;
         rewound.expect("a group without members can be set back");
     }
     meanwhile().await;

@@ -3,6 +3,7 @@
 mod bench;
 mod broken;
 mod chaos;
+mod on_bus;
 mod running;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
             running::the_audit_of_a_moving_suite_never_speaks_of_a_violation,
             running::watch_tells_each_step_once_though_the_service_is_killed,
             running::orders_are_listed_by_where_they_stand,
+            on_bus::the_bus_is_shown_and_a_rewound_service_hears_it_again,
             bench::two_clean_suites_are_measured_and_compared,
             bench::a_running_suite_is_measured_and_left_running,
             broken::an_order_that_lost_its_end,

@@ -27,6 +27,13 @@ pub(crate) fn spans(trace_id: &str) -> Vec<Span> {
     received().iter().filter(|span| span.trace_id == trace_id).cloned().collect()
 }
 
+/// What it has received of other traces that are linked with this one.
+pub(crate) fn linked(trace_id: &str) -> Vec<Span> {
+    let received = received();
+    let others = received.iter().filter(|span| span.trace_id != trace_id);
+    others.filter(|span| span.links.contains(trace_id)).cloned().collect()
+}
+
 fn received() -> MutexGuard<'static, Vec<Span>> {
     RECEIVED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         scenarios!(all.alone(options()):
             traces::an_order_is_one_trace_over_five_services,
             traces::payment_is_killed_and_its_events_come_again,
+            traces::a_cancellation_goes_on_in_the_orders_trace,
             traces::retries_are_visible,
             traces::what_is_not_sampled_has_an_id_all_the_same,
         );

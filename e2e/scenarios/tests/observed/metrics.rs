@@ -6,6 +6,8 @@ use scenarios::{NewOrder, SERVICES, Visitor};
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
 
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
 /// What names metrics beside the documentation.
 const USERS: [(&str, &str); 2] = [
     ("alerts.yml", include_str!("../../../../deploy/prometheus/alerts.yml")),
@@ -27,9 +29,10 @@ impl Metrics {
         let http = http.expect("a client");
         for service in SERVICES {
             let url = visitor.suite().says(&format!("/{service}/url"));
-            let answer = http.get(format!("{url}/metrics")).send().await.expect("an answer");
+            let request = http.get(format!("{url}/metrics")).header("accept", OPEN_METRICS);
+            let answer = request.send().await.expect("an answer");
             let content_type = answer.headers()["content-type"].to_str().expect("text").to_owned();
-            assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
+            assert!(content_type.starts_with(OPEN_METRICS), "{content_type}");
             metrics.read(&answer.text().await.expect("text"));
         }
         metrics

@@ -20,9 +20,19 @@ pub(crate) struct Span {
     /// Empty for a root.
     pub(crate) parent: String,
     pub(crate) failed: bool,
-    attributes: BTreeMap<String, String>,
+    /// What it says of the process.
+    resource: BTreeMap<String, Said>,
+    attributes: BTreeMap<String, Said>,
     /// The traces that it is linked with.
     pub(crate) links: BTreeSet<String>,
+}
+
+/// An attribute's value.
+#[derive(Clone, Debug)]
+struct Said {
+    text: String,
+    /// Its type.
+    kind: &'static str,
 }
 
 impl Span {
@@ -30,18 +40,18 @@ impl Span {
         let mut spans = Vec::new();
         for of_service in request.resource_spans {
             let resource = attributes(of_service.resource.unwrap_or_default().attributes);
-            let name = resource.get("service.name").cloned().unwrap_or_default();
-            let service = name.trim_start_matches("quintet-").to_owned();
             let exported = of_service.scope_spans.into_iter().flat_map(|scope| scope.spans);
-            spans.extend(exported.map(|span| Self::of(&service, span)));
+            spans.extend(exported.map(|span| Self::of(&resource, span)));
         }
         spans
     }
 
-    fn of(service: &str, span: Exported) -> Self {
+    fn of(resource: &BTreeMap<String, Said>, span: Exported) -> Self {
+        let name = resource.get("service.name").map_or("", |name| &name.text);
         let failed = span.status.as_ref().is_some_and(|s| s.code() == StatusCode::Error);
         Self {
-            service: service.to_owned(),
+            service: name.trim_start_matches("quintet-").to_owned(),
+            resource: resource.clone(),
             kind: span.kind(),
             trace_id: hex(&span.trace_id),
             id: hex(&span.span_id),
@@ -55,7 +65,12 @@ impl Span {
 
     /// An attribute; empty if there is none of this name.
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.attributes.get(name).map_or("", String::as_str)
+        self.attributes.get(name).map_or("", |said| &said.text)
+    }
+
+    /// What it says of the process; empty if it does not.
+    pub(crate) fn process(&self, name: &str) -> &str {
+        self.resource.get(name).map_or("", |said| &said.text)
     }
 
     /// Service, name, and the event that it is about.
@@ -113,15 +128,27 @@ fn is_inner(span: &Span) -> bool {
     ["command", "outcome"].contains(&&*span.name)
 }
 
-fn attributes(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
-    let text = |value| match value {
-        Value::StringValue(text) => text,
-        Value::BoolValue(yes) => yes.to_string(),
-        Value::IntValue(number) => number.to_string(),
-        other => format!("{other:?}"),
+/// An attribute has the same type wherever it stands: what collects spans keeps a column for each.
+pub(crate) fn assert_types(spans: &[Span]) {
+    let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
+    for span in spans {
+        for (name, said) in &span.attributes {
+            let kind = *kinds.entry(name).or_insert(said.kind);
+            assert_eq!(kind, said.kind, "{name} of {}", span.title());
+        }
+    }
+    assert_eq!(kinds.get("quintet.attempt"), Some(&"integer"));
+}
+
+fn attributes(attributes: Vec<KeyValue>) -> BTreeMap<String, Said> {
+    let said = |value| match value {
+        Value::StringValue(text) => Said { text, kind: "text" },
+        Value::BoolValue(yes) => Said { text: yes.to_string(), kind: "boolean" },
+        Value::IntValue(number) => Said { text: number.to_string(), kind: "integer" },
+        other => Said { text: format!("{other:?}"), kind: "other" },
     };
     let pairs = attributes.into_iter();
-    let pairs = pairs.filter_map(|pair| Some((pair.key, text(pair.value?.value?))));
+    let pairs = pairs.filter_map(|pair| Some((pair.key, said(pair.value?.value?))));
     pairs.collect()
 }
 

@@ -9,8 +9,8 @@ use scenarios::{NewOrder, SERVICES, Visitor, until};
 use serde_json::{Value, json};
 
 use crate::{
-    collector::spans,
-    trace::{Span, assert_parents, titles},
+    collector::{linked, spans},
+    trace::{Span, assert_parents, assert_types, titles},
 };
 
 /// All that happens to an order that completes.
@@ -91,21 +91,24 @@ pub(crate) async fn an_order_is_one_trace_over_five_services(visitor: Visitor) {
         let of_order = asked || span.get("quintet.order_id") == order.to_string();
         assert!(of_order && !span.failed, "{span:?}");
     }
-    for reaction in spans.iter().filter(|span| span.kind == SpanKind::Consumer) {
-        assert_in_a_batch(reaction).await;
+    assert_types(&spans);
+    for span in &spans {
+        let said = ["service.version", "service.instance.id"].map(|name| span.process(name));
+        assert!(said.iter().all(|text| !text.is_empty()), "{span:?}");
     }
+    let about_events = |span: &&Span| matches!(span.kind, SpanKind::Consumer | SpanKind::Producer);
+    for span in spans.iter().filter(about_events) {
+        assert_eq!(span.get("messaging.client.id"), format!("quintet-{}", span.service));
+        assert_eq!(span.get("messaging.kafka.message.key"), order.to_string(), "{span:?}");
+        let kafka = span.get("messaging.system") == "kafka";
+        assert_eq!(span.get("server.address").is_empty(), !kafka, "{span:?}");
+    }
+    // Nothing fills a search with traces beside the orders'.
+    assert!(linked(&trace_id).is_empty(), "{:?}", linked(&trace_id));
     let request = spans.iter().find(|span| span.kind == SpanKind::Server).expect("the request");
     let of_http = ["http.request.method", "http.route", "http.response.status_code", "url.path"];
     assert_eq!(of_http.map(|name| request.get(name)), ["POST", "/orders", "202", "/orders"]);
     visitor.verdict().await;
-}
-
-/// The batch that a reaction was part of is a trace of its own, each linked with the other.
-async fn assert_in_a_batch(reaction: &Span) {
-    let batch = reaction.links.first().expect("a link to the batch");
-    let batch = collected(batch, "the batch", |spans| !spans.is_empty()).await;
-    assert_eq!(batch[0].title(), format!("{}: batch", reaction.service));
-    assert!(batch[0].links.contains(&reaction.trace_id), "{batch:?}");
 }
 
 pub(crate) async fn payment_is_killed_and_its_events_come_again(visitor: Visitor) {
@@ -138,6 +141,26 @@ pub(crate) async fn payment_is_killed_and_its_events_come_again(visitor: Visitor
     };
     collected(&trace_id, "its events come again", again).await;
     assert_completed(&trace_id).await;
+    visitor.verdict().await;
+}
+
+pub(crate) async fn a_cancellation_goes_on_in_the_orders_trace(visitor: Visitor) {
+    let sku = visitor.product(5).await;
+    visitor.suite().stop("payment").await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    let trace_id = trace_id(&visitor, order).await;
+    assert_eq!(visitor.cancel(order).await.status, reqwest::StatusCode::ACCEPTED);
+    visitor.suite().begin("payment").await;
+    visitor.until_ended(order, "cancelled").await;
+    let wanted =
+        ["order: create orders OrderCancellationRequested", "order: create orders OrderCancelled"];
+    let whole = |spans: &[Span]| wanted.iter().all(|title| titles(spans).contains_key(*title));
+    assert_parents(&collected(&trace_id, "the cancellation", whole).await);
+    let request = until("the request for it", async || {
+        linked(&trace_id).into_iter().find(|span| span.kind == SpanKind::Server)
+    })
+    .await;
+    assert_eq!(request.title(), "order: POST /orders/{id}/cancellation");
     visitor.verdict().await;
 }
 

@@ -20,6 +20,8 @@ fn main() -> ExitCode {
             trouble::each_is_restarted_in_turn,
             trouble::some_die_and_some_hang,
         );
+        let few = options().env("QUINTET_ORDER__LIMITS__OPEN_ORDERS", &together::FEW.to_string());
+        scenarios!(all.alone(few): together::a_customer_has_few_open_orders_at_all_of_them);
         scenarios!(all.shared(&Shared::in_turns(options())):
             together::each_streams_what_any_of_them_takes,
             together::all_are_stopped_and_started,

@@ -1,8 +1,12 @@
 //! Several replicas are one service to those who use it.
 
 use futures::future::join_all;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use scenarios::{NewOrder, SERVICES, Visitor};
+use serde_json::json;
+
+/// Open orders of a customer, where these are few.
+pub(crate) const FEW: usize = 5;
 
 pub(crate) async fn each_streams_what_any_of_them_takes(visitor: Visitor) {
     let sku = visitor.product(100).await;
@@ -28,6 +32,34 @@ pub(crate) async fn each_streams_what_any_of_them_takes(visitor: Visitor) {
             assert!(happened.starts_with(&events), "{events:?} of {happened:?}");
             let count = |event| events.iter().filter(|it| **it == event).count();
             assert_eq!((count("OrderCompleted"), count("NotificationSent")), (1, 2), "{events:?}");
+        }
+    }
+    visitor.verdict().await;
+}
+
+pub(crate) async fn a_customer_has_few_open_orders_at_all_of_them(visitor: Visitor) {
+    let sku = visitor.product(100).await;
+    let replicas = visitor.suite().replicas("order");
+    for _ in 0..2 {
+        // None of them ends before all were asked for.
+        visitor.faults(json!({"payment": {"outage": true}})).await;
+        let asked = replicas.iter().cycle().take(6 * FEW).map(|replica| {
+            let request = visitor.request(Method::POST, &format!("{}/orders", replica.url));
+            visitor.send(request.json(&NewOrder::of(&sku).0))
+        });
+        let answers = join_all(asked).await;
+        let (taken, refused): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|answer| answer.status == StatusCode::ACCEPTED);
+        assert_eq!(taken.len(), FEW, "{answers:?}");
+        for answer in refused {
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+            assert_eq!(answer.body["errors"][0]["pointer"], "/customer/email", "{answer:?}");
+        }
+        let taken: Vec<_> = taken.into_iter().map(|answer| visitor.remember(answer)).collect();
+        visitor.faults(json!({})).await;
+        // They end at whichever replica hears of it, some of them at once.
+        for order in taken {
+            visitor.until_ended(order, "completed").await;
         }
     }
     visitor.verdict().await;

@@ -3,7 +3,7 @@
 use audit::RefundStatus;
 use contracts::CancelReason;
 use reqwest::StatusCode;
-use scenarios::{NewOrder, Visitor};
+use scenarios::{NewOrder, OrderView, Visitor};
 use serde_json::json;
 
 pub(crate) async fn a_refused_refund_needs_an_operator(visitor: Visitor) {
@@ -40,6 +40,22 @@ pub(crate) async fn the_provider_is_down_past_the_deadline(visitor: Visitor) {
     assert!(!view.needs_attention, "{view:?}");
     let ledger = visitor.ledger(order).await;
     assert_eq!((ledger.charges.len(), ledger.refunds.len()), (1, 1), "{ledger:?}");
+    visitor.verdict().await;
+}
+
+pub(crate) async fn what_is_not_paid_does_not_keep_the_stock(visitor: Visitor) {
+    let sku = visitor.product(1).await;
+    visitor.faults(json!({"payment": {"outage": true}})).await;
+    let order = visitor.place(&NewOrder::of(&sku)).await;
+    // Whether it is charged is not known, but nothing is kept for it any more.
+    let released = |it: &OrderView| it.count("StockReleased") == 1;
+    let view = visitor.until(order, "its stock is released", released).await;
+    assert_eq!((&*view.status, view.reason), ("cancelling", Some(CancelReason::Deadline)));
+    assert!(!view.needs_attention, "{view:?}");
+    visitor.faults(json!({})).await;
+    let other = visitor.place(&NewOrder::of(&sku)).await;
+    visitor.until_ended(other, "completed").await;
+    visitor.until_ended(order, "cancelled").await;
     visitor.verdict().await;
 }
 

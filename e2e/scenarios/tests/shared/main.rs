@@ -4,6 +4,7 @@ mod cancelling;
 mod deadlines;
 mod ending;
 mod interface;
+mod poisoned;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,24 @@ fn main() -> ExitCode {
             deadlines::a_refused_refund_needs_an_operator,
             deadlines::the_provider_is_down_past_the_deadline,
             deadlines::the_carrier_is_down_past_the_deadline,
+        );
+        let unpaid = options.clone().env("QUINTET_ORDER__DEADLINES__PAID", "2s");
+        scenarios!(all.shared(&Shared::in_turns(unpaid)):
+            deadlines::what_is_not_paid_does_not_keep_the_stock,
+        );
+        let impatient = ["PAYMENT", "SHIPPING", "NOTIFICATION"].iter().fold(
+            options.clone(),
+            |options, service| {
+                options.env(&format!("QUINTET_{service}__EFFECTS__BACKOFF_MAX"), "3s")
+            },
+        );
+        let impatient = impatient.env("QUINTET_PAYMENT__EFFECTS__TIMEOUT", "1s");
+        let impatient = Shared::in_turns(impatient);
+        scenarios!(all.shared(&impatient):
+            poisoned::charges_that_are_refused_as_malformed,
+            poisoned::charges_that_are_never_answered,
+            poisoned::bookings_that_are_answered_503,
+            poisoned::mails_that_are_put_off_by_their_server,
         );
         let moody = Shared::in_turns(options.clone());
         scenarios!(all.shared(&moody):

@@ -2,10 +2,9 @@
 
 use axum::{extract::State, response::Response};
 use contracts::Sku;
-use serde::Deserialize;
 use service::{
     App,
-    http::{Body, Fields, Idempotency, Problem, TraceContext},
+    http::{Body, Field, FromJson, Idempotency, Problem, TraceContext},
 };
 use utoipa::ToSchema;
 
@@ -16,11 +15,17 @@ use crate::{AddStock, Command, InventoryService, store::ProductView};
 const MOST: i64 = 1_000_000_000;
 
 /// What comes in.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 pub(super) struct Stock {
     /// How many pieces.
     #[schema(minimum = 1, maximum = 1_000_000_000)]
     quantity: i64,
+}
+
+impl FromJson for Stock {
+    fn read(body: &Field<'_>) -> Option<Self> {
+        Some(Self { quantity: body.at("quantity").integer(1..=MOST) })
+    }
 }
 
 /// Puts more of a product on the shelf.
@@ -42,12 +47,9 @@ pub(super) async fn handle(
     SkuPath(sku): SkuPath,
     key: Idempotency,
     TraceContext(trace): TraceContext,
-    Body { value: Stock { quantity }, hash }: Body<Stock>,
+    Body { value: Stock { quantity }, json }: Body<Stock>,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::default();
-    fields.at("/quantity").must((1..=MOST).contains(&quantity), &format!("must be 1 to {MOST}"));
-    fields.finish()?;
-    let key = key.required(&format!("POST /products/{sku}/stock"), hash)?;
+    let key = key.required(&format!("POST /products/{sku}/stock"), &json)?;
     let command = Command::AddStock(AddStock { sku, quantity });
     answer(app.commands.send(command, Some(key), trace).await?)
 }

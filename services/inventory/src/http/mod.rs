@@ -30,11 +30,10 @@ impl<S: Send + Sync> FromRequestParts<S> for SkuPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let Path(sku) = path.map_err(|error| Problem::invalid("sku", &error.body_text()))?;
-        sku.parse()
-            .map(Self)
-            .map_err(|error: contracts::InvalidSku| Problem::invalid("sku", &error.to_string()))
+        let wrong = || Problem::invalid("sku", Sku::RULE);
+        let Path(sku) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        sku.parse().map(Self).map_err(|_| wrong())
     }
 }
 

@@ -2,10 +2,9 @@
 
 use axum::{extract::State, response::Response};
 use contracts::{Currency, Money, Sku};
-use serde::Deserialize;
 use service::{
     App,
-    http::{Body, Fields, Problem, TraceContext, object, text_schema},
+    http::{Body, Field, FromJson, Problem, TraceContext, text_schema},
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -21,16 +20,25 @@ const LONGEST_NAME: usize = 200;
 const HIGHEST_PRICE: i64 = 1_000_000_000;
 
 /// A product to be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(as = NewProduct)]
 pub(super) struct Product {
     /// What a customer reads.
     #[schema(schema_with = name)]
     name: String,
     /// The price of one piece.
-    #[serde(deserialize_with = "object")]
     #[schema(schema_with = price)]
     price: Money,
+}
+
+impl FromJson for Product {
+    fn read(body: &Field<'_>) -> Option<Self> {
+        let (name, price) = (body.at("name").text(LONGEST_NAME), body.at("price"));
+        let amount_minor = price.at("amount_minor").integer(1..=HIGHEST_PRICE);
+        let currency = price.at("currency");
+        let currency = currency.parsed("must be the three capitals of ISO 4217, such as EUR");
+        Some(Self { name, price: Money { amount_minor, currency: currency? } })
+    }
 }
 
 fn name() -> ObjectBuilder {
@@ -68,11 +76,6 @@ pub(super) async fn handle(
     TraceContext(trace): TraceContext,
     Body { value: Product { name, price }, .. }: Body<Product>,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::default();
-    fields.at("/name").text(&name, LONGEST_NAME);
-    let payable = (1..=HIGHEST_PRICE).contains(&price.amount_minor);
-    fields.at("/price/amount_minor").must(payable, &format!("must be 1 to {HIGHEST_PRICE}"));
-    fields.finish()?;
     let command = Command::PutProduct(PutProduct { sku, name, price });
     answer(app.commands.send(command, None, trace).await?)
 }

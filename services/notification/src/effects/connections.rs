@@ -3,13 +3,14 @@ use std::{
     time::Duration,
 };
 
-use lettre::{
-    Message,
-    transport::smtp::{authentication::Credentials, extension::ClientId},
-};
+use lettre::{Message, transport::smtp::extension::ClientId};
 use tokio::time::Instant;
 
-use super::session::{Session, SessionError};
+use super::{
+    error::{MailError, SessionError},
+    server::Server,
+    session::Session,
+};
 
 /// How long a connection may wait for its next mail. A server waits five minutes (RFC 5321
 /// §4.5.3.2.7).
@@ -17,30 +18,32 @@ const IDLE: Duration = Duration::from_mins(1);
 
 /// Connections to a mail server, one for each mail under way, kept for the next.
 pub(super) struct Connections {
-    server: (String, u16),
+    server: Server,
     hello: ClientId,
-    credentials: Option<Credentials>,
     idle: Mutex<Vec<(Session, Instant)>>,
 }
 
 impl Connections {
-    pub(super) fn to(host: &str, port: u16, credentials: Option<Credentials>) -> Self {
-        let server = (host.to_owned(), port);
-        Self { server, hello: ClientId::default(), credentials, idle: Mutex::default() }
+    pub(super) fn to(server: Server) -> Self {
+        Self { server, hello: ClientId::default(), idle: Mutex::default() }
     }
 
-    /// Hands the mail over. Where a kept connection turns out to be dead, so are the others: it is
-    /// tried again on a new one.
-    pub(super) async fn send(&self, mail: &Message) -> Result<(), SessionError> {
+    /// Hands the mail over.
+    pub(super) async fn send(&self, mail: &Message) -> Result<(), MailError> {
+        let named = |why| MailError { server: self.server.name.clone(), why };
+        self.hand_over(mail).await.map_err(named)
+    }
+
+    /// Where a kept connection turns out to be dead, so are the others: the mail is tried again on a
+    /// new one.
+    async fn hand_over(&self, mail: &Message) -> Result<(), SessionError> {
         if let Some(kept) = self.kept() {
             match self.send_on(kept, mail).await {
-                Err(error) if error.code().is_none() => self.idle().clear(),
+                Err(error) if error.is_lost() => self.idle().clear(),
                 said => return said,
             }
         }
-        let (host, port) = &self.server;
-        let to = (host.as_str(), *port);
-        let opened = Session::open(to, &self.hello, self.credentials.as_ref()).await?;
+        let opened = Session::open(&self.server, &self.hello).await?;
         self.send_on(opened, mail).await
     }
 
@@ -59,7 +62,7 @@ impl Connections {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Session, Instant)>> {
-        // One comes or goes as a whole, whoever panicked.
+        // A panic elsewhere leaves no session half inserted.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,16 +75,17 @@ mod tests {
     };
 
     use super::*;
+    use crate::{SmtpConfig, StartTls};
 
-    /// Takes one mail on each connection, then hangs up without a word.
-    async fn one_mail_each(listener: TcpListener) {
+    /// Takes one mail on each connection, then hangs up, with this word or without one.
+    async fn one_mail_each(listener: TcpListener, goodbye: &'static str) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move { one_mail(stream).await });
+            tokio::spawn(async move { one_mail(stream, goodbye).await });
         }
     }
 
-    async fn one_mail(stream: TcpStream) -> std::io::Result<()> {
+    async fn one_mail(stream: TcpStream, goodbye: &str) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
         stream.write_all(b"220 here\r\n").await?;
         let (mut line, mut in_mail) = (String::new(), false);
@@ -93,29 +97,43 @@ mod tests {
                     in_mail = true;
                     b"354 go on\r\n"
                 }
-                "." => return stream.write_all(b"250 taken\r\n").await,
+                "." => break,
                 _ if in_mail => b"",
                 _ => b"250 fine\r\n",
             };
             stream.write_all(answer).await?;
         }
+        stream.write_all(b"250 taken\r\n").await?;
+        stream.write_all(goodbye.as_bytes()).await
     }
 
     #[tokio::test]
     async fn a_kept_connection_that_is_dead_costs_no_mail() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let serving = tokio::spawn(one_mail_each(listener));
-        let server = Connections::to("127.0.0.1", port, None);
-        let mail = Message::builder().from("a@example.com".parse().unwrap());
-        let mail = mail.to("b@example.com".parse().unwrap()).body("Hello".to_owned()).unwrap();
-        for _ in 0..3 {
-            server.send(&mail).await.unwrap();
-            assert_eq!(server.idle().len(), 1, "it is kept");
+        for goodbye in ["", "421 4.4.2 idle for too long\r\n"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("smtp://{}", listener.local_addr().unwrap());
+            let serving = tokio::spawn(one_mail_each(listener, goodbye));
+            let config = SmtpConfig {
+                url: url.clone(),
+                starttls: StartTls::Off,
+                certificates: String::new(),
+                user: String::new(),
+                password: String::new(),
+                from: "a@example.com".to_owned(),
+            };
+            let server = Connections::to(Server::of(&config).unwrap());
+            let mail = Message::builder().from("a@example.com".parse().unwrap());
+            let mail = mail.to("b@example.com".parse().unwrap()).body("Hello".to_owned()).unwrap();
+            for _ in 0..3 {
+                server.send(&mail).await.unwrap();
+                assert_eq!(server.idle().len(), 1, "it is kept");
+            }
+            serving.abort();
+            assert!(serving.await.is_err());
+            let error = server.send(&mail).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot connect to {url}: connection refused"));
+            assert!(!error.why.refuses_the_mail());
+            assert_eq!(server.idle().len(), 0);
         }
-        serving.abort();
-        assert!(serving.await.is_err());
-        assert_eq!(server.send(&mail).await.unwrap_err().code(), None);
-        assert_eq!(server.idle().len(), 0);
     }
 }

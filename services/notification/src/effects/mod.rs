@@ -1,14 +1,19 @@
 //! What notification asks of the mail server.
 
 mod connections;
+mod error;
+mod reply;
+mod server;
 mod session;
 mod smtp;
+mod tls;
+mod wire;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{EffectId, Milestone, OrderId, Trace};
-use engine::{Attempt, Outside};
+use engine::{Attempt, Impossible, Outside, Resolution};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use smtp::SmtpMailer;
@@ -49,6 +54,25 @@ impl engine::Effect for Mail {
     fn name(&self) -> String {
         format!("mail-{}", self.milestone.as_str())
     }
+
+    /// Mail to one domain fails together.
+    fn isolation_key(&self) -> String {
+        let domain = self.to.rsplit_once('@').map_or(self.to.as_str(), |(_, domain)| domain);
+        format!("domain {}", domain.to_lowercase())
+    }
+}
+
+/// The outcome of a held mail, as an operator found it at the mail server.
+pub(crate) fn resolve(
+    mail: &Mail,
+    found: &Resolution,
+) -> Result<(Milestone, MailAnswer), Impossible> {
+    let answer = match found.outcome.as_str() {
+        "sent" => MailAnswer::Sent { message_id: found.reference()? },
+        "refused" | Resolution::NEVER_ARRIVED => MailAnswer::Refused { reason: found.reason() },
+        _ => return Err(Impossible::outcome("sent, refused or never_arrived")),
+    };
+    Ok((mail.milestone, answer))
 }
 
 /// A way to send mail. SMTP has no idempotency key: a crash may send a mail twice, but never under

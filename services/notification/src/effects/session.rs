@@ -1,6 +1,11 @@
 //! One connection to a mail server (RFC 5321). A mail is handed over in one go where the server takes it
 //! so: its commands together (PIPELINING, RFC 2920), and its text with them (CHUNKING, RFC 3030). lettre,
-//! whose commands and replies these are, waits for four replies one by one.
+//! whose commands these are, waits for four replies one by one.
+
+#[cfg(test)]
+mod tests;
+#[cfg(all(test, feature = "tls"))]
+mod tls_tests;
 
 use std::{
     io::{self, Write},
@@ -11,21 +16,26 @@ use lettre::{
     Message,
     address::Envelope,
     transport::smtp::{
-        Error,
         authentication::{Credentials, DEFAULT_MECHANISMS},
         commands::{Auth, Data, Ehlo, Mail, Rcpt},
         extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo},
-        response::Response,
     },
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
     time::timeout,
 };
 
+use super::{
+    error::{SessionError, Stage},
+    reply::Reply,
+    server::{Security, Server},
+    tls::Tls,
+    wire::Wire,
+};
+
 /// How long a server may take to let us in.
-const CONNECT: Duration = Duration::from_secs(5);
+const LET_IN: Duration = Duration::from_secs(5);
 /// Bytes of a reply; EHLO's are the longest.
 const REPLY_LIMIT: usize = 64 * 1024;
 /// How often a server may ask before it believes who we are.
@@ -33,88 +43,90 @@ const CHALLENGES: usize = 10;
 
 /// A server that has let us in.
 pub(super) struct Session {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
     server: ServerInfo,
     pipelining: bool,
     chunking: bool,
+    starttls: bool,
 }
 
-/// Why a mail was not handed over.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SessionError {
-    #[error("the mail server says {}", told(.0))]
-    Refused(Response),
-    #[error("the mail server does not let us in: {}", told(.0))]
-    NotLetIn(Response),
-    #[error("the mail server does not announce {0}, which this mail needs")]
-    Lacks(Extension),
-    #[error("the mail server announces no way to log in that we know: PLAIN, LOGIN")]
-    NoLogin,
-    #[error("the mail server's reply cannot be read")]
-    Unreadable(#[from] Error),
-    #[error("the connection to the mail server")]
-    Io(#[from] io::Error),
-}
-
-fn told(reply: &Response) -> String {
-    let lines: Vec<_> = reply.message().collect();
-    format!("{} {}", reply.code(), lines.join(" "))
-}
-
-impl SessionError {
-    /// The reply's code, if the server refused something of the mail.
-    pub(super) fn code(&self) -> Option<u16> {
-        if let Self::Refused(reply) = self { Some(reply.code().into()) } else { None }
-    }
+/// A command and its place in the dialogue.
+struct Command {
+    stage: Stage,
+    text: String,
 }
 
 impl Session {
-    pub(super) async fn open(
-        server: (&str, u16),
-        hello: &ClientId,
-        credentials: Option<&Credentials>,
-    ) -> Result<Self, SessionError> {
-        match timeout(CONNECT, Self::let_in(server, hello, credentials)).await {
-            // Whatever its code, it is not about a mail.
-            Ok(Err(SessionError::Refused(reply))) => Err(SessionError::NotLetIn(reply)),
-            Ok(opened) => opened,
-            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-        }
+    pub(super) async fn open(server: &Server, hello: &ClientId) -> Result<Self, SessionError> {
+        let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
+        let let_in = timeout(LET_IN, Self::let_in(server, hello)).await;
+        let_in.unwrap_or_else(|_| Err(SessionError::Connect(timed_out())))
     }
 
-    async fn let_in(
-        server: (&str, u16),
-        hello: &ClientId,
-        credentials: Option<&Credentials>,
-    ) -> Result<Self, SessionError> {
-        let stream = TcpStream::connect(server).await?;
-        stream.set_nodelay(true)?;
-        let (stream, server) = (BufReader::new(stream), ServerInfo::default());
-        let mut session = Self { stream, server, pipelining: false, chunking: false };
-        session.reply().await?;
-        let greeted = session.ask(&Ehlo::new(hello.clone()).to_string()).await?;
-        let announces = |keyword| greeted.message().any(|line| line.eq_ignore_ascii_case(keyword));
-        session.pipelining = announces("PIPELINING");
-        session.chunking = announces("CHUNKING");
-        session.server = ServerInfo::from_response(&greeted)?;
+    async fn let_in(server: &Server, hello: &ClientId) -> Result<Self, SessionError> {
+        let mut session = Self::over(server.connect().await?);
+        session.reply(Stage::Greeting).await?;
+        session.greet(hello).await?;
+        let credentials = match &server.security {
+            Security::Plain => None,
+            Security::Implicit(_, credentials) => credentials.as_ref(),
+            Security::StartTls(tls, credentials) => {
+                session = session.encrypt(tls).await?;
+                // What was announced in clear, anybody may have said (RFC 3207 §4.2).
+                session.greet(hello).await?;
+                credentials.as_ref()
+            }
+        };
         if let Some(credentials) = credentials {
             session.log_in(credentials).await?;
         }
         Ok(session)
     }
 
+    fn over(wire: Wire) -> Self {
+        let (stream, server) = (BufReader::new(wire), ServerInfo::default());
+        Self { stream, server, pipelining: false, chunking: false, starttls: false }
+    }
+
+    async fn greet(&mut self, hello: &ClientId) -> Result<(), SessionError> {
+        let stage = Stage::Ehlo;
+        let greeted = self.ask(stage, &Ehlo::new(hello.clone()).to_string()).await?;
+        let announces = |keyword| greeted.lines().any(|line| line.eq_ignore_ascii_case(keyword));
+        self.pipelining = announces("PIPELINING");
+        self.chunking = announces("CHUNKING");
+        self.starttls = announces("STARTTLS");
+        let server = greeted.response().and_then(|it| ServerInfo::from_response(&it).ok());
+        self.server = server.ok_or(SessionError::Unreadable { stage })?;
+        Ok(())
+    }
+
+    async fn encrypt(mut self, tls: &Tls) -> Result<Self, SessionError> {
+        if !self.starttls {
+            return Err(SessionError::NoStartTls);
+        }
+        self.ask(Stage::StartTls, "STARTTLS\r\n").await?;
+        if !self.stream.buffer().is_empty() {
+            return Err(SessionError::Injected);
+        }
+        let wire = tls.over(self.stream.into_inner()).await.map_err(SessionError::Tls)?;
+        Ok(Self::over(wire))
+    }
+
     async fn log_in(&mut self, credentials: &Credentials) -> Result<(), SessionError> {
+        let (stage, strange) = (Stage::Auth, SessionError::Challenge);
         let mechanism = self.server.get_auth_mechanism(DEFAULT_MECHANISMS);
         let mechanism = mechanism.ok_or(SessionError::NoLogin)?;
-        let mut next = Auth::new(mechanism, credentials.clone(), None)?;
+        let mut next = Auth::new(mechanism, credentials.clone(), None).map_err(strange)?;
         for _ in 0..CHALLENGES {
-            let reply = self.ask(&next.to_string()).await?;
-            if !reply.has_code(334) {
+            let reply = self.ask(stage, &next.to_string()).await?;
+            if reply.code() != 334 {
                 return Ok(());
             }
-            next = Auth::new_from_response(mechanism, credentials.clone(), &reply)?;
+            let asked = reply.response().ok_or(SessionError::Unreadable { stage })?;
+            next =
+                Auth::new_from_response(mechanism, credentials.clone(), &asked).map_err(strange)?;
         }
-        Err(SessionError::NoLogin)
+        Err(SessionError::Endless { stage })
     }
 
     /// Hands a mail over. After an error the session is of no more use: what the server still waits for
@@ -123,34 +135,38 @@ impl Session {
         let text = mail.formatted();
         let mut commands = self.envelope(mail.envelope(), text.is_ascii())?;
         if self.pipelining && self.chunking {
-            let mut all = commands.concat().into_bytes();
-            write!(all, "BDAT {} LAST\r\n", text.len())?;
+            let mut all = together(&commands);
+            // Writing into a vector cannot fail.
+            let _ = write!(all, "BDAT {} LAST\r\n", text.len());
             all.extend_from_slice(&text);
-            self.stream.write_all(&all).await?;
-            return self.replies(commands.len() + 1).await;
+            self.write(Stage::Mail, &all).await?;
+            commands.push(Command { stage: Stage::Data, text: String::new() });
+            return self.replies(&commands).await;
         }
-        commands.push(Data.to_string());
+        commands.push(Command { stage: Stage::Data, text: Data.to_string() });
         if self.pipelining {
-            self.stream.write_all(commands.concat().as_bytes()).await?;
-            self.replies(commands.len()).await?;
+            self.write(Stage::Mail, &together(&commands)).await?;
+            self.replies(&commands).await?;
         } else {
-            for command in commands {
-                self.ask(&command).await?;
+            for Command { stage, text } in commands {
+                self.ask(stage, &text).await?;
             }
         }
-        self.stream.write_all(&stuffed(&text)).await?;
-        self.replies(1).await
+        self.write(Stage::Data, &stuffed(&text)).await?;
+        self.reply(Stage::Data).await.map(drop)
     }
 
     /// From whom and to whom, and what the server must be able to do.
-    fn envelope(&self, envelope: &Envelope, is_ascii: bool) -> Result<Vec<String>, SessionError> {
-        let require = |extension| {
-            let announced = self.server.supports_feature(extension);
-            announced.then_some(()).ok_or(SessionError::Lacks(extension))
+    fn envelope(&self, envelope: &Envelope, is_ascii: bool) -> Result<Vec<Command>, SessionError> {
+        let beyond_ascii = |address: &lettre::Address| !AsRef::<str>::as_ref(address).is_ascii();
+        let recipients = envelope.to().iter().any(beyond_ascii);
+        let require = |extension| match self.server.supports_feature(extension) {
+            true => Ok(()),
+            false if recipients => Err(SessionError::RecipientNeeds(extension)),
+            false => Err(SessionError::SenderNeeds(extension)),
         };
-        let mut addresses = envelope.from().into_iter().chain(envelope.to());
         let mut parameters = Vec::new();
-        if addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+        if recipients || envelope.from().is_some_and(beyond_ascii) {
             require(Extension::SmtpUtfEight)?;
             parameters.push(MailParameter::SmtpUtfEight);
         }
@@ -159,39 +175,59 @@ impl Session {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let from = Mail::new(envelope.from().cloned(), parameters).to_string();
-        let to = envelope.to().iter().map(|to| Rcpt::new(to.clone(), Vec::new()).to_string());
+        let from = Command { stage: Stage::Mail, text: from };
+        let to = envelope.to().iter().map(|to| {
+            let text = Rcpt::new(to.clone(), Vec::new()).to_string();
+            Command { stage: Stage::Rcpt, text }
+        });
         Ok(std::iter::once(from).chain(to).collect())
     }
 
-    async fn ask(&mut self, command: &str) -> Result<Response, SessionError> {
-        self.stream.write_all(command.as_bytes()).await?;
-        self.reply().await
+    async fn ask(&mut self, stage: Stage, command: &str) -> Result<Reply, SessionError> {
+        self.write(stage, command.as_bytes()).await?;
+        self.reply(stage).await
     }
 
-    async fn replies(&mut self, count: usize) -> Result<(), SessionError> {
-        for _ in 0..count {
-            self.reply().await?;
+    async fn write(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), SessionError> {
+        let broken = |error| SessionError::Broken { stage, error };
+        self.stream.write_all(bytes).await.map_err(broken)?;
+        // TLS keeps back what the connection does not take at once.
+        self.stream.flush().await.map_err(broken)
+    }
+
+    async fn replies(&mut self, commands: &[Command]) -> Result<(), SessionError> {
+        for command in commands {
+            self.reply(command.stage).await?;
         }
         Ok(())
     }
 
     /// The next reply: the last of its lines has no hyphen after its code (RFC 5321 §4.2.1).
-    async fn reply(&mut self) -> Result<Response, SessionError> {
+    async fn reply(&mut self, stage: Stage) -> Result<Reply, SessionError> {
+        let broken = |error| SessionError::Broken { stage, error };
         let mut reply = Vec::new();
         loop {
             let begin = reply.len();
             let limit = u64::try_from(REPLY_LIMIT - begin).unwrap_or(0);
-            (&mut self.stream).take(limit).read_until(b'\n', &mut reply).await?;
-            if reply.last() != Some(&b'\n') {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            let read = (&mut self.stream).take(limit).read_until(b'\n', &mut reply).await;
+            let ended = read.map_err(broken)? == 0;
+            if reply.len() >= REPLY_LIMIT {
+                return Err(SessionError::Endless { stage });
+            }
+            if ended || reply.last() != Some(&b'\n') {
+                return Err(broken(io::ErrorKind::UnexpectedEof.into()));
             }
             if reply.get(begin + 3) != Some(&b'-') {
                 break;
             }
         }
-        let reply: Response = String::from_utf8_lossy(&reply).parse()?;
-        if reply.is_positive() { Ok(reply) } else { Err(SessionError::Refused(reply)) }
+        let reply = Reply::parse(&reply).ok_or(SessionError::Unreadable { stage })?;
+        if reply.is_positive() { Ok(reply) } else { Err(SessionError::Refused { stage, reply }) }
     }
+}
+
+fn together(commands: &[Command]) -> Vec<u8> {
+    commands.iter().flat_map(|command| command.text.bytes()).collect()
 }
 
 /// The text as DATA takes it: its dots doubled (RFC 5321 §4.5.2), and its end.
@@ -208,138 +244,4 @@ fn stuffed(text: &[u8]) -> Vec<u8> {
     }
     stuffed.extend_from_slice(b".\r\n");
     stuffed
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::{net::TcpListener, task::JoinHandle};
-
-    use super::*;
-
-    /// A server that answers `script`: each reply once all that came ends as it says.
-    async fn server(
-        script: &[(&'static str, &'static str)],
-    ) -> (u16, JoinHandle<io::Result<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, script) = (listener.local_addr().unwrap().port(), script.to_vec());
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await?;
-            let mut came = Vec::new();
-            for (end, reply) in script {
-                while !came.ends_with(end.as_bytes()) {
-                    if stream.read_buf(&mut came).await? == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                stream.write_all(reply.as_bytes()).await?;
-            }
-            Ok(String::from_utf8_lossy(&came).into_owned())
-        });
-        (port, serving)
-    }
-
-    fn mail(to: &str) -> Message {
-        let mail = Message::builder().from("a@example.com".parse().unwrap());
-        mail.to(to.parse().unwrap()).body(".Hello\r\n.\r\n".to_owned()).unwrap()
-    }
-
-    /// What the server heard, and what became of the mail.
-    async fn hand_over(
-        script: &[(&'static str, &'static str)],
-        mail: &Message,
-    ) -> (String, Result<(), SessionError>) {
-        let (port, serving) = server(script).await;
-        let me = ClientId::Domain("me".to_owned());
-        let login = Credentials::new("ada".to_owned(), "secret".to_owned());
-        let login = script.iter().any(|(_, reply)| reply.contains("AUTH")).then_some(&login);
-        let result = match Session::open(("127.0.0.1", port), &me, login).await {
-            Ok(mut session) => session.send(mail).await,
-            Err(error) => Err(error),
-        };
-        (serving.await.unwrap().unwrap(), result)
-    }
-
-    const ENVELOPE: &str = "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n";
-
-    #[tokio::test]
-    async fn with_chunking_all_of_it_leaves_at_once() {
-        let script = [
-            ("", "220 here\r\n"),
-            ("EHLO me\r\n", "250-here\r\n250-Pipelining\r\n250 CHUNKING\r\n"),
-            ("\r\n.Hello\r\n.\r\n", "250 fine\r\n250-still\r\n250 fine\r\n250 taken\r\n"),
-        ];
-        let mail = mail("b@example.com");
-        let (heard, result) = hand_over(&script, &mail).await;
-        result.unwrap();
-        let text = String::from_utf8(mail.formatted()).unwrap();
-        assert_eq!(heard, format!("EHLO me\r\n{ENVELOPE}BDAT {} LAST\r\n{text}", text.len()));
-    }
-
-    #[tokio::test]
-    async fn with_pipelining_its_commands_leave_at_once() {
-        let script = [
-            ("", "220 here\r\n"),
-            ("EHLO me\r\n", "250-here\r\n250 PIPELINING\r\n"),
-            ("DATA\r\n", "250 fine\r\n250 fine\r\n354 go on\r\n"),
-            ("\r\n..Hello\r\n..\r\n.\r\n", "250 taken\r\n"),
-        ];
-        let (heard, result) = hand_over(&script, &mail("b@example.com")).await;
-        result.unwrap();
-        assert!(heard.starts_with(&format!("EHLO me\r\n{ENVELOPE}DATA\r\n")), "{heard}");
-    }
-
-    #[tokio::test]
-    async fn any_other_server_is_asked_step_by_step_and_logged_in_to() {
-        let script = [
-            ("", "220 here\r\n"),
-            ("EHLO me\r\n", "250-here\r\n250-CHUNKING\r\n250 AUTH LOGIN\r\n"),
-            ("AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"),
-            ("YWRh\r\n", "334 UGFzc3dvcmQ6\r\n"),
-            ("c2VjcmV0\r\n", "235 welcome\r\n"),
-            ("MAIL FROM:<a@example.com>\r\n", "250 fine\r\n"),
-            ("RCPT TO:<b@example.com>\r\n", "250 fine\r\n"),
-            ("DATA\r\n", "354 go on\r\n"),
-            ("\r\n..Hello\r\n..\r\n.\r\n", "250 taken\r\n"),
-        ];
-        hand_over(&script, &mail("b@example.com")).await.1.unwrap();
-    }
-
-    #[tokio::test]
-    async fn only_what_is_said_to_the_mail_has_a_code() {
-        let script = [
-            ("", "220 here\r\n"),
-            ("EHLO me\r\n", "250-here\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
-            (".\r\n", "250 fine\r\n550 no such mailbox\r\n503 no recipient\r\n"),
-        ];
-        let error = hand_over(&script, &mail("b@example.com")).await.1.unwrap_err();
-        assert_eq!(error.code(), Some(550));
-        assert_eq!(error.to_string(), "the mail server says 550 no such mailbox");
-
-        // 554 is also what a server says that takes no mail at all (RFC 5321 §3.1).
-        for said in ["421 closed\r\n", "554 no mail\r\n", "what?\r\n", "250"] {
-            let error = hand_over(&[("", said)], &mail("b@example.com")).await.1;
-            assert_eq!(error.unwrap_err().code(), None, "{said}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_server_cannot_take_is_not_sent() {
-        let beyond = mail("jörg@example.com");
-        let short = [("", "220 here\r\n"), ("EHLO me\r\n", "250-here\r\n250 PIPELINING\r\n")];
-        let (heard, result) = hand_over(&short, &beyond).await;
-        assert!(matches!(result, Err(SessionError::Lacks(Extension::SmtpUtfEight))), "{result:?}");
-        assert_eq!(heard, "EHLO me\r\n");
-        let able = [
-            ("", "220 here\r\n"),
-            (
-                "EHLO me\r\n",
-                "250-here\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
-            ),
-            ("\r\n.Hello\r\n.\r\n", "250 fine\r\n250 fine\r\n250 taken\r\n"),
-        ];
-        let (heard, result) = hand_over(&able, &beyond).await;
-        result.unwrap();
-        assert!(heard.contains("MAIL FROM:<a@example.com> SMTPUTF8"), "{heard}");
-        assert!(heard.contains("\r\nRCPT TO:<jörg@example.com>\r\n"), "{heard}");
-    }
 }

@@ -1,47 +1,39 @@
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use async_trait::async_trait;
-use axum::http::Uri;
 use contracts::{EffectId, Milestone, OrderId};
 use engine::Attempt;
 use lettre::{
-    Message,
+    Address, Message,
     address::Envelope,
     message::{
         Mailbox,
         header::{ContentType, Header, HeaderName, HeaderValue},
     },
-    transport::smtp::authentication::Credentials,
 };
-use service::no_answer;
 
-use super::{Mail, MailAnswer, Mailer, connections::Connections, session::SessionError};
+use super::{Mail, MailAnswer, Mailer, connections::Connections, error::MailError, server::Server};
 use crate::SmtpConfig;
 
-/// A mail server spoken to by SMTP. Definite are its acceptance and its permanent refusals (5xx,
-/// RFC 5321 §4.2.1).
+/// How much is told of why a mail was not taken, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// A mail server spoken to by SMTP. Definite are its acceptance and its permanent refusals of the
+/// mail (5xx to MAIL, RCPT or DATA, RFC 5321 §4.2.1).
 pub(crate) struct SmtpMailer {
     server: Connections,
     from: Mailbox,
 }
 
-/// RFC 5321 §4.5.4.2.
-const SMTP_PORT: u16 = 25;
-
 impl SmtpMailer {
     pub(crate) fn new(config: &SmtpConfig) -> anyhow::Result<Self> {
-        let url: Uri = config.url.parse().context("url")?;
-        ensure!(url.scheme_str() == Some("smtp"), "url must be smtp://HOST:PORT");
-        let host = url.host().context("url names no host")?;
-        let credentials = (!config.user.is_empty())
-            .then(|| Credentials::new(config.user.clone(), config.password.clone()));
-        let port = url.port_u16().unwrap_or(SMTP_PORT);
-        let server = Connections::to(host, port, credentials);
-        Ok(Self { server, from: config.from.parse().context("from")? })
+        let from = config.from.parse().with_context(|| format!("smtp.from = {:?}", config.from))?;
+        Ok(Self { server: Connections::to(Server::of(config)?), from })
     }
 
     fn message(&self, message_id: &str, mail: &Mail) -> anyhow::Result<Message> {
         let (subject, text) = words(mail.milestone, mail.order_id);
         let to: Mailbox = mail.to.parse().context("the address")?;
+        let to = Mailbox { email: in_ascii(to.email), ..to };
         Ok(Message::builder()
             // It would be read from the headers otherwise.
             .envelope(Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()])?)
@@ -68,19 +60,29 @@ impl Mailer for SmtpMailer {
         };
         match self.server.send(&message).await {
             Ok(()) => Attempt::Answered(MailAnswer::Sent { message_id }),
-            Err(error) if refuses_the_mail(&error) => {
-                let reason = error.to_string().replace(char::is_control, " ");
-                Attempt::Answered(MailAnswer::Refused { reason })
+            Err(error) if error.why.refuses_the_mail() => {
+                Attempt::Answered(MailAnswer::Refused { reason: reason(&error) })
             }
-            Err(error) => no_answer(&error),
+            Err(error) => Attempt::NoAnswer(reason(&error)),
         }
     }
 }
 
-/// Whether the server refuses this mail, and not us: 550 to 554 speak of mailbox and message, 530 to
-/// 538 of who we are (RFC 5321 §4.2.3, RFC 4954 §6), and a wrong password must not lose mail.
-fn refuses_the_mail(error: &SessionError) -> bool {
-    error.code().is_some_and(|code| (550..=554).contains(&code))
+/// The server may have said anything, of any length.
+fn reason(error: &MailError) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    error.to_string().chars().map(plain).take(LONGEST_REASON).collect()
+}
+
+/// The address with its domain as DNS knows it (RFC 5891), if that makes it ASCII: then any server
+/// can take it.
+fn in_ascii(address: Address) -> Address {
+    if address.domain().is_ascii() || !address.user().is_ascii() {
+        return address;
+    }
+    let domain = idna::domain_to_ascii(address.domain()).ok();
+    let ascii = domain.and_then(|domain| Address::new(address.user(), domain).ok());
+    ascii.unwrap_or(address)
 }
 
 fn words(milestone: Milestone, order: OrderId) -> (String, String) {
@@ -109,5 +111,119 @@ impl Header for OrderHeader {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::StartTls;
+
+    /// Answers RCPT with `said` and all else as one should; announces `extensions`.
+    async fn server(said: &'static str, extensions: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await?;
+            let mut stream = BufReader::new(stream);
+            stream.write_all(b"220 here\r\n").await?;
+            let mut line = String::new();
+            while stream.read_line(&mut line).await? > 0 {
+                let reply = match line.split([' ', '\r']).next().unwrap_or_default() {
+                    "EHLO" => extensions,
+                    "RCPT" => said,
+                    "DATA" => "354 go on\r\n",
+                    "MAIL" | "." => "250 fine\r\n",
+                    _ => "",
+                };
+                stream.write_all(reply.as_bytes()).await?;
+                line.clear();
+            }
+            std::io::Result::Ok(())
+        });
+        address
+    }
+
+    async fn send(to: &str, server: SocketAddr) -> Attempt<MailAnswer> {
+        let config = SmtpConfig {
+            url: format!("smtp://{server}"),
+            starttls: StartTls::Off,
+            certificates: String::new(),
+            user: String::new(),
+            password: String::new(),
+            from: "a@example.com".to_owned(),
+        };
+        let order_id = Uuid::nil().into();
+        let mail = Mail { order_id, milestone: Milestone::Placed, to: to.to_owned() };
+        SmtpMailer::new(&config).unwrap().send(Uuid::nil().into(), &mail).await
+    }
+
+    const PLAIN: &str = "250 here\r\n";
+
+    #[tokio::test]
+    async fn a_recipient_who_is_refused_for_good_is_an_answer() {
+        let said = "504 5.5.2 <ada@localhost>: need fully-qualified address\r\n";
+        let at = server(said, PLAIN).await;
+        let Attempt::Answered(MailAnswer::Refused { reason }) = send("ada@localhost", at).await
+        else {
+            panic!("it is no refusal");
+        };
+        let said = "504 5.5.2 <ada@localhost>: need fully-qualified address";
+        assert_eq!(reason, format!("smtp://{at} answers RCPT with {said}"));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_the_server_cannot_take_is_refused_with_the_reason() {
+        let at = server("250 fine\r\n", PLAIN).await;
+        let needs =
+            format!("smtp://{at} does not announce SMTPUTF8, which the recipient's address needs");
+        let refused = Attempt::Answered(MailAnswer::Refused { reason: needs });
+        assert_eq!(send("ü@x.example", at).await, refused);
+        let extensions = "250-here\r\n250 SMTPUTF8\r\n";
+        let at = server("250 fine\r\n", extensions).await;
+        let attempt = send("ü@x.example", at).await;
+        let Attempt::Answered(MailAnswer::Refused { reason }) = attempt else {
+            panic!("{attempt:?}");
+        };
+        assert!(reason.contains("8BITMIME"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn a_domain_beyond_ascii_needs_nothing_of_the_server() {
+        let at = server("250 fine\r\n", PLAIN).await;
+        let attempt = send("ada@bücher.example", at).await;
+        assert!(matches!(attempt, Attempt::Answered(MailAnswer::Sent { .. })), "{attempt:?}");
+        assert_eq!(
+            in_ascii("ada@bücher.example".parse().unwrap()).domain(),
+            "xn--bcher-kva.example"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_may_change_or_is_about_us_is_asked_again() {
+        for said in ["450 4.2.1 busy\r\n", "421 4.3.2 closing\r\n", "530 5.7.0 log in\r\n"] {
+            let at = server(said, PLAIN).await;
+            let told = format!("smtp://{at} answers RCPT with {}", said.trim_end());
+            assert_eq!(send("ada@example.com", at).await, Attempt::NoAnswer(told));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_server_says_is_cut() {
+        let said = format!("550 {}\r\n", "no ".repeat(10_000));
+        let at = server(said.leak(), PLAIN).await;
+        let attempt = send("ada@example.com", at).await;
+        let Attempt::Answered(MailAnswer::Refused { reason }) = attempt else {
+            panic!("{attempt:?}");
+        };
+        assert!(reason.chars().count() <= LONGEST_REASON, "{reason}");
     }
 }

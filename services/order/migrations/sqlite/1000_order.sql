@@ -8,6 +8,7 @@ create table orders (
     ended text,
     needs_attention boolean not null,
     timeline text not null,
+    customer blob,
     total_minor integer not null,
     currency text not null,
     items text not null,
@@ -32,4 +33,10 @@ create table product (
     price_minor integer not null,
     currency text not null,
     version integer not null
+) without rowid;
+
+-- How many open orders each customer has, by a hash of the e-mail address. A row goes with the last of them.
+create table customer (
+    customer_id blob primary key,
+    open_orders integer not null
 ) without rowid;

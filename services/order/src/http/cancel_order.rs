@@ -8,11 +8,11 @@ use axum::{
 use contracts::OrderId;
 use service::{
     App,
-    http::{OrderPath, Problem, TraceContext},
+    http::{LinkedTrace, OrderPath, Problem},
 };
 
 use super::{OrderView, get_order};
-use crate::{CancelOrder, Command, OrderService, Reply};
+use crate::{CancelOrder, Command, Order, OrderService, Reply};
 
 /// Requests an order's cancellation. Shipping decides whether it comes in time: the order may still
 /// end completed.
@@ -28,8 +28,11 @@ use crate::{CancelOrder, Command, OrderService, Reply};
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     path @ OrderPath(order_id): OrderPath,
-    TraceContext(trace): TraceContext,
+    trace: LinkedTrace,
 ) -> Result<Response, Problem> {
+    let order: Option<Order> = app.engine.db().find(order_id).await?;
+    let order = order.ok_or_else(|| Problem::not_found("such order"))?;
+    let trace = trace.with(order.trace());
     let command = Command::Cancel(CancelOrder { order_id });
     match app.commands.send(command, None, trace).await? {
         Reply::Order(_) => {

@@ -6,6 +6,7 @@ mod list_orders;
 mod new_order;
 mod order_events;
 mod place_order;
+mod price_list;
 mod view;
 
 use axum::Extension;
@@ -17,12 +18,14 @@ use utoipa_axum::{
 
 use crate::OrderService;
 
+pub(crate) use new_order::MOST_PIECES;
 pub use view::{Happened, OrderView, Summary};
 
 pub(crate) fn routes() -> OpenApiRouter<App<OrderService>> {
     let looks = Extension(order_events::Looks::default());
+    let price_list = Extension(price_list::PriceList::default());
     OpenApiRouter::default()
-        .routes(routes!(place_order::handle, list_orders::handle))
+        .routes(routes!(place_order::handle, list_orders::handle).layer(price_list))
         .routes(routes!(get_order::handle))
         .routes(routes!(order_events::handle).layer(looks))
         .routes(routes!(cancel_order::handle))

@@ -1,8 +1,7 @@
 use std::collections::BTreeSet;
 
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
-use serde::Deserialize;
-use service::http::{Fields, Problem, object, objects, text_schema};
+use service::http::{Field, FromJson, text_schema};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
@@ -10,63 +9,68 @@ use utoipa::{
 
 /// Lines of an order.
 const MOST_LINES: usize = 100;
-/// Pieces of a line.
-const MOST_PIECES: i64 = 100_000_000;
+/// Pieces of a line, whatever is configured.
+pub(crate) const MOST_PIECES: i64 = 100_000_000;
 /// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
 const LONGEST_EMAIL: usize = 254;
 const LONGEST_TEXT: usize = 200;
+/// White space, and what no text may hold, in a regular expression's class.
+const NOT_IN_EMAIL: &str = r"\s\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
 
 /// An order to be taken.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 pub(super) struct NewOrder {
     /// Who orders.
-    #[serde(deserialize_with = "object")]
     #[schema(schema_with = customer)]
     pub(super) customer: Customer,
     /// What: each SKU once, all in one currency.
-    #[serde(deserialize_with = "objects")]
     #[schema(schema_with = items)]
     pub(super) items: Vec<Item>,
     /// Where it goes.
-    #[serde(deserialize_with = "object")]
     #[schema(schema_with = address)]
     pub(super) shipping_address: Address,
     /// What pays.
-    #[serde(deserialize_with = "object")]
     #[schema(schema_with = payment)]
     pub(super) payment: PaymentMethod,
 }
 
-impl NewOrder {
-    /// What the types let through and no order can have.
-    pub(super) fn check(&self) -> Result<(), Problem> {
-        let mut fields = Fields::default();
-        let email = &self.customer.email;
-        fields.at("/customer/email").text(email, LONGEST_EMAIL);
-        fields.at("/customer/email").must(is_email(email), "must be an e-mail address: name@host");
-        let lines = (1..=MOST_LINES).contains(&self.items.len());
-        fields.at("/items").must(lines, &format!("must have 1 to {MOST_LINES} lines"));
-        let mut skus = BTreeSet::new();
-        for (line, item) in self.items.iter().enumerate() {
-            let pieces = (1..=MOST_PIECES).contains(&item.quantity);
-            let otherwise = format!("must be 1 to {MOST_PIECES}");
-            fields.at(format!("/items/{line}/quantity")).must(pieces, &otherwise);
-            let otherwise = "stands in an earlier line too; add the quantities up in one line";
-            fields.at(format!("/items/{line}/sku")).must(skus.insert(&item.sku), otherwise);
-        }
-        let address = &self.shipping_address;
-        for (name, text) in [
-            ("name", &address.name),
-            ("street", &address.street),
-            ("city", &address.city),
-            ("postal_code", &address.postal_code),
-            ("country", &address.country),
-        ] {
-            fields.at(format!("/shipping_address/{name}")).text(text, LONGEST_TEXT);
-        }
-        fields.at("/payment/token").text(&self.payment.token, LONGEST_TEXT);
-        fields.finish()
+impl FromJson for NewOrder {
+    fn read(body: &Field<'_>) -> Option<Self> {
+        let customer = Customer { email: read_email(&body.at("customer").at("email")) };
+        let items = read_items(&body.at("items"));
+        let address = body.at("shipping_address");
+        let text = |name| address.at(name).text(LONGEST_TEXT);
+        let shipping_address = Address {
+            name: text("name"),
+            street: text("street"),
+            city: text("city"),
+            postal_code: text("postal_code"),
+            country: text("country"),
+        };
+        let payment = PaymentMethod { token: body.at("payment").at("token").text(LONGEST_TEXT) };
+        Some(Self { customer, items: items?, shipping_address, payment })
     }
+}
+
+fn read_email(field: &Field<'_>) -> String {
+    let email = field.text(LONGEST_EMAIL);
+    field.must(is_email(&email), "must be an e-mail address: name@host");
+    email
+}
+
+fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
+    let mut known = BTreeSet::new();
+    let mut items = Vec::new();
+    for line in field.list(1..=MOST_LINES) {
+        let sku: Option<Sku> = line.at("sku").parsed(Sku::RULE);
+        let first = sku.as_ref().is_none_or(|sku| known.insert(sku.clone()));
+        let otherwise = "stands in an earlier line too; add the quantities up in one line";
+        line.at("sku").must(first, otherwise);
+        let quantity = line.at("quantity").integer(1..=MOST_PIECES);
+        items.push(sku.map(|sku| Item { sku, quantity }));
+    }
+    // Every line has been looked at before the first wrong one ends it.
+    items.into_iter().collect()
 }
 
 /// As much as can be said without asking the mail server.
@@ -82,7 +86,7 @@ fn customer() -> ObjectBuilder {
     let email = ObjectBuilder::new()
         .schema_type(Type::String)
         .max_length(Some(LONGEST_EMAIL))
-        .pattern(Some(r"^[^\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$"))
+        .pattern(Some(format!("^[^{NOT_IN_EMAIL}]+@[^@{NOT_IN_EMAIL}]+$")))
         .description(Some("Where mail goes."));
     ObjectBuilder::new().property("email", email).required("email")
 }

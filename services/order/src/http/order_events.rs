@@ -24,7 +24,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::sleep,
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::Happened;
 use crate::{Order, OrderService};
@@ -38,6 +38,9 @@ const MAILS: usize = 2;
 const UNBUFFERED: [(HeaderName, &str); 1] = [(HeaderName::from_static("x-accel-buffering"), "no")];
 /// Streams that look at the database at once: the others wait, and the connections are left to requests.
 const LOOKS: usize = 2;
+/// What a stream begins with.
+const EXAMPLE: &str = "id: 1\ndata: {\"seq\":1,\"event\":\"OrderPlaced\",\"service\":\"order\",\
+    \"at\":\"2026-11-21T11:40:52.6504Z\",\"event_id\":\"01a1fde8-c42a-73f5-96da-6e816ab97e8a\"}\n\n";
 
 /// The turns of all streams to look at the database.
 #[derive(Debug, Clone)]
@@ -49,9 +52,10 @@ impl Default for Looks {
     }
 }
 
-/// Streams an order's timeline: what has happened so far, then what happens. Each event's id is
-/// the entry's `seq`, its name the event's type, its data the entry as JSON. The stream ends when
-/// the order has ended and both its mails are sent or failed.
+/// Streams an order's timeline: what has happened so far, then what happens. Each message has the
+/// entry's `seq` as its id and the entry as JSON, a `TimelineEntry`, as its data. Messages have no
+/// name, so that `onmessage` gets them all; the entry's `event` says what it is. The stream ends
+/// when the order has ended and both its mails are sent or failed.
 #[utoipa::path(get, path = "/orders/{id}/events", operation_id = "get_order_events",
     tag = "orders",
     params(
@@ -59,8 +63,8 @@ impl Default for Looks {
         LastEvent,
     ),
     responses(
-        (status = 200, description = "The events.", body = TimelineEvent,
-            content_type = "text/event-stream"),
+        (status = 200, description = "The events.", body = String,
+            content_type = "text/event-stream", example = json!(EXAMPLE)),
         (status = 204, description = "Nothing came after `Last-Event-ID`, and nothing will."),
         (status = 404, description = "There is no such order."),
         (status = 429, description = "The client, or all clients together, have as many streams as they may."),
@@ -198,21 +202,6 @@ impl Listener {
     }
 }
 
-/// An event of the stream.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what `event` makes")]
-struct TimelineEvent {
-    /// The entry's `seq`.
-    #[schema(example = "1")]
-    id: String,
-    /// The entry's `event`.
-    #[schema(example = "OrderPlaced")]
-    event: String,
-    /// The entry, as JSON.
-    #[schema(content_media_type = "application/json")]
-    data: String,
-}
-
 fn event(entry: Happened) -> Result<Event, axum::Error> {
-    Event::default().id(entry.seq.to_string()).event(&entry.event).json_data(entry)
+    Event::default().id(entry.seq.to_string()).json_data(entry)
 }

@@ -1,7 +1,7 @@
 //! `POST /orders`: takes an order.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,8 +12,11 @@ use service::{
     http::{Body, Idempotency, Problem, TraceContext},
 };
 
-use super::{OrderView, new_order::NewOrder};
+use super::{OrderView, new_order::NewOrder, price_list::PriceList};
 use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
+
+/// Seconds after which a customer with too many open orders may try again.
+const OPEN_ORDERS_RETRY: u32 = 60;
 
 /// Takes an order. It is accepted once this answers; its end shows in `GET /orders/{id}`.
 #[utoipa::path(post, path = "/orders", operation_id = "place_order", tag = "orders",
@@ -34,15 +37,17 @@ use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
                 parameters(("id" = "$response.body#/id")))),
             ("cancellation" = (operation_id = "cancel_order",
                 parameters(("id" = "$response.body#/id")))),
-        ))),
+        )),
+        (status = 429, description = "Too many requests are waiting, or the customer has too many \
+            open orders: send it again after `Retry-After` seconds.")),
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
+    Extension(price_list): Extension<PriceList>,
     key: Idempotency,
     TraceContext(trace): TraceContext,
-    Body { value: order, hash }: Body<NewOrder>,
+    Body { value: order, json }: Body<NewOrder>,
 ) -> Result<Response, Problem> {
-    order.check()?;
     let command = Command::Place(Box::new(PlaceOrder {
         order_id: uuid_v7(&*app.clock, &*app.random).into(),
         customer: order.customer,
@@ -50,20 +55,35 @@ pub(super) async fn handle(
         shipping_address: order.shipping_address,
         payment: order.payment,
     }));
-    match app.commands.send(command, key.key("POST /orders", hash), trace).await? {
-        Reply::Order(order) => {
+    match app.commands.send(command, key.key("POST /orders", &json), trace).await? {
+        Reply::Order(mut order) => {
+            order.complete();
             let location = [(header::LOCATION, format!("/orders/{}", order.order.id))];
             Ok((StatusCode::ACCEPTED, location, Json(order)).into_response())
         }
-        Reply::Refused(refusal) => Err(refused(&refusal)),
+        Reply::Refused(Refusal::UnknownSku { .. }) if !price_list.is_read(&app).await? => {
+            Err(unread())
+        }
+        Reply::Refused(refusal) => Err(refused(&refusal, &app.engine.participant().products_url)),
         Reply::Unknown | Reply::Ended(_) => Err(engine::CommandError::Failed.into()),
     }
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+/// Refused for now: the product may be among those of which nothing was heard yet.
+fn unread() -> Problem {
+    let detail = "not all products are known here yet; send the order again in a moment, under the same \
+                  Idempotency-Key. If it stays so, no product is listed, or the broker is away";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+}
+
+fn refused(refusal: &Refusal, products_url: &str) -> Problem {
     match refusal {
         Refusal::UnknownSku { line, sku } => {
-            let detail = format!("names no product: there is no {sku}; see GET /products");
+            let listed = match products_url {
+                "" => "GET /products of the inventory service",
+                url => url,
+            };
+            let detail = format!("names no product: there is no {sku}; {listed} lists them all");
             Problem::unprocessable(&format!("/items/{line}/sku"), &detail)
         }
         Refusal::MixedCurrencies { line } => Problem::unprocessable(
@@ -74,5 +94,16 @@ fn refused(refusal: &Refusal) -> Problem {
             &format!("/items/{line}/quantity"),
             "makes the order cost more than can be paid; order less",
         ),
+        Refusal::TooMany { line, most } => Problem::unprocessable(
+            &format!("/items/{line}/quantity"),
+            &format!("must be 1 to {most}; order more than that in several orders"),
+        ),
+        Refusal::TooManyOpen { most } => Problem::too_many(
+            "/customer/email",
+            &format!(
+                "has {most} open orders, the most that are taken; wait until one ends, or cancel one"
+            ),
+        )
+        .retry_after(OPEN_ORDERS_RETRY),
     }
 }

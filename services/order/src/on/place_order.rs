@@ -1,13 +1,16 @@
 //! PlaceOrder → OrderPlaced
 //!
-//! Fixes the prices, and sets the first deadline.
+//! Fixes the prices, and sets the deadlines of the payment and of the whole.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
 use engine::Input;
 use serde::{Deserialize, Serialize};
 use store::Json;
+use uuid::Uuid;
 
-use crate::{Alarm, Line, Order, OrderService, Out, Product, Reply, Stage, World};
+use crate::{
+    Alarm, Line, Order, OrderService, Out, Policy, Product, Reply, Stage, World, customer_id,
+};
 
 /// An order to be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,25 @@ pub enum Refusal {
         /// Where it became too much.
         line: usize,
     },
+    /// More pieces than a line may have.
+    TooMany {
+        /// Where they stand.
+        line: usize,
+        /// So many it may have.
+        most: i64,
+    },
+    /// The customer has as many open orders as a customer may have.
+    TooManyOpen {
+        /// So many.
+        most: i64,
+    },
+}
+
+impl PlaceOrder {
+    /// The customer among whose open orders it would count, if these are counted.
+    pub(crate) fn counted(&self, policy: Policy) -> Option<Uuid> {
+        (policy.open_orders > 0).then(|| customer_id(&self.customer.email))
+    }
 }
 
 pub(crate) fn react(
@@ -57,7 +79,12 @@ pub(crate) fn react(
         Ok(priced) => priced,
         Err(refusal) => return out.reply(Reply::Refused(refusal)),
     };
-    world.orders.put(Order {
+    let counted = command.counted(world.policy);
+    if counted.is_some_and(|customer| !world.opened(customer)) {
+        let most = world.policy.open_orders;
+        return out.reply(Reply::Refused(Refusal::TooManyOpen { most }));
+    }
+    let mut order = Order {
         order_id,
         stage: Stage::Placed,
         requested: None,
@@ -67,15 +94,20 @@ pub(crate) fn react(
         ended: None,
         needs_attention: false,
         timeline: Json(Vec::new()),
+        customer: counted,
         total_minor: total.amount_minor,
         currency: total.currency,
         items: Json(lines),
         email: Some(customer.email.clone()),
         address: Some(Json(shipping_address.clone())),
-        trace_id: input.trace.trace_id().map(ToOwned::to_owned),
+        trace_id: None,
+        trace_span: None,
         placed_at: input.at,
-    });
+    };
+    order.placed_in(&input.trace);
+    world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
+    out.set_alarm(order_id, Alarm::PaymentDeadline, world.policy.paid);
     out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
     if let Some(order) = world.orders.get(&order_id) {
         out.reply(Reply::Order(Box::new(order.into())));
@@ -86,11 +118,15 @@ pub(crate) fn react(
 fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Refusal> {
     let mut total: Option<Money> = None;
     let mut lines = Vec::with_capacity(items.len());
+    let most = world.policy.quantity;
     for (line, item) in items.iter().enumerate() {
         let (sku, quantity) = (item.sku.clone(), item.quantity);
         let Some(unit_price) = world.products.get(&sku).map(Product::price) else {
             return Err(Refusal::UnknownSku { line, sku });
         };
+        if quantity > most {
+            return Err(Refusal::TooMany { line, most });
+        }
         if total.is_some_and(|total| total.currency != unit_price.currency) {
             return Err(Refusal::MixedCurrencies { line });
         }

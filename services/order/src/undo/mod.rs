@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel_order;
 pub(crate) mod first_deadline;
+pub(crate) mod payment_deadline;
 pub(crate) mod payment_declined;
 pub(crate) mod payment_refunded;
 pub(crate) mod payment_voided;

@@ -3,12 +3,12 @@
 
 use contracts::{
     Currency, Money, OrderId, PaymentCaptured, PaymentDeclined, PaymentVoided, ShipmentVoided,
-    StockReleased,
+    StockReleased, StockReserved,
 };
 use serde_json::{Value, json};
 use testkit::eventually;
 
-use crate::rig::{Rig, impatient};
+use crate::rig::{Rig, impatient, rigs};
 
 impl Rig {
     /// Places an order and waits until a person has to look.
@@ -114,5 +114,28 @@ async fn each_side_is_counted_by_every_replica_and_listed() {
         rig.hears(&declined, StockReleased { order_id: declined.parse().unwrap() }).await;
         rig.tells(&rig.url, ["2", "1", "1", "1"]).await;
         assert_eq!(rig.listed(false).await, [declined]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_says_from_the_start_which_service_is_next() {
+    for rig in rigs().await {
+        let order = rig.place().await;
+        let order_id = order.parse().unwrap();
+        let next = async || rig.order(&order).await["waiting_for"].clone();
+        assert_eq!(next().await, json!(["inventory"]));
+        rig.hears(&order, StockReserved { order_id }).await;
+        assert_eq!(next().await, json!(["payment"]));
+        let reason = "no cover".to_owned();
+        rig.hears(&order, PaymentDeclined { order_id, reason }).await;
+        assert_eq!(next().await, json!(["inventory"]));
+        rig.hears(&order, StockReleased { order_id }).await;
+        assert_eq!(next().await, json!([]));
+
+        let other = rig.place().await;
+        let order_id = other.parse().unwrap();
+        let amount = Money { amount_minor: 1298, currency: Currency::EUR };
+        rig.hears(&other, PaymentCaptured { order_id, amount, reference: "ch_1".to_owned() }).await;
+        assert_eq!(rig.order(&other).await["waiting_for"], json!(["shipping"]));
     }
 }

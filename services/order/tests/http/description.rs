@@ -22,6 +22,40 @@ async fn every_route_is_described_with_all_its_answers() {
 }
 
 #[tokio::test]
+async fn clients_are_generated_from_it() {
+    let rig = Rig::running().await;
+    for answer in [rig.get("/openapi.json").await, rig.ask_admin("/openapi.json").await] {
+        let description = answer.json::<Value>().await.unwrap();
+        assert_eq!(description["servers"][0]["url"], "/");
+        assert_eq!(description["security"], serde_json::json!([]));
+    }
+    let description = rig.get("/openapi.json").await.json::<Value>().await.unwrap();
+    // A stream is text: there is no JSON to be parsed as a whole.
+    let stream = &description["paths"]["/orders/{id}/events"]["get"]["responses"]["200"]["content"];
+    assert_eq!(stream["text/event-stream"]["schema"], serde_json::json!({ "type": "string" }));
+    let required = description["components"]["schemas"]["OrderSummary"]["required"].as_array();
+    assert!(required.unwrap().contains(&"placed_at".into()), "{required:?}");
+}
+
+#[tokio::test]
+async fn metrics_are_told_in_the_form_that_is_accepted() {
+    let rig = Rig::running().await;
+    let told = async |accept: &str| {
+        let request = rig.http.get(format!("{}/metrics", rig.url)).header("accept", accept);
+        let answer = request.send().await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.text().await.unwrap())
+    };
+    let (kind, text) = told("*/*").await;
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert!(text.contains("# TYPE quintet_build_info gauge\n"), "{text}");
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    let (kind, text) = told("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(text.contains("# TYPE quintet_build info\n") && text.ends_with("# EOF\n"), "{text}");
+}
+
+#[tokio::test]
 async fn what_operators_ask_is_described_on_their_listener() {
     let rig = Rig::running().await;
     let description = rig.ask_admin("/openapi.json").await.json::<Value>().await.unwrap();
@@ -110,4 +144,12 @@ async fn no_other_page_can_use_its_page() {
     let page = rig.get("/docs/").await.text().await.unwrap();
     let inline = page.split("<script").skip(1).any(|script| !script.contains("src="));
     assert!(!inline, "the policy allows no script within the page: {page}");
+}
+
+#[tokio::test]
+async fn the_root_leads_to_the_page() {
+    let rig = Rig::running().await;
+    let page = rig.get("/").await;
+    assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));
+    assert!(page.text().await.unwrap().contains("swagger-ui-bundle.js"));
 }

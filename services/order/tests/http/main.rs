@@ -1,9 +1,12 @@
 //! Order's HTTP interface as its clients meet it, over real connections.
 
 mod attention;
+mod caps;
 mod description;
 mod events;
 mod limits;
 mod list;
+mod pages;
+mod price_list;
 mod refusals;
 mod rig;

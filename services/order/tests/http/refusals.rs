@@ -34,15 +34,16 @@ async fn a_wrong_field_is_named() {
         (with("/items", json!([line, line])), "/items/1/sku"),
         (with("/items", lines(101)), "/items"),
         (with("/items", json!([])), "/items"),
-        (with("/items/0/sku", "unheard-of"), "/items/0/sku"),
         (with("/items/0/sku", "a b"), "/items/0/sku"),
         (with("/items", json!([line, { "sku": "book", "quantity": 1 }])), "/items/1/sku"),
         (with("/customer/email", "nobody"), "/customer/email"),
         (with("/customer", json!({})), "/customer/email"),
         (with("/shipping_address/city", " "), "/shipping_address/city"),
         (with("/shipping_address/name", "a\u{0}b"), "/shipping_address/name"),
+        (with("/shipping_address/name", "\u{202e}adA"), "/shipping_address/name"),
+        (with("/shipping_address/name", "\u{200b}\u{feff}"), "/shipping_address/name"),
+        (with("/customer/email", "\u{202e}ada@example.com"), "/customer/email"),
         (with("/payment/token", "x".repeat(201)), "/payment/token"),
-        (json!({}), "/customer"),
         (json!([order()]), ""),
         (Value::Null, ""),
     ] {
@@ -50,6 +51,65 @@ async fn a_wrong_field_is_named() {
         assert_eq!((status, named), (422, vec![field.to_owned()]), "{problem} for {body}");
         assert!(problem["detail"].as_str().unwrap().len() > field.len(), "{problem}");
     }
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named() {
+    let rig = Rig::running().await;
+    let mut body = with("/items/0/quantity", "2");
+    body["customer"]["email"] = json!("nobody");
+    body["shipping_address"] = json!({ "name": "Ada", "street": 1, "city": "Wien" });
+    let (status, problem, named) = problem(rig.post(&body).await).await;
+    let expected = [
+        "/customer/email",
+        "/items/0/quantity",
+        "/shipping_address/street",
+        "/shipping_address/postal_code",
+        "/shipping_address/country",
+    ];
+    assert_eq!((status, named), (422, expected.map(ToOwned::to_owned).to_vec()), "{problem}");
+    let told = "5 fields are wrong: /customer/email must be an e-mail address: name@host; \
+                /items/0/quantity must be a whole number, not a text; ";
+    assert!(problem["detail"].as_str().unwrap().starts_with(told), "{problem}");
+    let (_, _, named) = crate::rig::problem(rig.post(&json!({})).await).await;
+    assert_eq!(named, ["/customer", "/items", "/shipping_address", "/payment"]);
+}
+
+#[tokio::test]
+async fn a_long_text_is_not_sent_back() {
+    let rig = Rig::running().await;
+    let long = "x".repeat(240_000);
+    for body in [with("/items/0/sku", &*long), with("/items/0/quantity", &*long)] {
+        let answer = rig.post(&body).await;
+        assert_eq!(answer.status(), 422);
+        assert!(answer.text().await.unwrap().len() < 2_000);
+    }
+    let twice = format!("{{\"{long}\": 1, \"{long}\": 2}}");
+    assert!(send(&rig, twice).await.text().await.unwrap().len() < 2_000);
+}
+
+#[tokio::test]
+async fn a_member_that_stands_twice_is_named() {
+    let rig = Rig::running().await;
+    let body = order().to_string().replacen('{', "{\"payment\": {\"token\": \"tok_ok\"},", 1);
+    let (status, problem, named) = problem(send(&rig, body).await).await;
+    assert_eq!((status, named), (422, vec!["/payment".to_owned()]));
+    assert_eq!(problem["detail"], "/payment stands twice in its object; send it once");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_taken_and_compression_is_refused() {
+    let rig = Rig::running().await;
+    let marked = send(&rig, format!("\u{feff}{}", order())).await;
+    assert_eq!(marked.status(), StatusCode::ACCEPTED);
+    let placed: Value = marked.json().await.unwrap();
+    assert!(placed["placed_at"].as_str() <= placed["timeline"][0]["at"].as_str(), "{placed}");
+    assert!(placed["placed_at"].is_string(), "{placed}");
+    let request = rig.http.post(format!("{}/orders", rig.url)).json(&order());
+    let answer = request.header("content-encoding", "gzip").send().await.unwrap();
+    let (status, problem, _) = problem(answer).await;
+    assert_eq!(status, 415);
+    assert!(problem["detail"].as_str().unwrap().contains("Content-Encoding"), "{problem}");
 }
 
 #[tokio::test]
@@ -121,10 +181,33 @@ async fn one_key_for_two_orders_is_refused() {
         request.header("idempotency-key", key).send().await.unwrap()
     };
     assert_eq!(place(&order(), "k").await.status(), StatusCode::ACCEPTED);
-    let (status, _, named) = problem(place(&with("/items/0/quantity", 2), "k").await).await;
+    let (status, refusal, named) = problem(place(&with("/items/0/quantity", 2), "k").await).await;
     assert_eq!((status, named), (422, vec!["Idempotency-Key".to_owned()]));
+    let advice = refusal["detail"].as_str().unwrap();
+    assert!(advice.contains("To repeat that request, send its body again"), "{advice}");
     let (status, _, named) = problem(place(&order(), &"k".repeat(256)).await).await;
     assert_eq!((status, named), (400, vec!["Idempotency-Key".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_repeat_in_another_spelling_gets_the_first_answer() {
+    let rig = Rig::running().await;
+    let place = async |body: String| {
+        let request = rig.http.post(format!("{}/orders", rig.url)).body(body);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let answer = request.header("idempotency-key", "k").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        answer.json::<Value>().await.unwrap()["id"].clone()
+    };
+    let first = place(order().to_string()).await;
+    let spaced = serde_json::to_string_pretty(&order()).unwrap();
+    let turned = r#"{"payment": {"token": "tok_ok"}, "items": [{"quantity": 1.0, "sku": "mug"}],
+        "shipping_address": {"country": "AT", "city": "\u0057ien", "name": "Ada",
+            "postal_code": "1010", "street": "Ring 1"},
+        "customer": {"email": "ada@example.com"}}"#;
+    for again in [spaced, turned.to_owned()] {
+        assert_eq!(place(again).await, first);
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use service::{
     App, Parts, Sampling, Service, Telemetry, admin_router,
-    http::{Room, Streams, Waiting},
+    http::{Room, Streams, Waiting, with_origins},
     public_router,
 };
 use store::Db;
@@ -23,9 +23,6 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 /// Event streams of all clients, and of one.
 pub const STREAMS: usize = 12;
 pub const STREAMS_EACH: usize = 8;
-
-const TOPICS: [&str; 6] =
-    ["inventory", "notifications", "orders", "payments", "products", "shipping"];
 
 pub struct Rig {
     pub url: String,
@@ -44,9 +41,13 @@ pub struct Rig {
 
 /// One for each database, with a price list of one mug.
 pub async fn rigs() -> Vec<Rig> {
+    rigs_with(Policy::default()).await
+}
+
+/// The same with this policy.
+pub async fn rigs_with(policy: Policy) -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        let policy = Policy::default();
         rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
     }
     rigs
@@ -54,12 +55,13 @@ pub async fn rigs() -> Vec<Rig> {
 
 /// The same with deadlines that are over at once.
 pub async fn impatient() -> Vec<Rig> {
-    let mut rigs = Vec::new();
-    for database in testkit::databases().await {
-        let policy = Policy { first: Duration::ZERO, second: Duration::ZERO };
-        rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
-    }
-    rigs
+    rigs_with(Policy {
+        paid: Duration::ZERO,
+        first: Duration::ZERO,
+        second: Duration::ZERO,
+        ..Policy::default()
+    })
+    .await
 }
 
 impl Rig {
@@ -91,7 +93,8 @@ impl Rig {
         };
         let (stop, stopping) = watch::channel(false);
         let on = On { db: &db, health: database.connect().await, bus: &bus };
-        let (urls, runtime) = serve(on, settings, policy, stopping).await;
+        let served = Served { settings, policy, pages: true };
+        let (urls, runtime) = serve(on, served, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
         Self {
@@ -118,11 +121,12 @@ impl Rig {
         self
     }
 
-    /// The address of another replica, which serves what is asked of it but applies nothing.
+    /// The address of another replica, which serves what is asked of it but applies nothing, and which
+    /// no web page may call.
     pub async fn another(&self) -> String {
-        let (settings, stopping) = (Settings::default(), self.stop.subscribe());
+        let served = Served { settings: Settings::default(), policy: self.policy, pages: false };
         let on = On { db: &self.db, health: self.database.connect().await, bus: &self.bus };
-        let (urls, _) = serve(on, settings, self.policy, stopping).await;
+        let (urls, _) = serve(on, served, self.stop.subscribe()).await;
         let [url, _] = urls;
         url
     }
@@ -174,6 +178,11 @@ async fn log(directory: &Path) -> Arc<dyn Bus> {
     Arc::new(Log::open(&directory.join("bus.db"), "", options).await.unwrap())
 }
 
+/// The origin of the web pages that may call.
+pub const SHOP: &str = "https://shop.example";
+/// Where products are listed, as an order's refusal says.
+pub const PRODUCTS: &str = "https://inventory.example/products";
+
 /// What a service works on.
 struct On<'r> {
     db: &'r Db,
@@ -181,13 +190,20 @@ struct On<'r> {
     bus: &'r Arc<dyn Bus>,
 }
 
-async fn serve(
-    On { db, health, bus }: On<'_>,
+struct Served {
     settings: Settings,
     policy: Policy,
+    /// Whether the shop's pages may call.
+    pages: bool,
+}
+
+async fn serve(
+    On { db, health, bus }: On<'_>,
+    Served { settings, policy, pages }: Served,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
-    let order = OrderService { policy, ..OrderService::default() };
+    let products_url = PRODUCTS.to_owned();
+    let order = OrderService { policy, products_url, ..OrderService::default() };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let options = EngineOptions {
         settings,
@@ -197,7 +213,8 @@ async fn serve(
     };
     let outside = Arc::new(engine::Nobody);
     let engine = Engine::new(order, db.clone(), clock.clone(), options);
-    let topics = TOPICS.map(|name| Topic { name, partitions: 2, compacted: false }).into();
+    let topics = EventType::topics().into_iter();
+    let topics = topics.map(|name| Topic { name, partitions: 2, compacted: false }).collect();
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };
     let (runtime, commands) = Runtime::new(engine, around);
     let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
@@ -206,8 +223,11 @@ async fn serve(
     let stopped = stopping.clone();
     let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry, room, health };
     let app = App::from(parts);
+    let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
+    let public = public_router(app.clone());
+    let public = with_origins(public, origins, OrderService::WRITABLE_BY_PAGES);
     let urls = [
-        listen("public", public_router(app.clone()), stopped.clone()).await,
+        listen("public", public, stopped.clone()).await,
         listen("admin", admin_router(app), stopped).await,
     ];
     (urls, runtime)
@@ -270,12 +290,4 @@ pub async fn problem(response: Response) -> (u16, Value, Vec<String>) {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let named = errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
     (status, problem, named)
-}
-
-/// Every event type's topic is one of those that the rig makes.
-#[test]
-fn the_topics_are_all_there_are() {
-    for event in EventType::ALL {
-        assert!(TOPICS.contains(&event.topic()), "{}", event.topic());
-    }
 }

@@ -8,8 +8,8 @@ use service::answer;
 
 use super::{Charge, ChargeAnswer, Gateway, Refund, RefundAnswer};
 
-/// A gateway spoken to over HTTP. Definite are 200 and 402; whatever else it says, it is asked
-/// again under the same key.
+/// A gateway spoken to over HTTP. Definite are 200 and 402. Whatever else it says, it is asked again
+/// under the same key: soon if that may change, rarely if it refuses the request itself.
 pub(crate) struct HttpGateway {
     client: Client,
     charges: Url,
@@ -29,7 +29,7 @@ enum Answer {
 
 impl HttpGateway {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base: Url = format!("{}/", url.trim_end_matches('/')).parse()?;
+        let base = service::provider_url(&format!("{}/", url.trim_end_matches('/')))?;
         let (charges, refunds) = (base.join("charges")?, base.join("refunds")?);
         Ok(Self { client: service::client()?, charges, refunds })
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{EffectId, Money, OrderId, Trace};
-use engine::{Attempt, Outside};
+use engine::{Attempt, Impossible, Outside, Resolution};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(crate) use gateway::HttpGateway;
 
@@ -99,6 +100,43 @@ impl engine::Effect for Effect {
             Self::Charge(_) => "charge".into(),
             Self::Refund(refund) => format!("refund-{}", refund.attempt),
         }
+    }
+
+    /// Charges of one card fail together.
+    fn isolation_key(&self) -> String {
+        match self {
+            Self::Charge(charge) => format!("token {}", charge.token),
+            Self::Refund(refund) => format!("charge {}", refund.charge),
+        }
+    }
+
+    /// Without the token: whoever has it can charge the card.
+    fn shown(&self) -> Value {
+        let mut shown = serde_json::to_value(self).unwrap_or_default();
+        if let Some(token) = shown.get_mut("token") {
+            *token = "hidden".into();
+        }
+        shown
+    }
+}
+
+/// The outcome of a held request, as an operator found it at the gateway.
+pub(crate) fn resolve(effect: &Effect, resolution: &Resolution) -> Result<Outcome, Impossible> {
+    match (effect, resolution.outcome.as_str()) {
+        (Effect::Charge(_), "captured") => {
+            Ok(Outcome::Charge(ChargeAnswer::Captured { reference: resolution.reference()? }))
+        }
+        (Effect::Charge(_), "declined" | Resolution::NEVER_ARRIVED) => {
+            Ok(Outcome::Charge(ChargeAnswer::Declined { reason: resolution.reason() }))
+        }
+        (Effect::Charge(_), _) => Err(Impossible::outcome("captured, declined or never_arrived")),
+        (Effect::Refund(_), "refunded") => {
+            Ok(Outcome::Refund(RefundAnswer::Refunded { reference: resolution.reference()? }))
+        }
+        (Effect::Refund(_), "refused" | Resolution::NEVER_ARRIVED) => {
+            Ok(Outcome::Refund(RefundAnswer::Refused { reason: resolution.reason() }))
+        }
+        (Effect::Refund(_), _) => Err(Impossible::outcome("refunded, refused or never_arrived")),
     }
 }
 

@@ -8,8 +8,8 @@ use service::answer;
 
 use super::{Book, BookAnswer, Carrier};
 
-/// A carrier spoken to over HTTP. Definite are 200 and 409; whatever else it says, it is asked
-/// again under the same key.
+/// A carrier spoken to over HTTP. Definite are 200 and 409. Whatever else it says, it is asked again
+/// under the same key: soon if that may change, rarely if it refuses the request itself.
 pub(crate) struct HttpCarrier {
     client: Client,
     bookings: Url,
@@ -26,7 +26,7 @@ enum Answer {
 
 impl HttpCarrier {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let bookings = format!("{}/bookings", url.trim_end_matches('/')).parse()?;
+        let bookings = service::provider_url(&format!("{}/bookings", url.trim_end_matches('/')))?;
         Ok(Self { client: service::client()?, bookings })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Address, EffectId, Item, OrderId, Trace};
-use engine::{Attempt, Outside};
+use engine::{Attempt, Impossible, Outside, Resolution};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use carrier::HttpCarrier;
@@ -46,6 +46,17 @@ impl engine::Effect for Book {
 
     fn name(&self) -> String {
         "book".into()
+    }
+}
+
+/// The outcome of a held booking, as an operator found it at the carrier.
+pub(crate) fn resolve(resolution: &Resolution) -> Result<BookAnswer, Impossible> {
+    match resolution.outcome.as_str() {
+        "booked" => Ok(BookAnswer::Booked { tracking: resolution.reference()? }),
+        "refused" | Resolution::NEVER_ARRIVED => {
+            Ok(BookAnswer::Refused { reason: resolution.reason() })
+        }
+        _ => Err(Impossible::outcome("booked, refused or never_arrived")),
     }
 }
 

@@ -41,22 +41,38 @@ pub(super) async fn create_topics(
         .create_topics(&new, &options)
         .await
         .map_err(|error| BusError::kafka("creating topics", error))?;
+    let mut there = Vec::with_capacity(names.len());
     for result in results {
         match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Ok(topic) | Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => there.push(topic),
+            // An operator may have made it; whether this service can use it shows when it does.
+            Err((topic, code)) if is_right(code) => {
+                tracing::debug!(topic, %code, "this service may not create the topic");
+            }
             Err((topic, code)) => return Err(refused(namespace.inner(&topic), code)),
         }
     }
     let namespace = namespace.clone();
-    blocking(move || await_leaders(client.inner(), &namespace, &names)).await
+    blocking(move || await_leaders(client.inner(), &namespace, &there)).await
+}
+
+fn is_right(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+    matches!(code, ClusterAuthorizationFailed | TopicAuthorizationFailed)
 }
 
 fn refused(topic: &str, code: RDKafkaErrorCode) -> BusError {
     use RDKafkaErrorCode::{InvalidPartitions, InvalidReplicationFactor, InvalidTopic};
     match code {
-        InvalidPartitions | InvalidReplicationFactor | InvalidTopic => {
+        InvalidPartitions | InvalidTopic => {
             BusError::settings(format!("topic {topic}"), code.to_string())
         }
+        InvalidReplicationFactor => BusError::Unavailable {
+            reason: format!(
+                "creating topic {topic}: {code}: fewer brokers are up than their \
+                 default.replication.factor asks for; start the others, or lower it"
+            ),
+        },
         code => BusError::kafka(format!("creating topic {topic}"), KafkaError::AdminOp(code)),
     }
 }
@@ -72,7 +88,8 @@ fn await_leaders<C: ClientContext>(
     for topic in topics {
         let mut attempt = 1;
         while let Err(error) = answers(client, namespace, topic) {
-            let passing = error.is_transient() || matches!(error, BusError::UnknownTopic { .. });
+            let passing =
+                matches!(error, BusError::Unavailable { .. } | BusError::UnknownTopic { .. });
             if !passing || attempt == ATTEMPTS {
                 return Err(error);
             }
@@ -106,9 +123,9 @@ pub(super) fn partition_count<C: ClientContext>(
     let unavailable = |reason: &str| BusError::Unavailable {
         reason: format!("topic {}: {reason}", namespace.inner(topic)),
     };
-    let metadata = client
-        .fetch_metadata(Some(topic), ANSWER)
-        .map_err(|error| BusError::kafka("asking for topics", error))?;
+    let metadata = client.fetch_metadata(Some(topic), ANSWER).map_err(|error| {
+        BusError::kafka(format!("asking for topic {}", namespace.inner(topic)), error)
+    })?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or_else(|| unavailable("the broker does not answer for it"))?;
     match found.error().map(RDKafkaErrorCode::from) {
@@ -144,14 +161,18 @@ pub(super) fn states(
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, count - 1);
         let committed = committed(observer, &asked)
-            .map_err(|error| BusError::kafka("asking for committed offsets", error))?;
+            .map_err(|error| BusError::kafka(asking_for_offsets(observer), error))?;
         for partition in 0..count {
-            let (low, high) = observer
-                .fetch_watermarks(topic, partition, ANSWER)
-                .map_err(|error| BusError::kafka("asking for watermarks", error))?;
+            let (low, high) =
+                observer.fetch_watermarks(topic, partition, ANSWER).map_err(|error| {
+                    BusError::kafka(
+                        format!("asking for the ends of topic {}", namespace.inner(topic)),
+                        error,
+                    )
+                })?;
             let element = committed.find_partition(topic, partition);
             if let Some(Err(error)) = element.as_ref().map(TopicPartitionListElem::error) {
-                return Err(BusError::kafka("asking for committed offsets", error));
+                return Err(BusError::kafka(asking_for_offsets(observer), error));
             }
             states.push(PartitionState {
                 topic: namespace.inner(topic).to_owned(),
@@ -170,6 +191,10 @@ pub(super) fn states(
         observer.poll(Duration::ZERO);
     }
     Ok(states)
+}
+
+fn asking_for_offsets(observer: &BaseConsumer<Context>) -> String {
+    format!("asking for the offsets of group {}", observer.context().group)
 }
 
 /// What the group has committed. The first question of all has the broker choose a coordinator

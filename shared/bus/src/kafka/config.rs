@@ -11,7 +11,9 @@ use crate::{BusError, DEFAULT_MAX_RECORD_BYTES};
 const FRAMING_BYTES: usize = (1 << 20) - DEFAULT_MAX_RECORD_BYTES;
 
 const COMMON: [(&str, &str); 3] = [
-    ("client.id", "quintet"),
+    // So often a client asks which topics and partitions there are: added partitions are read within
+    // seconds, and a topic whose rights were withdrawn is read again soon after they are granted.
+    ("topic.metadata.refresh.interval.ms", "5000"),
     // Short enough that a restarted broker is found at once.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
@@ -65,10 +67,21 @@ const GUARDED: [&str; 15] = [
     "transactional.id",
 ];
 
+/// Whether the setting makes TLS take any certificate, or one of another host.
+fn is_unchecked(name: &str, value: &str) -> bool {
+    match name {
+        "enable.ssl.certificate.verification" => !matches!(value, "true" | "1" | "t"),
+        "ssl.endpoint.identification.algorithm" => value != "https",
+        _ => false,
+    }
+}
+
 /// The settings of every client.
 #[derive(Clone)]
-pub(super) struct Config {
+pub(crate) struct Config {
     brokers: String,
+    /// `client.id`, by which the broker's logs, quotas and metrics tell clients apart.
+    client: String,
     overrides: BTreeMap<String, String>,
     max_record_bytes: usize,
 }
@@ -76,8 +89,9 @@ pub(super) struct Config {
 impl Config {
     /// # Errors
     /// [`BusError::Settings`] naming what librdkafka does not take or what must not be changed.
-    pub(super) fn new(
+    pub(crate) fn new(
         brokers: &str,
+        client: &str,
         overrides: &BTreeMap<String, String>,
     ) -> Result<Self, BusError> {
         for name in overrides.keys() {
@@ -86,8 +100,21 @@ impl Config {
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
-        let mut config =
-            Self { brokers: brokers.to_owned(), overrides: overrides.clone(), max_record_bytes: 0 };
+        for (name, value) in overrides {
+            if is_unchecked(name, value) {
+                let why = format!(
+                    "{value} would let anybody pass for the broker: remove it, and name the authority \
+                     that signed the broker's certificate by ssl.ca.location"
+                );
+                return Err(BusError::settings(format!("kafka.{name}"), why));
+            }
+        }
+        let mut config = Self {
+            brokers: brokers.to_owned(),
+            client: client.to_owned(),
+            overrides: overrides.clone(),
+            max_record_bytes: 0,
+        };
         let refused = |error| BusError::kafka("checking the settings", error);
         config.consumer("check").create_native_config().map_err(refused)?;
         let native = config.producer().create_native_config().map_err(refused)?;
@@ -98,6 +125,10 @@ impl Config {
             BusError::settings("kafka.message.max.bytes", why)
         })?;
         Ok(config)
+    }
+
+    pub(super) fn brokers(&self) -> &str {
+        &self.brokers
     }
 
     pub(super) fn max_record_bytes(&self) -> usize {
@@ -121,7 +152,7 @@ impl Config {
 
     fn client(&self, ours: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers);
+        config.set("bootstrap.servers", &self.brokers).set("client.id", &self.client);
         for (name, value) in COMMON.iter().chain(ours) {
             config.set(*name, *value);
         }
@@ -139,7 +170,7 @@ mod tests {
 
     fn with(name: &str, value: &str) -> Result<Config, BusError> {
         let overrides = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        Config::new("localhost:9092", &overrides)
+        Config::new("localhost:9092", "quintet-test", &overrides)
     }
 
     #[test]
@@ -147,6 +178,16 @@ mod tests {
         let config = with("linger.ms", "7").expect("a known setting");
         assert_eq!(config.producer().get("linger.ms"), Some("7"));
         assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES);
+    }
+
+    #[test]
+    fn every_client_bears_the_name_of_its_service_unless_the_user_gives_another() {
+        let config = with("linger.ms", "7").expect("a known setting");
+        for client in [config.producer(), config.consumer("g"), config.admin()] {
+            assert_eq!(client.get("client.id"), Some("quintet-test"));
+        }
+        let config = with("client.id", "mine").expect("a known setting");
+        assert_eq!(config.producer().get("client.id"), Some("mine"));
     }
 
     #[test]
@@ -162,6 +203,8 @@ mod tests {
             ("linger.ms", "soon"),
             ("enable.idempotence", "false"),
             ("message.max.bytes", "1000"),
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.endpoint.identification.algorithm", "none"),
         ];
         for (name, value) in cases {
             let error = with(name, value).err().expect("must be refused");

@@ -2,7 +2,7 @@
 //! rebalance.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use contracts::Headers;
@@ -51,15 +51,24 @@ impl KafkaConsumer {
         }
         let message = match polled {
             Ok(message) => message,
-            Err(error) => return Self::judge(error).map(|()| None),
+            Err(error) => return Self::judge(client.context(), error).map(|()| None),
         };
         client.context().came(message.topic(), message.partition(), message.offset());
         Ok(Some(incoming(namespace, &message)))
     }
 
     /// Passes over what librdkafka gets over by itself.
-    fn judge(error: KafkaError) -> Result<(), BusError> {
+    fn judge(context: &Context, error: KafkaError) -> Result<(), BusError> {
         match error.rdkafka_error_code() {
+            // The other topics go on, and librdkafka looks for this one every few seconds.
+            Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                if context.denied.worth_saying(&code.to_string(), Instant::now()) {
+                    let error =
+                        BusError::kafka(format!("receiving for group {}", context.group), error);
+                    tracing::warn!(%error, "a subscribed topic cannot be read");
+                }
+                Ok(())
+            }
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
                 // Also seen for a moment while a broker comes up; it goes on by itself then.
                 tracing::warn!(%error, "a subscribed topic is not there");
@@ -73,7 +82,7 @@ impl KafkaConsumer {
             // The next record is gone, or not there yet: `Bus::partitions` tells which.
             Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
             _ if kafka_heals(&error) => Ok(()),
-            _ => Err(BusError::kafka("receiving", error)),
+            _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
         }
     }
 
@@ -202,7 +211,7 @@ fn not_ours(error: &KafkaError) -> bool {
     )
 }
 
-fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> Incoming {
+pub(super) fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> Incoming {
     let headers = message.headers().map_or_else(Headers::new, |borrowed| {
         let mut headers = Headers::with_capacity(USUAL_HEADERS);
         let pairs = borrowed.iter().map(|header| (header.key, header.value.unwrap_or_default()));

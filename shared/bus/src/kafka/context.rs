@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
@@ -13,22 +14,33 @@ use tokio::sync::oneshot;
 
 use super::admin::ANSWER;
 use super::producer::Report;
+use crate::Said;
+use crate::error::denial;
 
 /// What librdkafka calls back.
 #[derive(Default)]
 pub(super) struct Context {
+    /// The consumer group that the client speaks for, without the namespace; empty for none.
+    pub(super) group: String,
     /// Whether partitions that come in are to be paused.
     pub(super) paused: AtomicBool,
     /// Whether partitions were assigned whose offsets could not be learned. librdkafka would ask
     /// for them itself, but once its question has failed it never reads them: better to join anew.
     pub(super) lost_its_place: AtomicBool,
     first: Mutex<First>,
+    /// What of the broker's denials was said.
+    pub(super) denied: Said,
 }
 
 /// The first offset that came of each partition since it was assigned, by topic.
 type First = HashMap<String, HashMap<i32, i64>>;
 
 impl Context {
+    /// Of a client that speaks for this group.
+    pub(super) fn of_group(group: &str) -> Self {
+        Self { group: group.to_owned(), ..Self::default() }
+    }
+
     fn first(&self) -> MutexGuard<'_, First> {
         // An entry comes or goes as a whole, whoever panicked.
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
@@ -91,6 +103,11 @@ impl ClientContext for Context {
         let away = [AllBrokersDown, BrokerTransportFailure, Resolve];
         if error.rdkafka_error_code().is_some_and(|code| away.contains(&code)) {
             tracing::debug!(%error, "Kafka client: {reason}");
+        } else if let Some((code, remedy)) = denial(&error) {
+            // librdkafka repeats it with every attempt to connect.
+            if self.denied.worth_saying(&code.to_string(), Instant::now()) {
+                tracing::warn!("Kafka denies it ({code}): {remedy}; Kafka client: {reason}");
+            }
         } else {
             tracing::info!(%error, "Kafka client: {reason}");
         }

@@ -5,18 +5,21 @@ mod config;
 mod consumer;
 mod context;
 mod producer;
+mod reader;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::{BaseConsumer, StreamConsumer};
+use uuid::Uuid;
 
-use self::config::Config;
+pub(crate) use self::config::Config;
 use self::context::Context;
+use crate::identity::identity;
 use crate::names::Namespace;
-use crate::{Bus, BusError, Consumer, PartitionState, Producer, Topic};
+use crate::{Bus, BusError, Consumer, PartitionState, Producer, Reader, Topic};
 
 /// A Kafka cluster.
 pub(crate) struct Kafka {
@@ -27,16 +30,8 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    pub(crate) fn new(
-        brokers: &str,
-        namespace: Namespace,
-        overrides: &BTreeMap<String, String>,
-    ) -> Result<Self, BusError> {
-        Ok(Self {
-            config: Config::new(brokers, overrides)?,
-            namespace,
-            observers: Mutex::default(),
-        })
+    pub(crate) fn new(config: Config, namespace: Namespace) -> Self {
+        Self { config, namespace, observers: Mutex::default() }
     }
 
     /// A client that asks on behalf of `group` (the name at the broker) without joining it.
@@ -49,7 +44,7 @@ impl Kafka {
         let observer: BaseConsumer<Context> = self
             .config
             .consumer(group)
-            .create_with_context(Context::default())
+            .create_with_context(Context::of_group(self.namespace.inner(group)))
             .map_err(|error| BusError::kafka("creating a client", error))?;
         let observer = Arc::new(observer);
         observers.insert(group.to_owned(), Arc::clone(&observer));
@@ -78,7 +73,7 @@ impl Bus for Kafka {
         let consumer: StreamConsumer<Context> = self
             .config
             .consumer(&group)
-            .create_with_context(Context::default())
+            .create_with_context(Context::of_group(self.namespace.inner(&group)))
             .map_err(|error| BusError::kafka("creating a consumer", error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| BusError::kafka("subscribing", error))?;
@@ -105,6 +100,21 @@ impl Bus for Kafka {
         let namespace = self.namespace.clone();
         let group = group.to_owned();
         blocking(move || admin::rewind(&observer, &namespace, (&group, &outer), &topics)).await
+    }
+
+    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let (config, namespace) = (self.config.clone(), self.namespace.clone());
+        let reader = blocking(move || reader::KafkaReader::open(&config, namespace, &topics));
+        Ok(Box::new(reader.await?))
+    }
+
+    async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {
+        identity(self, proposed).await.map(Some)
+    }
+
+    fn address(&self) -> String {
+        self.namespace.of(&format!("kafka:{}", self.config.brokers()))
     }
 
     fn max_record_bytes(&self) -> usize {

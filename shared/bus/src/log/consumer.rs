@@ -1,7 +1,7 @@
 //! Reading: what is new in all partitions, fairly between them.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use contracts::{Headers, InvalidHeaders};
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::flush::Flush;
 use super::group::GroupLock;
 use crate::names::Namespace;
-use crate::{BusError, Consumer, Incoming, PartitionState, Position};
+use crate::{BusError, Consumer, Incoming, PartitionState, Position, Said};
 
 /// A receive stops here, whatever `max` says, so that large records do not fill the memory.
 const MAX_RECEIVED_BYTES: usize = 16 << 20;
@@ -27,19 +27,33 @@ pub(super) struct LogConsumer {
     bell: watch::Receiver<u64>,
     poll: Duration,
     paused: bool,
+    said: Said,
     _lock: GroupLock,
 }
 
 /// How far a partition has been read.
 #[derive(Clone)]
-struct Cursor {
-    topic: String,
+pub(super) struct Cursor {
+    pub(super) topic: String,
     /// The topic's name in the log, with the namespace.
     name: String,
-    partition: i32,
-    next: i64,
+    pub(super) partition: i32,
+    pub(super) next: i64,
     /// Whether its offsets have gaps that are no loss.
     compacted: bool,
+}
+
+impl Cursor {
+    /// Before this offset of a partition.
+    pub(super) fn at(
+        state: &PartitionState,
+        next: i64,
+        namespace: &Namespace,
+    ) -> Result<Self, BusError> {
+        let (topic, partition) = (state.topic.clone(), state.partition);
+        let name = namespace.outer("topic", &topic)?;
+        Ok(Self { topic, name, partition, next, compacted: false })
+    }
 }
 
 impl LogConsumer {
@@ -54,16 +68,12 @@ impl LogConsumer {
     ) -> Result<Self, BusError> {
         let mut partitions = Vec::with_capacity(states.len());
         for state in states {
-            let name = namespace.outer("topic", &state.topic)?;
-            partitions.push(Cursor {
-                topic: state.topic.clone(),
-                compacted: compacted.contains(&name),
-                name,
-                partition: state.partition,
-                next: state.committed.unwrap_or(state.low),
-            });
+            let mut cursor = Cursor::at(state, state.committed.unwrap_or(state.low), namespace)?;
+            cursor.compacted = compacted.contains(&cursor.name);
+            partitions.push(cursor);
         }
-        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused: false, _lock: lock })
+        let (paused, said) = (false, Said::default());
+        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused, said, _lock: lock })
     }
 
     /// What is waiting; nothing only if nothing is.
@@ -154,7 +164,7 @@ fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
 }
 
 /// Appends up to `share` records after the cursor.
-async fn fetch(
+pub(super) async fn fetch(
     reader: &mut SqliteConnection,
     cursor: &Cursor,
     share: i64,
@@ -204,7 +214,9 @@ impl Consumer for LogConsumer {
             match self.read(max.max(1)).await {
                 Ok(received) if received.is_empty() => {}
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "the log cannot be read, trying again");
+                    if self.said.worth_saying(&error.to_string(), Instant::now()) {
+                        tracing::warn!(%error, "the log cannot be read, trying again");
+                    }
                 }
                 done => return done,
             }

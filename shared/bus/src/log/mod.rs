@@ -7,6 +7,7 @@ mod consumer;
 mod flush;
 mod group;
 mod producer;
+mod reader;
 mod retention;
 mod schema;
 mod wake;
@@ -20,12 +21,16 @@ use async_trait::async_trait;
 use clock::{Clock, SystemClock};
 use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use self::group::GroupLock;
 use self::wake::Bell;
 use self::writer::Writer;
+use crate::identity::identity;
 use crate::names::Namespace;
-use crate::{Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Topic};
+use crate::{
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Reader, Topic,
+};
 
 /// What can be chosen about a log.
 #[derive(Clone)]
@@ -187,6 +192,22 @@ impl Bus for Log {
             group::commit(connection, &outer, &topic, state.partition, state.low).await?;
         }
         turn.commit().await
+    }
+
+    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let mut connection = schema::reader(&self.path).await?;
+        // Of a group that is none: only the ends count.
+        let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
+        Ok(Box::new(reader::LogReader::new(connection, &self.namespace, &states)?))
+    }
+
+    async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {
+        identity(self, proposed).await.map(Some)
+    }
+
+    fn address(&self) -> String {
+        self.namespace.of(&format!("log:{}", self.path.display()))
     }
 
     fn max_record_bytes(&self) -> usize {

@@ -268,3 +268,37 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     let received = take(&mut two, 1).await;
     assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "orders"));
 }
+
+/// Reads all that is there, by chunks that are smaller than that.
+pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
+    let bus = rig.bus().await;
+    publish(&*bus, &numbered(0..50)).await;
+    let mut reader = bus.reader(&["orders", "products"]).await.expect("a reader");
+    let mut seen = Vec::new();
+    loop {
+        let records = within(reader.read(7)).await.expect("records");
+        if records.is_empty() {
+            break;
+        }
+        seen.extend(records);
+    }
+    assert_eq!(sorted_numbers(&seen), (0..50).collect::<Vec<_>>());
+    publish(&*bus, &numbered(50..51)).await;
+    let later = within(reader.read(7)).await.expect("records");
+    assert_eq!(sorted_numbers(&later), [50]);
+    let states = bus.partitions("g", &["orders"]).await.expect("states");
+    assert!(states.iter().all(|state| state.committed.is_none()), "{states:?}");
+    let unknown = bus.reader(&["nothing"]).await.err().expect("there is no such topic");
+    assert!(matches!(unknown, bus::BusError::UnknownTopic { .. }), "{unknown:?}");
+}
+
+pub async fn a_bus_has_the_id_that_it_was_given_first(rig: &impl Rig) {
+    let [one, two, three] = [1, 2, 3].map(uuid::Uuid::from_u128);
+    let (first, again) = (rig.connect().await, rig.connect().await);
+    let both = tokio::join!(within(first.identity(one)), within(again.identity(two)));
+    let (Ok(Some(given)), Ok(Some(seen))) = both else { panic!("no id: {both:?}") };
+    assert!(given == seen && [one, two].contains(&given), "{given} and {seen}");
+    assert_eq!(rig.connect().await.identity(three).await.expect("an id"), Some(given));
+    let other = rig.connect_as("other-").await;
+    assert_eq!(other.identity(three).await.expect("an id"), Some(three));
+}

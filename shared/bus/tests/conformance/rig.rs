@@ -105,6 +105,7 @@ impl KafkaRig {
             url: self.url.clone(),
             namespace: format!("{}{namespace}", self.namespace),
             kafka: kafka.collect(),
+            ..Settings::default()
         };
         bus::connect(&settings).await.expect("settings are right")
     }

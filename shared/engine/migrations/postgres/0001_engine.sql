@@ -32,7 +32,8 @@ create table idempotency_key (
 ) with (autovacuum_analyze_threshold = 2147483647);
 
 -- Requests to the outside world that have no definite answer yet. Nobody else may take a row
--- before due_at: a claim moves it on by the claim's length, a failed attempt by the back-off.
+-- before due_at: a claim moves it on by the claim's length, a failed attempt by the back-off. held_at is the time
+-- since when it waits for an operator; resolution is the outcome that the operator found at the provider, as JSON.
 create table effect (
     id uuid primary key,
     order_id uuid not null,
@@ -42,6 +43,8 @@ create table effect (
     attempts bigint not null,
     due_at bigint not null,
     last_error text,
+    held_at bigint,
+    resolution text,
     created_at bigint not null
 ) with (autovacuum_analyze_threshold = 2147483647);
 create index effect_due on effect (due_at);

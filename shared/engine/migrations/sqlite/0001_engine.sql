@@ -31,7 +31,8 @@ create table idempotency_key (
 ) without rowid;
 
 -- Requests to the outside world that have no definite answer yet. Nobody else may take a row
--- before due_at: a claim moves it on by the claim's length, a failed attempt by the back-off.
+-- before due_at: a claim moves it on by the claim's length, a failed attempt by the back-off. held_at is the time
+-- since when it waits for an operator; resolution is the outcome that the operator found at the provider, as JSON.
 create table effect (
     id blob primary key,
     order_id blob not null,
@@ -41,6 +42,8 @@ create table effect (
     attempts integer not null,
     due_at integer not null,
     last_error text,
+    held_at integer,
+    resolution text,
     created_at integer not null
 ) without rowid;
 create index effect_due on effect (due_at);

@@ -8,9 +8,14 @@ use uuid::Uuid;
 
 use super::{Parked, Reason, lanes::Lanes, letter};
 use crate::{
-    Input, Origin, Participant, Settings, What, Work, claim::claim, intake, settings::later,
+    Input, Origin, Participant, Settings, What, Work,
+    claim::{Claim, Mender, Rows, claim},
+    intake,
+    settings::{Moment, later},
 };
 
+/// Every parked lane. Only those that are to be replayed are ever due.
+const PARKED: Rows<'_> = Rows { table: "parked", condition: "true" };
 /// Lanes replayed in one turn.
 const LANES: usize = 100;
 /// Letters of a lane taken at once.
@@ -21,11 +26,12 @@ pub struct Replays {
     db: Db,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    mender: Mender,
 }
 
 impl Replays {
     pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { db, clock, settings }
+        Self { db, clock, settings, mender: Mender::default() }
     }
 
     /// Takes the letters of lanes that are to be replayed, so that for the length of a claim nobody
@@ -35,10 +41,18 @@ impl Replays {
     /// # Errors
     /// If the database is away.
     pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
-        let now = self.clock.now();
-        let until = later(now, self.settings.claim);
+        let now = Moment::of(&*self.clock);
+        self.mender.mend(&self.db, PARKED, now, self.settings.claim).await?;
+        let now = now.wall;
         let mut works = Vec::new();
-        for row in claim(&self.db, "parked", "id", now, until, LANES).await? {
+        let wanted = Claim {
+            table: PARKED.table,
+            columns: "id",
+            condition: PARKED.condition,
+            until: later(now, self.settings.claim),
+            limit: LANES,
+        };
+        for row in claim(&self.db, wanted, now).await? {
             self.lane(row.get(0)?, now, &mut works).await?;
         }
         Ok(works)

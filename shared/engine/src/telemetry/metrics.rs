@@ -55,7 +55,7 @@ struct OfEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfAttempt {
     effect: String,
-    /// `answered` or `no_answer`.
+    /// `answered`, `no_answer` or `refused`.
     result: &'static str,
 }
 
@@ -158,8 +158,7 @@ impl Metrics {
         self.failed_turns.inc();
     }
 
-    pub(crate) fn attempted(&self, effect: String, answered: bool, took: Duration) {
-        let result = if answered { "answered" } else { "no_answer" };
+    pub(crate) fn attempted(&self, effect: String, result: &'static str, took: Duration) {
         self.attempt
             .get_or_create(&OfEffect { effect: effect.clone() })
             .observe(took.as_secs_f64());

@@ -1,21 +1,31 @@
 //! The spans of a turn and of an attempt, named as `OpenTelemetry`'s messaging conventions have it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
+use bus::Incoming;
 use contracts::{Event, EventId, OrderId, Trace};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::trace::{TARGET, Traced, span_context};
-use crate::{Attempt, Effect, Input, Origin, Participant, TurnError, What, Work};
+use super::trace::{TARGET, Traced};
+use crate::{Attempt, Effect, Messaging, Origin, Participant, TurnError, What, Work};
 
 /// A span for each input of a batch whose trace is sampled, from the turn's begin to its end: what
-/// commits together takes equally long. And one for the batch, a trace of its own, linked with them.
+/// commits together takes equally long. Each says how large the batch was, and is linked with the first.
 #[derive(Debug, Default)]
 pub(crate) struct TurnSpans {
     inputs: HashMap<usize, Traced>,
-    system: &'static str,
+    messaging: Arc<Messaging>,
+}
+
+/// What the spans of one turn have in common.
+#[derive(Debug, Clone, Copy)]
+struct Batch<'m> {
+    inputs: i64,
+    /// Which turn of this batch it is, from 1.
+    attempt: u32,
+    messaging: &'m Messaging,
 }
 
 impl TurnSpans {
@@ -23,23 +33,24 @@ impl TurnSpans {
     pub(crate) fn open<P: Participant>(
         works: &[Work<P>],
         attempt: u32,
-        system: &'static str,
+        messaging: &Arc<Messaging>,
     ) -> Self {
-        let mut spans = Self { inputs: HashMap::new(), system };
-        let mut batch = None;
+        let inputs = i64::try_from(works.len()).unwrap_or(i64::MAX);
+        let batch = Batch { inputs, attempt, messaging };
+        let mut spans = Self { inputs: HashMap::new(), messaging: Arc::clone(messaging) };
+        let mut first: Option<SpanContext> = None;
         for (index, work) in works.iter().enumerate() {
             if !work.input.trace.is_sampled() {
                 continue;
             }
-            let traced = Traced::under(&work.input.trace, || of_input(work, attempt, system));
+            let traced = Traced::under(&work.input.trace, || of_input(work, batch));
             if traced.span.is_none() {
                 continue;
             }
-            let batch = batch.get_or_insert_with(|| of_batch::<P>(works.len(), attempt));
-            if let Some(cause) = span_context(&work.input.trace) {
-                batch.add_link(cause);
+            match &first {
+                Some(first) => traced.span.add_link(first.clone()),
+                None => first = Some(context_of(&traced.span)),
             }
-            traced.span.add_link(context_of(batch));
             spans.inputs.insert(index, traced);
         }
         spans
@@ -59,17 +70,22 @@ impl TurnSpans {
             input.span.record("quintet.order_id", order_id.to_string());
         }
         let (kind, topic) = (event.event_type(), event.event_type().topic());
+        let messaging = &*self.messaging;
         let span = info_span!(
             target: TARGET,
             parent: &input.span,
             "create",
             otel.name = format!("create {topic}"),
             otel.kind = "producer",
-            messaging.system = self.system,
+            messaging.system = messaging.system,
+            messaging.client.id = messaging.client_id,
             messaging.operation.type = "create",
             messaging.operation.name = "create",
             messaging.destination.name = topic,
+            messaging.kafka.message.key = event.key(),
             messaging.message.id = %id,
+            server.address = messaging.host,
+            server.port = messaging.port.map(i64::from),
             cloudevents.event_id = %id,
             cloudevents.event_type = kind.as_str(),
             quintet.order_id = event.order_id().map(|id| id.to_string()),
@@ -97,49 +113,10 @@ impl TurnSpans {
     }
 }
 
-fn of_batch<P: Participant>(inputs: usize, attempt: u32) -> Span {
-    info_span!(
-        target: TARGET,
-        parent: None,
-        "batch",
-        otel.kind = "internal",
-        messaging.batch.message_count = i64::try_from(inputs).unwrap_or(i64::MAX),
-        messaging.consumer.group.name = crate::intake::group::<P>(),
-        quintet.attempt = attempt,
-    )
-}
-
-fn of_input<P: Participant>(work: &Work<P>, attempt: u32, system: &'static str) -> Span {
-    let Input { cause, what, .. } = &work.input;
-    let order_id = work.input.order_id().map(|id| id.to_string());
+fn of_input<P: Participant>(work: &Work<P>, batch: Batch<'_>) -> Span {
+    let what = &work.input.what;
     if let (What::Event(event), Some(record)) = (what, work.origin.record()) {
-        let replay = match &work.origin {
-            Origin::Parked(letter) => Some(letter.attempt),
-            _ => None,
-        };
-        return info_span!(
-            target: TARGET,
-            parent: None,
-            "process",
-            otel.name = format!("process {}", record.topic),
-            otel.kind = "consumer",
-            otel.status_description = Empty,
-            messaging.system = system,
-            messaging.operation.type = "process",
-            messaging.operation.name = "process",
-            messaging.destination.name = record.topic,
-            messaging.destination.partition.id = %record.partition,
-            messaging.consumer.group.name = crate::intake::group::<P>(),
-            messaging.kafka.offset = record.offset,
-            messaging.message.id = %cause,
-            cloudevents.event_id = %cause,
-            cloudevents.event_type = event.event_type().as_str(),
-            quintet.order_id = order_id,
-            quintet.duplicate = Empty,
-            quintet.parked = Empty,
-            quintet.replay = replay,
-            quintet.attempt = attempt,
-        );
+        return of_record(work, event, record, batch);
     }
     let name = match what {
         What::Event(event) => format!("process {}", event.event_type().topic()),
@@ -154,9 +131,52 @@ fn of_input<P: Participant>(work: &Work<P>, attempt: u32, system: &'static str) 
         otel.name = name,
         otel.kind = "internal",
         otel.status_description = Empty,
-        quintet.order_id = order_id,
+        messaging.batch.message_count = batch.inputs,
+        quintet.order_id = work.input.order_id().map(|id| id.to_string()),
         quintet.duplicate = Empty,
-        quintet.attempt = attempt,
+        quintet.attempt = i64::from(batch.attempt),
+    )
+}
+
+fn of_record<P: Participant>(
+    work: &Work<P>,
+    event: &Event,
+    record: &Incoming,
+    batch: Batch<'_>,
+) -> Span {
+    let (cause, messaging) = (work.input.cause, batch.messaging);
+    let key = (!record.key.is_empty()).then(|| String::from_utf8_lossy(&record.key));
+    let replay = match &work.origin {
+        Origin::Parked(letter) => Some(letter.attempt),
+        _ => None,
+    };
+    info_span!(
+        target: TARGET,
+        parent: None,
+        "process",
+        otel.name = format!("process {}", record.topic),
+        otel.kind = "consumer",
+        otel.status_description = Empty,
+        messaging.system = messaging.system,
+        messaging.client.id = messaging.client_id,
+        messaging.operation.type = "process",
+        messaging.operation.name = "process",
+        messaging.batch.message_count = batch.inputs,
+        messaging.destination.name = record.topic,
+        messaging.destination.partition.id = %record.partition,
+        messaging.consumer.group.name = crate::intake::group::<P>(),
+        messaging.kafka.offset = record.offset,
+        messaging.kafka.message.key = key.as_deref(),
+        messaging.message.id = %cause,
+        server.address = messaging.host,
+        server.port = messaging.port.map(i64::from),
+        cloudevents.event_id = %cause,
+        cloudevents.event_type = event.event_type().as_str(),
+        quintet.order_id = work.input.order_id().map(|id| id.to_string()),
+        quintet.duplicate = Empty,
+        quintet.parked = Empty,
+        quintet.replay = replay,
+        quintet.attempt = i64::from(batch.attempt),
     )
 }
 
@@ -199,7 +219,7 @@ impl AttemptSpan {
 
     /// Ends it, in error where there was no answer.
     pub(crate) fn end<O>(self, attempt: &Attempt<O>) -> Trace {
-        if let Attempt::NoAnswer(why) = attempt {
+        if let Attempt::NoAnswer(why) | Attempt::Refused(why) = attempt {
             self.0.span.record("otel.status_description", why.as_str());
         }
         self.0.trace

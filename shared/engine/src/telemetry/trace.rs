@@ -45,8 +45,15 @@ impl Traced {
     }
 }
 
+/// Links a span with another trace, if both are known.
+pub fn link(span: &Span, to: &Trace) {
+    if let Some(context) = span_context(to) {
+        span.add_link(context);
+    }
+}
+
 /// The trace's context as a remote parent; an empty one for no trace.
-pub(crate) fn span_context(trace: &Trace) -> Option<SpanContext> {
+fn span_context(trace: &Trace) -> Option<SpanContext> {
     let mut parts = trace.traceparent.as_deref()?.split('-').skip(1);
     let (trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?);
     let state = trace.tracestate.as_deref().map(TraceState::from_str);

@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use clock::SeededRandom;
 use contracts::Trace;
-use engine::{CommandError, Commands, Engine, Runtime, Sent, Settings, Surroundings};
+use engine::{
+    CommandError, Commands, Engine, IdempotencyKey, Origin, Runtime, Sent, Settings, Surroundings,
+};
 use futures::poll;
 
 use crate::{
     rig::{Rig, rigs, rigs_with},
     toy::{Add, Reply, Toy},
-    work::{add, command, keyed, order, tell},
+    work::{Works, add, command, keyed, order, tell},
 };
 
 #[tokio::test]
@@ -47,6 +49,26 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
         assert_eq!(rig.tally(order(1)).await.unwrap().count, 11);
         assert_eq!((rig.count("outbox_event").await, rig.count("idempotency_key").await), (3, 2));
     }
+}
+
+#[tokio::test]
+async fn a_repeat_of_the_same_bytes_gets_the_answer_that_an_earlier_version_has_stored() {
+    for rig in rigs().await {
+        // What an earlier version stored is the hash of the bytes.
+        let mut before = keyed(1, order(1), 5, "a");
+        key_of(&mut before).hash = key_of(&mut keyed(2, order(1), 5, "a")).sent;
+        assert_eq!(rig.answers(&[before]).await, [Ok(Reply::Count(5))]);
+        let again = keyed(2, order(1), 5, "a");
+        assert_eq!(rig.answers(&[again]).await, [Ok(Reply::Count(5))]);
+        let mut other = keyed(3, order(1), 5, "a");
+        key_of(&mut other).sent = [7; 32];
+        assert_eq!(rig.answers(&[other]).await, [Err(CommandError::KeyReused)]);
+    }
+}
+
+fn key_of(work: &mut Works) -> &mut IdempotencyKey {
+    let Origin::Command(Some(key)) = &mut work.origin else { panic!("a command with a key") };
+    key
 }
 
 #[tokio::test]

@@ -206,46 +206,6 @@ async fn no_more_are_under_way_at_once_than_allowed() {
 }
 
 #[tokio::test]
-async fn who_fails_in_a_row_is_probed_until_he_answers() {
-    let settings = Settings {
-        effects_concurrency: 10,
-        backoff: Duration::from_millis(1),
-        backoff_max: Duration::from_millis(1),
-        ..Settings::default()
-    };
-    for rig in rigs_with(settings).await {
-        let mut runner = rig.effects();
-        request(&rig, 12).await;
-        rig.provider.plan(vec![Next::NoAnswer; 11]);
-        assert!(runner.turn().await.unwrap().is_empty());
-        assert_eq!(rig.provider.asked().len(), 10);
-        rig.clock.advance(Duration::from_millis(499));
-        runner.turn().await.unwrap();
-        assert_eq!(rig.provider.asked().len(), 0, "the breaker is open");
-
-        rig.clock.advance(Duration::from_millis(1));
-        assert!(runner.turn().await.unwrap().is_empty());
-        assert_eq!(rig.provider.asked().len(), 1, "a probe, which fails");
-        rig.provider.plan([Next::Panic]);
-        rig.clock.advance(Duration::from_secs(1));
-        assert!(runner.turn().await.unwrap().is_empty());
-        assert_eq!(rig.provider.asked().len(), 1, "a probe, which panics");
-        rig.clock.advance(Duration::from_secs(5));
-        let first = runner.turn().await.unwrap();
-        assert_eq!(first.len(), 1, "a probe, which succeeds");
-        rig.turn(&first).await;
-
-        rig.clock.advance(rig.settings.claim);
-        for most in [10, 1] {
-            let outcomes = runner.turn().await.unwrap();
-            assert_eq!(outcomes.len(), most);
-            rig.turn(&outcomes).await;
-        }
-        assert_eq!(rig.count("effect").await, 0);
-    }
-}
-
-#[tokio::test]
 async fn an_attempt_that_takes_too_long_is_no_answer() {
     let settings = Settings { effects_timeout: Duration::from_millis(20), ..Settings::default() };
     for rig in rigs_with(settings).await {

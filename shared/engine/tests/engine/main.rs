@@ -6,6 +6,8 @@ mod commands;
 mod dead_letters;
 mod effects;
 mod exclusive;
+mod fairness;
+mod held;
 mod lease;
 mod poison;
 mod properties;

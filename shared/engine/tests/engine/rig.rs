@@ -1,7 +1,7 @@
 //! The toy on each database, with a broker and a provider that do as they are told.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -182,6 +182,8 @@ pub struct Provider {
     meeting: Barrier,
     asked: Mutex<Vec<EffectId>>,
     answers: Mutex<VecDeque<Next>>,
+    /// What becomes of these requests, however often they are made.
+    always: Mutex<HashMap<EffectId, Next>>,
     running: AtomicUsize,
     most: AtomicUsize,
 }
@@ -192,6 +194,7 @@ impl Default for Provider {
             meeting: Barrier::new(2),
             asked: Mutex::default(),
             answers: Mutex::default(),
+            always: Mutex::default(),
             running: AtomicUsize::default(),
             most: AtomicUsize::default(),
         }
@@ -202,6 +205,8 @@ impl Default for Provider {
 pub enum Next {
     Answer(i64),
     NoAnswer,
+    /// The request itself is refused.
+    Refuse,
     Never,
     /// Fails between two meetings with the test.
     Later,
@@ -216,6 +221,16 @@ impl Provider {
 
     pub fn plan(&self, answers: impl IntoIterator<Item = Next>) {
         self.answers.lock().unwrap().extend(answers);
+    }
+
+    /// What becomes of these requests from now on.
+    pub fn always(&self, ids: impl IntoIterator<Item = EffectId>, next: &Next) {
+        self.always.lock().unwrap().extend(ids.into_iter().map(|id| (id, next.clone())));
+    }
+
+    /// Every request is answered as planned again.
+    pub fn heal(&self) {
+        self.always.lock().unwrap().clear();
     }
 
     /// Meets a request that fails later.
@@ -240,10 +255,12 @@ impl Outside<Toy> for Provider {
             tokio::task::yield_now().await;
         }
         self.running.fetch_sub(1, Ordering::SeqCst);
-        let next = self.answers.lock().unwrap().pop_front();
+        let always = self.always.lock().unwrap().get(&id).cloned();
+        let next = always.or_else(|| self.answers.lock().unwrap().pop_front());
         match next.unwrap_or(Next::Answer(5)) {
             Next::Answer(number) => Attempt::Answered(number),
             Next::NoAnswer => Attempt::NoAnswer("503".into()),
+            Next::Refuse => Attempt::Refused("400".into()),
             Next::Later => {
                 self.met().await;
                 self.met().await;

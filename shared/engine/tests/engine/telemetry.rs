@@ -1,6 +1,9 @@
 //! What the engine tells about itself.
 
+use std::sync::Arc;
+
 use contracts::{Headers, Trace};
+use engine::{Messaging, Origin, Settings};
 use opentelemetry::{
     Value,
     trace::{SpanKind, Status, TracerProvider},
@@ -12,7 +15,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
-    rig::{Next, Rig, rigs},
+    rig::{Next, Rig, rigs, rigs_with},
     work::{Works, add, ask, command, order, tell},
 };
 
@@ -33,16 +36,24 @@ impl Collector {
         Self { spans, _thread: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// What has ended since the last time, without the batches.
+    /// What has ended since the last time.
     fn take(&self) -> Vec<SpanData> {
         let spans = self.spans.get_finished_spans().unwrap();
         self.spans.reset();
-        spans.into_iter().filter(|span| span.name != "batch").collect()
+        spans
     }
 }
 
 fn sampled(mut work: Works) -> Works {
     work.input.trace = Trace::parse(Some(PARENT), None);
+    work
+}
+
+/// As an event about an order comes from the broker.
+fn with_key(mut work: Works) -> Works {
+    let key = work.input.order_id().map(|id| id.to_string().into_bytes());
+    let Origin::Event(record) = &mut work.origin else { panic!("an event") };
+    record.key = key.unwrap_or_default();
     work
 }
 
@@ -82,6 +93,44 @@ async fn an_event_goes_out_with_the_span_of_its_making() {
         let (trace, span) = (made.span_context.trace_id(), made.span_context.span_id());
         assert_eq!(parents(&rig).await, [format!("00-{trace}-{span}-01")]);
         assert_eq!(PARENT[3..35], trace.to_string());
+    }
+}
+
+#[tokio::test]
+async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
+    let messaging = Messaging {
+        system: "kafka",
+        host: Some("broker.example".to_owned()),
+        port: Some(9092),
+        client_id: "quintet-toy".to_owned(),
+    };
+    let settings = Settings { messaging: Arc::new(messaging), ..Settings::default() };
+    for rig in rigs_with(settings).await {
+        let collector = Collector::new();
+        let batch = [sampled(add(1, order(1))), add(2, order(2)), sampled(add(3, order(3)))];
+        rig.turn(&batch.map(with_key)).await;
+        let spans = collector.take();
+        assert!(spans.iter().all(|span| span.span_context.trace_id().to_string() == PARENT[3..35]));
+        let of = |kind| spans.iter().filter(move |span| span.span_kind == kind);
+        let reactions: Vec<_> = of(SpanKind::Consumer).collect();
+        assert_eq!(reactions.len(), 2);
+        let linked = |span: &SpanData| -> Vec<_> {
+            span.links.iter().map(|link| link.span_context.span_id()).collect()
+        };
+        let first = reactions.iter().find(|span| linked(span).is_empty()).expect("the first one");
+        let second = reactions.iter().find(|span| !linked(span).is_empty()).expect("another");
+        assert_eq!(linked(second), [first.span_context.span_id()]);
+        for span in of(SpanKind::Consumer).chain(of(SpanKind::Producer)) {
+            let get = |name| attribute(span, name).unwrap_or_default();
+            assert_eq!((&*get("server.address"), &*get("server.port")), ("broker.example", "9092"));
+            assert_eq!(get("messaging.client.id"), "quintet-toy");
+            assert_eq!(get("messaging.kafka.message.key"), get("quintet.order_id"), "{span:?}");
+        }
+        let counts = ["messaging.batch.message_count", "quintet.attempt"];
+        for (span, (name, expected)) in reactions.iter().zip(counts.into_iter().zip([3, 1])) {
+            let found = span.attributes.iter().find(|pair| pair.key.as_str() == name);
+            assert_eq!(found.map(|pair| &pair.value), Some(&Value::I64(expected)), "{name}");
+        }
     }
 }
 

@@ -13,13 +13,15 @@ use contracts::{
     CancelReason, Event, EventType, OrderCancelled, OrderId, PaymentDeclined, ShipmentDispatched,
     StockReleased,
 };
-use engine::{Input, Participant, Reaction, What};
+use engine::{Impossible, Input, Participant, Reaction, Resolution, What};
 use serde::{Deserialize, Serialize};
 use store::{Migrations, Rows, StoreError, Tx};
 use tokio::sync::Barrier;
 
 /// An order that counts so much is one whose mistake was mended.
 pub const FIXED: i64 = 100;
+/// The first order whose requests share an isolation key with those of later ones.
+pub const CROWD: u128 = 1_000;
 /// How long an alarm takes.
 pub const ALARM: Duration = Duration::from_mins(1);
 
@@ -77,6 +79,12 @@ impl engine::Effect for Ask {
     fn name(&self) -> String {
         "ask".into()
     }
+
+    /// The orders from [`CROWD`] on share a key.
+    fn isolation_key(&self) -> String {
+        let number = self.0.uuid().as_u128() & 0xffff;
+        if number >= CROWD { "crowd".into() } else { number.to_string() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr, strum::EnumString)]
@@ -102,6 +110,18 @@ impl Participant for Toy {
     type Effect = Ask;
     type Outcome = i64;
     type Alarm = Bell;
+
+    fn resolve(_: &Ask, resolution: &Resolution) -> Result<i64, Impossible> {
+        match resolution.outcome.as_str() {
+            "answered" => {
+                let number = resolution.reference()?;
+                number
+                    .parse()
+                    .map_err(|_| Impossible { field: "reference", why: "must be a number".into() })
+            }
+            _ => Err(Impossible::outcome("answered")),
+        }
+    }
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Rows<Tally>, StoreError> {
         self.loads.fetch_add(1, Ordering::SeqCst);

@@ -91,7 +91,7 @@ pub fn keyed(number: u128, order: OrderId, by: i64, name: &str) -> Works {
 pub fn key(name: &str, by: i64) -> IdempotencyKey {
     let mut hash = [0; 32];
     hash[..8].copy_from_slice(&by.to_be_bytes());
-    IdempotencyKey { key: name.into(), hash }
+    IdempotencyKey { key: name.into(), hash, sent: hash.map(|byte| !byte) }
 }
 
 /// The answer to the order's question.

@@ -228,6 +228,35 @@ mod tests {
     }
 
     #[test]
+    fn origins_are_a_list_and_checked() {
+        let variables = [("QUINTET_ORDER__CORS__ORIGINS", r#"["https://shop.example"]"#)];
+        let (config, _) = given(None, &variables).unwrap();
+        assert_eq!(config.cors.origins, ["https://shop.example"]);
+        for wrong in ["*", "https://shop.example/", "shop.example"] {
+            let error = refused(Some(&format!("[cors]\norigins = [{wrong:?}]")), &[]);
+            assert!(error.starts_with(&format!("cors.origins: {wrong:?} is no origin")), "{error}");
+        }
+    }
+
+    #[test]
+    fn spans_name_the_first_broker_and_the_client() {
+        let messaging = |file: &str| {
+            let (config, _) = given(Some(file), &[]).unwrap();
+            config.engine_settings("order").messaging
+        };
+        let log = messaging("[bus]\nurl = \"log:x\"");
+        assert_eq!(
+            (log.system, &log.host, &*log.client_id),
+            ("quintet_log", &None, "quintet-order")
+        );
+        let kafka = messaging("[bus]\nurl = \"kafka:a:1,b:2\"\n[kafka]\n\"client.id\" = \"mine\"");
+        assert_eq!((kafka.system, kafka.host.as_deref()), ("kafka", Some("a")));
+        assert_eq!((kafka.port, &*kafka.client_id), (Some(1), "mine"));
+        let ipv6 = messaging("[bus]\nurl = \"kafka:[::1]:9092\"");
+        assert_eq!((ipv6.host.as_deref(), ipv6.port), (Some("::1"), Some(9092)));
+    }
+
+    #[test]
     fn librdkafkas_own_settings_pass() {
         let file = "[kafka]\n\"sasl.username\" = \"me\"";
         let variables = [("QUINTET_ORDER__KAFKA__SECURITY_PROTOCOL", "SASL_SSL")];

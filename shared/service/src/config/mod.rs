@@ -4,11 +4,14 @@ mod http;
 mod load;
 pub mod seconds;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::bail;
+use engine::Messaging;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+
+use crate::http::is_origin;
 
 pub(crate) use http::ADMIN_CONNECTIONS;
 pub use http::Http;
@@ -21,6 +24,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The admin listener: on loopback unless told otherwise.
     pub admin_listen: SocketAddr,
+    /// Which web pages may call the public listener.
+    pub cors: Cors,
     /// What clients may take of the listeners.
     pub http: Http,
     /// The service's own database.
@@ -43,6 +48,13 @@ pub struct Config {
     pub traces: Traces,
     /// What is logged, and how.
     pub log: Log,
+}
+
+/// See [`Config::cors`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cors {
+    /// Their origins, such as `https://shop.example`; none: no page of another origin may call.
+    pub origins: Vec<String>,
 }
 
 /// See [`Config::database`].
@@ -99,6 +111,9 @@ pub struct Effects {
     /// The longest pause between two attempts.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub backoff_max: Duration,
+    /// A request without an answer for so long is held for an operator.
+    #[serde(deserialize_with = "seconds::deserialize")]
+    pub hold_after: Duration,
 }
 
 /// See [`Config::engine`].
@@ -137,7 +152,7 @@ pub enum LogFormat {
 impl Config {
     /// The engine's settings. With SQLite a service is one process, so its engine is exclusive.
     #[must_use]
-    pub fn engine_settings(&self) -> engine::Settings {
+    pub fn engine_settings(&self, service: &str) -> engine::Settings {
         engine::Settings {
             batch: self.engine.batch,
             commands_queue: self.commands.queue,
@@ -148,14 +163,26 @@ impl Config {
             effects_timeout: self.effects.timeout,
             claim: self.effects.timeout * 3,
             backoff_max: self.effects.backoff_max,
-            messaging_system: self.messaging_system(),
+            hold_after: self.effects.hold_after,
+            messaging: Arc::new(self.messaging(service)),
             ..engine::Settings::default()
         }
     }
 
-    /// The log has no name among `OpenTelemetry`'s.
-    fn messaging_system(&self) -> &'static str {
-        if self.bus.url.starts_with("kafka:") { "kafka" } else { "quintet_log" }
+    /// The log has no name among `OpenTelemetry`'s, and no server.
+    fn messaging(&self, service: &str) -> Messaging {
+        let given = self.kafka.get("client.id").cloned();
+        let client_id = given.unwrap_or_else(|| format!("quintet-{service}"));
+        let Some(brokers) = self.bus.url.strip_prefix("kafka:") else {
+            return Messaging { system: "quintet_log", client_id, ..Messaging::default() };
+        };
+        let first = brokers.split(',').next().unwrap_or_default().trim();
+        let (host, port) = match first.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()),
+            None => (first, None),
+        };
+        let host = Some(host.trim_matches(['[', ']']).to_owned());
+        Messaging { system: "kafka", host, port, client_id }
     }
 }
 
@@ -177,6 +204,7 @@ impl Config {
             ("effects.concurrency", self.effects.concurrency > 0),
             ("effects.timeout", !self.effects.timeout.is_zero()),
             ("effects.backoff_max", !self.effects.backoff_max.is_zero()),
+            ("effects.hold_after", !self.effects.hold_after.is_zero()),
             ("engine.batch", self.engine.batch > 0),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {
@@ -185,6 +213,12 @@ impl Config {
         if self.database.max_mib > 0 && !self.database.url.starts_with("sqlite:") {
             bail!(
                 "database.max_mib is for SQLite: bound PostgreSQL where it runs, and set it to 0"
+            );
+        }
+        if let Some(wrong) = self.cors.origins.iter().find(|origin| !is_origin(origin)) {
+            bail!(
+                "cors.origins: {wrong:?} is no origin: give scheme, host and, where it is not the \
+                 scheme's own, port, as in https://shop.example; there is no wildcard"
             );
         }
         self.http.check()?;

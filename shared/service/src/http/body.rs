@@ -1,197 +1,105 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
-use utoipa::openapi::{ObjectBuilder, Type};
 
-use super::{Problem, broken_body};
+use super::{Field, Fields, Json, Problem, broken_body};
 
-/// A JSON body, read strictly: what is missing or of the wrong type is a problem that names the
-/// field.
+/// What a body is read into.
+pub trait FromJson: Sized {
+    /// Reads all its fields, noting each that is wrong; `None` only where one is.
+    fn read(body: &Field<'_>) -> Option<Self>;
+}
+
+/// A JSON body, read strictly: a problem names every field that is missing or wrong.
 #[derive(Debug)]
 pub struct Body<T> {
     /// What it says.
     pub value: T,
-    /// SHA-256 of its bytes.
-    pub hash: [u8; 32],
+    /// The JSON itself, for the idempotency key.
+    pub json: Json,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: FromJson, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send the body as JSON, with the header content-type: application/json",
-            ));
-        }
+        let head = request.headers();
+        require_json(head)?;
+        require_plain(head)?;
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|error| broken_body(&error))?;
-        Ok(Self { hash: Sha256::digest(&bytes).into(), value: parse(&bytes)? })
+        let json = Json::parse(bytes)?;
+        Ok(Self { value: read(&json)?, json })
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Serde would also take a list for a struct.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Problem::unprocessable("", "must be a JSON object, not a list"));
+fn read<T: FromJson>(json: &Json) -> Result<T, Problem> {
+    let fields = Fields::default();
+    let value = T::read(&fields.body(&json.value));
+    fields.finish()?;
+    value.ok_or_else(|| Problem::unprocessable("", "cannot be read"))
+}
+
+fn require_json(head: &HeaderMap) -> Result<(), Problem> {
+    let content_type = text_of(head, &header::CONTENT_TYPE);
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let other = parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, value)| {
+        name.eq_ignore_ascii_case("charset")
+            && !value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    let detail = match (json, other) {
+        (true, None) => return Ok(()),
+        (true, Some(_)) => "send the body as UTF-8, the encoding of JSON",
+        (false, _) => "send the body as JSON, with the header content-type: application/json",
+    };
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+}
+
+fn require_plain(head: &HeaderMap) -> Result<(), Problem> {
+    let encoding = text_of(head, &header::CONTENT_ENCODING);
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
-        let inner = error.into_inner();
-        if inner.is_data() {
-            wrong_data(&pointer, &inner.to_string())
-        } else {
-            Problem::new(StatusCode::BAD_REQUEST, &format!("the body is not JSON: {inner}"))
-        }
-    })?;
-    json.end().map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, &format!("the body is not one JSON value: {error}"))
-    })?;
-    Ok(value)
+    let detail = "send the body without Content-Encoding: no compression is supported";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
-/// RFC 6901.
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Map { key } => Some(format!("/{}", escaped(key))),
-            Segment::Enum { variant } => Some(format!("/{variant}")),
-            Segment::Unknown => None,
-        })
-        .collect()
-}
-
-/// Serde says where it stood; that a field is missing it says of what should hold it.
-fn wrong_data(pointer: &str, message: &str) -> Problem {
-    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    match missing {
-        Some(field) => Problem::unprocessable(&format!("{pointer}/{field}"), "is missing"),
-        None => Problem::unprocessable(pointer, message),
-    }
-}
-
-/// Checks of a body's fields, the first failure of which counts.
-#[derive(Debug, Default)]
-pub struct Fields {
-    wrong: Option<Problem>,
-}
-
-/// A field under check.
-#[derive(Debug)]
-pub struct Field<'f> {
-    fields: &'f mut Fields,
-    pointer: String,
-}
-
-impl Fields {
-    /// The field at this JSON Pointer.
-    pub fn at(&mut self, pointer: impl Into<String>) -> Field<'_> {
-        Field { fields: self, pointer: pointer.into() }
-    }
-
-    /// Whether all were right.
-    ///
-    /// # Errors
-    /// The first that was not.
-    pub fn finish(self) -> Result<(), Problem> {
-        self.wrong.map_or(Ok(()), Err)
-    }
-}
-
-impl Field<'_> {
-    /// It has to be so, or `otherwise` says what it has to be.
-    pub fn must(self, so: bool, otherwise: &str) {
-        if !so && self.fields.wrong.is_none() {
-            self.fields.wrong = Some(Problem::unprocessable(&self.pointer, otherwise));
-        }
-    }
-
-    /// It has to be a text of 1 to `longest` characters, not all blank, none of them a control
-    /// character (PostgreSQL stores no NUL, and the others have no place in a name either).
-    pub fn text(self, value: &str, longest: usize) {
-        let fits = !value.trim().is_empty() && value.chars().count() <= longest;
-        let plain = !value.contains(char::is_control);
-        let detail =
-            format!("must be a text of 1 to {longest} characters, none a control character");
-        self.must(fits && plain, &detail);
-    }
-}
-
-/// The description of what [`Field::text`] takes.
-#[must_use]
-pub fn text_schema(longest: usize) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).max_length(Some(longest)).pattern(Some(
-        r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
-    ))
+fn text_of<'h>(head: &'h HeaderMap, name: &header::HeaderName) -> &'h str {
+    // What is no text is none that is supported.
+    head.get(name).map_or("", |value| value.to_str().unwrap_or("unreadable").trim())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only its shape matters")]
-    struct Order {
-        items: Vec<Item>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only its shape matters")]
-    struct Item {
-        quantity: i64,
-    }
-
-    fn problem(body: &'static str) -> Problem {
-        parse::<Order>(body.as_bytes()).unwrap_err()
+    fn status(headers: &[(header::HeaderName, &str)]) -> Option<u16> {
+        let head: HeaderMap =
+            headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        require_json(&head).and_then(|()| require_plain(&head)).err().map(|problem| problem.status)
     }
 
     #[test]
-    fn a_wrong_field_is_named_by_its_pointer() {
-        let problem = problem(r#"{"items": [{"quantity": 1}, {"quantity": "2"}]}"#);
-        assert_eq!(problem.status, 422);
-        assert_eq!(problem.errors[0].pointer, "/items/1/quantity");
-        assert_eq!(problem.errors[0].detail, r#"invalid type: string "2", expected i64"#);
-    }
-
-    #[test]
-    fn a_missing_field_is_named() {
-        let problem = problem(r#"{"items": [{}]}"#);
-        assert_eq!(
-            (problem.status, problem.detail.as_str()),
-            (422, "/items/0/quantity is missing")
-        );
-    }
-
-    #[test]
-    fn what_is_not_json_is_a_bad_request() {
-        for body in ["", "{", "{\"items\": []} {}", "\u{0}"] {
-            assert_eq!(problem(body).status, 400, "{body:?}");
+    fn only_plain_json_in_utf_8_is_taken() {
+        let with = |kind| status(&[(header::CONTENT_TYPE, kind)]);
+        for right in
+            ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y"]
+        {
+            assert_eq!(with(right), None, "{right}");
         }
-        assert_eq!(problem("[]").status, 422);
-        assert_eq!(problem(r#" [[{"quantity": 1}]]"#).status, 422);
-    }
-
-    #[test]
-    fn the_first_wrong_field_counts() {
-        let mut fields = Fields::default();
-        fields.at("/a").text("fine", 10);
-        fields.at("/b").text("a\u{0}", 10);
-        fields.at("/c").must(false, "must be else");
-        assert_eq!(fields.finish().unwrap_err().errors[0].pointer, "/b");
+        for wrong in ["", "text/plain", "application/json; charset=latin1"] {
+            assert_eq!(with(wrong), Some(415), "{wrong}");
+        }
+        let encoded = |encoding| {
+            let json = (header::CONTENT_TYPE, "application/json");
+            status(&[json, (header::CONTENT_ENCODING, encoding)])
+        };
+        assert_eq!(encoded("identity"), None);
+        for wrong in ["gzip", "br", "identity, gzip"] {
+            assert_eq!(encoded(wrong), Some(415), "{wrong}");
+        }
     }
 }

@@ -1,13 +1,16 @@
+use std::convert::Infallible;
+
 use axum::{
     extract::{FromRequestParts, Path},
     http::{HeaderMap, request::Parts},
 };
 use contracts::{OrderId, Trace};
-use engine::IdempotencyKey;
+use engine::{IdempotencyKey, trace::link};
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::Problem;
+use super::{Fingerprint, Json, Problem};
+use crate::telemetry::RequestTrace;
 
 /// The longest idempotency key that is taken, in characters.
 const LONGEST_KEY: usize = 255;
@@ -27,18 +30,22 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// The key as the engine knows it: of one route, with the hash of the body.
+    /// The key as the engine knows it: of one route, with what the body is compared by. Once callers
+    /// are told apart, `route` has to name the caller as well.
     #[must_use]
-    pub fn key(self, route: &str, hash: [u8; 32]) -> Option<IdempotencyKey> {
-        self.key.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash })
+    pub fn key(self, route: &str, body: &Json) -> Option<IdempotencyKey> {
+        self.key.map(|key| {
+            let Fingerprint { canonical, sent } = body.fingerprint();
+            IdempotencyKey { key: format!("{route} {key}"), hash: canonical, sent }
+        })
     }
 
     /// As [`Idempotency::key`], where there has to be one: the request is not idempotent by itself.
     ///
     /// # Errors
     /// 400 if there is none.
-    pub fn required(self, route: &str, hash: [u8; 32]) -> Result<IdempotencyKey, Problem> {
-        self.key(route, hash).ok_or_else(|| {
+    pub fn required(self, route: &str, body: &Json) -> Result<IdempotencyKey, Problem> {
+        self.key(route, body).ok_or_else(|| {
             let detail = "is missing; send one, so that a repeat is not carried out twice";
             Problem::invalid("Idempotency-Key", detail)
         })
@@ -75,11 +82,36 @@ impl<S: Sync> FromRequestParts<S> for Idempotency {
 pub struct TraceContext(pub Trace);
 
 impl<S: Sync> FromRequestParts<S> for TraceContext {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // The layer around all routes has put it there.
-        Ok(Self(parts.extensions.get::<Trace>().cloned().unwrap_or_default()))
+        let request = parts.extensions.get::<RequestTrace>();
+        Ok(Self(request.map_or_else(Trace::default, |request| request.trace.clone())))
+    }
+}
+
+/// The trace of a request about something that has a trace of its own, such as an order.
+#[derive(Debug, Clone)]
+pub struct LinkedTrace(Option<RequestTrace>);
+
+impl LinkedTrace {
+    /// Links the request's span with that trace. What the request leads to belongs to that trace as
+    /// well, so that it is sampled with it, unless the caller records a trace of its own.
+    #[must_use]
+    pub fn with(self, other: Trace) -> Trace {
+        let Some(RequestTrace { trace, span, here }) = self.0 else { return other };
+        link(&span, &other);
+        let callers = !here && trace.is_sampled();
+        if callers || other.trace_id().is_none() { trace } else { other }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for LinkedTrace {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<RequestTrace>().cloned()))
     }
 }
 
@@ -112,8 +144,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             let (path, message) = (error.path().to_string(), error.inner().to_string());
             // Of a parameter given twice, or not at all, only the message knows the name.
             let quoted = message.split('`').nth(1).filter(|_| path == ".");
-            Problem::invalid(quoted.unwrap_or(&path), &message)
+            Problem::invalid(quoted.unwrap_or(&path), &fault(&message))
         })
+    }
+}
+
+/// Serde's message about a parameter as the rest of a sentence that begins with its name.
+fn fault(message: &str) -> String {
+    let names = || {
+        let expected = message.split_once("expected ").map_or("", |(_, expected)| expected);
+        expected.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ")
+    };
+    if message.starts_with("duplicate field") {
+        "is given twice; give it once".to_owned()
+    } else if message.starts_with("missing field") {
+        "is missing".to_owned()
+    } else if message.starts_with("unknown field") {
+        format!("is no parameter of this route; there are {}", names())
+    } else if message.starts_with("unknown variant") {
+        format!("must be one of {}", names())
+    } else if message.contains("`true` or `false`") {
+        "must be true or false".to_owned()
+    } else if message.contains("digit") || message.contains("integer") || message.contains("number")
+    {
+        "must be a whole number".to_owned()
+    } else {
+        format!("cannot be read: {message}")
     }
 }
 
@@ -121,12 +177,73 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_follows_belongs_to_the_linked_trace_unless_the_caller_records_its_own() {
+        let trace = |id: u8, sampled| Trace::root([id; 16], [id; 8], sampled);
+        let joined = |here, own: &Trace, other: &Trace| {
+            let (trace, span) = (own.clone(), tracing::Span::none());
+            LinkedTrace(Some(RequestTrace { trace, span, here })).with(other.clone())
+        };
+        for sampled in [false, true] {
+            let order = trace(1, sampled);
+            assert_eq!(joined(true, &trace(2, true), &order), order, "drawn here");
+            assert_eq!(joined(false, &trace(2, false), &order), order);
+            assert_eq!(joined(false, &trace(2, true), &order), trace(2, true));
+        }
+        let unknown = Trace::default();
+        assert_eq!(joined(true, &trace(2, true), &unknown), trace(2, true));
+    }
+
     fn parse(values: &[&'static str]) -> Result<Option<String>, u16> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append("idempotency-key", value.parse().unwrap());
         }
         Idempotency::parse(&headers).map(|key| key.key).map_err(|problem| problem.status)
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Page {
+        state: Option<State>,
+        late: Option<bool>,
+        limit: Option<i64>,
+        sku: Option<contracts::Sku>,
+        from: u8,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum State {
+        Open,
+        Ended,
+    }
+
+    #[tokio::test]
+    async fn a_wrong_parameter_is_told_in_a_sentence() {
+        for (query, detail) in [
+            ("from=1&state=x", "state must be one of open, ended"),
+            ("from=1&late=x", "late must be true or false"),
+            ("from=1&limit=x", "limit must be a whole number"),
+            ("from=1&limit=", "limit must be a whole number"),
+            ("from=1&limit=99999999999999999999", "limit must be a whole number"),
+            ("from=1&from=2", "from is given twice; give it once"),
+            ("limit=1", "from is missing"),
+            (
+                "from=1&x=1",
+                "x is no parameter of this route; there are state, late, limit, sku, from",
+            ),
+        ] {
+            let request = axum::http::Request::get(format!("/?{query}")).body(()).unwrap();
+            let (mut parts, ()) = request.into_parts();
+            let read = Query::<Page>::from_request_parts(&mut parts, &()).await;
+            assert_eq!(read.unwrap_err().detail, detail, "{query}");
+        }
+        let request = axum::http::Request::get("/?from=1&sku=a%20b").body(()).unwrap();
+        let (mut parts, ()) = request.into_parts();
+        let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
+        assert!(wrong.detail.starts_with("sku cannot be read: "), "{}", wrong.detail);
     }
 
     #[test]

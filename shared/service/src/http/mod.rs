@@ -1,17 +1,25 @@
 //! What routes share: problems, bodies, idempotency keys, traces.
 
 mod body;
+mod cors;
 mod extract;
+mod fields;
+mod json;
 mod limits;
-mod object;
 mod problem;
 mod room;
+mod text;
 mod upload;
 
-pub use body::{Body, Field, Fields, text_schema};
-pub use extract::{Idempotency, OrderPath, Query, TraceContext};
+pub use body::{Body, FromJson};
+pub(crate) use cors::is_origin;
+pub use cors::with_origins;
+pub use extract::{Idempotency, LinkedTrace, OrderPath, Query, TraceContext};
+pub use fields::{Field, Fields};
+pub use json::{Fingerprint, Json};
 pub(crate) use limits::{limit_time, with_request_id, without_panic};
-pub use object::{object, objects};
-pub use problem::Problem;
+pub use problem::{Problem, Wrong};
 pub use room::{Listing, Room, StreamPlace, Streams, Waiting};
+pub(crate) use text::is_plain;
+pub use text::text_schema;
 pub(crate) use upload::{broken_body, limit_body};

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -8,6 +10,13 @@ use engine::CommandError;
 use serde::Serialize;
 use store::{Class, StoreError};
 use utoipa::ToSchema;
+
+/// The longest text of an answer, in characters: what was sent is not sent back at length.
+const LONGEST_DETAIL: usize = 500;
+/// The longest pointer or name of a parameter.
+const LONGEST_NAME: usize = 200;
+/// How many wrong fields an answer lists.
+const MOST_FIELDS: usize = 20;
 
 /// An error as RFC 9457 has it: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,7 +58,7 @@ impl Problem {
         Self {
             status: status.as_u16(),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            detail: detail.to_owned(),
+            detail: cut(detail, LONGEST_DETAIL).into_owned(),
             errors: Vec::new(),
             retry_after: None,
             close: false,
@@ -60,6 +69,26 @@ impl Problem {
     #[must_use]
     pub fn unprocessable(pointer: &str, detail: &str) -> Self {
         Self::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, detail)
+    }
+
+    /// 429: the field at this JSON Pointer has reached a limit.
+    #[must_use]
+    pub fn too_many(pointer: &str, detail: &str) -> Self {
+        Self::field(StatusCode::TOO_MANY_REQUESTS, pointer, detail)
+    }
+
+    /// 422: these fields cannot be taken.
+    #[must_use]
+    pub fn fields(wrong: Vec<Wrong>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        if let [Wrong { pointer, detail }] = &wrong[..] {
+            return Self::field(status, pointer, detail);
+        }
+        let all = wrong.len();
+        let errors: Vec<Wrong> = wrong.into_iter().take(MOST_FIELDS).map(Wrong::cut).collect();
+        let told: Vec<String> = errors.iter().map(Wrong::sentence).collect();
+        let detail = format!("{all} fields are wrong: {}", told.join("; "));
+        Self { errors, ..Self::new(status, &detail) }
     }
 
     /// 400: a parameter or header cannot be taken.
@@ -75,11 +104,9 @@ impl Problem {
     }
 
     fn field(status: StatusCode, pointer: &str, detail: &str) -> Self {
-        let name = if pointer.is_empty() { "the body" } else { pointer };
-        Self {
-            errors: vec![Wrong { pointer: pointer.to_owned(), detail: detail.to_owned() }],
-            ..Self::new(status, &format!("{name} {detail}"))
-        }
+        let wrong = Wrong { pointer: pointer.to_owned(), detail: detail.to_owned() }.cut();
+        let sentence = wrong.sentence();
+        Self { errors: vec![wrong], ..Self::new(status, &sentence) }
     }
 
     /// The header that makes a request foreign cannot be taken.
@@ -101,13 +128,36 @@ impl Problem {
     }
 }
 
+impl Wrong {
+    fn sentence(&self) -> String {
+        let name = if self.pointer.is_empty() { "the body" } else { &self.pointer };
+        format!("{name} {}", self.detail)
+    }
+
+    fn cut(self) -> Self {
+        Self {
+            pointer: cut(&self.pointer, LONGEST_NAME).into_owned(),
+            detail: cut(&self.detail, LONGEST_DETAIL).into_owned(),
+        }
+    }
+}
+
+/// The beginning of a text that is too long.
+fn cut(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match error {
             CommandError::KeyReused => Self::unprocessable(
                 "Idempotency-Key",
-                "was used for another request; use a new key for a new request",
+                "was used for a request with another body. To repeat that request, send its body again; \
+                 only a request to be carried out in addition needs a new key",
             ),
             CommandError::Busy => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -131,7 +181,8 @@ impl From<CommandError> for Problem {
             }
             CommandError::TimedOut => Self::new(
                 unavailable,
-                "the database does not answer; send it again later, under the same key",
+                "the database does not take the change at the moment, and may still take it; send it again \
+                 later, under the same key",
             )
             .retry_after(1),
             CommandError::Failed => Self::new(
@@ -150,8 +201,12 @@ impl From<StoreError> for Problem {
             return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
         }
         tracing::warn!(%error, "a request met the database away");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again later")
-            .retry_after(1)
+        let detail = match error {
+            StoreError::ReadOnly => "the database is read-only; try again later",
+            StoreError::Pinned { .. } => "the database is full; try again later",
+            _ => "the database does not answer; try again later",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
     }
 }
 
@@ -170,5 +225,39 @@ impl IntoResponse for Problem {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_sent_back_at_length() {
+        let long = "x".repeat(240_000);
+        let wrong = |n| Wrong { pointer: format!("/{n}/{long}"), detail: long.clone() };
+        for problem in [
+            Problem::new(StatusCode::BAD_REQUEST, &long),
+            Problem::invalid(&long, &long),
+            Problem::unprocessable(&long, &long),
+            Problem::fields(vec![wrong(1)]),
+        ] {
+            let sent = serde_json::to_string(&problem).unwrap();
+            assert!(sent.len() < 2_000, "{}", sent.len());
+        }
+        let many = Problem::fields((0..1_000).map(wrong).collect());
+        assert_eq!(many.errors.len(), MOST_FIELDS);
+        assert!(many.detail.starts_with("1000 fields are wrong: /0/xxx"), "{}", many.detail);
+        assert_eq!(cut("äöü", 2), "äö…");
+        assert_eq!(cut("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn several_wrong_fields_are_told_together() {
+        let wrong = |pointer: &str| Wrong { pointer: pointer.into(), detail: "is missing".into() };
+        let problem = Problem::fields(vec![wrong("/a"), wrong("/b")]);
+        assert_eq!(problem.detail, "2 fields are wrong: /a is missing; /b is missing");
+        assert_eq!(problem.errors.len(), 2);
+        assert_eq!(Problem::fields(vec![wrong("")]).detail, "the body is missing");
     }
 }

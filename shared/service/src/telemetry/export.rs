@@ -1,42 +1,91 @@
 use std::{env, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use axum::http::Uri;
 use engine::trace::TARGET;
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT};
+use opentelemetry::{Key, KeyValue, trace::TracerProvider};
+use opentelemetry_otlp::{
+    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, SpanExporter,
+};
 use opentelemetry_sdk::{
     Resource,
-    trace::{Sampler, SdkTracerProvider},
+    error::{OTelSdkError, OTelSdkResult},
+    trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter as Export},
 };
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
+use uuid::Uuid;
 
 /// How long the collector may take for what is left at the end.
 const LAST_EXPORT: Duration = Duration::from_secs(2);
+/// The one protocol that is spoken, as `OTEL_EXPORTER_OTLP_PROTOCOL` names it.
+const PROTOCOL: &str = "http/protobuf";
 
 /// Sends spans to a collector, by OTLP over HTTP, from a thread of its own. A collector that is
 /// away costs spans, nothing else.
 #[derive(Debug)]
 pub(super) struct Exporter(SdkTracerProvider);
 
-impl Exporter {
-    /// To the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names; none if it names none.
-    pub(super) fn from_environment(service: &str) -> anyhow::Result<Option<Self>> {
-        let endpoints = [OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT];
-        let named = |name| env::var(name).is_ok_and(|endpoint| !endpoint.is_empty());
-        if !endpoints.into_iter().any(named) {
-            return Ok(None);
+/// Where spans go, as the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Collector {
+    /// The URL that they are posted to.
+    endpoint: String,
+}
+
+impl Collector {
+    /// The collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names; none if it names none.
+    ///
+    /// # Errors
+    /// Naming the variable that cannot be used.
+    pub(crate) fn from_environment() -> anyhow::Result<Option<Self>> {
+        Self::named(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn named(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
+        let of_traces = variable(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
+        let (name, given, endpoint) = match (of_traces, variable(OTEL_EXPORTER_OTLP_ENDPOINT)) {
+            (Some(given), _) => (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, given.clone(), given),
+            (None, Some(given)) => {
+                let endpoint = format!("{}/v1/traces", given.trim_end_matches('/'));
+                (OTEL_EXPORTER_OTLP_ENDPOINT, given, endpoint)
+            }
+            (None, None) => return Ok(None),
+        };
+        for name in [OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL] {
+            if let Some(other) = variable(name).filter(|protocol| protocol != PROTOCOL) {
+                bail!(
+                    "{name}={other} is not supported: set it to {PROTOCOL} and the endpoint to the \
+                     collector's port for that, usually 4318"
+                );
+            }
         }
-        let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build();
-        let exporter = exporter.context(OTEL_EXPORTER_OTLP_ENDPOINT)?;
-        let resource = Resource::builder().with_service_name(format!("quintet-{service}")).build();
+        let url: Option<Uri> = endpoint.parse().ok();
+        match url.as_ref().and_then(Uri::scheme_str) {
+            Some("http") => Ok(Some(Self { endpoint })),
+            Some("https") => bail!(
+                "{name}={given}: spans are sent without TLS; name a collector on http://, such as one \
+                 beside this process that passes them on"
+            ),
+            _ => bail!("{name}={given} is no URL; give http://HOST:4318"),
+        }
+    }
+}
+
+impl Exporter {
+    /// To this collector. `instance` tells this process from others of the same service.
+    pub(super) fn to(collector: &Collector, service: &str, instance: Uuid) -> anyhow::Result<Self> {
+        let exporter = SpanExporter::builder().with_http().build();
+        let exporter = exporter.with_context(|| format!("spans for {}", collector.endpoint))?;
+        let exporter = Named { exporter, endpoint: collector.endpoint.clone() };
         let provider = SdkTracerProvider::builder()
-            .with_resource(resource)
+            .with_resource(resource(service, instance))
             // Whoever begins a trace has decided: no span is opened for one that is not sampled.
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
             .with_batch_exporter(exporter)
             .build();
-        Ok(Some(Self(provider)))
+        Ok(Self(provider))
     }
 
     /// Collects the spans that are for export, and what is logged within them.
@@ -63,5 +112,125 @@ impl Exporter {
         if let Err(error) = self.0.shutdown_with_timeout(LAST_EXPORT) {
             tracing::warn!(%error, "the last spans could not be exported");
         }
+    }
+}
+
+/// What is said of all spans of a process. `OTEL_RESOURCE_ATTRIBUTES` wins over version and instance.
+fn resource(service: &str, instance: Uuid) -> Resource {
+    let given = Resource::builder().build();
+    let ours = [
+        ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("service.instance.id", instance.to_string()),
+    ];
+    let missing = ours.into_iter().filter(|(name, _)| given.get(&Key::from(*name)).is_none());
+    Resource::builder()
+        .with_service_name(format!("quintet-{service}"))
+        .with_attributes(missing.map(|(name, value)| KeyValue::new(name, value)))
+        .build()
+}
+
+/// An exporter whose errors name the collector.
+#[derive(Debug)]
+struct Named<E> {
+    exporter: E,
+    endpoint: String,
+}
+
+impl<E: Export> Export for Named<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        self.exporter.export(batch).await.map_err(|error| {
+            OTelSdkError::InternalFailure(format!(
+                "{spans} spans are lost: cannot send them to {}: {error}",
+                self.endpoint
+            ))
+        })
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(variables: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let collector = Collector::named(variable).map_err(|error| error.to_string())?;
+        Ok(collector.map(|collector| collector.endpoint))
+    }
+
+    #[test]
+    fn the_endpoint_is_as_the_specification_says() {
+        const ALL: &str = OTEL_EXPORTER_OTLP_ENDPOINT;
+        assert_eq!(named(&[]), Ok(None));
+        let expected = Ok(Some("http://c:4318/v1/traces".to_owned()));
+        assert_eq!(named(&[(ALL, "http://c:4318")]), expected);
+        assert_eq!(
+            named(&[(ALL, "http://c:4318/"), ("OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOL)]),
+            expected
+        );
+        let of_traces = (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, "http://t:1/x");
+        assert_eq!(
+            named(&[(ALL, "http://c:4318"), of_traces]),
+            Ok(Some("http://t:1/x".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_is_not_spoken_is_refused_by_name() {
+        let endpoint = (OTEL_EXPORTER_OTLP_ENDPOINT, "http://c:4317");
+        for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] {
+            for other in ["grpc", "http/json"] {
+                let why = named(&[endpoint, (name, other)]).unwrap_err();
+                assert!(why.starts_with(&format!("{name}={other} is not supported")), "{why}");
+                assert_eq!(named(&[(name, other)]), Ok(None), "nothing is sent anyway");
+            }
+        }
+        for wrong in ["https://c:4318", "c:4318", "file:///etc/passwd"] {
+            let why = named(&[(OTEL_EXPORTER_OTLP_ENDPOINT, wrong)]).unwrap_err();
+            let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong}");
+            assert!(why.starts_with(&named) && why.contains("http://"), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_process_is_named_with_its_version_and_instance() {
+        let resource = resource("order", Uuid::from_u128(7));
+        let get = |name| resource.get(&Key::from_static_str(name)).map(|value| value.to_string());
+        assert_eq!(get("service.name").as_deref(), Some("quintet-order"));
+        assert_eq!(get("service.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
+        let instance = Uuid::from_u128(7).to_string();
+        assert_eq!(get("service.instance.id"), Some(instance));
+    }
+
+    #[derive(Debug)]
+    struct Away;
+
+    impl Export for Away {
+        async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+            Err(OTelSdkError::InternalFailure("connection refused".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_collector() {
+        let named = Named { exporter: Away, endpoint: "http://c:4318/v1/traces".to_owned() };
+        let error = named.export(Vec::new()).await.unwrap_err().to_string();
+        assert!(error.contains("cannot send them to http://c:4318/v1/traces"), "{error}");
+        assert!(error.contains("connection refused"), "{error}");
     }
 }

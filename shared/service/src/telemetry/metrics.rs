@@ -1,10 +1,10 @@
-//! `/metrics`, as text of `OpenMetrics`. docs/metrics.md explains each.
+//! `/metrics`, as text of `OpenMetrics` or Prometheus. docs/metrics.md explains each.
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bus::PartitionState;
@@ -26,10 +26,9 @@ use prometheus_client::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use super::Sampling;
+use super::{Sampling, exposition::Exposition};
 use crate::{App, Service, http::Problem};
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long database and broker may take each. What they do not tell in time is left out.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -155,14 +154,24 @@ impl Telemetry {
     }
 }
 
-/// What the service counts, as Prometheus reads it.
+/// What the service counts, as Prometheus reads it: `OpenMetrics` for a client that accepts it, else
+/// Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
-    (status = 200, description = "OpenMetrics text.", body = String,
-        content_type = "application/openmetrics-text", example = "# EOF\n"),
+    (status = 200, description = "All metrics.", content(
+        (String = "text/plain", example = "# TYPE quintet_turns_total counter\n"),
+        (String = "application/openmetrics-text", example = "# EOF\n"),
+    )),
 ))]
-pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>) -> Response {
+pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>, head: HeaderMap) -> Response {
+    let exposition = Exposition::accepted(&head);
     match text(&app).await {
-        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Ok(text) => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static(exposition.content_type())),
+                (header::VARY, HeaderValue::from_static("accept")),
+            ];
+            (headers, exposition.of(text)).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             let detail = "the metrics cannot be written; the service's log says why";
@@ -243,6 +252,11 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
     let figures = [
         Figure::one("dead_letters", what, queues.dead_letters),
         Figure::one("dead_letters_held", held, queues.held),
+        Figure::one(
+            "effects_held",
+            "Requests to the outside world that are held for an operator",
+            queues.effects_held,
+        ),
     ];
     register_figures(registry, &figures);
 }

@@ -17,8 +17,15 @@ use crate::App;
 
 /// What stands for the route of a request that matches none.
 const UNMATCHED: &str = "unmatched";
-/// Asked every few seconds by machines: not worth a trace.
-const UNTRACED: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+/// Asked by machines every few seconds, or by browsers for a page: not worth a trace.
+const UNTRACED: [&str; 6] =
+    ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/admin/status", "/admin/rows"];
+/// Below it lie the files of a page.
+const PAGE: &str = "/docs";
+
+fn is_traced(route: &str) -> bool {
+    !UNTRACED.contains(&route) && !route.starts_with(PAGE)
+}
 
 /// Which of the traces that begin here are sampled.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +56,10 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = known(&parts.method);
     let order_id = order_of(&mut parts).await;
-    let traced = begin(app, &parts, method, &route, order_id.as_deref());
+    let Began { traced, here } = begin(app, &parts, method, &route, order_id.as_deref());
     let log = info_span!("request", order_id, trace_id = traced.trace.trace_id());
-    parts.extensions.insert(traced.trace);
     let span = traced.span.clone();
+    parts.extensions.insert(RequestTrace { trace: traced.trace, span: span.clone(), here });
     let answer = answer(Request::from_parts(parts, body)).instrument(traced.span);
     let response = answer.instrument(log).await;
     // A client's mistake is no error of the server.
@@ -83,6 +90,22 @@ async fn order_of(parts: &mut Parts) -> Option<String> {
     values.find(|value| value.parse::<OrderId>().is_ok()).map(ToOwned::to_owned)
 }
 
+/// A request's trace, as its handler finds it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestTrace {
+    /// What the request brought along, or what began with it.
+    pub(crate) trace: Trace,
+    /// The request's span; none where it is not sampled.
+    pub(crate) span: Span,
+    /// Whether the trace begins with this request.
+    pub(crate) here: bool,
+}
+
+struct Began {
+    traced: Traced,
+    here: bool,
+}
+
 /// The trace that the request brings along, or a new one.
 fn begin<P: Participant>(
     app: &App<P>,
@@ -90,25 +113,28 @@ fn begin<P: Participant>(
     method: &'static str,
     route: &str,
     order_id: Option<&str>,
-) -> Traced {
+) -> Began {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let brought = Trace::parse(header("traceparent"), header("tracestate"));
-    let traced = !UNTRACED.contains(&route);
+    let worth_it = is_traced(route);
     let path = parts.uri.path();
     let span = || of_server(method, route, path, order_id);
     if brought.trace_id().is_some() {
-        if traced {
-            return Traced::under(&brought, span);
-        }
-        return Traced { span: Span::none(), trace: brought };
+        let traced = if worth_it {
+            Traced::under(&brought, span)
+        } else {
+            Traced { span: Span::none(), trace: brought }
+        };
+        return Began { traced, here: false };
     }
-    let sampled = traced && app.telemetry.sampling().draw(&*app.random);
+    let sampled = worth_it && app.telemetry.sampling().draw(&*app.random);
     let begun = if sampled { Traced::of(span()) } else { None };
-    begun.unwrap_or_else(|| {
+    let traced = begun.unwrap_or_else(|| {
         let id = app.random.bytes();
         let [span @ .., _, _, _, _, _, _, _, _] = app.random.bytes();
         Traced { span: Span::none(), trace: Trace::root(id, span, false) }
-    })
+    });
+    Began { traced, here: true }
 }
 
 fn of_server(method: &'static str, route: &str, path: &str, order_id: Option<&str>) -> Span {
@@ -188,6 +214,16 @@ mod tests {
         assert_eq!(drawn(Sampling::new(1.0, true)), 1_000);
         assert_eq!(drawn(Sampling::new(1.0, false)), 0);
         assert!((450..550).contains(&drawn(Sampling::new(0.5, true))));
+    }
+
+    #[test]
+    fn what_machines_ask_all_the_time_is_not_traced() {
+        for route in ["/metrics", "/admin/status", "/docs/{*rest}", "/docs"] {
+            assert!(!is_traced(route), "{route}");
+        }
+        for route in ["/orders", "/orders/{id}", "/admin/dead-letters", UNMATCHED] {
+            assert!(is_traced(route), "{route}");
+        }
     }
 
     #[test]

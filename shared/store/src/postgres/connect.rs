@@ -1,11 +1,12 @@
 use std::{str::FromStr, time::Duration};
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError, QueueMode, RecyclingMethod,
-    Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError,
+    QueueMode, RecyclingMethod, Runtime,
 };
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio_postgres::{Config, NoTls};
+use tokio::time::timeout;
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use super::{Parameters, Transaction};
 use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told};
@@ -14,11 +15,13 @@ use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told};
 #[derive(Debug)]
 pub struct Server {
     pool: Pool,
+    /// For connections that are to be as the server gives them.
+    plain: Pool,
     /// For what sqlx does: migrating, and listening.
     pub(crate) options: PgConnectOptions,
 }
 
-/// What each connection is set to.
+/// What each connection is set to, once it is there: PgBouncer refuses settings at the start-up.
 const SETTINGS: [(&str, &str); 7] = [
     // A batch touches rows by their keys, whatever statistics say that may be a minute old: planned
     // once, and never to read a whole table, also where the plan was made while it was empty.
@@ -33,6 +36,9 @@ const SETTINGS: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "5s"),
 ];
 
+/// How long it may take to tell whether there is a pooler in between.
+const PROBE: Duration = Duration::from_secs(10);
+
 /// How long a connection that nobody uses is probed after, so that a dead one is found.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -45,28 +51,45 @@ impl Server {
             Tls::Off => PgSslMode::Disable,
             Tls::Checked { .. } => PgSslMode::VerifyFull,
         });
+        // PgBouncer does not know it, and refuses a client that sends it.
+        let options = options.extra_float_digits(None);
         let mut config = Config::from_str(&url).map_err(|error| told(&error))?;
-        let settings = SETTINGS.map(|(name, value)| format!("-c {name}={value}"));
-        let given = config.get_options().unwrap_or_default();
-        let settings = format!("{} {given}", settings.join(" "));
-        config.options(settings).keepalives_idle(KEEPALIVE).connect_timeout(ACQUIRE_TIMEOUT);
+        let settings = settings(config.get_options().unwrap_or_default());
+        config.keepalives_idle(KEEPALIVE).connect_timeout(ACQUIRE_TIMEOUT);
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        let plain = tls
+            .manager(config.clone())?
+            .max_size(connections)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(ACQUIRE_TIMEOUT))
+            .build()
+            .map_err(|error| error.to_string())?;
         let pool = tls
             .manager(config)?
             .max_size(connections)
             // Batch after batch on the same one, which has plans, catalogue and pages at hand.
             .queue_mode(QueueMode::Lifo)
+            .post_create(Hook::async_fn(move |connection, _| {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    let set = timeout(ACQUIRE_TIMEOUT, connection.batch_execute(&settings)).await;
+                    let set = set.map_err(|_| HookError::message("the server does not answer"))?;
+                    set.map_err(HookError::Backend)
+                })
+            }))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(ACQUIRE_TIMEOUT))
             .create_timeout(Some(ACQUIRE_TIMEOUT))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { pool, options })
+        Ok(Self { pool, plain, options })
     }
 
     async fn connection(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error.into(),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                error.into()
+            }
             // Closed, or nothing free in time.
             _ => StoreError::TimedOut,
         })
@@ -93,12 +116,86 @@ impl Server {
     pub(crate) async fn execute(&self, sql: &str, values: Parameters) -> Result<u64, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(sql).await?;
-        Ok(connection.execute(&statement, &values.borrowed()).await?)
+        let done = connection.execute(&statement, &values.borrowed()).await;
+        let done = done.map_err(StoreError::from);
+        if done.as_ref().is_err_and(StoreError::is_read_only) {
+            drop(Object::take(connection));
+        }
+        done
+    }
+
+    /// Whether it answers and takes changes.
+    pub(crate) async fn require_writable(&self) -> Result<(), StoreError> {
+        let connection = self.connection().await?;
+        let statement = connection.prepare_cached("show transaction_read_only").await?;
+        let answer = connection.query_one(&statement, &[]).await?;
+        if answer.try_get::<_, &str>(0)? == "off" {
+            return Ok(());
+        }
+        // A session that began so may stay so when the server takes changes again.
+        drop(Object::take(connection));
+        Err(StoreError::ReadOnly)
+    }
+
+    /// Whether a connection is one session of the server for as long as it lasts.
+    pub(crate) async fn require_sessions(&self) -> Result<(), StoreError> {
+        let probing = async {
+            let (one, two) = (self.session().await?, self.session().await?);
+            for (first, last) in [(&one, &two), (&two, &one)] {
+                let before = begin(&one).await?;
+                begin(&two).await?;
+                // A pooler has two sessions to give now, in this order or the other.
+                first.batch_execute("commit").await?;
+                last.batch_execute("commit").await?;
+                let after = begin(&one).await?;
+                one.batch_execute("commit").await?;
+                if before != after {
+                    return Err(StoreError::Pooled);
+                }
+            }
+            Ok(())
+        };
+        timeout(PROBE, probing).await.unwrap_or(Err(StoreError::TimedOut))
+    }
+
+    /// A connection outside the pool, as the server gives it.
+    async fn session(&self) -> Result<ClientWrapper, StoreError> {
+        self.plain.get().await.map(Object::take).map_err(refused)
     }
 
     pub(crate) fn close(&self) {
         self.pool.close();
     }
+}
+
+fn refused(error: PoolError) -> StoreError {
+    match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            error.into()
+        }
+        // Closed, or nothing free in time.
+        _ => StoreError::TimedOut,
+    }
+}
+
+/// The statements that bring a session to [`SETTINGS`], but for those that the URL's options give.
+fn settings(given: &str) -> String {
+    let ours = SETTINGS.iter().filter(|(name, _)| !given.contains(&format!("{name}=")));
+    ours.map(|(name, value)| format!("set {name} = '{value}'")).collect::<Vec<_>>().join("; ")
+}
+
+/// Begins a transaction; the process of the server that serves it.
+async fn begin(session: &ClientWrapper) -> Result<Option<String>, StoreError> {
+    let answers = session.simple_query("begin; select pg_backend_pid()").await;
+    let answers = answers.map_err(|error| {
+        let refused =
+            error.as_db_error().is_some_and(|said| said.message().contains("statement pooling"));
+        if refused { StoreError::Pooled } else { error.into() }
+    })?;
+    Ok(answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+        _ => None,
+    }))
 }
 
 /// What the URL says of TLS.
@@ -138,7 +235,7 @@ impl Tls {
         Ok((format!("{base}?{}", rest.join("&")), tls))
     }
 
-    fn manager(self, config: Config) -> Result<PoolBuilder, String> {
+    fn manager(&self, config: Config) -> Result<PoolBuilder, String> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match self {
             Self::Off => Manager::from_config(config, NoTls, recycling),
@@ -156,6 +253,13 @@ impl Tls {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_the_url_gives_are_left_to_it() {
+        assert!(settings("").starts_with("set plan_cache_mode = 'force_generic_plan'; "));
+        let given = settings("-c lock_timeout=1s");
+        assert!(!given.contains("set lock_timeout") && given.contains("set jit"), "{given}");
+    }
 
     #[test]
     fn tls_is_what_the_url_asks_for_and_then_checked() {

@@ -18,6 +18,8 @@ pub struct Transaction {
     sent: Vec<Later>,
     /// An answer is being awaited: whoever drops this now has lost patience with the server.
     waiting: bool,
+    /// The session is read-only, and may stay so when the server takes changes again.
+    read_only: bool,
     ended: bool,
 }
 
@@ -34,6 +36,7 @@ impl Transaction {
             connection: Some(Arc::clone(&connection)),
             sent: Vec::new(),
             waiting: false,
+            read_only: false,
             ended: false,
         };
         let statements = statements.to_owned();
@@ -77,6 +80,7 @@ impl Transaction {
             (None, None) => last.await,
         };
         self.waiting = false;
+        self.read_only |= last.as_ref().is_err_and(StoreError::is_read_only);
         last
     }
 
@@ -168,8 +172,8 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         self.sent.clear();
         let Some(connection) = self.connection.take().filter(|_| !self.ended) else { return };
-        if self.waiting {
-            // It may never answer: the next user gets another one, and the server rolls back.
+        if self.waiting || self.read_only {
+            // It may never answer, or take no changes any more: the next user gets another one, and the server rolls back.
             Arc::into_inner(connection).map(Object::take);
         } else {
             // Sent before anything that the connection's next user sends.

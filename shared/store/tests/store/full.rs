@@ -1,3 +1,4 @@
+use sqlx::{Connection, SqliteConnection};
 use store::{Class, Db, Record, StoreError};
 
 use crate::tables::{Item, first, item};
@@ -41,6 +42,43 @@ async fn a_full_sqlite_file_is_unavailable_keeps_what_it_has_and_goes_on_where_t
     tx.execute("delete from item where id <= $1", vec![(2 * MANY).into()]).await.unwrap();
     tx.commit().await.unwrap();
     insert(&db, next).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_elsewhere_lets_the_write_ahead_log_grow_to_the_limit_and_no_further() {
+    const LIMIT_MIB: u64 = 12;
+    let database = testkit::Database::in_a_file();
+    drop(database.migrated(first()).await);
+    let limit = u32::try_from(LIMIT_MIB).unwrap();
+    let db = Db::connect_within(&database.url(), 1, limit).await.unwrap();
+    insert(&db, 1).await.unwrap();
+    // As a backup or a shell does: it goes on seeing the file as it is now.
+    let mut reader = SqliteConnection::connect(&database.url()).await.unwrap();
+    sqlx::raw_sql("begin; select count(*) from item").execute(&mut reader).await.unwrap();
+    let log = format!("{}-wal", database.url().trim_start_matches("sqlite:"));
+    let log_mib = || std::fs::metadata(&log).unwrap().len() >> 20;
+    let mut round = 0_i64;
+    let pinned = loop {
+        // The same rows again and again: the file itself does not grow.
+        round += 1;
+        if let Err(error) = rewrite(&db, round).await {
+            break error;
+        }
+        assert!(log_mib() <= LIMIT_MIB && round < 10_000, "it grows beyond its limit");
+    };
+    assert!(matches!(pinned, StoreError::Pinned { .. }), "{pinned}");
+    assert_eq!(pinned.class(), Class::Unavailable);
+    db.require_writable().await.unwrap_err();
+    reader.close().await.unwrap();
+    rewrite(&db, 0).await.unwrap();
+    db.require_writable().await.unwrap();
+    assert!(log_mib() < LIMIT_MIB);
+}
+
+async fn rewrite(db: &Db, round: i64) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    tx.execute("update item set name = 'round ' || $1", vec![round.into()]).await?;
+    tx.commit().await
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod classes;
 mod fields;
 mod full;
 mod migrations;
+mod refusals;
 mod rows;
 mod tables;

@@ -61,6 +61,33 @@ async fn what_is_there_is_updated_what_is_not_inserted_and_the_rest_left_alone()
 }
 
 #[tokio::test]
+async fn what_is_taken_away_is_deleted() {
+    for (_database, db) in databases().await {
+        insert(&db, [1, 2]).await;
+        let mut tx = db.begin().await.unwrap();
+        let mut rows = Rows::<Item>::load(&mut tx, [1, 2, 3, 4]).await.unwrap();
+        rows.remove(&1);
+        // Put and taken away again, as if nothing had been.
+        rows.put(item(3));
+        rows.remove(&3);
+        rows.remove(&4);
+        assert_eq!(rows.get(&1), None);
+        rows.save(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(items(&db).await, [item(2)]);
+
+        // In the same batch it may come again.
+        let mut tx = db.begin().await.unwrap();
+        let mut rows = Rows::<Item>::load(&mut tx, [2]).await.unwrap();
+        rows.remove(&2);
+        rows.put(renamed(2));
+        rows.save(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(items(&db).await, [renamed(2)]);
+    }
+}
+
+#[tokio::test]
 #[should_panic(expected = "item 2 was not loaded")]
 async fn what_was_not_loaded_cannot_be_put() {
     Rows::absent([1]).put(item(2));

@@ -1,5 +1,5 @@
 //! `quintet audit`: exit code 0 when everything is as promised, 1 when it is not, 2 when the suite
-//! is not at rest, so that nothing can be said.
+//! is not at rest: then the orders under way are named, and the others judged where that can be done.
 
 pub(crate) mod report;
 mod rest;
@@ -10,9 +10,10 @@ use crate::http::Api;
 use crate::suite::Suite;
 use crate::ui::{self, Ui};
 use anyhow::Result;
-use audit::Report;
+use audit::{Report, UnderWay};
 use clap::Args;
 use contracts::OrderId;
+use report::Notes;
 pub(crate) use rest::Auditor;
 use rest::Finding;
 use std::process::ExitCode;
@@ -33,8 +34,17 @@ pub(crate) struct Audit {
 pub(crate) enum Verdict {
     /// The suite stood still, and this is how it stands.
     Judged(Report),
-    /// It did not: who is still at work, a line each.
-    NotAtRest(Vec<String>),
+    /// It did not.
+    NotAtRest(Unrest),
+}
+
+/// What there is to say of a suite that is not at rest.
+#[derive(Debug, Default)]
+pub(crate) struct Unrest {
+    /// Who is still at work, a line each.
+    pub(crate) waiting: Vec<String>,
+    /// The orders under way, and the judgement of the others; none where the suite did not hold still.
+    pub(crate) settled: Option<UnderWay>,
 }
 
 impl Audit {
@@ -44,7 +54,7 @@ impl Audit {
         let told = if global.json {
             report::json(&verdict).to_string()
         } else {
-            report::text(&verdict, self.wait)
+            report::text(&verdict, self.wait, Notes::Listed)
         };
         ui::result(&told);
         Ok(verdict.exit_code())
@@ -65,7 +75,10 @@ pub(crate) async fn verdict(
     let auditor = Auditor::of(suite, api)?;
     Ok(match auditor.wait(wait, &Ui::default()).await {
         Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, accepted)),
-        Finding::Moving(waiting) => Verdict::NotAtRest(waiting),
+        Finding::Moving(waiting, snapshot) => {
+            let settled = snapshot.map(|snapshot| audit::audit_settled(&snapshot, accepted));
+            Verdict::NotAtRest(Unrest { waiting, settled })
+        }
     })
 }
 
@@ -79,6 +92,9 @@ impl Verdict {
         match self {
             Self::Judged(report) if report.holds() => ExitCode::SUCCESS,
             Self::Judged(_) => BROKEN.into(),
+            Self::NotAtRest(Unrest { settled: Some(settled), .. }) if !settled.report.holds() => {
+                BROKEN.into()
+            }
             Self::NotAtRest(_) => NOT_AT_REST.into(),
         }
     }

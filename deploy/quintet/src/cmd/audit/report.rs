@@ -1,9 +1,9 @@
 //! The verdict as text and as JSON.
 
-use super::Verdict;
+use super::{Unrest, Verdict};
 use crate::duration;
 use crate::ui::wrapped;
-use audit::{Invariant, Offence, Report};
+use audit::{Invariant, Offence, Report, UnderWay};
 use console::style;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -11,22 +11,54 @@ use std::time::Duration;
 
 /// Under the name of its invariant.
 const INDENT: usize = 4;
+/// Orders under way that are named.
+const NAMED: usize = 20;
+/// How many there are to judge, where everything rests.
+const INVARIANTS: usize = 7;
+
+/// How what is allowed and worth knowing is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    /// A line each.
+    Listed,
+    /// A line for each invariant, with how many there are and the first of them.
+    Counted,
+}
 
 /// For people: a mark and the figures of each invariant, who offends, and what it comes to.
-pub(crate) fn text(verdict: &Verdict, wait: Duration) -> String {
+pub(crate) fn text(verdict: &Verdict, wait: Duration, notes: Notes) -> String {
     match verdict {
         Verdict::Judged(report) => {
-            let mut lines: Vec<String> = report.invariants.iter().flat_map(invariant).collect();
+            let told = report.invariants.iter().flat_map(|it| invariant(it, notes));
+            let mut lines: Vec<String> = told.collect();
             lines.push(conclusion(report));
             lines.join("\n")
         }
-        Verdict::NotAtRest(waiting) => {
-            let wait = SignedDuration::try_from(wait).map(duration::text).unwrap_or_default();
-            let head = format!("not at rest after {wait}, so nothing can be said:");
-            let waiting = waiting.iter().flat_map(|why| wrapped(why, INDENT));
-            [head].into_iter().chain(waiting).collect::<Vec<_>>().join("\n")
-        }
+        Verdict::NotAtRest(unrest) => not_at_rest(unrest, wait, notes),
     }
+}
+
+fn not_at_rest(unrest: &Unrest, wait: Duration, notes: Notes) -> String {
+    let Unrest { waiting, settled } = unrest;
+    let wait = SignedDuration::try_from(wait).map(duration::text).unwrap_or_default();
+    let waiting = waiting.iter().flat_map(|why| wrapped(why, INDENT));
+    let Some(UnderWay { orders, report }) = settled else {
+        let head = format!("not at rest after {wait}, so nothing can be said:");
+        return [head].into_iter().chain(waiting).collect::<Vec<_>>().join("\n");
+    };
+    let told = report.invariants.iter().flat_map(|it| invariant(it, notes));
+    let mut lines: Vec<String> = told.collect();
+    lines.push(format!("not at rest after {wait}; what follows is left out above:"));
+    lines.extend(waiting);
+    let named = orders.iter().take(NAMED);
+    lines.extend(
+        named.flat_map(|Offence { subject, why }| wrapped(&format!("{subject}: {why}"), INDENT)),
+    );
+    if let Some(more) = orders.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.extend(wrapped(&format!("and {more} more"), INDENT));
+    }
+    lines.push(conclusion(report));
+    lines.join("\n")
 }
 
 /// For programs.
@@ -36,14 +68,21 @@ pub(crate) fn json(verdict: &Verdict) -> Value {
             let verdict = if report.holds() { "sound" } else { "broken" };
             json!({ "verdict": verdict, "invariants": report.invariants, "waiting": [] })
         }
-        Verdict::NotAtRest(waiting) => {
-            json!({ "verdict": "not_at_rest", "invariants": [], "waiting": waiting })
+        Verdict::NotAtRest(Unrest { waiting, settled }) => {
+            let (orders, invariants) = match settled {
+                Some(UnderWay { orders, report }) => (&orders[..], &report.invariants[..]),
+                None => Default::default(),
+            };
+            json!({
+                "verdict": "not_at_rest", "invariants": invariants, "waiting": waiting,
+                "under_way": orders,
+            })
         }
     }
 }
 
-fn invariant(invariant: &Invariant) -> Vec<String> {
-    let Invariant { number, name, figures, holds, offences, unlisted, notes } = invariant;
+fn invariant(invariant: &Invariant, telling: Notes) -> Vec<String> {
+    let Invariant { number, name, figures, holds, offences, unlisted, notes, noted } = invariant;
     let mark = if *holds { style("✓").green() } else { style("✗").red().bold() };
     let mut lines = vec![format!("{mark} {number} {name}")];
     let figures: Vec<String> =
@@ -57,13 +96,21 @@ fn invariant(invariant: &Invariant) -> Vec<String> {
     let note = |Offence { subject, why }: &Offence| {
         wrapped(&format!("(allowed: {subject}: {why})"), INDENT)
     };
-    lines.extend(notes.iter().flat_map(note));
+    match (telling, &notes[..]) {
+        (Notes::Counted, [Offence { subject, why }, _, ..]) => {
+            let rest = noted - 1;
+            let counted = format!("(allowed: {subject}: {why}; and {rest} more of the kind)");
+            lines.extend(wrapped(&counted, INDENT));
+        }
+        _ => lines.extend(notes.iter().flat_map(note)),
+    }
     lines
 }
 
 fn conclusion(report: &Report) -> String {
     let all = report.invariants.len();
     match report.invariants.iter().filter(|invariant| !invariant.holds).count() {
+        0 if all < INVARIANTS => format!("the {all} invariants that can be judged hold"),
         0 => format!("{}: all {all} invariants hold", style("sound").green()),
         broken => {
             format!("{}: {broken} of {all} invariants do not hold", style("BROKEN").red().bold())
@@ -80,8 +127,25 @@ mod tests {
         let name = "every accepted order ends exactly once";
         let (figures, notes) = ([("orders", 30), ("open", 1)].into(), offences.clone());
         let unlisted = usize::from(!holds) * 5;
-        let one = Invariant { number: 1, name, figures, holds, offences, unlisted, notes };
-        Verdict::Judged(Report { invariants: vec![one] })
+        let one = Invariant {
+            number: 1,
+            name,
+            figures,
+            holds,
+            noted: offences.len(),
+            offences,
+            unlisted,
+            notes,
+        };
+        let others = (2..=7).map(|number| Invariant { number, holds: true, ..one.clone() });
+        let others = others.map(|it| Invariant {
+            offences: Vec::new(),
+            unlisted: 0,
+            noted: 0,
+            notes: Vec::new(),
+            ..it
+        });
+        Verdict::Judged(Report { invariants: [one.clone()].into_iter().chain(others).collect() })
     }
 
     fn offence() -> Offence {
@@ -93,39 +157,59 @@ mod tests {
 
     #[test]
     fn a_sound_suite_is_told_with_its_figures() {
-        let told = text(&judged(true, Vec::new()), Duration::ZERO);
+        let told = text(&judged(true, Vec::new()), Duration::ZERO, Notes::Listed);
         let told: Vec<&str> = told.lines().collect();
-        assert_eq!(
-            told,
-            [
-                "✓ 1 every accepted order ends exactly once",
-                "    open 1, orders 30",
-                "sound: all 1 invariants hold"
-            ]
-        );
+        let first = ["✓ 1 every accepted order ends exactly once", "    open 1, orders 30"];
+        assert_eq!((&told[..2], told.last()), (&first[..], Some(&"sound: all 7 invariants hold")));
     }
 
     #[test]
     fn a_broken_one_names_who_offends_within_a_hundred_columns() {
-        let told = text(&judged(false, vec![offence()]), Duration::ZERO);
+        let told = text(&judged(false, vec![offence()]), Duration::ZERO, Notes::Listed);
         assert!(told.starts_with("✗ 1 "), "{told}");
         assert!(
             told.contains("order 01a1fde8-c42a-73f5-96da-6e816ab97e8a: is cancelled"),
             "{told}"
         );
         assert!(told.contains("\n    and 5 more\n"), "{told}");
-        assert!(told.ends_with("BROKEN: 1 of 1 invariants do not hold"), "{told}");
+        assert!(told.ends_with("BROKEN: 1 of 7 invariants do not hold"), "{told}");
         assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
     }
 
     #[test]
+    fn what_is_allowed_is_listed_or_counted() {
+        let verdict = judged(true, vec![offence(); 3]);
+        let lines = |notes| text(&verdict, Duration::ZERO, notes).matches("(allowed: ").count();
+        // The offences of this fixture are its notes too.
+        assert_eq!((lines(Notes::Listed), lines(Notes::Counted)), (3, 1));
+        let counted = text(&verdict, Duration::ZERO, Notes::Counted);
+        let flat = counted.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("; and 2 more of the kind)"), "{counted}");
+    }
+
+    #[test]
     fn unrest_is_told_with_who_and_as_json() {
-        let verdict = Verdict::NotAtRest(vec!["payment: effects 2".to_owned()]);
-        let told = text(&verdict, Duration::from_secs(30));
+        let waiting = vec!["payment: effects 2".to_owned()];
+        let verdict = Verdict::NotAtRest(Unrest { waiting: waiting.clone(), settled: None });
+        let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
         assert_eq!(told, "not at rest after 30 s, so nothing can be said:\n    payment: effects 2");
-        let expected =
-            r#"{"invariants":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
+        let expected = r#"{"invariants":[],"under_way":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
         assert_eq!(json(&verdict).to_string(), expected);
+
+        let orders = vec![offence(); NAMED + 3];
+        let Verdict::Judged(mut report) = judged(true, Vec::new()) else { panic!("judged") };
+        report.invariants.pop();
+        let settled = Some(UnderWay { orders, report });
+        let verdict = Verdict::NotAtRest(Unrest { waiting, settled });
+        let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
+        assert!(told.starts_with("✓ 1 "), "{told}");
+        let left_out = "not at rest after 30 s; what follows is left out above:\n    payment: effects 2\n    \
+                        order 01a1fde8-c42a-73f5-96da-6e816ab97e8a: is cancelled";
+        assert!(told.contains(left_out), "{told}");
+        let end = "\n    and 3 more\nthe 6 invariants that can be judged hold";
+        assert!(told.ends_with(end), "{told}");
+        assert_eq!(json(&verdict)["under_way"].as_array().unwrap().len(), NAMED + 3);
+        assert_eq!(json(&verdict)["invariants"].as_array().unwrap().len(), 6);
         assert!(json(&judged(true, Vec::new()))["verdict"] == "sound");
         assert!(json(&judged(false, vec![offence()]))["verdict"] == "broken");
     }

@@ -1,9 +1,10 @@
 //! Waiting until nothing happens any more: only then it can be told what is wrong from what has not
 //! arrived yet.
 
+use crate::control::Control;
 use crate::http::{self, Api};
 use crate::program::{Member, Program};
-use crate::suite::{Launcher, Suite};
+use crate::suite::Suite;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use audit::{Addresses, Snapshot, Status};
@@ -18,6 +19,8 @@ const POLL: Duration = Duration::from_millis(100);
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 /// What has not been sent for so long, while the broker answers and nothing else happens, is stuck.
 const STUCK: Duration = Duration::from_secs(5);
+/// How often to look for a moment at which nothing moves, once there is no time to wait for rest.
+const LOOKS: usize = 5;
 /// All rows of a large suite in pages, and its whole ledger.
 const LONG_ANSWER: Duration = Duration::from_mins(1);
 
@@ -26,8 +29,8 @@ const LONG_ANSWER: Duration = Duration::from_mins(1);
 pub(super) enum Finding {
     /// The suite as it stands, and nothing happens.
     Still(Box<Snapshot>),
-    /// It does not stand still: why, a line each.
-    Moving(Vec<String>),
+    /// It is not at rest: why, a line each, and how it stands if nothing moved for a moment.
+    Moving(Vec<String>, Option<Box<Snapshot>>),
 }
 
 /// Somebody who asks everybody in a suite.
@@ -36,7 +39,7 @@ pub(crate) struct Auditor {
     addresses: Addresses,
     /// Each service's replicas, by their admin listeners.
     services: Vec<(Program, Vec<String>)>,
-    control: Option<String>,
+    control: Option<Control>,
     api: Api,
     client: reqwest::Client,
 }
@@ -63,7 +66,8 @@ impl Auditor {
         });
         let services = services.collect();
         let client = reqwest::Client::builder().no_proxy().timeout(LONG_ANSWER).build()?;
-        Ok(Self { addresses, services, control: suite.control.clone(), api, client })
+        let control = suite.control.as_deref().map(Control::at).transpose()?;
+        Ok(Self { addresses, services, control, api, client })
     }
 
     /// Waits so long at most until nothing happens.
@@ -122,7 +126,13 @@ impl Auditor {
         {
             return Finding::Still(snapshot);
         }
-        Finding::Moving(waiting)
+        // A few times: what is on its way may commit a batch at any time.
+        for _ in 0..LOOKS {
+            if let Ok(Some(snapshot)) = self.still_snapshot(|_| true).await {
+                return Finding::Moving(waiting, Some(snapshot));
+            }
+        }
+        Finding::Moving(waiting, None)
     }
 
     async fn look(&self) -> Look {
@@ -151,7 +161,7 @@ impl Auditor {
     }
 
     async fn why_down(&self, name: Program) -> Option<String> {
-        self.api.get::<Launcher>(self.control.as_ref()?).await.ok()?.why_down(name)
+        self.control.as_ref()?.launcher().await.ok()?.why_down(name)
     }
 
     /// A snapshot of one moment, in which all services stood so; `None` if something happened.

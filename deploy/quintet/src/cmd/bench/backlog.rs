@@ -4,20 +4,16 @@ use super::figures::Backlog;
 use super::machine::Machine;
 use super::measure::Subject;
 use super::watch::Watch;
-use crate::http::Request;
+use crate::control::Control;
 use crate::program::Program;
 use crate::suite::Suite;
 use anyhow::{Context, Result, bail};
 use audit::Status;
-use reqwest::Method;
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Whoever orders wait for.
 const DOWN: Program = Program::Payment;
-/// How long the supervisor takes to stop or start a program, at most.
-const CONTROL_TIME_OUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(200);
 /// How long the others may take with what they can do without it.
 const OTHERS_WITHIN: Duration = Duration::from_mins(5);
@@ -53,9 +49,7 @@ impl Subject<'_> {
     async fn supervisor(&self, verb: &str) -> Result<()> {
         let control = self.suite.control.as_ref();
         let control = control.context("--backlog needs a suite that `quintet up` runs")?;
-        let url = format!("{control}/{verb}/{DOWN}");
-        let post = Request { method: Method::POST, url: &url, body: None, idempotency_key: None };
-        self.api.send::<Value>(&post, Some(CONTROL_TIME_OUT)).await?;
+        Control::at(control)?.steer(verb, DOWN).await?;
         Ok(())
     }
 

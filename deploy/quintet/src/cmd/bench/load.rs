@@ -1,7 +1,7 @@
 //! The customers: so many at once, or one whenever the next is due.
 
 use crate::http::Api;
-use crate::orders::Client;
+use crate::orders::{Client, Wanted};
 use crate::shop::{Arrivals, Shop};
 use crate::suite::Suite;
 use anyhow::{Context, Result};
@@ -100,7 +100,20 @@ impl Customers {
     }
 
     async fn order(&self, nth: u64) -> Result<OrderId> {
-        let order = self.client.place(&self.shop.wanted(nth)).await?;
+        self.order_of(&self.wanted(nth)).await
+    }
+
+    /// What the nth customer wants.
+    pub(super) fn wanted(&self, nth: u64) -> Wanted {
+        self.shop.wanted(nth)
+    }
+
+    /// Places an order of this customer's own.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(super) async fn order_of(&self, wanted: &Wanted) -> Result<OrderId> {
+        let order = self.client.place(wanted).await?;
         order.id.parse().with_context(|| format!("order said that {} is an order's id", order.id))
     }
 }

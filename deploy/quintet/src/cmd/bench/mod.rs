@@ -7,6 +7,7 @@ mod backlog;
 mod counters;
 mod disk;
 mod figures;
+mod isolation;
 mod load;
 mod machine;
 mod measure;
@@ -67,6 +68,14 @@ pub(crate) struct Bench {
     /// How long to look at the suite when it has nothing to do; 0s for not at all
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     idle: Duration,
+    /// Measure instead how much so many orders whose requests to a provider fail cost the orders beside them
+    #[arg(long, value_name = "N", conflicts_with = "compare",
+          value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    poisoned: Option<u64>,
+    /// With --poisoned: the longest pause of the services' repeats
+    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "poisoned",
+          value_parser = duration::parse)]
+    backoff_max: Duration,
     /// Measure a second time with another value of a key of the services' [engine], as in batch=1
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "running")]
     compare: Option<Override>,
@@ -93,8 +102,7 @@ pub(crate) struct Bench {
     #[arg(long)]
     no_build: bool,
     /// Prefix of topic, group and database names, to share servers with other suites
-    #[arg(long, value_name = "NAME", default_value = "bench_", hide = true,
-          hide_default_value = true, value_parser = up::namespace)]
+    #[arg(long, value_name = "NAME", default_value = "bench_", value_parser = up::namespace)]
     namespace: String,
 }
 
@@ -105,6 +113,9 @@ impl Bench {
             ui.warn("these are figures of a debug build: `cargo run --release -- bench`");
         }
         let mut ending = Ending::listen()?;
+        if let Some(orders) = self.poisoned {
+            return self.isolation(orders, global, &ui, &mut ending).await;
+        }
         let runs = self.measure(global, &ui, &mut ending).await?;
         let told = if global.json { report::json(&runs).to_string() } else { report::text(&runs) };
         ui::result(&told);
@@ -116,7 +127,7 @@ impl Bench {
         let plan = self.plan();
         if self.running {
             let (suite, _) = super::running(global).await?;
-            let dir = DataDir::at(&global.data)?;
+            let dir = global.dir()?;
             let measuring = Measuring { plan: &plan, dir: &dir, ui };
             return Ok(vec![measuring.of(suite, None, ending).await?]);
         }

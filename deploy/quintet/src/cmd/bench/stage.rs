@@ -46,7 +46,7 @@ impl Place {
     /// # Errors
     /// When the directory is not usable.
     pub(super) fn dir(global: &Global) -> Result<DataDir> {
-        DataDir::at(&global.data.join("bench"))
+        global.dir()?.beside("bench")
     }
 
     /// Deletes what a suite has left here and on the servers, and the directory if it holds nothing
@@ -70,7 +70,7 @@ impl Place {
     }
 
     fn arguments(&self, build: bool) -> Vec<String> {
-        let mut arguments = vec!["up".to_owned(), "--fresh".to_owned(), "--json".to_owned()];
+        let mut arguments = ["up", "--fresh", "--json", "--quiet"].map(str::to_owned).to_vec();
         let mut add = |name: &str, value: &str| {
             arguments.extend([name.to_owned(), value.to_owned()]);
         };

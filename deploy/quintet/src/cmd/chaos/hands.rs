@@ -3,11 +3,11 @@
 use super::act::{Act, Kind};
 use super::commands::{Commands, To};
 use super::troubles::Troubles;
-use crate::cmd::steer;
+use crate::control::Control;
 use crate::datadir::DataDir;
 use crate::http::Api;
 use crate::program::{Member, Program};
-use crate::suite::{Launcher, Suite};
+use crate::suite::Suite;
 use crate::supervisor::{alive, signal};
 use anyhow::{Context, Result, bail};
 use futures::future::{join_all, try_join_all};
@@ -125,8 +125,9 @@ impl Hands {
             return self.commands.bring(program, To::Restarted).await.map(|()| met);
         }
         let control = self.suite.control.as_ref().context("nobody supervises it")?;
+        let control = Control::at(control)?;
         for verb in ["stop", "start"] {
-            steer(&self.api, control, verb, program).await?;
+            control.steer(verb, program).await?;
         }
         Ok(met)
     }
@@ -156,7 +157,8 @@ impl Hands {
             for pid in self.now()?.pids().into_iter().filter_map(group) {
                 go_on(pid)?;
             }
-            let start = Program::ALL.map(|program| steer(&self.api, control, "start", program));
+            let control = Control::at(control)?;
+            let start = Program::ALL.map(|program| control.steer("start", program));
             try_join_all(start).await?;
         }
         for to in [To::Resumed, To::Started].into_iter().filter(|to| self.commands.know(*to)) {
@@ -168,9 +170,9 @@ impl Hands {
 
     /// Who does not run until somebody starts it, and why: nobody should refuse to run.
     pub(super) async fn left_down(&self) -> BTreeMap<Program, String> {
-        let Some(control) = &self.suite.control else { return BTreeMap::new() };
-        let launcher = self.api.get::<Launcher>(control).await.unwrap_or_default();
-        launcher.left_down
+        let control = self.suite.control.as_ref().and_then(|socket| Control::at(socket).ok());
+        let Some(control) = control else { return BTreeMap::new() };
+        control.launcher().await.unwrap_or_default().left_down
     }
 
     /// Processes of each service.

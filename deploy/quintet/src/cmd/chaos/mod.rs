@@ -14,7 +14,6 @@ mod troubles;
 use crate::cli::Global;
 use crate::cmd::audit;
 use crate::cmd::up::Ending;
-use crate::datadir::DataDir;
 use crate::duration;
 use crate::http::Api;
 use crate::orders::Client;
@@ -115,7 +114,7 @@ impl Chaos {
     async fn prepare(&self, global: &Global, suite: &Suite, api: &Api, seed: u64) -> Result<Run> {
         let ui = Ui::default();
         let (orders, lasting) = extent(self.orders, self.seconds);
-        let place = (DataDir::at(&global.data)?, suite.clone());
+        let place = (global.dir()?, suite.clone());
         let hands = Hands::new(place, api.clone(), self.commands.clone(), seed);
         let cast = Cast { replicas: hands.replicas(), reach: hands.reach() };
         say_what_is_out_of_reach(suite, &cast, &ui);

@@ -3,6 +3,7 @@
 use super::act::{Act, Kind};
 use super::customers::Promises;
 use super::plan::Strike;
+use crate::cmd::audit::report::Notes;
 use crate::cmd::audit::{self, Verdict};
 use crate::duration;
 use crate::program::{Member, Program};
@@ -106,7 +107,7 @@ pub(super) fn text(story: &Story) -> String {
     let Aftermath { left_down, unhealed } = &story.aftermath;
     lines.extend(left_down.iter().map(|(program, why)| bad(format!("{program} {why}"))));
     lines.extend(unhealed.iter().cloned().map(bad));
-    lines.push(audit::report::text(&story.verdict, story.waited));
+    lines.push(audit::report::text(&story.verdict, story.waited, Notes::Counted));
     lines.join("\n")
 }
 
@@ -152,6 +153,7 @@ pub(super) fn json(story: &Story) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::audit::Unrest;
     use crate::cmd::chaos::act::{Fault, Provider};
     use ::audit::Report;
 
@@ -220,6 +222,6 @@ mod tests {
         };
         assert_eq!(code(refuses), bad);
         assert_eq!(code(|it| it.aftermath.unhealed = Some("order is dead".to_owned())), bad);
-        assert_eq!(code(|it| it.verdict = Verdict::NotAtRest(Vec::new())), moving);
+        assert_eq!(code(|it| it.verdict = Verdict::NotAtRest(Unrest::default())), moving);
     }
 }

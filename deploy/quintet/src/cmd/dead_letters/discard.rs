@@ -1,6 +1,6 @@
 //! `quintet dead-letters discard`.
 
-use super::{Desk, Which, count};
+use super::{Desk, Which, about, count};
 use crate::cli::Global;
 use crate::program::Program;
 use crate::ui;
@@ -24,7 +24,7 @@ impl Discard {
         let desk = Desk::of(global, self.which.service).await?;
         if self.which.service.is_none() {
             let parked: Vec<(Program, Value)> =
-                desk.about(&Method::GET, self.which.order, "").await?;
+                about(&desk, &Method::GET, self.which.order, "").await?;
             let names: Vec<&str> = parked.iter().map(|(service, _)| service.name()).collect();
             if names.len() > 1 {
                 bail!("it is parked in {}: say which by --service", names.join(" and "));
@@ -32,7 +32,7 @@ impl Discard {
         }
         let action = if self.all { "/discard?all=true" } else { "/discard" };
         let discarded: Vec<(Program, Value)> =
-            desk.about(&Method::POST, self.which.order, action).await?;
+            about(&desk, &Method::POST, self.which.order, action).await?;
         if global.json {
             let all = discarded.into_iter().map(|(service, it)| (service.name().to_owned(), it));
             ui::result(&Value::from(all.collect::<Map<_, _>>()).to_string());

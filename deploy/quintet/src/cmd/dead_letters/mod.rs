@@ -5,14 +5,14 @@ mod list;
 mod replay;
 mod show;
 
+use super::desk::{Desk, count, text};
 use crate::cli::Global;
-use crate::http::{Api, Error, Request};
+use crate::invocation;
 use crate::program::Program;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -56,65 +56,23 @@ struct Which {
     service: Option<Program>,
 }
 
-/// The admin listeners of the services that are asked.
-struct Desk {
-    api: Api,
-    services: Vec<(Program, String)>,
-}
-
-impl Desk {
-    async fn of(global: &Global, only: Option<Program>) -> Result<Self> {
-        if only == Some(Program::Sandbox) {
-            bail!("the sandbox is no service: nothing is parked there");
-        }
-        let (suite, api) = super::running(global).await?;
-        let services = suite.services.iter().filter(|(name, _)| only.is_none_or(|it| it == **name));
-        let services = services.map(|(name, service)| (*name, service.admin_url.clone()));
-        Ok(Self { api, services: services.collect() })
-    }
-
-    /// Asks every service about an order; those where nothing of it is parked say nothing.
-    async fn about<T: DeserializeOwned>(
-        &self,
-        method: &Method,
-        order: Uuid,
-        action: &str,
-    ) -> Result<Vec<(Program, T)>> {
-        let mut found = Vec::new();
-        for (service, admin) in &self.services {
-            let url = format!("{admin}/admin/dead-letters/{order}{action}");
-            if let Some(answer) = self.ask(*service, method.clone(), &url).await? {
-                found.push((*service, answer));
-            }
-        }
-        if found.is_empty() {
-            bail!("nothing is parked of {order}; `quintet dead-letters list` says what is");
-        }
-        Ok(found)
-    }
-
-    /// One service's answer; `None` where it knows of nothing.
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        service: Program,
-        method: Method,
-        url: &str,
-    ) -> Result<Option<T>> {
-        let request = Request { method, url, body: None, idempotency_key: None };
-        match self.api.send(&request, None).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
-            Err(error) => Err(error).with_context(|| service.name()),
+/// Asks every service about an order; those where nothing of it is parked say nothing.
+async fn about<T: DeserializeOwned>(
+    desk: &Desk,
+    method: &Method,
+    order: Uuid,
+    action: &str,
+) -> Result<Vec<(Program, T)>> {
+    let mut found = Vec::new();
+    for (service, admin) in &desk.services {
+        let url = format!("{admin}/admin/dead-letters/{order}{action}");
+        if let Some(answer) = desk.ask(*service, method.clone(), &url).await? {
+            found.push((*service, answer));
         }
     }
-}
-
-/// A text of an answer; empty where there is none.
-fn text<'v>(value: &'v Value, field: &str) -> &'v str {
-    value[field].as_str().unwrap_or_default()
-}
-
-/// `1 letter`, `2 letters`
-fn count(number: i64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    if found.is_empty() {
+        let list = invocation::command("dead-letters list");
+        bail!("nothing is parked of {order}; `{list}` says what is");
+    }
+    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! `quintet dead-letters replay`.
 
-use super::{Desk, count, list, text};
+use super::{Desk, about, count, list, text};
 use crate::cli::Global;
 use crate::program::Program;
 use crate::ui::{self, Ui};
@@ -83,7 +83,7 @@ impl Replay {
     async fn lanes(&self, desk: &Desk) -> Result<Vec<(Program, String, Uuid)>> {
         let mut lanes = Vec::new();
         if let Some(order) = self.order {
-            let found: Vec<(Program, Value)> = desk.about(&Method::POST, order, "/replay").await?;
+            let found: Vec<(Program, Value)> = about(desk, &Method::POST, order, "/replay").await?;
             for (service, admin) in &desk.services {
                 if found.iter().any(|(of, _)| of == service) {
                     lanes.push((*service, admin.clone(), order));

@@ -1,6 +1,6 @@
 //! `quintet dead-letters show`.
 
-use super::{Desk, Which, count, text};
+use super::{Desk, Which, about, count, text};
 use crate::cli::Global;
 use crate::program::Program;
 use crate::ui;
@@ -22,7 +22,7 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.which.service).await?;
-        let lanes: Vec<(Program, Value)> = desk.about(&Method::GET, self.which.order, "").await?;
+        let lanes: Vec<(Program, Value)> = about(&desk, &Method::GET, self.which.order, "").await?;
         if global.json {
             let lanes = lanes.into_iter().map(|(service, lane)| (service.name().to_owned(), lane));
             ui::result(&Value::from(lanes.collect::<Map<_, _>>()).to_string());

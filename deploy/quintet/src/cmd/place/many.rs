@@ -77,7 +77,7 @@ impl Load {
         let bar = ui.bar("placing", self.count);
         let mut ids = Vec::new();
         let mut answers = stream::iter(0..self.count)
-            .map(|_| self.client.place(&self.wanted))
+            .map(async |nth| self.client.place(&self.wanted.of_customer(nth)).await)
             .buffer_unordered(self.concurrency);
         while let Some(answer) = answers.next().await {
             let order = answer.with_context(|| format!("after {} accepted orders", ids.len()))?;

@@ -3,12 +3,18 @@
 mod many;
 
 use crate::cli::Global;
-use crate::orders::{Client, Follow, Order, Show, Wanted};
+use crate::invocation;
+use crate::orders::{Client, EMAIL, Follow, Order, Show, Wanted};
 use crate::program::Program;
 use crate::ui;
 use anyhow::{Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
+
+/// The tokens that the sandbox's gateway knows; it declines every other one.
+const TOKENS: [&str; 5] =
+    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_refund_refused"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Place {
@@ -19,9 +25,12 @@ pub(crate) struct Place {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
     quantity: i64,
-    /// How to pay: `tok_ok`, `tok_declined`, `tok_unknown`, `tok_flaky`, `tok_refund_refused`
-    #[arg(long, default_value = "tok_ok")]
+    /// How to pay: what the sandbox's gateway does with the charge
+    #[arg(long, default_value = "tok_ok", value_parser = PossibleValuesParser::new(TOKENS))]
     token: String,
+    /// Who orders: where mail goes
+    #[arg(long, value_name = "ADDRESS", default_value = EMAIL)]
+    email: String,
     /// Where to ship: the carrier refuses `00000`
     #[arg(long, value_name = "P", default_value = "1010")]
     postal_code: String,
@@ -46,6 +55,7 @@ impl Place {
             quantity: self.quantity,
             token: self.token,
             postal_code: self.postal_code,
+            email: self.email,
         };
         if let Some(count) = self.count {
             let concurrency = usize::from(self.concurrency);
@@ -71,7 +81,8 @@ async fn follow(client: &Client, order: &Order, json: bool) -> Result<()> {
     let show = if json { Show::End } else { Show::Text };
     let end = Follow { client, show, until_stuck: true }.run(order).await?;
     if end.needs_attention && !end.has_ended() {
-        bail!("order {} needs attention: `quintet watch {}` tells more", end.id, end.id);
+        let watch = invocation::command(&format!("watch {}", end.id));
+        bail!("order {} needs attention: `{watch}` tells more", end.id);
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! `quintet up`.
 
+mod belongings;
 mod ending;
+mod feed;
 mod prepare;
 mod report;
 
@@ -9,23 +11,27 @@ use crate::datadir::DataDir;
 use crate::demo;
 use crate::environment::Plan;
 use crate::http::Api;
+use crate::invocation;
 use crate::ports::Ports;
+use crate::private;
 use crate::program::{Member, Program};
 use crate::suite::{Suite, SuiteFile};
-use crate::supervisor::{NotReady, Supervisor, serve_control};
+use crate::supervisor::{NotReady, Supervisor, listen_for_control, serve_control};
 use crate::ui::{self, Ui};
 use anyhow::{Context, Result, bail};
+use belongings::Belongings;
 use clap::Args;
 pub(crate) use ending::Ending;
+use feed::Feed;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use prepare::Prepared;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Up {
     /// Begin anew: delete the suite's databases, events and logs first
     #[arg(long)]
@@ -34,7 +40,7 @@ pub(crate) struct Up {
     #[arg(long)]
     demo: bool,
     /// Send events over Kafka instead of the embedded log
-    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = brokers)]
     brokers: Option<String>,
     /// Keep data in PostgreSQL instead of SQLite: one database per service is made on this server
     #[arg(long, value_name = "URL")]
@@ -46,13 +52,27 @@ pub(crate) struct Up {
     #[arg(long, value_name = "N", default_value_t = Ports::DEFAULT,
           value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
     port: u16,
+    /// Do not say which orders end and which services stop and start
+    #[arg(long)]
+    quiet: bool,
     /// In a checkout: start what is built already
     #[arg(long)]
     no_build: bool,
-    /// Prefix of topic, group and database names, to share servers with other suites
-    #[arg(long, value_name = "NAME", default_value = "", hide = true, hide_default_value = true,
+    /// Prefix of topic, group and database names, such as t1-: keeps suites on the same servers apart
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
           value_parser = namespace)]
     namespace: String,
+}
+
+/// The suite's files are gone while it runs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{shown} was deleted or replaced while the suite ran, and what it accepts would be lost: it was stopped; \
+     `{start}` starts a new one"
+)]
+struct Lost {
+    shown: String,
+    start: String,
 }
 
 impl Up {
@@ -65,6 +85,7 @@ impl Up {
             postgres: None,
             replicas: 1,
             port: Ports::DEFAULT,
+            quiet: false,
             no_build: false,
             namespace: String::new(),
         }
@@ -73,8 +94,10 @@ impl Up {
     /// Runs the suite until a signal ends it.
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let ui = Ui::default();
-        let dir = DataDir::at(&global.data)?;
-        dir.create()?;
+        let dir = global.dir()?;
+        for opened in dir.create()? {
+            ui.warn(&opened);
+        }
         let _lock = dir.lock()?;
         let mut ending = Ending::listen()?;
         let prepared = tokio::select! {
@@ -82,10 +105,12 @@ impl Up {
             () = ending.wait() => bail!("interrupted before anything was started"),
         };
         let api = Api::new()?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("the control listener")?;
-        let control = format!("http://{}", listener.local_addr().context("the control listener")?);
+        // Not before: what cargo builds is for all who share the checkout.
+        private::restrict_new_files();
+        let (socket, listener) = listen_for_control(&dir)?;
         let Plan { ports, databases, bus_url, replicas, .. } = &prepared.plan;
-        let suite = Suite::new(*ports, (databases, *replicas), bus_url, control);
+        let mut suite = Suite::new(*ports, (databases, *replicas), bus_url, socket.path.clone());
+        suite.bus.namespace.clone_from(&prepared.plan.namespace);
         let file = Arc::new(SuiteFile::create(&dir, suite)?);
         let launches = prepared.launches();
         let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
@@ -96,14 +121,53 @@ impl Up {
             outcome = self.bring_up(&supervisor, &api, &ui) => outcome,
             () = ending.wait() => Err(anyhow::anyhow!("interrupted before the suite was ready")),
         };
-        if outcome.is_ok() {
-            self.report(global, &prepared, &supervisor.suite());
-            ending.wait().await;
+        let outcome = match outcome {
+            Ok(()) => {
+                self.report(global, &prepared, &supervisor.suite());
+                self.watch(&dir, &supervisor.suite(), &mut ending, &ui).await
+            }
+            failed => failed,
+        };
+        ui.set_telling(false);
+        if matches!(&outcome, Err(error) if error.is::<Lost>()) {
+            // There is nothing left that draining could save.
+            file.abandon();
+            socket.abandon();
+            supervisor.hurry();
         }
         stop(&supervisor, &mut ending, &ui).await;
         serving.abort();
         file.remove().context("cannot remove up.json")?;
         outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// Tells what happens until a signal comes.
+    ///
+    /// # Errors
+    /// When the suite's files are gone.
+    async fn watch(
+        &self,
+        dir: &DataDir,
+        suite: &Suite,
+        ending: &mut Ending,
+        ui: &Ui,
+    ) -> Result<()> {
+        let belongings = Belongings::of(dir, suite);
+        ui.set_telling(!self.quiet);
+        let feed = async {
+            if !self.quiet {
+                Feed::of(suite, ui)?.run().await;
+            }
+            std::future::pending::<Result<()>>().await
+        };
+        tokio::select! {
+            () = ending.wait() => Ok(()),
+            path = belongings.lost() => {
+                let shown = dir.shown_path(&path).display().to_string();
+                Err(Lost { shown, start: invocation::start(&dir.argument()) }.into())
+            }
+            failed = feed => failed,
+        }
     }
 
     async fn bring_up(&self, supervisor: &Supervisor, api: &Api, ui: &Ui) -> Result<()> {
@@ -198,6 +262,15 @@ pub(crate) fn namespace(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_lists_what_errors_advise() {
+        let help = Up::augment_args(clap::Command::new("up")).render_long_help().to_string();
+        for advised in ["--namespace <NAME>", "--brokers <HOST:PORT,…>", "--postgres", "--fresh"]
+        {
+            assert!(help.contains(advised), "{advised} is not in\n{help}");
+        }
+    }
 
     #[test]
     fn brokers_need_a_port_each() {

@@ -4,7 +4,6 @@ use crate::datadir::DataDir;
 use crate::program::{Member, Program};
 use crate::suite::{Replica, Suite};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// The URLs, where things lie, and what to try.
 pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> String {
@@ -19,11 +18,7 @@ pub(crate) fn text(suite: &Suite, dir: &DataDir, demo: bool, command: &str) -> S
     let _ = writeln!(text, "  {:<15}{:<24}mail  {}", "sandbox", sandbox.url, sandbox.smtp);
     let shown = dir.shown();
     let _ = writeln!(text, "\n  data in {0}, logs in {0}/logs\n", shown.display());
-    let data = if shown == Path::new(".quintet") {
-        String::new()
-    } else {
-        format!(" --data {}", shown.display())
-    };
+    let data = dir.argument();
     if demo {
         let _ = write!(text, "{}", try_ordering(suite.url(Program::Order)));
         let _ = write!(text, "\n  {command} place --follow{data}");
@@ -60,16 +55,17 @@ fn try_listing(inventory: &str) -> String {
 mod tests {
     use super::*;
     use crate::ports::Ports;
+    use std::path::Path;
 
     fn suite() -> Suite {
         let databases = Program::SERVICES.map(|it| (it, format!("sqlite:/d/{it}.db")));
         let ports = Ports::from(Ports::HIGHEST);
-        Suite::new(ports, (&databases.into(), 1), "log:/d/bus.db", "http://127.0.0.1:1".to_owned())
+        Suite::new(ports, (&databases.into(), 1), "log:/d/bus.db", "/d/control.sock".into())
     }
 
     #[test]
     fn it_fits_a_hundred_columns_and_names_every_url() {
-        let dir = DataDir::at(Path::new(".quintet")).unwrap();
+        let dir = DataDir::find(None).unwrap();
         for demo in [false, true] {
             let text = text(&suite(), &dir, demo, "cargo run --");
             for line in text.lines() {
@@ -83,12 +79,12 @@ mod tests {
 
     #[test]
     fn the_order_to_try_is_json_and_commands_name_another_directory() {
-        let dir = DataDir::at(Path::new("/tmp/x")).unwrap();
+        let dir = DataDir::at(Path::new("/tmp/my suite")).unwrap();
         let text = text(&suite(), &dir, true, "quintet");
         let (_, body) = text.split_once("-d '").unwrap();
         let (body, _) = body.split_once("'\n").unwrap();
         let order: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(order["items"][0]["sku"], "mug");
-        assert!(text.ends_with("quintet place --follow --data /tmp/x"), "{text}");
+        assert!(text.ends_with("quintet place --follow --data '/tmp/my suite'"), "{text}");
     }
 }

@@ -37,6 +37,7 @@ const OFFSETS: [(usize, u16); 11] = [
 /// or its stdin closes.
 const SCRIPT: &str = r#"#!/bin/sh
 name=${0##*/quintet-}
+env > "$FAKES/$name.env"
 echo "$name runs on ${QUINTET_ORDER__LISTEN-}"
 code=$(cat "$FAKES/$name.exit" 2>/dev/null) && { echo "the data is wrong"; exit "$code"; }
 trap 'exit 0' TERM
@@ -95,12 +96,18 @@ impl Suite {
 
     /// Starts `quintet up` on a leash.
     pub fn up(&self, arguments: &[&str]) -> Up {
+        self.up_with(arguments, &[])
+    }
+
+    /// The same with these variables.
+    pub fn up_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Up {
         let stdout = self.temp.path().join("stdout");
         let stderr = self.temp.path().join("stderr");
         let port = self.port.to_string();
         let mut command = self.command(&["up", "--port", &port]);
         let child = command
             .args(arguments)
+            .envs(variables.iter().copied())
             .env("QUINTET_LEASH", "stdin")
             .stdin(Stdio::piped())
             .stdout(File::create(&stdout).unwrap())
@@ -129,7 +136,7 @@ impl Suite {
 
     /// `quintet up --demo` that has got ready.
     pub async fn running(&self) -> Up {
-        let up = self.up(&["--demo", "--json"]);
+        let up = self.up(&["--demo", "--json", "--quiet"]);
         self.until_all_ran(1).await;
         self.serve().await;
         until("up is ready", || up.stdout().ends_with('\n')).await;

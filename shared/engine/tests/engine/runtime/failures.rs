@@ -6,6 +6,7 @@ use std::{
 use bus::PartitionState;
 use engine::{CommandError, Fatal};
 use testkit::{MemoryBus, eventually};
+use tokio::time::timeout;
 
 use super::{Running, Stage, add, stages};
 use crate::{
@@ -66,6 +67,38 @@ async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
         running.inputs_are(&*stage.bus, 3, 0).await;
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for_long() {
+    for mut stage in stages().await {
+        stage.rig.settings.standstill = Duration::from_millis(100);
+        break_database(&stage).await;
+        let running = stage.start();
+        // It would wait for half a minute otherwise.
+        let answered = timeout(Duration::from_secs(20), running.add(order(1), 7)).await;
+        assert_eq!(answered.expect("an answer"), Err(CommandError::TimedOut));
+        running.engine.ready(running.engine.db()).await.unwrap_err();
+        assert_eq!(running.add(order(2), 7).await, Err(CommandError::Standstill));
+        repair_database(&stage).await;
+        let ready = async || running.engine.ready(running.engine.db()).await.ok();
+        eventually("the service to be ready", ready).await;
+        assert_eq!(stage.rig.count("tally").await, 1, "it was carried out all the same");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_the_broker_denies_is_waited_for() {
+    for stage in stages().await {
+        let bus = MemoryBus::default();
+        bus.set_denied(true);
+        let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
+        let asked = async || (bus.denials() > 2).then_some(());
+        eventually("the third attempt to join", asked).await;
+        bus.set_denied(false);
+        running.stop().await;
     }
 }
 

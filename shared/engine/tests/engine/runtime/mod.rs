@@ -1,5 +1,6 @@
 //! Production's loops over the log.
 
+mod acquainted;
 mod failures;
 mod flow;
 mod forgetting;

@@ -128,7 +128,7 @@ fn parties(run: &Figures) -> Vec<String> {
 }
 
 fn audit(verdict: &Verdict) -> Vec<String> {
-    let told = report::text(verdict, Duration::ZERO);
+    let told = report::text(verdict, Duration::ZERO, report::Notes::Counted);
     if verdict.holds() {
         return told.lines().last().map(|it| line("audit", it)).into_iter().collect();
     }

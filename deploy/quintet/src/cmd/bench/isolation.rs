@@ -1,0 +1,294 @@
+//! How much requests that fail cost the orders beside them: `quintet bench --poisoned N`.
+//!
+//! For each way in which a provider can fail some requests and serve all others, good orders arrive at a steady
+//! rate twice: alone, and while N poisoned orders are under way. Then the provider takes the poisoned
+//! requests too, and the benchmark waits until every order has ended.
+
+use super::load::{Arrived, Customers};
+use super::spread::Spread;
+use super::stage::{Override, Stage};
+use super::{Bench, unless_ended};
+use crate::cli::Global;
+use crate::cmd::audit;
+use crate::cmd::up::Ending;
+use crate::http::{Api, Request};
+use crate::orders::Order;
+use crate::shop::{Arrivals, Mix, Shop};
+use crate::suite::Suite;
+use crate::ui::{self, Ui};
+use anyhow::{Context, Result, bail};
+use contracts::OrderId;
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Requests that a customer keeps in flight.
+const AT_ONCE: usize = 32;
+/// The pause between two looks at an order.
+const POLL: Duration = Duration::from_millis(200);
+/// How long a good order may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How long poisoned orders may take once the provider is well, in longest pauses.
+const PAUSES: u32 = 4;
+/// How long poisoned requests fail before good orders are measured beside them, in attempts that time out.
+const SETTLE: Duration = Duration::from_secs(12);
+
+/// What fails, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    name: &'static str,
+    provider: Provider,
+    /// The sandbox's knob.
+    poison: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provider {
+    Payment,
+    Carrier,
+    Mail,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind { name: "charge refused as malformed", provider: Provider::Payment, poison: "refuse" },
+    Kind { name: "charge answered 503", provider: Provider::Payment, poison: "unavailable" },
+    Kind { name: "charge never answered", provider: Provider::Payment, poison: "hang" },
+    Kind { name: "booking refused as malformed", provider: Provider::Carrier, poison: "refuse" },
+    Kind { name: "booking answered 503", provider: Provider::Carrier, poison: "unavailable" },
+    Kind { name: "booking never answered", provider: Provider::Carrier, poison: "hang" },
+    Kind { name: "mail answered 450", provider: Provider::Mail, poison: "unavailable" },
+    Kind { name: "mail never answered", provider: Provider::Mail, poison: "hang" },
+];
+
+/// One line of the table.
+#[derive(Debug, Serialize)]
+struct Row {
+    kind: &'static str,
+    alone: Spread,
+    beside: Spread,
+    /// From the provider's recovery until the last poisoned order ended.
+    ended_after_seconds: f64,
+}
+
+impl Provider {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Carrier => "carrier",
+            Self::Mail => "mail",
+        }
+    }
+
+    /// When an order is done with this provider.
+    fn done_at(self, order: &Order) -> Option<Timestamp> {
+        match self {
+            Self::Payment | Self::Carrier => order.ended_at(),
+            Self::Mail => {
+                let mails = order.timeline.iter().filter(|it| it.event.starts_with("Notification"));
+                mails.map(|it| it.at).nth(1)
+            }
+        }
+    }
+}
+
+impl Bench {
+    /// Measures every kind, and prints the table.
+    pub(super) async fn isolation(
+        &self,
+        poisoned: u64,
+        global: &Global,
+        ui: &Ui,
+        ending: &mut Ending,
+    ) -> Result<ExitCode> {
+        let place = self.place(global)?;
+        let pause = format!("{}ms", self.backoff_max.as_millis());
+        let overrides = [Override { key: "effects.backoff_max".to_owned(), value: pause }];
+        let stage = unless_ended(Stage::set(&place, &overrides, !self.no_build), ending).await?;
+        let title = stage.suite.stands_on();
+        let arrivals = Arrivals::new(self.rate, Duration::from_secs(self.seconds.into()));
+        let measured = async {
+            let subject = Subject::of(&stage.suite, poisoned, arrivals, self.backoff_max).await?;
+            subject.all(ui).await
+        };
+        let measured = unless_ended(measured, ending).await;
+        stage.strike().await?;
+        let measured = measured?;
+        let sound = measured.verdict.holds();
+        if sound {
+            place.clear(ui).await?;
+        }
+        ui::result(&if global.json { measured.json() } else { measured.text(&title) });
+        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The suite that is measured.
+struct Subject {
+    suite: Suite,
+    api: Api,
+    customers: Customers,
+    poisoned: u64,
+    arrivals: Arrivals,
+    longest_pause: Duration,
+}
+
+/// The table, and the audit after all of it.
+struct Measured {
+    rows: Vec<Row>,
+    verdict: audit::Verdict,
+}
+
+impl Subject {
+    async fn of(
+        suite: &Suite,
+        poisoned: u64,
+        arrivals: Arrivals,
+        longest_pause: Duration,
+    ) -> Result<Self> {
+        let (api, mix): (_, Mix) =
+            (Api::new()?, "completed=1".parse().map_err(anyhow::Error::msg)?);
+        let orders = (poisoned + 2 * arrivals.count()) * KINDS.len() as u64;
+        let shop = Shop::open("bench", (suite, &api), &mix, orders).await?;
+        let customers = Customers::of(suite, shop)?;
+        Ok(Self { suite: suite.clone(), api, customers, poisoned, arrivals, longest_pause })
+    }
+
+    async fn all(self, ui: &Ui) -> Result<Measured> {
+        let (mut rows, mut accepted) = (Vec::new(), Vec::new());
+        for kind in KINDS {
+            let progress = ui.spinner(kind.name);
+            rows.push(self.one(kind, &mut accepted).await.context(kind.name)?);
+            drop(progress);
+        }
+        let verdict = audit::verdict(&self.suite, self.api, PATIENCE, Some(&accepted)).await?;
+        Ok(Measured { rows, verdict })
+    }
+
+    async fn one(&self, kind: Kind, accepted: &mut Vec<OrderId>) -> Result<Row> {
+        let alone = self.good(kind, accepted).await?;
+        self.knobs(&json!({ kind.provider.name(): { "poison": kind.poison } })).await?;
+        let poisoned = self.place_poisoned(kind).await?;
+        accepted.extend(&poisoned);
+        sleep(SETTLE).await;
+        let beside = self.good(kind, accepted).await?;
+        self.knobs(&json!({})).await?;
+        let healed = Instant::now();
+        let patience = self.longest_pause * PAUSES + PATIENCE;
+        for id in &poisoned {
+            self.done(kind, *id, patience).await?;
+        }
+        let ended_after_seconds = healed.elapsed().as_secs_f64();
+        Ok(Row { kind: kind.name, alone, beside, ended_after_seconds })
+    }
+
+    /// Good orders at a steady rate; from when each was due until the provider had done its part.
+    async fn good(&self, kind: Kind, accepted: &mut Vec<OrderId>) -> Result<Spread> {
+        let arrived = self.customers.arrive(self.arrivals, 0).await?;
+        accepted.extend(arrived.iter().map(|it| it.id));
+        let took = arrived.iter().map(async |Arrived { id, due, .. }| {
+            let done = self.done(kind, *id, PATIENCE).await?;
+            let took: Duration = done.duration_since(*due).try_into().unwrap_or_default();
+            anyhow::Ok(took)
+        });
+        let took = stream::iter(took).buffer_unordered(AT_ONCE).try_collect().await?;
+        Spread::of(took).context("no order arrived: --rate and --seconds must be more than 0")
+    }
+
+    async fn place_poisoned(&self, kind: Kind) -> Result<Vec<OrderId>> {
+        let placed = (0..self.poisoned).map(async |nth| {
+            let mut wanted = self.customers.wanted(nth);
+            match kind.provider {
+                Provider::Payment => "tok_poisoned".clone_into(&mut wanted.token),
+                Provider::Carrier => "66666".clone_into(&mut wanted.postal_code),
+                Provider::Mail => wanted.email = format!("customer-{nth}@poisoned.example"),
+            }
+            self.customers.order_of(&wanted).await
+        });
+        stream::iter(placed).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn done(&self, kind: Kind, id: OrderId, patience: Duration) -> Result<Timestamp> {
+        let give_up = Instant::now() + patience;
+        loop {
+            let order = self.customers.client().read(&id.to_string()).await?;
+            if let Some(at) = kind.provider.done_at(&order) {
+                return Ok(at);
+            }
+            if Instant::now() >= give_up {
+                bail!("order {id} is still {} after {patience:?}", order.status);
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    async fn knobs(&self, plan: &Value) -> Result<()> {
+        let url = format!("{}/faults", self.suite.sandbox.url);
+        let put =
+            Request { method: Method::PUT, url: &url, body: Some(plan), idempotency_key: None };
+        self.api.send::<Value>(&put, None).await?;
+        Ok(())
+    }
+}
+
+impl Measured {
+    fn json(&self) -> String {
+        json!({ "isolation": self.rows, "audit": audit::report::json(&self.verdict) }).to_string()
+    }
+
+    fn text(&self, title: &str) -> String {
+        let mut lines = vec![
+            title.to_owned(),
+            String::new(),
+            format!(
+                "{:<30}{:>10}{:>10}{:>12}{:>8}{:>14}",
+                "poisoned requests", "p50 alone", "p99 alone", "p99 beside", "ratio", "ended after"
+            ),
+        ];
+        for row in &self.rows {
+            let millis = |it: Duration| format!("{:.0} ms", it.as_secs_f64() * 1e3);
+            lines.push(format!(
+                "{:<30}{:>10}{:>10}{:>12}{:>8.2}{:>12.1} s",
+                row.kind,
+                millis(row.alone.p50),
+                millis(row.alone.p99),
+                millis(row.beside.p99),
+                row.beside.p99.as_secs_f64() / row.alone.p99.as_secs_f64().max(1e-9),
+                row.ended_after_seconds,
+            ));
+        }
+        lines.push(String::new());
+        lines.push(audit::report::text(&self.verdict, PATIENCE, audit::report::Notes::Counted));
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::audit::Verdict;
+
+    #[test]
+    fn the_table_has_a_line_for_each_kind() {
+        let spread = |millis: u64| {
+            Spread::of(vec![Duration::from_millis(millis)]).expect("there is one duration")
+        };
+        let row = |kind: Kind| Row {
+            kind: kind.name,
+            alone: spread(20),
+            beside: spread(30),
+            ended_after_seconds: 12.34,
+        };
+        let report = ::audit::Report { invariants: Vec::new() };
+        let measured = Measured { rows: KINDS.map(row).into(), verdict: Verdict::Judged(report) };
+        let text = measured.text("on SQLite");
+        let line = text.lines().find(|line| line.starts_with("mail never")).unwrap();
+        let figures = ["20", "ms", "20", "ms", "30", "ms", "1.50", "12.3", "s"];
+        assert_eq!(line.split_whitespace().skip(3).collect::<Vec<_>>(), figures);
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+}

@@ -1,0 +1,275 @@
+//! `quintet effects`: requests to the outside world that have no definite answer.
+
+use super::desk::{Desk, count, text};
+use crate::cli::Global;
+use crate::duration;
+use crate::http::Request;
+use crate::invocation;
+use crate::program::Program;
+use crate::ui;
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use clock::{Clock, SystemClock};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+use uuid::Uuid;
+
+/// Requests of one answer.
+const PAGE: usize = 1_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct Effects {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the requests to the outside world that are held for an operator
+    List(List),
+    /// Show one request, and why it has no answer
+    Show(Show),
+    /// Attempt a held request at once
+    Retry(Retry),
+    /// End a held request with the outcome that you found at the provider
+    Resolve(Resolve),
+}
+
+impl Effects {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        match self.action {
+            Action::List(list) => list.run(global).await,
+            Action::Show(show) => show.run(global).await,
+            Action::Retry(retry) => retry.run(global).await,
+            Action::Resolve(resolve) => resolve.run(global).await,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only those of this service
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<Program>,
+    /// Also those that the service still attempts by itself
+    #[arg(long)]
+    all: bool,
+}
+
+impl List {
+    async fn run(self, global: &Global) -> Result<ExitCode> {
+        let desk = Desk::of(global, self.service).await?;
+        let (mut all, now) = (Map::new(), SystemClock.now());
+        let mut lines = Vec::new();
+        for (service, admin) in &desk.services {
+            let effects = listed(&desk, *service, admin, !self.all).await?;
+            lines.extend(effects.iter().flat_map(|effect| line(*service, effect, now)));
+            all.insert(service.name().to_owned(), effects.into());
+        }
+        if global.json {
+            ui::result(&Value::from(all).to_string());
+        } else if lines.is_empty() {
+            ui::result(if self.all {
+                "no request waits for an answer"
+            } else {
+                "no request is held"
+            });
+        } else {
+            ui::result(&lines.join("\n"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn listed(desk: &Desk, service: Program, admin: &str, held: bool) -> Result<Vec<Value>> {
+    let (mut effects, mut after): (Vec<Value>, _) = (Vec::new(), String::new());
+    loop {
+        let url = format!("{admin}/admin/effects?held={held}&limit={PAGE}{after}");
+        let page: Option<Value> = desk.ask(service, Method::GET, &url).await?;
+        let page = page.with_context(|| {
+            format!("{service} has no /admin/effects: it is older than this command")
+        })?;
+        effects.extend(page["effects"].as_array().cloned().unwrap_or_default());
+        let Some(next) = page["next"].as_str() else { return Ok(effects) };
+        after = format!("&after={next}");
+    }
+}
+
+/// One request: what, for which order, since when; then why there is no answer.
+fn line(service: Program, effect: &Value, now: Timestamp) -> Vec<String> {
+    let age = |field: &str| {
+        let at: Timestamp = text(effect, field).parse().ok()?;
+        Some(duration::age(now.duration_since(at)))
+    };
+    let state = if effect["resolution"].is_object() {
+        format!("resolved as {}", text(&effect["resolution"], "outcome"))
+    } else {
+        age("held_since").map_or("attempted".to_owned(), |age| format!("held for {age}"))
+    };
+    let mut lines = vec![format!(
+        "{service}: {} {} of order {}, {state}, {} in {}",
+        effect["name"].as_str().unwrap_or("unreadable"),
+        text(effect, "id"),
+        text(effect, "order_id"),
+        count(effect["attempts"].as_i64().unwrap_or(0), "attempt"),
+        age("created_at").unwrap_or_default(),
+    )];
+    lines.extend(ui::wrapped(text(effect, "last_error"), 4));
+    lines
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// The request's id, as `list` shows it
+    #[arg(value_name = "EFFECT")]
+    id: Uuid,
+}
+
+impl Show {
+    async fn run(self, global: &Global) -> Result<ExitCode> {
+        let desk = Desk::of(global, None).await?;
+        let found = find(&desk, self.id).await?;
+        if global.json {
+            let mut shown = found.effect;
+            shown["service"] = found.service.name().into();
+            ui::result(&shown.to_string());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut lines = line(found.service, &found.effect, SystemClock.now());
+        lines.push(format!("    attempted next at {}", text(&found.effect, "due_at")));
+        lines.push(format!("    request {}", found.effect["request"]));
+        lines.push(format!("    idempotency key {}", self.id));
+        ui::result(&lines.join("\n"));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A request, and whose it is.
+struct Found {
+    service: Program,
+    admin: String,
+    effect: Value,
+}
+
+async fn find(desk: &Desk, id: Uuid) -> Result<Found> {
+    for (service, admin) in &desk.services {
+        let url = format!("{admin}/admin/effects/{id}");
+        if let Some(effect) = desk.ask(*service, Method::GET, &url).await? {
+            return Ok(Found { service: *service, admin: admin.clone(), effect });
+        }
+    }
+    let list = invocation::command("effects list --all");
+    bail!("no request {id} waits for an answer; `{list}` says which do")
+}
+
+#[derive(Debug, Args)]
+struct Retry {
+    /// The request's id, as `list` shows it
+    #[arg(value_name = "EFFECT", required_unless_present = "all")]
+    id: Option<Uuid>,
+    /// All held requests
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// Only those of this service
+    #[arg(long, value_name = "SERVICE", requires = "all")]
+    service: Option<Program>,
+}
+
+impl Retry {
+    async fn run(self, global: &Global) -> Result<ExitCode> {
+        let desk = Desk::of(global, self.service).await?;
+        let mut retried = 0;
+        if let Some(id) = self.id {
+            let Found { service, admin, .. } = find(&desk, id).await?;
+            let url = format!("{admin}/admin/effects/{id}/retry");
+            retried += attempted(desk.ask(service, Method::POST, &url).await?);
+        } else {
+            for (service, admin) in &desk.services {
+                let url = format!("{admin}/admin/effects/retry");
+                retried += attempted(desk.ask(*service, Method::POST, &url).await?);
+            }
+        }
+        let said = format!("{} attempted now", count(retried, "request"));
+        ui::result(&if global.json { json!({ "retried": retried }).to_string() } else { said });
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn attempted(answer: Option<Value>) -> i64 {
+    answer.and_then(|answer| answer["retried"].as_i64()).unwrap_or(0)
+}
+
+#[derive(Debug, Args)]
+struct Resolve {
+    /// The request's id, as `list` shows it
+    #[arg(value_name = "EFFECT")]
+    id: Uuid,
+    /// What came of it: captured, declined, refunded, refused, booked, sent; or never_arrived, once the provider
+    /// refuses its idempotency key
+    #[arg(long)]
+    outcome: String,
+    /// The provider's reference, of what was done
+    #[arg(long)]
+    reference: Option<String>,
+    /// Why, of what was refused
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Resolve {
+    async fn run(self, global: &Global) -> Result<ExitCode> {
+        let desk = Desk::of(global, None).await?;
+        let Found { service, admin, effect } = find(&desk, self.id).await?;
+        let mut body = json!({ "outcome": self.outcome });
+        for (field, text) in [("reference", self.reference), ("reason", self.reason)] {
+            if let Some(text) = text {
+                body[field] = text.into();
+            }
+        }
+        let url = format!("{admin}/admin/effects/{}/resolve", self.id);
+        let request =
+            Request { method: Method::POST, url: &url, body: Some(&body), idempotency_key: None };
+        let answer: Option<Value> = desk.send(service, &request).await?;
+        let answer = answer.context("it was answered meanwhile, and that answer counts")?;
+        if global.json {
+            ui::result(&answer.to_string());
+        } else {
+            let name = effect["name"].as_str().unwrap_or("the request");
+            let at = text(&answer, "applied_at");
+            ui::result(&format!("{service}: {name} counts as {} at {at}", self.outcome));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_request_is_told_with_its_reason() {
+        let effect = json!({"id": "e-1", "order_id": "o-1", "name": "charge", "attempts": 3,
+            "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
+            "last_error": "400 Bad Request", "resolution": null});
+        let lines = line(Program::Payment, &effect, "2026-01-01T00:03:00Z".parse().unwrap());
+        let expected = [
+            "payment: charge e-1 of order o-1, held for 2m, 3 attempts in 3m",
+            "    400 Bad Request",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_resolved_request_says_as_what() {
+        let effect = json!({"id": "e-1", "order_id": "o-1", "name": "charge", "attempts": 1,
+            "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
+            "last_error": null, "resolution": {"outcome": "captured", "reference": "ch_1"}});
+        let lines = line(Program::Payment, &effect, "2026-01-01T00:03:00Z".parse().unwrap());
+        assert_eq!(
+            lines,
+            ["payment: charge e-1 of order o-1, resolved as captured, 1 attempt in 3m"]
+        );
+    }
+}

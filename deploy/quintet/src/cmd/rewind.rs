@@ -1,0 +1,181 @@
+//! `quintet rewind`: has a service hear everything again.
+
+use super::on_bus::{BusArgs, topics};
+use crate::cli::Global;
+use crate::invocation;
+use crate::program::Program;
+use crate::suite::Suite;
+use crate::supervisor;
+use crate::ui::{self, Ui};
+use anyhow::{Result, bail};
+use bus::{Bus, BusError, PartitionState};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Kafka keeps the members of a killed service for as long as their session lasts.
+const FREE_WITHIN: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Args)]
+pub(crate) struct Rewind {
+    /// The service, also one of your own; it must be stopped: `quintet stop SERVICE`
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// Where it goes on: the oldest records that its topics hold
+    #[arg(long, value_name = "WHERE")]
+    to: To,
+    #[command(flatten)]
+    bus: BusArgs,
+}
+
+/// Where a group can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// The oldest records
+    Beginning,
+}
+
+impl Rewind {
+    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+        let To::Beginning = self.to;
+        let suite = Suite::read(&global.dir()?)?;
+        let program = Program::SERVICES.into_iter().find(|it| it.name() == self.service);
+        if let (Some(suite), Some(program)) = (suite, program)
+            && runs(&suite, program)
+        {
+            let stop = invocation::command(&format!("stop {program}"));
+            bail!("{program} runs: stop it first with `{stop}`");
+        }
+        let bus = self.bus.open(global).await?;
+        let group = format!("quintet-{}", self.service);
+        let known: Vec<&str> = topics().into_iter().collect();
+        let before = bus.partitions(&group, &known).await?;
+        // Offsets on a topic that the group does not hear would look like lag for ever.
+        let mut heard: Vec<&str> = Vec::new();
+        for state in before.iter().filter(|state| state.committed.is_some()) {
+            let topic = known.iter().find(|topic| **topic == state.topic).copied();
+            heard.extend(topic.filter(|topic| !heard.contains(topic)));
+        }
+        if heard.is_empty() {
+            bail!(
+                "the group {group} has read nothing: if the name is right, it begins with the oldest \
+                 records anyway"
+            );
+        }
+        rewind(&*bus, &group, &heard).await?;
+        self.report(global, &before);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn report(&self, global: &Global, before: &[PartitionState]) {
+        let (service, mut records, mut moved) = (&self.service, 0, Vec::new());
+        for state in before {
+            let Some(from) = state.committed else { continue };
+            records += state.high - state.low;
+            let (topic, partition, to) = (&state.topic, state.partition, state.low);
+            moved.push(json!({"topic": topic, "partition": partition, "from": from, "to": to}));
+        }
+        if global.json {
+            ui::result(
+                &json!({"service": service, "records": records, "moved": moved}).to_string(),
+            );
+            return;
+        }
+        let start = if Program::SERVICES.iter().any(|it| it.name() == service) {
+            format!("`{}` starts it", invocation::command(&format!("start {service}")))
+        } else {
+            "start it as before".to_owned()
+        };
+        ui::result(&format!(
+            "{service} hears {records} records again; what it has applied it recognises. {start}"
+        ));
+    }
+}
+
+/// Whether a replica of the service runs on this machine.
+fn runs(suite: &Suite, service: Program) -> bool {
+    let replicas = suite.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+    replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
+}
+
+/// Once the group has no members.
+async fn rewind(bus: &dyn Bus, group: &str, topics: &[&str]) -> Result<()> {
+    let (ui, give_up) = (Ui::default(), Instant::now() + FREE_WITHIN);
+    let mut waiting = None;
+    loop {
+        match bus.rewind(group, topics).await {
+            Err(BusError::GroupActive { .. }) if Instant::now() < give_up => {
+                waiting.get_or_insert_with(|| {
+                    ui.spinner("waiting until the bus forgets the members of the group")
+                });
+                sleep(POLL).await;
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bus::{Log, LogOptions, Topic};
+    use std::path::Path;
+
+    async fn log(folder: &Path) -> Log {
+        Log::open(&folder.join("bus.db"), "", LogOptions::default()).await.unwrap()
+    }
+
+    fn asked(service: &str) -> Rewind {
+        Rewind { service: service.to_owned(), to: To::Beginning, bus: BusArgs::default() }
+    }
+
+    #[tokio::test]
+    async fn a_group_is_set_back_on_the_topics_that_it_hears_and_on_no_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let bus = log(temp.path()).await;
+        let all: Vec<Topic> = topics()
+            .into_iter()
+            .map(|name| Topic { name, partitions: 1, compacted: false })
+            .collect();
+        bus.create_topics(&all).await.unwrap();
+        let (global, group) =
+            (Global { data: Some(temp.path().to_owned()), json: false }, "quintet-payment");
+        let nothing = asked("payment").run(&global).await.unwrap_err().to_string();
+        assert!(nothing.contains("has read nothing"), "{nothing}");
+
+        let record = bus::Outgoing {
+            topic: "orders".to_owned(),
+            key: "k".to_owned(),
+            headers: contracts::Headers::new(),
+            value: Vec::new(),
+        };
+        let published = bus.producer().await.unwrap().publish(&[record]).await;
+        assert!(published.error.is_none());
+        let mut member = bus.consumer(group, &["orders"]).await.unwrap();
+        let read = member.receive(1).await.unwrap();
+        let next = read[0].offset + 1;
+        let (topic, partition) = ("orders".to_owned(), read[0].partition);
+        member.store(&[bus::Position { topic, partition, next }]).unwrap();
+        member.close().await.unwrap();
+
+        asked("payment").run(&global).await.unwrap();
+        let states = bus.partitions(group, &["orders", "shipping"]).await.unwrap();
+        let committed: Vec<_> = states.iter().map(|state| state.committed).collect();
+        assert_eq!(committed, [Some(0), None]);
+    }
+
+    #[tokio::test]
+    async fn a_service_that_runs_is_not_rewound() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut suite: serde_json::Value =
+            serde_json::from_str(include_str!("../../../compose/up.json")).unwrap();
+        suite["payment"]["pid"] = std::process::id().into();
+        std::fs::write(temp.path().join("up.json"), suite.to_string()).unwrap();
+        let global = Global { data: Some(temp.path().to_owned()), json: false };
+        let error = asked("payment").run(&global).await.unwrap_err().to_string();
+        assert_eq!(error, "payment runs: stop it first with `quintet stop payment`");
+    }
+}

@@ -1,0 +1,167 @@
+use lettre::transport::smtp::response::Response;
+
+/// How much of a reply is told.
+const LONGEST: usize = 400;
+/// Who we are is refused, or has to be said in another way (RFC 4954 §6).
+const OUR_LOGIN: [u16; 4] = [530, 534, 535, 538];
+
+/// A server's reply. Its first digit decides, whatever follows (RFC 5321 §4.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    code: u16,
+    raw: String,
+}
+
+impl Reply {
+    /// What these lines say, if they are a reply.
+    pub(super) fn parse(lines: &[u8]) -> Option<Self> {
+        let raw = String::from_utf8_lossy(lines).into_owned();
+        let code = raw.get(..3)?;
+        let same = |line: &str| {
+            line.strip_prefix(code)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-']))
+        };
+        let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+        let code: u16 = code.parse().ok().filter(|code| (200..600).contains(code))?;
+        (digits && raw.lines().all(same)).then_some(Self { code, raw })
+    }
+
+    /// The same as lettre reads it.
+    pub(super) fn response(&self) -> Option<Response> {
+        self.raw.parse().ok()
+    }
+
+    pub(super) fn code(&self) -> u16 {
+        self.code
+    }
+
+    pub(super) fn is_positive(&self) -> bool {
+        self.code < 400
+    }
+
+    /// The texts of its lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.raw.lines().map(|line| line.get(4..).unwrap_or_default())
+    }
+
+    /// The server will never do what it was asked, and that is not because of us: neither our login
+    /// nor our rate, nor what vouches for our domain.
+    pub(super) fn refuses_for_good(&self) -> bool {
+        let about_us = OUR_LOGIN.contains(&self.code) || self.status().is_some_and(is_about_us);
+        self.code >= 500 && !about_us
+    }
+
+    /// Subject and detail of its enhanced code (RFC 3463).
+    fn status(&self) -> Option<(u16, u16)> {
+        let mut numbers = self.lines().next()?.split(' ').next()?.split('.');
+        let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let coded = matches!(class, "2" | "4" | "5") && numbers.next().is_none();
+        Some((subject.parse().ok()?, detail.parse().ok()?)).filter(|_| coded)
+    }
+}
+
+/// Of IANA's list of enhanced codes: congestion and daily quotas (X.4.5), our login (X.7.8 to
+/// X.7.14), DKIM, SPF and the other checks of where a mail comes from (X.7.20 to X.7.27, X.7.29),
+/// and too much mail from us (X.7.28).
+fn is_about_us(status: (u16, u16)) -> bool {
+    matches!(status, (4, 5) | (7, 8..=14 | 20..=29))
+}
+
+/// In one line, and not longer than a person reads.
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = self.lines().collect::<Vec<_>>().join(" ");
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let text: String = text.chars().map(plain).take(LONGEST).collect();
+        write!(f, "{} {text}", self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(text: &str) -> Reply {
+        Reply::parse(text.as_bytes()).unwrap_or_else(|| panic!("{text:?} is a reply"))
+    }
+
+    #[test]
+    fn a_reply_is_lines_of_one_code() {
+        let greeted = reply("250-here\r\n250-SIZE 10\r\n250 HELP\r\n");
+        assert_eq!(greeted.lines().collect::<Vec<_>>(), ["here", "SIZE 10", "HELP"]);
+        assert_eq!(greeted.to_string(), "250 here SIZE 10 HELP");
+        assert!(greeted.is_positive() && greeted.response().is_some());
+        // Of a code that the RFC does not have, the first digit decides.
+        assert!(reply("571 not authorized\r\n").refuses_for_good());
+        assert_eq!(reply("250\r\n").to_string(), "250 ");
+        for wrong in [
+            "",
+            "25",
+            "what?\r\n",
+            "+50 x\r\n",
+            "150 x\r\n",
+            "600 x\r\n",
+            "250x\r\n",
+            "250-a\r\n550 b\r\n",
+            "250-a\r\nb\r\n",
+        ] {
+            assert_eq!(Reply::parse(wrong.as_bytes()), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_told_in_one_line_of_bounded_length() {
+        let long = format!("550-a\u{7}b\r\n550 {}\r\n", "é".repeat(10_000));
+        let told = reply(&long).to_string();
+        assert!(told.starts_with("550 a b éé"), "{told}");
+        assert_eq!(told.chars().count(), "550 ".len() + LONGEST);
+    }
+
+    #[test]
+    fn every_permanent_refusal_counts_but_those_about_us() {
+        for good in [
+            "500 5.5.2 line too long",
+            "501 5.1.3 bad address",
+            "503 5.5.1 not now",
+            "504 5.5.2 <ada@localhost>: need fully-qualified address",
+            "521 5.3.2 no mail here",
+            "550 no such user",
+            "550 5.1.1 no such user",
+            "550 5.7.1 blocked",
+            "551 5.1.6 moved",
+            "552 5.2.2 full",
+            "553 5.1.3 no address",
+            "554 5.7.1 relay access denied",
+            "555 5.5.4 unknown parameter",
+            "556 5.1.10 null MX",
+            "550 5.7.17 has changed its owner",
+            "550 5.7.8.1 no code",
+            "550 mail.7.8 no code",
+        ] {
+            assert!(reply(good).refuses_for_good(), "{good}");
+        }
+        for other in [
+            "421 4.3.2 closing",
+            "450 4.2.1 busy",
+            "451 4.3.0 later",
+            "452 4.3.1 full",
+            "454 4.7.0 no login now",
+            "455 4.5.4 not now",
+            "530 5.7.0 log in",
+            "530 5.5.1 log in",
+            "534 5.7.9 too weak",
+            "535 5.7.8 wrong password",
+            "538 5.7.11 encrypt",
+            "550 5.4.5 daily sending quota exceeded",
+            "550 5.7.28 flood",
+            "550 5.7.26 no DMARC",
+            "550 5.7.23 SPF",
+            "550 5.7.25 no reverse DNS",
+            "554 5.7.14 log in with a browser first",
+            "250 5.1.1 fine",
+            "354 go on",
+        ] {
+            assert!(!reply(other).refuses_for_good(), "{other}");
+        }
+    }
+}

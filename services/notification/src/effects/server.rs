@@ -1,0 +1,200 @@
+use std::{io, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use axum::http::Uri;
+use lettre::transport::smtp::authentication::Credentials;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{error::SessionError, tls::Tls, wire::Wire};
+use crate::{SmtpConfig, StartTls};
+
+/// RFC 5321 §4.5.4.2.
+const SMTP_PORT: u16 = 25;
+/// RFC 8314 §7.3.
+const SMTPS_PORT: u16 = 465;
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// The mail server, and how a connection to it begins.
+pub(super) struct Server {
+    /// What errors call it: `smtp://mail:25`.
+    pub(super) name: String,
+    host: String,
+    port: u16,
+    pub(super) security: Security,
+}
+
+/// Whether others can read what is sent. Only where they cannot is there a password to be sent.
+pub(super) enum Security {
+    /// They can.
+    Plain,
+    /// They cannot, from the first byte on.
+    Implicit(Tls, Option<Credentials>),
+    /// They cannot, once STARTTLS was answered (RFC 3207).
+    StartTls(Tls, Option<Credentials>),
+}
+
+impl Server {
+    /// The server of these settings.
+    pub(super) fn of(config: &SmtpConfig) -> anyhow::Result<Self> {
+        let url: Uri = config.url.parse().context("smtp.url")?;
+        let authority = url.authority().context("smtp.url names no host")?;
+        ensure!(
+            !authority.as_str().contains('@'),
+            "smtp.url names a user; set smtp.user and smtp.password instead"
+        );
+        let is_tls = match url.scheme_str() {
+            Some("smtp") => false,
+            Some("smtps") => true,
+            _ => bail!("smtp.url = {:?} must be smtp://HOST:PORT or smtps://HOST:PORT", config.url),
+        };
+        ensure!(
+            matches!(url.path(), "" | "/"),
+            "smtp.url = {:?} must end with the port",
+            config.url
+        );
+        let scheme = if is_tls { "smtps" } else { "smtp" };
+        let port = authority.port_u16().unwrap_or(if is_tls { SMTPS_PORT } else { SMTP_PORT });
+        let name = format!("{scheme}://{}:{port}", authority.host());
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let security = security(config, is_tls, &host).with_context(|| name.clone())?;
+        Ok(Self { name, host, port, security })
+    }
+
+    /// A connection, encrypted if that is so from the first byte on.
+    pub(super) async fn connect(&self) -> Result<Wire, SessionError> {
+        let connecting = TcpStream::connect((self.host.as_str(), self.port));
+        let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
+        let connected = timeout(CONNECT, connecting).await.map_err(timed_out).flatten();
+        let stream = connected.map_err(SessionError::Connect)?;
+        stream.set_nodelay(true).map_err(SessionError::Connect)?;
+        let wire = Box::new(stream);
+        match &self.security {
+            Security::Implicit(tls, _) => tls.over(wire).await.map_err(SessionError::Tls),
+            Security::Plain | Security::StartTls(..) => Ok(wire),
+        }
+    }
+}
+
+fn security(config: &SmtpConfig, is_tls: bool, host: &str) -> anyhow::Result<Security> {
+    let SmtpConfig { starttls, certificates, user, password, .. } = config;
+    let login = match (user.is_empty(), password.is_empty()) {
+        (true, true) => None,
+        (false, false) => Some(Credentials::new(user.clone(), password.clone())),
+        (true, false) => bail!("smtp.password is set, but smtp.user is not"),
+        (false, true) => bail!("smtp.user is set, but smtp.password is not"),
+    };
+    let file = Some(certificates.as_str()).filter(|file| !file.is_empty());
+    match (is_tls, starttls) {
+        (true, StartTls::Off) => Ok(Security::Implicit(Tls::towards(host, file)?, login)),
+        (true, StartTls::Required) => bail!(
+            "smtp.starttls = \"required\" is for smtp://; smtps:// is encrypted from the first byte on"
+        ),
+        (false, StartTls::Required) => Ok(Security::StartTls(Tls::towards(host, file)?, login)),
+        // On loopback too: a sandbox there asks for no password, and a relay that asks speaks TLS.
+        (false, StartTls::Off) if login.is_some() => bail!(
+            "smtp.password would be sent in clear; set smtp.starttls = \"required\" or give an \
+             smtps:// URL"
+        ),
+        (false, StartTls::Off) => {
+            ensure!(
+                file.is_none(),
+                "smtp.certificates is set, but nothing is encrypted; set smtp.starttls = \
+                 \"required\" or give an smtps:// URL"
+            );
+            Ok(Security::Plain)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> SmtpConfig {
+        SmtpConfig {
+            url: url.to_owned(),
+            starttls: StartTls::Off,
+            certificates: String::new(),
+            user: String::new(),
+            password: String::new(),
+            from: "a@example.com".to_owned(),
+        }
+    }
+
+    fn refused(config: &SmtpConfig) -> String {
+        match Server::of(config) {
+            Ok(server) => panic!("{} is taken", server.name),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_host_and_perhaps_a_port() {
+        for (url, name) in [
+            ("smtp://mail", "smtp://mail:25"),
+            ("smtp://mail:8025/", "smtp://mail:8025"),
+            ("smtp://[::1]:26", "smtp://[::1]:26"),
+        ] {
+            assert_eq!(Server::of(&config(url)).unwrap().name, name);
+        }
+        for wrong in ["mail:25", "http://mail", "smtp://", "smtp://mail/inbox", "smtp:///x", ""] {
+            assert!(refused(&config(wrong)).starts_with("smtp.url"), "{wrong}");
+        }
+        let told = refused(&config("smtp://ada:secret@mail"));
+        assert!(told.contains("smtp.user") && !told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn a_password_is_never_sent_in_clear() {
+        for url in ["smtp://mail", "smtp://127.0.0.1:25", "smtp://localhost", "smtp://[::1]"] {
+            let login = ("ada".to_owned(), "secret".to_owned());
+            let told = refused(&SmtpConfig { user: login.0, password: login.1, ..config(url) });
+            assert!(told.contains("smtp.password would be sent in clear"), "{told}");
+            assert!(told.contains("smtp.starttls = \"required\""), "{told}");
+            assert!(told.contains(url) && !told.contains(": secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn half_a_login_and_settings_without_effect_are_refused() {
+        let smtp = || config("smtp://mail");
+        for (wrong, named) in [
+            (SmtpConfig { user: "ada".to_owned(), ..smtp() }, "smtp.password is not"),
+            (SmtpConfig { password: "secret".to_owned(), ..smtp() }, "smtp.user is not"),
+            (SmtpConfig { certificates: "/ca.pem".to_owned(), ..smtp() }, "smtp.certificates"),
+            (SmtpConfig { starttls: StartTls::Required, ..config("smtps://mail") }, "smtps://"),
+        ] {
+            let told = refused(&wrong);
+            assert!(told.contains(named), "{told}");
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn a_build_without_tls_says_so() {
+        let required = SmtpConfig { starttls: StartTls::Required, ..config("smtp://mail") };
+        for config in [config("smtps://mail"), required] {
+            let told = refused(&config);
+            assert!(told.contains("--features notification/tls"), "{told}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_password_may_be_sent_where_others_cannot_read_it() {
+        let login = |config| {
+            let (user, password) = ("ada".to_owned(), "secret".to_owned());
+            Server::of(&SmtpConfig { user, password, ..config }).unwrap()
+        };
+        let implicit = login(config("smtps://mail"));
+        assert_eq!(implicit.name, "smtps://mail:465");
+        assert!(matches!(implicit.security, Security::Implicit(_, Some(_))));
+        let required = login(SmtpConfig { starttls: StartTls::Required, ..config("smtp://mail") });
+        assert!(matches!(required.security, Security::StartTls(_, Some(_))));
+        let nowhere =
+            SmtpConfig { certificates: "/nowhere.pem".to_owned(), ..config("smtps://mail") };
+        let told = refused(&nowhere);
+        assert!(told.contains("smtp.certificates: /nowhere.pem"), "{told}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Orders of products that order does not know: not there, or not heard of yet.
+
+use std::sync::Arc;
+
+use bus::PartitionState;
+use engine::Settings;
+use reqwest::StatusCode;
+use testkit::{MemoryBus, eventually};
+
+use crate::rig::{PRODUCTS, Rig, problem, with};
+
+/// The products topic with so many records, of which order has read two.
+fn products(high: i64) -> Vec<PartitionState> {
+    let topic = |name: &str, high| PartitionState {
+        topic: name.to_owned(),
+        partition: 0,
+        low: 0,
+        high,
+        committed: Some(2),
+    };
+    vec![topic("products", high), topic("payments", 9)]
+}
+
+#[tokio::test]
+async fn an_unknown_product_is_refused_once_all_products_have_been_read() {
+    let bus = MemoryBus::default();
+    bus.set_partitions(products(3));
+    let rig = Rig::waiting(Some(Arc::new(bus.clone())), Settings::default()).await.run();
+    let unknown = with("/items/0/sku", "unheard-of");
+    let later = rig.post(&unknown).await;
+    assert_eq!(later.headers()["retry-after"], "1");
+    assert_eq!(problem(later).await.0, 503);
+    // What is known is taken all the same.
+    rig.place().await;
+
+    bus.set_partitions(products(2));
+    let refused = eventually("the products to be read", async || {
+        let answer = rig.post(&unknown).await;
+        (answer.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    })
+    .await;
+    let (status, problem, named) = problem(refused).await;
+    assert_eq!((status, named), (422, vec!["/items/0/sku".to_owned()]));
+    assert!(problem["detail"].as_str().unwrap().contains(PRODUCTS), "{problem}");
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_told_of_a_product_the_order_is_put_off() {
+    let bus = MemoryBus::default();
+    let rig = Rig::waiting(Some(Arc::new(bus.clone())), Settings::default()).await.run();
+    bus.set_away(true);
+    let unknown = with("/items/0/sku", "unheard-of");
+    assert_eq!(problem(rig.post(&unknown).await).await.0, 503);
+
+    bus.set_away(false);
+    let mut tx = rig.db.begin().await.unwrap();
+    tx.execute("delete from product", Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(problem(rig.post(&unknown).await).await.0, 503, "no product is listed at all");
+}

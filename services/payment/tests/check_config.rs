@@ -1,0 +1,54 @@
+//! `--check-config` says what is wrong with the settings, without asking anybody.
+
+use std::process::{Command, Output};
+
+/// Checks the defaults with these variables over them, each without the prefix.
+fn check(variables: &[(&str, &str)]) -> Output {
+    let mut service = Command::new(env!("CARGO_BIN_EXE_quintet-payment"));
+    service.arg("--check-config").env_clear();
+    for (name, value) in variables {
+        let prefix = if name.starts_with("OTEL_") { "" } else { "QUINTET_PAYMENT__" };
+        service.env(format!("{prefix}{name}"), value);
+    }
+    service.output().expect("it runs")
+}
+
+#[test]
+fn the_defaults_are_fine() {
+    let checked = check(&[]);
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+}
+
+#[test]
+fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
+    let kafka = ("BUS__URL", "kafka:localhost:9092");
+    let file = [("GATEWAY__URL", "file:///etc/passwd")];
+    let tls = [("GATEWAY__URL", "https://gateway")];
+    let unchecked = [kafka, ("KAFKA__ENABLE_SSL_CERTIFICATE_VERIFICATION", "false")];
+    let no_bus = [("BUS__URL", "rabbit:localhost")];
+    let no_database = [("DATABASE__URL", "mysql://localhost/payment")];
+    let encrypted = [("DATABASE__URL", "postgres://me@localhost/payment?sslmode=require")];
+    let grpc = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+    ];
+    let everyone = [("CORS__ORIGINS", "[\"*\"]")];
+    for (variables, named, only_without_tls) in [
+        (&file[..], "gateway.url", false),
+        (&tls, "gateway.url", true),
+        (&unchecked, "kafka.enable.ssl.certificate.verification", false),
+        (&no_bus, "bus.url", false),
+        (&no_database, "database.url", false),
+        (&encrypted, "database.url", true),
+        (&grpc, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false),
+        (&everyone, "cors.origins", false),
+    ] {
+        if only_without_tls && cfg!(feature = "tls") {
+            continue;
+        }
+        let checked = check(variables);
+        let told = String::from_utf8_lossy(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(64), "{variables:?}: {checked:?}");
+        assert!(told.contains(named) && told.lines().count() == 1, "{variables:?}: {told}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading as no member of any group.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::admin::{ANSWER, partition_count};
+use super::blocking;
+use super::config::Config;
+use super::consumer::incoming;
+use super::context::Context;
+use crate::error::kafka_heals;
+use crate::names::Namespace;
+use crate::{BusError, Incoming, Reader};
+
+/// librdkafka wants one; it never joins it and commits nothing.
+const GROUP: &str = "quintet-reader";
+/// How long a record is waited for before the ends are looked up.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// See the module. Empty while it reads, and for good if that was given up.
+pub(super) struct KafkaReader(Option<Reading>);
+
+struct Reading {
+    client: BaseConsumer<Context>,
+    namespace: Namespace,
+    /// The next offset of each partition, by topic and partition.
+    next: HashMap<(String, i32), i64>,
+}
+
+impl KafkaReader {
+    /// `topics` by their names at the broker. Waits for the broker.
+    pub(super) fn open(
+        config: &Config,
+        namespace: Namespace,
+        topics: &[String],
+    ) -> Result<Self, BusError> {
+        let mut config = config.consumer(&namespace.outer("group", GROUP)?);
+        let client: BaseConsumer<Context> = config
+            .set("enable.auto.commit", "false")
+            .create_with_context(Context::of_group(GROUP))
+            .map_err(|error| BusError::kafka("creating a client", error))?;
+        let (mut next, mut from) = (HashMap::new(), TopicPartitionList::new());
+        for topic in topics {
+            for partition in 0..partition_count(client.client(), &namespace, topic)? {
+                let (low, _) = ends(&client, &namespace, topic, partition)?;
+                from.add_partition_offset(topic, partition, Offset::Offset(low))
+                    .map_err(|error| BusError::kafka("naming an offset", error))?;
+                next.insert((topic.clone(), partition), low);
+            }
+        }
+        client.assign(&from).map_err(|error| BusError::kafka("assigning partitions", error))?;
+        Ok(Self(Some(Reading { client, namespace, next })))
+    }
+}
+
+fn ends(
+    client: &BaseConsumer<Context>,
+    namespace: &Namespace,
+    topic: &str,
+    partition: i32,
+) -> Result<(i64, i64), BusError> {
+    client.fetch_watermarks(topic, partition, ANSWER).map_err(|error| {
+        let topic = namespace.inner(topic);
+        BusError::kafka(format!("asking for the ends of topic {topic}"), error)
+    })
+}
+
+impl Reading {
+    fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        let mut received = Vec::new();
+        while received.len() < max {
+            let wait = if received.is_empty() { LOOK } else { Duration::ZERO };
+            match self.client.poll(wait) {
+                Some(Ok(message)) => {
+                    let place = (message.topic().to_owned(), message.partition());
+                    self.next.insert(place, message.offset() + 1);
+                    received.push(incoming(&self.namespace, &message));
+                }
+                Some(Err(error)) => {
+                    // It is no member of the group, and needs no right on it.
+                    let of_group = Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+                    if error.rdkafka_error_code() != of_group && !kafka_heals(&error) {
+                        return Err(BusError::kafka("reading", error));
+                    }
+                }
+                None if !received.is_empty() || self.is_at_end()? => break,
+                None => {}
+            }
+        }
+        Ok(received)
+    }
+
+    fn is_at_end(&self) -> Result<bool, BusError> {
+        for ((topic, partition), next) in &self.next {
+            let (_, high) = ends(&self.client, &self.namespace, topic, *partition)?;
+            if *next < high {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Reader for KafkaReader {
+    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        let closed = || BusError::Unavailable { reason: "the reader was given up".to_owned() };
+        let mut reading = self.0.take().ok_or_else(closed)?;
+        let (reading, read) = blocking(move || {
+            let read = reading.read(max);
+            Ok((reading, read))
+        })
+        .await?;
+        self.0 = Some(reading);
+        read
+    }
+}

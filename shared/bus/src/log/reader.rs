@@ -1,0 +1,42 @@
+//! Reading as no member of any group.
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+
+use super::consumer::{Cursor, fetch};
+use crate::names::Namespace;
+use crate::{BusError, Incoming, PartitionState, Reader};
+
+pub(super) struct LogReader {
+    connection: SqliteConnection,
+    partitions: Vec<Cursor>,
+}
+
+impl LogReader {
+    pub(super) fn new(
+        connection: SqliteConnection,
+        namespace: &Namespace,
+        states: &[PartitionState],
+    ) -> Result<Self, BusError> {
+        let partitions = states.iter().map(|state| Cursor::at(state, state.low, namespace));
+        Ok(Self { connection, partitions: partitions.collect::<Result<_, _>>()? })
+    }
+}
+
+#[async_trait]
+impl Reader for LogReader {
+    async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        let (mut received, mut bytes) = (Vec::new(), 0);
+        for cursor in &mut self.partitions {
+            let left = i64::try_from(max.saturating_sub(received.len())).unwrap_or(i64::MAX);
+            fetch(&mut self.connection, cursor, left, &mut received, &mut bytes).await?;
+            let ours = |record: &&Incoming| {
+                record.partition == cursor.partition && record.topic == cursor.topic
+            };
+            if let Some(last) = received.last().filter(ours) {
+                cursor.next = last.offset + 1;
+            }
+        }
+        Ok(received)
+    }
+}

@@ -1,0 +1,143 @@
+//! Rights that the broker withdraws for a while. Needs `QUINTET_TEST_KAFKA_DIR=DIR`, a distribution of Kafka.
+
+#[path = "conformance/rig.rs"]
+#[expect(dead_code, reason = "shared with the conformance suite")]
+mod rig;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bus::{Bus, BusError, Settings};
+use rig::{TOPICS, numbered, publish, sorted_numbers, take, within};
+use testkit::{Broker, kafka_dir};
+
+const GROUP: &str = "quintet-payment";
+
+const ACLS: &str = "org.apache.kafka.tools.AclCommand";
+
+/// A broker that lets everybody do what no rule denies.
+fn broker(kafka: &Path) -> Broker {
+    let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+    let settings =
+        [("authorizer.class.name", authorizer), ("allow.everyone.if.no.acl.found", "true")];
+    let broker = Broker::start(kafka, &settings);
+    let allow = ["--add", "--allow-principal", "User:*", "--operation", "All"];
+    broker.tool(ACLS, &[&allow, ["--topic", "*", "--group", "*", "--cluster"].as_slice()].concat());
+    broker
+}
+
+/// With topics of a test's own.
+async fn connect(broker: &Broker, namespace: &str) -> Arc<dyn Bus> {
+    let (url, namespace) = (format!("kafka:{}", broker.address()), namespace.to_owned());
+    let settings = Settings { url, namespace, ..Settings::default() };
+    let bus = bus::connect(&settings).await.expect("settings are right");
+    bus.create_topics(&TOPICS).await.expect("topics are created");
+    bus
+}
+
+/// One broker for all, as each takes seconds to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_are_withdrawn_are_waited_for() {
+    let Some(kafka) = kafka_dir() else { return };
+    let broker = broker(&kafka);
+    a_topic_that_may_not_be_read_is_read_once_it_may(&broker).await;
+    a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(&broker).await;
+    a_service_that_may_not_create_topics_uses_those_that_are_there(&broker).await;
+}
+
+/// Denies a right to everybody, or no longer.
+fn deny(broker: &Broker, verb: &str, operation: &str, resource: &[&str]) {
+    let rule = [verb, "--deny-principal", "User:*", "--operation", operation];
+    let force = if verb == "--remove" { ["--force"].as_slice() } else { &[] };
+    broker.tool(ACLS, &[&rule, resource, force].concat());
+}
+
+async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
+    let bus = connect(broker, "r-").await;
+    let mut consumer = bus.consumer(GROUP, &["orders", "products"]).await.expect("a consumer");
+    publish(&*bus, &numbered(0..10)).await;
+    assert_eq!(take(&mut consumer, 10).await.len(), 10);
+
+    let orders = ["--topic", "r-orders"];
+    deny(broker, "--add", "Read", &orders);
+    publish(&*bus, &numbered(10..20)).await;
+    // The other topic goes on. What the broker had handed out before the denial may still come.
+    let product = bus::Outgoing { topic: "products".to_owned(), ..rig::record("mug", "p") };
+    publish(&*bus, &[product]).await;
+    let mut early = Vec::new();
+    while !early.iter().any(|record: &bus::Incoming| record.topic == "products") {
+        early.extend(within(consumer.receive(100)).await.expect("a denial is no failure"));
+    }
+    deny(broker, "--remove", "Read", &orders);
+    early.retain(|record| record.topic == "orders");
+    let rest = 10 - early.len();
+    early.extend(take(&mut consumer, rest).await);
+    assert_eq!(sorted_numbers(&early), (10..20).collect::<Vec<_>>());
+    within(consumer.close()).await.expect("closed");
+}
+
+async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: &Broker) {
+    let bus = connect(broker, "g-").await;
+    let mut consumer = bus.consumer(GROUP, &["orders"]).await.expect("a consumer");
+    publish(&*bus, &numbered(0..10)).await;
+    assert_eq!(take(&mut consumer, 10).await.len(), 10);
+
+    deny(broker, "--add", "All", &["--group", "g-quintet-payment"]);
+    let running = within(async {
+        loop {
+            if let Err(error) = consumer.receive(10).await {
+                break error;
+            }
+        }
+    });
+    let running = running.await;
+    let joining = within(bus.consumer(GROUP, &["orders"])).await.err().expect("a denial");
+    for error in [running, joining] {
+        assert!(matches!(error, BusError::Denied { .. }) && error.is_transient(), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(GROUP) && text.contains("grant READ"), "{text}");
+    }
+    deny(broker, "--remove", "All", &["--group", "g-quintet-payment"]);
+    drop(consumer);
+    // The rule goes within moments.
+    let mut consumer = within(async {
+        loop {
+            if let Ok(consumer) = bus.consumer(GROUP, &["orders"]).await {
+                break consumer;
+            }
+        }
+    })
+    .await;
+    publish(&*bus, &numbered(10..11)).await;
+    let mut seen = Vec::new();
+    while !sorted_numbers(&seen).contains(&10) {
+        seen.extend(within(consumer.receive(100)).await.expect("records"));
+    }
+}
+
+async fn a_service_that_may_not_create_topics_uses_those_that_are_there(broker: &Broker) {
+    let bus = connect(broker, "w-").await;
+    deny(broker, "--add", "Create", &["--cluster"]);
+    deny(broker, "--add", "Create", &["--topic", "*"]);
+    bus.create_topics(&TOPICS).await.expect("what is there is enough");
+    // Another's topic is none of its concern until it needs it.
+    let missing = bus::Topic { name: "missing", partitions: 1, compacted: false };
+    bus.create_topics(&[missing]).await.expect("an operator may create it");
+    let unknown = within(bus.partitions(GROUP, &["missing"])).await.expect_err("it is not there");
+    assert!(unknown.is_transient(), "{unknown:?}");
+
+    deny(broker, "--add", "Write", &["--topic", "w-orders"]);
+    let mut producer = bus.producer().await.expect("a producer");
+    let denied = within(async {
+        loop {
+            let published = producer.publish(&numbered(0..1)).await;
+            if let Some(error) = published.error {
+                break error;
+            }
+        }
+    });
+    let denied = denied.await;
+    assert!(denied.is_transient() && denied.to_string().contains("WRITE"), "{denied}");
+    deny(broker, "--remove", "Write", &["--topic", "w-orders"]);
+    within(async { while producer.publish(&numbered(1..2)).await.error.is_some() {} }).await;
+}

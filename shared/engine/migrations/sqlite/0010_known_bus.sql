@@ -1,0 +1,5 @@
+-- The bus that this database belongs to: one row, since the service first joined it. The bus keeps the same id.
+create table known_bus (
+    id blob not null primary key,
+    address text not null
+) strict;

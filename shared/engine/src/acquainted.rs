@@ -1,0 +1,81 @@
+//! A database and its bus belong together.
+//!
+//! Inbox, offsets and orders of one make no sense with the other: a service that meets a bus which its
+//! database does not know would miss what it has not read, and wait for what never comes. So the bus has an
+//! id since its first use, and the database remembers the id of the bus that it was first used with.
+
+use bus::{Bus, PartitionState};
+use store::{Db, Row, StoreError, Value};
+use uuid::Uuid;
+
+use crate::{Fatal, intake::away};
+
+/// Checks that this database and this bus belong together, and has them remember each other at their first
+/// meeting. `proposed` becomes the id of a bus that has none.
+pub(crate) async fn require(db: &Db, bus: &dyn Bus, proposed: Uuid) -> Result<Meeting, Fatal> {
+    let Some(id) = bus.identity(proposed).await? else { return Ok(Meeting::Unnamed) };
+    let known = known(db).await.map_err(|error| away(&error))?;
+    let Some(known) = known else {
+        return Ok(Meeting::First(Known { id, address: bus.address() }));
+    };
+    if known.id == id {
+        return Ok(Meeting::Again);
+    }
+    Err(Fatal::Stranger { known: known.address, known_id: known.id, bus: bus.address(), id })
+}
+
+/// How a database and a bus meet.
+pub(crate) enum Meeting {
+    /// They know each other.
+    Again,
+    /// The database knows no bus yet.
+    First(Known),
+    /// The bus keeps no id.
+    Unnamed,
+}
+
+/// A bus, as a database remembers it.
+pub(crate) struct Known {
+    id: Uuid,
+    address: String,
+}
+
+impl Meeting {
+    /// At a first meeting of a database that never read anything, the group must not have read anything
+    /// either: its offsets would pass over all that this database has not applied.
+    pub(crate) async fn require_unread(
+        &self,
+        (db, group): (&Db, &str),
+        states: &[PartitionState],
+    ) -> Result<(), Fatal> {
+        let Self::First(_) = self else { return Ok(()) };
+        let read = |state: &&PartitionState| state.committed.is_some_and(|next| next > state.low);
+        let Some(state) = states.iter().find(read) else { return Ok(()) };
+        let places = db.fetch("select 1 from place limit 1", Vec::new()).await;
+        if !places.map_err(|error| away(&error))?.is_empty() {
+            // It was used before databases remembered their bus.
+            return Ok(());
+        }
+        Err(Fatal::Unread {
+            group: group.to_owned(),
+            topic: state.topic.clone(),
+            partition: state.partition,
+            next: state.committed.unwrap_or(state.low),
+        })
+    }
+
+    /// The database remembers the bus from now on.
+    pub(crate) async fn remember(self, db: &Db) -> Result<(), StoreError> {
+        let Self::First(known) = self else { return Ok(()) };
+        let mut tx = db.begin().await?;
+        let sql = "insert into known_bus (id, address) values ($1, $2) on conflict do nothing";
+        tx.execute(sql, vec![known.id.into(), Value::Text(known.address.into())]).await?;
+        tx.commit().await
+    }
+}
+
+async fn known(db: &Db) -> Result<Option<Known>, StoreError> {
+    let rows = db.fetch("select id, address from known_bus", Vec::new()).await?;
+    let read = |row: &Row| Ok(Known { id: row.get(0)?, address: row.get(1)? });
+    rows.first().map(read).transpose()
+}

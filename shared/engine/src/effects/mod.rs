@@ -1,0 +1,23 @@
+//! What leaves the system: a durable queue of requests to the outside world. The runner repeats each of them
+//! under its own idempotency key until there is a definite answer.
+//!
+//! One customer must not stop the others. Fresh effects go before retries, which have a quota of the
+//! slots ([`schedule`]). Effects that fail together share an isolation key, and the failures of a key cost
+//! that key only ([`isolation`]). An effect that is refused as malformed, or has had no answer for too long, is
+//! held for an operator ([`admin`]).
+
+mod admin;
+mod breaker;
+mod isolation;
+mod queue;
+mod rows;
+mod runner;
+mod schedule;
+
+pub use admin::{EffectPage, EffectView, Impossible, Resolution, ResolveError};
+pub(crate) use queue::EffectQueue;
+#[cfg(feature = "crash-points")]
+pub(crate) use rows::Claimed;
+pub(crate) use rows::{InsertMode, Requested, insert, release_orphans, take};
+pub use runner::EffectRunner;
+pub(crate) use runner::RunnerParts;

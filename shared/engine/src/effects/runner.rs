@@ -1,0 +1,437 @@
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use clock::{Clock, Random};
+use contracts::EffectId;
+use jiff::Timestamp;
+use store::{Db, StoreError};
+use tokio::{
+    task::{Id, JoinError, JoinSet},
+    time::timeout,
+};
+use tracing::Instrument;
+
+use super::{
+    breaker::Breaker,
+    isolation::Isolation,
+    queue::EffectQueue,
+    rows::{self, Claimed, Class, PutOff},
+    schedule::{Gate, Slots},
+};
+use crate::{
+    Attempt, Effect, Input, Metrics, Origin, Outside, Participant, Settings, What, Work,
+    claim::Mender,
+    settings::{Moment, backoff, later},
+    telemetry::AttemptSpan,
+};
+
+/// How many times its slots a class, or a failing key, may have waiting in memory. More is left to the table.
+const CLAIMED_AHEAD: usize = 8;
+
+/// The shortest time between two looks at the table that nothing asked for.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// An attempt that takes this share of the longest that it may, and then fails, has held up others.
+const SLOW_SHARE: u32 = 5;
+
+/// What was put off during an outage is due at once if the outage lasted for this long.
+const OUTAGE: Duration = Duration::from_secs(5);
+
+/// Attempts effects, a bounded number at once.
+pub struct EffectRunner<P: Participant> {
+    db: Db,
+    outside: Arc<dyn Outside<P>>,
+    queue: Arc<EffectQueue<P>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    breaker: Breaker,
+    keys: Isolation,
+    slots: Slots,
+    /// When the table is looked at although nothing says that there is something in it.
+    next_poll: Duration,
+    mender: Mender,
+    /// An outage is over: what was put off meanwhile is to be made due.
+    outage_over: bool,
+    running: JoinSet<Ended<P>>,
+    /// What runs, by which an attempt that panics gives its slot back.
+    started: HashMap<Id, Started>,
+    /// Rows to be written.
+    put_off: Vec<PutOff>,
+    /// Definite answers to hand over.
+    answered: Vec<Work<P>>,
+}
+
+struct Started {
+    effect: EffectId,
+    class: Class,
+    key: Arc<str>,
+}
+
+/// An attempt that is over.
+struct Ended<P: Participant> {
+    claimed: Claimed<P>,
+    attempt: Attempt<P::Outcome>,
+    took: Duration,
+}
+
+/// What the engine gives to its runner.
+pub(crate) struct RunnerParts<P: Participant> {
+    pub(crate) db: Db,
+    pub(crate) queue: Arc<EffectQueue<P>>,
+    pub(crate) outside: Arc<dyn Outside<P>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl<P: Participant> EffectRunner<P> {
+    pub(crate) fn new(parts: RunnerParts<P>) -> Self {
+        let RunnerParts { db, queue, outside, clock, random, settings, metrics } = parts;
+        let total = settings.effects_concurrency;
+        let slow = settings.effects_timeout / SLOW_SHARE;
+        Self {
+            db,
+            outside,
+            queue,
+            clock,
+            random,
+            metrics,
+            breaker: Breaker::default(),
+            keys: Isolation::new(Slots::of_key(total), slow),
+            slots: Slots::new(total),
+            settings,
+            next_poll: Duration::ZERO,
+            mender: Mender::default(),
+            outage_over: false,
+            running: JoinSet::new(),
+            started: HashMap::new(),
+            put_off: Vec::new(),
+            answered: Vec::new(),
+        }
+    }
+
+    /// Attempts what is due and waits until every attempt has ended; returns the definite answers.
+    ///
+    /// # Errors
+    /// If the database is away. Nothing is lost: the requests stay in their table.
+    pub async fn turn(&mut self) -> Result<Vec<Work<P>>, StoreError> {
+        self.start().await?;
+        while !self.running.is_empty() {
+            self.join().await;
+        }
+        self.write_down().await?;
+        Ok(self.answered())
+    }
+
+    /// Attempts that are under way.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Starts as many attempts as there are slots for: what waits in memory, then what is due in the table.
+    pub(crate) async fn start(&mut self) -> Result<(), StoreError> {
+        let now = Moment::of(&*self.clock);
+        self.mender.mend(&self.db, rows::ALL, now, self.settings.longest_pause()).await?;
+        self.fill_slots(now);
+        let time = self.next_poll <= now.steady;
+        if time {
+            self.next_poll = now.steady + self.settings.poll;
+        }
+        // A probe that is due may have nothing in memory to go out with.
+        let look = time || self.breaker.admits_probe(now.steady);
+        if self.may_attempt(now) && (self.queue.overflow.swap(false, Ordering::AcqRel) || look) {
+            self.claim_due(now).await?;
+            self.fill_slots(now);
+        }
+        self.trim();
+        Ok(())
+    }
+
+    /// How long there is nothing to start unless something wakes the runner.
+    pub(crate) fn pause(&self) -> Duration {
+        let until = self.breaker.next_probe().unwrap_or(Duration::MAX).min(self.next_poll);
+        let pause = until.saturating_sub(self.clock.steady());
+        pause.clamp(SHORTEST_PAUSE, self.settings.poll)
+    }
+
+    fn gate(&self, now: Moment) -> Gate {
+        let open = !self.breaker.is_open() || self.breaker.admits_probe(now.steady);
+        if open { Gate::Open } else { Gate::Closed }
+    }
+
+    /// Whether it is worth to claim more: there are slots, and the breaker lets some key through.
+    fn may_attempt(&self, now: Moment) -> bool {
+        let free = self.slots.free(Class::Fresh) + self.slots.free(Class::Retry);
+        free > 0 && self.gate(now) == Gate::Open
+    }
+
+    async fn claim_due(&mut self, now: Moment) -> Result<(), StoreError> {
+        let ahead = |slots: usize| slots * CLAIMED_AHEAD;
+        let (fresh, retries) = {
+            let waiting = self.queue.waiting();
+            let most = ahead(self.slots.retries());
+            (ahead(self.settings.effects_concurrency), most.saturating_sub(waiting.retries.len()))
+        };
+        for (class, limit) in [(Class::Fresh, fresh), (Class::Retry, retries)] {
+            if limit == 0 || self.slots.free(class) == 0 {
+                continue;
+            }
+            let mut due = rows::due(&self.db, class, limit, now, &self.settings).await?;
+            self.queue.overflow.fetch_or(due.len() == limit, Ordering::AcqRel);
+            // After the wall clock was set forward, the table gives what this process has in hand.
+            let running: HashSet<EffectId> = self.started.values().map(|it| it.effect).collect();
+            due.retain(|claimed: &Claimed<P>| !running.contains(&claimed.id));
+            self.queue.extend(due);
+        }
+        Ok(())
+    }
+
+    /// Fresh effects go first; retries have a quota of their own.
+    fn fill_slots(&mut self, now: Moment) {
+        for class in [Class::Fresh, Class::Retry] {
+            while self.slots.free(class) > 0 {
+                let gate = self.gate(now);
+                let (slots, keys) = (&self.slots, &self.keys);
+                let next = self.queue.waiting().pop(class, |key| slots.admits(key, keys, gate));
+                let Some(next) = next else { break };
+                // One whose claim ends before an attempt would is left to the table.
+                if next.claim.outlasts(self.settings.effects_timeout, now.steady) {
+                    self.begin(next);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, mut claimed: Claimed<P>) {
+        let Some(resolution) = claimed.resolution.take() else { return self.spawn(claimed) };
+        match P::resolve(&claimed.effect, &resolution) {
+            Ok(outcome) => {
+                self.keys.answered(&claimed.key);
+                self.answered.push(self.outcome(claimed, outcome));
+            }
+            Err(why) => {
+                let (effect_id, order_id) = (claimed.id, claimed.order);
+                tracing::error!(%effect_id, %order_id, %why, "cannot apply an operator's resolution");
+            }
+        }
+    }
+
+    /// Leaves to the table what waits in vain: too many effects of a key that has few slots, and too many
+    /// retries.
+    fn trim(&mut self) {
+        let mut waiting = self.queue.waiting();
+        let most = |slots: usize| slots * CLAIMED_AHEAD;
+        let (keys, retries) = (&self.keys, most(self.slots.retries()));
+        let of_key = |key: &Arc<str>| match keys.failures(key) {
+            0 => usize::MAX,
+            _ => most(keys.slots(key)),
+        };
+        let mut excess = waiting.trim(Class::Fresh, of_key);
+        excess.extend(waiting.trim(Class::Retry, |key| of_key(key).min(retries)));
+        drop(waiting);
+        for claimed in excess {
+            let attempts = claimed.attempts;
+            let failures = u32::try_from(attempts).unwrap_or(u32::MAX);
+            let failures = failures.max(self.keys.failures(&claimed.key));
+            let why = claimed.last_error.clone();
+            self.put_off(&claimed, Next { attempts, failures, why, held_at: None });
+        }
+    }
+
+    fn spawn(&mut self, mut claimed: Claimed<P>) {
+        self.breaker.probing();
+        let (effect, class, key) = (claimed.id, claimed.class(), Arc::clone(&claimed.key));
+        self.slots.started(class, &key);
+        let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+        let task = self.running.spawn(async move {
+            let started = clock.steady();
+            let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
+            let mut key = claimed.id;
+            if crate::mistake!(KeyPerAttempt) {
+                let nth = u32::try_from(claimed.attempts).unwrap_or(0);
+                key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
+            }
+            crate::crash_point!(BeforeAttempt, &claimed);
+            let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
+            let answer = timeout(limit, attempt.instrument(span.span())).await;
+            crate::crash_point!(AfterAttempt, &claimed);
+            let took = clock.steady().saturating_sub(started);
+            let (attempt, took) = match answer {
+                Ok(attempt) => (attempt, took),
+                Err(_) => {
+                    (Attempt::NoAnswer(format!("no answer within {limit:?}")), took.max(limit))
+                }
+            };
+            metrics.attempted(claimed.effect.kind(), attempt.result(), took);
+            // What follows from the answer follows from this attempt.
+            claimed.trace = span.end(&attempt);
+            Ended { claimed, attempt, took }
+        });
+        self.started.insert(task.id(), Started { effect, class, key });
+    }
+
+    /// Waits for an attempt to end, then takes all that have. Cancel safe: what has ended is kept
+    /// until it is settled.
+    pub(crate) async fn join(&mut self) {
+        if let Some(first) = self.running.join_next_with_id().await {
+            self.joined(first);
+        }
+        while let Some(next) = self.running.try_join_next_with_id() {
+            self.joined(next);
+        }
+    }
+
+    /// Hands over the outcomes of the attempts that were answered.
+    pub(crate) fn answered(&mut self) -> Vec<Work<P>> {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// Writes down what was not answered, and when it is asked again. After an error it keeps that for the next
+    /// time.
+    pub(crate) async fn write_down(&mut self) -> Result<(), StoreError> {
+        if !self.put_off.is_empty() {
+            rows::put_off(&self.db, &self.put_off).await?;
+            self.put_off.clear();
+        }
+        if self.outage_over {
+            rows::release_put_off(&self.db, self.clock.now(), self.settings.claim).await?;
+            self.outage_over = false;
+            self.next_poll = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    fn joined(&mut self, ended: Result<(Id, Ended<P>), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(Started { effect, class, key }) = self.started.remove(&id) else { return };
+        self.slots.ended(class, &key);
+        match ended {
+            Ok((_, ended)) => self.ended(ended),
+            // Its claim ends by itself, and then it is attempted again.
+            Err(error) => {
+                tracing::error!(%error, "an effect's attempt panicked; it is repeated when its claim ends");
+                self.failed(effect, &key, Duration::ZERO);
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended<P>) {
+        let Ended { claimed, attempt, took } = ended;
+        match attempt {
+            Attempt::Answered(outcome) => {
+                self.heard_from(&claimed);
+                self.keys.answered(&claimed.key);
+                self.answered.push(self.outcome(claimed, outcome));
+            }
+            Attempt::Refused(why) => {
+                self.heard_from(&claimed);
+                self.hold(&claimed, &why);
+            }
+            Attempt::NoAnswer(why) => {
+                self.failed(claimed.id, &claimed.key, took);
+                self.no_answer(&claimed, &why);
+            }
+        }
+    }
+
+    fn failed(&mut self, effect: EffectId, key: &str, took: Duration) {
+        self.keys.failed(key, took);
+        if self.breaker.failed(effect, self.clock.steady()) {
+            tracing::warn!(
+                "most requests to the outside world have no answer: only probes go out until one is answered"
+            );
+        }
+    }
+
+    /// The outside world answers, whatever it says.
+    fn heard_from(&mut self, claimed: &Claimed<P>) {
+        let Some(open_for) = self.breaker.answered(claimed.id, self.clock.steady()) else { return };
+        tracing::info!(?open_for, "the outside world answers again");
+        self.outage_over |= open_for >= OUTAGE;
+    }
+
+    fn outcome(&self, claimed: Claimed<P>, outcome: P::Outcome) -> Work<P> {
+        let what = What::Outcome(claimed.order, outcome);
+        let cause = claimed.id.into();
+        let input = Input { cause, at: self.clock.now(), trace: claimed.trace, what };
+        Work { input, origin: Origin::Outcome }
+    }
+
+    fn no_answer(&mut self, claimed: &Claimed<P>, why: &str) {
+        let (why, attempts) = (one_line(why), claimed.attempts + 1);
+        let failures = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let next = Next { attempts, failures, why: Some(why.clone()), held_at: None };
+        let pause = self.put_off(claimed, next);
+        let (order_id, effect) = (claimed.order, claimed.effect.name());
+        let trace_id = claimed.trace.trace_id();
+        tracing::warn!(%order_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
+    }
+
+    /// The provider says that the request itself is wrong: repeating it soon is pointless.
+    fn hold(&mut self, claimed: &Claimed<P>, why: &str) {
+        let (why, attempts) = (one_line(why), claimed.attempts + 1);
+        let held_at = Some(self.clock.now());
+        let next = Next { attempts, failures: u32::MAX, why: Some(why.clone()), held_at };
+        let pause = self.put_off(claimed, next);
+        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let trace_id = claimed.trace.trace_id();
+        tracing::warn!(
+            %order_id, trace_id, effect, %effect_id, attempts, ?pause, why,
+            "the provider refuses the request itself; it is held for an operator"
+        );
+    }
+
+    /// Notes when the effect is attempted next, and returns how long that is from now. One that has had no
+    /// answer for too long is held.
+    fn put_off(&mut self, claimed: &Claimed<P>, next: Next) -> Duration {
+        let now = Moment::of(&*self.clock);
+        let held_at = claimed.held_at.or(next.held_at).or_else(|| {
+            let overdue = later(claimed.created_at, self.settings.hold_after) <= now.wall;
+            overdue.then(|| self.overdue(claimed, now.wall))
+        });
+        let failures = if held_at.is_some() { u32::MAX } else { next.failures };
+        let pause = backoff(&self.settings, failures, &*self.random);
+        self.next_poll = self.next_poll.min(now.steady.saturating_add(pause));
+        self.put_off.push(PutOff {
+            id: claimed.id,
+            attempts: next.attempts,
+            due_at: later(now.wall, pause),
+            why: next.why,
+            held_at,
+            claim: claimed.claim,
+        });
+        pause
+    }
+
+    fn overdue(&self, claimed: &Claimed<P>, now: Timestamp) -> Timestamp {
+        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let hold_after = self.settings.hold_after;
+        tracing::warn!(
+            %order_id, effect, %effect_id, ?hold_after,
+            "no answer for too long: the request is held for an operator, and repeated at the longest pause"
+        );
+        now
+    }
+}
+
+/// What becomes of an effect that was not answered.
+struct Next {
+    attempts: i64,
+    /// How many failures the pause is for.
+    failures: u32,
+    why: Option<String>,
+    /// Since when it is held, if this decides it.
+    held_at: Option<Timestamp>,
+}
+
+/// Text of a provider, on one line: `PostgreSQL` takes no NUL, a log no line breaks.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}

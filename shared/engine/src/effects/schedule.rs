@@ -1,0 +1,261 @@
+//! Which effect is attempted next: pure, so that its rules can be tested alone.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    sync::Arc,
+};
+
+use super::{isolation::Isolation, rows::Class};
+
+/// Slots for attempts, and who may have them.
+///
+/// | what | slots at most |
+/// |---|---|
+/// | all attempts | `total` |
+/// | fresh effects | seven eighths: some slots are always left for retries |
+/// | retries | a quarter |
+/// | one isolation key | three quarters; fewer while it fails ([`Isolation`]) |
+/// | while the breaker is open, keys that do not fail | two |
+#[derive(Debug)]
+pub(super) struct Slots {
+    total: usize,
+    fresh: usize,
+    retries: usize,
+    running: Running,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    fresh: usize,
+    retries: usize,
+    by_key: HashMap<Arc<str>, usize>,
+}
+
+/// Attempts of keys in good standing that go out at once while the breaker is open.
+const WHILE_OPEN: usize = 2;
+
+impl Slots {
+    pub(super) fn new(total: usize) -> Self {
+        let (fresh, retries) = (total - total / 8, (total / 4).max(1));
+        Self { total, fresh, retries, running: Running::default() }
+    }
+
+    /// The slots of one healthy isolation key.
+    pub(super) fn of_key(total: usize) -> usize {
+        (total - total / 4).max(1)
+    }
+
+    /// The slots that retries may have.
+    pub(super) fn retries(&self) -> usize {
+        self.retries
+    }
+
+    /// Slots that effects of this class may still have.
+    pub(super) fn free(&self, class: Class) -> usize {
+        let all = self.total.saturating_sub(self.running.fresh + self.running.retries);
+        let (most, running) = match class {
+            Class::Fresh => (self.fresh, self.running.fresh),
+            Class::Retry => (self.retries, self.running.retries),
+        };
+        all.min(most.saturating_sub(running))
+    }
+
+    /// Whether an effect of this key may have one of the free slots.
+    pub(super) fn admits(&self, key: &str, keys: &Isolation, gate: Gate) -> bool {
+        let running = self.running.by_key.get(key).copied().unwrap_or(0);
+        let allowed = match gate {
+            Gate::Open => true,
+            Gate::Closed => {
+                let under_way = self.running.fresh + self.running.retries;
+                keys.failures(key) == 0 && under_way < WHILE_OPEN
+            }
+        };
+        allowed && running < keys.slots(key)
+    }
+
+    pub(super) fn started(&mut self, class: Class, key: &Arc<str>) {
+        *self.count(class) += 1;
+        *self.running.by_key.entry(Arc::clone(key)).or_default() += 1;
+    }
+
+    pub(super) fn ended(&mut self, class: Class, key: &str) {
+        let count = self.count(class);
+        *count = count.saturating_sub(1);
+        if let Some(running) = self.running.by_key.get_mut(key) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.by_key.remove(key);
+            }
+        }
+    }
+
+    fn count(&mut self, class: Class) -> &mut usize {
+        match class {
+            Class::Fresh => &mut self.running.fresh,
+            Class::Retry => &mut self.running.retries,
+        }
+    }
+}
+
+/// Whether the breaker lets every key through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Every key: the breaker is closed, or a probe is due.
+    Open,
+    /// Only keys in good standing: the breaker is open.
+    Closed,
+}
+
+/// Items that wait, each under a key. Keys take turns, so that many items of one key do not stand before the
+/// single item of another.
+#[derive(Debug)]
+pub(super) struct FairQueue<K, T> {
+    by_key: HashMap<K, VecDeque<T>>,
+    turns: VecDeque<K>,
+    len: usize,
+}
+
+impl<K, T> Default for FairQueue<K, T> {
+    fn default() -> Self {
+        Self { by_key: HashMap::new(), turns: VecDeque::new(), len: 0 }
+    }
+}
+
+impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push(&mut self, key: K, item: T) {
+        self.len += 1;
+        let waiting = self.by_key.entry(key.clone()).or_default();
+        if waiting.is_empty() {
+            self.turns.push_back(key);
+        }
+        waiting.push_back(item);
+    }
+
+    /// The oldest item of the first key in turn that is admitted. Keys that are not keep their turn.
+    pub(super) fn pop(&mut self, admits: impl Fn(&K) -> bool) -> Option<T> {
+        let turn = self.turns.iter().position(admits)?;
+        let key = self.turns.remove(turn)?;
+        let waiting = self.by_key.get_mut(&key)?;
+        let item = waiting.pop_front();
+        if waiting.is_empty() {
+            self.by_key.remove(&key);
+        } else {
+            self.turns.push_back(key);
+        }
+        self.len -= usize::from(item.is_some());
+        item
+    }
+
+    /// Takes out what is more than `most` items of a key, the newest first.
+    pub(super) fn trim(&mut self, most: impl Fn(&K) -> usize) -> Vec<T> {
+        let mut excess = Vec::new();
+        for key in &self.turns {
+            let Some(waiting) = self.by_key.get_mut(key) else { continue };
+            // At least one stays, so that a key in `turns` always has an item.
+            excess.extend(waiting.split_off(most(key).max(1).min(waiting.len())));
+        }
+        self.len -= excess.len();
+        excess
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SLOW: Duration = Duration::from_secs(1);
+
+    fn key(name: &str) -> Arc<str> {
+        name.into()
+    }
+
+    #[test]
+    fn fresh_effects_leave_slots_to_retries_and_retries_most_slots_to_fresh_ones() {
+        let mut slots = Slots::new(64);
+        assert_eq!((slots.free(Class::Fresh), slots.free(Class::Retry)), (56, 16));
+        for number in 0..16 {
+            slots.started(Class::Retry, &key(&number.to_string()));
+        }
+        assert_eq!((slots.free(Class::Fresh), slots.free(Class::Retry)), (48, 0));
+        for number in 16..64 {
+            slots.started(Class::Fresh, &key(&number.to_string()));
+        }
+        assert_eq!(slots.free(Class::Fresh), 0);
+        slots.ended(Class::Retry, "3");
+        assert_eq!((slots.free(Class::Fresh), slots.free(Class::Retry)), (1, 1));
+    }
+
+    #[test]
+    fn a_single_slot_serves_both_classes() {
+        let mut slots = Slots::new(1);
+        assert_eq!((slots.free(Class::Fresh), slots.free(Class::Retry)), (1, 1));
+        slots.started(Class::Retry, &key("a"));
+        assert_eq!((slots.free(Class::Fresh), slots.free(Class::Retry)), (0, 0));
+    }
+
+    #[test]
+    fn a_key_has_three_quarters_of_the_slots_and_fewer_while_it_fails_slowly() {
+        let mut keys = Isolation::new(Slots::of_key(8), SLOW);
+        let mut slots = Slots::new(8);
+        for _ in 0..6 {
+            assert!(slots.admits("a", &keys, Gate::Open));
+            slots.started(Class::Fresh, &key("a"));
+        }
+        assert!(!slots.admits("a", &keys, Gate::Open));
+        assert!(slots.admits("b", &keys, Gate::Open));
+        for _ in 0..6 {
+            slots.ended(Class::Fresh, "a");
+            keys.failed("a", SLOW);
+        }
+        assert!(slots.admits("a", &keys, Gate::Open));
+        slots.started(Class::Fresh, &key("a"));
+        assert!(!slots.admits("a", &keys, Gate::Open), "one at a time");
+    }
+
+    #[test]
+    fn an_open_breaker_lets_through_two_of_keys_that_do_not_fail() {
+        let mut keys = Isolation::new(6, SLOW);
+        keys.failed("bad", Duration::ZERO);
+        let mut slots = Slots::new(8);
+        assert!(slots.admits("bad", &keys, Gate::Open));
+        assert!(!slots.admits("bad", &keys, Gate::Closed));
+        for _ in 0..WHILE_OPEN {
+            assert!(slots.admits("good", &keys, Gate::Closed));
+            slots.started(Class::Fresh, &key("good"));
+        }
+        assert!(!slots.admits("good", &keys, Gate::Closed));
+    }
+
+    #[test]
+    fn keys_take_turns_and_one_that_is_not_admitted_keeps_its_turn() {
+        let mut queue = FairQueue::default();
+        for (key, item) in [('a', 1), ('a', 2), ('a', 3), ('b', 4), ('c', 5)] {
+            queue.push(key, item);
+        }
+        assert_eq!(queue.pop(|_| true), Some(1));
+        assert_eq!(queue.pop(|key| *key != 'b'), Some(5));
+        assert_eq!(queue.pop(|_| true), Some(4));
+        assert_eq!(queue.pop(|_| false), None);
+        assert_eq!((queue.pop(|_| true), queue.pop(|_| true)), (Some(2), Some(3)));
+        assert_eq!((queue.len(), queue.pop(|_| true)), (0, None));
+    }
+
+    #[test]
+    fn what_is_too_much_of_a_key_is_taken_out_the_newest_first() {
+        let mut queue = FairQueue::default();
+        for item in 0..5 {
+            queue.push('a', item);
+        }
+        queue.push('b', 9);
+        assert_eq!(queue.trim(|key| if *key == 'a' { 2 } else { 8 }), [2, 3, 4]);
+        assert_eq!(queue.len(), 3);
+        assert_eq!((queue.pop(|_| true), queue.pop(|_| true)), (Some(0), Some(9)));
+    }
+}

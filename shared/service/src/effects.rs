@@ -1,0 +1,184 @@
+//! What an operator asks about requests to the outside world, and does with those that are held.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use contracts::EffectId;
+use engine::{EffectPage, EffectView, Impossible, Participant, Resolution, ResolveError};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    App, Service,
+    http::{Body, Field, FromJson, Problem, Query},
+};
+
+/// Requests of one answer unless asked otherwise, and at most.
+const EFFECTS: i64 = 100;
+const MOST_EFFECTS: i64 = 1_000;
+
+pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
+    OpenApiRouter::with_openapi(Routes::openapi())
+        .route("/admin/effects", get(list::<S>))
+        .route("/admin/effects/retry", post(retry_held::<S>))
+        .route("/admin/effects/{effect}", get(show::<S>))
+        .route("/admin/effects/{effect}/retry", post(retry::<S>))
+        .route("/admin/effects/{effect}/resolve", post(resolve::<S>))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(list, show, retry_held, retry, resolve))]
+struct Routes;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only those that are held for an operator.
+    #[param(nullable = false, default = false)]
+    held: Option<bool>,
+    /// The `next` of the answer before.
+    #[param(nullable = false)]
+    after: Option<EffectId>,
+    /// How many requests, at most.
+    #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<i64>,
+}
+
+/// Lists the requests to the outside world that have no definite answer yet.
+#[utoipa::path(get, path = "/admin/effects", operation_id = "list_effects", tag = "admin",
+    params(ListQuery),
+    responses((status = 200, description = "Some requests, and how to go on.", body = EffectPage)),
+)]
+async fn list<P: Participant>(
+    State(app): State<App<P>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<EffectPage>, Problem> {
+    let limit = query.limit.unwrap_or(EFFECTS);
+    if !(1..=MOST_EFFECTS).contains(&limit) {
+        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_EFFECTS}")));
+    }
+    Ok(Json(app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?))
+}
+
+/// Shows one request, and why it has no answer.
+#[utoipa::path(get, path = "/admin/effects/{effect}", operation_id = "get_effect", tag = "admin",
+    params(("effect" = EffectId, Path, description = "The request.")),
+    responses(
+        (status = 200, description = "The request.", body = EffectView),
+        (status = 404, description = "No request with this id waits for an answer."),
+    ),
+)]
+async fn show<P: Participant>(
+    State(app): State<App<P>>,
+    EffectPath(id): EffectPath,
+) -> Result<Json<EffectView>, Problem> {
+    app.engine.effect(id).await?.map(Json).ok_or_else(unknown)
+}
+
+/// How many requests are attempted at once.
+#[derive(Debug, Serialize, ToSchema)]
+struct Retried {
+    /// Requests.
+    retried: u64,
+}
+
+/// Attempts a request at once.
+#[utoipa::path(post, path = "/admin/effects/{effect}/retry", operation_id = "retry_effect",
+    tag = "admin",
+    params(("effect" = EffectId, Path, description = "The request.")),
+    responses(
+        (status = 202, description = "It is attempted.", body = Retried),
+        (status = 404, description = "No request with this id waits for an answer."),
+    ),
+)]
+async fn retry<P: Participant>(
+    State(app): State<App<P>>,
+    EffectPath(id): EffectPath,
+) -> Result<Response, Problem> {
+    match app.engine.retry_effects(Some(id)).await? {
+        0 => Err(unknown()),
+        retried => Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response()),
+    }
+}
+
+/// Attempts all held requests at once.
+#[utoipa::path(post, path = "/admin/effects/retry", operation_id = "retry_held_effects",
+    tag = "admin",
+    responses((status = 202, description = "They are attempted.", body = Retried)),
+)]
+async fn retry_held<P: Participant>(State(app): State<App<P>>) -> Result<Response, Problem> {
+    let retried = app.engine.retry_effects(None).await?;
+    Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response())
+}
+
+impl FromJson for Resolution {
+    fn read(body: &Field<'_>) -> Option<Self> {
+        Some(Self {
+            outcome: body.at("outcome").text(Self::LONGEST_TEXT),
+            reference: body.at("reference").optional_text(Self::LONGEST_TEXT),
+            reason: body.at("reason").optional_text(Self::LONGEST_TEXT),
+        })
+    }
+}
+
+/// When a reported outcome is applied.
+#[derive(Debug, Serialize, ToSchema)]
+struct Resolved {
+    /// Attempts that began before are over then; if one of them is answered, that answer counts.
+    applied_at: Timestamp,
+}
+
+/// Ends a held request with the outcome that an operator found at the provider.
+#[utoipa::path(post, path = "/admin/effects/{effect}/resolve", operation_id = "resolve_effect",
+    tag = "admin",
+    params(("effect" = EffectId, Path, description = "The request.")),
+    request_body = Resolution,
+    responses(
+        (status = 202, description = "It will be applied.", body = Resolved),
+        (status = 404, description = "No request with this id waits for an answer."),
+        (status = 409, description = "The request is not held: it is still attempted."),
+        (status = 422, description = "The request cannot have this outcome."),
+    ),
+)]
+async fn resolve<P: Participant>(
+    State(app): State<App<P>>,
+    EffectPath(id): EffectPath,
+    Body { value: resolution, .. }: Body<Resolution>,
+) -> Result<Response, Problem> {
+    match app.engine.resolve_effect(id, &resolution).await {
+        Ok(applied_at) => Ok((StatusCode::ACCEPTED, Json(Resolved { applied_at })).into_response()),
+        Err(ResolveError::Unknown) => Err(unknown()),
+        Err(error @ ResolveError::NotHeld) => {
+            Err(Problem::new(StatusCode::CONFLICT, &error.to_string()))
+        }
+        Err(ResolveError::Impossible(Impossible { field, why })) => {
+            Err(Problem::unprocessable(&format!("/{field}"), &why))
+        }
+        Err(ResolveError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// The request's id in the path.
+struct EffectPath(EffectId);
+
+impl<S: Send + Sync> FromRequestParts<S> for EffectPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let wrong = || Problem::invalid("effect", "must be the id of a request, a UUID");
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        id.parse().map(Self).map_err(|_| wrong())
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("request with this id; GET /admin/effects lists those that wait")
+}

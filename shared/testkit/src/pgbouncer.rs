@@ -1,0 +1,97 @@
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::{Ports, server};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+/// Where Debian's package puts it, and where else it may be found.
+const PLACES: [&str; 3] = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
+
+/// A PgBouncer of a test's own in front of the test's PostgreSQL, with its own defaults.
+#[derive(Debug)]
+pub struct PgBouncer {
+    process: Child,
+    ports: Ports,
+    _folder: TempDir,
+}
+
+impl PgBouncer {
+    /// Starts one with this `pool_mode`, where PgBouncer is installed and a server named.
+    ///
+    /// # Panics
+    /// If it is required and not there, or does not listen.
+    #[must_use]
+    pub fn start(pool_mode: &str) -> Option<Self> {
+        let postgres = server::postgres()?;
+        let program = PLACES.into_iter().find(|place| Path::new(place).exists());
+        let program = server::found(program, "pgbouncer")?;
+        let (user, address) = postgres.trim_start_matches("postgres://").split_once('@')?;
+        let (host, port) = address.trim_end_matches('/').split_once(':')?;
+        let (ports, folder) = (Ports::free(), tempfile::tempdir().expect("a folder"));
+        let file = folder.path().join("pgbouncer.ini");
+        let settings = format!(
+            "[databases]
+* = host={host} port={port} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {}
+unix_socket_dir =
+auth_type = any
+pool_mode = {pool_mode}
+logfile = {}
+",
+            ports.first(),
+            folder.path().join("log").display()
+        );
+        fs::write(&file, settings).expect("a file");
+        let mut command = Command::new(program);
+        // It does not run as root.
+        if fs::metadata("/proc/self")
+            .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+        {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            fs::set_permissions(folder.path(), open).expect("the folder is ours");
+            command.args(["-u", "nobody"]);
+        }
+        let process = command.arg(&file).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut bouncer = Self { process: process.expect("it starts"), ports, _folder: folder };
+        let give_up = Instant::now() + PATIENCE;
+        while TcpStream::connect(bouncer.address()).is_err() {
+            let ended = bouncer.process.try_wait().expect("it is ours");
+            assert!(ended.is_none() && Instant::now() < give_up, "it does not listen: {ended:?}");
+            sleep(POLL);
+        }
+        Some(bouncer)
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.first())
+    }
+
+    /// The address of this database by way of the pooler.
+    ///
+    /// # Panics
+    /// If the address is none of a database.
+    #[must_use]
+    pub fn in_front_of(&self, url: &str) -> String {
+        let (user, place) = url.split_once('@').expect("a user");
+        let (_, database) = place.split_once('/').expect("a database");
+        format!("{user}@{}/{database}", self.address())
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
