@@ -128,26 +128,21 @@ fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        check_servers(&loaded.0).await?;
+        check_servers(S::NAME, &loaded.0).await?;
         S::open(&loaded.1).map(drop)
     })?;
     Ok(loaded)
 }
 
 /// What can be said of the database's and the broker's settings without asking either.
-async fn check_servers(config: &Config) -> anyhow::Result<()> {
+async fn check_servers(service: &str, config: &Config) -> anyhow::Result<()> {
     let Database { url, connections, max_mib } = &config.database;
     // A file would be created.
     if url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
         Db::connect_within(url, *connections, *max_mib).await.context("database.url")?;
     }
     if config.bus.url.strip_prefix("log:").is_none_or(str::is_empty) {
-        let settings = bus::Settings {
-            url: config.bus.url.clone(),
-            namespace: config.bus.namespace.clone(),
-            kafka: config.kafka.clone(),
-        };
-        bus::connect(&settings).await.context("bus.url")?;
+        bus::connect(&bus_settings(service, config)).await.context("bus.url")?;
     }
     Ok(())
 }
@@ -256,13 +251,7 @@ async fn prepare<S: Service>(
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     lock_file(&config.database.url)?;
     let (participant, outside) = S::open(own)?;
-    let settings = bus::Settings {
-        url: config.bus.url.clone(),
-        namespace: config.bus.namespace.clone(),
-        client: format!("quintet-{}", S::NAME),
-        kafka: config.kafka.clone(),
-    };
-    let bus = bus::connect(&settings).await.context("bus.url")?;
+    let bus = bus::connect(&bus_settings(S::NAME, config)).await.context("bus.url")?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
         settings: config.engine_settings(S::NAME),
@@ -308,6 +297,15 @@ fn lock_file(url: &str) -> anyhow::Result<()> {
     // Never closed: the operating system lets go of it when the process ends.
     std::mem::forget(file);
     Ok(())
+}
+
+fn bus_settings(service: &str, config: &Config) -> bus::Settings {
+    bus::Settings {
+        url: config.bus.url.clone(),
+        namespace: config.bus.namespace.clone(),
+        client: format!("quintet-{service}"),
+        kafka: config.kafka.clone(),
+    }
 }
 
 async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
