@@ -277,7 +277,7 @@ async fn prepare<S: Service>(
         random,
         stopping,
         telemetry: Arc::new(telemetry),
-        room: Arc::new(config.http.room()?),
+        room: Arc::new(config.http.room()?.open_to(&config.cors.origins, S::WRITABLE_BY_PAGES)),
         health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))
