@@ -2,13 +2,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::task::AbortHandle;
 
 use crate::{counts::Reason, serve::Limits};
@@ -42,13 +43,16 @@ pub(crate) struct Connection {
     phase: AtomicU64,
     /// Since when the client has not taken what is written to it; 0 while it does.
     stalled: AtomicU64,
+    /// Whether the request has a body that was not read to its end.
+    unread: AtomicBool,
     task: OnceLock<AbortHandle>,
 }
 
 impl Connection {
     pub(crate) fn new(listener: &'static str, limits: Limits, now: Arc<AtomicU64>) -> Self {
         let phase = AtomicU64::new(packed(Phase::Head, now.load(Relaxed)));
-        Self { listener, limits, now, phase, stalled: AtomicU64::new(0), task: OnceLock::new() }
+        let (stalled, unread, task) = (AtomicU64::new(0), AtomicBool::new(false), OnceLock::new());
+        Self { listener, limits, now, phase, stalled, unread, task }
     }
 
     /// The task that serves it, which ends with it.
@@ -59,6 +63,11 @@ impl Connection {
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(packed(phase, self.now.load(Relaxed)), Relaxed);
+    }
+
+    /// Whether it is of no more use once its request is answered, as more of that is on its way.
+    pub(crate) fn is_left_unread(&self) -> bool {
+        self.unread.load(Relaxed)
     }
 
     /// Bytes came: between two requests the first of them begin a head.
@@ -123,6 +132,43 @@ fn unpacked(packed: u64) -> (Phase, u64) {
     let index = packed & ((1 << PHASE_BITS) - 1);
     let phase = usize::try_from(index).ok().and_then(|index| PHASES.get(index));
     (phase.copied().unwrap_or(Phase::Gone), packed >> PHASE_BITS)
+}
+
+/// The body of a request. Its connection learns whether it was read to its end.
+pub(crate) struct Asked {
+    body: Incoming,
+    connection: Arc<Connection>,
+}
+
+impl Asked {
+    pub(crate) fn new(body: Incoming, connection: Arc<Connection>) -> Self {
+        connection.unread.store(!body.is_end_stream(), Relaxed);
+        Self { body, connection }
+    }
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.connection.unread.store(false, Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The body of an answer. Once it is sent or dropped, its connection waits for the next request.

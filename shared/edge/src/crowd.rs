@@ -85,10 +85,12 @@ impl Crowd {
     /// there was one.
     pub(crate) fn replace_one(&self, listener: Option<&str>) -> bool {
         let members = self.members();
-        let own = |it: &&Arc<Connection>| listener.is_none_or(|listener| it.listener == listener);
-        let waiting = members.connections.values().filter(own);
-        let waiting = waiting.filter_map(|it| Some((it.waits_since()?, it)));
-        let Some((_, longest)) = waiting.min_by_key(|(since, _)| *since) else { return false };
+        let own = |it: &Connection| listener.is_none_or(|listener| it.listener == listener);
+        let waiting = members.connections.iter().filter(|(_, it)| own(it));
+        let waiting = waiting.filter_map(|(id, it)| Some((it.waits_since()?, id, it)));
+        // Of those that began to wait within the same tick of the clock, the one that came first.
+        let longest = waiting.min_by_key(|(since, id, _)| (*since, *id));
+        let Some((_, _, longest)) = longest else { return false };
         longest.close();
         self.counts.closed(longest.listener, Reason::Replaced);
         true

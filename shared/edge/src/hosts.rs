@@ -9,6 +9,8 @@ pub struct Hosts {
     names: Vec<String>,
     private: bool,
     origins: Vec<String>,
+    /// The paths below which pages of these origins may change something.
+    writable: &'static [&'static str],
 }
 
 /// Why a request is refused.
@@ -72,10 +74,11 @@ impl Hosts {
         Self { names: lower(names), private: true, ..Self::default() }
     }
 
-    /// Lets pages of these origins (`https://shop.example`) change something too.
+    /// Lets pages of these origins (`https://shop.example`) change something too, below these paths.
     #[must_use]
-    pub fn with_origins(mut self, origins: &[String]) -> Self {
+    pub fn with_origins(mut self, origins: &[String], writable: &'static [&'static str]) -> Self {
         self.origins = lower(origins);
+        self.writable = writable;
         self
     }
 
@@ -132,7 +135,11 @@ impl Hosts {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let origin = text("origin");
         let allowed = |origin: &str| self.origins.iter().any(|it| it.eq_ignore_ascii_case(origin));
-        if origin.is_some_and(allowed) {
+        let below = |path: &&str| {
+            let rest = uri.path().strip_prefix(*path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if origin.is_some_and(allowed) && self.writable.iter().any(below) {
             return Ok(());
         }
         match (text("sec-fetch-site"), origin) {
@@ -205,7 +212,7 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_change_nothing() {
-        let hosts = Hosts::public(&[]).with_origins(&["https://app.example/".to_owned()]);
+        let hosts = Hosts::public(&[]).with_origins(&["https://app.example/".to_owned()], &["/x"]);
         let post = |given: &[(&'static str, &str)]| {
             let host = [("host", "shop.example")];
             asked(&hosts, &Method::POST, &[&host[..], given].concat())
@@ -223,6 +230,8 @@ mod tests {
         assert_eq!(post(&[("origin", "https://shop.example")]), 200);
         let allowed = [("sec-fetch-site", "cross-site"), ("origin", "https://APP.example")];
         assert_eq!(post(&allowed), 200);
+        let elsewhere = Hosts { writable: &["/xy", "/"], ..hosts.clone() };
+        assert_eq!(asked(&elsewhere, &Method::POST, &allowed), 403);
         let read = [("host", "shop.example"), ("sec-fetch-site", "cross-site")];
         assert_eq!(asked(&hosts, &Method::GET, &read), 200);
     }

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::Request, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Request, header},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
@@ -21,10 +25,11 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep},
 };
+use tower_service::Service;
 
 use crate::{
     client::{Peer, Proxies, network},
-    connection::{Answer, Connection, Phase},
+    connection::{Answer, Asked, Connection, Phase},
     counts::{Counts, Refusal},
     crowd::{Crowd, Member},
     quota::{Quota, Share},
@@ -300,7 +305,14 @@ impl Guest {
             let mut router = router.clone();
             let connection = Arc::clone(connection);
             async move {
-                let answered = tower_call(&mut router, request).await;
+                let of = Arc::clone(&connection);
+                let request = request.map(|body| Body::new(Asked::new(body, of)));
+                let Ok(mut answered) = router.call(request).await;
+                if connection.is_left_unread() {
+                    // A client that used it once more would be cut off.
+                    let close = HeaderValue::from_static("close");
+                    answered.headers_mut().insert(header::CONNECTION, close);
+                }
                 Ok::<_, Infallible>(answered.map(|body| Answer::new(body, connection)))
             }
         });
@@ -323,10 +335,4 @@ impl Guest {
             leftover.linger(FORGOTTEN).await;
         }
     }
-}
-
-async fn tower_call(router: &mut Router, request: Request<Incoming>) -> Response {
-    use tower_service::Service;
-    let Ok(answered) = router.call(request.map(Body::new)).await;
-    answered
 }

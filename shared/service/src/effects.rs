@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service,
-    http::{Body, Field, FromJson, Problem, Query},
+    http::{Body, Field, FromJson, Listing, Problem, Query},
 };
 
 /// Requests of one answer unless asked otherwise, and at most.
@@ -59,12 +59,13 @@ struct ListQuery {
 async fn list<P: Participant>(
     State(app): State<App<P>>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<EffectPage>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(EFFECTS);
     if !(1..=MOST_EFFECTS).contains(&limit) {
         return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_EFFECTS}")));
     }
-    Ok(Json(app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?))
+    listing.answer(&app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?)
 }
 
 /// Shows one request, and why it has no answer.

@@ -5,7 +5,7 @@ use bus::Topic;
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
-use edge::{Listener, Server, cap_connections, raise_handle_limit};
+use edge::{Listener, Server};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
 use rustix::fs::Mode;
 use store::{Db, StoreError};
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, ADMIN_CONNECTIONS, Database, Loaded},
+    config::{self, Database, Loaded},
     http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
@@ -178,12 +178,7 @@ async fn run_in<S: Service>(
     let routes =
         with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
     let listeners = [
-        Listener {
-            name: "public",
-            socket: public,
-            limits: config.http.limits(connections(config)),
-            router: routes,
-        },
+        Listener { name: "public", socket: public, limits: config.http.limits(), router: routes },
         Listener {
             name: "admin",
             socket: private,
@@ -277,7 +272,7 @@ async fn prepare<S: Service>(
         random,
         stopping,
         telemetry: Arc::new(telemetry),
-        room: Arc::new(config.http.room()?),
+        room: Arc::new(config.http.room()?.open_to(&config.cors.origins, S::WRITABLE_BY_PAGES)),
         health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))
@@ -337,22 +332,4 @@ fn topics(partitions: i32) -> Vec<Topic> {
         .into_iter()
         .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
         .collect()
-}
-
-/// How many connections the public listener may have. As many handles as may be are taken first: each connection
-/// is one.
-fn connections(config: &Config) -> usize {
-    let handles = raise_handle_limit().unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files cannot be raised");
-        None
-    });
-    let wanted = config.http.connections;
-    let connections = cap_connections(wanted, ADMIN_CONNECTIONS, handles);
-    if connections < wanted {
-        tracing::warn!(
-            "http.connections = {wanted} is more than the limit of open files allows: the public listener \
-             takes {connections} at once; raise the limit (ulimit -n)"
-        );
-    }
-    connections
 }

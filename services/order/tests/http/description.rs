@@ -64,6 +64,11 @@ async fn what_operators_ask_is_described_on_their_listener() {
         "get /admin/dead-letters/{order}: 200 400 404 500 503",
         "post /admin/dead-letters/{order}/discard: 200 400 404 429 500 503",
         "post /admin/dead-letters/{order}/replay: 202 400 404 429 500 503",
+        "get /admin/effects: 200 400 500 503",
+        "post /admin/effects/retry: 202 429 500 503",
+        "get /admin/effects/{effect}: 200 400 404 500 503",
+        "post /admin/effects/{effect}/resolve: 202 400 404 408 409 413 415 422 429 500 503",
+        "post /admin/effects/{effect}/retry: 202 400 404 429 500 503",
         "get /admin/rows: 200 400 500 503",
         "get /admin/status: 200 500 503",
     ];

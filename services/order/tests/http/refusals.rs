@@ -78,7 +78,8 @@ async fn every_wrong_field_is_named() {
 #[tokio::test]
 async fn a_long_text_is_not_sent_back() {
     let rig = Rig::running().await;
-    let long = "x".repeat(240_000);
+    // Twice as much is a body of the largest size.
+    let long = "x".repeat(15_000);
     for body in [with("/items/0/sku", &*long), with("/items/0/quantity", &*long)] {
         let answer = rig.post(&body).await;
         assert_eq!(answer.status(), 422);
@@ -309,7 +310,8 @@ async fn the_head_decides_before_the_body_is_read() {
 async fn the_largest_order_fits() {
     let rig = Rig::running().await;
     let text = "\\ud83d\\ude00".repeat(200);
-    let lines = (0..100).map(|n| format!("{{\"sku\":\"{n:064}\",\"quantity\":100000000}}"));
+    // The first line is wrong, which only its reading can tell.
+    let lines = (0..100).map(|n| format!("{{\"sku\":\"{n:064}\",\"quantity\":{:>9}}}", n.min(1)));
     let lines = lines.collect::<Vec<_>>().join(",");
     let address = ["name", "street", "city", "postal_code", "country"];
     let address = address.map(|field| format!("\"{field}\":\"{text}\"")).join(",");
@@ -319,6 +321,5 @@ async fn the_largest_order_fits() {
         "x".repeat(242)
     );
     let (status, problem, named) = problem(send(&rig, body).await).await;
-    assert_eq!((status, named), (422, vec!["/items/0/sku".to_owned()]), "{problem}");
-    assert!(problem["detail"].as_str().unwrap().contains("there is no"), "{problem}");
+    assert_eq!((status, named), (422, vec!["/items/0/quantity".to_owned()]), "{problem}");
 }

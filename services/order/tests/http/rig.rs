@@ -219,11 +219,11 @@ async fn serve(
     let (runtime, commands) = Runtime::new(engine, around);
     let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
-    let room = Arc::new(room());
+    let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
+    let room = Arc::new(room().open_to(origins, OrderService::WRITABLE_BY_PAGES));
     let stopped = stopping.clone();
     let parts = Parts { commands, engine, bus, clock, random, stopping, telemetry, room, health };
     let app = App::from(parts);
-    let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
     let public = public_router(app.clone());
     let public = with_origins(public, origins, OrderService::WRITABLE_BY_PAGES);
     let urls = [

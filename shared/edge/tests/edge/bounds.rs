@@ -124,15 +124,24 @@ async fn an_answer_before_the_body_reaches_a_client_that_still_sends() {
     sent.unwrap();
     let answer = answer.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("too large"), "{answer}");
+    // Otherwise the client would send its next request on this connection.
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]
 async fn a_body_within_the_bounds_is_whole() {
     let rig = Rig::within(patient(), &[]).await;
     let mut client = rig.connect().await;
-    client.send("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n").await;
-    client.send("x".repeat(100_000)).await;
-    client.hears("\r\n\r\n100000").await;
+    for head in ["content-length: 100000\r\n\r\n", "transfer-encoding: chunked\r\n\r\n186a0\r\n"] {
+        client
+            .send(format!("POST /length HTTP/1.1\r\nhost: x\r\n{head}{}", "x".repeat(100_000)))
+            .await;
+        if head.contains("chunked") {
+            client.send("\r\n0\r\n\r\n").await;
+        }
+        let answer = client.hears("\r\n\r\n100000").await;
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use edge::{Hosts, Limits, Proxies};
+use edge::{Hosts, Limits, Proxies, cap_connections, raise_handle_limit};
 use serde::Deserialize;
 
 use super::seconds;
 use crate::http::{Room, Streams, Waiting};
 
 /// Connections of the admin listener at once.
-pub(crate) const ADMIN_CONNECTIONS: usize = 128;
+const ADMIN_CONNECTIONS: usize = 128;
 /// A mebibyte.
 const MIB: usize = 1 << 20;
 /// The most mebibytes that a setting may say, so that their bytes can be counted.
@@ -75,10 +75,27 @@ impl Http {
         })
     }
 
-    /// The public listener's limits, with room for so many connections.
-    pub(crate) fn limits(&self, connections: usize) -> Limits {
-        let (per_address, idle) = (self.connections_per_address, self.idle_timeout);
-        Limits { connections, per_address, idle, ..Limits::default() }
+    /// The public listener's limits, after as many file handles as may be are taken.
+    pub(crate) fn limits(&self) -> Limits {
+        let (connections, per_address) = (self.connections(), self.connections_per_address);
+        Limits { connections, per_address, idle: self.idle_timeout, ..Limits::default() }
+    }
+
+    /// As many connections as are wanted and the file handles allow: each connection is one.
+    fn connections(&self) -> usize {
+        let handles = raise_handle_limit().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the limit of open files cannot be raised");
+            None
+        });
+        let connections = cap_connections(self.connections, ADMIN_CONNECTIONS, handles);
+        if connections < self.connections {
+            tracing::warn!(
+                "http.connections = {} is more than the limit of open files allows: the public listener \
+                 takes {connections} at once; raise the limit (ulimit -n)",
+                self.connections
+            );
+        }
+        connections
     }
 
     /// The admin listener's limits.

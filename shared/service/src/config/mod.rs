@@ -13,7 +13,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::http::is_origin;
 
-pub(crate) use http::ADMIN_CONNECTIONS;
 pub use http::Http;
 pub(crate) use load::{Loaded, load};
 

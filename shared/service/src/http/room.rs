@@ -85,6 +85,12 @@ impl Room {
         Self { public, private, ..self }
     }
 
+    /// Lets pages of these origins change something below these paths of the public listener.
+    #[must_use]
+    pub fn open_to(self, origins: &[String], writable: &'static [&'static str]) -> Self {
+        Self { public: self.public.with_origins(origins, writable), ..self }
+    }
+
     /// Whom the request comes from, as far as that is known.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
         let peer = extensions.get::<Peer>();
