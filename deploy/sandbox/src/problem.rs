@@ -4,6 +4,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+/// The longest detail of an answer, in characters: what was sent is not sent back at length.
+const LONGEST: usize = 500;
+
 /// A request that got no answer, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -68,7 +71,7 @@ impl IntoResponse for Problem {
             "type": "about:blank",
             "title": self.status.canonical_reason(),
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": self.detail.chars().take(LONGEST).collect::<String>(),
             "field": self.field,
             "fix": self.fix,
         });
@@ -76,5 +79,17 @@ impl IntoResponse for Problem {
         let mut response = (self.status, body.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_sent_is_not_sent_back_at_length() {
+        let problem = Problem::bad_request("body", "x".repeat(240_000), "send less");
+        let body = axum::body::to_bytes(problem.into_response().into_body(), 1_000_000).await;
+        assert!(body.unwrap().len() < 1_000);
     }
 }

@@ -115,7 +115,10 @@ pub(crate) fn assert_parents(spans: &[Span]) {
             }
             SpanKind::Producer => here && (parent.kind == SpanKind::Consumer || is_inner(parent)),
             SpanKind::Client => here && parent.is_attempt(),
-            _ if span.is_attempt() => here && parent.kind == SpanKind::Consumer,
+            // A refund follows from the outcome of a charge that came too late.
+            _ if span.is_attempt() => {
+                here && (parent.kind == SpanKind::Consumer || parent.name == "outcome")
+            }
             _ if span.name == "outcome" => here && parent.is_attempt(),
             _ if span.name == "command" => here && parent.kind == SpanKind::Server,
             _ => false,
