@@ -37,7 +37,8 @@ impl Run {
 /// # Errors
 /// If the databases cannot be used.
 pub async fn run(databases: &Databases, schedule: &Schedule) -> Result<Run> {
-    let mut suite = Suite::open(databases, schedule.setting).await?;
+    // On the heap: five engines are too large for every future around them.
+    let mut suite = Box::new(Box::pin(Suite::open(databases, schedule.setting)).await?);
     let failure = match play(&mut suite, schedule).await {
         Ok(failure) => failure,
         // A service that must not go on, or cannot.
