@@ -43,6 +43,7 @@ pub struct Knobs {
     /// Turns every request away at once.
     pub outage: bool,
     /// What becomes of requests that are marked as poisoned; without it they are like any others.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub poison: Option<Poison>,
 }
 

@@ -50,6 +50,16 @@ fn the_code_on_the_page_is_the_services() {
 /// The service, until the test ends.
 struct Loyalty(Child);
 
+impl Loyalty {
+    /// Stops it in order, as Ctrl-C does: only then does the bus know how far it has read.
+    fn stop(mut self) {
+        let id = self.0.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(told.success());
+        assert!(self.0.wait().expect("it ends").success());
+    }
+}
+
 impl Drop for Loyalty {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -141,7 +151,7 @@ async fn the_commands_on_the_page_do_what_it_says() {
         points().await.filter(|points| *points == 2 * first)
     })
     .await;
-    drop(loyalty);
+    loyalty.stop();
 
     // It reads everything again and recognises it.
     let rewind = commands[3].trim().strip_prefix("cargo run -- ").expect("the command");

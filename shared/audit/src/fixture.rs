@@ -106,7 +106,7 @@ fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: Booking
     };
     let items = vec![Item { sku: sku(), quantity }];
     it.reservations.push(ReservationRow { order_id, state, items });
-    it.shipments.push(ShipmentRow { order_id, state: shipment });
+    it.shipments.push(ShipmentRow { order_id, state: shipment, reason: None });
     it.payments.push(PaymentRow {
         order_id,
         state: PaymentState::Captured,
@@ -114,6 +114,7 @@ fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: Booking
         currency: Some(Currency::EUR),
         charge: Some("ch_1".to_owned()),
         refund: None,
+        reason: None,
     });
     it.ledger.charges.push(Charge {
         order_id,
@@ -145,7 +146,7 @@ fn refunded(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
 fn closed(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
     let state = ReservationState::Rejected;
     it.reservations.push(ReservationRow { order_id, state, items: Vec::new() });
-    it.shipments.push(ShipmentRow { order_id, state: ShipmentState::Closed });
+    it.shipments.push(ShipmentRow { order_id, state: ShipmentState::Closed, reason: None });
     it.payments.push(PaymentRow {
         order_id,
         state: PaymentState::Closed,
@@ -153,6 +154,7 @@ fn closed(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
         currency: Some(Currency::EUR),
         charge: None,
         refund: None,
+        reason: None,
     });
 }
 

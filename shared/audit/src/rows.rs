@@ -103,6 +103,9 @@ pub struct PaymentRow {
     pub charge: Option<String>,
     /// The gateway's reference of the refund.
     pub refund: Option<String>,
+    /// Why the gateway refused, where it did.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl PaymentRow {
@@ -120,6 +123,9 @@ pub struct ShipmentRow {
     pub order_id: OrderId,
     /// Where its parcel stands.
     pub state: ShipmentState,
+    /// Why the carrier refused, where it did.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What notification knows of an order.

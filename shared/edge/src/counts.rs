@@ -47,6 +47,27 @@ pub(crate) enum Reason {
     Replaced,
 }
 
+impl Refusal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Address => "address",
+            Self::Handles => "handles",
+        }
+    }
+}
+
+impl Reason {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Idle => "idle",
+            Self::Write => "write",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 impl Counts {
     /// Shows them.
     pub fn register(&self, registry: &mut Registry) {
@@ -59,25 +80,22 @@ impl Counts {
     }
 
     pub(crate) fn open(&self, listener: &'static str) -> Gauge {
+        // A series that begins at 0 shows its first increase.
+        for reason in [Refusal::Full, Refusal::Address, Refusal::Handles].map(Refusal::name) {
+            let _ = self.refused.get_or_create_owned(&Because { listener, reason });
+        }
+        let reasons = [Reason::Head, Reason::Idle, Reason::Write, Reason::Replaced];
+        for reason in reasons.map(Reason::name) {
+            let _ = self.closed.get_or_create_owned(&Because { listener, reason });
+        }
         self.open.get_or_create_owned(&At { listener })
     }
 
     pub(crate) fn refused(&self, listener: &'static str, refusal: Refusal) {
-        let reason = match refusal {
-            Refusal::Full => "full",
-            Refusal::Address => "address",
-            Refusal::Handles => "handles",
-        };
-        self.refused.get_or_create(&Because { listener, reason }).inc();
+        self.refused.get_or_create(&Because { listener, reason: refusal.name() }).inc();
     }
 
     pub(crate) fn closed(&self, listener: &'static str, reason: Reason) {
-        let reason = match reason {
-            Reason::Head => "head",
-            Reason::Idle => "idle",
-            Reason::Write => "write",
-            Reason::Replaced => "replaced",
-        };
-        self.closed.get_or_create(&Because { listener, reason }).inc();
+        self.closed.get_or_create(&Because { listener, reason: reason.name() }).inc();
     }
 }

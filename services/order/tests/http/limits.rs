@@ -123,12 +123,15 @@ async fn few_listings_read_the_database_at_once() {
         let list = || rig.http.get(format!("{}/orders", rig.url)).send();
         let mut listed = FuturesUnordered::new();
         listed.extend((0..10).map(|_| list()));
-        // Four wait for a connection, so only refusals can answer.
+        // Four wait for a connection, so that nothing is listed. The others are refused after a second; on a very
+        // busy machine the four give up before all of those are.
+        let mut refused = 0;
         for _ in 0..6 {
-            let refused = listed.next().await.unwrap().unwrap();
-            assert_eq!(refused.headers()["retry-after"], "1");
-            assert_eq!(problem(refused).await.0, 503);
+            let answer = listed.next().await.unwrap().unwrap();
+            refused += usize::from(answer.headers().get("retry-after").is_some_and(|it| it == "1"));
+            assert_eq!(problem(answer).await.0, 503);
         }
+        assert!(refused > 0, "more than four wait for a connection");
         drop(taken);
         while let Some(answer) = listed.next().await {
             let answer = answer.unwrap();

@@ -32,7 +32,9 @@ fn charges(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     check.must(captured.len() == usize::from(should), id, || {
         format!("payment says {}, the gateway has {} captures", said(state), captured.len())
     });
-    check.must(declined == usize::from(state == Some(Declined)), id, || {
+    let reported = state == Some(Declined)
+        && known.payment.is_some_and(|it| never_arrived(it.reason.as_deref()));
+    check.must(declined == usize::from(state == Some(Declined) && !reported), id, || {
         format!("payment says {}, the gateway has {declined} declined charges", said(state))
     });
     let Some(payment) = known.payment.filter(|_| should) else { return };
@@ -75,9 +77,16 @@ fn bookings(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     check.must(booked == usize::from(state == Some(ShipmentState::Dispatched)), id, || {
         format!("shipping says {said}, the carrier has {booked} parcels")
     });
-    check.must(refused == usize::from(state == Some(ShipmentState::Failed)), id, || {
+    let failed = state == Some(ShipmentState::Failed);
+    let reported = known.shipment.is_some_and(|it| never_arrived(it.reason.as_deref()));
+    check.must(refused == usize::from(failed && !reported), id, || {
         format!("shipping says {said}, the carrier refused {refused} times")
     });
+}
+
+/// Whether this is what an operator reported of a request that never arrived: the provider has no entry of it.
+fn never_arrived(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| reason.starts_with("never arrived"))
 }
 
 fn said(state: Option<PaymentState>) -> String {
@@ -163,5 +172,28 @@ mod tests {
         assert!(strange.contains("shipping says closed"), "{strange}");
         let refused = broken(5, |it| it.ledger.bookings[0].status = BookingStatus::Refused);
         assert!(refused.contains("refused 1 times"), "{refused}");
+    }
+
+    #[test]
+    fn what_an_operator_reported_as_never_arrived_needs_no_entry() {
+        let declined = |reason: &str| {
+            let reason = Some(reason.to_owned());
+            broken_for(
+                5,
+                rejected(),
+                |it| {
+                    let row = of(it, rejected());
+                    (row.state, row.reason) = (PaymentState::Declined, reason);
+                },
+                &[],
+            )
+        };
+        assert!(declined("card_declined").contains("the gateway has 0 declined charges"));
+        let mut it = crate::fixture::sound();
+        let row = of(&mut it, rejected());
+        (row.state, row.reason) =
+            (PaymentState::Declined, Some("never arrived: barred".to_owned()));
+        let report = crate::audit(&it, None);
+        assert!(report.invariants.iter().any(|it| it.number == 5 && it.holds), "{report:?}");
     }
 }

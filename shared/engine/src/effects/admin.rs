@@ -83,15 +83,17 @@ impl Resolution {
         })
     }
 
-    /// Why the provider refused; without a reason, a standard one.
+    /// Why the provider refused; without a reason, a standard one. That of a request that never arrived says so.
     #[must_use]
     pub fn reason(&self) -> String {
-        let standard = if self.outcome == Self::NEVER_ARRIVED {
-            "the provider never received the request"
-        } else {
-            "refused, as an operator found at the provider"
-        };
-        self.reason.clone().unwrap_or_else(|| standard.to_owned())
+        // The audit knows by this beginning that the provider's ledger has no entry of the request.
+        let never_arrived = "never arrived";
+        match (self.outcome == Self::NEVER_ARRIVED, &self.reason) {
+            (true, Some(reason)) => format!("{never_arrived}: {reason}"),
+            (true, None) => never_arrived.to_owned(),
+            (false, Some(reason)) => reason.clone(),
+            (false, None) => "refused, as an operator found at the provider".to_owned(),
+        }
     }
 
     fn check(&self) -> Result<(), Impossible> {
