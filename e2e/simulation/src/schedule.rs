@@ -3,6 +3,8 @@
 //! A schedule is plain data. Each step brings a seed of its own for what is drawn within it, so that
 //! the others stay what they are when one is taken out.
 
+mod apart;
+
 use std::time::Duration;
 
 use clock::{Random as _, SeededRandom};
@@ -207,72 +209,12 @@ impl Schedule {
             let nth = index(&random, steps.len() / 2);
             steps[nth] = Step { action: Action::Place, broken: None, trouble: None, ..steps[nth] };
         }
-        poison(seed, &mut setting, &mut steps);
-        hold(seed, &mut steps);
-        jump(seed, &mut steps);
+        apart::poison(seed, &mut setting, &mut steps);
+        apart::hold(seed, &mut steps);
+        apart::jump(seed, &mut steps);
         Self { seed, setting, steps }
     }
 }
-
-/// In one run of four, services do not understand some records, and an operator sees to them now and
-/// then. Drawn apart, so that the others stay what they are.
-fn poison(seed: u64, setting: &mut Setting, steps: &mut [Step]) {
-    let random = SeededRandom::new(!seed);
-    if random.below(4) > 0 {
-        return;
-    }
-    setting.poison = [1, 5, 20][index(&random, 3)];
-    for step in steps {
-        if random.below(40) == 0 && step.action != Action::Place {
-            let voice = Voice::ALL[index(&random, Voice::ALL.len())];
-            *step = Step { action: Action::Replay(voice), broken: None, trouble: None, ..*step };
-        }
-    }
-}
-
-/// In one run of four, providers refuse some requests as malformed, and an operator sees to what is held. Drawn
-/// apart, as above.
-fn hold(seed: u64, steps: &mut [Step]) {
-    let random = SeededRandom::new(seed ^ HELD);
-    if random.below(4) > 0 {
-        return;
-    }
-    for step in steps {
-        let place = step.action == Action::Place;
-        match (random.below(40), step.action) {
-            (0 | 1, _) if !place => {
-                let voice = Voice::ASKING[index(&random, Voice::ASKING.len())];
-                let retries = random.below(3) == 0;
-                let action =
-                    if retries { Action::RetryHeld(voice) } else { Action::Resolve(voice) };
-                *step = Step { action, broken: None, trouble: None, ..*step };
-            }
-            (2..16, Action::Effects(_)) => step.trouble = Some(Trouble::Malformed),
-            _ => {}
-        }
-    }
-}
-
-/// In one run of four, the clock is set a few times by up to an hour, both ways.
-fn jump(seed: u64, steps: &mut [Step]) {
-    let random = SeededRandom::new(seed ^ JUMPS);
-    if random.below(4) > 0 {
-        return;
-    }
-    for _ in 0..=random.below(4) {
-        let by = Duration::from_secs(1 + random.below(3_600));
-        let back = random.below(2) == 0;
-        let action = if back { Action::SetBack(by) } else { Action::SetForward(by) };
-        let step = &mut steps[index(&random, steps.len())];
-        if step.action != Action::Place {
-            *step = Step { action, broken: None, trouble: None, ..*step };
-        }
-    }
-}
-
-/// What tells the draws of [`hold`] and [`jump`] from others of the same seed.
-const HELD: u64 = 0x6865_6c64;
-const JUMPS: u64 = 0x6a75_6d70;
 
 /// How often what happens in a run.
 struct Mix {

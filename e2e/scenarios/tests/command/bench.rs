@@ -58,6 +58,23 @@ fn is_whole(run: &Value) {
     assert_eq!(run["audit"]["verdict"], "sound", "{run}");
 }
 
+pub(crate) async fn orders_beside_poisoned_ones_are_measured(visitor: Visitor) {
+    let (port, beside) = (visitor.suite().port_beside(), visitor.suite().backend_beside());
+    let mut arguments = vec!["--poisoned=5", "--backoff-max=1s", "--port", &port];
+    arguments.extend(beside.iter().map(String::as_str));
+    let (code, said) = bench(&visitor, &arguments).await;
+    assert_eq!(code, Some(0), "{said}");
+    let kinds = said["isolation"].as_array().expect("a list");
+    assert_eq!(kinds.len(), 8, "{said}");
+    for kind in kinds {
+        for orders in ["alone", "beside"] {
+            assert_eq!(kind[orders]["count"], 20, "{kind}");
+            assert!(kind[orders]["p99"].as_f64().is_some_and(|it| it > 0.0), "{kind}");
+        }
+    }
+    assert_eq!(said["audit"]["verdict"], "sound", "{said}");
+}
+
 pub(crate) async fn two_clean_suites_are_measured_and_compared(visitor: Visitor) {
     let (port, beside) = (visitor.suite().port_beside(), visitor.suite().backend_beside());
     let mut arguments = vec!["--compare=batch=1", "--port", &port];

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             on_bus::the_bus_is_shown_and_a_rewound_service_hears_it_again,
             bench::two_clean_suites_are_measured_and_compared,
             bench::a_running_suite_is_measured_and_left_running,
+            bench::orders_beside_poisoned_ones_are_measured,
             broken::an_order_that_lost_its_end,
             broken::a_second_capture,
             broken::a_parcel_for_a_cancelled_order,

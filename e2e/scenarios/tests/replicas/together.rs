@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use scenarios::{NewOrder, SERVICES, Visitor};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Open orders of a customer, where these are few.
 pub(crate) const FEW: usize = 5;
@@ -23,8 +23,11 @@ pub(crate) async fn each_streams_what_any_of_them_takes(visitor: Visitor) {
         let view = visitor.until_ended(order, "completed").await;
         for stream in told {
             let stream = stream.expect("it ends in order");
-            let events = stream.lines().filter_map(|line| line.strip_prefix("event:"));
-            let events: Vec<&str> = events.map(str::trim).collect();
+            let entries = stream.lines().filter_map(|line| line.strip_prefix("data:"));
+            let entry = |json| serde_json::from_str::<Value>(json).expect("an entry as JSON");
+            let entries: Vec<Value> = entries.map(entry).collect();
+            let events = entries.iter().map(|entry| entry["event"].as_str().expect("a type"));
+            let events: Vec<&str> = events.collect();
             let happened: Vec<&str> =
                 view.timeline.iter().map(|entry| entry.event.as_str()).collect();
             // Not always all of it: between topics there is no order, and the stream does not wait for

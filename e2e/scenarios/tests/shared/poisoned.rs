@@ -47,6 +47,10 @@ pub(crate) async fn charges_that_are_refused_as_malformed(visitor: Visitor) {
     assert_eq!(first["request"]["token"], "hidden", "{first}");
     assert!(first["last_error"].as_str().is_some_and(|why| why.starts_with("400")), "{first}");
 
+    let (code, said) =
+        visitor.suite().ask(&["effects", "show", first["id"].as_str().expect("an id")]).await;
+    assert_eq!((code, &said[0]["service"]), (Some(0), &"payment".into()), "{said:?}");
+
     // One is settled by an operator; the others are carried out once the provider takes them.
     let (id, order) = (first["id"].as_str().expect("an id"), first["order_id"].clone());
     let arguments = ["effects", "resolve", id, "--outcome", "never_arrived"];

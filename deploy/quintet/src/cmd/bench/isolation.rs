@@ -1,7 +1,7 @@
 //! How much requests that fail cost the orders beside them: `quintet bench --poisoned N`.
 //!
 //! For each way in which a provider can fail some requests and serve all others, good orders arrive at a steady
-//! rate twice: alone, and while N poisoned orders are under way. Then the provider takes the poisoned
+//! rate twice: alone, and while N poisoned orders have been failing for as long. Then the provider takes the poisoned
 //! requests too, and the benchmark waits until every order has ended.
 
 use super::load::{Arrived, Customers};
@@ -35,8 +35,6 @@ const POLL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How long poisoned orders may take once the provider is well, in longest pauses.
 const PAUSES: u32 = 4;
-/// How long poisoned requests fail before good orders are measured beside them, in attempts that time out.
-const SETTLE: Duration = Duration::from_secs(12);
 
 /// What fails, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +172,8 @@ impl Subject {
         self.knobs(&json!({ kind.provider.name(): { "poison": kind.poison } })).await?;
         let poisoned = self.place_poisoned(kind).await?;
         accepted.extend(&poisoned);
-        sleep(SETTLE).await;
+        // As long as good orders arrive afterwards.
+        sleep(self.arrivals.due(self.arrivals.count())).await;
         let beside = self.good(kind, accepted).await?;
         self.knobs(&json!({})).await?;
         let healed = Instant::now();
