@@ -52,15 +52,15 @@ pub struct EffectView {
 pub struct Resolution {
     /// What came of it: `captured`, `declined`, `refunded`, `refused`, `booked`, `sent`; or `never_arrived`, if the
     /// provider has no such request and refuses it from now on.
-    #[schema(example = "captured")]
+    #[schema(example = "captured", min_length = 1, max_length = 500)]
     pub outcome: String,
     /// The provider's reference, of what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "ch_1")]
+    #[schema(nullable = false, example = "ch_1", min_length = 1, max_length = 500)]
     pub reference: Option<String>,
     /// Why, of what was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_length = 1, max_length = 500)]
     pub reason: Option<String>,
 }
 
