@@ -47,6 +47,11 @@ impl engine::Effect for Book {
     fn name(&self) -> String {
         "book".into()
     }
+
+    /// Bookings to one destination fail together.
+    fn isolation_key(&self) -> String {
+        format!("destination {} {}", self.address.country, self.address.postal_code.trim())
+    }
 }
 
 /// The outcome of a held booking, as an operator found it at the carrier.
