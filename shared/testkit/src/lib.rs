@@ -17,6 +17,7 @@ mod eventually;
 mod nginx;
 mod pgbouncer;
 mod ports;
+mod program;
 mod server;
 
 pub use broker::Broker;

@@ -1,20 +1,12 @@
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
-    path::Path,
+    net::SocketAddr,
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{Ports, server};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
-/// Where Debian's package puts it, and where else it may be found.
-const PLACES: [&str; 3] = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
+use crate::{Ports, program};
 
 /// An nginx of a test's own in front of a service, with its own defaults and those of Debian's package.
 #[derive(Debug)]
@@ -31,8 +23,7 @@ impl Nginx {
     /// If it is required and not there, or does not listen.
     #[must_use]
     pub fn in_front_of(address: SocketAddr) -> Option<Self> {
-        let program = PLACES.into_iter().find(|place| Path::new(place).exists());
-        let program = server::found(program, "nginx")?;
+        let program = program::installed("nginx")?;
         let (ports, folder) = (Ports::free(), tempfile::tempdir().expect("a folder"));
         let place = folder.path().display();
         let settings = format!(
@@ -61,12 +52,7 @@ http {{
         command.arg("-c").arg(&file).arg("-e").arg(folder.path().join("log"));
         let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut nginx = Self { process: process.expect("it starts"), ports, _folder: folder };
-        let give_up = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", nginx.ports.first())).is_err() {
-            let ended = nginx.process.try_wait().expect("it is ours");
-            assert!(ended.is_none() && Instant::now() < give_up, "it does not listen: {ended:?}");
-            sleep(POLL);
-        }
+        program::wait_until_it_listens(&mut nginx.process, nginx.ports.first());
         Some(nginx)
     }
 

@@ -1,20 +1,11 @@
 use std::{
     fs,
-    net::TcpStream,
-    path::Path,
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{Ports, server};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
-/// Where Debian's package puts it, and where else it may be found.
-const PLACES: [&str; 3] = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
+use crate::{Ports, program, server};
 
 /// A PgBouncer of a test's own in front of the test's PostgreSQL, with its own defaults.
 #[derive(Debug)]
@@ -32,8 +23,7 @@ impl PgBouncer {
     #[must_use]
     pub fn start(pool_mode: &str) -> Option<Self> {
         let postgres = server::postgres()?;
-        let program = PLACES.into_iter().find(|place| Path::new(place).exists());
-        let program = server::found(program, "pgbouncer")?;
+        let program = program::installed("pgbouncer")?;
         let (user, address) = postgres.trim_start_matches("postgres://").split_once('@')?;
         let (host, port) = address.trim_end_matches('/').split_once(':')?;
         let (ports, folder) = (Ports::free(), tempfile::tempdir().expect("a folder"));
@@ -64,12 +54,7 @@ logfile = {}
         }
         let process = command.arg(&file).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut bouncer = Self { process: process.expect("it starts"), ports, _folder: folder };
-        let give_up = Instant::now() + PATIENCE;
-        while TcpStream::connect(bouncer.address()).is_err() {
-            let ended = bouncer.process.try_wait().expect("it is ours");
-            assert!(ended.is_none() && Instant::now() < give_up, "it does not listen: {ended:?}");
-            sleep(POLL);
-        }
+        program::wait_until_it_listens(&mut bouncer.process, bouncer.ports.first());
         Some(bouncer)
     }
 

@@ -85,35 +85,6 @@ async fn a_file_whose_launcher_is_dead_is_no_running_suite() {
     assert!(error.starts_with("no suite is running on") && error.contains("quintet up"), "{error}");
 }
 
-#[test]
-fn the_suite_in_containers_is_described_for_its_host_too() {
-    let text = include_str!("../../../compose/host/up.json");
-    let suite: Suite = serde_json::from_str(text).unwrap();
-    let ports = Ports::from(Ports::DEFAULT);
-    for service in Program::SERVICES {
-        let described = &suite.services[&service];
-        assert_eq!(described.url, format!("http://{}", ports.public(service)));
-        assert_eq!(described.admin_url, format!("http://{}", ports.admin(service)));
-    }
-    assert_eq!(suite.sandbox.url, format!("http://{}", ports.public(Program::Sandbox)));
-}
-
-#[test]
-fn containers_publish_their_ports_on_loopback_unless_told_otherwise() {
-    let loopback = ["127.0.0.1:", "${PUBLISH_ADDRESS:-127.0.0.1}:"];
-    let files =
-        [include_str!("../../../compose.yaml"), include_str!("../../../compose/chaos.yaml")];
-    for (file, least) in files.into_iter().zip([7, 5]) {
-        let lists = file.split("ports: [").skip(1).map(|rest| rest.split(']').next().unwrap());
-        let ports: Vec<&str> = lists.flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
-        assert!(ports.len() >= least, "{ports:?}");
-        for port in ports {
-            assert!(loopback.iter().any(|address| port.starts_with(address)), "{port}");
-        }
-        assert!(!file.contains("ports:\n"), "this test reads lists on one line");
-    }
-}
-
 #[tokio::test]
 async fn urls_alone_describe_a_suite_that_others_run() {
     let temp = tempfile::tempdir().unwrap();
