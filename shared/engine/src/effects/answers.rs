@@ -88,8 +88,7 @@ impl<P: Participant> EffectRunner<P> {
     /// The provider says that the request itself is wrong: repeating it soon is pointless.
     fn hold(&mut self, claimed: &Claimed<P>, why: &str) {
         let (why, attempts) = (one_line(why), claimed.attempts + 1);
-        let held_at = Some(self.clock.now());
-        let pause = self.pause_after(i64::MAX);
+        let (held_at, pause) = (Some(self.clock.now()), self.settings.backoff_max);
         let next = Next { attempts, pause, why: Some(why.clone()), held_at };
         let pause = self.put_off(claimed, next);
         let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
@@ -106,7 +105,10 @@ impl<P: Participant> EffectRunner<P> {
         let now = Moment::of(&*self.clock);
         let held_at = claimed.held_at.or(next.held_at).or_else(|| {
             let overdue = later(claimed.created_at, self.settings.hold_after) <= now.wall;
-            overdue.then(|| self.overdue(claimed, now.wall))
+            overdue.then(|| {
+                self.warn_overdue(claimed);
+                now.wall
+            })
         });
         let pause = if held_at.is_some() { self.pause_after(i64::MAX) } else { next.pause };
         self.next_poll = self.next_poll.min(now.steady.saturating_add(pause));
@@ -126,20 +128,20 @@ impl<P: Participant> EffectRunner<P> {
         backoff(&self.settings, attempts, &*self.random)
     }
 
-    fn overdue(&self, claimed: &Claimed<P>, now: Timestamp) -> Timestamp {
+    fn warn_overdue(&self, claimed: &Claimed<P>) {
         let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
         let hold_after = self.settings.hold_after;
         tracing::warn!(
             %order_id, effect, %effect_id, ?hold_after,
             "no answer for too long: the request is held for an operator, and repeated at the longest pause"
         );
-        now
     }
 }
 
 /// What becomes of an effect that was not answered.
 pub(super) struct Next {
     pub(super) attempts: i64,
+    /// Unless it is held: then the pause is the longest, with jitter.
     pub(super) pause: Duration,
     pub(super) why: Option<String>,
     /// Since when it is held, if this decides it.

@@ -39,6 +39,11 @@ impl Isolation {
         self.failing.get(key).map_or(0, |failing| failing.failures)
     }
 
+    /// Whether any key has lost slots, or failed since its last answer.
+    pub(super) fn any_fails(&self) -> bool {
+        !self.failing.is_empty()
+    }
+
     /// An attempt of this key was answered.
     pub(super) fn answered(&mut self, key: &str) {
         let Some(failing) = self.failing.get_mut(key) else { return };

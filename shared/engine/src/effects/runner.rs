@@ -227,6 +227,10 @@ impl<P: Participant> EffectRunner<P> {
         let mut waiting = self.queue.waiting();
         let most = |slots: usize| slots * CLAIMED_AHEAD;
         let (keys, retries) = (&self.keys, most(self.slots.retries()));
+        // As a rule no key fails, and this runs with every batch: then no key need be looked at.
+        if !keys.any_fails() && waiting.retries.len() <= retries {
+            return;
+        }
         let of_key = |key: &Arc<str>| match keys.failures(key) {
             0 => usize::MAX,
             _ => most(keys.slots(key)),
