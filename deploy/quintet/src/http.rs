@@ -74,7 +74,7 @@ impl Error {
         }
     }
 
-    /// The same, where another name than the URL says who was asked.
+    /// The same error, which names the server by `name` instead of its URL.
     pub(crate) fn said_by(self, name: &str) -> Self {
         let url = name.to_owned();
         match self {

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two of its requests.
 const PAUSE: Duration = Duration::from_millis(20);
-/// An order that nobody has placed: looking for it takes a read of the database.
+/// An order that does not exist: looking for it takes a read of the database.
 const NOBODY: &str = "018f3a5c-1b2d-7c3e-8f40-112233445566";
 
 /// A client with good manners: each request has a connection of its own, and reads its answer.

@@ -154,7 +154,7 @@ impl Explored for InventoryService {
     }
 }
 
-/// The customer of the one order, who has no open order yet.
+/// The customer of the one order. No order of this customer is open yet.
 #[must_use]
 pub fn customers() -> Rows<order::Customer> {
     Rows::absent([order::customer_id(&placed().customer.email)])

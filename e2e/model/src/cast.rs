@@ -88,7 +88,7 @@ impl Cast {
 /// An order that was taken.
 struct Placed {
     row: order::Order,
-    /// Who hears of it.
+    /// The deliveries of its event.
     said: When,
     /// The deadlines that run.
     alarms: Bits,

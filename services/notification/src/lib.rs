@@ -95,7 +95,7 @@ pub struct SmtpConfig {
     pub from: String,
 }
 
-/// Whether a connection to `smtp://` becomes one that nobody else can read.
+/// Whether STARTTLS encrypts a connection to `smtp://`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartTls {

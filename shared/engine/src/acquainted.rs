@@ -45,7 +45,8 @@ impl Meeting {
     /// either: its offsets would pass over all that this database has not applied.
     pub(crate) async fn require_unread(
         &self,
-        (db, group): (&Db, &str),
+        db: &Db,
+        group: &str,
         states: &[PartitionState],
     ) -> Result<(), Fatal> {
         let Self::First(_) = self else { return Ok(()) };

@@ -126,7 +126,7 @@ impl<P: Participant> Intake<P> {
         let (group, topics) = (group::<P>(), subscription::<P>());
         let meeting = acquainted::require(&self.db, &*self.bus, self.replica).await?;
         let states = self.bus.partitions(&group, &topics).await?;
-        meeting.require_unread((&self.db, &group), &states).await?;
+        meeting.require_unread(&self.db, &group, &states).await?;
         meeting.remember(&self.db).await.map_err(|error| away(&error))?;
         if let Some(state) =
             place::forgotten(&self.db, &states).await.map_err(|error| away(&error))?

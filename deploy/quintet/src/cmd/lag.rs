@@ -83,7 +83,7 @@ impl Desk {
             let group = format!("quintet-{service}");
             for topic in topics() {
                 let states = match self.bus.partitions(&group, &[topic]).await {
-                    // Nobody has published anything there yet.
+                    // The topic does not exist before its first event.
                     Err(BusError::UnknownTopic { .. }) => continue,
                     states => states?,
                 };

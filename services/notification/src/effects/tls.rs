@@ -21,8 +21,7 @@ pub(super) enum TlsError {
     Certificates(#[from] store::tls::TlsError),
 }
 
-/// How a connection to the server becomes one that nobody else can read. The server's certificate
-/// and its name are checked.
+/// How a connection to the server is encrypted. The server's certificate and its name are checked.
 #[cfg(feature = "tls")]
 #[derive(Clone)]
 pub(super) struct Tls {

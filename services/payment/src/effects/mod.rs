@@ -110,7 +110,7 @@ impl engine::Effect for Effect {
         }
     }
 
-    /// Without the token: whoever has it can charge the card.
+    /// Without the token, which is enough to charge the card.
     fn shown(&self) -> Value {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
         if let Some(token) = shown.get_mut("token") {

@@ -27,9 +27,9 @@ const PART: usize = 4;
 /// What requests share.
 #[derive(Debug)]
 pub struct Room {
-    /// Who is asked on the public listener.
+    /// The hosts that the public listener answers for.
     pub(crate) public: Hosts,
-    /// Who is asked on the admin listener.
+    /// The hosts that the admin listener answers for.
     pub(crate) private: Hosts,
     pub(crate) bodies: Arc<Quota>,
     proxies: Proxies,

@@ -41,7 +41,7 @@ pub(crate) enum Verdict {
 /// What there is to say of a suite that is not at rest.
 #[derive(Debug, Default)]
 pub(crate) struct Unrest {
-    /// Who is still at work, a line each.
+    /// The services that are still at work, a line each.
     pub(crate) waiting: Vec<String>,
     /// The orders under way, and the judgement of the others; none where the suite did not hold still.
     pub(crate) settled: Option<UnderWay>,
