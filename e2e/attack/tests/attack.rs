@@ -62,7 +62,9 @@ async fn what_a_listener_gives_away_is_told() {
     let against = serve(limits, stopped).await;
     let told = carried_out(&plan(against, &[Kind::Streams])).await;
     let (name, opened, left, failed) = told[1];
-    assert_eq!((name, opened, left), ("event streams", 40, 20));
+    assert_eq!((name, opened), ("event streams", 40));
+    // The good client has one at most.
+    assert!((19..=20).contains(&left), "{left} streams are left");
     assert!(failed > 0, "all connections have a request in flight");
 }
 
