@@ -39,6 +39,8 @@ pub(crate) trait Acting: Send {
     /// An operator reports what the providers know of the held requests.
     async fn resolve(&mut self, world: &World) -> Result<Option<String>>;
     fn offsets(&mut self) -> Result<()>;
+    /// Its rights at the broker are withdrawn, or granted again.
+    fn allow(&mut self, allowed: bool) -> Option<String>;
     async fn stop(&mut self) -> Result<Option<String>>;
     async fn rewind(&mut self) -> Result<Option<String>>;
     /// Adds its rows.
@@ -130,7 +132,7 @@ impl<S: Service + Clone> Acting for Actor<S> {
         let takes = words::taken(&stage, &batch.works, &batch.parking);
         if engine::mistake!(OffsetsFirst) {
             store(&mut **consumer, positions(&batch.works))?;
-            self.place.broker.memory.flush(&group::<S>())?;
+            self.place.broker.flush(&group::<S>())?;
         }
         let turn = engine.turn_parking(&batch.works, &batch.parking, &mut batch.remembered);
         let turn = match up_to(&db, broken, turn).await? {
@@ -244,13 +246,26 @@ impl<S: Service + Clone> Acting for Actor<S> {
     }
 
     fn offsets(&mut self) -> Result<()> {
-        Ok(self.place.broker.memory.flush(&group::<S>())?)
+        match self.place.broker.flush(&group::<S>()) {
+            Err(error) if error.is_transient() => Ok(()),
+            flushed => Ok(flushed?),
+        }
+    }
+
+    fn allow(&mut self, allowed: bool) -> Option<String> {
+        let told = if allowed { "is granted its rights again" } else { "loses its rights" };
+        self.place.broker.allow(allowed).then(|| format!("{told} at the broker"))
     }
 
     async fn stop(&mut self) -> Result<Option<String>> {
         let Some(life) = self.life.take() else { return Ok(None) };
-        life.consumer.close().await?;
-        Ok(Some("stops in order".to_owned()))
+        match life.consumer.close().await {
+            Ok(()) => Ok(Some("stops in order".to_owned())),
+            Err(error) if error.is_transient() => {
+                Ok(Some(format!("stops, its offsets are lost: {error}")))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn rewind(&mut self) -> Result<Option<String>> {

@@ -1,17 +1,89 @@
 //! The broker, and what can go wrong on the way to it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
-use bus::{Bus, BusError, Consumer, Memory, Outgoing, PartitionState, Producer, Published, Topic};
+use bus::{
+    Bus, BusError, Consumer, Incoming, Memory, Outgoing, PartitionState, Position, Producer,
+    Published, Topic,
+};
 
 use crate::{schedule::Trouble, stage::Stage};
 
-/// A broker in memory whose producers meet the trouble of the step.
+/// A broker in memory, as one service reaches it: its producers meet the trouble of the step.
 #[derive(Clone)]
 pub(crate) struct Broker {
-    pub(crate) memory: Memory,
-    pub(crate) stage: Arc<Stage>,
+    memory: Memory,
+    stage: Arc<Stage>,
+    rights: Rights,
+}
+
+/// Whether a service may use its topics and its group.
+#[derive(Clone, Default)]
+struct Rights {
+    withdrawn: Arc<AtomicBool>,
+}
+
+impl Rights {
+    fn check(&self, what: &str) -> Result<(), BusError> {
+        if !self.withdrawn.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (what, code) = (what.to_owned(), "authorization failed".to_owned());
+        Err(BusError::Denied { what, code, remedy: "grant the right" })
+    }
+}
+
+impl Broker {
+    pub(crate) fn new(memory: Memory, stage: Arc<Stage>) -> Self {
+        Self { memory, stage, rights: Rights::default() }
+    }
+
+    /// Withdraws the service's rights, or grants them again; whether that changes anything.
+    pub(crate) fn allow(&self, allowed: bool) -> bool {
+        self.rights.withdrawn.swap(!allowed, Ordering::Relaxed) == allowed
+    }
+
+    /// The stored offsets of the service's group reach the broker, if it may.
+    pub(crate) fn flush(&self, group: &str) -> Result<(), BusError> {
+        self.rights.check("storing offsets")?;
+        self.memory.flush(group)
+    }
+}
+
+/// A consumer that receives nothing while the service lacks its rights.
+struct Reader {
+    inner: Box<dyn Consumer>,
+    rights: Rights,
+}
+
+#[async_trait]
+impl Consumer for Reader {
+    async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        self.rights.check("reading")?;
+        self.inner.receive(max).await
+    }
+
+    fn store(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        self.inner.store(positions)
+    }
+
+    fn pause(&mut self) -> Result<(), BusError> {
+        self.inner.pause()
+    }
+
+    fn resume(&mut self) -> Result<(), BusError> {
+        self.inner.resume()
+    }
+
+    /// Without the rights it leaves as a crash does: what was stored stays here.
+    async fn close(self: Box<Self>) -> Result<(), BusError> {
+        self.rights.check("leaving the group")?;
+        self.inner.close().await
+    }
 }
 
 #[async_trait]
@@ -25,7 +97,8 @@ impl Bus for Broker {
     }
 
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
-        self.memory.consumer(group, topics).await
+        let inner = self.memory.consumer(group, topics).await?;
+        Ok(Box::new(Reader { inner, rights: self.rights.clone() }))
     }
 
     async fn partitions(
@@ -48,6 +121,10 @@ impl Bus for Broker {
 #[async_trait]
 impl Producer for Broker {
     async fn publish(&mut self, records: &[Outgoing]) -> Published {
+        if let Err(denied) = self.rights.check("publishing") {
+            self.stage.note("the broker denies it".to_owned());
+            return Published { acknowledged: vec![false; records.len()], error: Some(denied) };
+        }
         let trouble = self.stage.trouble();
         // So many arrive, and of so many the sender hears.
         let (arrive, heard) = match trouble {

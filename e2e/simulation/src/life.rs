@@ -97,7 +97,12 @@ impl<S: Service> Life<S> {
         let mut works: Vec<Work<S>> = self.waiting.extract_if(.., arrives).collect();
         let most = [1, 3, 100][dice.index(3)];
         // Whoever waits for records has none to take now.
-        let records = self.consumer.receive(most).now_or_never().unwrap_or(Ok(Vec::new()))?;
+        let records = match self.consumer.receive(most).now_or_never() {
+            None => Vec::new(),
+            // The engine waits these out.
+            Some(Err(error)) if error.is_transient() => Vec::new(),
+            Some(received) => received?,
+        };
         let Chunk { works: events, mut unreadable, passed } = read::<S>(stage, setting, records);
         let events = events.into_iter().map(|pending| pending.work);
         if dice.below(2) == 0 {

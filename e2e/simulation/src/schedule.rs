@@ -73,6 +73,10 @@ pub enum Action {
     SetForward(Duration),
     /// An operator has a service's held requests attempted at once.
     RetryHeld(Voice),
+    /// The broker denies a service everything until [`Action::Grant`].
+    Withdraw(Voice),
+    /// The broker grants a service its rights again.
+    Grant(Voice),
     /// An operator looks up a service's held requests at the provider, and reports what came of them.
     Resolve(Voice),
 }
@@ -212,6 +216,7 @@ impl Schedule {
         apart::poison(seed, &mut setting, &mut steps);
         apart::hold(seed, &mut steps);
         apart::jump(seed, &mut steps);
+        apart::withdraw(seed, &mut steps);
         Self { seed, setting, steps }
     }
 }

@@ -51,8 +51,7 @@ impl Suite {
         let memory = Memory::new(Arc::clone(&stage) as _, OffsetsReach::WhenFlushed);
         memory.create_topics(&topics(setting.partitions)).await?;
         let world = Arc::new(World::new(Arc::clone(&stage)));
-        let around =
-            || (Arc::clone(&stage), Broker { memory: memory.clone(), stage: Arc::clone(&stage) });
+        let around = || (Arc::clone(&stage), Broker::new(memory.clone(), Arc::clone(&stage)));
         let nobody_of_order: Arc<dyn Outside<OrderService>> = Arc::new(Nobody);
         let gateway = Arc::new(payment::Providers(Arc::clone(&world) as _));
         let carrier = Arc::new(shipping::Providers(Arc::clone(&world) as _));
@@ -144,6 +143,8 @@ impl Suite {
             | Action::RetryHeld(voice)
             | Action::Rewind(voice) => self.one(step, voice).await,
             Action::Resolve(voice) => self.resolve(voice).await,
+            Action::Withdraw(voice) => Ok(self.allow(voice, false)),
+            Action::Grant(voice) => Ok(self.allow(voice, true)),
             Action::Arrive => {
                 self.world.arrive();
                 Ok(("outside", None))
@@ -200,6 +201,12 @@ impl Suite {
             _ => voice.offsets().map(|()| None)?,
         };
         Ok((voice.name(), came))
+    }
+
+    /// The broker's administrator withdraws a service's rights, or grants them again.
+    pub(crate) fn allow(&mut self, voice: Voice, allowed: bool) -> (&'static str, Option<String>) {
+        let voice = self.voice(voice);
+        (voice.name(), voice.allow(allowed))
     }
 
     /// An operator reports what the providers know of a service's held requests.

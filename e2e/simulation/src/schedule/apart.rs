@@ -62,6 +62,27 @@ pub(super) fn jump(seed: u64, steps: &mut [Step]) {
     }
 }
 
-/// What tells the draws of [`hold`] and [`jump`] from others of the same seed.
+/// In one run of four, the broker denies services their rights for a while, one after the other or several at once.
+/// Whatever is not granted again by the end is granted then.
+pub(super) fn withdraw(seed: u64, steps: &mut [Step]) {
+    let random = SeededRandom::new(seed ^ RIGHTS);
+    if random.below(4) > 0 {
+        return;
+    }
+    for _ in 0..=random.below(4) {
+        let voice = Voice::ALL[index(&random, Voice::ALL.len())];
+        let from = index(&random, steps.len());
+        let to = from + 1 + index(&random, 200);
+        for (nth, action) in [(from, Action::Withdraw(voice)), (to, Action::Grant(voice))] {
+            let step = steps.get_mut(nth).filter(|step| step.action != Action::Place);
+            if let Some(step) = step {
+                *step = Step { action, broken: None, trouble: None, ..*step };
+            }
+        }
+    }
+}
+
+/// What tells the draws of [`hold`], [`jump`] and [`withdraw`] from others of the same seed.
 const HELD: u64 = 0x6865_6c64;
 const JUMPS: u64 = 0x6a75_6d70;
+const RIGHTS: u64 = 0x7269_6768;
