@@ -38,7 +38,7 @@ pub fn matrix() -> Vec<Cell> {
 }
 
 fn reach(reaction: &Reaction, point: Point) -> Reach {
-    if let Some(why) = never(reaction, point) {
+    if let Some(why) = never(reaction, point).or_else(|| beyond(&reaction.input)) {
         return Reach::Never(why);
     }
     Story::reaching(&reaction.input).map_or(Reach::Unknown, Reach::By)
@@ -46,9 +46,17 @@ fn reach(reaction: &Reaction, point: Point) -> Reach {
 
 /// Why an input never passes the point, if so.
 fn never(reaction: &Reaction, point: Point) -> Option<&'static str> {
+    let holds = matches!(point, Point::BeforeHold | Point::AfterHold);
+    if reaction.kind == Kind::Hold && !holds {
+        return Some("a hold is written by itself: there is no reaction to it");
+    }
     let (kind, only, why) = match point {
         Point::BeforeAttempt | Point::AfterAttempt => {
             (reaction.kind, Kind::Outcome, "it is no answer of the outside world")
+        }
+        Point::BeforeHold | Point::AfterHold => (reaction.kind, Kind::Hold, "it is no hold"),
+        Point::AfterResolve | Point::ResolutionTaken => {
+            (reaction.kind, Kind::Resolution, "it is no outcome of an operator")
         }
         Point::AlarmTaken => (reaction.kind, Kind::Alarm, "it is no alarm"),
         Point::AfterReply => {
@@ -63,6 +71,12 @@ fn never(reaction: &Reaction, point: Point) -> Option<&'static str> {
     (kind != only).then_some(why)
 }
 
+/// Whether no order alone can bring this input about.
+fn beyond(input: &str) -> Option<&'static str> {
+    let refund = matches!(input, "*refund held" | "*refund resolved");
+    refund.then_some("the sandbox does not fail the refund of one order alone")
+}
+
 /// Whether the point lies on the way of an event that the reaction emitted.
 fn follows(point: Point) -> bool {
     matches!(point, Point::BeforePublish | Point::AfterPublish | Point::AfterDelete)
@@ -73,7 +87,7 @@ impl Cell {
     #[must_use]
     pub fn name(&self) -> String {
         let point: &str = self.point.into();
-        let input = self.reaction.input.trim_start_matches(['*', '@']);
+        let input = self.reaction.input.trim_start_matches(['*', '@']).replace(' ', "_");
         format!("{}-{input}-{point}", self.reaction.service)
     }
 

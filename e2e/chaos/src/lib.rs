@@ -6,6 +6,7 @@
 
 mod cell;
 mod matrix;
+mod operator;
 mod reactions;
 mod round;
 mod stage;
@@ -16,5 +17,5 @@ mod verdict;
 pub use cell::{Cell, Reach, matrix};
 pub use matrix::{Verdicts, run};
 pub use reactions::{Kind, Reaction, reactions};
-pub use story::Story;
+pub use story::{Request, Story};
 pub use verdict::Verdict;

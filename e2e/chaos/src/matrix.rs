@@ -23,29 +23,50 @@ const SOON: &str = "15s";
 /// What follows needs no more to be armed.
 const AT_ONCE: &str = "1s";
 
-/// How long an order may take to be paid, until the first deadline, and from there.
-struct Deadlines {
-    paid: &'static str,
-    first: &'static str,
-    second: &'static str,
+/// What runs at the same time, with the same settings of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// No deadline passes.
+    Calm,
+    /// No deadline passes either, but what a provider does not take is soon held.
+    Operated,
+    /// Orders must be paid soon.
+    Unpaid,
+    /// Orders must end soon.
+    Overdue,
 }
 
-impl Deadlines {
-    /// Those that this story is about; the others do not pass.
+impl Pace {
+    const ALL: [Self; 4] = [Self::Calm, Self::Operated, Self::Unpaid, Self::Overdue];
+
     fn of(story: Story) -> Self {
-        let calm = Self { paid: NEVER, first: NEVER, second: NEVER };
         match story {
-            Story::Unpaid => Self { paid: SOON, ..calm },
-            Story::Overdue => Self { first: SOON, second: AT_ONCE, ..calm },
-            _ => calm,
+            Story::Unpaid => Self::Unpaid,
+            Story::Overdue => Self::Overdue,
+            Story::Held(_) | Story::Resolved(_) => Self::Operated,
+            _ => Self::Calm,
         }
     }
 
-    fn variables(&self) -> [(&'static str, &'static str); 3] {
+    /// What is not calm plays as it happens: nothing may wait for what is held, or be late.
+    fn flows(self) -> &'static [Flow] {
+        if self == Self::Calm { &FLOWS } else { &[Flow::Live] }
+    }
+
+    /// How long an order may take to be paid, until the first deadline, and from there; and how long a mail may
+    /// take.
+    fn variables(self) -> [(&'static str, &'static str); 4] {
+        let (paid, first, second) = match self {
+            Self::Calm | Self::Operated => (NEVER, NEVER, NEVER),
+            Self::Unpaid => (SOON, NEVER, NEVER),
+            Self::Overdue => (NEVER, SOON, AT_ONCE),
+        };
+        let mail = if self == Self::Operated { AT_ONCE } else { NEVER };
         [
-            ("QUINTET_ORDER__DEADLINES__PAID", self.paid),
-            ("QUINTET_ORDER__DEADLINES__FIRST", self.first),
-            ("QUINTET_ORDER__DEADLINES__SECOND", self.second),
+            ("QUINTET_ORDER__DEADLINES__PAID", paid),
+            ("QUINTET_ORDER__DEADLINES__FIRST", first),
+            ("QUINTET_ORDER__DEADLINES__SECOND", second),
+            ("QUINTET_NOTIFICATION__EFFECTS__HOLD_AFTER", mail),
         ]
     }
 }
@@ -61,19 +82,12 @@ pub type Verdicts = BTreeMap<String, Verdict>;
 pub async fn run(backend: &Backend, cells: &[Cell]) -> Result<Verdicts> {
     let mut verdicts: Verdicts = cells.iter().map(|cell| (cell.name(), begin(cell))).collect();
     let bar = progress(cells.iter().filter(|cell| matches!(cell.reach, Reach::By(_))).count());
-    let late = [Story::Unpaid, Story::Overdue];
-    let by = |cell: &Cell, story: Story| cell.reach == Reach::By(story);
-    let calm: Vec<&Cell> =
-        cells.iter().filter(|cell| !late.iter().any(|story| by(cell, *story))).collect();
-    if !calm.is_empty() {
-        let stage = Stage::start(backend, &Deadlines::of(Story::Completed).variables())?;
-        rounds(&stage, &calm, &FLOWS, (&mut verdicts, &bar)).await?;
-    }
-    for story in late {
-        let hasty: Vec<&Cell> = cells.iter().filter(|cell| by(cell, story)).collect();
-        if !hasty.is_empty() {
-            let stage = Stage::start(backend, &Deadlines::of(story).variables())?;
-            rounds(&stage, &hasty, &[Flow::Live], (&mut verdicts, &bar)).await?;
+    for pace in Pace::ALL {
+        let at = |cell: &&Cell| matches!(cell.reach, Reach::By(story) if Pace::of(story) == pace);
+        let cells: Vec<&Cell> = cells.iter().filter(at).collect();
+        if !cells.is_empty() {
+            let stage = Stage::start(backend, &pace.variables())?;
+            rounds(&stage, &cells, pace.flows(), (&mut verdicts, &bar)).await?;
         }
     }
     bar.finish_and_clear();

@@ -11,8 +11,9 @@ use shipping::ShippingService;
 pub struct Reaction {
     /// The service.
     pub service: &'static str,
-    /// The input: an event or a command by its type, `*charge` for the answer to a charge,
-    /// `@first_deadline` for an alarm.
+    /// The input: an event or a command by its type, `*charge` for the answer to a charge, `*charge held` when a
+    /// charge is held for an operator, `*charge resolved` for the operator's outcome, `@first_deadline` for an
+    /// alarm.
     pub input: String,
     /// How it comes.
     pub kind: Kind,
@@ -31,9 +32,14 @@ pub enum Kind {
     Outcome,
     /// From a deadline.
     Alarm,
+    /// No input: the engine holds a request for an operator.
+    Hold,
+    /// From an operator who looked a held request up at the provider.
+    Resolution,
 }
 
-/// The reactions of all services: every state of each is walked, nothing is listed by hand.
+/// The reactions of all services: every state of each is walked, nothing is listed by hand. Each request to the
+/// outside world can be held besides, and resolved as it can be answered.
 #[must_use]
 pub fn reactions() -> Vec<Reaction> {
     [
@@ -53,7 +59,22 @@ fn of<P: Explored>() -> Vec<Reaction> {
         emits: follows.iter().any(|what| !what.starts_with('*')),
         input,
     };
-    explore::<P>().into_iter().map(reaction).collect()
+    let mut reactions: Vec<Reaction> = explore::<P>().into_iter().map(reaction).collect();
+    let answers = reactions.iter().filter(|reaction| reaction.kind == Kind::Outcome);
+    let besides: Vec<Reaction> = answers.flat_map(besides).collect();
+    reactions.extend(besides);
+    reactions
+}
+
+/// What can become of a request instead of this answer.
+fn besides(answer: &Reaction) -> [Reaction; 2] {
+    let Reaction { service, input, emits, .. } = answer;
+    let held = format!("{input} held");
+    let resolved = format!("{input} resolved");
+    [
+        Reaction { service, input: held, kind: Kind::Hold, emits: false },
+        Reaction { service, input: resolved, kind: Kind::Resolution, emits: *emits },
+    ]
 }
 
 impl Kind {

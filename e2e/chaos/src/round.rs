@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::{Cell, Reach, Story, stage::Stage};
+use crate::{Cell, Reach, Story, operator, stage::Stage};
 
 /// Customers who order at once.
 const AT_ONCE: usize = 16;
@@ -58,6 +58,9 @@ pub(crate) fn guests<'a>(cells: &[&'a Cell]) -> Result<Vec<Guest<'a>>> {
 /// Plays the guests' stories to their end, each with the deaths that it is armed with.
 pub(crate) async fn play(stage: &Stage, guests: &mut [Guest<'_>], flow: Flow) -> Result<()> {
     arm(stage, guests)?;
+    if guests.iter().any(|guest| guest.story.refused().is_some()) {
+        operator::refuse(stage).await.context("having the providers refuse")?;
+    }
     stage.stop(&["order", "inventory"]).await;
     stage.begin(&["order", "inventory"]);
     list(stage, guests).await.context("listing the products")?;
@@ -188,8 +191,11 @@ async fn void(stage: &Stage, guests: &[Guest<'_>], flow: Flow) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all orders have ended; an operator retries what was refused.
+/// Waits until all orders have ended; an operator sees to what is held, and retries what was refused.
 async fn end(stage: &Stage, guests: &[Guest<'_>]) -> Result<()> {
+    if guests.iter().any(|guest| guest.story.refused().is_some()) {
+        operator::operate(stage, guests).await?;
+    }
     for guest in guests.iter().filter(|guest| guest.story == Story::RefundRefused) {
         let Some(id) = guest.id else { continue };
         let url = stage.url("payment", &format!("/payments/{id}"));

@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything may take; on Kafka each death costs the six seconds of a session.
-const PATIENCE: Duration = Duration::from_mins(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(20);
 /// The pause between two looks.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// How long one request may take: who is asked may be dying.
 const TRY_WITHIN: Duration = Duration::from_secs(5);
 /// How long the supervisor is listened to when it is asked to start somebody at once.

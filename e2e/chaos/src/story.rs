@@ -28,6 +28,19 @@ pub enum Story {
     Unpaid,
     /// Both deadlines pass before anybody has heard of it.
     Overdue,
+    /// A request is held until the provider takes it.
+    Held(Request),
+    /// A request is held, and an operator finds that it never arrived.
+    Resolved(Request),
+}
+
+/// What a provider refuses, or does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named after the effects")]
+pub enum Request {
+    Charge,
+    Book,
+    Mail,
 }
 
 /// How an order ended, and what the outside world did for it.
@@ -62,6 +75,12 @@ impl Story {
             "CancelOrder" | "OrderCancellationRequested" | "ShipmentVoided" | "PaymentVoided" => {
                 Self::Cancelled
             }
+            "*charge held" => Self::Held(Request::Charge),
+            "*book held" => Self::Held(Request::Book),
+            "*mail held" => Self::Held(Request::Mail),
+            "*charge resolved" => Self::Resolved(Request::Charge),
+            "*book resolved" => Self::Resolved(Request::Book),
+            "*mail resolved" => Self::Resolved(Request::Mail),
             "@payment_deadline" => Self::Unpaid,
             "@first_deadline" | "@second_deadline" => Self::Overdue,
             _ => return None,
@@ -71,6 +90,14 @@ impl Story {
     /// Whether shipping stops the parcel before anybody else has heard of the order.
     pub(crate) fn is_voided(self) -> bool {
         matches!(self, Self::Cancelled | Self::Unpaid | Self::Overdue)
+    }
+
+    /// The request that a provider does not take at first.
+    pub(crate) fn refused(self) -> Option<Request> {
+        match self {
+            Self::Held(request) | Self::Resolved(request) => Some(request),
+            _ => None,
+        }
     }
 
     /// What an order shows once all its deadlines of this story have passed.
@@ -84,7 +111,11 @@ impl Story {
 
     /// The order that takes this course; `mark` is in its customer's address.
     pub(crate) fn order(self, sku: &Sku, mark: &str) -> NewOrder {
-        let domain = if self == Self::Bounced { "bounce.example" } else { "example.com" };
+        let domain = match self {
+            Self::Bounced => "bounce.example",
+            Self::Held(Request::Mail) | Self::Resolved(Request::Mail) => "poisoned.example",
+            _ => "example.com",
+        };
         let order = NewOrder::of(sku).with("/customer/email", format!("{mark}@{domain}"));
         match self {
             Self::Completed
@@ -92,7 +123,15 @@ impl Story {
             | Self::Listed
             | Self::Cancelled
             | Self::Unpaid
-            | Self::Overdue => order,
+            | Self::Overdue
+            | Self::Held(Request::Mail)
+            | Self::Resolved(Request::Mail) => order,
+            Self::Held(Request::Charge) | Self::Resolved(Request::Charge) => {
+                order.token("tok_poisoned")
+            }
+            Self::Held(Request::Book) | Self::Resolved(Request::Book) => {
+                order.with("/shipping_address/postal_code", "66666")
+            }
             Self::OutOfStock => order.quantity(TOO_MANY),
             Self::Declined => order.token("tok_declined"),
             Self::CarrierRefuses => order.unreachable(),
@@ -117,8 +156,10 @@ impl Story {
             ..cancelled(CancelReason::ShipmentFailed)
         };
         match self {
-            Self::Completed | Self::Listed => Outcome { mails: 2, ..completed },
-            Self::Bounced => completed,
+            Self::Completed | Self::Listed | Self::Held(_) => Outcome { mails: 2, ..completed },
+            Self::Bounced | Self::Resolved(Request::Mail) => completed,
+            Self::Resolved(Request::Charge) => cancelled(CancelReason::PaymentDeclined),
+            Self::Resolved(Request::Book) => Outcome { bookings_refused: 0, ..refused },
             Self::OutOfStock => cancelled(CancelReason::OutOfStock),
             Self::Declined => Outcome { declined: 1, ..cancelled(CancelReason::PaymentDeclined) },
             Self::CarrierRefuses => refused,

@@ -24,7 +24,8 @@ to that end, once, and nothing else; and the audit of the whole suite, against t
 after each round. A point that should have been reached and was not is **missed**, which is a failure. A number tells why a point
 cannot be reached.
 
-A reaction is named by what comes in: an event or a command, `*charge` for the answer to a charge, `@first_deadline` for an alarm.
+A reaction is named by what comes in: an event or a command, `*charge` for the answer to a charge, `*charge held` when a charge is held
+for an operator, `*charge resolved` for the outcome that the operator found at the gateway, `@first_deadline` for an alarm.
 ";
 
 /// What a section is about, before its table.

@@ -4,12 +4,18 @@ use chaos::{Cell, Verdict, matrix, run};
 use crash::Point;
 use scenarios::Backend;
 
-/// The first reaction of an order, the last, and one that asks the outside world.
-const REACTIONS: [(&str, &str); 3] =
-    [("order", "PlaceOrder"), ("payment", "*charge"), ("order", "ShipmentDispatched")];
+/// The first reaction of an order, the last, one that asks the outside world, and what an operator has to do with.
+const REACTIONS: [(&str, &str); 6] = [
+    ("order", "PlaceOrder"),
+    ("order", "@payment_deadline"),
+    ("payment", "*charge"),
+    ("payment", "*charge held"),
+    ("payment", "*charge resolved"),
+    ("order", "ShipmentDispatched"),
+];
 /// On Kafka whoever dies is missed by its group for six seconds: a few points must do.
-const POINTS_ON_SERVERS: [Point; 3] =
-    [Point::AfterAttempt, Point::AfterCommit, Point::AfterPublish];
+const POINTS_ON_SERVERS: [Point; 4] =
+    [Point::AfterAttempt, Point::BeforeHold, Point::AfterCommit, Point::AfterPublish];
 
 fn slice(backend: &Backend) -> Vec<Cell> {
     let mut cells = matrix();

@@ -43,6 +43,10 @@ macro_rules! points {
 points! {
     BeforeAttempt: "before the outside world is asked",
     AfterAttempt: "the outside world has answered, nobody has heard it",
+    BeforeHold: "the request is to be held, and its row does not say so",
+    AfterHold: "the request is held for an operator",
+    AfterResolve: "an operator's outcome is stored, the operator has no answer",
+    ResolutionTaken: "an operator's outcome is claimed, nobody has heard it",
     AlarmTaken: "the alarm is claimed, nobody has heard it ring",
     BeforeBegin: "before the transaction begins",
     AfterInbox: "the inbox is entered",
@@ -67,7 +71,8 @@ pub struct Armed {
     /// The service.
     pub service: String,
     /// The kind of input: an event by its type, a command by its own, `*charge` for the answer to
-    /// a charge, `@first_deadline` for an alarm.
+    /// a charge, `*charge held` when a charge is held for an operator, `*charge resolved` for the operator's
+    /// outcome, `@first_deadline` for an alarm.
     pub input: String,
     /// The point.
     pub point: Point,

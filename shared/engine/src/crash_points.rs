@@ -12,7 +12,9 @@ use crash::{Armed, Folder, Point, command_name};
 use uuid::Uuid;
 
 use crate::{
-    Effect, Origin, Participant, Reaction, What, Work, effects::Claimed, handoff::Rows,
+    Effect, Origin, Participant, Reaction, What, Work,
+    effects::{Claimed, PutOff},
+    handoff::Rows,
     intake::after,
 };
 
@@ -45,8 +47,8 @@ pub(crate) trait Passing {
 pub(crate) struct Deaths {
     folder: Folder,
     cells: Vec<Cell>,
-    /// Kinds of what the outside world was asked, by effect: an outcome does not say.
-    asked: HashMap<Uuid, String>,
+    /// What the outside world was asked, by effect: an outcome does not say.
+    asked: HashMap<Uuid, Asked>,
     /// Where the events of cells lie whose offsets are to be stored.
     applied: Vec<(usize, String, Position)>,
 }
@@ -92,8 +94,8 @@ impl Deaths {
             }
             What::Command(command) => (command_name(command), format!("{command:?}")),
             What::Outcome(order, _) => {
-                let kind = self.asked.get(&work.input.cause).cloned();
-                (kind.unwrap_or_default(), order.to_string())
+                let asked = self.asked.get(&work.input.cause);
+                (asked.map(|asked| asked.kind.clone()).unwrap_or_default(), order.to_string())
             }
             What::Alarm(order, alarm) => {
                 let name: &'static str = (*alarm).into();
@@ -193,17 +195,71 @@ impl Passing for Rows {
     }
 }
 
+/// A request to the outside world.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    service: &'static str,
+    kind: String,
+    order: String,
+}
+
+impl Asked {
+    pub(crate) fn of<P: Participant>(effect: &P::Effect) -> Self {
+        let (kind, order) = (effect.kind(), effect.order_id().to_string());
+        Self { service: P::NAME, kind: format!("*{kind}"), order }
+    }
+
+    /// The cells at this point that are meant by what becomes of it: its answer, unless `what` says otherwise.
+    fn cells(&self, point: Point, what: &str, deaths: &Deaths) -> Vec<(usize, String)> {
+        let input = format!("{}{what}", self.kind);
+        let cells = deaths.cells.iter().enumerate().filter(|(_, cell)| {
+            let Armed { service, input: of, point: at, marks, .. } = &cell.armed;
+            *service == self.service && *of == input && *at == point && marks.contains(&self.order)
+        });
+        cells.map(|(nth, _)| (nth, self.order.clone())).collect()
+    }
+}
+
 /// An attempt to ask the outside world.
 impl<P: Participant> Passing for Claimed<P> {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let (kind, order) = (format!("*{}", self.effect.kind()), self.order.to_string());
-        let cells = deaths.cells.iter().enumerate();
-        let cells = cells.filter(|(_, cell)| {
-            let Armed { service, input, point: at, marks, .. } = &cell.armed;
-            service == P::NAME && *input == kind && *at == point && marks.contains(&order)
-        });
-        let fired = cells.map(|(nth, _)| (nth, order.clone())).collect();
-        deaths.asked.insert(self.id.into(), kind);
+        let asked = Asked::of::<P>(&self.effect);
+        let fired = asked.cells(point, "", deaths);
+        deaths.asked.insert(self.id.into(), asked);
         fired
     }
 }
+
+/// Requests that are put off; of these, the ones that are held from now on.
+impl Passing for [PutOff] {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let held = self.iter().filter(|put_off| put_off.held_at.is_some());
+        let asked = held.filter_map(|put_off| deaths.asked.get(&put_off.id.into()));
+        asked.flat_map(|asked| asked.cells(point, " held", deaths)).collect()
+    }
+}
+
+/// An operator reported the outcome of this request.
+impl Passing for Asked {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        self.cells(point, RESOLVED, deaths)
+    }
+}
+
+/// A request whose outcome an operator reported, about to be applied.
+pub(crate) struct Resolved<'a, P: Participant> {
+    pub(crate) claimed: &'a Claimed<P>,
+}
+
+impl<P: Participant> Passing for Resolved<'_, P> {
+    fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
+        let Asked { service, kind, order } = Asked::of::<P>(&self.claimed.effect);
+        let asked = Asked { service, kind: kind + RESOLVED, order };
+        let fired = asked.cells(point, "", deaths);
+        deaths.asked.insert(self.claimed.id.into(), asked);
+        fired
+    }
+}
+
+/// What tells an operator's outcome from the provider's answer.
+const RESOLVED: &str = " resolved";

@@ -233,6 +233,7 @@ impl<P: Participant> Engine<P> {
         if found == 0 {
             return Err(ResolveError::Unknown);
         }
+        crate::crash_point!(AfterResolve, &crate::crash_points::Asked::of::<P>(&effect));
         let (effect, outcome) = (effect.name(), &resolution.outcome);
         tracing::warn!(effect_id = %id, effect, outcome, %applied_at, "an operator resolved a held request");
         Ok(applied_at)

@@ -18,7 +18,7 @@ mod schedule;
 pub use admin::{EffectPage, EffectView, Impossible, Resolution, ResolveError};
 pub(crate) use queue::EffectQueue;
 #[cfg(feature = "crash-points")]
-pub(crate) use rows::Claimed;
+pub(crate) use rows::{Claimed, PutOff};
 pub(crate) use rows::{InsertMode, Requested, insert, release_orphans, take};
 pub use runner::EffectRunner;
 pub(crate) use runner::RunnerParts;

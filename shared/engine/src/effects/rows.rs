@@ -106,12 +106,12 @@ impl ClaimEnd {
 
 /// An effect that is not attempted before `due_at`, and what its row says from now on.
 #[derive(Debug, Clone)]
-pub(super) struct PutOff {
-    pub(super) id: EffectId,
+pub(crate) struct PutOff {
+    pub(crate) id: EffectId,
     pub(super) attempts: i64,
     pub(super) due_at: Timestamp,
     pub(super) why: Option<String>,
-    pub(super) held_at: Option<Timestamp>,
+    pub(crate) held_at: Option<Timestamp>,
     /// The claim under which this process decided it.
     pub(super) claim: ClaimEnd,
 }

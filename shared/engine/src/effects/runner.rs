@@ -211,6 +211,10 @@ impl<P: Participant> EffectRunner<P> {
         let Some(resolution) = claimed.resolution.take() else { return self.spawn(claimed) };
         match P::resolve(&claimed.effect, &resolution) {
             Ok(outcome) => {
+                crate::crash_point!(
+                    ResolutionTaken,
+                    &crate::crash_points::Resolved { claimed: &claimed }
+                );
                 self.keys.answered(&claimed.key);
                 self.answered.push(self.outcome(claimed, outcome));
             }
@@ -299,7 +303,9 @@ impl<P: Participant> EffectRunner<P> {
     /// time.
     pub(crate) async fn write_down(&mut self) -> Result<(), StoreError> {
         if !self.put_off.is_empty() {
+            crate::crash_point!(BeforeHold, &*self.put_off);
             rows::put_off(&self.db, &self.put_off).await?;
+            crate::crash_point!(AfterHold, &*self.put_off);
             self.put_off.clear();
         }
         if self.outage_over {
