@@ -11,7 +11,7 @@ use crate::reference;
 /// Where the carrier does not go.
 const NO_SERVICE: &str = "00000";
 
-/// Booked, unless the knob `poison` says otherwise.
+/// Booked, as are all postal codes that begin so, unless the knob `poison` says otherwise.
 const POISONED: &str = "66666";
 
 /// `POST /bookings`
@@ -65,7 +65,7 @@ impl Body for Booking {
     }
 
     fn is_poisoned(&self) -> bool {
-        self.address.postal_code.trim() == POISONED
+        self.address.postal_code.trim().starts_with(POISONED)
     }
 }
 

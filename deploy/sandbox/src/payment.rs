@@ -11,7 +11,7 @@ use crate::reference;
 /// How often `tok_flaky` turns a key away.
 const FLAKY_TIMES: i64 = 2;
 
-/// Captured, unless the knob `poison` says otherwise.
+/// Captured, as are all tokens that begin so, unless the knob `poison` says otherwise.
 const POISONED: &str = "tok_poisoned";
 
 /// `POST /charges`
@@ -46,7 +46,7 @@ impl Body for Charge {
     }
 
     fn is_poisoned(&self) -> bool {
-        self.token == POISONED
+        self.token.starts_with(POISONED)
     }
 }
 
@@ -80,7 +80,8 @@ pub fn charge(books: &mut Books, sent: &Keyed<Charge>) -> Outcome {
         return outcome;
     }
     match sent.body.token.as_str() {
-        "tok_ok" | POISONED => capture(books, sent, 0),
+        "tok_ok" => capture(books, sent, 0),
+        token if token.starts_with(POISONED) => capture(books, sent, 0),
         "tok_unknown" => {
             capture(books, sent, 0);
             Outcome::AnswerLost

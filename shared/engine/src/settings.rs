@@ -117,12 +117,23 @@ pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The pause before attempt number `attempt` (from 1): doubling, with full jitter in its upper
+/// The pause after attempt number `attempt` (from 1): doubling, with full jitter in its upper
 /// half so that what failed together does not come back together.
 pub(crate) fn backoff(settings: &Settings, attempt: u32, random: &dyn clock::Random) -> Duration {
-    let doubled = settings.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    let longest = doubled.min(settings.backoff_max);
-    let half = longest / 2;
+    let half = longest_backoff(settings, attempt) / 2;
     let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);
     half + Duration::from_micros(random.below(micros.max(1)))
+}
+
+fn longest_backoff(settings: &Settings, attempt: u32) -> Duration {
+    let doubled = settings.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    doubled.min(settings.backoff_max)
+}
+
+/// How long the pauses after so many attempts take together, at most.
+pub(crate) fn longest_pauses(settings: &Settings, attempts: i64) -> Duration {
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    let growing = attempts.min(17);
+    let pauses: Duration = (1..=growing).map(|attempt| longest_backoff(settings, attempt)).sum();
+    pauses.saturating_add(longest_backoff(settings, growing).saturating_mul(attempts - growing))
 }

@@ -97,6 +97,7 @@ struct Retried {
     responses(
         (status = 202, description = "It is attempted.", body = Retried),
         (status = 404, description = "No request with this id waits for an answer."),
+        (status = 409, description = "The request is resolved: it is not attempted any more."),
     ),
 )]
 async fn retry<P: Participant>(
@@ -104,7 +105,7 @@ async fn retry<P: Participant>(
     EffectPath(id): EffectPath,
 ) -> Result<Response, Problem> {
     match app.engine.retry_effects(Some(id)).await? {
-        0 => Err(unknown()),
+        0 => Err(not_retried(app.engine.effect(id).await?.as_ref())),
         retried => Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response()),
     }
 }
@@ -144,7 +145,7 @@ struct Resolved {
     responses(
         (status = 202, description = "It will be applied.", body = Resolved),
         (status = 404, description = "No request with this id waits for an answer."),
-        (status = 409, description = "The request is not held: it is still attempted."),
+        (status = 409, description = "The request is not held: it is still attempted. Or it is resolved in another way."),
         (status = 422, description = "The request cannot have this outcome."),
     ),
 )]
@@ -156,7 +157,7 @@ async fn resolve<P: Participant>(
     match app.engine.resolve_effect(id, &resolution).await {
         Ok(applied_at) => Ok((StatusCode::ACCEPTED, Json(Resolved { applied_at })).into_response()),
         Err(ResolveError::Unknown) => Err(unknown()),
-        Err(error @ ResolveError::NotHeld) => {
+        Err(error @ (ResolveError::NotHeld | ResolveError::Resolved { .. })) => {
             Err(Problem::new(StatusCode::CONFLICT, &error.to_string()))
         }
         Err(ResolveError::Impossible(Impossible { field, why })) => {
@@ -178,6 +179,20 @@ impl<S: Send + Sync> FromRequestParts<S> for EffectPath {
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
         id.parse().map(Self).map_err(|_| wrong())
     }
+}
+
+/// Why a request is not attempted.
+fn not_retried(effect: Option<&EffectView>) -> Problem {
+    let Some((resolution, due_at)) =
+        effect.and_then(|effect| Some((effect.resolution.as_ref()?, effect.due_at)))
+    else {
+        return unknown();
+    };
+    let outcome = &resolution.outcome;
+    let why = format!(
+        "this request is resolved as {outcome}, which is applied at {due_at}: it is not attempted any more"
+    );
+    Problem::new(StatusCode::CONFLICT, &why)
 }
 
 fn unknown() -> Problem {

@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_mins(5);
 const RECIPIENTS: usize = 100;
 /// Mail to this domain bounces.
 const BOUNCING_DOMAIN: &str = "bounce.example";
-/// Mail to this domain arrives, unless the knob `poison` says otherwise.
+/// Mail to this domain, and to those below it, arrives, unless the knob `poison` says otherwise.
 const POISONED_DOMAIN: &str = "poisoned.example";
 /// Said when the server goes or is out.
 const CLOSING: &str = "421 4.3.2 the mail sink is not available";
@@ -162,8 +162,9 @@ impl Session {
         let Some((address, _)) = path(rest, "TO:") else {
             return self.say("501 5.5.4 say RCPT TO:<address>").await;
         };
-        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        if domain.eq_ignore_ascii_case(POISONED_DOMAIN) {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
+        let above = domain.strip_suffix(POISONED_DOMAIN);
+        if above.is_some_and(|above| above.is_empty() || above.ends_with('.')) {
             match self.desk.faults.admit_poisoned(Provider::Mail).await {
                 Ok(()) => {}
                 Err(TurnedAway::Malformed) => {

@@ -141,6 +141,14 @@ pub enum ResolveError {
         "this request is not held: it is still attempted, and only a held request can be resolved"
     )]
     NotHeld,
+    /// Another outcome was reported before.
+    #[error("this request is resolved as {outcome} already, which is applied at {applied_at}")]
+    Resolved {
+        /// That outcome.
+        outcome: String,
+        /// When it is applied.
+        applied_at: Timestamp,
+    },
     /// The request cannot have this outcome.
     #[error(transparent)]
     Impossible(#[from] Impossible),
@@ -185,7 +193,8 @@ impl<P: Participant> Engine<P> {
         rows.first().map(view::<P>).transpose()
     }
 
-    /// Makes a request due at once, or every held request if `id` is `None`. Returns how many are.
+    /// Makes a request due at once, or every held request if `id` is `None`. Returns how many are. A request that is
+    /// resolved is not attempted any more, and its outcome keeps its time.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -193,10 +202,11 @@ impl<P: Participant> Engine<P> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let retried = if let Some(id) = id {
-            let sql = "update effect set due_at = $1 where id = $2";
+            let sql = "update effect set due_at = $1 where id = $2 and resolution is null";
             tx.execute(sql, vec![now.into(), id.into()]).await?
         } else {
-            let sql = "update effect set due_at = $1 where held_at is not null";
+            let sql =
+                "update effect set due_at = $1 where held_at is not null and resolution is null";
             tx.execute(sql, vec![now.into()]).await?
         };
         tx.commit().await?;
@@ -205,7 +215,8 @@ impl<P: Participant> Engine<P> {
     }
 
     /// Ends a held request with the outcome that an operator found at the provider. It is applied once an attempt that
-    /// may be under way is over; if that attempt is answered, the provider's answer counts. Returns when.
+    /// may be under way is over; if that attempt is answered, the provider's answer counts. Returns when. The same
+    /// outcome may be reported again, which changes nothing.
     ///
     /// # Errors
     /// See [`ResolveError`].
@@ -215,11 +226,18 @@ impl<P: Participant> Engine<P> {
         resolution: &Resolution,
     ) -> Result<Timestamp, ResolveError> {
         resolution.check()?;
-        let sql = "select payload, held_at from effect where id = $1";
+        let sql = "select payload, held_at, resolution, due_at from effect where id = $1";
         let rows = self.db.fetch(sql, vec![id.into()]).await?;
         let row = rows.first().ok_or(ResolveError::Unknown)?;
         if row.get::<Option<Timestamp>>(1)?.is_none() {
             return Err(ResolveError::NotHeld);
+        }
+        if let Some(Json(before)) = row.get::<Option<Json<Resolution>>>(2)? {
+            let applied_at: Timestamp = row.get(3)?;
+            if before == *resolution {
+                return Ok(applied_at);
+            }
+            return Err(ResolveError::Resolved { outcome: before.outcome, applied_at });
         }
         let Json(effect): Json<P::Effect> = row.get(0)?;
         P::resolve(&effect, resolution)?;

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError};
 
 use super::{
+    attempts::{Ended, Started},
     rows::{Claimed, PutOff},
-    runner::{EffectRunner, Ended, Started},
+    runner::EffectRunner,
 };
 use crate::{
     Attempt, Effect, Input, Origin, Participant, What, Work,
-    settings::{Moment, backoff, later},
+    settings::{Moment, backoff, later, longest_pauses},
 };
 
 /// What was put off during an outage is due at once if the outage lasted for this long.
@@ -21,7 +22,7 @@ const OUTAGE: Duration = Duration::from_secs(1);
 impl<P: Participant> EffectRunner<P> {
     pub(super) fn joined(&mut self, ended: Result<(Id, Ended<P>), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some(Started { effect, class, key }) = self.started.remove(&id) else { return };
+        let Some(Started { effect, class, key, .. }) = self.started.remove(&id) else { return };
         self.slots.ended(class, &key);
         match ended {
             Ok((_, ended)) => self.ended(ended),
@@ -38,11 +39,13 @@ impl<P: Participant> EffectRunner<P> {
         match attempt {
             Attempt::Answered(outcome) => {
                 self.heard_from(&claimed);
+                self.patience.answered(took);
                 self.keys.answered(&claimed.key);
                 self.answered.push(self.outcome(claimed, outcome));
             }
             Attempt::Refused(why) => {
                 self.heard_from(&claimed);
+                self.patience.answered(took);
                 self.hold(&claimed, &why);
             }
             Attempt::NoAnswer(why) => {
@@ -100,11 +103,13 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     /// Notes when the effect is attempted next, and returns how long that is from now. One that has had no
-    /// answer for too long is held.
+    /// answer for too long is held: by the wall clock, and by its attempts, as the clock may have been set forward.
     pub(super) fn put_off(&mut self, claimed: &Claimed<P>, next: Next) -> Duration {
         let now = Moment::of(&*self.clock);
         let held_at = claimed.held_at.or(next.held_at).or_else(|| {
-            let overdue = later(claimed.created_at, self.settings.hold_after) <= now.wall;
+            let hold_after = self.settings.hold_after;
+            let overdue = later(claimed.created_at, hold_after) <= now.wall
+                && longest_pauses(&self.settings, next.attempts) >= hold_after;
             overdue.then(|| {
                 self.warn_overdue(claimed);
                 now.wall

@@ -2,14 +2,18 @@
 //! under its own idempotency key until there is a definite answer.
 //!
 //! One customer must not stop the others. Fresh effects go before retries, which have a quota of the
-//! slots ([`schedule`]). Effects that fail together share an isolation key, and the failures of a key cost
+//! slots ([`schedule`]). An attempt that takes much longer than answers do gives its slot to others that wait
+//! ([`patience`]). Effects that fail together share an isolation key, and the failures of a key cost
 //! that key only ([`isolation`]). An effect that is refused as malformed, or has had no answer for too long, is
 //! held for an operator ([`admin`]).
 
 mod admin;
 mod answers;
+mod attempts;
 mod breaker;
 mod isolation;
+mod jumps;
+mod patience;
 mod queue;
 mod rows;
 mod runner;

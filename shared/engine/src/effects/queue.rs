@@ -1,5 +1,5 @@
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +10,7 @@ use contracts::EffectId;
 use tokio::sync::Notify;
 
 use super::{
-    rows::{Claimed, Class},
+    rows::{ClaimEnd, Claimed, Class},
     schedule::FairQueue,
 };
 use crate::Participant;
@@ -28,8 +28,8 @@ pub(crate) struct EffectQueue<P: Participant> {
 pub(super) struct Waiting<P: Participant> {
     pub(super) fresh: FairQueue<Arc<str>, Claimed<P>>,
     pub(super) retries: FairQueue<Arc<str>, Claimed<P>>,
-    /// What waits, so that nothing waits twice.
-    ids: HashSet<EffectId>,
+    /// What waits, so that nothing waits twice, with its latest claim.
+    claims: HashMap<EffectId, ClaimEnd>,
 }
 
 impl<P: Participant> Waiting<P> {
@@ -41,7 +41,7 @@ impl<P: Participant> Waiting<P> {
     }
 
     fn push(&mut self, claimed: Claimed<P>) {
-        if self.ids.insert(claimed.id) {
+        if self.claims.insert(claimed.id, claimed.claim).is_none() {
             let key = Arc::clone(&claimed.key);
             self.of(claimed.class()).push(key, claimed);
         }
@@ -53,9 +53,21 @@ impl<P: Participant> Waiting<P> {
         class: Class,
         admits: impl Fn(&Arc<str>) -> bool,
     ) -> Option<Claimed<P>> {
-        let claimed = self.of(class).pop(admits)?;
-        self.ids.remove(&claimed.id);
+        let mut claimed = self.of(class).pop(admits)?;
+        self.end_claim(&mut claimed);
         Some(claimed)
+    }
+
+    /// It waits no more: its claim is the latest.
+    fn end_claim(&mut self, claimed: &mut Claimed<P>) {
+        if let Some(claim) = self.claims.remove(&claimed.id) {
+            claimed.claim = claim;
+        }
+    }
+
+    /// How many keys that are admitted have effects of this class.
+    pub(super) fn keys(&mut self, class: Class, admits: impl Fn(&Arc<str>) -> bool) -> usize {
+        self.of(class).keys(admits)
     }
 
     /// Takes out what is more than `most` effects of a key.
@@ -64,9 +76,9 @@ impl<P: Participant> Waiting<P> {
         class: Class,
         most: impl Fn(&Arc<str>) -> usize,
     ) -> Vec<Claimed<P>> {
-        let excess = self.of(class).trim(most);
-        for claimed in &excess {
-            self.ids.remove(&claimed.id);
+        let mut excess = self.of(class).trim(most);
+        for claimed in &mut excess {
+            self.end_claim(claimed);
         }
         excess
     }
@@ -79,7 +91,7 @@ impl<P: Participant> EffectQueue<P> {
         let waiting = Waiting {
             fresh: FairQueue::default(),
             retries: FairQueue::default(),
-            ids: HashSet::new(),
+            claims: HashMap::new(),
         };
         Self {
             waiting: Mutex::new(waiting),

@@ -53,6 +53,8 @@ const CLAIM: Table = Table {
 
 /// Every row of the table.
 pub(super) const ALL: Rows<'_> = Rows { table: TABLE.name, condition: "true" };
+/// Those that the outside world is still asked for.
+const UNRESOLVED: Rows<'_> = Rows { table: TABLE.name, condition: "resolution is null" };
 
 /// What is read of a claimed row, in the order that [`read`] expects.
 const CLAIMED: &str = "id, order_id, payload, traceparent, tracestate, attempts, created_at, \
@@ -194,8 +196,26 @@ pub(crate) async fn take(
 }
 
 /// Makes due at once what an earlier process of a sole replica had claimed: that process is gone.
+/// A resolution keeps its time: what that process asked for last may still arrive at the provider.
 pub(crate) async fn release_orphans(db: &Db, now: Timestamp) -> Result<(), StoreError> {
-    make_due(db, ALL, Later { now, by: Duration::ZERO }).await
+    make_due(db, UNRESOLVED, Later { now, by: Duration::ZERO }).await
+}
+
+/// After the wall clock was set back: makes due at once what was put off for longer than a claim lasts, as its time
+/// lies too far ahead. A resolution is applied after a claim, counted anew.
+pub(super) async fn release_after_set_back(
+    db: &Db,
+    now: Timestamp,
+    claim: Duration,
+) -> Result<(), StoreError> {
+    make_due(db, UNRESOLVED, Later { now, by: claim }).await?;
+    let (latest, sql) = (
+        later(now, claim),
+        "update effect set due_at = $1 where due_at > $1 and resolution is not null",
+    );
+    let mut tx = db.begin().await?;
+    tx.execute(sql, vec![latest.into()]).await?;
+    tx.commit().await
 }
 
 /// Makes due at once what was put off for longer than a claim lasts, because the outside world answers again.
@@ -230,11 +250,30 @@ pub(super) async fn due<P: Participant>(
     now: Moment,
     settings: &Settings,
 ) -> Result<Vec<Claimed<P>>, StoreError> {
-    let end = ClaimEnd::of(now, settings);
     let condition = match class {
-        Class::Fresh => "attempts = 0",
-        Class::Retry => "attempts > 0",
+        Class::Fresh => "attempts = 0 and resolution is null",
+        Class::Retry => "attempts > 0 and resolution is null",
     };
+    take_over(db, condition, limit, now, settings).await
+}
+
+/// Claims effects with an outcome that an operator reported, and that is to be applied now.
+pub(super) async fn resolved<P: Participant>(
+    db: &Db,
+    now: Moment,
+    settings: &Settings,
+) -> Result<Vec<Claimed<P>>, StoreError> {
+    take_over(db, "resolution is not null", settings.batch, now, settings).await
+}
+
+async fn take_over<P: Participant>(
+    db: &Db,
+    condition: &str,
+    limit: usize,
+    now: Moment,
+    settings: &Settings,
+) -> Result<Vec<Claimed<P>>, StoreError> {
+    let end = ClaimEnd::of(now, settings);
     let wanted = Claim { table: TABLE.name, columns: CLAIMED, condition, until: end.due_at, limit };
     let rows = claim(db, wanted, now.wall).await?;
     Ok(rows.iter().filter_map(|row| readable(read(row, end), "an effect")).collect())

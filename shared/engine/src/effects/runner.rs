@@ -7,24 +7,20 @@ use std::{
 use clock::{Clock, Random};
 use contracts::EffectId;
 use store::{Db, StoreError};
-use tokio::{
-    task::{Id, JoinSet},
-    time::timeout,
-};
-use tracing::Instrument;
+use tokio::task::{Id, JoinSet};
 
 use super::{
     answers::Next,
+    attempts::{Ended, Started},
     breaker::Breaker,
     isolation::Isolation,
+    jumps::Jumps,
+    patience::Patience,
     queue::EffectQueue,
     rows::{self, Claimed, Class, PutOff},
     schedule::{Gate, Slots},
 };
-use crate::{
-    Attempt, Effect, Metrics, Outside, Participant, Settings, Work, claim::Mender,
-    settings::Moment, telemetry::AttemptSpan,
-};
+use crate::{Metrics, Outside, Participant, Settings, Work, claim::Mender, settings::Moment};
 
 /// How many times its slots a class, or a failing key, may have waiting in memory. More is left to the table.
 const CLAIMED_AHEAD: usize = 8;
@@ -33,7 +29,7 @@ const CLAIMED_AHEAD: usize = 8;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// An attempt that takes this share of the longest that it may, and then fails, has held up others.
-const SLOW_SHARE: u32 = 5;
+pub(super) const SLOW_SHARE: u32 = 5;
 
 /// An effect that is left to the table is looked at again after so long, and each one behind it so much later.
 const TRIMMED: Duration = Duration::from_secs(1);
@@ -42,40 +38,29 @@ const TRIMMED_EACH: Duration = Duration::from_millis(20);
 /// Attempts effects, a bounded number at once.
 pub struct EffectRunner<P: Participant> {
     db: Db,
-    outside: Arc<dyn Outside<P>>,
-    queue: Arc<EffectQueue<P>>,
+    pub(super) outside: Arc<dyn Outside<P>>,
+    pub(super) queue: Arc<EffectQueue<P>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) settings: Settings,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) breaker: Breaker,
     pub(super) keys: Isolation,
+    pub(super) patience: Patience,
     pub(super) slots: Slots,
     /// When the table is looked at although nothing says that there is something in it.
     pub(super) next_poll: Duration,
     mender: Mender,
+    jumps: Jumps,
     /// An outage is over: what was put off meanwhile is to be made due.
     pub(super) outage_over: bool,
-    running: JoinSet<Ended<P>>,
+    pub(super) running: JoinSet<Ended<P>>,
     /// What runs, by which an attempt that panics gives its slot back.
     pub(super) started: HashMap<Id, Started>,
     /// Rows to be written.
     pub(super) put_off: Vec<PutOff>,
     /// Definite answers to hand over.
     pub(super) answered: Vec<Work<P>>,
-}
-
-pub(super) struct Started {
-    pub(super) effect: EffectId,
-    pub(super) class: Class,
-    pub(super) key: Arc<str>,
-}
-
-/// An attempt that is over.
-pub(super) struct Ended<P: Participant> {
-    pub(super) claimed: Claimed<P>,
-    pub(super) attempt: Attempt<P::Outcome>,
-    pub(super) took: Duration,
 }
 
 /// What the engine gives to its runner.
@@ -103,10 +88,12 @@ impl<P: Participant> EffectRunner<P> {
             metrics,
             breaker: Breaker::default(),
             keys: Isolation::new(Slots::of_key(total), slow),
+            patience: Patience::new(settings.effects_timeout),
             slots: Slots::new(total),
             settings,
             next_poll: Duration::ZERO,
             mender: Mender::default(),
+            jumps: Jumps::default(),
             outage_over: false,
             running: JoinSet::new(),
             started: HashMap::new(),
@@ -133,14 +120,21 @@ impl<P: Participant> EffectRunner<P> {
         self.running.len()
     }
 
-    /// Starts as many attempts as there are slots for: what waits in memory, then what is due in the table.
+    /// Starts as many attempts as there are slots for: what waits in memory, then what is due in the table. What an
+    /// operator resolved needs no slot.
     pub(crate) async fn start(&mut self) -> Result<(), StoreError> {
         let now = Moment::of(&*self.clock);
         self.mender.mend(&self.db, rows::ALL, now, self.settings.longest_pause()).await?;
+        if self.jumps.is_set_back(now) {
+            rows::release_after_set_back(&self.db, now.wall, self.settings.claim).await?;
+            self.jumps.seen(now);
+            self.next_poll = Duration::ZERO;
+        }
         self.fill_slots(now);
         let time = self.next_poll <= now.steady;
         if time {
             self.next_poll = now.steady + self.settings.poll;
+            self.apply_resolutions(now).await?;
         }
         // A probe that is due may have nothing in memory to go out with.
         let look = time || self.breaker.admits_probe(now.steady);
@@ -148,6 +142,7 @@ impl<P: Participant> EffectRunner<P> {
             self.claim_due(now).await?;
             self.fill_slots(now);
         }
+        self.make_room(now);
         self.trim();
         Ok(())
     }
@@ -155,11 +150,12 @@ impl<P: Participant> EffectRunner<P> {
     /// How long there is nothing to start unless something wakes the runner.
     pub(crate) fn pause(&self) -> Duration {
         let until = self.breaker.next_probe().unwrap_or(Duration::MAX).min(self.next_poll);
+        let until = self.next_cut().unwrap_or(Duration::MAX).min(until);
         let pause = until.saturating_sub(self.clock.steady());
         pause.clamp(SHORTEST_PAUSE, self.settings.poll)
     }
 
-    fn gate(&self, now: Moment) -> Gate {
+    pub(super) fn gate(&self, now: Moment) -> Gate {
         let open = !self.breaker.is_open() || self.breaker.admits_probe(now.steady);
         if open { Gate::Open } else { Gate::Closed }
     }
@@ -170,12 +166,34 @@ impl<P: Participant> EffectRunner<P> {
         free > 0 && self.gate(now) == Gate::Open
     }
 
+    /// Applies the outcomes that operators reported: nobody is asked, so that it needs neither a slot nor the provider.
+    async fn apply_resolutions(&mut self, now: Moment) -> Result<(), StoreError> {
+        for mut claimed in rows::resolved::<P>(&self.db, now, &self.settings).await? {
+            let Some(resolution) = claimed.resolution.take() else { continue };
+            match P::resolve(&claimed.effect, &resolution) {
+                Ok(outcome) => {
+                    crate::crash_point!(
+                        ResolutionTaken,
+                        &crate::crash_points::Resolved { claimed: &claimed }
+                    );
+                    self.answered.push(self.outcome(claimed, outcome));
+                }
+                Err(why) => {
+                    let (effect_id, order_id) = (claimed.id, claimed.order);
+                    tracing::error!(%effect_id, %order_id, %why, "cannot apply an operator's resolution");
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn claim_due(&mut self, now: Moment) -> Result<(), StoreError> {
         let ahead = |slots: usize| slots * CLAIMED_AHEAD;
         let (fresh, retries) = {
             let waiting = self.queue.waiting();
-            let most = ahead(self.slots.retries());
-            (ahead(self.settings.effects_concurrency), most.saturating_sub(waiting.retries.len()))
+            let all = ahead(self.settings.effects_concurrency);
+            let fresh = all.saturating_sub(waiting.fresh.len());
+            (fresh, ahead(self.slots.retries()).saturating_sub(waiting.retries.len()))
         };
         for (class, limit) in [(Class::Fresh, fresh), (Class::Retry, retries)] {
             if limit == 0 || self.slots.free(class) == 0 {
@@ -197,30 +215,13 @@ impl<P: Participant> EffectRunner<P> {
             while self.slots.free(class) > 0 {
                 let gate = self.gate(now);
                 let (slots, keys) = (&self.slots, &self.keys);
-                let next = self.queue.waiting().pop(class, |key| slots.admits(key, keys, gate));
+                let next =
+                    self.queue.waiting().pop(class, |key| slots.admits(class, key, keys, gate));
                 let Some(next) = next else { break };
                 // One whose claim ends before an attempt would is left to the table.
                 if next.claim.outlasts(self.settings.effects_timeout, now.steady) {
-                    self.begin(next);
+                    self.spawn(next);
                 }
-            }
-        }
-    }
-
-    fn begin(&mut self, mut claimed: Claimed<P>) {
-        let Some(resolution) = claimed.resolution.take() else { return self.spawn(claimed) };
-        match P::resolve(&claimed.effect, &resolution) {
-            Ok(outcome) => {
-                crate::crash_point!(
-                    ResolutionTaken,
-                    &crate::crash_points::Resolved { claimed: &claimed }
-                );
-                self.keys.answered(&claimed.key);
-                self.answered.push(self.outcome(claimed, outcome));
-            }
-            Err(why) => {
-                let (effect_id, order_id) = (claimed.id, claimed.order);
-                tracing::error!(%effect_id, %order_id, %why, "cannot apply an operator's resolution");
             }
         }
     }
@@ -248,39 +249,6 @@ impl<P: Participant> EffectRunner<P> {
             let (attempts, why) = (claimed.attempts, claimed.last_error.clone());
             self.put_off(&claimed, Next { attempts, pause, why, held_at: None });
         }
-    }
-
-    fn spawn(&mut self, mut claimed: Claimed<P>) {
-        self.breaker.probing();
-        let (effect, class, key) = (claimed.id, claimed.class(), Arc::clone(&claimed.key));
-        self.slots.started(class, &key);
-        let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
-        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
-        let task = self.running.spawn(async move {
-            let started = clock.steady();
-            let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
-            let mut key = claimed.id;
-            if crate::mistake!(KeyPerAttempt) {
-                let nth = u32::try_from(claimed.attempts).unwrap_or(0);
-                key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
-            }
-            crate::crash_point!(BeforeAttempt, &claimed);
-            let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
-            let answer = timeout(limit, attempt.instrument(span.span())).await;
-            crate::crash_point!(AfterAttempt, &claimed);
-            let took = clock.steady().saturating_sub(started);
-            let (attempt, took) = match answer {
-                Ok(attempt) => (attempt, took),
-                Err(_) => {
-                    (Attempt::NoAnswer(format!("no answer within {limit:?}")), took.max(limit))
-                }
-            };
-            metrics.attempted(claimed.effect.kind(), attempt.result(), took);
-            // What follows from the answer follows from this attempt.
-            claimed.trace = span.end(&attempt);
-            Ended { claimed, attempt, took }
-        });
-        self.started.insert(task.id(), Started { effect, class, key });
     }
 
     /// Waits for an attempt to end, then takes all that have. Cancel safe: what has ended is kept

@@ -16,12 +16,13 @@ use super::{isolation::Isolation, rows::Class};
 /// | fresh effects | seven eighths: some slots are always left for retries |
 /// | retries | a quarter |
 /// | one isolation key | three quarters; fewer while it fails ([`Isolation`]) |
-/// | while the breaker is open, keys that do not fail | two |
+/// | while the breaker is open | a quarter, for fresh effects of keys that do not fail |
 #[derive(Debug)]
 pub(super) struct Slots {
     total: usize,
     fresh: usize,
     retries: usize,
+    while_open: usize,
     running: Running,
 }
 
@@ -32,13 +33,10 @@ struct Running {
     by_key: HashMap<Arc<str>, usize>,
 }
 
-/// Attempts of keys in good standing that go out at once while the breaker is open.
-const WHILE_OPEN: usize = 2;
-
 impl Slots {
     pub(super) fn new(total: usize) -> Self {
-        let (fresh, retries) = (total - total / 8, (total / 4).max(1));
-        Self { total, fresh, retries, running: Running::default() }
+        let (fresh, quarter) = (total - total / 8, (total / 4).max(1));
+        Self { total, fresh, retries: quarter, while_open: quarter, running: Running::default() }
     }
 
     /// The slots of one healthy isolation key.
@@ -61,16 +59,27 @@ impl Slots {
         all.min(most.saturating_sub(running))
     }
 
-    /// Whether an effect of this key may have one of the free slots.
-    pub(super) fn admits(&self, key: &str, keys: &Isolation, gate: Gate) -> bool {
+    /// Whether a slot is free for effects of this class.
+    pub(super) fn has_room(&self, class: Class, gate: Gate) -> bool {
+        let under_way = self.running.fresh + self.running.retries;
+        self.free(class) > 0 && (gate == Gate::Open || under_way < self.while_open)
+    }
+
+    /// Whether an effect of this class and key may have one of the free slots.
+    pub(super) fn admits(&self, class: Class, key: &str, keys: &Isolation, gate: Gate) -> bool {
+        self.has_room(class, gate) && self.would_admit(class, key, keys, gate)
+    }
+
+    /// Whether it might if there were a free slot.
+    pub(super) fn would_admit(
+        &self,
+        class: Class,
+        key: &str,
+        keys: &Isolation,
+        gate: Gate,
+    ) -> bool {
         let running = self.running.by_key.get(key).copied().unwrap_or(0);
-        let allowed = match gate {
-            Gate::Open => true,
-            Gate::Closed => {
-                let under_way = self.running.fresh + self.running.retries;
-                keys.failures(key) == 0 && under_way < WHILE_OPEN
-            }
-        };
+        let allowed = gate == Gate::Open || (class == Class::Fresh && keys.failures(key) == 0);
         allowed && running < keys.slots(key)
     }
 
@@ -134,6 +143,11 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
             self.turns.push_back(key);
         }
         waiting.push_back(item);
+    }
+
+    /// How many keys with waiting items are admitted.
+    pub(super) fn keys(&self, admits: impl Fn(&K) -> bool) -> usize {
+        self.turns.iter().filter(|key| admits(key)).count()
     }
 
     /// The oldest item of the first key in turn that is admitted. Keys that are not keep their turn.
@@ -205,32 +219,37 @@ mod tests {
         let mut keys = Isolation::new(Slots::of_key(8), SLOW);
         let mut slots = Slots::new(8);
         for _ in 0..6 {
-            assert!(slots.admits("a", &keys, Gate::Open));
+            assert!(slots.admits(Class::Fresh, "a", &keys, Gate::Open));
             slots.started(Class::Fresh, &key("a"));
         }
-        assert!(!slots.admits("a", &keys, Gate::Open));
-        assert!(slots.admits("b", &keys, Gate::Open));
+        assert!(!slots.admits(Class::Fresh, "a", &keys, Gate::Open));
+        assert!(slots.admits(Class::Fresh, "b", &keys, Gate::Open));
         for _ in 0..6 {
             slots.ended(Class::Fresh, "a");
             keys.failed("a", SLOW);
         }
-        assert!(slots.admits("a", &keys, Gate::Open));
+        assert!(slots.admits(Class::Fresh, "a", &keys, Gate::Open));
         slots.started(Class::Fresh, &key("a"));
-        assert!(!slots.admits("a", &keys, Gate::Open), "one at a time");
+        assert!(!slots.admits(Class::Fresh, "a", &keys, Gate::Open), "one at a time");
     }
 
     #[test]
-    fn an_open_breaker_lets_through_two_of_keys_that_do_not_fail() {
+    fn an_open_breaker_lets_through_a_quarter_of_fresh_effects_whose_keys_do_not_fail() {
         let mut keys = Isolation::new(6, SLOW);
         keys.failed("bad", Duration::ZERO);
         let mut slots = Slots::new(8);
-        assert!(slots.admits("bad", &keys, Gate::Open));
-        assert!(!slots.admits("bad", &keys, Gate::Closed));
-        for _ in 0..WHILE_OPEN {
-            assert!(slots.admits("good", &keys, Gate::Closed));
+        assert!(slots.admits(Class::Fresh, "bad", &keys, Gate::Open));
+        assert!(!slots.admits(Class::Fresh, "bad", &keys, Gate::Closed));
+        assert!(!slots.admits(Class::Retry, "good", &keys, Gate::Closed));
+        for _ in 0..2 {
+            assert!(slots.admits(Class::Fresh, "good", &keys, Gate::Closed));
             slots.started(Class::Fresh, &key("good"));
         }
-        assert!(!slots.admits("good", &keys, Gate::Closed));
+        assert!(!slots.admits(Class::Fresh, "good", &keys, Gate::Closed));
+        assert!(
+            slots.would_admit(Class::Fresh, "good", &keys, Gate::Closed),
+            "it lacks a slot only"
+        );
     }
 
     #[test]

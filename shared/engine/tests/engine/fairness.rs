@@ -213,3 +213,26 @@ async fn a_clock_that_is_set_forward_makes_no_request_twice() {
         assert_eq!(attempted(&rig, &mut runner).await.len(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_by_less_than_a_pause_keeps_nobody_waiting_either() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        rig.provider.always([id(1)], &Next::NoAnswer);
+        request(&rig, [1]).await;
+        let pause = async || {
+            let now = clock::Clock::now(&*rig.clock).as_microsecond();
+            rig.number("select due_at from effect").await - now
+        };
+        attempted(&rig, &mut runner).await;
+        while pause().await < 400_000_000 {
+            rig.clock.advance(rig.settings.poll.max(Duration::from_secs(5)));
+            attempted(&rig, &mut runner).await;
+        }
+        rig.provider.heal();
+        let now = clock::Clock::now(&*rig.clock);
+        rig.clock.set(now - Duration::from_mins(5));
+        assert_eq!(attempted(&rig, &mut runner).await, [id(1)]);
+        assert_eq!(rig.count("effect").await, 0);
+    }
+}

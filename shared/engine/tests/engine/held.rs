@@ -161,3 +161,54 @@ async fn only_a_held_request_takes_an_outcome_and_only_one_that_it_can_have() {
         assert_eq!(rig.engine.effect(id(1)).await.unwrap().unwrap().resolution, None);
     }
 }
+
+#[tokio::test]
+async fn an_outcome_that_was_reported_keeps_its_time_whatever_comes() {
+    for rig in rigs_with_refused().await {
+        let applied_at = rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
+        rig.clock.advance(Duration::from_secs(1));
+        assert_eq!(rig.engine.retry_effects(Some(id(1))).await.unwrap(), 0);
+        assert_eq!(rig.engine.retry_effects(None).await.unwrap(), 0);
+        rig.another().take_stock().await;
+        assert_eq!(rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap(), applied_at);
+        let other = rig.engine.resolve_effect(id(1), &answered("8")).await.unwrap_err();
+        assert!(matches!(other, ResolveError::Resolved { .. }), "{other}");
+        let view = rig.engine.effect(id(1)).await.unwrap().unwrap();
+        assert_eq!((view.due_at, view.resolution), (applied_at, Some(answered("9"))));
+        assert!(rig.effects().turn().await.unwrap().is_empty());
+        assert!(rig.provider.asked().is_empty(), "it is not attempted any more");
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
+    for rig in rigs_with_refused().await {
+        let mut runner = rig.effects();
+        rig.provider.always((2..200).map(id), &Next::NoAnswer);
+        let others: Vec<_> = (2..200).map(|number| ask(number, order(number))).collect();
+        rig.turn(&others).await;
+        runner.turn().await.unwrap();
+        rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
+        rig.clock.advance(rig.settings.claim);
+        let outcomes = runner.turn().await.unwrap();
+        assert_eq!(outcomes.len(), 1);
+        rig.turn(&outcomes).await;
+        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_holds_nothing() {
+    for rig in rigs().await {
+        let mut runner = rig.effects();
+        rig.provider.always([id(1)], &Next::NoAnswer);
+        rig.turn(&[ask(1, order(1))]).await;
+        runner.turn().await.unwrap();
+        let now = clock::Clock::now(&*rig.clock);
+        rig.clock.set(now + rig.settings.hold_after * 2);
+        rig.clock.advance(Duration::from_secs(1));
+        runner.turn().await.unwrap();
+        assert_eq!(rig.number("select attempts from effect").await, 2);
+        assert_eq!(held(&rig).await, 0);
+    }
+}

@@ -43,6 +43,16 @@ struct Kind {
     provider: Provider,
     /// The sandbox's knob.
     poison: &'static str,
+    keys: Keys,
+}
+
+/// What poisoned orders have in common, by which a service can tell them from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// The card, the destination or the mail domain.
+    One,
+    /// Nothing.
+    Many,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +62,29 @@ enum Provider {
     Mail,
 }
 
-const KINDS: [Kind; 8] = [
-    Kind { name: "charge refused as malformed", provider: Provider::Payment, poison: "refuse" },
-    Kind { name: "charge answered 503", provider: Provider::Payment, poison: "unavailable" },
-    Kind { name: "charge never answered", provider: Provider::Payment, poison: "hang" },
-    Kind { name: "booking refused as malformed", provider: Provider::Carrier, poison: "refuse" },
-    Kind { name: "booking answered 503", provider: Provider::Carrier, poison: "unavailable" },
-    Kind { name: "booking never answered", provider: Provider::Carrier, poison: "hang" },
-    Kind { name: "mail answered 450", provider: Provider::Mail, poison: "unavailable" },
-    Kind { name: "mail never answered", provider: Provider::Mail, poison: "hang" },
+const KINDS: [Kind; 11] = [
+    Kind::of("charge refused as malformed", Provider::Payment, "refuse"),
+    Kind::of("charge answered 503", Provider::Payment, "unavailable"),
+    Kind::of("charge never answered", Provider::Payment, "hang"),
+    Kind::of("many cards never answered", Provider::Payment, "hang").many(),
+    Kind::of("booking refused as malformed", Provider::Carrier, "refuse"),
+    Kind::of("booking answered 503", Provider::Carrier, "unavailable"),
+    Kind::of("booking never answered", Provider::Carrier, "hang"),
+    Kind::of("many places never answered", Provider::Carrier, "hang").many(),
+    Kind::of("mail answered 450", Provider::Mail, "unavailable"),
+    Kind::of("mail never answered", Provider::Mail, "hang"),
+    Kind::of("many domains never answered", Provider::Mail, "hang").many(),
 ];
+
+impl Kind {
+    const fn of(name: &'static str, provider: Provider, poison: &'static str) -> Self {
+        Self { name, provider, poison, keys: Keys::One }
+    }
+
+    const fn many(self) -> Self {
+        Self { keys: Keys::Many, ..self }
+    }
+}
 
 /// One line of the table.
 #[derive(Debug, Serialize)]
@@ -201,10 +224,20 @@ impl Subject {
     async fn place_poisoned(&self, kind: Kind) -> Result<Vec<OrderId>> {
         let placed = (0..self.poisoned).map(async |nth| {
             let mut wanted = self.customers.wanted(nth);
+            let (token, postal_code, domain) = ("tok_poisoned", "66666", "poisoned.example");
+            let of = |one: &str, nth_of_many: String| match kind.keys {
+                Keys::One => one.to_owned(),
+                Keys::Many => nth_of_many,
+            };
             match kind.provider {
-                Provider::Payment => "tok_poisoned".clone_into(&mut wanted.token),
-                Provider::Carrier => "66666".clone_into(&mut wanted.postal_code),
-                Provider::Mail => wanted.email = format!("customer-{nth}@poisoned.example"),
+                Provider::Payment => wanted.token = of(token, format!("{token}_{nth}")),
+                Provider::Carrier => {
+                    wanted.postal_code = of(postal_code, format!("{postal_code}-{nth}"));
+                }
+                Provider::Mail => {
+                    let domain = of(domain, format!("d{nth}.{domain}"));
+                    wanted.email = format!("customer-{nth}@{domain}");
+                }
             }
             self.customers.order_of(&wanted).await
         });

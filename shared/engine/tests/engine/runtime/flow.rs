@@ -1,13 +1,13 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use contracts::{OrderCompleted, PaymentVoided, ShipmentVoided, StockReleased};
-use engine::CommandError;
+use engine::{CommandError, Effect, Settings};
 use testkit::eventually;
 
-use super::{add, advance, record, stages};
+use super::{Stage, add, advance, record, stages};
 use crate::{
-    rig::Next,
-    toy::Reply,
+    rig::{Next, rigs_with},
+    toy::{Ask, Reply},
     work::{order, replaced},
 };
 
@@ -145,5 +145,40 @@ async fn a_second_run_takes_up_what_the_first_left() {
         stage.log_is(order(2), "ask, answer 5").await;
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
+    }
+}
+
+/// Each request under a key of its own, so that nothing tells those that hang from the others.
+#[tokio::test]
+async fn attempts_that_hang_give_their_slots_to_others_that_wait() {
+    let settings = Settings {
+        effects_concurrency: 8,
+        // Nothing ends by itself: real time stands for longer than a test takes.
+        effects_timeout: Duration::from_hours(1),
+        claim: Duration::from_hours(100),
+        poll: Duration::from_millis(10),
+        ..Settings::default()
+    };
+    for rig in rigs_with(settings).await {
+        let (hanging, good) = (1..=40, 41..=43);
+        let id = |number: u128| Ask(order(number)).id();
+        rig.provider.always(hanging.clone().map(id), &Next::Never);
+        let stage = Stage::on(rig).await;
+        let running = stage.start();
+        let ask = |number| record(number, PaymentVoided { order_id: order(number) });
+        let asks: Vec<_> = hanging.clone().chain(good.clone()).map(ask).collect();
+        stage.publish(&asks).await;
+        for number in good {
+            let rig = &stage.rig;
+            let answered = async || {
+                rig.clock.advance(rig.settings.effects_timeout / 10);
+                (rig.log(order(number)).await == "ask, answer 5").then_some(())
+            };
+            eventually("a request behind those that hang is answered", answered).await;
+        }
+        let (rig, all) = (&stage.rig, hanging.count());
+        assert_eq!(usize::try_from(rig.count("effect").await), Ok(all), "none is lost");
+        running.stop.send_replace(true);
+        running.task.abort();
     }
 }

@@ -1,0 +1,121 @@
+//! Attempts that are under way, and those that give up their slots because others wait.
+
+use std::{sync::Arc, time::Duration};
+
+use contracts::EffectId;
+use tokio::{sync::Notify, time::timeout};
+use tracing::Instrument;
+
+use super::{
+    rows::{Claimed, Class},
+    runner::{EffectRunner, SLOW_SHARE},
+};
+use crate::{Attempt, Effect, Participant, settings::Moment, telemetry::AttemptSpan};
+
+/// What the runner knows of an attempt under way.
+pub(super) struct Started {
+    pub(super) effect: EffectId,
+    pub(super) class: Class,
+    pub(super) key: Arc<str>,
+    /// When it gives up its slot if others wait; [`clock::Clock::steady`].
+    yields_at: Duration,
+    /// Ends it without an answer; none if that is done.
+    cut: Option<Arc<Notify>>,
+}
+
+/// An attempt that is over.
+pub(super) struct Ended<P: Participant> {
+    pub(super) claimed: Claimed<P>,
+    pub(super) attempt: Attempt<P::Outcome>,
+    pub(super) took: Duration,
+}
+
+impl<P: Participant> EffectRunner<P> {
+    pub(super) fn spawn(&mut self, mut claimed: Claimed<P>) {
+        self.breaker.probing();
+        let (effect, class, key) = (claimed.id, claimed.class(), Arc::clone(&claimed.key));
+        self.slots.started(class, &key);
+        let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+        let yields_at = clock.steady().saturating_add(self.patience.with(claimed.attempts));
+        let cut = Arc::new(Notify::new());
+        let is_cut = Arc::clone(&cut);
+        let task = self.running.spawn(async move {
+            let started = clock.steady();
+            let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
+            let mut key = claimed.id;
+            if crate::mistake!(KeyPerAttempt) {
+                let nth = u32::try_from(claimed.attempts).unwrap_or(0);
+                key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
+            }
+            crate::crash_point!(BeforeAttempt, &claimed);
+            let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
+            let answer = tokio::select! {
+                biased;
+                answer = timeout(limit, attempt.instrument(span.span())) => Some(answer),
+                () = is_cut.notified() => None,
+            };
+            crate::crash_point!(AfterAttempt, &claimed);
+            let took = clock.steady().saturating_sub(started);
+            let none = |why| Attempt::NoAnswer(why);
+            let (attempt, took) = match answer {
+                Some(Ok(attempt)) => (attempt, took),
+                Some(Err(_)) => (none(format!("no answer within {limit:?}")), took.max(limit)),
+                None => {
+                    let why = format!("no answer within {took:?}, and other requests wait");
+                    (none(why), took.max(limit / SLOW_SHARE))
+                }
+            };
+            metrics.attempted(claimed.effect.kind(), attempt.result(), took);
+            // What follows from the answer follows from this attempt.
+            claimed.trace = span.end(&attempt);
+            Ended { claimed, attempt, took }
+        });
+        let started = Started { effect, class, key, yields_at, cut: Some(cut) };
+        self.started.insert(task.id(), started);
+    }
+
+    /// Ends attempts that have been under way for much longer than answers take, if others wait for their slots.
+    /// They are repeated under the same idempotency key, with more patience.
+    pub(super) fn make_room(&mut self, now: Moment) {
+        for class in [Class::Fresh, Class::Retry] {
+            let mut wanted = self.kept_waiting(class, now);
+            if wanted == 0 {
+                continue;
+            }
+            let of_class = self.started.values_mut().filter(|it| it.class == class);
+            let (cut, mut others): (Vec<_>, Vec<_>) = of_class.partition(|it| it.cut.is_none());
+            wanted = wanted.saturating_sub(cut.len());
+            others.retain(|it| it.yields_at <= now.steady);
+            others.sort_by_key(|it| it.yields_at);
+            for attempt in others.into_iter().take(wanted) {
+                if let Some(cut) = attempt.cut.take() {
+                    cut.notify_one();
+                }
+            }
+        }
+    }
+
+    /// When the next attempt gives up its slot, if others wait for it.
+    pub(super) fn next_cut(&self) -> Option<Duration> {
+        let now = Moment::of(&*self.clock);
+        let waits = |class| self.kept_waiting(class, now) > 0;
+        let (fresh, retries) = (waits(Class::Fresh), waits(Class::Retry));
+        let running = self.started.values().filter(|it| it.cut.is_some());
+        let yields = running.filter(|it| match it.class {
+            Class::Fresh => fresh,
+            Class::Retry => retries,
+        });
+        yields.map(|it| it.yields_at).min()
+    }
+
+    /// How many keys have something of this class waiting that only lacks a slot.
+    fn kept_waiting(&self, class: Class, now: Moment) -> usize {
+        let gate = self.gate(now);
+        if self.slots.has_room(class, gate) {
+            return 0;
+        }
+        let (slots, keys) = (&self.slots, &self.keys);
+        self.queue.waiting().keys(class, |key| slots.would_admit(class, key, keys, gate))
+    }
+}
