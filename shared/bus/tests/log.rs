@@ -1,6 +1,6 @@
 //! What only the log does: one member per group, retention, lazy offsets of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,10 @@ use bus::{Bus, BusError, Log, LogOptions, Outgoing, Position, Topic};
 use clock::ManualClock;
 use contracts::Headers;
 use jiff::Timestamp;
+use sqlx::{Connection, SqliteConnection};
 
 const DAY: Duration = Duration::from_hours(24);
+const MAX_WAL_BYTES: u64 = 2 << 20;
 const TOPICS: [Topic; 2] = [
     Topic { name: "orders", partitions: 1, compacted: false },
     Topic { name: "products", partitions: 1, compacted: true },
@@ -28,6 +30,16 @@ impl Fixture {
         let log = open(directory.path(), &clock).await;
         log.create_topics(&TOPICS).await.expect("topics");
         Self { directory, clock, log }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("bus.db")
+    }
+
+    /// Reads and writes the file as a shell does.
+    async fn shell(&self) -> SqliteConnection {
+        let url = format!("sqlite://{}", self.path().display());
+        SqliteConnection::connect(&url).await.expect("the file")
     }
 
     /// As another process.
@@ -61,6 +73,7 @@ async fn open(directory: &Path, clock: &Arc<ManualClock>) -> Log {
         // Never by itself within a test.
         commit_interval: Duration::from_hours(1),
         poll: Duration::from_hours(1),
+        max_wal_bytes: MAX_WAL_BYTES,
         clock: clock.clone(),
         ..LogOptions::default()
     };
@@ -220,10 +233,7 @@ async fn what_compaction_took_was_not_missed() {
 /// As if the reader's group, of two topics, had been taken off the list of those that retention
 /// waits for.
 async fn subscribe_to_nothing(fixture: &Fixture) {
-    use sqlx::Connection;
-    let path = fixture.directory.path().join("bus.db");
-    let url = format!("sqlite://{}", path.display());
-    let mut file = sqlx::SqliteConnection::connect(&url).await.expect("the file");
+    let mut file = fixture.shell().await;
     let deleted = sqlx::query("delete from subscription").execute(&mut file).await;
     assert_eq!(deleted.expect("deleted").rows_affected(), 2);
 }
@@ -273,12 +283,50 @@ async fn a_dropped_publish_is_whole_or_not_there() {
 }
 
 #[tokio::test]
+async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() {
+    let fixture = Fixture::new().await;
+    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut producer = fixture.log.producer().await.expect("a producer");
+    let large = Outgoing { value: vec![0; 100_000], ..record("orders", "k") };
+    let mut wal = fixture.path().into_os_string();
+    wal.push("-wal");
+    let wal_bytes = || std::fs::metadata(&wal).expect("a write-ahead log").len();
+    // It goes on seeing the file as it is now.
+    let mut reader = fixture.shell().await;
+    sqlx::raw_sql("begin; select * from head").execute(&mut reader).await.expect("it reads");
+    let mut acknowledged = 0;
+    let refused = loop {
+        let published = producer.publish(std::slice::from_ref(&large)).await;
+        if let Some(error) = published.error {
+            assert_eq!(published.acknowledged, [false]);
+            break error;
+        }
+        acknowledged += 1;
+        assert!(wal_bytes() < 2 * MAX_WAL_BYTES, "it grows beyond its limit");
+    };
+    assert!(wal_bytes() > MAX_WAL_BYTES);
+    assert!(matches!(refused, BusError::Unavailable { .. }) && refused.is_transient());
+    let text = refused.to_string();
+    assert!(text.contains("bus.db-wal has 2 MiB") && text.contains("end that program"), "{text}");
+    // Whoever reads goes on, and offsets wait.
+    let read = consumer.receive(1_000).await.expect("records");
+    assert_eq!(read.len(), acknowledged);
+    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.close().await.expect_err("there is no room for offsets either");
+
+    reader.close().await.expect("it ends");
+    fixture.publish("orders", &["next"]).await;
+    assert!(wal_bytes() < MAX_WAL_BYTES);
+    let (low, high) = fixture.marks("orders").await;
+    assert_eq!((low, usize::try_from(high).expect("positive")), (0, acknowledged + 1));
+}
+
+#[tokio::test]
 async fn a_file_of_another_version_is_refused() {
-    use sqlx::Connection;
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("bus.db");
     let url = format!("sqlite://{}?mode=rwc", path.display());
-    let mut file = sqlx::SqliteConnection::connect(&url).await.expect("a file");
+    let mut file = SqliteConnection::connect(&url).await.expect("a file");
     sqlx::query("pragma user_version = 99").execute(&mut file).await.expect("set");
     file.close().await.expect("closed");
     let error = Log::open(&path, "", LogOptions::default()).await.err().expect("refused");

@@ -24,12 +24,12 @@ use std::{
 use store::{Condition, Db, Kept, StoreError, Tx, Value};
 use uuid::Uuid;
 
-use crate::lease::{RELAY, micros};
+use crate::lease::{self, RELAY, micros};
 
 /// The number of the lock, the same in all databases: "quintet" in ASCII.
 const LOCK: i64 = 0x0071_7569_6e74_6574;
 /// The end of a lease that has none.
-const NEVER: Value = Value::Int(i64::MAX);
+const NEVER: Value = Value::Int(lease::NEVER);
 /// What holds while somebody has taken the outbox; `$2` is [`NEVER`].
 const TAKEN: &str = "exists (select 1 from lease where name = $1 and expires_at = $2)";
 /// What holds while replica `$3` has.

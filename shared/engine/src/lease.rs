@@ -1,10 +1,7 @@
 use std::time::Duration;
 
-use jiff::Timestamp;
-use store::{Db, StoreError, Value};
+use store::{Db, DbKind, StoreError, Value};
 use uuid::Uuid;
-
-use crate::settings::later;
 
 /// The name of the relay's lease.
 pub(crate) const RELAY: &str = "relay";
@@ -15,42 +12,39 @@ pub(crate) const MORE: &str = "more";
 /// Said to those who stand by: the lease is to be had.
 pub(crate) const FREE: &str = "free";
 
+/// The end of a lease that has none.
+pub(crate) const NEVER: i64 = i64::MAX;
+
 /// The right to do something alone, for a time, with a fencing token that rises with each holder.
 ///
-/// Only the database's clock says when it ends. Our own merely says when to look again: wherever
-/// it matters, the database checks the [`Lease::fence`].
+/// Only the database's clock says when it ends. One that ends later than any lease lasts was taken before
+/// that clock was set back: it counts as ended. Our own clock, the steady one, merely says when to look
+/// again: wherever it matters, the database checks the [`Lease::fence`].
 #[derive(Debug)]
 pub(crate) struct Lease {
     name: &'static str,
     holder: Uuid,
     length: Duration,
     token: Option<i64>,
-    looked_at: Timestamp,
-    renew_at: Timestamp,
+    renew_at: Duration,
     /// Until then somebody else holds it.
-    taken_until: Timestamp,
+    taken_until: Duration,
 }
 
 impl Lease {
     pub(crate) fn new(name: &'static str, holder: Uuid, length: Duration) -> Self {
-        let never = Timestamp::MIN;
-        let (looked_at, renew_at, taken_until) = (never, never, never);
-        Self { name, holder, length, token: None, looked_at, renew_at, taken_until }
-    }
-
-    /// Whether what we saw still counts: not for an hour more because our clock was set back by one.
-    fn counts(&self, now: Timestamp, until: Timestamp) -> bool {
-        (self.looked_at..until).contains(&now)
+        let (renew_at, taken_until) = (Duration::ZERO, Duration::ZERO);
+        Self { name, holder, length, token: None, renew_at, taken_until }
     }
 
     /// Whether it is ours and needs no renewal yet.
-    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        self.token.is_some() && self.counts(now, self.renew_at)
+    pub(crate) fn is_fresh(&self, now: Duration) -> bool {
+        self.token.is_some() && now < self.renew_at
     }
 
     /// Whether it is known to be somebody else's for now.
-    pub(crate) fn is_taken(&self, now: Timestamp) -> bool {
-        self.token.is_none() && self.counts(now, self.taken_until)
+    pub(crate) fn is_taken(&self, now: Duration) -> bool {
+        self.token.is_none() && now < self.taken_until
     }
 
     /// Whether it was ours when we last looked.
@@ -60,45 +54,48 @@ impl Lease {
 
     /// Somebody let go of it.
     pub(crate) fn freed(&mut self) {
-        self.taken_until = Timestamp::MIN;
+        self.taken_until = Duration::ZERO;
     }
 
     /// Takes or renews it if it is free or ours; whether it is ours now.
-    pub(crate) async fn take(&mut self, db: &Db, now: Timestamp) -> Result<bool, StoreError> {
-        self.looked_at = now;
+    pub(crate) async fn take(&mut self, db: &Db, now: Duration) -> Result<bool, StoreError> {
         // A look first: even an upsert that changes nothing writes, for the row's lock.
         if self.token.is_none()
             && let Some(left) = self.left_to_another(db).await?
         {
-            self.taken_until = later(now, left);
+            self.taken_until = now + left;
             return Ok(false);
         }
-        let clock = db.kind().clock();
+        let (clock, lasts) = (db.kind().clock(), lasts(db.kind(), "$3"));
         let sql = format!(
             "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, {clock} + $3) \
              on conflict (name) do update set expires_at = {clock} + $3, holder = $2, \
              token = lease.token + case when lease.holder = $2 then 0 else 1 end \
-             where lease.holder = $2 or lease.expires_at <= {clock} returning token"
+             where lease.holder = $2 or not {lasts} returning token"
         );
         let mut tx = db.begin().await?;
         let values = vec![self.name.into(), self.holder.into(), micros(self.length)];
         let rows = tx.fetch(&sql, values).await?;
         tx.commit().await?;
         self.token = rows.first().map(|row| row.get(0)).transpose()?;
-        self.renew_at = later(now, self.length / 3);
+        self.renew_at = now + self.length / 3;
         Ok(self.token.is_some())
     }
 
-    /// For how long somebody else still has it.
+    /// For how long somebody else still has it, as far as can be told.
     async fn left_to_another(&self, db: &Db) -> Result<Option<Duration>, StoreError> {
-        let clock = db.kind().clock();
+        let (clock, lasts) = (db.kind().clock(), lasts(db.kind(), "$3"));
         let sql = format!(
-            "select expires_at - {clock} from lease \
-             where name = $1 and holder <> $2 and expires_at > {clock}"
+            "select lease.expires_at - {clock} from lease \
+             where name = $1 and holder <> $2 and {lasts}"
         );
-        let rows = db.fetch(&sql, vec![self.name.into(), self.holder.into()]).await?;
+        let values = vec![self.name.into(), self.holder.into(), micros(self.length)];
+        let rows = db.fetch(&sql, values).await?;
         let left = rows.first().map(|row| row.get::<i64>(0)).transpose()?;
-        Ok(left.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
+        // One without an end may get one.
+        Ok(left.map(|micros| {
+            Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(self.length)
+        }))
     }
 
     /// What holds in the database as long as the lease is ours, for [`Db::discard_if`]; nothing if
@@ -126,12 +123,25 @@ impl Lease {
     }
 }
 
-/// Who holds the lease of this name now.
-pub(crate) async fn holder(db: &Db, name: &'static str) -> Result<Option<Uuid>, StoreError> {
-    let clock = db.kind().clock();
-    let sql = format!("select holder from lease where name = $1 and expires_at > {clock}");
-    let rows = db.fetch(&sql, vec![name.into()]).await?;
+/// Who holds the lease of this name now, if it lasts at most so long.
+pub(crate) async fn holder(
+    db: &Db,
+    name: &'static str,
+    length: Duration,
+) -> Result<Option<Uuid>, StoreError> {
+    let lasts = lasts(db.kind(), "$2");
+    let sql = format!("select holder from lease where name = $1 and {lasts}");
+    let rows = db.fetch(&sql, vec![name.into(), micros(length)]).await?;
     rows.first().map(|row| row.get(0)).transpose()
+}
+
+/// What holds of a lease that has not ended, where this parameter is the length of a lease.
+fn lasts(kind: DbKind, length: &str) -> String {
+    let clock = kind.clock();
+    format!(
+        "(lease.expires_at > {clock} and lease.expires_at <= {clock} + {length} \
+         or lease.expires_at = {NEVER})"
+    )
 }
 
 pub(crate) fn micros(duration: Duration) -> Value {

@@ -148,22 +148,22 @@ impl Relay {
     /// Why this relay of a shared outbox has nothing to do now, if so. While nothing waits, nobody
     /// renews the lease: idle replicas only look.
     async fn not_to_send(&mut self) -> Result<Option<Sent>, StoreError> {
-        let now = self.clock.now();
+        let now = Moment::of(&*self.clock);
         let ours_waits = self.handoff.take_fresh();
         if self.handoff.take_freed() {
             self.lease.freed();
         }
-        if self.lease.is_fresh(now) {
+        if self.lease.is_fresh(now.steady) {
             return Ok(None);
         }
-        if !self.lease.is_taken(now) {
-            let waiting = outbox::depth(&self.db, now).await?.depth;
+        if !self.lease.is_taken(now.steady) {
+            let waiting = outbox::depth(&self.db, now.wall).await?.depth;
             self.handoff.set_depth(waiting);
             if waiting == 0 {
                 return Ok(Some(Sent::Nothing));
             }
             self.exclusive.share(&self.db).await?;
-            let ours = self.lease.take(&self.db, now).await?;
+            let ours = self.lease.take(&self.db, now.steady).await?;
             self.handoff.set_held(ours);
             if ours {
                 return Ok(None);

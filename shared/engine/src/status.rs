@@ -115,7 +115,7 @@ impl<P: Participant> Engine<P> {
         if self.exclusive.is_always() {
             return Ok(Some(self.replica));
         }
-        lease::holder(&self.db, lease::RELAY).await
+        lease::holder(&self.db, lease::RELAY, self.settings.lease).await
     }
 
     /// What the engine counts.

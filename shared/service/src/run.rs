@@ -1,7 +1,14 @@
-use std::{fs::File, future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    future::Future,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
-use bus::Topic;
+use bus::{Said, Topic};
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
@@ -304,15 +311,15 @@ fn bus_settings(service: &str, config: &Config) -> bus::Settings {
 }
 
 async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
-    let mut told = false;
+    let said = Said::default();
     loop {
         let error = match try_open_database::<S>(config).await {
             Ok(db) => return Ok(db),
             Err(error) if error.is_away() => error,
             Err(error) => return Err(error.into()),
         };
-        if !std::mem::replace(&mut told, true) {
-            tracing::warn!(%error, "the database does not serve yet; trying until it does");
+        if said.worth_saying(&error.to_string(), Instant::now()) {
+            tracing::warn!(%error, "{} waits for its database", S::NAME);
         }
         sleep(DATABASE_RETRY).await;
     }

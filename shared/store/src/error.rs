@@ -39,8 +39,18 @@ pub enum StoreError {
         why: String,
     },
     /// The database took too long. It is not known what it did.
-    #[error("the database does not answer")]
+    #[error(
+        "the database has not answered in time: it is overloaded, it hangs, or the network drops what is \
+         sent to it"
+    )]
     TimedOut,
+    /// The server takes a connection and does not answer what is asked on it.
+    #[error(
+        "the server of database.url takes a connection and answers nothing on it: a pooler in between \
+         has no session of PostgreSQL left (set PgBouncer's default_pool_size to database.connections \
+         + 2 for each replica of the service), or PostgreSQL hangs; it is tried again until it answers"
+    )]
+    Unserved,
     /// PostgreSQL answers, and takes no changes.
     #[error(
         "PostgreSQL is read-only: the server is a standby, or default_transaction_read_only is on; \
@@ -129,7 +139,7 @@ impl StoreError {
                 !wrong && class_of(error) == Class::Unavailable
             }
             Self::Postgres(_) => self.class() == Class::Unavailable,
-            Self::TimedOut | Self::ReadOnly => true,
+            Self::TimedOut | Self::Unserved | Self::ReadOnly => true,
             _ => false,
         }
     }
@@ -166,6 +176,7 @@ impl StoreError {
             Self::Migrate(_)
             | Self::Url { .. }
             | Self::TimedOut
+            | Self::Unserved
             | Self::ReadOnly
             | Self::Pooled
             | Self::Pinned { .. } => Class::Unavailable,

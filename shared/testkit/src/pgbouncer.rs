@@ -22,6 +22,19 @@ impl PgBouncer {
     /// If it is required and not there, or does not listen.
     #[must_use]
     pub fn start(pool_mode: &str) -> Option<Self> {
+        Self::start_with(pool_mode, "")
+    }
+
+    /// The same, with a single session of the server for each database.
+    ///
+    /// # Panics
+    /// As [`PgBouncer::start`].
+    #[must_use]
+    pub fn start_with_one_session(pool_mode: &str) -> Option<Self> {
+        Self::start_with(pool_mode, "default_pool_size = 1")
+    }
+
+    fn start_with(pool_mode: &str, more: &str) -> Option<Self> {
         let postgres = server::postgres()?;
         let program = program::installed("pgbouncer")?;
         let (user, address) = postgres.trim_start_matches("postgres://").split_once('@')?;
@@ -37,6 +50,7 @@ listen_port = {}
 unix_socket_dir =
 auth_type = any
 pool_mode = {pool_mode}
+{more}
 logfile = {}
 ",
             ports.first(),

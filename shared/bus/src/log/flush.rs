@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::writer::Writer;
 use super::{LogOptions, group, retention};
-use crate::BusError;
+use crate::{BusError, Said};
 
 type Offsets = BTreeMap<(String, i32), i64>;
 type SharedWriter = Arc<tokio::sync::Mutex<Writer>>;
@@ -64,11 +64,14 @@ async fn run(
     let start = Instant::now() + options.commit_interval;
     let mut commit = tokio::time::interval_at(start, options.commit_interval);
     commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let said = Said::default();
     let mut retain = tokio::time::interval(RETENTION_EVERY);
     loop {
         tokio::select! {
             _ = commit.tick() => {
-                if let Err(error) = write(&writer, &group, &stored).await {
+                if let Err(error) = write(&writer, &group, &stored).await
+                    && said.worth_saying(&error.to_string(), Instant::now().into_std())
+                {
                     tracing::warn!(%error, bus.group = %group, "offsets not committed yet, trying again");
                 }
             }

@@ -11,6 +11,7 @@ mod reader;
 mod retention;
 mod schema;
 mod wake;
+mod wal;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,9 @@ pub struct LogOptions {
     pub max_record_bytes: usize,
     /// How often stored offsets are written down, like Kafka's `auto.commit.interval.ms`.
     pub commit_interval: Duration,
+    /// What the file's write-ahead log may have before something is written: beyond, a reader keeps it
+    /// from being emptied, and writing waits for that reader.
+    pub max_wal_bytes: u64,
     /// Dates the records.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,6 +60,7 @@ impl Default for LogOptions {
             poll: Duration::from_millis(250),
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             commit_interval: Duration::from_secs(1),
+            max_wal_bytes: 256 << 20,
             clock: Arc::new(SystemClock),
         }
     }
@@ -83,7 +88,7 @@ impl Log {
                 BusError::io(format!("creating {}", directory.display()), error)
             })?;
         }
-        let writer = Writer::open(path).await?;
+        let writer = Writer::open(path, options.max_wal_bytes).await?;
         let reader = Mutex::new(schema::reader(path).await?);
         Ok(Self {
             path: path.to_owned(),

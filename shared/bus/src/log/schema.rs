@@ -76,6 +76,14 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
     Ok(connection)
 }
 
+/// A connection to a log that is there already, which waits so long for readers.
+pub(super) async fn writing(
+    path: &Path,
+    busy_timeout: Duration,
+) -> Result<SqliteConnection, BusError> {
+    Ok(options(path).busy_timeout(busy_timeout).connect().await?)
+}
+
 /// A connection that only reads.
 pub(super) async fn reader(path: &Path) -> Result<SqliteConnection, BusError> {
     Ok(options(path).pragma("query_only", "on").connect().await?)

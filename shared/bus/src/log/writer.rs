@@ -1,32 +1,37 @@
 //! The one writing connection of this process, and the lock that keeps the processes apart.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
-use super::{schema, wake};
+use super::{schema, wake, wal};
 use crate::BusError;
 
 /// The one writing connection of this process.
 pub(super) struct Writer {
+    path: PathBuf,
+    max_wal_bytes: u64,
     connection: SqliteConnection,
     lock: Arc<File>,
     wake: File,
 }
 
 impl Writer {
-    pub(super) async fn open(path: &Path) -> Result<Self, BusError> {
+    pub(super) async fn open(path: &Path, max_wal_bytes: u64) -> Result<Self, BusError> {
         let lock = Arc::new(open_beside(path, "lock")?);
         let wake = open_beside(path, "wake")?;
         let _held = FileLock::acquire(&lock).await?;
-        Ok(Self { connection: schema::writer(path).await?, lock, wake })
+        let connection = schema::writer(path).await?;
+        Ok(Self { path: path.to_owned(), max_wal_bytes, connection, lock, wake })
     }
 
-    /// Waits for this process's turn and opens a transaction.
+    /// Waits for this process's turn and opens a transaction. Refuses one that would let the write-ahead
+    /// log grow beyond its limit.
     pub(super) async fn begin(&mut self) -> Result<Turn<'_>, BusError> {
         let lock = FileLock::acquire(&self.lock).await?;
+        wal::require_room(&self.path, self.max_wal_bytes).await?;
         let transaction = self.connection.begin_with("begin immediate").await?;
         Ok(Turn { transaction, wake: &self.wake, _lock: lock })
     }

@@ -1,4 +1,4 @@
-use std::{str::FromStr, time::Duration};
+use std::{pin::pin, str::FromStr, time::Duration};
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolBuilder, PoolError,
@@ -38,6 +38,9 @@ const SETTINGS: [(&str, &str); 7] = [
 
 /// How long it may take to tell whether there is a pooler in between.
 const PROBE: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to be served while it is told whether there is a pooler.
+const SERVED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long a connection that nobody uses is probed after, so that a dead one is found.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -86,13 +89,7 @@ impl Server {
     }
 
     async fn connection(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-                error.into()
-            }
-            // Closed, or nothing free in time.
-            _ => StoreError::TimedOut,
-        })
+        self.pool.get().await.map_err(refused)
     }
 
     /// Begins a transaction by these statements, which may do more.
@@ -141,6 +138,7 @@ impl Server {
     pub(crate) async fn require_sessions(&self) -> Result<(), StoreError> {
         let probing = async {
             let (one, two) = (self.session().await?, self.session().await?);
+            require_one_each(&one, &two).await?;
             for (first, last) in [(&one, &two), (&two, &one)] {
                 let before = begin(&one).await?;
                 begin(&two).await?;
@@ -173,6 +171,7 @@ fn refused(error: PoolError) -> StoreError {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
             error.into()
         }
+        PoolError::PostCreateHook(HookError::Message(_)) => StoreError::Unserved,
         // Closed, or nothing free in time.
         _ => StoreError::TimedOut,
     }
@@ -196,6 +195,22 @@ async fn begin(session: &ClientWrapper) -> Result<Option<String>, StoreError> {
         SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
         _ => None,
     }))
+}
+
+/// A pooler that has a single session to give lets the second connection wait: for the end of the first
+/// one's transaction if it changes sessions, and for longer if it keeps them.
+async fn require_one_each(one: &ClientWrapper, two: &ClientWrapper) -> Result<(), StoreError> {
+    let unserved = |_| StoreError::Unserved;
+    let of_one = timeout(SERVED_WITHIN, begin(one)).await.map_err(unserved)??;
+    let mut beginning = pin!(begin(two));
+    let begun = timeout(SERVED_WITHIN, &mut beginning).await;
+    one.batch_execute("commit").await?;
+    let of_two = match begun {
+        Ok(begun) => begun?,
+        Err(_) => timeout(SERVED_WITHIN, beginning).await.map_err(unserved)??,
+    };
+    two.batch_execute("commit").await?;
+    if of_one == of_two { Err(StoreError::Pooled) } else { Ok(()) }
 }
 
 /// What the URL says of TLS.

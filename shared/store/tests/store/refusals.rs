@@ -49,8 +49,10 @@ async fn a_read_only_server_is_away_for_changes_and_serves_as_soon_as_it_takes_t
 
 #[tokio::test]
 async fn a_pooler_that_changes_the_session_is_refused_with_the_setting_that_would_do() {
-    for mode in ["transaction", "statement"] {
-        let Some(pooler) = PgBouncer::start(mode) else { return };
+    let modes = ["transaction", "statement"];
+    let poolers = modes.map(PgBouncer::start).into_iter();
+    for pooler in poolers.chain(modes.map(PgBouncer::start_with_one_session)) {
+        let Some(pooler) = pooler else { return };
         let Some(database) = Database::on_postgres().await else { return };
         let db = Db::connect(&pooler.in_front_of(&database.url()), 4).await.unwrap();
         let refused = db.require_sessions().await.unwrap_err();
@@ -72,6 +74,21 @@ async fn a_pooler_that_keeps_the_session_serves_with_its_defaults() {
     let set = db.fetch("show plan_cache_mode", vec![]).await.unwrap();
     assert_eq!(set[0].get::<String>(0).unwrap(), "force_generic_plan");
     db.close().await;
+}
+
+#[tokio::test]
+async fn a_pooler_without_a_session_left_is_waited_for_and_its_pool_size_named() {
+    let Some(pooler) = PgBouncer::start_with_one_session("session") else { return };
+    let Some(database) = Database::on_postgres().await else { return };
+    let url = pooler.in_front_of(&database.url());
+    let db = Db::connect(&url, 4).await.unwrap();
+    let at_the_start = db.require_sessions().await.unwrap_err();
+    let _only = db.begin().await.unwrap();
+    let later = db.begin().await.map(drop).unwrap_err();
+    for refused in [at_the_start, later] {
+        assert!(matches!(refused, StoreError::Unserved) && refused.is_away(), "{refused}");
+        assert!(refused.to_string().contains("default_pool_size"), "{refused}");
+    }
 }
 
 #[tokio::test]

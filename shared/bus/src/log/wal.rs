@@ -1,0 +1,44 @@
+//! The file's write-ahead log is bounded.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Connection;
+
+use super::schema;
+use crate::BusError;
+
+/// How long readers that are about to end are waited for before the write-ahead log counts as pinned.
+const READERS_END_WITHIN: Duration = Duration::from_millis(500);
+const MIB: u64 = 1 << 20;
+
+/// Goes on if the write-ahead log of the file at `path` has at most `max_bytes`, after emptying it where it
+/// has more. `SQLite` empties it by itself, unless a reader still needs it: such a reader lets it grow
+/// without end. The caller holds the lock file.
+pub(super) async fn require_room(path: &Path, max_bytes: u64) -> Result<(), BusError> {
+    if bytes(path) <= max_bytes {
+        return Ok(());
+    }
+    // A connection of its own, as the writer's waits for longer.
+    let mut connection = schema::writing(path, READERS_END_WITHIN).await?;
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut connection).await?;
+    connection.close().await?;
+    let bytes = bytes(path);
+    if bytes <= max_bytes {
+        return Ok(());
+    }
+    let (file, mib, max_mib) = (path.display(), bytes / MIB, max_bytes / MIB);
+    let reason = format!(
+        "{file}-wal has {mib} MiB and may have {max_mib} MiB: another program reads {file} and keeps \
+         the write-ahead log from being emptied; end that program (a shell, a backup, a service that \
+         hangs)"
+    );
+    Err(BusError::Unavailable { reason })
+}
+
+/// The size of the write-ahead log; nothing where there is none.
+fn bytes(path: &Path) -> u64 {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(name).map_or(0, |file| file.len())
+}
