@@ -31,7 +31,7 @@ pub use address::provider_url;
 pub use admin::{Listed, TableOf};
 pub use config::{Config, Http, NoConfig, seconds};
 pub use leash::shutdown_signal;
-pub use outside::{answer, client, no_answer};
+pub use outside::{Reference, UnusableReference, answer, client, no_answer};
 pub use router::{admin_router, public_router};
 pub use run::main;
 pub use telemetry::{Figure, Sampling, Telemetry};
