@@ -50,7 +50,7 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
-    let started = app.clock.now();
+    let started = app.clock.steady();
     let (mut parts, body) = request.into_parts();
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
@@ -64,7 +64,7 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     let response = answer.instrument(log).await;
     // A client's mistake is no error of the server.
     note(&span, response.status(), response.status().is_server_error());
-    let took = app.clock.now().duration_since(started).try_into().unwrap_or_default();
+    let took = app.clock.steady().saturating_sub(started);
     app.telemetry.answered(method, route, response.status().as_u16(), took);
     response
 }
