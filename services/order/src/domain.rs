@@ -62,11 +62,10 @@ pub struct Customer {
     pub open_orders: i64,
 }
 
-/// What stands for a customer's e-mail address, whatever its upper and lower case and the spaces
-/// around it.
+/// What stands for a customer's e-mail address, however it is spelled: see [`service::mailbox`].
 #[must_use]
 pub fn customer_id(email: &str) -> Uuid {
-    derived(Uuid::nil(), Uuid::nil(), &email.trim().to_lowercase(), 0)
+    derived(Uuid::nil(), Uuid::nil(), &service::mailbox(email), 0)
 }
 
 /// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.

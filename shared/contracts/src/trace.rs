@@ -1,6 +1,9 @@
 //! Which trace an event belongs to.
 
-use std::fmt::{self, Display, Write};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display, Write},
+};
 
 /// The W3C trace context that travels with an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Trace {
 
 /// The longest `tracestate` that the specification asks to pass on, in characters.
 const MAX_TRACESTATE: usize = 512;
+/// The most members of a `tracestate` (W3C Trace Context §3.3.1.1).
+const MAX_MEMBERS: usize = 32;
 /// The length of a `traceparent` of version 00. A higher version may go on after a dash.
 const TRACEPARENT: usize = 55;
 /// The flags that version 00 knows: `sampled`, and `random` of Level 2.
@@ -102,6 +107,17 @@ fn is_tracestate(text: &str) -> bool {
     (1..=MAX_TRACESTATE).contains(&text.len())
         && text.contains('=')
         && text.bytes().all(|c| matches!(c, b' '..=b'~'))
+        && text.split(',').count() <= MAX_MEMBERS
+        && has_each_key_once(text)
+}
+
+/// Whether each member has a key of its own. A member may be empty.
+fn has_each_key_once(tracestate: &str) -> bool {
+    let members = tracestate.split(',').map(str::trim).filter(|member| !member.is_empty());
+    let mut keys = BTreeSet::new();
+    members
+        .into_iter()
+        .all(|member| member.split_once('=').is_some_and(|(key, _)| keys.insert(key)))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -137,11 +153,19 @@ mod tests {
         assert!(!Trace::default().is_sampled());
     }
 
+    fn members(many: usize) -> String {
+        (0..many).map(|nth| format!("k{nth}=1")).collect::<Vec<_>>().join(",")
+    }
+
     #[test]
     fn what_is_well_formed_passes_unchanged() {
-        let trace = Trace::parse(Some(PARENT), Some("vendor=a,other=b"));
-        assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
-        assert_eq!(trace.tracestate.as_deref(), Some("vendor=a,other=b"));
+        let most = members(MAX_MEMBERS);
+        for state in ["vendor=a,other=b", "a=1, ,b=1=2,", &most] {
+            let trace = Trace::parse(Some(PARENT), Some(state));
+            assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
+            assert_eq!(trace.tracestate.as_deref(), Some(state));
+        }
+        let trace = Trace::parse(Some(PARENT), None);
         assert_eq!(trace.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     }
 
@@ -193,7 +217,16 @@ mod tests {
         ] {
             assert_eq!(Trace::parse(Some(wrong), Some("a=b")), Trace::default());
         }
-        for wrong in ["", "a", "a=\u{e4}", &format!("a={}", "b".repeat(511))] {
+        for wrong in [
+            "",
+            "a",
+            "a=\u{e4}",
+            &format!("a={}", "b".repeat(511)),
+            &members(MAX_MEMBERS + 1),
+            "a=1,a=2",
+            "a=1,b=1, a=1",
+            "a=1,b",
+        ] {
             assert_eq!(Trace::parse(Some(PARENT), Some(wrong)).tracestate, None);
         }
         assert_eq!(Trace::parse(None, Some("a=b")), Trace::default());

@@ -111,7 +111,7 @@ impl<P: Participant> Engine<P> {
     ) -> Result<Turn<P>, TurnError> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let spans = TurnSpans::open(batch, attempt, &self.settings.messaging);
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), self.clock.steady());
         let (now_and, both) = ((now, &spans), (batch, parking));
         let trust = self.trust(batch, parking);
         let mut told = Told { remembered, answers: Remembered::<P>::new() };
@@ -128,7 +128,7 @@ impl<P: Participant> Engine<P> {
         match &turned {
             Ok(turn) => {
                 self.attempts.store(0, Ordering::Relaxed);
-                let took = self.clock.now().duration_since(now).try_into().unwrap_or_default();
+                let took = self.clock.steady().saturating_sub(began);
                 self.metrics.committed(batch, turn, took);
             }
             Err(error) => {

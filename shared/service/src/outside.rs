@@ -1,5 +1,7 @@
 //! Talking to providers over HTTP.
 
+mod reference;
+
 use std::{error::Error, time::Duration};
 
 use contracts::{EffectId, Trace};
@@ -10,6 +12,8 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
+
+pub use reference::{Reference, UnusableReference};
 
 use crate::{http::is_plain, telemetry};
 
@@ -37,7 +41,8 @@ pub fn client() -> reqwest::Result<Client> {
 
 /// Sends a request under its idempotency key, with its trace; decides by `definite` what the
 /// answer means. A status for which that says `None` is no answer. Of the statuses that decide
-/// nothing, [`is_malformed`] says which refuse the request itself.
+/// nothing, [`is_malformed`] says which refuse the request itself. A text of the answer is cut to what
+/// can be kept; what names something is a [`Reference`], which is not.
 pub async fn answer<B: DeserializeOwned, O>(
     request: RequestBuilder,
     id: EffectId,
@@ -97,13 +102,14 @@ async fn send(client: &Client, mut request: Request, trace: &Trace) -> reqwest::
 }
 
 /// The answer with short texts without control characters: a provider's answer must fit our tables,
-/// and PostgreSQL stores no NUL.
+/// and PostgreSQL stores no NUL. A [`Reference`] is judged as it came, before texts are cut.
 async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Error + Send + Sync>> {
     let bytes = read(response, LONGEST_ANSWER).await?;
     if bytes.len() > LONGEST_ANSWER {
         return Err(format!("the answer has more than {LONGEST_ANSWER} bytes").into());
     }
     let mut body: Value = serde_json::from_slice(&bytes)?;
+    B::deserialize(&body)?;
     plain(&mut body);
     Ok(serde_json::from_value(body)?)
 }
@@ -185,12 +191,24 @@ mod tests {
 
     /// What is made of the answer of a provider with these routes, which decides by 200 and a `reference`.
     async fn asked(routes: Router) -> Attempt<String> {
+        decided_by(routes, |_, body: Value| Some(body["reference"].as_str()?.to_owned())).await
+    }
+
+    /// What is made of the answer of a provider with these routes, which decides by 200 and this.
+    async fn decided_by<B: DeserializeOwned>(
+        routes: Router,
+        definite: impl FnOnce(StatusCode, B) -> Option<String>,
+    ) -> Attempt<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let charges = format!("http://{}/charges", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, routes).into_future());
-        let definite = |_, body: Value| Some(body["reference"].as_str()?.to_owned());
         let (request, id) = (client().unwrap().post(charges), Uuid::nil().into());
         answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await
+    }
+
+    /// A provider that answers with 200 and this.
+    fn deciding(body: Value) -> Router {
+        Router::new().route("/charges", any(|| async { axum::Json(body) }))
     }
 
     /// A provider whose answer never ends, with this status.
@@ -219,10 +237,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reference_that_would_be_cut_or_changed_decides_nothing() {
+        #[derive(serde::Deserialize)]
+        #[serde(tag = "status", rename_all = "snake_case")]
+        enum Answer {
+            Captured { reference: Reference },
+        }
+        let decided = |_, Answer::Captured { reference }| Some(reference.into());
+        let (most, more) = ("ü".repeat(LONGEST_TEXT), "x".repeat(5_000));
+        for kept in ["ch_1", &most] {
+            let body = json!({ "status": "captured", "reference": kept });
+            assert_eq!(decided_by(deciding(body), decided).await, Attempt::Answered(kept.into()));
+        }
+        for (reference, why) in [
+            ("", "must be a text"),
+            ("\u{0}\u{202e}", "holds U+0000"),
+            ("ch_\u{202e}1", "holds U+202E"),
+            (&more, "has 5000 characters"),
+        ] {
+            let body = json!({ "status": "captured", "reference": reference });
+            let attempt = decided_by(deciding(body), decided).await;
+            let Attempt::NoAnswer(said) = attempt else { panic!("{reference:?}: {attempt:?}") };
+            assert!(said.starts_with(&format!("the provider's reference {why}")), "{said}");
+        }
+    }
+
+    #[tokio::test]
     async fn texts_of_an_answer_are_cut_between_characters() {
         let reference = format!("\u{0}{}", "ü".repeat(1_000));
-        let body = serde_json::json!({ "reference": reference }).to_string();
-        let routes = Router::new().route("/charges", any(|| async { body }));
+        let routes = deciding(json!({ "reference": reference }));
         assert_eq!(asked(routes).await, Attempt::Answered("ü".repeat(500)));
     }
 

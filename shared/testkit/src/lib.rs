@@ -12,6 +12,7 @@
 
 mod broker;
 mod bus;
+mod clock;
 mod database;
 mod eventually;
 mod nginx;
@@ -20,6 +21,7 @@ mod ports;
 mod program;
 mod server;
 
+pub use self::clock::RushingClock;
 pub use broker::Broker;
 pub use bus::{MemoryBus, record_at};
 pub use database::{Database, databases};

@@ -19,8 +19,22 @@ pub(super) enum Stage {
     Mail,
     /// To take it for the recipient.
     Rcpt,
-    /// To take its text: DATA or BDAT.
+    /// Whether it goes on to the text.
     Data,
+    /// To take the text, that of DATA or BDAT.
+    Text,
+}
+
+impl Stage {
+    /// Whether the server did what it was asked, or asks for what comes next where something does
+    /// (RFC 5321 §4.3.2, RFC 4954 §4).
+    pub(super) fn is_done(self, reply: &Reply) -> bool {
+        match (self, reply.code()) {
+            (Self::Data, code) => (300..400).contains(&code),
+            (Self::Auth, 334) => true,
+            (_, code) => (200..300).contains(&code),
+        }
+    }
 }
 
 impl fmt::Display for Stage {
@@ -32,7 +46,7 @@ impl fmt::Display for Stage {
             Self::Auth => "AUTH",
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
-            Self::Data => "DATA",
+            Self::Data | Self::Text => "DATA",
         })
     }
 }
@@ -107,9 +121,10 @@ impl SessionError {
     /// Whether the server refuses this mail for good, and not us.
     pub(super) fn refuses_the_mail(&self) -> bool {
         match self {
-            Self::Refused { stage: Stage::Mail | Stage::Rcpt | Stage::Data, reply } => {
-                reply.refuses_for_good()
-            }
+            Self::Refused {
+                stage: Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Text,
+                reply,
+            } => reply.refuses_for_good(),
             Self::RecipientNeeds(_) => true,
             _ => false,
         }

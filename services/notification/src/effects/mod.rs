@@ -57,8 +57,9 @@ impl engine::Effect for Mail {
 
     /// Mail to one domain fails together.
     fn isolation_key(&self) -> String {
-        let domain = self.to.rsplit_once('@').map_or(self.to.as_str(), |(_, domain)| domain);
-        format!("domain {}", domain.to_lowercase())
+        let mailbox = service::mailbox(&self.to);
+        let domain = mailbox.rsplit_once('@').map_or(&*mailbox, |(_, domain)| domain);
+        format!("domain {domain}")
     }
 }
 
@@ -95,5 +96,25 @@ impl Outside<NotificationService> for Providers {
         _: Trace,
     ) -> Attempt<(Milestone, MailAnswer)> {
         self.0.send(id, &mail).await.map(|answer| (mail.milestone, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Effect;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn mail_to_one_domain_fails_together_however_it_is_spelled() {
+        let key = |to: &str| {
+            let order_id = Uuid::nil().into();
+            Mail { order_id, milestone: Milestone::Placed, to: to.to_owned() }.isolation_key()
+        };
+        for to in ["v@Bücher.example", "w@xn--bcher-kva.example", "w@bu\u{308}cher.example."] {
+            assert_eq!(key(to), "domain xn--bcher-kva.example", "{to}");
+        }
+        assert_eq!(key("nobody"), "domain nobody");
     }
 }

@@ -5,7 +5,7 @@ const LONGEST: usize = 400;
 /// Who we are is refused, or has to be said in another way (RFC 4954 §6).
 const OUR_LOGIN: [u16; 4] = [530, 534, 535, 538];
 
-/// A server's reply. Its first digit decides, whatever follows (RFC 5321 §4.2.1).
+/// A server's reply. Its code decides, whatever follows (RFC 5321 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     code: u16,
@@ -15,15 +15,11 @@ pub(super) struct Reply {
 impl Reply {
     /// What these lines say, if they are a reply.
     pub(super) fn parse(lines: &[u8]) -> Option<Self> {
-        let raw = String::from_utf8_lossy(lines).into_owned();
-        let code = raw.get(..3)?;
-        let same = |line: &str| {
-            line.strip_prefix(code)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-']))
-        };
-        let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-        let code: u16 = code.parse().ok().filter(|code| (200..600).contains(code))?;
-        (digits && raw.lines().all(same)).then_some(Self { code, raw })
+        let said = String::from_utf8_lossy(lines);
+        let code = said.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let raw = said.lines().map(|line| regular(line, code)).collect::<Option<_>>()?;
+        let code = code.parse().ok().filter(|code| (200..600).contains(code))?;
+        Some(Self { code, raw })
     }
 
     /// The same as lettre reads it.
@@ -33,10 +29,6 @@ impl Reply {
 
     pub(super) fn code(&self) -> u16 {
         self.code
-    }
-
-    pub(super) fn is_positive(&self) -> bool {
-        self.code < 400
     }
 
     /// The texts of its lines.
@@ -53,11 +45,23 @@ impl Reply {
 
     /// Subject and detail of its enhanced code (RFC 3463).
     fn status(&self) -> Option<(u16, u16)> {
-        let mut numbers = self.lines().next()?.split(' ').next()?.split('.');
+        let mut numbers = self.lines().next()?.split_whitespace().next()?.split('.');
         let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
         let coded = matches!(class, "2" | "4" | "5") && numbers.next().is_none();
         Some((subject.parse().ok()?, detail.parse().ok()?)).filter(|_| coded)
     }
+}
+
+/// The line with a space after its code where a server put something else, as a tab; none if it
+/// does not begin with that code.
+fn regular(line: &str, code: &str) -> Option<String> {
+    let mut rest = line.strip_prefix(code)?.chars();
+    let mark = match rest.next() {
+        Some('-') => '-',
+        Some(other) if other.is_alphanumeric() => return None,
+        _ => ' ',
+    };
+    Some(format!("{code}{mark}{}\r\n", rest.as_str()))
 }
 
 /// Of IANA's list of enhanced codes: congestion and daily quotas (X.4.5), our login (X.7.8 to
@@ -90,7 +94,7 @@ mod tests {
         let greeted = reply("250-here\r\n250-SIZE 10\r\n250 HELP\r\n");
         assert_eq!(greeted.lines().collect::<Vec<_>>(), ["here", "SIZE 10", "HELP"]);
         assert_eq!(greeted.to_string(), "250 here SIZE 10 HELP");
-        assert!(greeted.is_positive() && greeted.response().is_some());
+        assert!(greeted.response().is_some());
         // Of a code that the RFC does not have, the first digit decides.
         assert!(reply("571 not authorized\r\n").refuses_for_good());
         assert_eq!(reply("250\r\n").to_string(), "250 ");
@@ -137,6 +141,9 @@ mod tests {
             "550 5.7.17 has changed its owner",
             "550 5.7.8.1 no code",
             "550 mail.7.8 no code",
+            "550\t5.1.1 no such user",
+            "550: no such user",
+            "550",
         ] {
             assert!(reply(good).refuses_for_good(), "{good}");
         }
@@ -154,6 +161,7 @@ mod tests {
             "538 5.7.11 encrypt",
             "550 5.4.5 daily sending quota exceeded",
             "550 5.7.28 flood",
+            "550\t5.7.28\tflood",
             "550 5.7.26 no DMARC",
             "550 5.7.23 SPF",
             "550 5.7.25 no reverse DNS",

@@ -140,7 +140,7 @@ impl Session {
             let _ = write!(all, "BDAT {} LAST\r\n", text.len());
             all.extend_from_slice(&text);
             self.write(Stage::Mail, &all).await?;
-            commands.push(Command { stage: Stage::Data, text: String::new() });
+            commands.push(Command { stage: Stage::Text, text: String::new() });
             return self.replies(&commands).await;
         }
         commands.push(Command { stage: Stage::Data, text: Data.to_string() });
@@ -152,8 +152,8 @@ impl Session {
                 self.ask(stage, &text).await?;
             }
         }
-        self.write(Stage::Data, &stuffed(&text)).await?;
-        self.reply(Stage::Data).await.map(drop)
+        self.write(Stage::Text, &stuffed(&text)).await?;
+        self.reply(Stage::Text).await.map(drop)
     }
 
     /// From whom and to whom, and what the server must be able to do.
@@ -222,7 +222,7 @@ impl Session {
             }
         }
         let reply = Reply::parse(&reply).ok_or(SessionError::Unreadable { stage })?;
-        if reply.is_positive() { Ok(reply) } else { Err(SessionError::Refused { stage, reply }) }
+        if stage.is_done(&reply) { Ok(reply) } else { Err(SessionError::Refused { stage, reply }) }
     }
 }
 

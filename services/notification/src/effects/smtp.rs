@@ -80,9 +80,8 @@ fn in_ascii(address: Address) -> Address {
     if address.domain().is_ascii() || !address.user().is_ascii() {
         return address;
     }
-    let domain = idna::domain_to_ascii(address.domain()).ok();
-    let ascii = domain.and_then(|domain| Address::new(address.user(), domain).ok());
-    ascii.unwrap_or(address)
+    let domain = service::mail_domain(address.domain());
+    Address::new(address.user(), domain).unwrap_or(address)
 }
 
 fn words(milestone: Milestone, order: OrderId) -> (String, String) {

@@ -96,7 +96,7 @@ fn refused(refusal: &Refusal, products_url: &str) -> Problem {
         ),
         Refusal::TooMany { line, most } => Problem::unprocessable(
             &format!("/items/{line}/quantity"),
-            &format!("must be 1 to {most}; order more than that in several orders"),
+            &format!("must be 1 to {most}"),
         ),
         Refusal::TooManyOpen { most } => Problem::too_many(
             "/customer/email",

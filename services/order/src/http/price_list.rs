@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use bus::PartitionState;
 use contracts::PRODUCTS_TOPIC;
-use jiff::Timestamp;
 use service::{App, http::Problem};
 use tokio::{sync::Mutex, time::timeout};
 
@@ -21,7 +20,8 @@ pub(super) struct PriceList(Arc<Mutex<Option<Known>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    at: Timestamp,
+    /// By the clock that nobody sets.
+    at: Duration,
     read: bool,
 }
 
@@ -31,10 +31,10 @@ impl PriceList {
     /// # Errors
     /// If the database does not answer.
     pub(super) async fn is_read(&self, app: &App<OrderService>) -> Result<bool, Problem> {
-        let now = app.clock.now();
+        let now = app.clock.steady();
         let mut known = self.0.lock().await;
         if let Some(Known { at, read }) = *known
-            && now.duration_since(at).unsigned_abs() < FRESH
+            && now.saturating_sub(at) < FRESH
         {
             return Ok(read);
         }

@@ -1,6 +1,10 @@
 //! `/openapi.json` and its page.
 
+use std::sync::Arc;
+
+use bus::PartitionState;
 use serde_json::Value;
+use testkit::MemoryBus;
 
 use crate::rig::Rig;
 
@@ -53,6 +57,31 @@ async fn metrics_are_told_in_the_form_that_is_accepted() {
     let (kind, text) = told("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(text.contains("# TYPE quintet_build info\n") && text.ends_with("# EOF\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_makes_no_request_longer_and_no_scrape_older() {
+    let lag = |high| PartitionState {
+        topic: "products".to_owned(),
+        partition: 0,
+        low: 0,
+        high,
+        committed: Some(2),
+    };
+    let bus = MemoryBus::default();
+    let rig = Rig::rushing(Arc::new(bus.clone())).await;
+    let scraped = async || rig.get("/metrics").await.text().await.unwrap();
+    let mut told = String::new();
+    for high in [3, 9] {
+        bus.set_partitions(vec![lag(high)]);
+        told = scraped().await;
+    }
+    let of = |name: &str| {
+        let mut lines = told.lines().filter(|line| line.starts_with(name));
+        lines.next().and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value)
+    };
+    assert_eq!(of("quintet_http_request_seconds_sum"), Some("0.0"), "{told}");
+    assert_eq!(of("quintet_consumer_lag_records{"), Some("1"), "{told}");
 }
 
 #[tokio::test]

@@ -45,6 +45,18 @@ async fn an_unknown_product_is_refused_once_all_products_have_been_read() {
 }
 
 #[tokio::test]
+async fn a_wall_clock_that_is_set_does_not_have_the_broker_asked_again() {
+    let bus = MemoryBus::default();
+    bus.set_partitions(products(3));
+    let rig = Rig::rushing(Arc::new(bus.clone())).await.run();
+    let unknown = with("/items/0/sku", "unheard-of");
+    for high in [3, 2] {
+        bus.set_partitions(products(high));
+        assert_eq!(problem(rig.post(&unknown).await).await.0, 503, "no time has passed");
+    }
+}
+
+#[tokio::test]
 async fn while_nothing_can_be_told_of_a_product_the_order_is_put_off() {
     let bus = MemoryBus::default();
     let rig = Rig::waiting(Some(Arc::new(bus.clone())), Settings::default()).await.run();

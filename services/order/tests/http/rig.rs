@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
-use clock::{SystemClock, SystemRandom, uuid_v7};
+use clock::{Clock, SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
 use edge::{Hosts, Limits, Listener, Proxies, Server};
 use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
@@ -17,7 +17,7 @@ use service::{
 };
 use store::Db;
 use tempfile::TempDir;
-use testkit::{Database, eventually};
+use testkit::{Database, RushingClock, eventually};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// Event streams of all clients, and of one.
@@ -48,7 +48,8 @@ pub async fn rigs() -> Vec<Rig> {
 pub async fn rigs_with(policy: Policy) -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
-        rigs.push(Rig::on(database, None, Settings::default(), policy).await.run());
+        let served = Served::new(Settings::default(), policy);
+        rigs.push(Rig::on(database, None, served).await.run());
     }
     rigs
 }
@@ -67,19 +68,22 @@ pub async fn impatient() -> Vec<Rig> {
 impl Rig {
     /// A single one, in memory, on this bus or else on a log; its engine does not run yet.
     pub async fn waiting(bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
-        Self::on(Database::in_memory().await, bus, settings, Policy::default()).await
+        let served = Served::new(settings, Policy::default());
+        Self::on(Database::in_memory().await, bus, served).await
+    }
+
+    /// The same where requests meet a wall clock that is set all the time.
+    pub async fn rushing(bus: Arc<dyn Bus>) -> Self {
+        let served = Served::new(Settings::default(), Policy::default());
+        let served = Served { clock: Arc::new(RushingClock::default()), ..served };
+        Self::on(Database::in_memory().await, Some(bus), served).await
     }
 
     pub async fn running() -> Self {
         Self::waiting(None, Settings::default()).await.run()
     }
 
-    async fn on(
-        database: Database,
-        bus: Option<Arc<dyn Bus>>,
-        settings: Settings,
-        policy: Policy,
-    ) -> Self {
+    async fn on(database: Database, bus: Option<Arc<dyn Bus>>, served: Served) -> Self {
         let db = database.migrated(engine::migrations().and(OrderService::migrations())).await;
         let mug = "insert into product (sku, name, price_minor, currency, version) \
                    values ('mug', 'Mug', 1298, 'EUR', 1), ('book', 'Book', 2000, 'USD', 1)";
@@ -93,7 +97,7 @@ impl Rig {
         };
         let (stop, stopping) = watch::channel(false);
         let on = On { db: &db, health: database.connect().await, bus: &bus };
-        let served = Served { settings, policy, pages: true };
+        let policy = served.policy;
         let (urls, runtime) = serve(on, served, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
@@ -124,7 +128,7 @@ impl Rig {
     /// The address of another replica, which serves what is asked of it but applies nothing, and which
     /// no web page may call.
     pub async fn another(&self) -> String {
-        let served = Served { settings: Settings::default(), policy: self.policy, pages: false };
+        let served = Served { pages: false, ..Served::new(Settings::default(), self.policy) };
         let on = On { db: &self.db, health: self.database.connect().await, bus: &self.bus };
         let (urls, _) = serve(on, served, self.stop.subscribe()).await;
         let [url, _] = urls;
@@ -195,16 +199,24 @@ struct Served {
     policy: Policy,
     /// Whether the shop's pages may call.
     pages: bool,
+    /// What requests take for the time.
+    clock: Arc<dyn Clock>,
+}
+
+impl Served {
+    fn new(settings: Settings, policy: Policy) -> Self {
+        Self { settings, policy, pages: true, clock: Arc::new(SystemClock) }
+    }
 }
 
 async fn serve(
     On { db, health, bus }: On<'_>,
-    Served { settings, policy, pages }: Served,
+    Served { settings, policy, pages, clock }: Served,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
     let products_url = PRODUCTS.to_owned();
     let order = OrderService { policy, products_url, ..OrderService::default() };
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let random = Arc::new(SystemRandom);
     let options = EngineOptions {
         settings,
         versions: Versions::default(),
@@ -212,7 +224,7 @@ async fn serve(
         replica: uuid::Uuid::from_u128(1),
     };
     let outside = Arc::new(engine::Nobody);
-    let engine = Engine::new(order, db.clone(), clock.clone(), options);
+    let engine = Engine::new(order, db.clone(), Arc::new(SystemClock), options);
     let topics = EventType::topics().into_iter();
     let topics = topics.map(|name| Topic { name, partitions: 2, compacted: false }).collect();
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };

@@ -4,7 +4,7 @@ use engine::Attempt;
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
-use service::answer;
+use service::{Reference, answer};
 
 use super::{Charge, ChargeAnswer, Gateway, Refund, RefundAnswer};
 
@@ -21,9 +21,9 @@ const DEFINITE: [StatusCode; 2] = [StatusCode::OK, StatusCode::PAYMENT_REQUIRED]
 #[derive(Debug, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum Answer {
-    Captured { reference: String },
+    Captured { reference: Reference },
     Declined { reason: String },
-    Refunded { reference: String },
+    Refunded { reference: Reference },
     Refused { reason: String },
 }
 
@@ -46,7 +46,7 @@ impl Gateway for HttpGateway {
         }));
         let definite = |status, answer| match (status, answer) {
             (StatusCode::OK, Answer::Captured { reference }) => {
-                Some(ChargeAnswer::Captured { reference })
+                Some(ChargeAnswer::Captured { reference: reference.into() })
             }
             (StatusCode::PAYMENT_REQUIRED, Answer::Declined { reason }) => {
                 Some(ChargeAnswer::Declined { reason })
@@ -65,7 +65,7 @@ impl Gateway for HttpGateway {
         }));
         let definite = |status, answer| match (status, answer) {
             (StatusCode::OK, Answer::Refunded { reference }) => {
-                Some(RefundAnswer::Refunded { reference })
+                Some(RefundAnswer::Refunded { reference: reference.into() })
             }
             (StatusCode::PAYMENT_REQUIRED, Answer::Refused { reason }) => {
                 Some(RefundAnswer::Refused { reason })
@@ -73,5 +73,45 @@ impl Gateway for HttpGateway {
             _ => None,
         };
         answer(request, key, trace, definite, &DEFINITE).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, routing::post};
+    use contracts::{Currency, Money};
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A gateway that gives every charge and refund this reference.
+    async fn gateway(reference: &'static str) -> HttpGateway {
+        let says = |status| {
+            move || async move { Json(json!({ "status": status, "reference": reference })) }
+        };
+        let routes = Router::new()
+            .route("/charges", post(says("captured")))
+            .route("/refunds", post(says("refunded")));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        HttpGateway::new(&url).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_charge_or_refund_without_a_name_is_no_answer() {
+        let order_id = Uuid::nil().into();
+        let amount = Money { amount_minor: 1, currency: Currency::EUR };
+        let charge = Charge { order_id, amount, token: "tok".into() };
+        let refund = Refund { order_id, amount, charge: "ch_1".into(), attempt: 1 };
+        for (reference, named) in [("r_1", true), ("", false), ("\u{0}r_1", false)] {
+            let (gateway, key) = (gateway(reference).await, Uuid::nil().into());
+            let trace = Trace::default();
+            let charged = gateway.charge(key, &charge, &trace).await;
+            assert_eq!(matches!(charged, Attempt::Answered(_)), named, "{charged:?}");
+            let refunded = gateway.refund(key, &refund, &trace).await;
+            assert_eq!(matches!(refunded, Attempt::Answered(_)), named, "{refunded:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use engine::Attempt;
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
-use service::answer;
+use service::{Reference, answer};
 
 use super::{Book, BookAnswer, Carrier};
 
@@ -20,7 +20,7 @@ const DEFINITE: [StatusCode; 2] = [StatusCode::OK, StatusCode::CONFLICT];
 #[derive(Debug, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum Answer {
-    Booked { tracking: String },
+    Booked { tracking: Reference },
     Refused { reason: String },
 }
 
@@ -40,12 +40,48 @@ impl Carrier for HttpCarrier {
             "items": book.items,
         }));
         let definite = |status, answer| match (status, answer) {
-            (StatusCode::OK, Answer::Booked { tracking }) => Some(BookAnswer::Booked { tracking }),
+            (StatusCode::OK, Answer::Booked { tracking }) => {
+                Some(BookAnswer::Booked { tracking: tracking.into() })
+            }
             (StatusCode::CONFLICT, Answer::Refused { reason }) => {
                 Some(BookAnswer::Refused { reason })
             }
             _ => None,
         };
         answer(request, key, trace, definite, &DEFINITE).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, routing::post};
+    use contracts::Address;
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_booking_without_a_number_is_no_answer() {
+        let text = String::new;
+        let address = Address {
+            name: text(),
+            street: text(),
+            city: text(),
+            postal_code: text(),
+            country: text(),
+        };
+        let book = Book { order_id: Uuid::nil().into(), address, items: Vec::new() };
+        for (tracking, named) in [("t_1", true), ("", false), ("\u{0}t_1", false)] {
+            let says =
+                move || async move { Json(json!({ "status": "booked", "tracking": tracking })) };
+            let routes = Router::new().route("/bookings", post(says));
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(axum::serve(listener, routes).into_future());
+            let carrier = HttpCarrier::new(&url).unwrap();
+            let booked = carrier.book(Uuid::nil().into(), &book, &Trace::default()).await;
+            assert_eq!(matches!(booked, Attempt::Answered(_)), named, "{booked:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{Headers, Trace};
-use engine::{Messaging, Origin, Settings};
+use engine::{Engine, Messaging, Origin, Settings};
 use opentelemetry::{
     Value,
     trace::{SpanKind, Status, TracerProvider},
@@ -11,11 +11,13 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use store::Json;
+use testkit::RushingClock;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
-    rig::{Next, Rig, rigs, rigs_with},
+    rig::{Next, Rig, options, rigs, rigs_with, turn},
+    toy::Toy,
     work::{Works, add, ask, command, order, tell},
 };
 
@@ -190,6 +192,21 @@ async fn an_outcome_follows_from_its_attempt() {
         assert_eq!(attribute(answered, "quintet.attempt"), Some("2".into()));
         let (trace, span) = (answered.span_context.trace_id(), answered.span_context.span_id());
         assert_eq!(outcome.input.trace.traceparent, Some(format!("00-{trace}-{span}-01")));
+    }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_makes_no_turn_longer() {
+    for rig in rigs().await {
+        let rushing = Arc::new(RushingClock::default());
+        let options = options(&rig.settings, 99);
+        let engine = Engine::new(Toy::default(), rig.db.clone(), rushing, options);
+        let mut registry = Registry::default();
+        engine.metrics().register(&mut registry);
+        turn(&engine, &[add(1, order(1))]).await;
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(text.lines().any(|line| line == "turn_seconds_sum 0.0"), "{text}");
     }
 }
 

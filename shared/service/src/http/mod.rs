@@ -20,6 +20,6 @@ pub use json::{Fingerprint, Json};
 pub(crate) use limits::{limit_time, with_request_id, without_panic};
 pub use problem::{Problem, Wrong};
 pub use room::{Listing, Room, StreamPlace, Streams, Waiting};
-pub(crate) use text::is_plain;
 pub use text::text_schema;
+pub(crate) use text::{fault, is_plain};
 pub(crate) use upload::{broken_body, limit_body};

@@ -27,7 +27,7 @@ fn is_seen(c: char) -> bool {
 }
 
 /// What is wrong with a text that should have 1 to `longest` characters, if anything is.
-pub(super) fn fault(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn fault(text: &str, longest: usize) -> Option<String> {
     let length = text.chars().count();
     if length > longest {
         return Some(format!("has {length} characters and must have {longest} at most"));

@@ -9,7 +9,6 @@ use axum::{
 };
 use bus::PartitionState;
 use engine::{Depth, Queues};
-use jiff::Timestamp;
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -50,7 +49,7 @@ pub struct Telemetry {
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
     /// What was last looked up in database and broker, when, and for how long that is shown.
-    looked_up: Mutex<Option<(Timestamp, Duration, String)>>,
+    looked_up: Mutex<Option<(Duration, Duration, String)>>,
 }
 
 /// A gauge that a service reads from its database.
@@ -192,9 +191,9 @@ async fn text<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
 /// What database and broker know, or knew just now.
 async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
     let mut kept = app.telemetry.looked_up.lock().await;
-    let now = app.clock.now();
+    let now = app.clock.steady();
     if let Some((at, fresh, text)) = &*kept
-        && now.duration_since(*at).unsigned_abs() < *fresh
+        && now.saturating_sub(*at) < *fresh
     {
         return Ok(text.clone());
     }
@@ -215,7 +214,7 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
     }
     let mut text = String::new();
     encode_registry(&mut text, &found)?;
-    let took = app.clock.now().duration_since(now).unsigned_abs();
+    let took = app.clock.steady().saturating_sub(now);
     let fresh = took.saturating_mul(TIMES_THE_LOOKING).clamp(FRESH, FRESH_ENOUGH);
     *kept = Some((now, fresh, text.clone()));
     Ok(text)

@@ -50,12 +50,12 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
-    let started = app.clock.now();
+    let started = app.clock.steady();
     let (mut parts, body) = request.into_parts();
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = known(&parts.method);
-    let order_id = order_of(&mut parts).await;
+    let order_id = order_of(&mut parts, &route).await;
     let Began { traced, here } = begin(app, &parts, method, &route, order_id.as_deref());
     let log = info_span!("request", order_id, trace_id = traced.trace.trace_id());
     let span = traced.span.clone();
@@ -64,7 +64,7 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     let response = answer.instrument(log).await;
     // A client's mistake is no error of the server.
     note(&span, response.status(), response.status().is_server_error());
-    let took = app.clock.now().duration_since(started).try_into().unwrap_or_default();
+    let took = app.clock.steady().saturating_sub(started);
     app.telemetry.answered(method, route, response.status().as_u16(), took);
     response
 }
@@ -83,11 +83,20 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The order that the path names.
-async fn order_of(parts: &mut Parts) -> Option<String> {
+/// The order that the path names. Ids of other things are UUIDs too.
+async fn order_of(parts: &mut Parts, route: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    let mut values = parameters.iter().map(|(_, value)| value);
-    values.find(|value| value.parse::<OrderId>().is_ok()).map(ToOwned::to_owned)
+    let mut orders = parameters.iter().filter(|(name, _)| names_an_order(route, name));
+    let named = orders.find(|(_, value)| value.parse::<OrderId>().is_ok());
+    named.map(|(_, value)| value.to_owned())
+}
+
+fn names_an_order(route: &str, parameter: &str) -> bool {
+    match parameter {
+        "order" | "order_id" => true,
+        "id" => route.starts_with("/orders/{id}"),
+        _ => false,
+    }
 }
 
 /// A request's trace, as its handler finds it.
@@ -199,7 +208,9 @@ fn note(span: &Span, status: StatusCode, error: bool) {
 
 #[cfg(test)]
 mod tests {
+    use axum::{Router, routing::get};
     use clock::SeededRandom;
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -223,6 +234,36 @@ mod tests {
         }
         for route in ["/orders", "/orders/{id}", "/admin/dead-letters", UNMATCHED] {
             assert!(is_traced(route), "{route}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_parameter_that_is_called_so_names_the_order() {
+        const ID: &str = "0198a3f0-0000-7000-8000-000000000000";
+        let looked = async |request: Request| {
+            let (mut parts, _) = request.into_parts();
+            let route = parts.extensions.get::<MatchedPath>().unwrap().as_str().to_owned();
+            order_of(&mut parts, &route).await.unwrap_or_default()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let orders = ["/orders/{id}/events", "/payments/{order_id}", "/admin/dead-letters/{order}"];
+        let others = ["/admin/effects/{effect}/retry", "/parcels/{id}"];
+        let all = orders.iter().chain(&others);
+        let router = all.fold(Router::new(), |router, route| router.route(route, get(looked)));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let found = async |route: &str, value: &str| {
+            let (before, after) = route.split_once('{').unwrap();
+            let (_, after) = after.split_once('}').unwrap();
+            let answer = reqwest::get(format!("{url}{before}{value}{after}")).await.unwrap();
+            answer.text().await.unwrap()
+        };
+        for route in orders {
+            assert_eq!(found(route, ID).await, ID, "{route}");
+            assert_eq!(found(route, "lane").await, "", "{route}");
+        }
+        for route in others {
+            assert_eq!(found(route, ID).await, "", "{route}");
         }
     }
 

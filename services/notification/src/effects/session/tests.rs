@@ -120,7 +120,7 @@ async fn a_refusal_names_what_was_refused() {
     for (replies, stage) in [
         ("553 not you\r\n503 no sender\r\n503 no recipient\r\n", Stage::Mail),
         ("250 fine\r\n550 no such mailbox\r\n503 no recipient\r\n", Stage::Rcpt),
-        ("250 fine\r\n250 fine\r\n554 spam\r\n", Stage::Data),
+        ("250 fine\r\n250 fine\r\n554 spam\r\n", Stage::Text),
     ] {
         let script = [("", "220 here\r\n"), ("EHLO me\r\n", ABLE), (".\r\n", replies)];
         let error = hand_over(&script, &to("b@example.com")).await.1.unwrap_err();
@@ -137,8 +137,25 @@ async fn a_refusal_names_what_was_refused() {
         (".\r\n", "552 5.3.4 too large\r\n"),
     ];
     let error = hand_over(&script, &to("b@example.com")).await.1.unwrap_err();
-    assert!(matches!(error, SessionError::Refused { stage: Stage::Data, .. }), "{error:?}");
+    assert!(matches!(error, SessionError::Refused { stage: Stage::Text, .. }), "{error:?}");
     assert!(error.refuses_the_mail());
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_belong_to_its_command_decides_nothing() {
+    const ABLE: &str = "250-here\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+    const PLAIN: &str = "250-here\r\n250 PIPELINING\r\n";
+    for (able, end, replies, stage) in [
+        (ABLE, ".\r\n", "354 go on\r\n250 fine\r\n250 taken\r\n", Stage::Mail),
+        (ABLE, ".\r\n", "250 fine\r\n354 go on\r\n250 taken\r\n", Stage::Rcpt),
+        (ABLE, ".\r\n", "250 fine\r\n250 fine\r\n354 go on\r\n", Stage::Text),
+        (PLAIN, "DATA\r\n", "250 fine\r\n250 fine\r\n250 taken\r\n", Stage::Data),
+    ] {
+        let script = [("", "220 here\r\n"), ("EHLO me\r\n", able), (end, replies)];
+        let error = hand_over(&script, &to("b@example.com")).await.1.unwrap_err();
+        let at = |found| matches!(error, SessionError::Refused { stage, .. } if stage == found);
+        assert!(at(stage) && !error.refuses_the_mail(), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,94 @@
+//! One spelling for each mailbox.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The one spelling of a mailbox, by which its owner is counted: without a name beside it, without
+/// upper case, quotes and escapes (RFC 5321 §4.1.2), composed (RFC 6532 §3.1), and with its domain
+/// as in [`mail_domain`]. Mail goes to the address as it was given.
+#[must_use]
+pub fn mailbox(address: &str) -> String {
+    let address = address.trim();
+    let bracketed = address.strip_suffix('>').and_then(|text| text.rsplit_once('<'));
+    let address = bracketed.map_or(address, |(_, address)| address);
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{}", folded(&unquoted(local)), mail_domain(domain)),
+        None => folded(address),
+    }
+}
+
+/// The one spelling of a mail domain: as DNS knows it (RFC 5891), so that its letters are ASCII, and
+/// without the dot of the root. What is no name of DNS only loses its upper case.
+#[must_use]
+pub fn mail_domain(domain: &str) -> String {
+    let ascii = idna::domain_to_ascii(domain).unwrap_or_else(|_| folded(domain));
+    ascii.trim_end_matches('.').to_owned()
+}
+
+fn folded(text: &str) -> String {
+    text.to_lowercase().nfc().collect()
+}
+
+/// A local part without its quotes, which change nothing of what it names.
+fn unquoted(local: &str) -> String {
+    let mut plain = String::with_capacity(local.len());
+    let mut chars = local.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {}
+            '\\' => plain.extend(chars.next()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_has_one_spelling() {
+        for spelling in [
+            "v@bücher.example",
+            " V@Bücher.Example ",
+            "v@xn--bcher-kva.example",
+            "v@XN--BCHER-KVA.EXAMPLE",
+            "v@bu\u{308}cher.example",
+            "v@bücher.example.",
+            "v@bücher。example。",
+            "\"v\"@bücher.example",
+            "\"\\v\"@bücher.example",
+            "<v@bücher.example>",
+            "V<v@bücher.example>",
+        ] {
+            assert_eq!(mailbox(spelling), "v@xn--bcher-kva.example", "{spelling}");
+        }
+        assert_eq!(mailbox("U\u{308}@x.example"), "ü@x.example");
+        assert_eq!(mailbox("\"a\".B@x.example"), "a.b@x.example");
+    }
+
+    #[test]
+    fn mailboxes_that_differ_stay_apart() {
+        let mailboxes = [
+            "v@x.example",
+            "w@x.example",
+            "v+1@x.example",
+            "v@y.example",
+            "v@x.example.org",
+            "v@ß.example",
+            "v@ss.example",
+        ];
+        for (nth, mailbox) in mailboxes.iter().enumerate() {
+            assert!(
+                mailboxes[..nth].iter().all(|other| self::mailbox(other) != self::mailbox(mailbox))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_only_loses_its_upper_case() {
+        for (text, kept) in [("Ada", "ada"), ("v@XN--A", "v@xn--a"), ("V@", "v@"), ("", "")] {
+            assert_eq!(mailbox(text), kept);
+        }
+    }
+}
