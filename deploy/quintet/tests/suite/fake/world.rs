@@ -1,8 +1,10 @@
 //! What the stand-ins answer.
 
 use super::dead_letters;
-use axum::extract::{Path as Segment, Query, State};
+use axum::extract::{Path as Segment, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -23,7 +25,8 @@ pub struct World {
     pub effects: BTreeMap<&'static str, u64>,
     /// What a service's rows are.
     pub rows: BTreeMap<&'static str, Vec<Value>>,
-    pub no_ledger: bool,
+    /// Programs that answer nothing but 503.
+    pub silent: BTreeSet<&'static str>,
     /// The `Last-Event-ID` of each connection to a timeline.
     pub resumed: Vec<Option<i64>>,
     /// So many answers to looks at an order.
@@ -64,7 +67,17 @@ pub fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
         .route("/orders", post(place).get(orders))
         .route("/orders/{id}", get(read))
         .route("/orders/{id}/events", get(events))
+        .layer(from_fn_with_state((program, Arc::clone(&world)), unless_silent))
         .with_state((program, world))
+}
+
+async fn unless_silent(
+    State((program, world)): Shared,
+    request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let silent = world.lock().unwrap().silent.contains(program);
+    if silent { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(next.run(request).await) }
 }
 
 async fn ready(State((program, world)): Shared) -> StatusCode {
@@ -86,12 +99,8 @@ async fn rows(State((program, world)): Shared) -> Json<Value> {
     Json(json!({ "rows": rows, "next": null }))
 }
 
-async fn ledger(State((_, world)): Shared) -> Answer {
-    if world.lock().unwrap().no_ledger {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
-    }
-    let ledger = json!({ "charges": [], "refunds": [], "bookings": [], "mails": [] });
-    (StatusCode::OK, Json(ledger))
+async fn ledger() -> Json<Value> {
+    Json(json!({ "charges": [], "refunds": [], "bookings": [], "mails": [] }))
 }
 
 async fn payment(State((_, world)): Shared) -> Answer {
