@@ -1,6 +1,6 @@
 //! `quintet effects`: requests to the outside world that have no definite answer.
 
-use super::desk::{Desk, count, text};
+use super::desk::{Answers, Desk, count, text};
 use crate::cli::Global;
 use crate::duration;
 use crate::http::Request;
@@ -63,23 +63,21 @@ impl List {
         let desk = Desk::of(global, self.service).await?;
         let (mut all, now) = (Map::new(), SystemClock.now());
         let mut lines = Vec::new();
-        for (service, admin) in &desk.services {
-            let effects = listed(&desk, *service, admin, !self.all).await?;
-            lines.extend(effects.iter().flat_map(|effect| line(*service, effect, now)));
+        let mut answers =
+            desk.each(async |service, admin| listed(&desk, service, admin, !self.all).await).await;
+        for (service, effects) in answers.found.drain(..) {
+            lines.extend(effects.iter().flat_map(|effect| line(service, effect, now)));
             all.insert(service.name().to_owned(), effects.into());
         }
         if global.json {
             ui::result(&Value::from(all).to_string());
         } else if lines.is_empty() {
-            ui::result(if self.all {
-                "no request waits for an answer"
-            } else {
-                "no request is held"
-            });
+            let waits = if self.all { "waits for an answer" } else { "is held" };
+            ui::result(&format!("no request {waits}{}", answers.scope()));
         } else {
             ui::result(&lines.join("\n"));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(answers.code())
     }
 }
 
@@ -154,14 +152,17 @@ struct Found {
 }
 
 async fn find(desk: &Desk, id: Uuid) -> Result<Found> {
-    for (service, admin) in &desk.services {
+    let look = async |service, admin: &str| {
         let url = format!("{admin}/admin/effects/{id}");
-        if let Some(effect) = desk.ask(*service, Method::GET, &url).await? {
-            return Ok(Found { service: *service, admin: admin.clone(), effect });
-        }
+        let effect = desk.ask(service, Method::GET, &url).await?;
+        Ok(effect.map(|effect| Found { service, admin: admin.to_owned(), effect }))
+    };
+    let mut answers = desk.each(look).await;
+    if let Some(found) = answers.found.drain(..).find_map(|(_, found)| found) {
+        return Ok(found);
     }
-    let list = invocation::command("effects list --all");
-    bail!("no request {id} waits for an answer; `{list}` says which do")
+    let (list, limits) = (invocation::command("effects list --all"), answers.limits());
+    bail!("no request {id} waits for an answer{limits}; `{list}` says which do")
 }
 
 #[derive(Debug, Args)]
@@ -180,24 +181,29 @@ struct Retry {
 impl Retry {
     async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.service).await?;
-        let mut retried = 0;
-        if let Some(id) = self.id {
+        let answers = if let Some(id) = self.id {
             let Found { service, admin, .. } = find(&desk, id).await?;
             let url = format!("{admin}/admin/effects/{id}/retry");
-            retried += attempted(desk.ask(service, Method::POST, &url).await?);
+            let found = vec![(service, desk.ask(service, Method::POST, &url).await?)];
+            Answers { found, silent: Vec::new() }
         } else {
-            for (service, admin) in &desk.services {
+            let retry = async |service, admin: &str| {
                 let url = format!("{admin}/admin/effects/retry");
-                retried += attempted(desk.ask(*service, Method::POST, &url).await?);
-            }
-        }
-        let said = format!("{} attempted now", count(retried, "request"));
-        ui::result(&if global.json { json!({ "retried": retried }).to_string() } else { said });
-        Ok(ExitCode::SUCCESS)
+                desk.ask(service, Method::POST, &url).await
+            };
+            desk.each(retry).await
+        };
+        let retried = answers.found.iter().map(|(_, answer)| made_due(answer.as_ref())).sum();
+        ui::result(&if global.json {
+            json!({ "retried": retried }).to_string()
+        } else {
+            format!("{} attempted now", count(retried, "request"))
+        });
+        Ok(answers.code())
     }
 }
 
-fn attempted(answer: Option<Value>) -> i64 {
+fn made_due(answer: Option<&Value>) -> i64 {
     answer.and_then(|answer| answer["retried"].as_i64()).unwrap_or(0)
 }
 
