@@ -34,6 +34,8 @@ pub struct World {
     /// The queries of `GET /orders`.
     pub lists: Vec<BTreeMap<String, String>>,
     pub needs_attention: bool,
+    /// All orders wait for a refund that the gateway has refused.
+    pub refund_refused: bool,
     /// Orders that are newer than the seven that ended long ago: those that have ended meanwhile, and then open ones.
     pub newer_ended: usize,
     pub newer_open: usize,
@@ -104,7 +106,7 @@ async fn ledger() -> Json<Value> {
 }
 
 async fn payment(State((_, world)): Shared) -> Answer {
-    let status = if world.lock().unwrap().needs_attention { "attention" } else { "captured" };
+    let status = if world.lock().unwrap().refund_refused { "attention" } else { "captured" };
     (StatusCode::OK, Json(json!({ "status": status })))
 }
 
@@ -164,6 +166,9 @@ async fn read(State((_, world)): Shared, Segment(id): Segment<String>) -> Answer
         world.reads = TIMELINE.len();
     }
     let mut order = order(&id, world.reads.min(TIMELINE.len()));
+    if world.refund_refused {
+        (order["status"], order["waiting_for"]) = ("cancelling".into(), json!(["payment"]));
+    }
     if world.needs_attention {
         (order["needs_attention"], order["status"]) = (true.into(), "cancelling".into());
         let since = "2026-01-01T00:00:00Z";
@@ -186,7 +191,7 @@ async fn events(
     if after.is_some() {
         world.reads = TIMELINE.len();
     }
-    let lasts = after.is_some() || world.needs_attention;
+    let lasts = after.is_some() || world.needs_attention || world.refund_refused;
     let entries = timeline(TIMELINE.len())[from..until].to_vec();
     let entries = entries.into_iter().map(|entry| {
         let event = Event::default().id(entry["seq"].to_string());
