@@ -13,8 +13,8 @@ use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
 /// The tokens that the sandbox's gateway knows; it declines every other one.
-const TOKENS: [&str; 5] =
-    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_refund_refused"];
+const TOKENS: [&str; 6] =
+    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_poisoned", "tok_refund_refused"];
 
 /// The exit code when only an operator can end an order.
 const WAITS_FOR_OPERATOR: u8 = 3;
@@ -89,4 +89,17 @@ async fn follow(client: &Client, order: &Order, json: bool) -> Result<ExitCode> 
     let watch = invocation::command(&format!("watch {}", order.id));
     Ui::default().warn(&format!("order {} waits for an operator: `{watch}` tells more", order.id));
     Ok(WAITS_FOR_OPERATOR.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tokens_are_those_of_the_sandboxs_page() {
+        let page = include_str!("../../../../sandbox/README.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `tok_"));
+        let named = rows.filter_map(|row| Some(format!("tok_{}", row.split_once('`')?.0)));
+        assert_eq!(named.collect::<Vec<_>>(), TOKENS);
+    }
 }
