@@ -136,11 +136,21 @@ impl Show {
             return Ok(ExitCode::SUCCESS);
         }
         let mut lines = line(found.service, &found.effect, SystemClock.now());
-        lines.push(format!("    attempted next at {}", text(&found.effect, "due_at")));
+        lines.push(next(&found.effect));
         lines.push(format!("    request {}", found.effect["request"]));
         lines.push(format!("    idempotency key {}", self.id));
         ui::result(&lines.join("\n"));
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What becomes of a request when it is due.
+fn next(effect: &Value) -> String {
+    let due = text(effect, "due_at");
+    if effect["resolution"].is_object() {
+        format!("    its outcome is applied at {due}")
+    } else {
+        format!("    the service sends it next at {due}")
     }
 }
 
@@ -197,7 +207,7 @@ impl Retry {
         ui::result(&if global.json {
             json!({ "retried": retried }).to_string()
         } else {
-            format!("{} attempted now", count(retried, "request"))
+            format!("{} made due: the service sends what is due at once", count(retried, "request"))
         });
         Ok(answers.code())
     }
@@ -265,17 +275,20 @@ mod tests {
             "    400 Bad Request",
         ];
         assert_eq!(lines, expected);
+        assert!(next(&effect).starts_with("    the service sends it next at "));
     }
 
     #[test]
     fn a_resolved_request_says_as_what() {
         let effect = json!({"id": "e-1", "order_id": "o-1", "name": "charge", "attempts": 1,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
-            "last_error": null, "resolution": {"outcome": "captured", "reference": "ch_1"}});
+            "last_error": null, "due_at": "2026-01-01T00:04:00Z",
+            "resolution": {"outcome": "captured", "reference": "ch_1"}});
         let lines = line(Program::Payment, &effect, "2026-01-01T00:03:00Z".parse().unwrap());
         assert_eq!(
             lines,
             ["payment: charge e-1 of order o-1, resolved as captured, 1 attempt in 3m"]
         );
+        assert_eq!(next(&effect), "    its outcome is applied at 2026-01-01T00:04:00Z");
     }
 }
