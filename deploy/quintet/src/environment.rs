@@ -25,6 +25,10 @@ pub(crate) struct Plan<'a> {
 
 type Variables = Vec<(String, String)>;
 
+/// The names of a listener that only this machine reaches. Under any other name a web page asks, whose own name was made
+/// to point here.
+const HOSTS: &str = r#"["localhost","127.0.0.1"]"#;
+
 impl Plan<'_> {
     /// The variables that a program is started with on top of the launcher's own.
     pub(crate) fn variables(&self, member: Member) -> Variables {
@@ -68,6 +72,9 @@ impl Plan<'_> {
 
     fn defaults(&self, program: Program) -> Variables {
         let mut defaults = Vec::new();
+        if program != Program::Sandbox {
+            defaults.push((program.variable("HTTP__HOSTS"), HOSTS.to_owned()));
+        }
         if let Some(database) = self.databases.get(&program) {
             defaults.push((program.variable("DATABASE__URL"), database.clone()));
         }
@@ -152,6 +159,7 @@ mod tests {
             ("QUINTET_PAYMENT__BUS__URL", "log:/data/bus.db"),
             ("QUINTET_PAYMENT__DATABASE__URL", "sqlite:/data/payment.db"),
             ("QUINTET_PAYMENT__GATEWAY__URL", "http://127.0.0.1:9010"),
+            ("QUINTET_PAYMENT__HTTP__HOSTS", r#"["localhost","127.0.0.1"]"#),
             ("QUINTET_PAYMENT__LISTEN", "127.0.0.1:9002"),
         ];
         assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());

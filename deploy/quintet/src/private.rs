@@ -8,7 +8,7 @@ use rustix::process::{geteuid, umask};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const OWNER_ONLY: u32 = 0o700;
 const OTHERS: u32 = 0o077;
@@ -31,6 +31,7 @@ pub(crate) fn file() -> OpenOptions {
 /// # Errors
 /// When it is a symbolic link, belongs to another user, or cannot be made.
 pub(crate) fn directory(path: &Path, shown: &Path) -> Result<Option<u32>> {
+    let path = &itself(path);
     let name = || format!("cannot create the directory {}", shown.display());
     match fs::symlink_metadata(path) {
         Ok(found) => check(&found, path, shown)?,
@@ -59,11 +60,17 @@ pub(crate) fn directory(path: &Path, shown: &Path) -> Result<Option<u32>> {
 /// # Errors
 /// What it is instead, and what to do.
 pub(crate) fn check_if_there(path: &Path, shown: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) => check(&found, path, shown),
+    let path = itself(path);
+    match fs::symlink_metadata(&path) {
+        Ok(found) => check(&found, &path, shown),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot look at {}", shown.display())),
     }
+}
+
+/// The path without a slash or a dot at its end, for which the system would follow a symbolic link.
+fn itself(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 /// Whether this user owns it.
@@ -76,7 +83,7 @@ fn check(found: &Metadata, path: &Path, shown: &Path) -> Result<()> {
     if found.is_symlink() {
         let target = fs::read_link(path).unwrap_or_default();
         bail!(
-            "{shown} is a symbolic link to {}: remove it, or name the directory itself by --data",
+            "{shown} is a symbolic link to {}: put what it names in its place, or choose another directory by --data",
             target.display()
         );
     }
@@ -117,8 +124,14 @@ mod tests {
         let (target, link) = (temp.path().join("target"), temp.path().join("link"));
         fs::create_dir(&target).unwrap();
         symlink(&target, &link).unwrap();
-        let said = directory(&link, &link).unwrap_err().to_string();
-        assert!(said.contains("is a symbolic link to ") && said.contains("--data"), "{said}");
+        fs::set_permissions(&target, Permissions::from_mode(0o755)).unwrap();
+        for end in ["", "/", "/.", "//", "/./"] {
+            let link = PathBuf::from(format!("{}{end}", link.display()));
+            let said = directory(&link, &link).unwrap_err().to_string();
+            assert!(said.contains("is a symbolic link to ") && said.contains("--data"), "{said}");
+            assert!(check_if_there(&link, &link).is_err(), "{link:?}");
+        }
+        assert_eq!(mode(&target), 0o755);
 
         let (file_there, to_file) = (temp.path().join("file"), temp.path().join("to-file"));
         fs::write(&file_there, "theirs").unwrap();

@@ -147,9 +147,13 @@ impl Suite {
     pub(crate) async fn running(dir: &DataDir) -> Result<(Self, Launcher)> {
         let shown = dir.shown().display();
         let none = || {
-            let nothing = if dir.path().is_dir() { "" } else { ", which is no directory" };
             let start = invocation::start(&dir.argument());
-            format!("no suite is running on {shown}{nothing}: start one with `{start}`")
+            let start = format!("start a suite with `{start}`");
+            match dir.path().try_exists() {
+                Ok(false) => format!("there is no directory {shown}: {start}"),
+                _ if dir.path().is_dir() => format!("no suite is running on {shown}: {start}"),
+                _ => format!("{shown} is not a directory: choose another one by --data"),
+            }
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
         let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };

@@ -17,7 +17,7 @@ pub struct Hosts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
     /// It names no host, or none that can be read.
-    #[error("must be the name of one host, as in `Host: {{name}}`")]
+    #[error("must name one host once, as in `Host: localhost`")]
     NoHost,
     /// It is for a host that is not this listener.
     #[error(
@@ -169,6 +169,9 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         let checked = hosts.check(method, &Uri::from_static("/x"), Version::HTTP_11, &headers);
+        if let Err(foreign) = &checked {
+            assert!(!foreign.to_string().contains(['{', '}']), "{foreign}");
+        }
         checked.map_or_else(|foreign| foreign.status().as_u16(), |()| 200)
     }
 

@@ -3,15 +3,26 @@
 use crate::cli::Global;
 use crate::http::{Api, Error, Request};
 use crate::program::Program;
+use crate::suite::{Launcher, Suite};
+use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::process::ExitCode;
 
 /// The admin listeners of the services that are asked.
 pub(super) struct Desk {
     api: Api,
-    pub(super) services: Vec<(Program, String)>,
+    launcher: Launcher,
+    services: Vec<(Program, String)>,
+}
+
+/// What the services answer, each in its turn.
+pub(super) struct Answers<T> {
+    pub(super) found: Vec<(Program, T)>,
+    /// Why the others do not answer.
+    pub(super) silent: Vec<String>,
 }
 
 impl Desk {
@@ -19,10 +30,31 @@ impl Desk {
         if only == Some(Program::Sandbox) {
             bail!("the sandbox is no service: nothing waits there");
         }
-        let (suite, api) = super::running(global).await?;
+        let (suite, launcher) = Suite::running(&global.dir()?).await?;
         let services = suite.services.iter().filter(|(name, _)| only.is_none_or(|it| it == **name));
         let services = services.map(|(name, service)| (*name, service.admin_url.clone()));
-        Ok(Self { api, services: services.collect() })
+        Ok(Self { api: Api::new()?, launcher, services: services.collect() })
+    }
+
+    /// Asks one service after the other, by its admin listener. One that fails hides nothing of the others.
+    pub(super) async fn each<T>(
+        &self,
+        ask: impl AsyncFn(Program, &str) -> Result<T>,
+    ) -> Answers<T> {
+        let mut answers = Answers { found: Vec::new(), silent: Vec::new() };
+        for (service, admin) in &self.services {
+            match ask(*service, admin).await {
+                Ok(answer) => answers.found.push((*service, answer)),
+                Err(error) => answers.silent.push(crate::explain(&error)),
+            }
+        }
+        answers
+    }
+
+    /// A service's admin listener.
+    pub(super) fn admin(&self, service: Program) -> &str {
+        let found = self.services.iter().find(|(name, _)| *name == service);
+        found.map_or("", |(_, admin)| admin)
     }
 
     /// One service's answer; `None` where it knows of nothing.
@@ -44,8 +76,31 @@ impl Desk {
         match self.api.send(request, None).await {
             Ok(answer) => Ok(Some(answer)),
             Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) if error.is_worth_a_repeat() => match self.launcher.why_down(service) {
+                Some(why) => bail!(why),
+                None => Err(error).with_context(|| service.name()),
+            },
             Err(error) => Err(error).with_context(|| service.name()),
         }
+    }
+}
+
+impl<T> Answers<T> {
+    /// Says on stderr who does not answer, after what the others answered; the exit code is 1 then.
+    pub(super) fn code(&self) -> ExitCode {
+        self.silent.iter().for_each(|why| Ui::default().warn(why));
+        if self.silent.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// What follows a statement that holds of those only that answer.
+    pub(super) const fn scope(&self) -> &'static str {
+        if self.silent.is_empty() { "" } else { " in the services that answer" }
+    }
+
+    /// The same with who does not answer.
+    pub(super) fn limits(&self) -> String {
+        let silent = self.silent.join("; ");
+        if silent.is_empty() { silent } else { format!("{} ({silent})", self.scope()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `quintet effects`: requests to the outside world that have no definite answer.
 
-use super::desk::{Desk, count, text};
+use super::desk::{Answers, Desk, count, text};
 use crate::cli::Global;
 use crate::duration;
 use crate::http::Request;
@@ -63,23 +63,21 @@ impl List {
         let desk = Desk::of(global, self.service).await?;
         let (mut all, now) = (Map::new(), SystemClock.now());
         let mut lines = Vec::new();
-        for (service, admin) in &desk.services {
-            let effects = listed(&desk, *service, admin, !self.all).await?;
-            lines.extend(effects.iter().flat_map(|effect| line(*service, effect, now)));
+        let mut answers =
+            desk.each(async |service, admin| listed(&desk, service, admin, !self.all).await).await;
+        for (service, effects) in answers.found.drain(..) {
+            lines.extend(effects.iter().flat_map(|effect| line(service, effect, now)));
             all.insert(service.name().to_owned(), effects.into());
         }
         if global.json {
             ui::result(&Value::from(all).to_string());
         } else if lines.is_empty() {
-            ui::result(if self.all {
-                "no request waits for an answer"
-            } else {
-                "no request is held"
-            });
+            let waits = if self.all { "waits for an answer" } else { "is held" };
+            ui::result(&format!("no request {waits}{}", answers.scope()));
         } else {
             ui::result(&lines.join("\n"));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(answers.code())
     }
 }
 
@@ -138,11 +136,21 @@ impl Show {
             return Ok(ExitCode::SUCCESS);
         }
         let mut lines = line(found.service, &found.effect, SystemClock.now());
-        lines.push(format!("    attempted next at {}", text(&found.effect, "due_at")));
+        lines.push(next(&found.effect));
         lines.push(format!("    request {}", found.effect["request"]));
         lines.push(format!("    idempotency key {}", self.id));
         ui::result(&lines.join("\n"));
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What becomes of a request when it is due.
+fn next(effect: &Value) -> String {
+    let due = text(effect, "due_at");
+    if effect["resolution"].is_object() {
+        format!("    its outcome is applied at {due}")
+    } else {
+        format!("    the service sends it next at {due}")
     }
 }
 
@@ -154,14 +162,17 @@ struct Found {
 }
 
 async fn find(desk: &Desk, id: Uuid) -> Result<Found> {
-    for (service, admin) in &desk.services {
+    let look = async |service, admin: &str| {
         let url = format!("{admin}/admin/effects/{id}");
-        if let Some(effect) = desk.ask(*service, Method::GET, &url).await? {
-            return Ok(Found { service: *service, admin: admin.clone(), effect });
-        }
+        let effect = desk.ask(service, Method::GET, &url).await?;
+        Ok(effect.map(|effect| Found { service, admin: admin.to_owned(), effect }))
+    };
+    let mut answers = desk.each(look).await;
+    if let Some(found) = answers.found.drain(..).find_map(|(_, found)| found) {
+        return Ok(found);
     }
-    let list = invocation::command("effects list --all");
-    bail!("no request {id} waits for an answer; `{list}` says which do")
+    let (list, limits) = (invocation::command("effects list --all"), answers.limits());
+    bail!("no request {id} waits for an answer{limits}; `{list}` says which do")
 }
 
 #[derive(Debug, Args)]
@@ -180,24 +191,29 @@ struct Retry {
 impl Retry {
     async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.service).await?;
-        let mut retried = 0;
-        if let Some(id) = self.id {
+        let answers = if let Some(id) = self.id {
             let Found { service, admin, .. } = find(&desk, id).await?;
             let url = format!("{admin}/admin/effects/{id}/retry");
-            retried += attempted(desk.ask(service, Method::POST, &url).await?);
+            let found = vec![(service, desk.ask(service, Method::POST, &url).await?)];
+            Answers { found, silent: Vec::new() }
         } else {
-            for (service, admin) in &desk.services {
+            let retry = async |service, admin: &str| {
                 let url = format!("{admin}/admin/effects/retry");
-                retried += attempted(desk.ask(*service, Method::POST, &url).await?);
-            }
-        }
-        let said = format!("{} attempted now", count(retried, "request"));
-        ui::result(&if global.json { json!({ "retried": retried }).to_string() } else { said });
-        Ok(ExitCode::SUCCESS)
+                desk.ask(service, Method::POST, &url).await
+            };
+            desk.each(retry).await
+        };
+        let retried = answers.found.iter().map(|(_, answer)| made_due(answer.as_ref())).sum();
+        ui::result(&if global.json {
+            json!({ "retried": retried }).to_string()
+        } else {
+            format!("{} made due: the service sends what is due at once", count(retried, "request"))
+        });
+        Ok(answers.code())
     }
 }
 
-fn attempted(answer: Option<Value>) -> i64 {
+fn made_due(answer: Option<&Value>) -> i64 {
     answer.and_then(|answer| answer["retried"].as_i64()).unwrap_or(0)
 }
 
@@ -259,17 +275,20 @@ mod tests {
             "    400 Bad Request",
         ];
         assert_eq!(lines, expected);
+        assert!(next(&effect).starts_with("    the service sends it next at "));
     }
 
     #[test]
     fn a_resolved_request_says_as_what() {
         let effect = json!({"id": "e-1", "order_id": "o-1", "name": "charge", "attempts": 1,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
-            "last_error": null, "resolution": {"outcome": "captured", "reference": "ch_1"}});
+            "last_error": null, "due_at": "2026-01-01T00:04:00Z",
+            "resolution": {"outcome": "captured", "reference": "ch_1"}});
         let lines = line(Program::Payment, &effect, "2026-01-01T00:03:00Z".parse().unwrap());
         assert_eq!(
             lines,
             ["payment: charge e-1 of order o-1, resolved as captured, 1 attempt in 3m"]
         );
+        assert_eq!(next(&effect), "    its outcome is applied at 2026-01-01T00:04:00Z");
     }
 }

@@ -84,14 +84,20 @@ impl Rewind {
             );
             return;
         }
-        let start = if Program::SERVICES.iter().any(|it| it.name() == service) {
-            format!("`{}` starts it", invocation::command(&format!("start {service}")))
-        } else {
-            "start it as before".to_owned()
-        };
         ui::result(&format!(
-            "{service} hears {records} records again; what it has applied it recognises. {start}"
+            "{service} will read {records} records again and recognise those that it has applied. {}",
+            self.start()
         ));
+    }
+
+    /// How the user starts the service, in a sentence.
+    fn start(&self) -> String {
+        let service = &self.service;
+        if Program::SERVICES.iter().any(|it| it.name() == service) {
+            format!("Start it with `{}`.", invocation::command(&format!("start {service}")))
+        } else {
+            format!("Start {service} as you did before.")
+        }
     }
 }
 
@@ -165,6 +171,12 @@ mod tests {
         let states = bus.partitions(group, &["orders", "shipping"]).await.unwrap();
         let committed: Vec<_> = states.iter().map(|state| state.committed).collect();
         assert_eq!(committed, [Some(0), None]);
+    }
+
+    #[test]
+    fn a_service_of_ones_own_is_started_as_before() {
+        assert_eq!(asked("payment").start(), "Start it with `quintet start payment`.");
+        assert_eq!(asked("loyalty").start(), "Start loyalty as you did before.");
     }
 
     #[tokio::test]

@@ -28,11 +28,6 @@ impl Attention {
         let has = if self.waiting_for.len() == 1 { "has" } else { "have" };
         format!("{who} {has} not answered for {}", duration::text(now.duration_since(self.since)))
     }
-
-    /// Whether payment is among them: it alone may need an operator.
-    pub(crate) fn is_for_payment(&self) -> bool {
-        self.waiting_for.iter().any(|side| side == "payment")
-    }
 }
 
 #[cfg(test)]
@@ -54,6 +49,5 @@ mod tests {
         assert_eq!(both.word(), "both");
         let sentence = "inventory and payment have not answered for 12 min 3 s";
         assert_eq!(both.sentence(now), sentence);
-        assert!(payment.is_for_payment() && !of(&["shipping"]).is_for_payment());
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Order {
     pub(crate) needs_attention: bool,
     /// Whom it waits for then; older order services do not say.
     pub(crate) attention: Option<Attention>,
+    /// Whom it waits for at any time; older order services do not say.
+    pub(crate) waiting_for: Vec<String>,
     /// The trace of its placing.
     pub(crate) trace_id: Option<String>,
     pub(crate) timeline: Vec<Entry>,
@@ -70,13 +72,26 @@ impl TryFrom<Value> for Order {
             #[serde(default)]
             needs_attention: bool,
             attention: Option<Attention>,
+            #[serde(default)]
+            waiting_for: Vec<String>,
             trace_id: Option<String>,
             #[serde(default)]
             timeline: Vec<Entry>,
         }
         let known = Known::deserialize(&json)?;
-        let Known { id, status, reason, needs_attention, attention, trace_id, timeline } = known;
-        Ok(Self { id, status, reason, needs_attention, attention, trace_id, timeline, json })
+        let Known { id, status, reason, needs_attention, attention, .. } = known;
+        let Known { waiting_for, trace_id, timeline, .. } = known;
+        Ok(Self {
+            id,
+            status,
+            reason,
+            needs_attention,
+            attention,
+            waiting_for,
+            trace_id,
+            timeline,
+            json,
+        })
     }
 }
 
@@ -84,6 +99,13 @@ impl Order {
     /// Whether nothing will change any more.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "cancelled")
+    }
+
+    /// Whether it is being undone, and payment has not given the money back yet.
+    fn is_owed_money(&self) -> bool {
+        let late = self.attention.iter().flat_map(|it| &it.waiting_for);
+        let named = self.waiting_for.iter().chain(late).any(|side| side == "payment");
+        named && self.status == "cancelling"
     }
 
     /// When the customer's order was taken.
@@ -137,6 +159,8 @@ pub(crate) struct Client {
     replicas: Vec<String>,
     /// Where payment says what it knows of an order.
     payments: Vec<String>,
+    /// Where payment is told by operators.
+    payment_admin: String,
     /// How often somebody was asked: they take turns.
     asked: Arc<AtomicUsize>,
     api: Api,
@@ -155,7 +179,9 @@ impl Client {
         let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
         let payments = suite.urls(Program::Payment).into_iter();
         let payments = payments.map(|url| format!("{url}/payments")).collect();
-        Self { replicas, payments, asked: Arc::default(), api, patience }
+        let payment_admin = suite.services.get(&Program::Payment).map(|it| it.admin_url.clone());
+        let payment_admin = payment_admin.unwrap_or_default();
+        Self { replicas, payments, payment_admin, asked: Arc::default(), api, patience }
     }
 
     pub(super) const fn api(&self) -> &Api {
@@ -236,15 +262,23 @@ impl Client {
     }
 
     /// Whether payment waits for an operator because the provider refused the order's refund; false
-    /// where payment does not say.
-    pub(crate) async fn is_refund_refused(&self, id: &str) -> bool {
+    /// where payment does not say. It is asked only while the order waits for it to give the money back.
+    pub(crate) async fn is_refund_refused(&self, order: &Order) -> bool {
         #[derive(Deserialize)]
         struct Payment {
             status: String,
         }
+        if !order.is_owed_money() {
+            return false;
+        }
         let Some(payments) = self.payments.first() else { return false };
-        let payment = self.api.get::<Payment>(&format!("{payments}/{id}")).await;
+        let payment = self.api.get::<Payment>(&format!("{payments}/{}", order.id)).await;
         payment.is_ok_and(|payment| payment.status == "attention")
+    }
+
+    /// What has payment ask again for a refund that was refused.
+    pub(crate) fn refund_again(&self, id: &str) -> String {
+        format!("curl -X POST {}/admin/payments/{id}/refund", self.payment_admin)
     }
 
     async fn get<T: DeserializeOwned>(

@@ -1,6 +1,5 @@
 //! Telling an order's timeline as it grows.
 
-use super::Attention;
 use super::client::{Client, Entry, Order};
 use super::events;
 use crate::duration;
@@ -21,9 +20,14 @@ const MAILS_WITHIN: Duration = Duration::from_secs(10);
 /// A mail says that it is placed, another how it ended.
 const MAILS: u8 = 2;
 
-/// What payment's `attention` means.
-const REFUSED: &str = "  the provider refused the refund: settle it there, then have payment ask \
-     again: POST /admin/payments/ORDER/refund";
+/// Where an order stands that is followed no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// It has ended.
+    ToItsEnd,
+    /// It waits for an operator.
+    UntilStuck,
+}
 
 /// How to tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,7 @@ struct Told {
     ended: Option<Instant>,
     mails: u8,
     needs_attention: bool,
+    refund_refused: bool,
 }
 
 impl Follow<'_> {
@@ -60,7 +65,7 @@ impl Follow<'_> {
     ///
     /// # Errors
     /// When the order can no longer be read.
-    pub(crate) async fn run(&self, order: &Order) -> Result<Order> {
+    pub(crate) async fn run(&self, order: &Order) -> Result<Followed> {
         let mut events = pin!(events::of(self.client, &order.id));
         let (mut told, mut look) = (Told::default(), interval(LOOK));
         if self.show == Show::Text {
@@ -77,8 +82,7 @@ impl Follow<'_> {
                 _ = look.tick() => {
                     let now = self.client.read(&order.id).await?;
                     self.attention(&now, &mut told).await;
-                    let stuck = now.needs_attention && self.until_stuck;
-                    if stuck || told.ended.is_some_and(|ended| ended.elapsed() >= MAILS_WITHIN) {
+                    if (told.is_stuck() && self.until_stuck) || told.ended.is_some_and(|ended| ended.elapsed() >= MAILS_WITHIN) {
                         break;
                     }
                 }
@@ -86,7 +90,8 @@ impl Follow<'_> {
         }
         let order = self.client.read(&order.id).await?;
         self.conclude(&order, &told);
-        Ok(order)
+        let stuck = told.is_stuck() && !order.has_ended();
+        Ok(if stuck { Followed::UntilStuck } else { Followed::ToItsEnd })
     }
 
     fn tell(&self, order: &Order, entry: &Entry, told: &mut Told) {
@@ -105,26 +110,28 @@ impl Follow<'_> {
         }
     }
 
-    /// Says once that a person has to look, and where.
+    /// Says once that a person has to look, and what to do.
     async fn attention(&self, order: &Order, told: &mut Told) {
+        let refused = self.client.is_refund_refused(order).await;
         if order.needs_attention && !told.needs_attention && self.show == Show::Text {
             let why = match &order.attention {
                 Some(attention) => attention.sentence(SystemClock.now()),
                 None => "it is past its deadlines".to_owned(),
             };
             ui::result(&format!("  needs attention: {why}"));
-            let for_payment = order.attention.as_ref().is_some_and(Attention::is_for_payment);
-            if for_payment && self.client.is_refund_refused(&order.id).await {
-                ui::result(REFUSED);
-            }
         }
-        told.needs_attention = order.needs_attention;
+        if refused && !told.refund_refused && self.show == Show::Text {
+            ui::result("  payment waits for an operator: the provider refused the refund.");
+            ui::result("  Settle it with the provider, then have payment ask again:");
+            ui::result(&format!("  {}", self.client.refund_again(&order.id)));
+        }
+        (told.needs_attention, told.refund_refused) = (order.needs_attention, refused);
     }
 
     fn conclude(&self, order: &Order, told: &Told) {
         match self.show {
             Show::Text => {
-                ui::result(&verdict(order));
+                ui::result(&verdict(order, told));
                 if order.has_ended() && told.mails < MAILS {
                     ui::result("not all of its mails are sent yet");
                 }
@@ -159,6 +166,11 @@ impl Told {
         (entry.at.duration_since(placed_at), step)
     }
 
+    /// Whether nothing goes on without an operator.
+    const fn is_stuck(&self) -> bool {
+        self.needs_attention || self.refund_refused
+    }
+
     fn is_all(&self) -> bool {
         self.ended.is_some() && self.mails >= MAILS
     }
@@ -173,11 +185,15 @@ fn line(entry: &Entry, since: SignedDuration, step: Option<SignedDuration>) -> S
 }
 
 /// How it ended and why, or where it stands.
-fn verdict(order: &Order) -> String {
+fn verdict(order: &Order, told: &Told) -> String {
     let took = order.took().map(|took| format!(" in {}", duration::text(took)));
     let took = took.unwrap_or_default();
     let reason = order.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let attention = if order.needs_attention { ", needs attention" } else { "" };
+    let attention = match (order.needs_attention, told.refund_refused && !order.has_ended()) {
+        (true, _) => ", needs attention",
+        (false, true) => ", waits for an operator",
+        (false, false) => "",
+    };
     format!("{}{attention}{took}{reason}", order.status)
 }
 
@@ -238,7 +254,7 @@ mod tests {
             .unwrap()
         };
         let cancelled = order("cancelled", Some("out_of_stock"));
-        assert_eq!(verdict(&cancelled), "cancelled in 34 ms: out_of_stock");
-        assert_eq!(verdict(&order("completed", None)), "completed in 34 ms");
+        assert_eq!(verdict(&cancelled, &Told::default()), "cancelled in 34 ms: out_of_stock");
+        assert_eq!(verdict(&order("completed", None), &Told::default()), "completed in 34 ms");
     }
 }

@@ -8,4 +8,4 @@ mod sse;
 
 pub(crate) use attention::Attention;
 pub(crate) use client::{Client, EMAIL, Filter, Order, Wanted};
-pub(crate) use follow::{Follow, Show};
+pub(crate) use follow::{Follow, Followed, Show};

@@ -48,7 +48,7 @@ async fn one_that_is_not_at_rest_ends_with_two_and_who_is_not() {
     let told = text(&audited.stdout);
     assert_eq!(told.lines().filter(|line| line.starts_with("✓ ")).count(), 6, "{told}");
     let end = format!(
-        "not at rest after 500 ms; what follows is left out above:\n    shipping: effects 2\n    order {}: its shipment is booking\nthe 6 invariants that can be judged hold\n",
+        "not at rest after 500 ms: the verdict above leaves these out:\n    shipping: effects 2\n    order {}: its shipment is booking\nthe 6 invariants that can be judged hold\n",
         order_id(3)
     );
     assert!(told.ends_with(&end), "{told}");
@@ -73,7 +73,7 @@ async fn one_that_is_not_at_rest_ends_with_two_and_who_is_not() {
 async fn the_outside_world_that_is_stopped_is_named() {
     let suite = Suite::new();
     let _up = suite.running().await;
-    suite.world.lock().unwrap().no_ledger = true;
+    suite.world.lock().unwrap().silent.insert("sandbox");
     suite.run(&["stop", "sandbox"]).await;
     let audited = suite.run(&["audit", "--wait", "0s"]).await;
     assert_eq!(audited.status.code(), Some(2));
@@ -98,4 +98,32 @@ async fn a_service_that_is_stopped_is_named() {
         "{told}"
     );
     assert!(told.contains("\n    order does not answer: "), "{told}");
+}
+
+#[tokio::test]
+async fn while_a_service_is_stopped_the_open_orders_are_named_and_what_needs_nothing_of_it_is_judged()
+ {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    suite.run(&["stop", "payment"]).await;
+    let open = json!({"table": "orders", "order_id": order_id(3), "stage": "reserved", "requested": null,
+        "cause": null, "stock_settled": false, "money_settled": false, "ended": null,
+        "needs_attention": false, "total_minor": 1298, "currency": "EUR", "items": []});
+    suite.world.lock().unwrap().rows.insert("order", vec![open]);
+    suite.world.lock().unwrap().silent.insert("payment");
+    let audited = suite.run(&["audit", "--wait", "0s"]).await;
+    assert_eq!(audited.status.code(), Some(2), "{}", text(&audited.stderr));
+    let told = text(&audited.stdout);
+    let judged: Vec<&str> = told.lines().filter(|line| line.starts_with("✓ ")).collect();
+    assert!(judged.len() == 3 && judged[1].starts_with("✓ 4 "), "{told}");
+    let end = format!(
+        "\n    payment is stopped: `quintet start payment` starts it\n    order {}: has not ended: it is reserved\nthe 3 invariants that can be judged hold\n",
+        order_id(3)
+    );
+    assert!(told.ends_with(&end), "{told}");
+
+    let audited = suite.run(&["audit", "--wait", "0s", "--json"]).await;
+    let told: Value = serde_json::from_slice(&audited.stdout).unwrap();
+    assert_eq!(told["under_way"][0]["order"], order_id(3));
+    assert_eq!(told["invariants"].as_array().unwrap().len(), 3);
 }

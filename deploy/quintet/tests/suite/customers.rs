@@ -51,18 +51,33 @@ async fn place_stops_following_an_order_that_only_an_operator_can_end() {
     let _up = suite.running().await;
     suite.world.lock().unwrap().needs_attention = true;
     let placed = suite.run(&["place", "--follow"]).await;
-    assert_eq!(placed.status.code(), Some(1));
-    let waits = "\n  needs attention: payment has not answered for ";
-    assert!(text(&placed.stdout).contains(waits), "{}", text(&placed.stdout));
-    let refused = "\n  the provider refused the refund: ";
-    assert!(text(&placed.stdout).contains(refused), "{}", text(&placed.stdout));
-    assert!(
-        text(&placed.stdout).ends_with("\ncancelling, needs attention\n"),
-        "{}",
-        text(&placed.stdout)
-    );
+    assert_eq!(placed.status.code(), Some(3));
+    let told = text(&placed.stdout);
+    assert!(told.contains("\n  needs attention: payment has not answered for "), "{told}");
+    assert!(!told.contains("refused the refund"), "{told}");
+    assert!(told.ends_with("\ncancelling, needs attention\n"), "{told}");
     let said = text(&placed.stderr);
-    assert!(said.starts_with(&format!("quintet: order {} needs attention", order_id(1))), "{said}");
+    let waits = format!("quintet: order {} waits for an operator", order_id(1));
+    assert!(said.starts_with(&waits), "{said}");
+}
+
+#[tokio::test]
+async fn place_says_whom_a_refused_refund_waits_for_and_does_not_wait_itself() {
+    let suite = Suite::new();
+    let _up = suite.running().await;
+    suite.world.lock().unwrap().refund_refused = true;
+    let placed = suite.run(&["place", "--follow"]).await;
+    assert_eq!(placed.status.code(), Some(3));
+    let admin = format!("http://127.0.0.1:{}", suite.port + 102);
+    let retry = format!("\n  curl -X POST {admin}/admin/payments/{}/refund\n", order_id(1));
+    let told = text(&placed.stdout);
+    assert!(told.contains("the provider refused the refund") && told.contains(&retry), "{told}");
+    assert!(told.ends_with("\ncancelling, waits for an operator\n"), "{told}");
+
+    let placed = suite.run(&["place", "--count", "3", "--follow", "--json"]).await;
+    assert_eq!(placed.status.code(), Some(3));
+    let summary: Value = serde_json::from_slice(&placed.stdout).unwrap();
+    assert_eq!(summary["needing_attention"], 3);
 }
 
 #[tokio::test]

@@ -65,3 +65,45 @@ async fn what_is_not_parked_or_not_clear_is_said() {
     assert_eq!(text(&discarded.stdout), "shipping: 1 letter discarded, nothing is left\n");
     assert_eq!(suite.world.lock().unwrap().parked.len(), 2);
 }
+
+#[tokio::test]
+async fn a_stopped_service_hides_nothing_of_the_others() {
+    let (suite, _up) = suite().await;
+    suite.run(&["stop", "payment"]).await;
+    suite.world.lock().unwrap().silent.insert("payment");
+    let stopped = "quintet: payment is stopped: `quintet start payment` starts it\n";
+    let order = order_id(1);
+
+    let listed = suite.run(&["dead-letters", "list"]).await;
+    assert_eq!((listed.status.code(), text(&listed.stderr)), (Some(1), stopped));
+    let told = text(&listed.stdout);
+    assert!(told.starts_with("shipping: OrderPlaced panicked, 1 letter in 1 order"), "{told}");
+    let shown = suite.run(&["dead-letters", "show", &order]).await;
+    assert_eq!((shown.status.code(), text(&shown.stderr)), (Some(1), stopped));
+    assert!(text(&shown.stdout).starts_with(&format!("shipping: 1 letter of {order}")));
+
+    let discarded = suite.run(&["dead-letters", "discard", &order]).await;
+    assert_eq!(discarded.status.code(), Some(1));
+    let why = "quintet: it may be parked elsewhere too (payment is stopped: ";
+    assert!(text(&discarded.stderr).starts_with(why), "{}", text(&discarded.stderr));
+    let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
+    assert_eq!((replayed.status.code(), text(&replayed.stderr)), (Some(1), stopped));
+    assert_eq!(text(&replayed.stdout), format!("shipping: {order} applied\n"));
+
+    let listed = suite.run(&["dead-letters", "list"]).await;
+    assert_eq!(text(&listed.stdout), "nothing is parked in the services that answer\n");
+
+    let effects = suite.run(&["effects", "list", "--all"]).await;
+    assert_eq!((effects.status.code(), text(&effects.stderr)), (Some(1), stopped));
+    let told = text(&effects.stdout);
+    assert!(
+        told.starts_with(&format!("shipping: book {order} of order {order}, attempted")),
+        "{told}"
+    );
+    let retried = suite.run(&["effects", "retry", &order_id(9)]).await;
+    let none = format!(
+        "quintet: no request {} waits for an answer in the services that answer (payment is stopped: ",
+        order_id(9)
+    );
+    assert!(text(&retried.stderr).starts_with(&none), "{}", text(&retried.stderr));
+}

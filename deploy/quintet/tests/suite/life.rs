@@ -111,7 +111,7 @@ async fn children_end_with_a_killed_launcher_and_the_next_one_takes_over() {
     assert_eq!(stale.status.code(), Some(1));
     let said = text(&stale.stderr);
     assert!(said.starts_with("quintet: no suite is running on "), "{said}");
-    assert!(said.contains("start one with `quintet up --data "), "{said}");
+    assert!(said.contains("start a suite with `quintet up --data "), "{said}");
     suite.stop_serving().await;
 
     let next = suite.up(&[]);
@@ -250,7 +250,7 @@ async fn a_suite_is_found_from_a_sub_folder() {
         command.arg("orders").current_dir(&deep).output().await.unwrap()
     };
     let none = orders().await;
-    let said = "quintet: no suite is running on .quintet, which is no directory: start one with `quintet up`\n";
+    let said = "quintet: there is no directory .quintet: start a suite with `quintet up`\n";
     assert_eq!(text(&none.stderr), said);
 
     // The suite's own directory under the usual name: its socket moves along.

@@ -68,10 +68,11 @@ async fn errors_are_one_line_that_says_what_helps() {
         is_plain(&format!("{arguments:?}"), &said);
         assert_eq!((code, said.trim_end()), (Some(1), expected));
     };
-    let none = "quintet: no suite is running on data, which is no directory: start one with `quintet up --data data`";
+    let none = "quintet: there is no directory data: start a suite with `quintet up --data data`";
     fails(&["orders"], none).await;
     fs::write(suite.data(), "a file").unwrap();
-    fails(&["audit"], none).await;
+    let file = "quintet: data is not a directory: choose another one by --data";
+    fails(&["audit"], file).await;
     fs::remove_file(suite.data()).unwrap();
 
     let up = suite.running().await;

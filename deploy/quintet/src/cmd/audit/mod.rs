@@ -43,7 +43,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Unrest {
     /// The services that are still at work, a line each.
     pub(crate) waiting: Vec<String>,
-    /// The orders under way, and the judgement of the others; none where the suite did not hold still.
+    /// The orders under way, and the judgement of the others, as far as the programs that answer tell; none where the
+    /// suite did not hold still.
     pub(crate) settled: Option<UnderWay>,
 }
 
@@ -75,8 +76,8 @@ pub(crate) async fn verdict(
     let auditor = Auditor::of(suite, api)?;
     Ok(match auditor.wait(wait, &Ui::default()).await {
         Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, accepted)),
-        Finding::Moving(waiting, snapshot) => {
-            let settled = snapshot.map(|snapshot| audit::audit_settled(&snapshot, accepted));
+        Finding::Moving(waiting, part) => {
+            let settled = part.and_then(|part| part.settled(accepted));
             Verdict::NotAtRest(Unrest { waiting, settled })
         }
     })

@@ -48,7 +48,7 @@ fn not_at_rest(unrest: &Unrest, wait: Duration, notes: Notes) -> String {
     };
     let told = report.invariants.iter().flat_map(|it| invariant(it, notes));
     let mut lines: Vec<String> = told.collect();
-    lines.push(format!("not at rest after {wait}; what follows is left out above:"));
+    lines.push(format!("not at rest after {wait}: the verdict above leaves these out:"));
     lines.extend(waiting);
     let named = orders.iter().take(NAMED);
     lines.extend(
@@ -110,6 +110,8 @@ fn invariant(invariant: &Invariant, telling: Notes) -> Vec<String> {
 fn conclusion(report: &Report) -> String {
     let all = report.invariants.len();
     match report.invariants.iter().filter(|invariant| !invariant.holds).count() {
+        0 if all == 0 => "no invariant can be judged".to_owned(),
+        0 if all == 1 => "the one invariant that can be judged holds".to_owned(),
         0 if all < INVARIANTS => format!("the {all} invariants that can be judged hold"),
         0 => format!("{}: all {all} invariants hold", style("sound").green()),
         broken => {
@@ -203,7 +205,7 @@ mod tests {
         let verdict = Verdict::NotAtRest(Unrest { waiting, settled });
         let told = text(&verdict, Duration::from_secs(30), Notes::Listed);
         assert!(told.starts_with("✓ 1 "), "{told}");
-        let left_out = "not at rest after 30 s; what follows is left out above:\n    payment: effects 2\n    \
+        let left_out = "not at rest after 30 s: the verdict above leaves these out:\n    payment: effects 2\n    \
                         order 01a1fde8-c42a-73f5-96da-6e816ab97e8a: is cancelled";
         assert!(told.contains(left_out), "{told}");
         let end = "\n    and 3 more\nthe 6 invariants that can be judged hold";

@@ -1,6 +1,8 @@
 //! Waiting until nothing happens any more: only then it can be told what is wrong from what has not
 //! arrived yet.
 
+mod part;
+
 use crate::control::Control;
 use crate::http::{self, Api};
 use crate::program::{Member, Program};
@@ -9,6 +11,7 @@ use crate::ui::Ui;
 use anyhow::{Context, Result};
 use audit::{Addresses, Snapshot, Status};
 use futures::future::join_all;
+pub(super) use part::Part;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -29,8 +32,8 @@ const LONG_ANSWER: Duration = Duration::from_mins(1);
 pub(super) enum Finding {
     /// The suite as it stands, and nothing happens.
     Still(Box<Snapshot>),
-    /// It is not at rest: why, a line each, and how it stands if nothing moved for a moment.
-    Moving(Vec<String>, Option<Box<Snapshot>>),
+    /// It is not at rest: why, a line each, and how those stand that answer, if nothing moved for a moment.
+    Moving(Vec<String>, Option<Box<Part>>),
 }
 
 /// Somebody who asks everybody in a suite.
@@ -41,6 +44,8 @@ pub(crate) struct Auditor {
     services: Vec<(Program, Vec<String>)>,
     control: Option<Control>,
     api: Api,
+    /// One that waits for long answers.
+    patient: Api,
     client: reqwest::Client,
 }
 
@@ -67,7 +72,8 @@ impl Auditor {
         let services = services.collect();
         let client = reqwest::Client::builder().no_proxy().timeout(LONG_ANSWER).build()?;
         let control = suite.control.as_deref().map(Control::at).transpose()?;
-        Ok(Self { addresses, services, control, api, client })
+        let patient = Api::waiting(LONG_ANSWER)?;
+        Ok(Self { addresses, services, control, api, patient, client })
     }
 
     /// Waits so long at most until nothing happens.
@@ -120,7 +126,7 @@ impl Auditor {
     }
 
     /// What is stuck for good is not on its way any more.
-    async fn out_of_time(&self, since: &Since, waiting: Vec<String>) -> Finding {
+    async fn out_of_time(&self, since: &Since, mut waiting: Vec<String>) -> Finding {
         if since.is_stuck(Instant::now())
             && let Ok(Some(snapshot)) = self.still_snapshot(has_nothing_to_wait_for).await
         {
@@ -128,8 +134,10 @@ impl Auditor {
         }
         // A few times: what is on its way may commit a batch at any time.
         for _ in 0..LOOKS {
-            if let Ok(Some(snapshot)) = self.still_snapshot(|_| true).await {
-                return Finding::Moving(waiting, Some(snapshot));
+            if let Some(part) = self.part().await {
+                let silent = part.silent.values().filter(|why| !waiting.contains(why));
+                waiting.extend(silent.cloned().collect::<Vec<_>>());
+                return Finding::Moving(waiting, Some(Box::new(part)));
             }
         }
         Finding::Moving(waiting, None)

@@ -2,7 +2,6 @@
 
 use super::{Desk, Which, about, count};
 use crate::cli::Global;
-use crate::program::Program;
 use crate::ui;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -23,20 +22,23 @@ impl Discard {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.which.service).await?;
         if self.which.service.is_none() {
-            let parked: Vec<(Program, Value)> =
-                about(&desk, &Method::GET, self.which.order, "").await?;
-            let names: Vec<&str> = parked.iter().map(|(service, _)| service.name()).collect();
+            let parked = about::<Value>(&desk, &Method::GET, self.which.order, "").await?;
+            if !parked.silent.is_empty() {
+                let silent = parked.silent.join("; ");
+                bail!("it may be parked elsewhere too ({silent}): say where by --service");
+            }
+            let names: Vec<&str> = parked.found.iter().map(|(service, _)| service.name()).collect();
             if names.len() > 1 {
                 bail!("it is parked in {}: say which by --service", names.join(" and "));
             }
         }
         let action = if self.all { "/discard?all=true" } else { "/discard" };
-        let discarded: Vec<(Program, Value)> =
-            about(&desk, &Method::POST, self.which.order, action).await?;
+        let mut answers = about::<Value>(&desk, &Method::POST, self.which.order, action).await?;
+        let discarded = answers.found.drain(..);
         if global.json {
-            let all = discarded.into_iter().map(|(service, it)| (service.name().to_owned(), it));
+            let all = discarded.map(|(service, it)| (service.name().to_owned(), it));
             ui::result(&Value::from(all.collect::<Map<_, _>>()).to_string());
-            return Ok(ExitCode::SUCCESS);
+            return Ok(answers.code());
         }
         for (service, it) in discarded {
             let number = |field: &str| it[field].as_i64().unwrap_or(0);
@@ -47,6 +49,6 @@ impl Discard {
             let gone = count(number("discarded"), "letter");
             ui::result(&format!("{service}: {gone} discarded, {left}"));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(answers.code())
     }
 }

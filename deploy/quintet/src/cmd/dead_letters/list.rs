@@ -30,19 +30,20 @@ impl List {
         let desk = Desk::of(global, self.service).await?;
         let (mut all, now) = (Map::new(), SystemClock.now());
         let mut said = Vec::new();
-        for (service, admin) in &desk.services {
-            let parked = parked(&desk, *service, admin).await?;
-            said.extend(told(*service, &parked, now));
+        let mut answers =
+            desk.each(async |service, admin| parked(&desk, service, admin).await).await;
+        for (service, parked) in answers.found.drain(..) {
+            said.extend(told(service, &parked, now));
             all.insert(service.name().to_owned(), parked);
         }
         if global.json {
             ui::result(&Value::from(all).to_string());
         } else if said.is_empty() {
-            ui::result("nothing is parked");
+            ui::result(&format!("nothing is parked{}", answers.scope()));
         } else {
             ui::result(&said.join("\n"));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(answers.code())
     }
 }
 

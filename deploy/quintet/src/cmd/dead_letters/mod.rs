@@ -5,7 +5,7 @@ mod list;
 mod replay;
 mod show;
 
-use super::desk::{Desk, count, text};
+use super::desk::{Answers, Desk, count, text};
 use crate::cli::Global;
 use crate::invocation;
 use crate::program::Program;
@@ -62,17 +62,17 @@ async fn about<T: DeserializeOwned>(
     method: &Method,
     order: Uuid,
     action: &str,
-) -> Result<Vec<(Program, T)>> {
-    let mut found = Vec::new();
-    for (service, admin) in &desk.services {
+) -> Result<Answers<T>> {
+    let ask = async |service, admin: &str| {
         let url = format!("{admin}/admin/dead-letters/{order}{action}");
-        if let Some(answer) = desk.ask(*service, method.clone(), &url).await? {
-            found.push((*service, answer));
-        }
+        desk.ask::<T>(service, method.clone(), &url).await
+    };
+    let Answers { found, silent } = desk.each(ask).await;
+    let found = found.into_iter().filter_map(|(service, answer)| Some((service, answer?)));
+    let answers = Answers { found: found.collect(), silent };
+    if answers.found.is_empty() {
+        let (list, limits) = (invocation::command("dead-letters list"), answers.limits());
+        bail!("nothing is parked of {order}{limits}; `{list}` says what is");
     }
-    if found.is_empty() {
-        let list = invocation::command("dead-letters list");
-        bail!("nothing is parked of {order}; `{list}` says what is");
-    }
-    Ok(found)
+    Ok(answers)
 }

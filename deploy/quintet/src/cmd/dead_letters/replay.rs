@@ -1,6 +1,6 @@
 //! `quintet dead-letters replay`.
 
-use super::{Desk, about, count, list, text};
+use super::{Answers, Desk, about, count, list, text};
 use crate::cli::Global;
 use crate::program::Program;
 use crate::ui::{self, Ui};
@@ -47,13 +47,16 @@ impl Replay {
     /// Exit code 1 if something is still parked afterwards.
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.service).await?;
-        let lanes = self.lanes(&desk).await?;
+        let mut answers = self.lanes(&desk).await?;
+        let of =
+            |(service, lanes): (Program, Vec<Uuid>)| lanes.into_iter().map(move |it| (service, it));
+        let lanes: Vec<(Program, Uuid)> = answers.found.drain(..).flat_map(of).collect();
         let (ui, mut left) = (Ui::default(), 0);
         let progress = ui.bar("replaying", lanes.len() as u64);
         let (mut said, mut results) = (Vec::new(), Vec::new());
-        for (done, (service, admin, lane)) in lanes.iter().enumerate() {
+        for (done, (service, lane)) in lanes.iter().enumerate() {
             progress.at(done as u64);
-            let end = wait(&desk, *service, admin, *lane).await?;
+            let end = wait(&desk, *service, *lane).await?;
             let (outcome, why) = match end {
                 End::Applied => ("applied", None),
                 End::Failed { left, why } => {
@@ -72,41 +75,43 @@ impl Replay {
         if global.json {
             ui::result(&json!({ "lanes": results }).to_string());
         } else if said.is_empty() {
-            ui::result("nothing is parked");
+            ui::result(&format!("nothing is parked{}", answers.scope()));
         } else {
             ui::result(&said.join("\n"));
         }
-        Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let code = answers.code();
+        Ok(if left == 0 { code } else { ExitCode::FAILURE })
     }
 
-    /// Has the lanes replayed; answers which they are.
-    async fn lanes(&self, desk: &Desk) -> Result<Vec<(Program, String, Uuid)>> {
-        let mut lanes = Vec::new();
+    /// Has the lanes replayed; answers which they are in each service.
+    async fn lanes(&self, desk: &Desk) -> Result<Answers<Vec<Uuid>>> {
         if let Some(order) = self.order {
-            let found: Vec<(Program, Value)> = about(desk, &Method::POST, order, "/replay").await?;
-            for (service, admin) in &desk.services {
-                if found.iter().any(|(of, _)| of == service) {
-                    lanes.push((*service, admin.clone(), order));
-                }
-            }
-            return Ok(lanes);
+            let Answers { found, silent } =
+                about::<Value>(desk, &Method::POST, order, "/replay").await?;
+            let found = found.into_iter().map(|(service, _)| (service, vec![order])).collect();
+            return Ok(Answers { found, silent });
         }
-        for (service, admin) in &desk.services {
-            let parked = list::parked(desk, *service, admin).await?;
-            for lane in parked["lanes"].as_array().into_iter().flatten() {
-                let lane: Uuid = text(lane, "id").parse()?;
-                let url = format!("{admin}/admin/dead-letters/{lane}/replay");
-                if desk.ask::<Value>(*service, Method::POST, &url).await?.is_some() {
-                    lanes.push((*service, admin.clone(), lane));
-                }
-            }
-        }
-        Ok(lanes)
+        Ok(desk.each(async |service, admin| replayed(desk, service, admin).await).await)
     }
 }
 
+/// Has all lanes of a service replayed; answers which they are.
+async fn replayed(desk: &Desk, service: Program, admin: &str) -> Result<Vec<Uuid>> {
+    let parked = list::parked(desk, service, admin).await?;
+    let mut lanes = Vec::new();
+    for lane in parked["lanes"].as_array().into_iter().flatten() {
+        let lane: Uuid = text(lane, "id").parse()?;
+        let url = format!("{admin}/admin/dead-letters/{lane}/replay");
+        if desk.ask::<Value>(service, Method::POST, &url).await?.is_some() {
+            lanes.push(lane);
+        }
+    }
+    Ok(lanes)
+}
+
 /// Waits until a lane's replay has come to its end.
-async fn wait(desk: &Desk, service: Program, admin: &str, lane: Uuid) -> Result<End> {
+async fn wait(desk: &Desk, service: Program, lane: Uuid) -> Result<End> {
+    let admin = desk.admin(service);
     let url = format!("{admin}/admin/dead-letters/{lane}");
     let give_up = Instant::now() + PATIENCE;
     loop {

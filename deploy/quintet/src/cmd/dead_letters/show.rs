@@ -22,15 +22,16 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
         let desk = Desk::of(global, self.which.service).await?;
-        let lanes: Vec<(Program, Value)> = about(&desk, &Method::GET, self.which.order, "").await?;
+        let mut answers = about::<Value>(&desk, &Method::GET, self.which.order, "").await?;
+        let lanes = answers.found.drain(..);
         if global.json {
-            let lanes = lanes.into_iter().map(|(service, lane)| (service.name().to_owned(), lane));
+            let lanes = lanes.map(|(service, lane)| (service.name().to_owned(), lane));
             ui::result(&Value::from(lanes.collect::<Map<_, _>>()).to_string());
-            return Ok(ExitCode::SUCCESS);
+        } else {
+            let told = lanes.flat_map(|(service, lane)| told(service, &lane));
+            ui::result(&told.collect::<Vec<_>>().join("\n"));
         }
-        let told = lanes.iter().flat_map(|(service, lane)| told(*service, lane));
-        ui::result(&told.collect::<Vec<_>>().join("\n"));
-        Ok(ExitCode::SUCCESS)
+        Ok(answers.code())
     }
 }
 

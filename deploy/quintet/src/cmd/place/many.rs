@@ -35,7 +35,7 @@ struct Ends {
 }
 
 impl Load {
-    /// Places them all and reports; exit code 1 when one is left that only an operator can end.
+    /// Places them all and reports; exit code 3 when one is left that only an operator can end.
     ///
     /// # Errors
     /// When an order is refused.
@@ -59,7 +59,7 @@ impl Load {
         if self.follow {
             let ends = self.watch(ids, &ui).await?;
             if ends.needing_attention > 0 {
-                code = ExitCode::FAILURE;
+                code = super::WAITS_FOR_OPERATOR.into();
             }
             ends.add_to(&mut summary);
             if !as_json {
@@ -101,13 +101,22 @@ impl Load {
             let (done, rest): (Vec<_>, Vec<_>) = orders.into_iter().partition(Order::has_ended);
             ended.extend(done);
             bar.at(ended.len() as u64);
-            stuck = rest.iter().filter(|order| order.needs_attention).count();
+            stuck = self.stuck(&rest).await;
             open = rest.into_iter().map(|order| order.id).collect();
             if open.len() > stuck {
                 sleep(POLL).await;
             }
         }
         Ok(Ends::of(&ended, stuck as u64))
+    }
+
+    /// How many of the open orders wait for an operator.
+    async fn stuck(&self, open: &[Order]) -> usize {
+        let stuck = async |order: &Order| {
+            order.needs_attention || self.client.is_refund_refused(order).await
+        };
+        let stuck = stream::iter(open).map(stuck).buffer_unordered(READERS);
+        stuck.filter(|stuck| std::future::ready(*stuck)).count().await
     }
 }
 
@@ -131,7 +140,8 @@ impl Ends {
     fn line(&self) -> String {
         let attention = match self.needing_attention {
             0 => String::new(),
-            some => format!("; {some} need attention"),
+            1 => "; 1 waits for an operator".to_owned(),
+            some => format!("; {some} wait for an operator"),
         };
         format!(
             "{} completed, {} cancelled in {:.2} s, {:.0} settled per second{attention}",
@@ -183,7 +193,7 @@ mod tests {
         assert_eq!(ends, expected);
         assert_eq!(
             ends.line(),
-            "2 completed, 1 cancelled in 4.00 s, 1 settled per second; 1 need attention"
+            "2 completed, 1 cancelled in 4.00 s, 1 settled per second; 1 waits for an operator"
         );
     }
 }

@@ -4,17 +4,20 @@ mod many;
 
 use crate::cli::Global;
 use crate::invocation;
-use crate::orders::{Client, EMAIL, Follow, Order, Show, Wanted};
+use crate::orders::{Client, EMAIL, Follow, Followed, Order, Show, Wanted};
 use crate::program::Program;
-use crate::ui;
-use anyhow::{Result, bail};
+use crate::ui::{self, Ui};
+use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
 /// The tokens that the sandbox's gateway knows; it declines every other one.
-const TOKENS: [&str; 5] =
-    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_refund_refused"];
+const TOKENS: [&str; 6] =
+    ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_poisoned", "tok_refund_refused"];
+
+/// The exit code when only an operator can end an order.
+const WAITS_FOR_OPERATOR: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Place {
@@ -41,7 +44,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "N", default_value_t = 32, requires = "count",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
-    /// Watch until the orders have ended
+    /// Watch until the orders have ended; exit code 3 if one waits for an operator
     #[arg(long)]
     follow: bool,
 }
@@ -64,7 +67,7 @@ impl Place {
         }
         let order = client.place(&wanted).await?;
         if self.follow {
-            follow(&client, &order, global.json).await?;
+            return follow(&client, &order, global.json).await;
         } else if global.json {
             ui::result(&order.json.to_string());
         } else {
@@ -74,15 +77,29 @@ impl Place {
     }
 }
 
-async fn follow(client: &Client, order: &Order, json: bool) -> Result<()> {
+async fn follow(client: &Client, order: &Order, json: bool) -> Result<ExitCode> {
     if !json {
         ui::result(&format!("placed {}", order.title()));
     }
     let show = if json { Show::End } else { Show::Text };
-    let end = Follow { client, show, until_stuck: true }.run(order).await?;
-    if end.needs_attention && !end.has_ended() {
-        let watch = invocation::command(&format!("watch {}", end.id));
-        bail!("order {} needs attention: `{watch}` tells more", end.id);
+    let follow = Follow { client, show, until_stuck: true };
+    if follow.run(order).await? == Followed::ToItsEnd {
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(())
+    let watch = invocation::command(&format!("watch {}", order.id));
+    Ui::default().warn(&format!("order {} waits for an operator: `{watch}` tells more", order.id));
+    Ok(WAITS_FOR_OPERATOR.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tokens_are_those_of_the_sandboxs_page() {
+        let page = include_str!("../../../../sandbox/README.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `tok_"));
+        let named = rows.filter_map(|row| Some(format!("tok_{}", row.split_once('`')?.0)));
+        assert_eq!(named.collect::<Vec<_>>(), TOKENS);
+    }
 }

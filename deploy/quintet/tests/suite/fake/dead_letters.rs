@@ -1,6 +1,6 @@
-//! What the stand-ins have parked: one letter an order.
+//! What the stand-ins have parked: one letter an order. Shipping asks for a booking.
 
-use super::world::{Answer, Shared, World};
+use super::world::{Answer, Shared, World, order_id};
 use axum::extract::{Path as Segment, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 pub fn routes() -> Router<(&'static str, Arc<Mutex<World>>)> {
     Router::new()
+        .route("/admin/effects", get(effects))
         .route("/admin/dead-letters", get(list))
         .route("/admin/dead-letters/{order}", get(show))
         .route("/admin/dead-letters/{order}/replay", post(replay))
@@ -26,6 +27,14 @@ async fn list(State((program, world)): Shared) -> Json<Value> {
         "lanes": count, "letters": count, "first_at": "2026-01-01T00:00:00Z"});
     let groups: Vec<Value> = (count > 0).then_some(group).into_iter().collect();
     Json(json!({"groups": groups, "lanes": lanes, "held": [], "next": null}))
+}
+
+async fn effects(State((program, _)): Shared) -> Json<Value> {
+    let id = order_id(1);
+    let booking = json!({"id": id, "order_id": id, "name": "book", "attempts": 1,
+        "created_at": "2026-01-01T00:00:00Z", "held_since": null, "last_error": "503"});
+    let effects: Vec<Value> = (program == "shipping").then_some(booking).into_iter().collect();
+    Json(json!({"effects": effects, "next": null}))
 }
 
 async fn show(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {

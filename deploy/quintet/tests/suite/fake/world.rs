@@ -1,8 +1,10 @@
 //! What the stand-ins answer.
 
 use super::dead_letters;
-use axum::extract::{Path as Segment, Query, State};
+use axum::extract::{Path as Segment, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -23,7 +25,8 @@ pub struct World {
     pub effects: BTreeMap<&'static str, u64>,
     /// What a service's rows are.
     pub rows: BTreeMap<&'static str, Vec<Value>>,
-    pub no_ledger: bool,
+    /// Programs that answer nothing but 503.
+    pub silent: BTreeSet<&'static str>,
     /// The `Last-Event-ID` of each connection to a timeline.
     pub resumed: Vec<Option<i64>>,
     /// So many answers to looks at an order.
@@ -31,6 +34,8 @@ pub struct World {
     /// The queries of `GET /orders`.
     pub lists: Vec<BTreeMap<String, String>>,
     pub needs_attention: bool,
+    /// All orders wait for a refund that the gateway has refused.
+    pub refund_refused: bool,
     /// Orders that are newer than the seven that ended long ago: those that have ended meanwhile, and then open ones.
     pub newer_ended: usize,
     pub newer_open: usize,
@@ -64,7 +69,17 @@ pub fn router(program: &'static str, world: Arc<Mutex<World>>) -> Router {
         .route("/orders", post(place).get(orders))
         .route("/orders/{id}", get(read))
         .route("/orders/{id}/events", get(events))
+        .layer(from_fn_with_state((program, Arc::clone(&world)), unless_silent))
         .with_state((program, world))
+}
+
+async fn unless_silent(
+    State((program, world)): Shared,
+    request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let silent = world.lock().unwrap().silent.contains(program);
+    if silent { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(next.run(request).await) }
 }
 
 async fn ready(State((program, world)): Shared) -> StatusCode {
@@ -86,16 +101,12 @@ async fn rows(State((program, world)): Shared) -> Json<Value> {
     Json(json!({ "rows": rows, "next": null }))
 }
 
-async fn ledger(State((_, world)): Shared) -> Answer {
-    if world.lock().unwrap().no_ledger {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
-    }
-    let ledger = json!({ "charges": [], "refunds": [], "bookings": [], "mails": [] });
-    (StatusCode::OK, Json(ledger))
+async fn ledger() -> Json<Value> {
+    Json(json!({ "charges": [], "refunds": [], "bookings": [], "mails": [] }))
 }
 
 async fn payment(State((_, world)): Shared) -> Answer {
-    let status = if world.lock().unwrap().needs_attention { "attention" } else { "captured" };
+    let status = if world.lock().unwrap().refund_refused { "attention" } else { "captured" };
     (StatusCode::OK, Json(json!({ "status": status })))
 }
 
@@ -155,6 +166,9 @@ async fn read(State((_, world)): Shared, Segment(id): Segment<String>) -> Answer
         world.reads = TIMELINE.len();
     }
     let mut order = order(&id, world.reads.min(TIMELINE.len()));
+    if world.refund_refused {
+        (order["status"], order["waiting_for"]) = ("cancelling".into(), json!(["payment"]));
+    }
     if world.needs_attention {
         (order["needs_attention"], order["status"]) = (true.into(), "cancelling".into());
         let since = "2026-01-01T00:00:00Z";
@@ -177,7 +191,7 @@ async fn events(
     if after.is_some() {
         world.reads = TIMELINE.len();
     }
-    let lasts = after.is_some() || world.needs_attention;
+    let lasts = after.is_some() || world.needs_attention || world.refund_refused;
     let entries = timeline(TIMELINE.len())[from..until].to_vec();
     let entries = entries.into_iter().map(|entry| {
         let event = Event::default().id(entry["seq"].to_string());
