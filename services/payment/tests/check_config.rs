@@ -50,5 +50,37 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         let told = String::from_utf8_lossy(&checked.stderr);
         assert_eq!(checked.status.code(), Some(64), "{variables:?}: {checked:?}");
         assert!(told.contains(named) && told.lines().count() == 1, "{variables:?}: {told}");
+        assert!(told.matches(&format!("{named}:")).count() <= 1, "named twice: {told}");
+    }
+}
+
+#[test]
+fn secrets_are_not_told() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/secrets_are_not_told");
+    std::fs::write(file, "hunter2:x:0\nhunter2 again\n").expect("it is written");
+    let kafka = ("BUS__URL", "kafka:localhost:9092");
+    for variables in [
+        &[kafka, ("KAFKA__LINGER_MS", "hunter2")][..],
+        &[kafka, ("KAFKA__SSL_KEY_PEM", "hunter2")],
+        &[kafka, ("KAFKA__SASL_MECHANISMS_FILE", file), ("KAFKA__SECURITY_PROTOCOL", "x")],
+        &[("BUS__URL", "amqp:me:hunter2@broker:9092")],
+        &[("BUS__URL_FILE", file)],
+        &[("BUS__PARTITIONS_FILE", file)],
+        &[("GATEWAY__URL", "http://me:hunter2@gateway:99999")],
+        &[("GATEWAY__URL", "ftp://me:hunter2@gateway")],
+        &[("GATEWAY__URL_FILE", file)],
+        &[("CORS__ORIGINS", "[\"https://me:hunter2@shop.example\"]")],
+        &[("DATABASE__URL", "mysql://h/d?user=u&password=hunter2&x=y")],
+        &[("DATABASE__URL", "host=h user=u password=hunter2")],
+        &[("DATABASE__URL", "postgres://h/d?user=u&password=hunter2&x=y")],
+        &[("DATABASE__URL_FILE", file)],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:hunter2@x")],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", "u:hunter2@x")],
+    ] {
+        let checked = check(variables);
+        let told = String::from_utf8_lossy(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(64), "{variables:?}: {checked:?}");
+        assert!(!told.contains("hunter2"), "{variables:?}: {told}");
+        assert_eq!(told.lines().count(), 1, "{variables:?}: {told}");
     }
 }

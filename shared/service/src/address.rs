@@ -1,6 +1,6 @@
 //! Addresses of providers, as settings give them.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use reqwest::Url;
 
 /// Reads the address of a provider that is asked over HTTP.
@@ -8,9 +8,8 @@ use reqwest::Url;
 /// # Errors
 /// If it is no `http://` URL with a host, or `https://` in a build without TLS.
 pub fn provider_url(text: &str) -> anyhow::Result<Url> {
-    let url: Url = text
-        .parse()
-        .with_context(|| format!("{text:?} is no URL; give one such as http://HOST:PORT"))?;
+    let url: Url =
+        text.parse().map_err(|error| anyhow!("{error}; give a URL such as http://HOST:PORT"))?;
     match url.scheme() {
         "http" => {}
         "https" => ensure!(
@@ -18,9 +17,9 @@ pub fn provider_url(text: &str) -> anyhow::Result<Url> {
             "{text:?} needs TLS, which this build does not have: build with --features tls, or give \
              an http:// URL"
         ),
-        other => bail!("{text:?}: {other} cannot be asked; give an http:// or https:// URL"),
+        _ => bail!("{text:?} cannot be asked; give a URL that begins with http:// or https://"),
     }
-    ensure!(url.has_host(), "{text:?} names no host");
+    ensure!(url.has_host(), "{text:?} names no host; give a URL such as http://HOST:PORT");
     Ok(url)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 
 use crate::{BusError, DEFAULT_MAX_RECORD_BYTES};
 
@@ -76,6 +77,16 @@ fn is_unchecked(name: &str, value: &str) -> bool {
     }
 }
 
+/// What librdkafka says of a setting, without its value: that may be a secret.
+fn refused(error: KafkaError) -> BusError {
+    let KafkaError::ClientConfig(_, why, name, value) = error else {
+        return BusError::kafka("checking the settings", error);
+    };
+    let why = why.replace(&format!("\"{value}\""), "\"…\"");
+    let remedy = if why.contains("OpenSSL") { ": build with --features tls" } else { "" };
+    BusError::settings(format!("kafka.{name}"), format!("{why}{remedy}"))
+}
+
 /// The settings of every client.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -115,7 +126,6 @@ impl Config {
             overrides: overrides.clone(),
             max_record_bytes: 0,
         };
-        let refused = |error| BusError::kafka("checking the settings", error);
         config.consumer("check").create_native_config().map_err(refused)?;
         let native = config.producer().create_native_config().map_err(refused)?;
         let message = native.get("message.max.bytes").map_err(refused)?;
@@ -194,6 +204,20 @@ mod tests {
     fn a_larger_message_limit_raises_the_record_limit() {
         let config = with("message.max.bytes", "2097152").expect("a known setting");
         assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES + (1 << 20));
+    }
+
+    #[test]
+    fn a_value_is_not_repeated_and_a_build_without_tls_is_named() {
+        let told = |name, value| with(name, value).err().map(|error| error.to_string());
+        let wrong = told("linger.ms", "hunter2").expect("must be refused");
+        assert!(wrong.starts_with("kafka.linger.ms: ") && !wrong.contains("hunter2"), "{wrong}");
+        if !cfg!(feature = "tls") {
+            for name in ["ssl.key.password", "ssl.key.pem"] {
+                let wrong = told(name, "hunter2").expect("must be refused");
+                assert!(wrong.ends_with("build with --features tls"), "{wrong}");
+                assert!(!wrong.contains("hunter2"), "{wrong}");
+            }
+        }
     }
 
     #[test]

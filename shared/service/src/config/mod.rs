@@ -3,6 +3,7 @@
 mod http;
 mod load;
 pub mod seconds;
+mod secrets;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use crate::http::is_origin;
 
 pub use http::Http;
 pub(crate) use load::{Loaded, load};
+pub(crate) use secrets::Secrets;
 
 /// The settings that every service has.
 #[derive(Debug, Clone, Deserialize)]

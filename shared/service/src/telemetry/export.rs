@@ -65,10 +65,10 @@ impl Collector {
         match url.as_ref().and_then(Uri::scheme_str) {
             Some("http") => Ok(Some(Self { endpoint })),
             Some("https") => bail!(
-                "{name}={given}: spans are sent without TLS; name a collector on http://, such as one \
+                "{name}={given:?}: spans are sent without TLS; name a collector on http://, such as one \
                  beside this process that passes them on"
             ),
-            _ => bail!("{name}={given} is no URL; give http://HOST:4318"),
+            _ => bail!("{name}={given:?} is no URL; give http://HOST:4318"),
         }
     }
 }
@@ -202,7 +202,7 @@ mod tests {
         }
         for wrong in ["https://c:4318", "c:4318", "file:///etc/passwd"] {
             let why = named(&[(OTEL_EXPORTER_OTLP_ENDPOINT, wrong)]).unwrap_err();
-            let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong}");
+            let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong:?}");
             assert!(why.starts_with(&named) && why.contains("http://"), "{why}");
         }
     }
