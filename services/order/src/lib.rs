@@ -194,6 +194,12 @@ impl Service for OrderService {
             "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
         );
         let Deadlines { paid, first, second } = config.deadlines.clone();
+        for (name, deadline) in [("paid", paid), ("first", first), ("second", second)] {
+            ensure!(
+                !deadline.is_zero(),
+                "deadlines.{name} must be more than 0: with 0s every order is past it at once"
+            );
+        }
         let Limits { quantity, open_orders } = config.limits;
         ensure!(
             (1..=MOST_PIECES).contains(&quantity),
@@ -232,5 +238,33 @@ impl Service for OrderService {
 
     fn versions(config: &Config) -> Versions {
         Versions { order_placed: config.publish.order_placed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_every_order_is_past_is_refused() {
+        let hour = Duration::from_hours(1);
+        let open = |paid, first, second| {
+            let config = Config {
+                deadlines: Deadlines { paid, first, second },
+                limits: Limits { quantity: 1, open_orders: 0 },
+                publish: Publish { order_placed: 2 },
+                products: Products { url: String::new() },
+            };
+            OrderService::open(&config).map(drop).map_err(|error| error.to_string())
+        };
+        let none = Duration::ZERO;
+        assert_eq!(open(hour, hour, hour), Ok(()));
+        for (refused, name) in [
+            (open(none, hour, hour), "deadlines.paid must"),
+            (open(hour, none, hour), "deadlines.first must"),
+            (open(hour, hour, none), "deadlines.second must"),
+        ] {
+            assert!(refused.is_err_and(|error| error.starts_with(name)), "{name}");
+        }
     }
 }

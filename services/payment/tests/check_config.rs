@@ -33,6 +33,9 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
     ];
     let everyone = [("CORS__ORIGINS", "[\"*\"]")];
+    let one_port = [("LISTEN", "127.0.0.1:8182"), ("ADMIN_LISTEN", "127.0.0.1:8182")];
+    let no_port = [("BUS__URL", "kafka:broker:99999")];
+    let query = [("GATEWAY__URL", "http://gateway/?a=b#c")];
     for (variables, named, only_without_tls) in [
         (&file[..], "gateway.url", false),
         (&tls, "gateway.url", true),
@@ -42,6 +45,9 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         (&encrypted, "database.url", true),
         (&grpc, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false),
         (&everyone, "cors.origins", false),
+        (&one_port, "admin_listen", false),
+        (&no_port, "bus.url", false),
+        (&query, "gateway.url", false),
     ] {
         if only_without_tls && cfg!(feature = "tls") {
             continue;

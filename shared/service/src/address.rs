@@ -6,7 +6,8 @@ use reqwest::Url;
 /// Reads the address of a provider that is asked over HTTP.
 ///
 /// # Errors
-/// If it is no `http://` URL with a host, or `https://` in a build without TLS.
+/// If it is no `http://` URL with a host, or `https://` in a build without TLS; if it has a part that
+/// requests would lose.
 pub fn provider_url(text: &str) -> anyhow::Result<Url> {
     let url: Url =
         text.parse().map_err(|error| anyhow!("{error}; give a URL such as http://HOST:PORT"))?;
@@ -20,6 +21,11 @@ pub fn provider_url(text: &str) -> anyhow::Result<Url> {
         _ => bail!("{text:?} cannot be asked; give a URL that begins with http:// or https://"),
     }
     ensure!(url.has_host(), "{text:?} names no host; give a URL such as http://HOST:PORT");
+    ensure!(
+        url.query().is_none() && url.fragment().is_none(),
+        "{text:?} has a query or a fragment, which requests would lose: give http://HOST:PORT/PATH \
+         without ? and #"
+    );
     Ok(url)
 }
 
@@ -37,5 +43,13 @@ mod tests {
             assert!(error.contains("http://"), "{wrong}: {error}");
         }
         assert_eq!(provider_url("https://gateway").is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn what_requests_would_lose_or_show_is_refused() {
+        for (wrong, why) in [("http://gateway/?a=b", "query"), ("http://gateway/#b", "fragment")] {
+            let error = provider_url(wrong).unwrap_err().to_string();
+            assert!(error.contains(why), "{wrong}: {error}");
+        }
     }
 }

@@ -77,6 +77,33 @@ fn is_unchecked(name: &str, value: &str) -> bool {
     }
 }
 
+/// A broker as `HOST:PORT`, or `HOST` with the port that Kafka usually has; none if it is neither.
+fn host(broker: &str) -> Option<&str> {
+    let (host, port) = match broker.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
+        None => match broker.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (broker, None),
+        },
+    };
+    let is_port = port.is_none_or(|port| port.parse().is_ok_and(|port: u16| port > 0));
+    (is_port && !host.is_empty() && !host.contains(['/', '@', ' '])).then_some(host)
+}
+
+/// The hosts of all brokers. Which protocol they speak is a setting of its own.
+fn hosts(brokers: &str) -> Result<Vec<&str>, BusError> {
+    let read = |broker: &'_ str| host(broker.trim()).is_none();
+    if brokers.split(',').any(read) {
+        let why = format!(
+            "\"kafka:{brokers}\" should be kafka:HOST:PORT,HOST:PORT with ports of 1 to 65535 and no \
+             protocol, which is the setting kafka.security.protocol"
+        );
+        return Err(BusError::settings("bus.url", why));
+    }
+    Ok(brokers.split(',').filter_map(|broker| host(broker.trim())).collect())
+}
+
 /// What librdkafka says of a setting, without its value: that may be a secret.
 fn refused(error: KafkaError) -> BusError {
     let KafkaError::ClientConfig(_, why, name, value) = error else {
@@ -120,6 +147,7 @@ impl Config {
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
+        hosts(brokers)?;
         let mut config = Self {
             brokers: brokers.to_owned(),
             client: client.to_owned(),
@@ -204,6 +232,20 @@ mod tests {
     fn a_larger_message_limit_raises_the_record_limit() {
         let config = with("message.max.bytes", "2097152").expect("a known setting");
         assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES + (1 << 20));
+    }
+
+    #[test]
+    fn brokers_are_hosts_and_perhaps_ports() {
+        let none = BTreeMap::new();
+        for right in ["a", "a:1", "a:9092, b.example:9092", "[::1]:9092", "[::1]", "10.0.0.1:65535"]
+        {
+            assert!(Config::new(right, "c", &none).is_ok(), "{right}");
+        }
+        for wrong in ["a:99999", "a:0", "a:", ":1", "a:1,", "::1", "ssl://a:1", "me@a:1", "[::1]9"]
+        {
+            let error = Config::new(wrong, "c", &none).err().expect("must be refused").to_string();
+            assert!(error.starts_with("bus.url: \"kafka:"), "{wrong}: {error}");
+        }
     }
 
     #[test]
