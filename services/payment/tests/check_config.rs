@@ -36,6 +36,13 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
     let one_port = [("LISTEN", "127.0.0.1:8182"), ("ADMIN_LISTEN", "127.0.0.1:8182")];
     let no_port = [("BUS__URL", "kafka:broker:99999")];
     let query = [("GATEWAY__URL", "http://gateway/?a=b#c")];
+    let in_clear = [("GATEWAY__URL", "http://me:hunter2@gateway")];
+    let broker = ("BUS__URL", "kafka:broker:9092");
+    let to_broker = [
+        broker,
+        ("KAFKA__SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+        ("KAFKA__SASL_PASSWORD", "hunter2"),
+    ];
     for (variables, named, only_without_tls) in [
         (&file[..], "gateway.url", false),
         (&tls, "gateway.url", true),
@@ -48,6 +55,8 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         (&one_port, "admin_listen", false),
         (&no_port, "bus.url", false),
         (&query, "gateway.url", false),
+        (&in_clear, "gateway.url", false),
+        (&to_broker, "kafka.security.protocol", false),
     ] {
         if only_without_tls && cfg!(feature = "tls") {
             continue;

@@ -7,7 +7,7 @@ use reqwest::Url;
 ///
 /// # Errors
 /// If it is no `http://` URL with a host, or `https://` in a build without TLS; if it has a part that
-/// requests would lose.
+/// requests would lose, or a password that would be sent in clear.
 pub fn provider_url(text: &str) -> anyhow::Result<Url> {
     let url: Url =
         text.parse().map_err(|error| anyhow!("{error}; give a URL such as http://HOST:PORT"))?;
@@ -25,6 +25,12 @@ pub fn provider_url(text: &str) -> anyhow::Result<Url> {
         url.query().is_none() && url.fragment().is_none(),
         "{text:?} has a query or a fragment, which requests would lose: give http://HOST:PORT/PATH \
          without ? and #"
+    );
+    let names_a_user = !url.username().is_empty() || url.password().is_some();
+    ensure!(
+        !names_a_user || url.scheme() == "https",
+        "user and password would be sent in clear: give an https:// URL, which takes a build with \
+         --features tls, or a URL without them"
     );
     Ok(url)
 }
@@ -47,9 +53,15 @@ mod tests {
 
     #[test]
     fn what_requests_would_lose_or_show_is_refused() {
-        for (wrong, why) in [("http://gateway/?a=b", "query"), ("http://gateway/#b", "fragment")] {
+        for (wrong, why) in [
+            ("http://gateway/?a=b", "query"),
+            ("http://gateway/#b", "fragment"),
+            ("http://me:secret@127.0.0.1", "in clear"),
+            ("http://me@gateway", "in clear"),
+        ] {
             let error = provider_url(wrong).unwrap_err().to_string();
             assert!(error.contains(why), "{wrong}: {error}");
         }
+        assert_eq!(provider_url("https://me:secret@gateway").is_ok(), cfg!(feature = "tls"));
     }
 }

@@ -1,6 +1,7 @@
 //! librdkafka's settings: ours, and the user's over them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -77,6 +78,10 @@ fn is_unchecked(name: &str, value: &str) -> bool {
     }
 }
 
+/// What would be sent for anybody to read who listens between here and the broker.
+const SENT_IN_CLEAR: [&str; 3] =
+    ["sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "sasl.password"];
+
 /// A broker as `HOST:PORT`, or `HOST` with the port that Kafka usually has; none if it is neither.
 fn host(broker: &str) -> Option<&str> {
     let (host, port) = match broker.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -102,6 +107,30 @@ fn hosts(brokers: &str) -> Result<Vec<&str>, BusError> {
         return Err(BusError::settings("bus.url", why));
     }
     Ok(brokers.split(',').filter_map(|broker| host(broker.trim())).collect())
+}
+
+/// Whether what is sent to this host stays on this machine.
+fn is_here(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Refuses to send a password that others can read on its way.
+fn refuse_clear(hosts: &[&str], overrides: &BTreeMap<String, String>) -> Result<(), BusError> {
+    let protocol = overrides.get("security.protocol");
+    let in_clear = protocol.is_some_and(|it| it.eq_ignore_ascii_case("sasl_plaintext"));
+    let secret = SENT_IN_CLEAR.into_iter().find(|name| overrides.contains_key(*name));
+    match secret {
+        Some(secret) if in_clear && !hosts.iter().all(|host| is_here(host)) => {
+            let why = format!(
+                "SASL_PLAINTEXT would send kafka.{secret} in clear: set SASL_SSL, which takes a build \
+                 with --features tls; only a broker on this machine (localhost, 127.0.0.1, [::1]) may be \
+                 spoken to so"
+            );
+            Err(BusError::settings("kafka.security.protocol", why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What librdkafka says of a setting, without its value: that may be a secret.
@@ -147,7 +176,7 @@ impl Config {
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
-        hosts(brokers)?;
+        refuse_clear(&hosts(brokers)?, overrides)?;
         let mut config = Self {
             brokers: brokers.to_owned(),
             client: client.to_owned(),
@@ -245,6 +274,21 @@ mod tests {
         {
             let error = Config::new(wrong, "c", &none).err().expect("must be refused").to_string();
             assert!(error.starts_with("bus.url: \"kafka:"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_in_clear_to_this_machine_only() {
+        let connect = |brokers: &str, secret: &str| {
+            let settings = [("security.protocol", "sasl_plaintext"), (secret, "x")];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            refuse_clear(&hosts(brokers).expect("brokers"), &BTreeMap::from(settings))
+        };
+        assert!(connect("127.0.0.1:9092,[::1]:9092,localhost", "sasl.password").is_ok());
+        assert!(connect("broker:9092", "sasl.kerberos.principal").is_ok());
+        for secret in SENT_IN_CLEAR {
+            let error = connect("127.0.0.1:9092,broker:9092", secret).expect_err("must be refused");
+            assert!(error.to_string().contains("set SASL_SSL"), "{error}");
         }
     }
 

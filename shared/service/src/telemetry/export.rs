@@ -62,6 +62,12 @@ impl Collector {
             }
         }
         let url: Option<Uri> = endpoint.parse().ok();
+        if url.as_ref().and_then(Uri::authority).is_some_and(|host| host.as_str().contains('@')) {
+            bail!(
+                "{name}: user and password would be sent in clear; name a collector that asks for \
+                 none, such as one beside this process that passes spans on"
+            );
+        }
         match url.as_ref().and_then(Uri::scheme_str) {
             Some("http") => Ok(Some(Self { endpoint })),
             Some("https") => bail!(
@@ -205,6 +211,12 @@ mod tests {
             let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong:?}");
             assert!(why.starts_with(&named) && why.contains("http://"), "{why}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_sent_in_clear() {
+        let why = named(&[(OTEL_EXPORTER_OTLP_ENDPOINT, "http://u:hunter2@c:4318")]).unwrap_err();
+        assert!(why.contains("in clear") && !why.contains("hunter2"), "{why}");
     }
 
     #[test]
