@@ -119,8 +119,8 @@ async fn retry_held<P: Participant>(State(app): State<App<P>>) -> Result<Respons
     Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response())
 }
 
-impl FromJson for Resolution {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl<S> FromJson<S> for Resolution {
+    fn read(body: &Field<'_>, _: &S) -> Option<Self> {
         Some(Self {
             outcome: body.at("outcome").text(Self::LONGEST_TEXT),
             reference: body.at("reference").optional_text(Self::LONGEST_TEXT),

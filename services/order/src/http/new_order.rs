@@ -1,11 +1,16 @@
 use std::collections::BTreeSet;
 
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
-use service::http::{Field, FromJson, text_schema};
+use service::{
+    App,
+    http::{Field, FromJson, text_schema},
+};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
 };
+
+use crate::OrderService;
 
 /// Lines of an order.
 const MOST_LINES: usize = 100;
@@ -34,10 +39,11 @@ pub(super) struct NewOrder {
     pub(super) payment: PaymentMethod,
 }
 
-impl FromJson for NewOrder {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl FromJson<App<OrderService>> for NewOrder {
+    fn read(body: &Field<'_>, app: &App<OrderService>) -> Option<Self> {
+        let most = app.engine.participant().policy.quantity;
         let customer = Customer { email: read_email(&body.at("customer").at("email")) };
-        let items = read_items(&body.at("items"));
+        let items = read_items(&body.at("items"), most);
         let address = body.at("shipping_address");
         let text = |name| address.at(name).text(LONGEST_TEXT);
         let shipping_address = Address {
@@ -58,7 +64,8 @@ fn read_email(field: &Field<'_>) -> String {
     email
 }
 
-fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
+/// `most` is how many pieces a line may have.
+fn read_items(field: &Field<'_>, most: i64) -> Option<Vec<Item>> {
     let mut known = BTreeSet::new();
     let mut items = Vec::new();
     for line in field.list(1..=MOST_LINES) {
@@ -66,7 +73,7 @@ fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
         let first = sku.as_ref().is_none_or(|sku| known.insert(sku.clone()));
         let otherwise = "stands in an earlier line too; add the quantities up in one line";
         line.at("sku").must(first, otherwise);
-        let quantity = line.at("quantity").integer(1..=MOST_PIECES);
+        let quantity = line.at("quantity").integer(1..=most);
         items.push(sku.map(|sku| Item { sku, quantity }));
     }
     // Every line has been looked at before the first wrong one ends it.
@@ -96,7 +103,7 @@ fn items() -> Array {
         .schema_type(Type::Integer)
         .minimum(Some(1))
         .maximum(Some(MOST_PIECES))
-        .description(Some("How many pieces."));
+        .description(Some("How many pieces; the service may be set to take fewer."));
     let item = ObjectBuilder::new()
         .property("sku", Sku::schema())
         .required("sku")
