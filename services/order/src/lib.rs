@@ -26,7 +26,7 @@ pub use attention::{Attention, Side};
 pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
 use http::MOST_PIECES;
 pub use metrics::Metrics;
-pub use on::place_order::{PlaceOrder, Refusal};
+pub use on::place_order::{PlaceOrder, Refusal, WrongLine};
 pub use store::{Command, Policy, Reply, World};
 pub use undo::cancel_order::CancelOrder;
 
