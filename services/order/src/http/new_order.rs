@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
 use service::{
     App,
-    http::{Field, FromJson, text_schema},
+    http::{Field, FromJson, invisible_class, is_visible, text_schema},
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -19,8 +19,6 @@ pub(crate) const MOST_PIECES: i64 = 100_000_000;
 /// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
 const LONGEST_EMAIL: usize = 254;
 const LONGEST_TEXT: usize = 200;
-/// White space, and what no text may hold, in a regular expression's class.
-const NOT_IN_EMAIL: &str = r"\s\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
 
 /// An order to be taken.
 #[derive(Debug, ToSchema)]
@@ -60,7 +58,10 @@ impl FromJson<App<OrderService>> for NewOrder {
 
 fn read_email(field: &Field<'_>) -> String {
     let email = field.text(LONGEST_EMAIL);
-    field.must(is_email(&email), "must be an e-mail address: name@host");
+    field.must(
+        is_email(&email),
+        "must be an e-mail address: name@host, without blanks and invisible characters",
+    );
     email
 }
 
@@ -82,18 +83,19 @@ fn read_items(field: &Field<'_>, most: i64) -> Option<Vec<Item>> {
 
 /// As much as can be said without asking the mail server.
 fn is_email(text: &str) -> bool {
-    let blank = |c: char| c.is_whitespace() || c.is_control();
     let parts = text.rsplit_once('@');
-    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && !text.contains(blank)
+    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+        && text.chars().all(is_visible)
 }
 
 // The same, for the description of the interface.
 
 fn customer() -> ObjectBuilder {
+    let invisible = invisible_class();
     let email = ObjectBuilder::new()
         .schema_type(Type::String)
         .max_length(Some(LONGEST_EMAIL))
-        .pattern(Some(format!("^[^{NOT_IN_EMAIL}]+@[^@{NOT_IN_EMAIL}]+$")))
+        .pattern(Some(format!("^[^{invisible}]+@[^@{invisible}]+$")))
         .description(Some("Where mail goes."));
     ObjectBuilder::new().property("email", email).required("email")
 }

@@ -21,5 +21,5 @@ pub(crate) use limits::{limit_time, with_request_id, without_panic};
 pub use problem::{Problem, Wrong};
 pub use room::{Listing, Room, StreamPlace, Streams, Waiting};
 pub(crate) use text::is_plain;
-pub use text::text_schema;
+pub use text::{invisible_class, is_visible, text_schema};
 pub(crate) use upload::{broken_body, limit_body};
