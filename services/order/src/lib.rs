@@ -126,6 +126,12 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     }
 }
 
+/// Whether it is the address of a page, and tells no password to whoever is told it.
+fn is_public_url(text: &str) -> bool {
+    let address = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    address.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty() && !rest.contains('@'))
+}
+
 /// What order does in answer to one input.
 pub type Out = Reaction<OrderService>;
 
@@ -188,10 +194,10 @@ impl Service for OrderService {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
         let products_url = config.products.url.clone();
-        let is_url = ["http://", "https://"].iter().any(|scheme| products_url.starts_with(scheme));
         ensure!(
-            products_url.is_empty() || is_url,
-            "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
+            products_url.is_empty() || is_public_url(&products_url),
+            "products.url = {products_url:?}: must be empty or a URL that customers can be told: \
+             http:// or https:// and a host, without a user"
         );
         let Deadlines { paid, first, second } = config.deadlines.clone();
         for (name, deadline) in [("paid", paid), ("first", first), ("second", second)] {
@@ -265,6 +271,18 @@ mod tests {
             (open(hour, hour, none), "deadlines.second must"),
         ] {
             assert!(refused.is_err_and(|error| error.starts_with(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn customers_are_told_an_address_without_a_password() {
+        for right in ["http://127.0.0.1:8081/products", "https://shop.example"] {
+            assert!(is_public_url(right), "{right}");
+        }
+        for wrong in
+            ["shop.example", "http://", "http:///products", "https://me:secret@shop.example"]
+        {
+            assert!(!is_public_url(wrong), "{wrong}");
         }
     }
 }
