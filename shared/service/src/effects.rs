@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service,
-    http::{Body, Field, FromJson, Listing, Problem, Query},
+    http::{Body, Field, FromJson, Listing, Problem, Query, limit},
 };
 
 /// Requests of one answer unless asked otherwise, and at most.
@@ -48,6 +48,7 @@ struct ListQuery {
     after: Option<EffectId>,
     /// How many requests, at most.
     #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "limit::<MOST_EFFECTS, _>")]
     limit: Option<i64>,
 }
 
@@ -62,9 +63,6 @@ async fn list<P: Participant>(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(EFFECTS);
-    if !(1..=MOST_EFFECTS).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_EFFECTS}")));
-    }
     listing.answer(&app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?)
 }
 

@@ -5,7 +5,7 @@ use contracts::OrderId;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use service::{
     App,
-    http::{Listing, Problem, Query},
+    http::{Listing, Problem, Query, limit},
 };
 use store::{Record, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -27,7 +27,7 @@ pub(super) struct Page {
     needs_attention: Option<bool>,
     /// How many orders, at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
-    #[serde(default, deserialize_with = "limit")]
+    #[serde(default, deserialize_with = "limit::<MOST, _>")]
     limit: Option<i64>,
     /// The `next` of the answer before.
     #[param(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
@@ -68,12 +68,6 @@ pub(super) async fn handle(
 
 fn cursor(order: OrderId) -> String {
     order.uuid().simple().to_string()
-}
-
-fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    let limit = i64::deserialize(from)?;
-    let in_range = (1..=MOST).contains(&limit);
-    in_range.then_some(Some(limit)).ok_or_else(|| D::Error::custom(format!("must be 1 to {MOST}")))
 }
 
 /// Only as [`cursor`] writes it: whoever builds one by hand builds on sand.

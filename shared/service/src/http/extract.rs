@@ -6,7 +6,10 @@ use axum::{
 };
 use contracts::{OrderId, Trace};
 use engine::{IdempotencyKey, trace::link};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
 use utoipa::IntoParams;
 
 use super::{Fingerprint, Json, Problem, Wrong, problem::MOST_FIELDS};
@@ -174,6 +177,16 @@ fn all_wrong<T: DeserializeOwned>(query: &str, first: Wrong) -> Vec<Wrong> {
         }
     }
     wrong
+}
+
+/// Reads how many may be listed, 1 to `MOST`, for serde's `deserialize_with`.
+///
+/// # Errors
+/// If it is another number, or none.
+pub fn limit<'de, const MOST: i64, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let limit = i64::deserialize(from)?;
+    let in_range = (1..=MOST).contains(&limit);
+    in_range.then_some(Some(limit)).ok_or_else(|| D::Error::custom(format!("must be 1 to {MOST}")))
 }
 
 /// Serde's message about a parameter as the rest of a sentence that begins with its name.

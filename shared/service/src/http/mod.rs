@@ -14,7 +14,7 @@ mod upload;
 pub use body::{Body, FromJson};
 pub(crate) use cors::is_origin;
 pub use cors::with_origins;
-pub use extract::{Idempotency, LinkedTrace, OrderPath, Query, TraceContext};
+pub use extract::{Idempotency, LinkedTrace, OrderPath, Query, TraceContext, limit};
 pub use fields::{Field, Fields};
 pub use json::{Fingerprint, Json};
 pub(crate) use limits::{limit_time, with_request_id, without_panic};
