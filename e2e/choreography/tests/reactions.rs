@@ -8,7 +8,7 @@ use contracts::{
 use engine::{Input, Participant, Reaction, Reply as _, What};
 use inventory::{AddStock, InventoryService, PutProduct};
 use jiff::Timestamp;
-use order::{OrderService, PlaceOrder, Refusal, Stage};
+use order::{OrderService, PlaceOrder, Refusal, Stage, WrongLine};
 use payment::{Payment, PaymentService, RetryRefund, State};
 use shipping::{Shipment, ShippingService};
 use store::Rows;
@@ -122,7 +122,8 @@ fn shop() -> order::World {
 #[test]
 fn an_order_costs_the_sum_of_its_lines_in_one_currency() {
     let refused = place(&mut shop(), ["mug", "pot"]);
-    assert_eq!(refused, order::Reply::Refused(Refusal::MixedCurrencies { line: 1 }));
+    let mixed = WrongLine::MixedCurrencies { line: 1 };
+    assert_eq!(refused, order::Reply::Refused(Refusal::Lines(vec![mixed])));
     let mut world = shop();
     assert!(matches!(place(&mut world, ["mug", "cup"]), order::Reply::Order(_)));
     assert_eq!(world.orders.get(&ORDER.into()).unwrap().total_minor, 22);

@@ -26,7 +26,7 @@ pub use attention::{Attention, Side};
 pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
 use http::MOST_PIECES;
 pub use metrics::Metrics;
-pub use on::place_order::{PlaceOrder, Refusal};
+pub use on::place_order::{PlaceOrder, Refusal, WrongLine};
 pub use store::{Command, Policy, Reply, World};
 pub use undo::cancel_order::CancelOrder;
 
@@ -126,6 +126,12 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     }
 }
 
+/// Whether it is the address of a page, and tells no password to whoever is told it.
+fn is_public_url(text: &str) -> bool {
+    let address = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    address.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty() && !rest.contains('@'))
+}
+
 /// What order does in answer to one input.
 pub type Out = Reaction<OrderService>;
 
@@ -188,12 +194,18 @@ impl Service for OrderService {
         let version = config.publish.order_placed;
         ensure!((1..=2).contains(&version), "publish.order_placed = {version}: must be 1 or 2");
         let products_url = config.products.url.clone();
-        let is_url = ["http://", "https://"].iter().any(|scheme| products_url.starts_with(scheme));
         ensure!(
-            products_url.is_empty() || is_url,
-            "products.url = {products_url:?}: must be empty or a URL that begins with http:// or https://"
+            products_url.is_empty() || is_public_url(&products_url),
+            "products.url = {products_url:?}: must be empty or a URL that customers can be told: \
+             http:// or https:// and a host, without a user"
         );
         let Deadlines { paid, first, second } = config.deadlines.clone();
+        for (name, deadline) in [("paid", paid), ("first", first), ("second", second)] {
+            ensure!(
+                !deadline.is_zero(),
+                "deadlines.{name} must be more than 0: with 0s every order is past it at once"
+            );
+        }
         let Limits { quantity, open_orders } = config.limits;
         ensure!(
             (1..=MOST_PIECES).contains(&quantity),
@@ -232,5 +244,45 @@ impl Service for OrderService {
 
     fn versions(config: &Config) -> Versions {
         Versions { order_placed: config.publish.order_placed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_every_order_is_past_is_refused() {
+        let hour = Duration::from_hours(1);
+        let open = |paid, first, second| {
+            let config = Config {
+                deadlines: Deadlines { paid, first, second },
+                limits: Limits { quantity: 1, open_orders: 0 },
+                publish: Publish { order_placed: 2 },
+                products: Products { url: String::new() },
+            };
+            OrderService::open(&config).map(drop).map_err(|error| error.to_string())
+        };
+        let none = Duration::ZERO;
+        assert_eq!(open(hour, hour, hour), Ok(()));
+        for (refused, name) in [
+            (open(none, hour, hour), "deadlines.paid must"),
+            (open(hour, none, hour), "deadlines.first must"),
+            (open(hour, hour, none), "deadlines.second must"),
+        ] {
+            assert!(refused.is_err_and(|error| error.starts_with(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn customers_are_told_an_address_without_a_password() {
+        for right in ["http://127.0.0.1:8081/products", "https://shop.example"] {
+            assert!(is_public_url(right), "{right}");
+        }
+        for wrong in
+            ["shop.example", "http://", "http:///products", "https://me:secret@shop.example"]
+        {
+            assert!(!is_public_url(wrong), "{wrong}");
+        }
     }
 }

@@ -1,16 +1,16 @@
 //! Addresses of providers, as settings give them.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use reqwest::Url;
 
 /// Reads the address of a provider that is asked over HTTP.
 ///
 /// # Errors
-/// If it is no `http://` URL with a host, or `https://` in a build without TLS.
+/// If it is no `http://` URL with a host, or `https://` in a build without TLS; if it has a part that
+/// requests would lose, or a password that would be sent in clear.
 pub fn provider_url(text: &str) -> anyhow::Result<Url> {
-    let url: Url = text
-        .parse()
-        .with_context(|| format!("{text:?} is no URL; give one such as http://HOST:PORT"))?;
+    let url: Url =
+        text.parse().map_err(|error| anyhow!("{error}; give a URL such as http://HOST:PORT"))?;
     match url.scheme() {
         "http" => {}
         "https" => ensure!(
@@ -18,9 +18,20 @@ pub fn provider_url(text: &str) -> anyhow::Result<Url> {
             "{text:?} needs TLS, which this build does not have: build with --features tls, or give \
              an http:// URL"
         ),
-        other => bail!("{text:?}: {other} cannot be asked; give an http:// or https:// URL"),
+        _ => bail!("{text:?} cannot be asked; give a URL that begins with http:// or https://"),
     }
-    ensure!(url.has_host(), "{text:?} names no host");
+    ensure!(url.has_host(), "{text:?} names no host; give a URL such as http://HOST:PORT");
+    ensure!(
+        url.query().is_none() && url.fragment().is_none(),
+        "{text:?} has a query or a fragment, which requests would lose: give http://HOST:PORT/PATH \
+         without ? and #"
+    );
+    let names_a_user = !url.username().is_empty() || url.password().is_some();
+    ensure!(
+        !names_a_user || url.scheme() == "https",
+        "user and password would be sent in clear: give an https:// URL, which takes a build with \
+         --features tls, or a URL without them"
+    );
     Ok(url)
 }
 
@@ -38,5 +49,19 @@ mod tests {
             assert!(error.contains("http://"), "{wrong}: {error}");
         }
         assert_eq!(provider_url("https://gateway").is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn what_requests_would_lose_or_show_is_refused() {
+        for (wrong, why) in [
+            ("http://gateway/?a=b", "query"),
+            ("http://gateway/#b", "fragment"),
+            ("http://me:secret@127.0.0.1", "in clear"),
+            ("http://me@gateway", "in clear"),
+        ] {
+            let error = provider_url(wrong).unwrap_err().to_string();
+            assert!(error.contains(why), "{wrong}: {error}");
+        }
+        assert_eq!(provider_url("https://me:secret@gateway").is_ok(), cfg!(feature = "tls"));
     }
 }

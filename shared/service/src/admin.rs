@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service, dead_letters, effects,
-    http::{Listing, Problem, Query},
+    http::{Listing, Problem, Query, limit},
 };
 
 /// Rows of one answer unless asked otherwise, and at most.
@@ -113,6 +113,7 @@ struct RowsQuery {
     after: Option<String>,
     /// How many rows, at most.
     #[param(minimum = 1, maximum = 5000, default = 500)]
+    #[serde(default, deserialize_with = "limit::<MOST_ROWS, _>")]
     limit: Option<i64>,
 }
 
@@ -137,9 +138,6 @@ async fn rows<S: Service>(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(ROWS);
-    if !(1..=MOST_ROWS).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_ROWS}")));
-    }
     let tables = S::tables();
     let (first, mut after) = match &query.after {
         Some(after) => place(&tables, after)

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Service,
-    http::{Listing, OrderPath, Problem, Query},
+    http::{Listing, OrderPath, Problem, Query, limit},
 };
 
 /// Lanes of one answer unless asked otherwise, and at most.
@@ -43,6 +43,7 @@ struct ListQuery {
     after: Option<Uuid>,
     /// How many lanes, at most.
     #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "limit::<MOST_LANES, _>")]
     limit: Option<i64>,
 }
 
@@ -57,9 +58,6 @@ async fn list<P: Participant>(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(LANES);
-    if !(1..=MOST_LANES).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_LANES}")));
-    }
     listing.answer(&app.engine.dead_letters(query.after, limit).await?)
 }
 

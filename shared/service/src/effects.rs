@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App, Service,
-    http::{Body, Field, FromJson, Listing, Problem, Query},
+    http::{Body, Field, FromJson, Listing, Problem, Query, limit},
 };
 
 /// Requests of one answer unless asked otherwise, and at most.
@@ -48,6 +48,7 @@ struct ListQuery {
     after: Option<EffectId>,
     /// How many requests, at most.
     #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "limit::<MOST_EFFECTS, _>")]
     limit: Option<i64>,
 }
 
@@ -62,9 +63,6 @@ async fn list<P: Participant>(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(EFFECTS);
-    if !(1..=MOST_EFFECTS).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST_EFFECTS}")));
-    }
     listing.answer(&app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?)
 }
 
@@ -120,8 +118,8 @@ async fn retry_held<P: Participant>(State(app): State<App<P>>) -> Result<Respons
     Ok((StatusCode::ACCEPTED, Json(Retried { retried })).into_response())
 }
 
-impl FromJson for Resolution {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl<S> FromJson<S> for Resolution {
+    fn read(body: &Field<'_>, _: &S) -> Option<Self> {
         Some(Self {
             outcome: body.at("outcome").text(Self::LONGEST_TEXT),
             reference: body.at("reference").optional_text(Self::LONGEST_TEXT),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use bus::{Said, Topic};
+use bus::{Bus, BusError, Said, Topic};
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use contracts::{EventType, PRODUCTS_TOPIC};
@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, Database, Loaded},
+    config::{self, Database, Loaded, Secrets},
     http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
@@ -73,19 +73,14 @@ pub fn main<S: Service>() -> ExitCode {
         print!("{}", S::CONFIG);
         return ExitCode::SUCCESS;
     }
-    let (config, own) = match settings::<S>(&args) {
+    let mut secrets = Secrets::default();
+    let (config, own) = match settings::<S>(&args, &mut secrets) {
         Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("quintet-{}: configuration: {error:#}", S::NAME);
-            return ExitCode::from(REFUSED);
-        }
+        Err(error) => return refuse::<S>(&secrets, &error.context("configuration")),
     };
     let collector = match Collector::from_environment() {
         Ok(collector) => collector,
-        Err(error) => {
-            eprintln!("quintet-{}: {error:#}", S::NAME);
-            return ExitCode::from(REFUSED);
-        }
+        Err(error) => return refuse::<S>(&secrets, &error),
     };
     if args.check_config {
         println!("the configuration is fine");
@@ -94,14 +89,11 @@ pub fn main<S: Service>() -> ExitCode {
     let instance = uuid_v7(&SystemClock, &SystemRandom);
     let collecting = match telemetry::start(S::NAME, instance, &config.log, collector.as_ref()) {
         Ok(collecting) => collecting,
-        Err(error) => {
-            eprintln!("quintet-{}: {error:#}", S::NAME);
-            return ExitCode::from(REFUSED);
-        }
+        Err(error) => return refuse::<S>(&secrets, &error),
     };
     let ended = run::<S>(&config, &own, collecting.is_on());
     if let Err(error) = &ended {
-        tracing::error!("{} stops: {error:#}", S::NAME);
+        tracing::error!("{} stops: {}", S::NAME, secrets.hide(&format!("{error:#}")));
     }
     collecting.end();
     match ended {
@@ -121,6 +113,12 @@ pub fn main<S: Service>() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the settings, and does not start.
+fn refuse<S: Service>(secrets: &Secrets, error: &anyhow::Error) -> ExitCode {
+    eprintln!("quintet-{}: {}", S::NAME, secrets.hide(&format!("{error:#}")));
+    ExitCode::from(REFUSED)
+}
+
 /// Whether `database.url` names what can never serve.
 fn is_misplaced(error: &anyhow::Error) -> bool {
     let url_or_pooler =
@@ -128,10 +126,10 @@ fn is_misplaced(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(url_or_pooler)
 }
 
-fn settings<S: Service>(args: &Args) -> anyhow::Result<Loaded<S::Config>> {
+fn settings<S: Service>(args: &Args, secrets: &mut Secrets) -> anyhow::Result<Loaded<S::Config>> {
     let prefix = format!("QUINTET_{}__", S::NAME.to_uppercase());
-    let loaded: Loaded<S::Config> =
-        config::load(S::CONFIG, args.config.as_deref(), &prefix, std::env::vars())?;
+    let (file, variables) = (args.config.as_deref(), std::env::vars());
+    let loaded: Loaded<S::Config> = config::load(S::CONFIG, file, &prefix, variables, secrets)?;
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -146,12 +144,20 @@ async fn check_servers(service: &str, config: &Config) -> anyhow::Result<()> {
     let Database { url, connections, max_mib } = &config.database;
     // A file would be created.
     if url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
-        Db::connect_within(url, *connections, *max_mib).await.context("database.url")?;
+        Db::connect_within(url, *connections, *max_mib).await?;
     }
     if config.bus.url.strip_prefix("log:").is_none_or(str::is_empty) {
-        bus::connect(&bus_settings(service, config)).await.context("bus.url")?;
+        connect_bus(service, config).await?;
     }
     Ok(())
+}
+
+async fn connect_bus(service: &str, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    bus::connect(&bus_settings(service, config)).await.map_err(|error| match error {
+        BusError::Settings { .. } => error.into(),
+        // All others name no setting.
+        error => anyhow::Error::new(error).context("bus.url"),
+    })
 }
 
 fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {
@@ -253,7 +259,7 @@ async fn prepare<S: Service>(
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     lock_file(&config.database.url)?;
     let (participant, outside) = S::open(own)?;
-    let bus = bus::connect(&bus_settings(S::NAME, config)).await.context("bus.url")?;
+    let bus = connect_bus(S::NAME, config).await?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
         settings: config.engine_settings(S::NAME),

@@ -22,8 +22,8 @@ pub(super) struct Stock {
     quantity: i64,
 }
 
-impl FromJson for Stock {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl<S> FromJson<S> for Stock {
+    fn read(body: &Field<'_>, _: &S) -> Option<Self> {
         Some(Self { quantity: body.at("quantity").integer(1..=MOST) })
     }
 }

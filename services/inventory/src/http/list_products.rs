@@ -5,7 +5,7 @@ use contracts::Sku;
 use serde::{Deserialize, Serialize};
 use service::{
     App,
-    http::{Listing, Problem, Query},
+    http::{Listing, Problem, Query, limit},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,6 +21,7 @@ const MOST: i64 = 1_000;
 pub(super) struct Page {
     /// How many products, at most.
     #[param(minimum = 1, maximum = 1000, default = 500)]
+    #[serde(default, deserialize_with = "limit::<MOST, _>")]
     limit: Option<i64>,
     /// The `next` of the answer before.
     cursor: Option<Sku>,
@@ -45,9 +46,6 @@ pub(super) async fn handle(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(PRODUCTS);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
-    }
     let mut products: Vec<Product> = app.engine.db().page(page.cursor, limit + 1).await?;
     let more = products.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {

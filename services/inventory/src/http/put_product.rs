@@ -31,8 +31,8 @@ pub(super) struct Product {
     price: Money,
 }
 
-impl FromJson for Product {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl<S> FromJson<S> for Product {
+    fn read(body: &Field<'_>, _: &S) -> Option<Self> {
         let (name, price) = (body.at("name").text(LONGEST_NAME), body.at("price"));
         let amount_minor = price.at("amount_minor").integer(1..=HIGHEST_PRICE);
         let currency = price.at("currency");

@@ -1,6 +1,6 @@
 use std::{io, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use axum::http::Uri;
 use lettre::transport::smtp::authentication::Credentials;
 use tokio::{net::TcpStream, time::timeout};
@@ -37,8 +37,10 @@ pub(super) enum Security {
 impl Server {
     /// The server of these settings.
     pub(super) fn of(config: &SmtpConfig) -> anyhow::Result<Self> {
-        let url: Uri = config.url.parse().context("smtp.url")?;
-        let authority = url.authority().context("smtp.url names no host")?;
+        let form = "give smtp://HOST:PORT or smtps://HOST:PORT";
+        let url: Uri = config.url.parse().map_err(|error| anyhow!("smtp.url: {error}; {form}"))?;
+        let authority =
+            url.authority().with_context(|| format!("smtp.url names no host; {form}"))?;
         ensure!(
             !authority.as_str().contains('@'),
             "smtp.url names a user; set smtp.user and smtp.password instead"
@@ -140,6 +142,10 @@ mod tests {
         }
         for wrong in ["mail:25", "http://mail", "smtp://", "smtp://mail/inbox", "smtp:///x", ""] {
             assert!(refused(&config(wrong)).starts_with("smtp.url"), "{wrong}");
+        }
+        for wrong in ["smtp://", ""] {
+            let told = refused(&config(wrong));
+            assert!(told.ends_with("give smtp://HOST:PORT or smtps://HOST:PORT"), "{told}");
         }
         let told = refused(&config("smtp://ada:secret@mail"));
         assert!(told.contains("smtp.user") && !told.contains("secret"), "{told}");

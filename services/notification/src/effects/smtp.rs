@@ -1,4 +1,4 @@
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use contracts::{EffectId, Milestone, OrderId};
 use engine::Attempt;
@@ -26,7 +26,12 @@ pub(crate) struct SmtpMailer {
 
 impl SmtpMailer {
     pub(crate) fn new(config: &SmtpConfig) -> anyhow::Result<Self> {
-        let from = config.from.parse().with_context(|| format!("smtp.from = {:?}", config.from))?;
+        let from = config.from.parse().map_err(|error| {
+            anyhow!(
+                "smtp.from = {:?} is no sender ({error}); give an address such as shop@shop.example",
+                config.from
+            )
+        })?;
         Ok(Self { server: Connections::to(Server::of(config)?), from })
     }
 
@@ -163,6 +168,20 @@ mod tests {
         let order_id = Uuid::nil().into();
         let mail = Mail { order_id, milestone: Milestone::Placed, to: to.to_owned() };
         SmtpMailer::new(&config).unwrap().send(Uuid::nil().into(), &mail).await
+    }
+
+    #[test]
+    fn a_sender_that_is_no_address_is_told_what_is_one() {
+        let config = SmtpConfig {
+            url: "smtp://mail".to_owned(),
+            starttls: StartTls::Off,
+            certificates: String::new(),
+            user: String::new(),
+            password: String::new(),
+            from: "nope".to_owned(),
+        };
+        let told = SmtpMailer::new(&config).err().unwrap().to_string();
+        assert!(told.starts_with("smtp.from = \"nope\" is no sender"), "{told}");
     }
 
     const PLAIN: &str = "250 here\r\n";

@@ -2,10 +2,10 @@
 
 use axum::{extract::State, response::Response};
 use contracts::OrderId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use service::{
     App,
-    http::{Listing, Problem, Query},
+    http::{Listing, Problem, Query, limit},
 };
 use store::{Record, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -27,10 +27,12 @@ pub(super) struct Page {
     needs_attention: Option<bool>,
     /// How many orders, at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
+    #[serde(default, deserialize_with = "limit::<MOST, _>")]
     limit: Option<i64>,
     /// The `next` of the answer before.
-    #[param(pattern = "^[0-9a-f]{32}$")]
-    cursor: Option<String>,
+    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
+    #[serde(default, deserialize_with = "position")]
+    cursor: Option<Uuid>,
 }
 
 /// Orders, newest first.
@@ -52,10 +54,7 @@ pub(super) async fn handle(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(ORDERS);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::invalid("limit", &format!("must be 1 to {MOST}")));
-    }
-    let before = page.cursor.as_deref().map_or(Ok(Uuid::max()), position)?;
+    let before = page.cursor.unwrap_or(Uuid::max());
     let (sql, values) = query(before, limit + 1, &page);
     let rows = app.engine.db().fetch(&sql, values).await?;
     let mut orders: Vec<Order> = rows.iter().map(Order::read).collect::<Result<_, _>>()?;
@@ -72,9 +71,11 @@ fn cursor(order: OrderId) -> String {
 }
 
 /// Only as [`cursor`] writes it: whoever builds one by hand builds on sand.
-fn position(cursor: &str) -> Result<Uuid, Problem> {
-    let id = Uuid::try_parse(cursor).ok().filter(|id| id.simple().to_string() == cursor);
-    id.ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier answer"))
+fn position<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
+    let cursor = String::deserialize(from)?;
+    let id = Uuid::try_parse(&cursor).ok().filter(|id| id.simple().to_string() == cursor);
+    let otherwise = || D::Error::custom("must be the `next` of an earlier answer");
+    id.map(Some).ok_or_else(otherwise)
 }
 
 fn query(before: Uuid, limit: i64, page: &Page) -> (String, Vec<Value>) {

@@ -1,11 +1,16 @@
 use std::collections::BTreeSet;
 
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
-use service::http::{Field, FromJson, text_schema};
+use service::{
+    App,
+    http::{Field, FromJson, invisible_class, is_visible, text_schema},
+};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{Array, ArrayBuilder, ObjectBuilder, Type},
 };
+
+use crate::OrderService;
 
 /// Lines of an order.
 const MOST_LINES: usize = 100;
@@ -14,8 +19,6 @@ pub(crate) const MOST_PIECES: i64 = 100_000_000;
 /// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
 const LONGEST_EMAIL: usize = 254;
 const LONGEST_TEXT: usize = 200;
-/// White space, and what no text may hold, in a regular expression's class.
-const NOT_IN_EMAIL: &str = r"\s\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
 
 /// An order to be taken.
 #[derive(Debug, ToSchema)]
@@ -34,10 +37,11 @@ pub(super) struct NewOrder {
     pub(super) payment: PaymentMethod,
 }
 
-impl FromJson for NewOrder {
-    fn read(body: &Field<'_>) -> Option<Self> {
+impl FromJson<App<OrderService>> for NewOrder {
+    fn read(body: &Field<'_>, app: &App<OrderService>) -> Option<Self> {
+        let most = app.engine.participant().policy.quantity;
         let customer = Customer { email: read_email(&body.at("customer").at("email")) };
-        let items = read_items(&body.at("items"));
+        let items = read_items(&body.at("items"), most);
         let address = body.at("shipping_address");
         let text = |name| address.at(name).text(LONGEST_TEXT);
         let shipping_address = Address {
@@ -54,11 +58,15 @@ impl FromJson for NewOrder {
 
 fn read_email(field: &Field<'_>) -> String {
     let email = field.text(LONGEST_EMAIL);
-    field.must(is_email(&email), "must be an e-mail address: name@host");
+    field.must(
+        is_email(&email),
+        "must be an e-mail address: name@host, without blanks and invisible characters",
+    );
     email
 }
 
-fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
+/// `most` is how many pieces a line may have.
+fn read_items(field: &Field<'_>, most: i64) -> Option<Vec<Item>> {
     let mut known = BTreeSet::new();
     let mut items = Vec::new();
     for line in field.list(1..=MOST_LINES) {
@@ -66,7 +74,7 @@ fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
         let first = sku.as_ref().is_none_or(|sku| known.insert(sku.clone()));
         let otherwise = "stands in an earlier line too; add the quantities up in one line";
         line.at("sku").must(first, otherwise);
-        let quantity = line.at("quantity").integer(1..=MOST_PIECES);
+        let quantity = line.at("quantity").integer(1..=most);
         items.push(sku.map(|sku| Item { sku, quantity }));
     }
     // Every line has been looked at before the first wrong one ends it.
@@ -75,18 +83,19 @@ fn read_items(field: &Field<'_>) -> Option<Vec<Item>> {
 
 /// As much as can be said without asking the mail server.
 fn is_email(text: &str) -> bool {
-    let blank = |c: char| c.is_whitespace() || c.is_control();
     let parts = text.rsplit_once('@');
-    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && !text.contains(blank)
+    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+        && text.chars().all(is_visible)
 }
 
 // The same, for the description of the interface.
 
 fn customer() -> ObjectBuilder {
+    let invisible = invisible_class();
     let email = ObjectBuilder::new()
         .schema_type(Type::String)
         .max_length(Some(LONGEST_EMAIL))
-        .pattern(Some(format!("^[^{NOT_IN_EMAIL}]+@[^@{NOT_IN_EMAIL}]+$")))
+        .pattern(Some(format!("^[^{invisible}]+@[^@{invisible}]+$")))
         .description(Some("Where mail goes."));
     ObjectBuilder::new().property("email", email).required("email")
 }
@@ -96,7 +105,7 @@ fn items() -> Array {
         .schema_type(Type::Integer)
         .minimum(Some(1))
         .maximum(Some(MOST_PIECES))
-        .description(Some("How many pieces."));
+        .description(Some("How many pieces; the service may be set to take fewer."));
     let item = ObjectBuilder::new()
         .property("sku", Sku::schema())
         .required("sku")

@@ -9,11 +9,11 @@ use axum::{
 use clock::uuid_v7;
 use service::{
     App,
-    http::{Body, Idempotency, Problem, TraceContext},
+    http::{Body, Idempotency, Problem, TraceContext, Wrong},
 };
 
 use super::{OrderView, new_order::NewOrder, price_list::PriceList};
-use crate::{Command, OrderService, PlaceOrder, Refusal, Reply};
+use crate::{Command, OrderService, PlaceOrder, Refusal, Reply, WrongLine};
 
 /// Seconds after which a customer with too many open orders may try again.
 const OPEN_ORDERS_RETRY: u32 = 60;
@@ -61,49 +61,58 @@ pub(super) async fn handle(
             let location = [(header::LOCATION, format!("/orders/{}", order.order.id))];
             Ok((StatusCode::ACCEPTED, location, Json(order)).into_response())
         }
-        Reply::Refused(Refusal::UnknownSku { .. }) if !price_list.is_read(&app).await? => {
-            Err(unread())
+        Reply::Refused(Refusal::Lines(mut wrong)) => {
+            let is_unknown = |wrong: &WrongLine| matches!(wrong, WrongLine::UnknownSku { .. });
+            if wrong.iter().any(is_unknown) && !price_list.is_read(&app).await? {
+                wrong.retain(|wrong| !is_unknown(wrong));
+            }
+            Err(refused(&wrong, &app.engine.participant().products_url))
         }
-        Reply::Refused(refusal) => Err(refused(&refusal, &app.engine.participant().products_url)),
+        Reply::Refused(Refusal::TooManyOpen { most }) => Err(too_many_open(most)),
         Reply::Unknown | Reply::Ended(_) => Err(engine::CommandError::Failed.into()),
     }
 }
 
-/// Refused for now: the product may be among those of which nothing was heard yet.
+/// The product may be among those of which nothing was heard yet.
 fn unread() -> Problem {
     let detail = "not all products are known here yet; send the order again in a moment, under the same \
                   Idempotency-Key. If it stays so, no product is listed, or the broker is away";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
-fn refused(refusal: &Refusal, products_url: &str) -> Problem {
-    match refusal {
-        Refusal::UnknownSku { line, sku } => {
+/// Refused for these lines; for now if none is left.
+fn refused(wrong: &[WrongLine], products_url: &str) -> Problem {
+    if wrong.is_empty() {
+        return unread();
+    }
+    Problem::fields(wrong.iter().map(|wrong| field(wrong, products_url)).collect())
+}
+
+fn field(wrong: &WrongLine, products_url: &str) -> Wrong {
+    let (line, name, detail) = match wrong {
+        WrongLine::UnknownSku { line, sku } => {
             let listed = match products_url {
                 "" => "GET /products of the inventory service",
                 url => url,
             };
-            let detail = format!("names no product: there is no {sku}; {listed} lists them all");
-            Problem::unprocessable(&format!("/items/{line}/sku"), &detail)
+            (line, "sku", format!("names no product: there is no {sku}; {listed} lists them all"))
         }
-        Refusal::MixedCurrencies { line } => Problem::unprocessable(
-            &format!("/items/{line}/sku"),
-            "has a price in another currency than the lines before; order it separately",
-        ),
-        Refusal::TooExpensive { line } => Problem::unprocessable(
-            &format!("/items/{line}/quantity"),
-            "makes the order cost more than can be paid; order less",
-        ),
-        Refusal::TooMany { line, most } => Problem::unprocessable(
-            &format!("/items/{line}/quantity"),
-            &format!("must be 1 to {most}"),
-        ),
-        Refusal::TooManyOpen { most } => Problem::too_many(
-            "/customer/email",
-            &format!(
-                "has {most} open orders, the most that are taken; wait until one ends, or cancel one"
-            ),
-        )
-        .retry_after(OPEN_ORDERS_RETRY),
-    }
+        WrongLine::MixedCurrencies { line } => {
+            let detail =
+                "has a price in another currency than the lines before; order it separately";
+            (line, "sku", detail.to_owned())
+        }
+        WrongLine::TooExpensive { line } => {
+            let detail = "makes the order cost more than can be paid; order less";
+            (line, "quantity", detail.to_owned())
+        }
+    };
+    Wrong { pointer: format!("/items/{line}/{name}"), detail }
+}
+
+fn too_many_open(most: i64) -> Problem {
+    let detail = format!(
+        "has {most} open orders, the most that are taken; wait until one ends, or cancel one"
+    );
+    Problem::too_many("/customer/email", &detail).retry_after(OPEN_ORDERS_RETRY)
 }

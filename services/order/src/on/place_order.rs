@@ -27,9 +27,21 @@ pub struct PlaceOrder {
     pub payment: PaymentMethod,
 }
 
-/// Why an order cannot be taken. `line` counts from 0.
+/// Why an order cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
+    /// These of its lines cannot be taken.
+    Lines(Vec<WrongLine>),
+    /// The customer has as many open orders as a customer may have.
+    TooManyOpen {
+        /// So many.
+        most: i64,
+    },
+}
+
+/// Why a line of an order cannot be taken. `line` counts from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WrongLine {
     /// The price list has no such product.
     UnknownSku {
         /// Where it stands.
@@ -46,18 +58,6 @@ pub enum Refusal {
     TooExpensive {
         /// Where it became too much.
         line: usize,
-    },
-    /// More pieces than a line may have.
-    TooMany {
-        /// Where they stand.
-        line: usize,
-        /// So many it may have.
-        most: i64,
-    },
-    /// The customer has as many open orders as a customer may have.
-    TooManyOpen {
-        /// So many.
-        most: i64,
     },
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn react(
     let PlaceOrder { order_id, customer, items, shipping_address, payment } = command.clone();
     let (lines, total) = match priced(world, &items) {
         Ok(priced) => priced,
-        Err(refusal) => return out.reply(Reply::Refused(refusal)),
+        Err(wrong) => return out.reply(Reply::Refused(Refusal::Lines(wrong))),
     };
     let counted = command.counted(world.policy);
     if counted.is_some_and(|customer| !world.opened(customer)) {
@@ -114,27 +114,27 @@ pub(crate) fn react(
     }
 }
 
-/// The lines at today's prices, and their sum.
-fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Refusal> {
+/// The lines at today's prices, and their sum; or every line that cannot be taken.
+fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Vec<WrongLine>> {
+    let (mut lines, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
     let mut total: Option<Money> = None;
-    let mut lines = Vec::with_capacity(items.len());
-    let most = world.policy.quantity;
     for (line, item) in items.iter().enumerate() {
         let (sku, quantity) = (item.sku.clone(), item.quantity);
         let Some(unit_price) = world.products.get(&sku).map(Product::price) else {
-            return Err(Refusal::UnknownSku { line, sku });
+            wrong.push(WrongLine::UnknownSku { line, sku });
+            continue;
         };
-        if quantity > most {
-            return Err(Refusal::TooMany { line, most });
-        }
         if total.is_some_and(|total| total.currency != unit_price.currency) {
-            return Err(Refusal::MixedCurrencies { line });
+            wrong.push(WrongLine::MixedCurrencies { line });
+            continue;
         }
-        let price = unit_price.times(quantity).ok_or(Refusal::TooExpensive { line })?;
-        let sum = total.map_or(Some(price), |total| total.checked_add(price));
-        total = Some(sum.ok_or(Refusal::TooExpensive { line })?);
+        let price = unit_price.times(quantity);
+        match price.and_then(|price| total.map_or(Some(price), |total| total.checked_add(price))) {
+            Some(sum) => total = Some(sum),
+            None => wrong.push(WrongLine::TooExpensive { line }),
+        }
         lines.push(Line { sku, quantity, unit_price });
     }
     let nothing = Money { amount_minor: 0, currency: contracts::Currency::EUR };
-    Ok((lines, total.unwrap_or(nothing)))
+    if wrong.is_empty() { Ok((lines, total.unwrap_or(nothing))) } else { Err(wrong) }
 }

@@ -83,16 +83,17 @@ async fn a_full_outbox_refuses_orders_until_the_broker_is_back() {
 /// All connections that requests read by.
 async fn take_connections(db: &Db) -> Vec<Box<dyn std::any::Any>> {
     let mut taken: Vec<Box<dyn std::any::Any>> = Vec::new();
-    for _ in 0..8 {
-        match db {
-            Db::Sqlite { readers, .. } => match readers.try_acquire() {
-                Some(reader) => taken.push(Box::new(reader)),
-                None if readers.size() < readers.options().get_max_connections() => {
-                    taken.push(Box::new(readers.acquire().await.unwrap()));
-                }
-                None => {}
-            },
-            Db::Postgres(_) => taken.push(Box::new(db.begin().await.unwrap())),
+    match db {
+        // One that is in use at the moment is waited for.
+        Db::Sqlite { readers, .. } => {
+            for _ in 0..readers.options().get_max_connections() {
+                taken.push(Box::new(readers.acquire().await.unwrap()));
+            }
+        }
+        Db::Postgres(_) => {
+            for _ in 0..8 {
+                taken.push(Box::new(db.begin().await.unwrap()));
+            }
         }
     }
     taken

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bus::PartitionState;
 use engine::Settings;
 use reqwest::StatusCode;
+use serde_json::json;
 use testkit::{MemoryBus, eventually};
 
 use crate::rig::{PRODUCTS, Rig, problem, with};
@@ -69,4 +70,26 @@ async fn while_nothing_can_be_told_of_a_product_the_order_is_put_off() {
     tx.execute("delete from product", Vec::new()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(problem(rig.post(&unknown).await).await.0, 503, "no product is listed at all");
+}
+
+/// Of an order that is right in form: what its products and its limits say.
+#[tokio::test]
+async fn every_line_that_cannot_be_taken_is_named() {
+    let rig = Rig::running().await;
+    let line = |sku: &str, quantity: i64| json!({ "sku": sku, "quantity": quantity });
+    let unknown = with("/items", json!([line("mug", 1), line("nope", 1), line("nope2", 102)]));
+    let refused = eventually("order to have read all products", async || {
+        let answer = rig.post(&unknown).await;
+        (answer.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    });
+    let (status, told, named) = problem(refused.await).await;
+    let expected = ["/items/1/sku", "/items/2/sku"].map(ToOwned::to_owned);
+    assert_eq!((status, named), (422, expected.to_vec()), "{told}");
+    let many = json!([line("mug", 1001), line("nope", 1), line("nope2", 0)]);
+    let (status, told, named) = problem(rig.post(&with("/items", many)).await).await;
+    let expected = ["/items/0/quantity", "/items/2/quantity"].map(ToOwned::to_owned);
+    assert_eq!((status, named), (422, expected.to_vec()), "{told}");
+    for wrong in told["errors"].as_array().unwrap() {
+        assert_eq!(wrong["detail"], "must be a whole number, 1 to 1000");
+    }
 }

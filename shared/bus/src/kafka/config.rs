@@ -1,9 +1,11 @@
 //! librdkafka's settings: ours, and the user's over them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 
 use crate::{BusError, DEFAULT_MAX_RECORD_BYTES};
 
@@ -76,6 +78,71 @@ fn is_unchecked(name: &str, value: &str) -> bool {
     }
 }
 
+/// What would be sent for anybody to read who listens between here and the broker.
+const SENT_IN_CLEAR: [&str; 3] =
+    ["sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "sasl.password"];
+
+/// A broker as `HOST:PORT`, or `HOST` with the port that Kafka usually has; none if it is neither.
+fn host(broker: &str) -> Option<&str> {
+    let (host, port) = match broker.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
+        None => match broker.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (broker, None),
+        },
+    };
+    let is_port = port.is_none_or(|port| port.parse().is_ok_and(|port: u16| port > 0));
+    (is_port && !host.is_empty() && !host.contains(['/', '@', ' '])).then_some(host)
+}
+
+/// The hosts of all brokers. Which protocol they speak is a setting of its own.
+fn hosts(brokers: &str) -> Result<Vec<&str>, BusError> {
+    let read = |broker: &'_ str| host(broker.trim()).is_none();
+    if brokers.split(',').any(read) {
+        let why = format!(
+            "\"kafka:{brokers}\" should be kafka:HOST:PORT,HOST:PORT with ports of 1 to 65535 and no \
+             protocol, which is the setting kafka.security.protocol"
+        );
+        return Err(BusError::settings("bus.url", why));
+    }
+    Ok(brokers.split(',').filter_map(|broker| host(broker.trim())).collect())
+}
+
+/// Whether what is sent to this host stays on this machine.
+fn is_here(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Refuses to send a password that others can read on its way.
+fn refuse_clear(hosts: &[&str], overrides: &BTreeMap<String, String>) -> Result<(), BusError> {
+    let protocol = overrides.get("security.protocol");
+    let in_clear = protocol.is_some_and(|it| it.eq_ignore_ascii_case("sasl_plaintext"));
+    let secret = SENT_IN_CLEAR.into_iter().find(|name| overrides.contains_key(*name));
+    match secret {
+        Some(secret) if in_clear && !hosts.iter().all(|host| is_here(host)) => {
+            let why = format!(
+                "SASL_PLAINTEXT would send kafka.{secret} in clear: set SASL_SSL, which takes a build \
+                 with --features tls; only a broker on this machine (localhost, 127.0.0.1, [::1]) may be \
+                 spoken to so"
+            );
+            Err(BusError::settings("kafka.security.protocol", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What librdkafka says of a setting, without its value: that may be a secret.
+fn refused(error: KafkaError) -> BusError {
+    let KafkaError::ClientConfig(_, why, name, value) = error else {
+        return BusError::kafka("checking the settings", error);
+    };
+    let why = why.replace(&format!("\"{value}\""), "\"…\"");
+    let remedy = if why.contains("OpenSSL") { ": build with --features tls" } else { "" };
+    BusError::settings(format!("kafka.{name}"), format!("{why}{remedy}"))
+}
+
 /// The settings of every client.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -109,13 +176,13 @@ impl Config {
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
+        refuse_clear(&hosts(brokers)?, overrides)?;
         let mut config = Self {
             brokers: brokers.to_owned(),
             client: client.to_owned(),
             overrides: overrides.clone(),
             max_record_bytes: 0,
         };
-        let refused = |error| BusError::kafka("checking the settings", error);
         config.consumer("check").create_native_config().map_err(refused)?;
         let native = config.producer().create_native_config().map_err(refused)?;
         let message = native.get("message.max.bytes").map_err(refused)?;
@@ -194,6 +261,49 @@ mod tests {
     fn a_larger_message_limit_raises_the_record_limit() {
         let config = with("message.max.bytes", "2097152").expect("a known setting");
         assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES + (1 << 20));
+    }
+
+    #[test]
+    fn brokers_are_hosts_and_perhaps_ports() {
+        let none = BTreeMap::new();
+        for right in ["a", "a:1", "a:9092, b.example:9092", "[::1]:9092", "[::1]", "10.0.0.1:65535"]
+        {
+            assert!(Config::new(right, "c", &none).is_ok(), "{right}");
+        }
+        for wrong in ["a:99999", "a:0", "a:", ":1", "a:1,", "::1", "ssl://a:1", "me@a:1", "[::1]9"]
+        {
+            let error = Config::new(wrong, "c", &none).err().expect("must be refused").to_string();
+            assert!(error.starts_with("bus.url: \"kafka:"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_in_clear_to_this_machine_only() {
+        let connect = |brokers: &str, secret: &str| {
+            let settings = [("security.protocol", "sasl_plaintext"), (secret, "x")];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            refuse_clear(&hosts(brokers).expect("brokers"), &BTreeMap::from(settings))
+        };
+        assert!(connect("127.0.0.1:9092,[::1]:9092,localhost", "sasl.password").is_ok());
+        assert!(connect("broker:9092", "sasl.kerberos.principal").is_ok());
+        for secret in SENT_IN_CLEAR {
+            let error = connect("127.0.0.1:9092,broker:9092", secret).expect_err("must be refused");
+            assert!(error.to_string().contains("set SASL_SSL"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_not_repeated_and_a_build_without_tls_is_named() {
+        let told = |name, value| with(name, value).err().map(|error| error.to_string());
+        let wrong = told("linger.ms", "hunter2").expect("must be refused");
+        assert!(wrong.starts_with("kafka.linger.ms: ") && !wrong.contains("hunter2"), "{wrong}");
+        if !cfg!(feature = "tls") {
+            for name in ["ssl.key.password", "ssl.key.pem"] {
+                let wrong = told(name, "hunter2").expect("must be refused");
+                assert!(wrong.ends_with("build with --features tls"), "{wrong}");
+                assert!(!wrong.contains("hunter2"), "{wrong}");
+            }
+        }
     }
 
     #[test]

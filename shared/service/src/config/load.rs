@@ -12,38 +12,43 @@ use figment::{
 };
 use serde::de::DeserializeOwned;
 
-use super::Config;
+use super::{
+    Config,
+    secrets::{Secrets, readable},
+};
 
 /// Everything below it is passed on to librdkafka, whatever it is called.
-const PASSED_ON: &str = "kafka";
+pub(super) const PASSED_ON: &str = "kafka";
 
 /// A service's settings: those that all services have, and its own.
 pub(crate) type Loaded<O> = (Config, O);
 
 /// Reads settings: the defaults, then the file, then the environment's variables with this prefix,
-/// each over the ones before.
+/// each over the ones before. What comes from a file of its own is kept as a secret.
 ///
 /// # Errors
-/// Naming the setting, what is wrong with it and where it came from.
+/// Naming the setting, what is wrong with it and where it came from. [`Secrets::hide`] what it says.
 pub(crate) fn load<O: DeserializeOwned>(
     defaults: &str,
     file: Option<&Path>,
     prefix: &str,
     variables: impl IntoIterator<Item = (String, String)>,
+    secrets: &mut Secrets,
 ) -> anyhow::Result<Loaded<O>> {
     let defaults = Figment::from(Toml::string(defaults));
     let known = leaves(&defaults)?;
     let mut figment = defaults;
     if let Some(file) = file {
         let given = Figment::from(Toml::file_exact(file));
-        for key in leaves(&given)?.keys() {
-            require_known(&known, key).with_context(|| file.display().to_string())?;
-        }
+        let checked = leaves(&given)
+            .and_then(|given| given.keys().try_for_each(|key| require_known(&known, key)));
+        checked.with_context(|| file.display().to_string())?;
         figment = figment.merge(given);
     }
     for (name, value) in variables {
         if let Some(key) = name.strip_prefix(prefix) {
-            figment = figment.merge(variable(&known, &name, key, value)?);
+            let value = Given { name: &name, key, value };
+            figment = figment.merge(variable(&known, value, secrets)?);
         }
     }
     let config: Config = figment.extract().map_err(readable)?;
@@ -90,15 +95,21 @@ fn require_known(known: &BTreeMap<String, Value>, key: &str) -> anyhow::Result<(
     bail!("there is no setting {key}; is {} meant?", nearest.map_or("none", String::as_str))
 }
 
+/// A variable of the environment.
+struct Given<'g> {
+    name: &'g str,
+    /// Its name without the prefix.
+    key: &'g str,
+    value: String,
+}
+
 /// One variable as a source of its own, so that errors name it.
 fn variable(
     known: &BTreeMap<String, Value>,
-    name: &str,
-    key: &str,
-    value: String,
+    Given { name, key, mut value }: Given<'_>,
+    secrets: &mut Secrets,
 ) -> anyhow::Result<Variable> {
     let mut path: Vec<String> = key.to_lowercase().split("__").map(ToOwned::to_owned).collect();
-    let mut value = value;
     // Those of librdkafka's names that end so themselves must be given in the settings file.
     if !known.contains_key(&path.join("."))
         && let Some(last) = path.last_mut()
@@ -106,6 +117,7 @@ fn variable(
     {
         *last = short.to_owned();
         value = secret(Path::new(&value)).with_context(|| name.to_owned())?;
+        secrets.keep(&value);
     }
     // librdkafka's names have dots, which a variable's cannot.
     if path.first().is_some_and(|first| first == PASSED_ON) && path.len() == 2 {
@@ -151,21 +163,6 @@ impl Provider for Variable {
     }
 }
 
-/// figment's errors, the first of them in one line.
-fn readable(error: figment::Error) -> anyhow::Error {
-    let first = error.into_iter().next();
-    let text = first.map_or_else(String::new, |error| {
-        let key = error.path.join(".");
-        let source = error.metadata.as_ref().map_or_else(String::new, |metadata| {
-            let place = metadata.source.as_ref().map(|source| format!(" {source}"));
-            format!(" in {}{}", metadata.name, place.unwrap_or_default())
-        });
-        let what = error.kind.to_string();
-        if key.is_empty() { format!("{what}{source}") } else { format!("{key}: {what}{source}") }
-    });
-    anyhow!(text)
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -191,7 +188,8 @@ mod tests {
             file.into_temp_path()
         });
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        load(DEFAULTS, path.as_deref(), "QUINTET_ORDER__", variables)
+        let secrets = &mut Secrets::default();
+        load(DEFAULTS, path.as_deref(), "QUINTET_ORDER__", variables, secrets)
     }
 
     fn refused(file: Option<&str>, variables: &[(&str, &str)]) -> String {
@@ -285,6 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_is_named_and_its_lines_are_not_shown() {
+        let load = |path: &str| {
+            let secrets = &mut Secrets::default();
+            let loaded = load::<Own>(DEFAULTS, Some(Path::new(path)), "X__", Vec::new(), secrets);
+            format!("{:#}", loaded.unwrap_err())
+        };
+        assert!(load("/no/such.toml").starts_with("/no/such.toml: No such file"));
+        let error = refused(Some("[kafka]\n\"sasl.password\" = \"hunter2\nx = 1"), &[]);
+        assert!(!error.contains("hunter2") && error.contains("line 2"), "{error}");
+        let error = refused(Some("[kafka]\nssl = 31337"), &[]);
+        assert!(error.starts_with("kafka.ssl: must be a text in quotes"), "{error}");
+    }
+
+    #[test]
     fn what_no_listener_can_have_is_refused() {
         let listed = ("QUINTET_ORDER__HTTP__HOSTS", r#"["shop.example"]"#);
         let (config, _) = given(Some("[http]\nproxies = [\"10.0.0.0/8\"]"), &[listed]).unwrap();
@@ -311,7 +323,11 @@ mod tests {
 
     #[test]
     fn services_describe_what_they_share_alike() {
-        let services = ["order", "inventory", "payment", "shipping", "notification"];
+        let mut services = ["order", "inventory", "payment", "shipping", "notification"]
+            .map(|name| format!("services/{name}"))
+            .to_vec();
+        // What new services are copied from.
+        services.push("e2e/loyalty".to_owned());
         let shared: Vec<String> = services.iter().map(|name| shared_part(name)).collect();
         assert!(shared[0].lines().count() > 50);
         for (name, part) in services.iter().zip(&shared) {
@@ -320,9 +336,10 @@ mod tests {
     }
 
     /// A service's commented file without its own part, its name and its ports.
-    fn shared_part(name: &str) -> String {
-        let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services");
-        let text = fs::read_to_string(services.join(name).join("config.toml")).unwrap();
+    fn shared_part(folder: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let text = fs::read_to_string(root.join(folder).join("config.toml")).unwrap();
+        let name = folder.rsplit('/').next().unwrap();
         let (head, rest) = text.split_once("\nadmin_listen").unwrap();
         let database = rest.find("# Its own database").unwrap();
         let head = head.rsplit_once(':').unwrap().0;

@@ -3,6 +3,7 @@
 mod http;
 mod load;
 pub mod seconds;
+mod secrets;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use crate::http::is_origin;
 
 pub use http::Http;
 pub(crate) use load::{Loaded, load};
+pub(crate) use secrets::Secrets;
 
 /// The settings that every service has.
 #[derive(Debug, Clone, Deserialize)]
@@ -185,6 +187,14 @@ impl Config {
     }
 }
 
+/// Whether nobody can listen on an address beside a listener on the other.
+fn is_taken(address: SocketAddr, other: SocketAddr) -> bool {
+    let same = address.ip() == other.ip();
+    let everywhere = address.ip().is_unspecified() || other.ip().is_unspecified();
+    // Port 0 is whichever is free.
+    address.port() != 0 && address.port() == other.port() && (same || everywhere)
+}
+
 /// For a service without settings of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct NoConfig {}
@@ -209,6 +219,13 @@ impl Config {
         if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {
             bail!("{name} must be more than 0");
         }
+        if is_taken(self.admin_listen, self.listen) {
+            bail!(
+                "admin_listen = {} takes the port of listen = {}: give each a port of its own",
+                self.admin_listen,
+                self.listen
+            );
+        }
         if self.database.max_mib > 0 && !self.database.url.starts_with("sqlite:") {
             bail!(
                 "database.max_mib is for SQLite: bound PostgreSQL where it runs, and set it to 0"
@@ -228,5 +245,21 @@ impl Config {
             bail!("traces.sample = {} must be 0 to 1", self.traces.sample);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_listeners_cannot_share_a_port() {
+        let taken = |one: &str, other: &str| is_taken(one.parse().unwrap(), other.parse().unwrap());
+        assert!(taken("127.0.0.1:8080", "127.0.0.1:8080"));
+        assert!(taken("0.0.0.0:8080", "127.0.0.1:8080"));
+        assert!(taken("127.0.0.1:8080", "[::]:8080"));
+        assert!(!taken("127.0.0.1:0", "127.0.0.1:0"));
+        assert!(!taken("10.0.0.1:80", "127.0.0.1:80"));
+        assert!(!taken("0.0.0.0:80", "127.0.0.1:81"));
     }
 }

@@ -6,10 +6,11 @@ use axum::{
 
 use super::{Field, Fields, Json, Problem, broken_body};
 
-/// What a body is read into.
-pub trait FromJson: Sized {
-    /// Reads all its fields, noting each that is wrong; `None` only where one is.
-    fn read(body: &Field<'_>) -> Option<Self>;
+/// What a body is read into, by a service with this state.
+pub trait FromJson<S>: Sized {
+    /// Reads all its fields, noting each that is wrong; `None` only where one is. What is configured
+    /// of them, `state` knows.
+    fn read(body: &Field<'_>, state: &S) -> Option<Self>;
 }
 
 /// A JSON body, read strictly: a problem names every field that is missing or wrong.
@@ -21,7 +22,7 @@ pub struct Body<T> {
     pub json: Json,
 }
 
-impl<T: FromJson, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: FromJson<S>, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -31,13 +32,13 @@ impl<T: FromJson, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|error| broken_body(&error))?;
         let json = Json::parse(bytes)?;
-        Ok(Self { value: read(&json)?, json })
+        Ok(Self { value: read(&json, state)?, json })
     }
 }
 
-fn read<T: FromJson>(json: &Json) -> Result<T, Problem> {
+fn read<T: FromJson<S>, S>(json: &Json, state: &S) -> Result<T, Problem> {
     let fields = Fields::default();
-    let value = T::read(&fields.body(&json.value));
+    let value = T::read(&fields.body(&json.value), state);
     fields.finish()?;
     value.ok_or_else(|| Problem::unprocessable("", "cannot be read"))
 }

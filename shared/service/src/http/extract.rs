@@ -1,4 +1,4 @@
-use std::convert::Infallible;
+use std::{borrow::Cow, convert::Infallible};
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -6,10 +6,13 @@ use axum::{
 };
 use contracts::{OrderId, Trace};
 use engine::{IdempotencyKey, trace::link};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
 use utoipa::IntoParams;
 
-use super::{Fingerprint, Json, Problem};
+use super::{Fingerprint, Json, Problem, Wrong, problem::MOST_FIELDS};
 use crate::telemetry::RequestTrace;
 
 /// The longest idempotency key that is taken, in characters.
@@ -138,15 +141,52 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let query = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
-        query.map(Self).map_err(|error| {
-            let (path, message) = (error.path().to_string(), error.inner().to_string());
-            // Of a parameter given twice, or not at all, only the message knows the name.
-            let quoted = message.split('`').nth(1).filter(|_| path == ".");
-            Problem::invalid(quoted.unwrap_or(&path), &fault(&message))
-        })
+        let given = parts.uri.query().unwrap_or_default();
+        read(given).map(Self).map_err(|first| Problem::parameters(all_wrong::<T>(given, first)))
     }
+}
+
+/// Reads all parameters, up to the first that is wrong.
+fn read<T: DeserializeOwned>(query: &str) -> Result<T, Wrong> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+    read.map_err(|error| {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        // Of a parameter given twice, or not at all, only the message knows the name.
+        let quoted = message.split('`').nth(1).filter(|_| path == ".");
+        Wrong { pointer: quoted.unwrap_or(&path).to_owned(), detail: fault(&message) }
+    })
+}
+
+/// All parameters that are wrong, as many as an answer lists: each is left out to find the next.
+fn all_wrong<T: DeserializeOwned>(query: &str, first: Wrong) -> Vec<Wrong> {
+    let mut rest: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        form_urlencoded::parse(query.as_bytes()).collect();
+    let mut wrong = vec![first];
+    while wrong.len() < MOST_FIELDS
+        && let Some(last) = wrong.last()
+    {
+        rest.retain(|(name, _)| *name != last.pointer);
+        let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(&rest).finish();
+        match read::<T>(&others) {
+            Err(next) if wrong.iter().all(|known| known.pointer != next.pointer) => {
+                wrong.push(next);
+            }
+            // Nothing else is wrong, or what was left out is missing now.
+            _ => break,
+        }
+    }
+    wrong
+}
+
+/// Reads how many may be listed, 1 to `MOST`, for serde's `deserialize_with`.
+///
+/// # Errors
+/// If it is another number, or none.
+pub fn limit<'de, const MOST: i64, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let limit = i64::deserialize(from)?;
+    let in_range = (1..=MOST).contains(&limit);
+    in_range.then_some(Some(limit)).ok_or_else(|| D::Error::custom(format!("must be 1 to {MOST}")))
 }
 
 /// Serde's message about a parameter as the rest of a sentence that begins with its name.
@@ -155,7 +195,9 @@ fn fault(message: &str) -> String {
         let expected = message.split_once("expected ").map_or("", |(_, expected)| expected);
         expected.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ")
     };
-    if message.starts_with("duplicate field") {
+    if message.starts_with("must be ") {
+        message.to_owned()
+    } else if message.starts_with("duplicate field") {
         "is given twice; give it once".to_owned()
     } else if message.starts_with("missing field") {
         "is missing".to_owned()
@@ -244,6 +286,27 @@ mod tests {
         let (mut parts, ()) = request.into_parts();
         let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
         assert!(wrong.detail.starts_with("sku cannot be read: "), "{}", wrong.detail);
+    }
+
+    #[tokio::test]
+    async fn every_wrong_parameter_is_told() {
+        let query = "/?limit=x&from=1&from=2&state=x&x=1&late=true&limit=y";
+        let (mut parts, ()) = axum::http::Request::get(query).body(()).unwrap().into_parts();
+        let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
+        let named = wrong.errors.iter().map(|wrong| wrong.pointer.as_str());
+        assert_eq!(
+            (wrong.status, named.collect::<Vec<_>>()),
+            (400, vec!["limit", "from", "state", "x"])
+        );
+        let told = "4 parameters are wrong: limit must be a whole number; from is given twice; ";
+        assert!(wrong.detail.starts_with(told), "{}", wrong.detail);
+        let many: Vec<String> = (0..1_000).map(|n| format!("x{n}=1")).collect();
+        let (mut parts, ()) = axum::http::Request::get(format!("/?{}", many.join("&")))
+            .body(())
+            .unwrap()
+            .into_parts();
+        let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
+        assert_eq!(wrong.errors.len(), MOST_FIELDS);
     }
 
     #[test]

@@ -16,7 +16,7 @@ const LONGEST_DETAIL: usize = 500;
 /// The longest pointer or name of a parameter.
 const LONGEST_NAME: usize = 200;
 /// How many wrong fields an answer lists.
-const MOST_FIELDS: usize = 20;
+pub(super) const MOST_FIELDS: usize = 20;
 
 /// An error as RFC 9457 has it: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct Problem {
     #[schema(example = "Unprocessable Entity")]
     pub title: String,
     /// What is wrong and what to do about it.
-    #[schema(example = "/items/0/quantity must be 1 to 100000000")]
+    #[schema(example = "/items/0/quantity must be a whole number, 1 to 1000")]
     pub detail: String,
     /// The fields that are wrong.
     #[schema(required = false)]
@@ -47,7 +47,7 @@ pub struct Wrong {
     #[schema(example = "/items/0/quantity")]
     pub pointer: String,
     /// What is wrong and what would be right.
-    #[schema(example = "must be 1 to 100000000")]
+    #[schema(example = "must be a whole number, 1 to 1000")]
     pub detail: String,
 }
 
@@ -80,14 +80,23 @@ impl Problem {
     /// 422: these fields cannot be taken.
     #[must_use]
     pub fn fields(wrong: Vec<Wrong>) -> Self {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::all(StatusCode::UNPROCESSABLE_ENTITY, "fields", wrong)
+    }
+
+    /// 400: these parameters cannot be taken.
+    #[must_use]
+    pub fn parameters(wrong: Vec<Wrong>) -> Self {
+        Self::all(StatusCode::BAD_REQUEST, "parameters", wrong)
+    }
+
+    fn all(status: StatusCode, kind: &str, wrong: Vec<Wrong>) -> Self {
         if let [Wrong { pointer, detail }] = &wrong[..] {
             return Self::field(status, pointer, detail);
         }
         let all = wrong.len();
         let errors: Vec<Wrong> = wrong.into_iter().take(MOST_FIELDS).map(Wrong::cut).collect();
         let told: Vec<String> = errors.iter().map(Wrong::sentence).collect();
-        let detail = format!("{all} fields are wrong: {}", told.join("; "));
+        let detail = format!("{all} {kind} are wrong: {}", told.join("; "));
         Self { errors, ..Self::new(status, &detail) }
     }
 

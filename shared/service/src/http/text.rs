@@ -1,29 +1,90 @@
 //! Which texts are taken: what a reader sees is what is stored.
 
+use std::{fmt::Write, ops::RangeInclusive};
+
 use utoipa::openapi::{ObjectBuilder, Type};
 
-/// Characters that no text may hold, as the members of a regular expression's class: control
-/// characters (PostgreSQL stores no NUL), line separators, and those that reorder what follows
-/// them (U+202E turns `gpj.exe` into `exe.jpg`).
-const REFUSED: &str = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
+type Ranges = [RangeInclusive<char>];
+
+/// Characters that no text may hold: control characters (PostgreSQL stores no NUL), line separators,
+/// those that reorder what follows them (U+202E turns `gpj.exe` into `exe.jpg`), deprecated format
+/// characters, annotations, noncharacters, and tags, which write what nobody sees. Variation selectors
+/// are none of them: names in Japanese have some.
+const REFUSED: &Ranges = &[
+    '\u{0}'..='\u{1f}',
+    '\u{7f}'..='\u{9f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2066}'..='\u{206f}',
+    '\u{fdd0}'..='\u{fdef}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{fffe}'..='\u{ffff}',
+    '\u{e0000}'..='\u{e00ff}',
+    '\u{e01f0}'..='\u{e0fff}',
+];
 /// Characters that show nothing, besides white space: Unicode's `Default_Ignorable_Code_Point` and
 /// the blanks of Braille and Hangul. They may stand in a text, but are none by themselves.
-const UNSEEN: &str = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\
-    \u{200b}-\u{200f}\u{2060}-\u{206f}\u{2800}\u{3164}\u{fe00}-\u{fe0f}\u{feff}\u{ffa0}\
-    \u{fff0}-\u{fff8}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}";
+const UNSEEN: &Ranges = &[
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2060}'..='\u{206f}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fff8}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}',
+];
+/// Accents, which need a letter to stand on: Unicode's blocks of combining marks.
+const ACCENTS: &Ranges = &[
+    '\u{300}'..='\u{36f}',
+    '\u{1ab0}'..='\u{1aff}',
+    '\u{1dc0}'..='\u{1dff}',
+    '\u{20d0}'..='\u{20ff}',
+    '\u{fe20}'..='\u{fe2f}',
+];
+
+fn is_in(ranges: &Ranges, c: char) -> bool {
+    ranges.iter().any(|range| range.contains(&c))
+}
+
+/// The members of a regular expression's class.
+fn class(ranges: &Ranges) -> String {
+    let mut class = String::new();
+    for range in ranges {
+        for (before, c) in [("", *range.start()), ("-", *range.end())] {
+            // Writing into a string does not fail. JSON Schema has no other escape for all of them.
+            let _ = match u32::from(c) {
+                code @ ..=0xffff => write!(class, "{before}\\u{code:04x}"),
+                _ => write!(class, "{before}{c}"),
+            };
+        }
+    }
+    class
+}
 
 /// Whether a text may hold this character.
 pub(crate) fn is_plain(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !is_in(REFUSED, c)
 }
 
-fn is_seen(c: char) -> bool {
-    let unseen = matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
-    !c.is_whitespace() && !unseen
+/// Whether an address may hold this character, in which all have to be seen.
+#[must_use]
+pub fn is_visible(c: char) -> bool {
+    is_plain(c) && !c.is_whitespace() && !is_in(UNSEEN, c)
+}
+
+/// Characters that are not [visible](is_visible), as members of a regular expression's class.
+#[must_use]
+pub fn invisible_class() -> String {
+    format!("\\s{}{}", class(REFUSED), class(UNSEEN))
 }
 
 /// What is wrong with a text that should have 1 to `longest` characters, if anything is.
@@ -35,24 +96,25 @@ pub(crate) fn fault(text: &str, longest: usize) -> Option<String> {
     if let Some(refused) = text.chars().find(|c| !is_plain(*c)) {
         let code = u32::from(refused);
         return Some(format!(
-            "holds U+{code:04X}, and must hold no control character and none that reverses text"
+            "holds U+{code:04X}, and must hold no character that controls, reverses or tags text"
         ));
     }
-    let seen = text.chars().any(is_seen);
+    let seen = text.chars().any(|c| is_visible(c) && !is_in(ACCENTS, c));
     (!seen).then(|| format!("must be a text of 1 to {longest} characters that can be seen"))
 }
 
 /// The description of a text of 1 to `longest` characters.
 #[must_use]
 pub fn text_schema(longest: usize) -> ObjectBuilder {
-    let pattern = format!("^[^{REFUSED}]*[^\\s{UNSEEN}{REFUSED}][^{REFUSED}]*$");
+    let (refused, unseen) = (class(REFUSED), invisible_class() + &class(ACCENTS));
+    let pattern = format!("^[^{refused}]*[^{unseen}][^{refused}]*$");
     ObjectBuilder::new()
         .schema_type(Type::String)
         .max_length(Some(longest))
         .pattern(Some(pattern))
         .description(Some(format!(
-            "1 to {longest} characters, one of them visible; no control characters and none that \
-             reverse text."
+            "1 to {longest} characters, one of them visible; none that controls, reverses or tags \
+             text."
         )))
 }
 
@@ -62,10 +124,30 @@ mod tests {
 
     #[test]
     fn names_of_all_scripts_are_texts() {
-        for text in
-            ["Ada", "O'Neil", "Łukasz", "محمد", "\u{200f}דוד", "क्\u{200d}ष", "👩\u{200d}🚀", "東京"]
-        {
+        for text in [
+            "Ada",
+            "O'Neil",
+            "Łukasz",
+            "محمد",
+            "\u{200f}דוד",
+            "क्\u{200d}ष",
+            "葛\u{e0100}",
+            "e\u{301}",
+            "👩\u{200d}🚀",
+            "東京",
+        ] {
             assert_eq!(fault(text, 200), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_visible() {
+        for c in ['a', 'é', '\u{301}', '"', '東', '@'] {
+            assert!(is_visible(c), "{c:?}");
+        }
+        for c in [' ', '\u{a0}', '\u{200b}', '\u{ad}', '\u{e0100}', '\u{feff}', '\u{0}', '\u{202e}']
+        {
+            assert!(!is_visible(c), "{c:?}");
         }
     }
 
@@ -85,6 +167,12 @@ mod tests {
             "a\u{2066}b",
             "a\u{2028}b",
             "a\u{85}b",
+            "x\u{e0041}",
+            "x\u{206a}",
+            "x\u{fff9}",
+            "x\u{fffe}",
+            "\u{301}",
+            " \u{20dd}\u{200b}",
         ] {
             assert!(fault(text, 200).is_some(), "{text:?}");
         }

@@ -62,13 +62,19 @@ impl Collector {
             }
         }
         let url: Option<Uri> = endpoint.parse().ok();
+        if url.as_ref().and_then(Uri::authority).is_some_and(|host| host.as_str().contains('@')) {
+            bail!(
+                "{name}: user and password would be sent in clear; name a collector that asks for \
+                 none, such as one beside this process that passes spans on"
+            );
+        }
         match url.as_ref().and_then(Uri::scheme_str) {
             Some("http") => Ok(Some(Self { endpoint })),
             Some("https") => bail!(
-                "{name}={given}: spans are sent without TLS; name a collector on http://, such as one \
+                "{name}={given:?}: spans are sent without TLS; name a collector on http://, such as one \
                  beside this process that passes them on"
             ),
-            _ => bail!("{name}={given} is no URL; give http://HOST:4318"),
+            _ => bail!("{name}={given:?} is no URL; give http://HOST:4318"),
         }
     }
 }
@@ -202,9 +208,15 @@ mod tests {
         }
         for wrong in ["https://c:4318", "c:4318", "file:///etc/passwd"] {
             let why = named(&[(OTEL_EXPORTER_OTLP_ENDPOINT, wrong)]).unwrap_err();
-            let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong}");
+            let named = format!("OTEL_EXPORTER_OTLP_ENDPOINT={wrong:?}");
             assert!(why.starts_with(&named) && why.contains("http://"), "{why}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_sent_in_clear() {
+        let why = named(&[(OTEL_EXPORTER_OTLP_ENDPOINT, "http://u:hunter2@c:4318")]).unwrap_err();
+        assert!(why.contains("in clear") && !why.contains("hunter2"), "{why}");
     }
 
     #[test]

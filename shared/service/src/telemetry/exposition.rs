@@ -6,6 +6,9 @@ use axum::http::{HeaderMap, header::ACCEPT};
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 const PLAIN: &str = "text/plain";
+const ANY_APPLICATION: &str = "application/*";
+const ANY_TEXT: &str = "text/*";
+const ANYTHING: &str = "*/*";
 
 /// A form of `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +20,19 @@ pub(super) enum Exposition {
 }
 
 impl Exposition {
-    /// `OpenMetrics` where the client names it and does not prefer the plain text.
+    /// `OpenMetrics` where the client names it and does not prefer the plain text, which a range such as
+    /// `*/*` names too (RFC 9110 §12.5.1).
     pub(super) fn accepted(head: &HeaderMap) -> Self {
         let accepted = head.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let ranges: Vec<(&str, f32)> =
             accepted.flat_map(|value| value.split(',')).map(range).collect();
         let quality = |kind: &str| {
             let found = ranges.iter().filter(|(range, _)| range.eq_ignore_ascii_case(kind));
-            found.map(|(_, quality)| *quality).fold(0.0, f32::max)
+            found.map(|(_, quality)| *quality).reduce(f32::max)
         };
-        let (open, plain) = (quality(OPEN_METRICS), quality(PLAIN));
+        // Of several ranges the most specific one counts.
+        let plain = [PLAIN, ANY_TEXT, ANYTHING].into_iter().find_map(quality).unwrap_or(0.0);
+        let open = [OPEN_METRICS, ANY_APPLICATION].into_iter().find_map(quality).unwrap_or(0.0);
         if open > 0.0 && open >= plain { Self::OpenMetrics } else { Self::Prometheus }
     }
 
@@ -50,7 +56,8 @@ impl Exposition {
 fn range(text: &str) -> (&str, f32) {
     let mut parts = text.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
-    let quality = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse);
+    let quality =
+        parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q="))).map(str::parse);
     (kind, quality.and_then(Result::ok).unwrap_or(1.0))
 }
 
@@ -102,7 +109,13 @@ mod tests {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.6,\
                           application/openmetrics-text;version=0.0.1;q=0.5,\
                           text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
-        for accept in [&[prometheus][..], &["text/html", "Application/OpenMetrics-Text"]] {
+        for accept in [
+            &[prometheus][..],
+            &["text/html", "Application/OpenMetrics-Text"],
+            &["application/*, text/plain;q=0.5"],
+            &["application/openmetrics-text;q=0.5, text/plain;q=0.2, */*;q=0.9"],
+            &["application/openmetrics-text;q=0.5, text/*;q=0, */*"],
+        ] {
             assert_eq!(accepted(accept), Exposition::OpenMetrics, "{accept:?}");
         }
         for accept in [
@@ -111,6 +124,8 @@ mod tests {
             &["text/html,application/xml;q=0.9"],
             &["application/openmetrics-text;q=0"],
             &["text/plain,application/openmetrics-text;q=0.5"],
+            &["application/openmetrics-text;version=1.0.0;q=0.3, */*;q=0.9"],
+            &["application/openmetrics-text;q=0.3, text/*;Q=0.9, */*;q=0.1"],
         ] {
             assert_eq!(accepted(accept), Exposition::Prometheus, "{accept:?}");
         }
