@@ -63,9 +63,12 @@ async fn what_a_listener_gives_away_is_told() {
     let told = carried_out(&plan(against, &[Kind::Streams])).await;
     let (name, opened, left, failed) = told[1];
     assert_eq!((name, opened), ("event streams", 40));
-    // The good client has one at most.
-    assert!((19..=20).contains(&left), "{left} streams are left");
-    assert!(failed > 0, "all connections have a request in flight");
+    // A connection of the good client that the listener had not seen closed yet kept its place: it serves the next
+    // one of that client.
+    assert!(
+        matches!((left, failed), (20, 1..) | (19, _)),
+        "{left} streams are left, {failed} failed"
+    );
 }
 
 #[tokio::test]

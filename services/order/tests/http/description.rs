@@ -97,7 +97,7 @@ async fn what_operators_ask_is_described_on_their_listener() {
         "post /admin/effects/retry: 202 429 500 503",
         "get /admin/effects/{effect}: 200 400 404 500 503",
         "post /admin/effects/{effect}/resolve: 202 400 404 408 409 413 415 422 429 500 503",
-        "post /admin/effects/{effect}/retry: 202 400 404 429 500 503",
+        "post /admin/effects/{effect}/retry: 202 400 404 409 429 500 503",
         "get /admin/rows: 200 400 500 503",
         "get /admin/status: 200 500 503",
     ];
