@@ -65,7 +65,7 @@ pub(crate) async fn orders_beside_poisoned_ones_are_measured(visitor: Visitor) {
     let (code, said) = bench(&visitor, &arguments).await;
     assert_eq!(code, Some(0), "{said}");
     let kinds = said["isolation"].as_array().expect("a list");
-    assert_eq!(kinds.len(), 8, "{said}");
+    assert_eq!(kinds.len(), 11, "{said}");
     for kind in kinds {
         for orders in ["alone", "beside"] {
             assert_eq!(kind[orders]["count"], 20, "{kind}");
