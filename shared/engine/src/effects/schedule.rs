@@ -61,8 +61,8 @@ impl Slots {
 
     /// Whether a slot is free for effects of this class.
     pub(super) fn has_room(&self, class: Class, gate: Gate) -> bool {
-        let under_way = self.running.fresh + self.running.retries;
-        self.free(class) > 0 && (gate == Gate::Open || under_way < self.while_open)
+        let quota = gate == Gate::Open || self.running.fresh < self.while_open;
+        self.free(class) > 0 && quota
     }
 
     /// Whether an effect of this class and key may have one of the free slots.
@@ -250,6 +250,15 @@ mod tests {
             slots.would_admit(Class::Fresh, "good", &keys, Gate::Closed),
             "it lacks a slot only"
         );
+    }
+
+    #[test]
+    fn repeats_that_are_under_way_keep_no_fresh_effect_from_its_quarter() {
+        let (keys, mut slots) = (Isolation::new(6, SLOW), Slots::new(8));
+        for name in ["a", "b"] {
+            slots.started(Class::Retry, &key(name));
+        }
+        assert!(slots.admits(Class::Fresh, "good", &keys, Gate::Closed));
     }
 
     #[test]
