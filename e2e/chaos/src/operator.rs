@@ -1,4 +1,5 @@
-//! The operator: sees to requests that are held, while whoever is asked may die of it.
+//! The operator, who retries or resolves requests that are held. The service that gets a request of the operator may
+//! die of it.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +74,7 @@ async fn held_at(stage: &Stage, service: &str) -> Result<Vec<Value>> {
     Ok(answer.body["effects"].as_array().context("a list of requests")?.clone())
 }
 
-/// Reports that the request never arrived. Meanwhile it may have been resolved.
+/// Reports that the request never arrived. An earlier report, whose answer was lost, may have resolved it.
 async fn resolve(stage: &Stage, service: &str, effect: &str) -> Result<()> {
     let path = format!("/admin/effects/{effect}/resolve");
     let found = json!({ "outcome": "never_arrived" });

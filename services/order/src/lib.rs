@@ -126,7 +126,7 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     }
 }
 
-/// Whether it is the address of a page, and tells no password to whoever is told it.
+/// Whether it is the address of a web page without user and password: customers are told it.
 fn is_public_url(text: &str) -> bool {
     let address = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     address.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty() && !rest.contains('@'))

@@ -42,12 +42,12 @@ macro_rules! points {
 
 points! {
     BeforeAttempt: "before the outside world is asked",
-    AfterAttempt: "the outside world has answered, nobody has heard it",
+    AfterAttempt: "the outside world has answered, and the answer is not handed over",
     BeforeHold: "the request is to be held, and its row does not say so",
     AfterHold: "the request is held for an operator",
     AfterResolve: "an operator's outcome is stored, the operator has no answer",
-    ResolutionTaken: "an operator's outcome is claimed, nobody has heard it",
-    AlarmTaken: "the alarm is claimed, nobody has heard it ring",
+    ResolutionTaken: "an operator's outcome is claimed, and its reaction has not begun",
+    AlarmTaken: "the alarm is claimed, and its reaction has not begun",
     BeforeBegin: "before the transaction begins",
     AfterInbox: "the inbox is entered",
     AfterLoad: "the rows are loaded and locked",

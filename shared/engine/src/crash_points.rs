@@ -196,7 +196,6 @@ impl Passing for Rows {
 }
 
 /// A request to the outside world.
-#[derive(Clone)]
 pub(crate) struct Asked {
     service: &'static str,
     kind: String,

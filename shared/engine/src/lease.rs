@@ -27,7 +27,7 @@ pub(crate) struct Lease {
     length: Duration,
     token: Option<i64>,
     renew_at: Duration,
-    /// Until then somebody else holds it.
+    /// Until then another replica holds it.
     taken_until: Duration,
 }
 
@@ -82,7 +82,7 @@ impl Lease {
         Ok(self.token.is_some())
     }
 
-    /// For how long somebody else still has it, as far as can be told.
+    /// For how long another replica still holds it, as far as the database tells.
     async fn left_to_another(&self, db: &Db) -> Result<Option<Duration>, StoreError> {
         let (clock, lasts) = (db.kind().clock(), lasts(db.kind(), "$3"));
         let sql = format!(
@@ -123,7 +123,7 @@ impl Lease {
     }
 }
 
-/// Who holds the lease of this name now, if it lasts at most so long.
+/// The replica that holds the lease of this name now. One that ends later than `length` from now has ended.
 pub(crate) async fn holder(
     db: &Db,
     name: &'static str,

@@ -57,13 +57,14 @@ impl<P: Participant> EffectRunner<P> {
             };
             crate::crash_point!(AfterAttempt, &claimed);
             let took = clock.steady().saturating_sub(started);
-            let none = |why| Attempt::NoAnswer(why);
             let (attempt, took) = match answer {
                 Some(Ok(attempt)) => (attempt, took),
-                Some(Err(_)) => (none(format!("no answer within {limit:?}")), took.max(limit)),
+                Some(Err(_)) => {
+                    (Attempt::NoAnswer(format!("no answer within {limit:?}")), took.max(limit))
+                }
                 None => {
                     let why = format!("no answer within {took:?}, and other requests wait");
-                    (none(why), took.max(limit / SLOW_SHARE))
+                    (Attempt::NoAnswer(why), took.max(limit / SLOW_SHARE))
                 }
             };
             metrics.attempted(claimed.effect.kind(), attempt.result(), took);

@@ -166,7 +166,7 @@ impl<P: Participant> EffectRunner<P> {
         free > 0 && self.gate(now) == Gate::Open
     }
 
-    /// Applies the outcomes that operators reported: nobody is asked, so that it needs neither a slot nor the provider.
+    /// Applies the outcomes that operators reported. The provider is not asked, so this needs no slot.
     async fn apply_resolutions(&mut self, now: Moment) -> Result<(), StoreError> {
         for mut claimed in rows::resolved::<P>(&self.db, now, &self.settings).await? {
             let Some(resolution) = claimed.resolution.take() else { continue };
