@@ -109,8 +109,10 @@ async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Erro
         return Err(format!("the answer has more than {LONGEST_ANSWER} bytes").into());
     }
     let mut body: Value = serde_json::from_slice(&bytes)?;
-    B::deserialize(&body)?;
-    plain(&mut body);
+    if !is_kept(&body) {
+        B::deserialize(&body)?;
+        plain(&mut body);
+    }
     Ok(serde_json::from_value(body)?)
 }
 
@@ -129,6 +131,18 @@ async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
 fn cut(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
         text.truncate(end);
+    }
+}
+
+/// Whether [`plain`] leaves the value as it is.
+fn is_kept(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            text.chars().all(is_plain) && text.char_indices().nth(LONGEST_TEXT).is_none()
+        }
+        Value::Array(values) => values.iter().all(is_kept),
+        Value::Object(fields) => fields.values().all(is_kept),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
