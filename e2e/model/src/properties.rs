@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::PoisonError};
 
 use audit::{
     BookingStatus, ChargeStatus, End, Notified, OrderRow, PaymentState, RefundStatus,
-    ReservationState, Row, ShipmentState, Stage,
+    ReservationState, Row, ShipmentState,
 };
 use contracts::{CancelReason, Event, EventType, Milestone, OrderId, Publisher};
 use stateright::Property;
@@ -14,7 +14,7 @@ use crate::{
     Entry, Freedom, Saga, Scenario, State,
     cast::Cast,
     script::Delivery,
-    stage::{Cue, FIRST_DEADLINE, PAYMENT_DEADLINE, alarm_number},
+    stage::{Cue, FIRST_DEADLINE, alarm_number},
     state::Life,
 };
 
@@ -48,9 +48,7 @@ const ALWAYS: [(&str, Holds); 15] = [
     ("an end is true when it is said", ends_are_true),
     ("every event is said once, and one end", said_once),
     ("whatever comes again does nothing", repeats_do_nothing),
-    ("what shows itself paid has no payment deadline", |saga, state| {
-        !saga.with_alarm(state, PAYMENT_DEADLINE, |order| order.stage == Stage::Paid)
-    }),
+    ("an open order has one deadline, or needs attention", one_deadline),
 ];
 
 fn possible(scenario: &Scenario) -> Vec<(&'static str, Holds)> {
@@ -110,6 +108,16 @@ const LATE: [(&str, Holds); 3] = [
     ("the deadline cancels", |saga, state| saga.caused(state, CancelReason::Deadline)),
     ("an order needs attention", |saga, state| saga.orders(state, |order| order.needs_attention)),
 ];
+
+fn one_deadline(saga: &Saga, state: &State) -> bool {
+    let mut rows = state.lives.iter().zip(saga.rows(state, Publisher::Order));
+    rows.all(|(life, row)| match row.as_deref() {
+        Some(Row::Orders(order)) if order.ended.is_none() => {
+            life.alarms.len() == usize::from(!order.needs_attention)
+        }
+        _ => life.alarms.is_empty(),
+    })
+}
 
 /// The payment's deadline has rung, and the first one has not.
 fn not_paid_in_time(saga: &Saga, state: &State) -> bool {

@@ -23,9 +23,8 @@ use crate::{
 pub(crate) const ABSENT: u16 = 0;
 
 /// Order's deadlines, by their numbers.
-pub(crate) const ALARMS: [&str; 3] = [FIRST_DEADLINE, "second_deadline", PAYMENT_DEADLINE];
+pub(crate) const ALARMS: [&str; 3] = [FIRST_DEADLINE, "second_deadline", "payment_deadline"];
 pub(crate) const FIRST_DEADLINE: &str = "first_deadline";
-pub(crate) const PAYMENT_DEADLINE: &str = "payment_deadline";
 
 /// A service's reactions: its own, or what a test puts in their place.
 pub type React<P> = fn(&mut <P as Participant>::World, &Input<P>, &mut Reaction<P>);

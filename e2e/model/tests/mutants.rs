@@ -4,16 +4,23 @@ use contracts::{Event, ShipmentVoided};
 use engine::{Input, Participant, Reaction, What};
 use inventory::InventoryService;
 use model::{Freedom, Reactions, Scenario, counterexample, search};
-use order::OrderService;
+use order::{Alarm, OrderService};
 use payment::PaymentService;
 use shipping::ShippingService;
 
 /// Small, and with all that the mutants need.
 const SCENARIO: Scenario = Scenario { freedoms: &[Freedom::Cancellations], ..Scenario::ONE_ORDER };
 
-/// Plays the reactions and returns the story of how this property is broken.
+/// The same, with deadlines that pass.
+const LATE: Scenario = Scenario { freedoms: &[Freedom::Deadlines], ..Scenario::ONE_ORDER };
+
 fn broken(property: &'static str, reactions: &Reactions) -> String {
-    let story = counterexample(&SCENARIO, reactions, property, usize::MAX);
+    broken_in(&SCENARIO, property, reactions)
+}
+
+/// Plays the reactions and returns the story of how this property is broken.
+fn broken_in(scenario: &Scenario, property: &'static str, reactions: &Reactions) -> String {
+    let story = counterexample(scenario, reactions, property, usize::MAX);
     let told = story.unwrap_or_else(|| panic!("nobody finds: {property}")).join("\n");
     println!("{property}:\n{told}");
     told
@@ -137,24 +144,21 @@ fn an_order_that_is_not_completed_once_cancelling_was_requested_never_ends() {
 }
 
 #[test]
-fn a_payment_deadline_that_runs_on_is_found() {
+fn a_payment_deadline_that_no_other_follows_is_found() {
     fn react(
         world: &mut World<OrderService>,
         input: &Input<OrderService>,
         out: &mut Reaction<OrderService>,
     ) {
-        match event(input) {
-            Some(Event::PaymentCaptured(captured)) => {
-                if let Some(order) = world.orders.get_mut(&captured.order_id) {
-                    order.stage = order::Stage::Paid;
-                }
-            }
-            _ => OrderService::react(world, input, out),
+        OrderService::react(world, input, out);
+        if let What::Alarm(order, Alarm::PaymentDeadline) = input.what {
+            out.clear_alarm(order, Alarm::FirstDeadline);
         }
     }
     let reactions = Reactions { order: react, ..Reactions::default() };
-    let story = broken("what shows itself paid has no payment deadline", &reactions);
-    assert!(story.contains("order goes from reserved to paid"), "{story}");
+    let property = "an open order has one deadline, or needs attention";
+    let story = broken_in(&LATE, property, &reactions);
+    assert!(story.contains("@payment_deadline rings"), "{story}");
 }
 
 #[test]

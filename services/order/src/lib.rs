@@ -90,7 +90,7 @@ impl Participant for OrderService {
                 undo::second_deadline::react(world, *order);
             }
             What::Alarm(order, Alarm::PaymentDeadline) => {
-                undo::payment_deadline::react(world, *order, out);
+                undo::payment_deadline::react(world, *order, input.at, out);
             }
             What::Outcome(_, never) => match *never {},
         }
@@ -112,7 +112,7 @@ impl Participant for OrderService {
 fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     match event {
         Event::StockReserved(event) => on::stock_reserved::react(world, event),
-        Event::PaymentCaptured(event) => on::payment_captured::react(world, event, out),
+        Event::PaymentCaptured(event) => on::payment_captured::react(world, event),
         Event::ShipmentDispatched(event) => on::shipment_dispatched::react(world, event, out),
         Event::StockRejected(event) => undo::stock_rejected::react(world, event, out),
         Event::StockReleased(event) => undo::stock_released::react(world, event, out),

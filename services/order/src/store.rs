@@ -154,22 +154,19 @@ impl World {
         self.orders.get_mut(&id).filter(|order| order.ended.is_none())
     }
 
-    /// Ends an order: says so, and clears its deadlines.
+    /// Ends an order: says so, and clears its deadline, whichever it is.
     pub(crate) fn end(&mut self, end: End, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
         let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
         order.ended = Some(end);
         order.needs_attention = false;
-        let (id, stage) = (order.order_id, order.stage);
+        let id = order.order_id;
         if let Some(customer) = order.customer.take() {
             self.closed(customer);
         }
         if !engine::mistake!(AlarmsStay) {
-            out.clear_alarm(id, Alarm::FirstDeadline);
-            out.clear_alarm(id, Alarm::SecondDeadline);
-            // That of an order that shows itself paid is cleared already.
-            if stage < Stage::Paid {
-                out.clear_alarm(id, Alarm::PaymentDeadline);
+            for alarm in [Alarm::PaymentDeadline, Alarm::FirstDeadline, Alarm::SecondDeadline] {
+                out.clear_alarm(id, alarm);
             }
         }
         self.say(event, out);

@@ -81,12 +81,13 @@ async fn inventory() {
 #[tokio::test]
 async fn order() {
     let placed = [Event(ProductListed), Command(0)];
+    let unpaid = [Event(ProductListed), Command(0), Ring("payment_deadline")];
     let voided = [Event(ProductListed), Command(0), Event(ShipmentVoided)];
     check::<OrderService>(&[
-        (&placed, Ring("first_deadline"), Event(ShipmentDispatched)),
-        (&placed, Ring("first_deadline"), Ring("first_deadline")),
         (&placed, Ring("payment_deadline"), Event(PaymentCaptured)),
-        (&placed, Ring("payment_deadline"), Ring("first_deadline")),
+        (&placed, Ring("payment_deadline"), Ring("payment_deadline")),
+        (&unpaid, Ring("first_deadline"), Event(ShipmentDispatched)),
+        (&unpaid, Ring("first_deadline"), Ring("first_deadline")),
         (&placed, Command(1), Event(ShipmentDispatched)),
         (&voided, Event(StockReleased), Event(PaymentVoided)),
     ])

@@ -1,6 +1,6 @@
 //! PlaceOrder → OrderPlaced
 //!
-//! Fixes the prices, and sets the deadlines of the payment and of the whole.
+//! Fixes the prices, and sets the deadline of the payment.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
 use engine::Input;
@@ -107,8 +107,13 @@ pub(crate) fn react(
     order.placed_in(&input.trace);
     world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
-    out.set_alarm(order_id, Alarm::PaymentDeadline, world.policy.paid);
-    out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first);
+    // The first deadline follows that of the payment, unless it comes sooner: then both request the same.
+    let Policy { paid, first, .. } = world.policy;
+    if paid < first {
+        out.set_alarm(order_id, Alarm::PaymentDeadline, paid);
+    } else {
+        out.set_alarm(order_id, Alarm::FirstDeadline, first);
+    }
     if let Some(order) = world.orders.get(&order_id) {
         out.reply(Reply::Order(Box::new(order.into())));
     }

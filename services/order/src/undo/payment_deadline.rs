@@ -1,13 +1,18 @@
 //! @payment_deadline → OrderCancellationRequested
 //!
-//! What is reserved for an order that is not paid can be sold to others.
+//! What is reserved for an order that is not paid can be sold to others. Always sets the first deadline:
+//! an order has one at a time.
 
 use contracts::{CancelReason, OrderId};
+use jiff::Timestamp;
 
-use crate::{Out, Stage, World};
+use crate::{Alarm, Out, Stage, World};
 
-pub(crate) fn react(world: &mut World, order_id: OrderId, out: &mut Out) {
-    if world.open(order_id).is_some_and(|order| order.stage < Stage::Paid) {
+pub(crate) fn react(world: &mut World, order_id: OrderId, now: Timestamp, out: &mut Out) {
+    let Some(order) = world.open(order_id) else { return };
+    let age = now.duration_since(order.placed_at).try_into().unwrap_or_default();
+    if order.stage < Stage::Paid {
         world.request_cancellation(order_id, CancelReason::Deadline, out);
     }
+    out.set_alarm(order_id, Alarm::FirstDeadline, world.policy.first.saturating_sub(age));
 }
