@@ -1,6 +1,6 @@
 //! What a transaction may rely on while replicas come and go.
 
-use std::{collections::BTreeSet, fmt::Write, sync::Arc};
+use std::{fmt::Write, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -33,8 +33,11 @@ impl Tx {
         self.alone = Some(Alone::new(kept, now));
     }
 
-    /// Those of the rows with these keys that need not be read.
-    pub(crate) fn known<R: Record>(&self, keys: &BTreeSet<R::Key>) -> Vec<Arc<R>> {
+    /// The rows with these keys, each where it need not be read; nothing if all have to be.
+    pub(crate) fn known<'k, R: Record>(
+        &self,
+        keys: impl Iterator<Item = &'k R::Key>,
+    ) -> Vec<Option<Arc<R>>> {
         self.alone.as_ref().map_or_else(Vec::new, |alone| alone.find(keys))
     }
 

@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, iter, sync::Arc};
 
 use crate::{Record, StoreError, Tx, Value};
 
@@ -17,9 +14,10 @@ pub struct Rows<R: Record> {
     rows: BTreeMap<R::Key, Slot<R>>,
 }
 
+/// A record is copied when it is changed, not before.
 #[derive(Debug, Clone)]
 struct Slot<R> {
-    record: Option<R>,
+    record: Option<Arc<R>>,
     /// As it was loaded: what is still the same is not written.
     loaded: Option<Arc<R>>,
 }
@@ -40,22 +38,20 @@ impl<R: Record> Rows<R> {
         tx: &mut Tx,
         keys: impl IntoIterator<Item = R::Key>,
     ) -> Result<Self, StoreError> {
-        let mut keys: BTreeSet<R::Key> = keys.into_iter().collect();
-        let mut rows = Self::absent(keys.iter().cloned());
-        for known in tx.known::<R>(&keys) {
-            keys.remove(&known.key());
-            rows.loaded(known);
+        let mut rows = Self::absent(keys);
+        let known = tx.known::<R>(rows.rows.keys()).into_iter().chain(iter::repeat(None));
+        let mut unknown = Vec::new();
+        for ((key, slot), known) in rows.rows.iter_mut().zip(known) {
+            match known {
+                Some(known) => *slot = Slot::loaded(known),
+                None => unknown.push(key.clone().into()),
+            }
         }
-        let values = keys.into_iter().map(Into::into).collect();
-        for row in tx.select_to_change(&R::TABLE, values).await? {
-            rows.loaded(Arc::new(R::read(&row)?));
+        for row in tx.select_to_change(&R::TABLE, unknown).await? {
+            let loaded = R::read(&row)?;
+            rows.rows.insert(loaded.key(), Slot::loaded(Arc::new(loaded)));
         }
         Ok(rows)
-    }
-
-    fn loaded(&mut self, loaded: Arc<R>) {
-        let (key, record) = (loaded.key(), R::clone(&loaded));
-        self.rows.insert(key, Slot { record: Some(record), loaded: Some(loaded) });
     }
 
     /// Rows of which none exists yet: where every story begins, without a database.
@@ -67,12 +63,12 @@ impl<R: Record> Rows<R> {
     /// The record under this key.
     #[must_use]
     pub fn get(&self, key: &R::Key) -> Option<&R> {
-        self.rows.get(key)?.record.as_ref()
+        self.rows.get(key)?.record.as_deref()
     }
 
     /// The record under this key, to be changed.
     pub fn get_mut(&mut self, key: &R::Key) -> Option<&mut R> {
-        self.rows.get_mut(key)?.record.as_mut()
+        self.rows.get_mut(key)?.record.as_mut().map(Arc::make_mut)
     }
 
     /// Puts a record in its place, new or not.
@@ -84,7 +80,7 @@ impl<R: Record> Rows<R> {
         let Some(slot) = self.rows.get_mut(&key) else {
             panic!("{} {key:?} was not loaded by this batch", R::TABLE.name)
         };
-        slot.record = Some(record);
+        slot.record = Some(Arc::new(record));
     }
 
     /// Takes the record under this key away.
@@ -96,7 +92,7 @@ impl<R: Record> Rows<R> {
 
     /// All records that are there.
     pub fn iter(&self) -> impl Iterator<Item = &R> {
-        self.rows.values().filter_map(|slot| slot.record.as_ref())
+        self.rows.values().filter_map(|slot| slot.record.as_deref())
     }
 
     /// Writes what has changed.
@@ -114,7 +110,7 @@ impl<R: Record> Rows<R> {
         let changed = there.into_iter().map(|(_, slot)| slot).filter(|slot| slot.is_changed());
         let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.loaded.is_some());
         let values = |slots: Vec<&Slot<R>>, of: fn(&R) -> Vec<Value>| {
-            slots.into_iter().filter_map(|slot| slot.record.as_ref()).map(of).collect()
+            slots.into_iter().filter_map(|slot| slot.record.as_deref()).map(of).collect()
         };
         tx.insert(&R::TABLE, values(new, R::values)).await?;
         tx.update(&R::CHANGES, values(stored, R::changes)).await?;
@@ -129,11 +125,18 @@ impl<R: Record> Rows<R> {
 }
 
 impl<R: Record> Slot<R> {
+    fn loaded(loaded: Arc<R>) -> Self {
+        Self { record: Some(Arc::clone(&loaded)), loaded: Some(loaded) }
+    }
+
     fn is_changed(&self) -> bool {
-        self.record.as_ref() != self.loaded.as_deref()
+        match (&self.record, &self.loaded) {
+            (Some(record), Some(loaded)) => !Arc::ptr_eq(record, loaded) && record != loaded,
+            (record, loaded) => record.is_some() != loaded.is_some(),
+        }
     }
 
     fn saved(&self) -> Option<Arc<R>> {
-        if self.is_changed() { self.record.clone().map(Arc::new) } else { self.loaded.clone() }
+        if self.is_changed() { self.record.clone() } else { self.loaded.clone() }
     }
 }

@@ -1,3 +1,5 @@
+use std::hash::Hash;
+
 use crate::{Kind, Row, StoreError, Value};
 
 /// A table's shape, as the statements over it need it.
@@ -31,7 +33,7 @@ impl Table {
 /// A row of a service's state. Made by [`record!`](crate::record).
 pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
     /// What finds it.
-    type Key: Ord + Clone + std::fmt::Debug + Send + Sync + Into<Value>;
+    type Key: Ord + Hash + Clone + std::fmt::Debug + Send + Sync + Into<Value>;
 
     /// Its table.
     const TABLE: Table;
