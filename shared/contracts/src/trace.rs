@@ -1,9 +1,6 @@
 //! Which trace an event belongs to.
 
-use std::{
-    collections::BTreeSet,
-    fmt::{self, Display, Write},
-};
+use std::{collections::BTreeSet, fmt::Write, ops::Range};
 
 /// The W3C trace context that travels with an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +19,8 @@ const MAX_MEMBERS: usize = 32;
 const TRACEPARENT: usize = 55;
 /// The flags that version 00 knows: `sampled`, and `random` of Level 2.
 const KNOWN_FLAGS: u8 = 0b11;
+/// These flags as a `traceparent` writes them.
+const KNOWN: [&str; 4] = ["00", "01", "02", "03"];
 
 impl Trace {
     /// A trace that begins here; none at all if an id is all zero, which means "invalid".
@@ -39,7 +38,7 @@ impl Trace {
     pub fn parse(traceparent: Option<&str>, tracestate: Option<&str>) -> Self {
         let Some(parent) = traceparent.and_then(Parent::parse) else { return Self::default() };
         Self {
-            traceparent: Some(parent.to_string()),
+            traceparent: Some(parent.in_version_00()),
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(str::to_owned),
         }
     }
@@ -54,13 +53,13 @@ impl Trace {
     /// The 32 hexadecimal digits of the trace's id.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        Some(self.parent()?.trace_id)
+        Some(self.parent()?.trace_id())
     }
 
     /// Whether its spans are collected, as whoever began it decided.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
-        self.parent().is_some_and(|parent| parent.flags & 1 == 1)
+        self.parent().is_some_and(|parent| parent.flags() & 1 == 1)
     }
 
     fn parent(&self) -> Option<Parent<'_>> {
@@ -68,39 +67,50 @@ impl Trace {
     }
 }
 
-/// The fields of a `traceparent` that version 00 knows.
-struct Parent<'a> {
-    trace_id: &'a str,
-    span_id: &'a str,
-    flags: u8,
-}
+/// The part of a `traceparent` that version 00 knows: 55 characters, each field in its place.
+struct Parent<'a>(&'a str);
 
 impl<'a> Parent<'a> {
+    const VERSION: Range<usize> = 0..2;
+    const TRACE_ID: Range<usize> = 3..35;
+    const SPAN_ID: Range<usize> = 36..52;
+    const FLAGS: Range<usize> = 53..55;
+
     fn parse(text: &'a str) -> Option<Self> {
         let (known, more) = text.split_at_checked(TRACEPARENT)?;
-        let mut parts = known.split('-');
-        let version = parts.next().filter(|version| is_hex(version, 2) && *version != "ff")?;
-        let trace_id = parts.next().filter(|id| is_id(id, 32))?;
-        let span_id = parts.next().filter(|id| is_id(id, 16))?;
-        let flags = parts.next().filter(|flags| is_hex(flags, 2))?;
-        let ends = more.is_empty() || (version != "00" && more.starts_with('-'));
-        let flags = u8::from_str_radix(flags, 16).ok()? & KNOWN_FLAGS;
-        ends.then_some(Self { trace_id, span_id, flags })
+        let fields = [Self::VERSION, Self::TRACE_ID, Self::SPAN_ID, Self::FLAGS];
+        let [version, trace_id, span_id, flags] = fields.map(|field| known.as_bytes().get(field));
+        let is_apart = [2, 35, 52].iter().all(|at| known.as_bytes()[*at] == b'-');
+        let is_known = is_hex(version?)
+            && version? != b"ff"
+            && is_id(trace_id?)
+            && is_id(span_id?)
+            && is_hex(flags?);
+        let ends = more.is_empty() || (version? != b"00" && more.starts_with('-'));
+        (is_apart && is_known && ends).then_some(Self(known))
+    }
+
+    fn trace_id(&self) -> &'a str {
+        &self.0[Self::TRACE_ID]
+    }
+
+    /// Those that version 00 knows.
+    fn flags(&self) -> u8 {
+        u8::from_str_radix(&self.0[Self::FLAGS], 16).unwrap_or(0) & KNOWN_FLAGS
+    }
+
+    fn in_version_00(&self) -> String {
+        let ids = &self.0[Self::VERSION.end..Self::FLAGS.start];
+        ["00", ids, KNOWN[usize::from(self.flags())]].concat()
     }
 }
 
-impl Display for Parent<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
-    }
+fn is_hex(text: &[u8]) -> bool {
+    text.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn is_id(text: &str, digits: usize) -> bool {
-    is_hex(text, digits) && text.bytes().any(|c| c != b'0')
+fn is_id(text: &[u8]) -> bool {
+    is_hex(text) && text.iter().any(|c| *c != b'0')
 }
 
 fn is_tracestate(text: &str) -> bool {
