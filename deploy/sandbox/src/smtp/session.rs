@@ -1,6 +1,7 @@
 //! One SMTP connection (RFC 5321), with PIPELINING, CHUNKING, SIZE, 8BITMIME, SMTPUTF8 and
 //! enhanced codes.
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,12 +166,18 @@ impl Session {
         let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
         let above = domain.strip_suffix(POISONED_DOMAIN);
         if above.is_some_and(|above| above.is_empty() || above.ends_with('.')) {
-            match self.desk.faults.admit_poisoned(Provider::Mail).await {
-                Ok(()) => {}
-                Err(TurnedAway::Malformed) => {
+            // One that hangs must not count among the connections once its client has given up.
+            let admitted = tokio::select! {
+                admitted = self.desk.faults.admit_poisoned(Provider::Mail) => Some(admitted),
+                () = gone(&mut self.reader) => None,
+            };
+            match admitted {
+                Some(Ok(())) => {}
+                Some(Err(TurnedAway::Malformed)) => {
                     return self.say("553 5.1.3 the address is refused").await;
                 }
-                Err(_) => return self.say("450 4.2.0 try again later").await,
+                Some(Err(_)) => return self.say("450 4.2.0 try again later").await,
+                None => return self.hang_up(CLOSING).await,
             }
         }
         let reply = match address.rsplit_once('@') {
@@ -265,6 +272,13 @@ impl Session {
     async fn hang_up(&mut self, reply: &str) -> io::Result<()> {
         self.over = true;
         self.say(reply).await
+    }
+}
+
+/// Waits until the client has closed its end. One that has sent more than was read may have, and is waited for.
+async fn gone(reader: &mut BufReader<OwnedReadHalf>) {
+    if reader.get_mut().peek(&mut [0]).await.is_ok_and(|more| more > 0) {
+        pending::<()>().await;
     }
 }
 

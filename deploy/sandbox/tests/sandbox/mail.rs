@@ -1,5 +1,7 @@
 //! The mail sink, by a real client and byte by byte.
 
+use std::time::Duration;
+
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -7,8 +9,12 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{Harness, ORDER};
+
+/// A request that hangs is let go of after 30 seconds.
+const LESS_THAN_IT_HANGS: Duration = Duration::from_secs(20);
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
@@ -241,4 +247,20 @@ async fn stopping_says_goodbye_to_open_connections() {
     let mut replies = String::new();
     stream.read_to_string(&mut replies).await.unwrap();
     assert!(replies.trim_end().lines().last().unwrap().starts_with("421"), "{replies}");
+}
+
+#[tokio::test]
+async fn a_mail_that_hangs_ends_with_its_client() {
+    let it = Harness::start().await;
+    it.faults(json!({ "mail": { "poison": "hang" } })).await;
+    for more in ["", "DATA\r\n"] {
+        let mut stream = TcpStream::connect(it.sandbox.smtp()).await.unwrap();
+        let wire = format!("EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@poisoned.example>\r\n{more}");
+        stream.write_all(wire.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut replies = String::new();
+        let ended = timeout(LESS_THAN_IT_HANGS, stream.read_to_string(&mut replies)).await;
+        ended.expect("the connection is kept").unwrap();
+        assert!(replies.trim_end().lines().last().unwrap().starts_with("421"), "{replies}");
+    }
 }
