@@ -7,6 +7,9 @@ use unicode_normalization::UnicodeNormalization;
 /// as in [`mail_domain`]. Mail goes to the address as it was given.
 #[must_use]
 pub fn mailbox(address: &str) -> String {
+    if is_its_one_spelling(address) {
+        return address.to_owned();
+    }
     let address = address.trim();
     let bracketed = address.strip_suffix('>').and_then(|text| text.rsplit_once('<'));
     let address = bracketed.map_or(address, |(_, address)| address);
@@ -22,6 +25,12 @@ pub fn mailbox(address: &str) -> String {
 pub fn mail_domain(domain: &str) -> String {
     let ascii = idna::domain_to_ascii(domain).unwrap_or_else(|_| folded(domain));
     ascii.trim_end_matches('.').to_owned()
+}
+
+/// Whether that is plain to see, as it is of most.
+fn is_its_one_spelling(address: &str) -> bool {
+    let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"@._+".contains(&c);
+    address.bytes().all(is_plain) && !address.ends_with('.')
 }
 
 fn folded(text: &str) -> String {
@@ -65,6 +74,19 @@ mod tests {
         }
         assert_eq!(mailbox("U\u{308}@x.example"), "ü@x.example");
         assert_eq!(mailbox("\"a\".B@x.example"), "a.b@x.example");
+    }
+
+    #[test]
+    fn the_one_spelling_of_a_mailbox_is_left_as_it_is() {
+        for plain in ["v@x.example", "v+1@x.example", "a.b_c@x1.example", "@x", "v@", "v"] {
+            assert!(is_its_one_spelling(plain), "{plain}");
+            let domain = plain.rsplit_once('@').map_or("", |(_, domain)| domain);
+            assert_eq!(mail_domain(domain), domain);
+            assert_eq!(folded(&unquoted(plain)), plain);
+        }
+        for other in ["V@x.example", "v@x.example.", "v@xn--bcher-kva.example", "\"v\"@x", "ü@x"] {
+            assert!(!is_its_one_spelling(other), "{other}");
+        }
     }
 
     #[test]
