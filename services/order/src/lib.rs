@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use attention::{Attention, Side};
 pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
 use http::MOST_PIECES;
+pub use http::PriceList;
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal, WrongLine};
 pub use store::{Command, Policy, Reply, World};
@@ -40,6 +41,8 @@ pub struct OrderService {
     /// Where customers find all products, for the answer to an order of something else; empty if not
     /// known.
     pub products_url: String,
+    /// Whether all products are known here.
+    pub price_list: PriceList,
 }
 
 #[async_trait]
@@ -216,7 +219,7 @@ impl Service for OrderService {
             "limits.open_orders = {open_orders}: must be 0, for none, or more"
         );
         let policy = Policy { paid, first, second, quantity, open_orders };
-        let order = Self { policy, metrics: Metrics::default(), products_url };
+        let order = Self { policy, products_url, ..Self::default() };
         Ok((order, Arc::new(Nobody)))
     }
 

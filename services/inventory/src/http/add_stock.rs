@@ -47,9 +47,9 @@ pub(super) async fn handle(
     SkuPath(sku): SkuPath,
     key: Idempotency,
     TraceContext(trace): TraceContext,
-    Body { value: Stock { quantity }, json }: Body<Stock>,
+    Body { value: Stock { quantity }, fingerprint }: Body<Stock>,
 ) -> Result<Response, Problem> {
-    let key = key.required(&format!("POST /products/{sku}/stock"), &json)?;
+    let key = key.required(&format!("POST /products/{sku}/stock"), fingerprint)?;
     let command = Command::AddStock(AddStock { sku, quantity });
     answer(app.commands.send(command, Some(key), trace).await?)
 }

@@ -19,13 +19,13 @@ use utoipa_axum::{
 use crate::OrderService;
 
 pub(crate) use new_order::MOST_PIECES;
+pub use price_list::PriceList;
 pub use view::{Happened, OrderView, Summary};
 
 pub(crate) fn routes() -> OpenApiRouter<App<OrderService>> {
     let looks = Extension(order_events::Looks::default());
-    let price_list = Extension(price_list::PriceList::default());
     OpenApiRouter::default()
-        .routes(routes!(place_order::handle, list_orders::handle).layer(price_list))
+        .routes(routes!(place_order::handle, list_orders::handle))
         .routes(routes!(get_order::handle))
         .routes(routes!(order_events::handle).layer(looks))
         .routes(routes!(cancel_order::handle))

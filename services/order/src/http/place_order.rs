@@ -1,7 +1,7 @@
 //! `POST /orders`: takes an order.
 
 use axum::{
-    Extension, Json,
+    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,7 +12,7 @@ use service::{
     http::{Body, Idempotency, Problem, TraceContext, Wrong},
 };
 
-use super::{OrderView, new_order::NewOrder, price_list::PriceList};
+use super::{OrderView, new_order::NewOrder};
 use crate::{Command, OrderService, PlaceOrder, Refusal, Reply, WrongLine};
 
 /// Seconds after which a customer with too many open orders may try again.
@@ -43,10 +43,9 @@ const OPEN_ORDERS_RETRY: u32 = 60;
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
-    Extension(price_list): Extension<PriceList>,
     key: Idempotency,
     TraceContext(trace): TraceContext,
-    Body { value: order, json }: Body<NewOrder>,
+    Body { value: order, fingerprint }: Body<NewOrder>,
 ) -> Result<Response, Problem> {
     let command = Command::Place(Box::new(PlaceOrder {
         order_id: uuid_v7(&*app.clock, &*app.random).into(),
@@ -55,7 +54,7 @@ pub(super) async fn handle(
         shipping_address: order.shipping_address,
         payment: order.payment,
     }));
-    match app.commands.send(command, key.key("POST /orders", &json), trace).await? {
+    match app.commands.send(command, key.key("POST /orders", fingerprint), trace).await? {
         Reply::Order(mut order) => {
             order.complete();
             let location = [(header::LOCATION, format!("/orders/{}", order.order.id))];
@@ -63,7 +62,9 @@ pub(super) async fn handle(
         }
         Reply::Refused(Refusal::Lines(mut wrong)) => {
             let is_unknown = |wrong: &WrongLine| matches!(wrong, WrongLine::UnknownSku { .. });
-            if wrong.iter().any(is_unknown) && !price_list.is_read(&app).await? {
+            if wrong.iter().any(is_unknown)
+                && !app.engine.participant().price_list.is_read(&app).await?
+            {
                 wrong.retain(|wrong| !is_unknown(wrong));
             }
             Err(refused(&wrong, &app.engine.participant().products_url))

@@ -16,7 +16,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Knows whether order has read all there is of the products.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PriceList(Arc<Mutex<Option<Known>>>);
+pub struct PriceList(Arc<Mutex<Option<Known>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 
-use super::{Field, Fields, Json, Problem, broken_body};
+use super::{Field, Fields, Fingerprint, Json, Problem, broken_body};
 
 /// What a body is read into, by a service with this state.
 pub trait FromJson<S>: Sized {
@@ -18,8 +18,8 @@ pub trait FromJson<S>: Sized {
 pub struct Body<T> {
     /// What it says.
     pub value: T,
-    /// The JSON itself, for the idempotency key.
-    pub json: Json,
+    /// What a repeat under the same idempotency key is compared by.
+    pub fingerprint: Fingerprint,
 }
 
 impl<T: FromJson<S>, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -31,14 +31,14 @@ impl<T: FromJson<S>, S: Send + Sync> FromRequest<S> for Body<T> {
         require_plain(head)?;
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|error| broken_body(&error))?;
-        let json = Json::parse(bytes)?;
-        Ok(Self { value: read(&json, state)?, json })
+        let json = Json::parse(&bytes)?;
+        Ok(Self { value: read(&json, state)?, fingerprint: Fingerprint::of(&bytes, &json) })
     }
 }
 
-fn read<T: FromJson<S>, S>(json: &Json, state: &S) -> Result<T, Problem> {
+fn read<T: FromJson<S>, S>(json: &Json<'_>, state: &S) -> Result<T, Problem> {
     let fields = Fields::default();
-    let value = T::read(&fields.body(&json.value), state);
+    let value = T::read(&fields.body(json), state);
     fields.finish()?;
     value.ok_or_else(|| Problem::unprocessable("", "cannot be read"))
 }

@@ -12,7 +12,7 @@ use serde::{
 };
 use utoipa::IntoParams;
 
-use super::{Fingerprint, Json, Problem, Wrong, problem::MOST_FIELDS};
+use super::{Fingerprint, Problem, Wrong, problem::MOST_FIELDS};
 use crate::telemetry::RequestTrace;
 
 /// The longest idempotency key that is taken, in characters.
@@ -36,18 +36,16 @@ impl Idempotency {
     /// The key as the engine knows it: of one route, with what the body is compared by. Once callers
     /// are told apart, `route` has to name the caller as well.
     #[must_use]
-    pub fn key(self, route: &str, body: &Json) -> Option<IdempotencyKey> {
-        self.key.map(|key| {
-            let Fingerprint { canonical, sent } = body.fingerprint();
-            IdempotencyKey { key: format!("{route} {key}"), hash: canonical, sent }
-        })
+    pub fn key(self, route: &str, body: Fingerprint) -> Option<IdempotencyKey> {
+        let Fingerprint { canonical: hash, sent } = body;
+        self.key.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash, sent })
     }
 
     /// As [`Idempotency::key`], where there has to be one: the request is not idempotent by itself.
     ///
     /// # Errors
     /// 400 if there is none.
-    pub fn required(self, route: &str, body: &Json) -> Result<IdempotencyKey, Problem> {
+    pub fn required(self, route: &str, body: Fingerprint) -> Result<IdempotencyKey, Problem> {
         self.key(route, body).ok_or_else(|| {
             let detail = "is missing; send one, so that a repeat is not carried out twice";
             Problem::invalid("Idempotency-Key", detail)

@@ -1,13 +1,12 @@
 //! A body as JSON, read strictly.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use axum::{body::Bytes, http::StatusCode};
+use axum::http::StatusCode;
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Problem;
@@ -15,57 +14,72 @@ use super::Problem;
 /// The byte order mark of UTF-8, which some editors and clients put in front (RFC 8259 §8.1 allows
 /// to ignore it).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// From here on not every integer is a double, which JSON's numbers are to most readers (RFC 8259 §6).
+const LARGEST_WHOLE: i64 = 1 << 53;
 
-/// A body: what was sent, and what it says.
-#[derive(Debug, Clone)]
-pub struct Json {
-    sent: Bytes,
-    pub(super) value: Value,
+/// A value of a body. Its texts are those of the body where nothing in them is escaped.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'b> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number, however it is spelled: `1.0` and `10e-1` are `1`.
+    Whole(i64),
+    /// Any other number.
+    Number(f64),
+    /// A text.
+    Text(Cow<'b, str>),
+    /// A list.
+    List(Vec<Self>),
+    /// An object: its members by their names, each once.
+    Object(Vec<(Cow<'b, str>, Self)>),
 }
 
 /// What two requests under one `Idempotency-Key` are compared by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// SHA-256 of the body's canonical form (RFC 8785): the order of members, white space and the
-    /// spelling of numbers do not count.
+    /// SHA-256 of the body's canonical form: as in RFC 8785, the order of members, white space and the
+    /// spelling of texts and numbers do not count.
     pub canonical: [u8; 32],
     /// SHA-256 of the bytes that were sent.
     pub sent: [u8; 32],
 }
 
-impl Json {
+impl Fingerprint {
+    /// That of a body, and what it says.
+    #[must_use]
+    pub fn of(sent: &[u8], says: &Json<'_>) -> Self {
+        let sent = Sha256::digest(sent).into();
+        // Into memory every value can be written.
+        let canonical = serde_json::to_vec(says);
+        Self { canonical: canonical.map_or(sent, |text| Sha256::digest(text).into()), sent }
+    }
+}
+
+impl<'b> Json<'b> {
     /// Reads a body.
     ///
     /// # Errors
     /// 400 for what is not a single JSON value; 422 naming a member that stands twice in its object,
     /// since readers disagree which of the two counts.
-    pub(super) fn parse(sent: Bytes) -> Result<Self, Problem> {
-        let text = sent.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&sent);
+    pub(super) fn parse(sent: &'b [u8]) -> Result<Self, Problem> {
+        let text = sent.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sent);
         let mut json = serde_json::Deserializer::from_slice(text);
-        let (mut path, mut twice) = (Vec::new(), false);
-        let read = Strict { path: &mut path, twice: &mut twice }.deserialize(&mut json);
-        let value = match read {
-            Ok(value) => value,
-            Err(_) if twice => {
-                return Err(Problem::unprocessable(
-                    &pointer(&path),
-                    "stands twice in its object; send it once",
-                ));
+        let mut twice = None;
+        match (Strict { twice: &mut twice }.deserialize(&mut json), twice) {
+            (Ok(value), _) => json.end().map(|()| value).map_err(|error| not_json(&error)),
+            (Err(_), Some(pointer)) => {
+                Err(Problem::unprocessable(&pointer, "stands twice in its object; send it once"))
             }
-            Err(error) => return Err(not_json(&error)),
-        };
-        json.end().map_err(|error| not_json(&error))?;
-        Ok(Self { sent, value })
+            (Err(error), None) => Err(not_json(&error)),
+        }
     }
 
-    /// What the body is compared by.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        let mut canonical = Sha256::new();
-        // Writing into a hash does not fail, and a parsed value has only numbers that can be written.
-        let written = serde_json_canonicalizer::to_writer(&self.value, &mut canonical);
-        let sent = Sha256::digest(&self.sent).into();
-        Fingerprint { canonical: written.map_or(sent, |()| canonical.finalize().into()), sent }
+    /// The member of this name, of an object that has one.
+    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
 
@@ -79,93 +93,137 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, &detail)
 }
 
-/// RFC 6901.
-fn pointer(path: &[String]) -> String {
-    path.iter().fold(String::new(), |pointer, step| pointer + "/" + &escaped(step))
+/// A step of a JSON pointer (RFC 6901).
+pub(super) fn escaped(step: &str) -> Cow<'_, str> {
+    if step.contains(['~', '/']) {
+        step.replace('~', "~0").replace('/', "~1").into()
+    } else {
+        step.into()
+    }
 }
 
-pub(super) fn escaped(step: &str) -> String {
-    step.replace('~', "~0").replace('/', "~1")
+/// In the canonical form, as the members of objects are sorted.
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_unit(),
+            Self::Bool(value) => to.serialize_bool(*value),
+            Self::Whole(value) => to.serialize_i64(*value),
+            Self::Number(value) => to.serialize_f64(*value),
+            Self::Text(text) => to.serialize_str(text),
+            Self::List(values) => to.collect_seq(values),
+            Self::Object(members) => {
+                to.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
+    }
 }
 
-/// Reads a value; ends at a member that stands twice in its object, with `path` leading there.
-struct Strict<'p> {
-    path: &'p mut Vec<String>,
-    twice: &'p mut bool,
+/// Reads a value; ends at a member that stands twice in its object, with `twice` leading there.
+struct Strict<'t> {
+    twice: &'t mut Option<String>,
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = Json<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Json<'de>, D::Error> {
         json.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        let is_exact = value.unsigned_abs() <= LARGEST_WHOLE.unsigned_abs();
+        #[expect(clippy::cast_precision_loss, reason = "as readers do that know only doubles")]
+        Ok(if is_exact { Json::Whole(value) } else { Json::Number(value as f64) })
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        let whole = i64::try_from(value).ok().filter(|whole| *whole <= LARGEST_WHOLE);
+        #[expect(clippy::cast_precision_loss, reason = "as readers do that know only doubles")]
+        Ok(whole.map_or(Json::Number(value as f64), Json::Whole))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        #[expect(clippy::cast_possible_truncation, reason = "what is not the same is no integer")]
+        let whole = value as i64;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "what is too large for that is kept as it is"
+        )]
+        let same = whole as f64 == value && whole.abs() <= LARGEST_WHOLE;
+        Ok(if same { Json::Whole(whole) } else { Json::Number(value) })
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(text.into()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(text.to_owned().into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let Self { path, twice } = self;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
         let mut values = Vec::new();
         loop {
-            path.push(values.len().to_string());
-            match list.next_element_seed(Strict { path, twice })? {
-                Some(value) => values.push(value),
-                None => break,
+            match list.next_element_seed(Strict { twice: &mut *self.twice }) {
+                Ok(Some(value)) => values.push(value),
+                Ok(None) => return Ok(Json::List(values)),
+                Err(error) => return Err(within(&values.len().to_string(), self.twice, error)),
             }
-            path.pop();
         }
-        path.pop();
-        Ok(Value::Array(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let Self { path, twice } = self;
-        let mut members = Map::new();
-        while let Some(name) = object.next_key::<String>()? {
-            path.push(name.clone());
-            if members.contains_key(&name) {
-                *twice = true;
-                return Err(A::Error::custom("a member stands twice"));
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json<'de>, A::Error> {
+        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
+        while let Some(Name(name)) = object.next_key()? {
+            let value = object.next_value_seed(Strict { twice: &mut *self.twice });
+            match value {
+                Ok(value) => members.push((name, value)),
+                Err(error) => return Err(within(&name, self.twice, error)),
             }
-            let value = object.next_value_seed(Strict { path, twice })?;
-            members.insert(name, value);
-            path.pop();
         }
-        Ok(Value::Object(members))
+        members.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            *self.twice = Some(String::new());
+            return Err(within(&pair[0].0, self.twice, A::Error::custom("stands twice")));
+        }
+        Ok(Json::Object(members))
+    }
+}
+
+/// Leads from the place `step` to the member that stands twice, if that is the error.
+fn within<E>(step: &str, twice: &mut Option<String>, error: E) -> E {
+    if let Some(pointer) = twice {
+        *pointer = format!("/{}{pointer}", escaped(step));
+    }
+    error
+}
+
+/// The name of a member.
+struct Name<'b>(Cow<'b, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        match (Strict { twice: &mut None }).deserialize(json)? {
+            Json::Text(name) => Ok(Self(name)),
+            _ => Err(D::Error::custom("the name of a member must be a text")),
+        }
     }
 }
 
@@ -173,12 +231,38 @@ impl<'de> Visitor<'de> for Strict<'_> {
 mod tests {
     use super::*;
 
-    fn parse(text: &'static str) -> Result<Json, Problem> {
-        Json::parse(Bytes::from_static(text.as_bytes()))
+    fn parse(text: &str) -> Result<Json<'_>, Problem> {
+        Json::parse(text.as_bytes())
     }
 
-    fn fingerprint(text: &'static str) -> Fingerprint {
-        parse(text).unwrap().fingerprint()
+    fn fingerprint(text: &str) -> Fingerprint {
+        Fingerprint::of(text.as_bytes(), &parse(text).unwrap())
+    }
+
+    #[test]
+    fn numbers_are_the_same_however_they_are_spelled() {
+        for (spellings, number) in [
+            (["1", "1.0", "10e-1"], Json::Whole(1)),
+            (["0", "-0", "-0.0"], Json::Whole(0)),
+            (["-7", "-7.0", "-0.7e1"], Json::Whole(-7)),
+            (
+                ["9007199254740992", "9007199254740992.0", "9.007199254740992e15"],
+                Json::Whole(1 << 53),
+            ),
+            (
+                ["18446744073709551615", "18446744073709551616", "1.8446744073709551615e19"],
+                Json::Number(18_446_744_073_709_551_616.0),
+            ),
+            (
+                ["-9007199254740994", "-9007199254740994.0", "-9.007199254740994e15"],
+                Json::Number(-9_007_199_254_740_994.0),
+            ),
+            (["1.5", "15e-1", "0.15e1"], Json::Number(1.5)),
+        ] {
+            for spelling in spellings {
+                assert_eq!(parse(spelling).unwrap(), number, "{spelling}");
+            }
+        }
     }
 
     #[test]
@@ -195,7 +279,8 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_passed_over() {
-        assert_eq!(parse("\u{feff}{\"a\": 1}").unwrap().value["a"], 1);
+        let body = parse("\u{feff}{\"a\": 1}").unwrap();
+        assert_eq!(body.member("a"), Some(&Json::Whole(1)));
         assert_eq!(parse("{\"a\": \u{feff}1}").unwrap_err().status, 400);
     }
 
@@ -216,7 +301,8 @@ mod tests {
         for body in ["", "{", "{\"items\": []} {}", "\u{0}", "1e999", "nul"] {
             assert_eq!(parse(body).unwrap_err().status, 400, "{body:?}");
         }
-        let deep = parse("[".repeat(1_000).leak()).unwrap_err();
+        let deep = "[".repeat(1_000);
+        let deep = parse(&deep).unwrap_err();
         assert_eq!((deep.status, &deep.detail[..24]), (400, "the body is nested too d"));
     }
 }

@@ -72,13 +72,13 @@ fn class(ranges: &Ranges) -> String {
 
 /// Whether a text may hold this character.
 pub(crate) fn is_plain(c: char) -> bool {
-    !is_in(REFUSED, c)
+    (' '..='~').contains(&c) || !is_in(REFUSED, c)
 }
 
 /// Whether an address may hold this character, in which all have to be seen.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
-    is_plain(c) && !c.is_whitespace() && !is_in(UNSEEN, c)
+    c.is_ascii_graphic() || is_plain(c) && !c.is_whitespace() && !is_in(UNSEEN, c)
 }
 
 /// Characters that are not [visible](is_visible), as members of a regular expression's class.
