@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{
     rows::{ClaimEnd, Claimed, Class},
-    schedule::FairQueue,
+    schedule::{FairQueue, Turn},
 };
 use crate::Participant;
 
@@ -51,9 +51,10 @@ impl<P: Participant> Waiting<P> {
     pub(super) fn pop(
         &mut self,
         class: Class,
+        turn: Turn,
         admits: impl Fn(&Arc<str>) -> bool,
     ) -> Option<Claimed<P>> {
-        let mut claimed = self.of(class).pop(admits)?;
+        let mut claimed = self.of(class).pop(turn, admits)?;
         self.end_claim(&mut claimed);
         Some(claimed)
     }

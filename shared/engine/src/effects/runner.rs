@@ -18,7 +18,7 @@ use super::{
     patience::Patience,
     queue::EffectQueue,
     rows::{self, Claimed, Class, PutOff},
-    schedule::{Gate, Slots},
+    schedule::{Gate, Slots, Turn},
 };
 use crate::{Metrics, Outside, Participant, Settings, Work, claim::Mender, settings::Moment};
 
@@ -48,6 +48,8 @@ pub struct EffectRunner<P: Participant> {
     pub(super) keys: Isolation,
     pub(super) patience: Patience,
     pub(super) slots: Slots,
+    /// Whether the last turn of a fresh effect was that of the newest key.
+    newest: bool,
     /// When the table is looked at although nothing says that there is something in it.
     pub(super) next_poll: Duration,
     mender: Mender,
@@ -91,6 +93,7 @@ impl<P: Participant> EffectRunner<P> {
             patience: Patience::new(settings.effects_timeout),
             slots: Slots::new(total),
             settings,
+            newest: false,
             next_poll: Duration::ZERO,
             mender: Mender::default(),
             jumps: Jumps::default(),
@@ -213,17 +216,26 @@ impl<P: Participant> EffectRunner<P> {
     fn fill_slots(&mut self, now: Moment) {
         for class in [Class::Fresh, Class::Retry] {
             while self.slots.free(class) > 0 {
-                let gate = self.gate(now);
+                let (gate, turn) = (self.gate(now), self.turn_of(class));
                 let (slots, keys) = (&self.slots, &self.keys);
-                let next =
-                    self.queue.waiting().pop(class, |key| slots.admits(class, key, keys, gate));
-                let Some(next) = next else { break };
+                let admits = |key: &Arc<str>| slots.admits(class, key, keys, gate);
+                let Some(next) = self.queue.waiting().pop(class, turn, admits) else { break };
                 // One whose claim ends before an attempt would is left to the table.
                 if next.claim.outlasts(self.settings.effects_timeout, now.steady) {
                     self.spawn(next);
                 }
             }
         }
+    }
+
+    /// Keys take turns by their age. While some fail, every other turn of fresh effects is that of the newest
+    /// key: those before it may be of the same kind, and hang.
+    fn turn_of(&mut self, class: Class) -> Turn {
+        if class == Class::Retry || !self.keys.any_fails() {
+            return Turn::Oldest;
+        }
+        self.newest = !self.newest;
+        if self.newest { Turn::Newest } else { Turn::Oldest }
     }
 
     /// Leaves to the table what waits in vain: too many effects of a key that has few slots, and too many

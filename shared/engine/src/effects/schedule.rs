@@ -16,7 +16,7 @@ use super::{isolation::Isolation, rows::Class};
 /// | fresh effects | seven eighths: some slots are always left for retries |
 /// | retries | a quarter |
 /// | one isolation key | three quarters; fewer while it fails ([`Isolation`]) |
-/// | while the breaker is open | a quarter, for fresh effects of keys that do not fail |
+/// | while the breaker is open | half, for fresh effects of keys that do not fail |
 #[derive(Debug)]
 pub(super) struct Slots {
     total: usize,
@@ -36,7 +36,8 @@ struct Running {
 impl Slots {
     pub(super) fn new(total: usize) -> Self {
         let (fresh, quarter) = (total - total / 8, (total / 4).max(1));
-        Self { total, fresh, retries: quarter, while_open: quarter, running: Running::default() }
+        let while_open = (total / 2).max(1);
+        Self { total, fresh, retries: quarter, while_open, running: Running::default() }
     }
 
     /// The slots of one healthy isolation key.
@@ -116,6 +117,16 @@ pub(super) enum Gate {
     Closed,
 }
 
+/// Which key's turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The one that has waited longest.
+    Oldest,
+    /// The one that came last. Where nothing answers those that came first, it does not wait until each
+    /// of them has been tried.
+    Newest,
+}
+
 /// Items that wait, each under a key. Keys take turns, so that many items of one key do not stand before the
 /// single item of another.
 #[derive(Debug)]
@@ -150,10 +161,13 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
         self.turns.iter().filter(|key| admits(key)).count()
     }
 
-    /// The oldest item of the first key in turn that is admitted. Keys that are not keep their turn.
-    pub(super) fn pop(&mut self, admits: impl Fn(&K) -> bool) -> Option<T> {
-        let turn = self.turns.iter().position(admits)?;
-        let key = self.turns.remove(turn)?;
+    /// The oldest item of the key in turn, of those that are admitted. Keys that are not keep their turn.
+    pub(super) fn pop(&mut self, turn: Turn, admits: impl Fn(&K) -> bool) -> Option<T> {
+        let place = match turn {
+            Turn::Oldest => self.turns.iter().position(admits)?,
+            Turn::Newest => self.turns.iter().rposition(admits)?,
+        };
+        let key = self.turns.remove(place)?;
         let waiting = self.by_key.get_mut(&key)?;
         let item = waiting.pop_front();
         if waiting.is_empty() {
@@ -234,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn an_open_breaker_lets_through_a_quarter_of_fresh_effects_whose_keys_do_not_fail() {
+    fn an_open_breaker_leaves_half_the_slots_to_fresh_effects_whose_keys_do_not_fail() {
         let mut keys = Isolation::new(6, SLOW);
         keys.failed("bad", Duration::ZERO);
         let mut slots = Slots::new(8);
         assert!(slots.admits(Class::Fresh, "bad", &keys, Gate::Open));
         assert!(!slots.admits(Class::Fresh, "bad", &keys, Gate::Closed));
         assert!(!slots.admits(Class::Retry, "good", &keys, Gate::Closed));
-        for _ in 0..2 {
+        for _ in 0..4 {
             assert!(slots.admits(Class::Fresh, "good", &keys, Gate::Closed));
             slots.started(Class::Fresh, &key("good"));
         }
@@ -253,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_that_are_under_way_keep_no_fresh_effect_from_its_quarter() {
+    fn repeats_that_are_under_way_keep_no_fresh_effect_from_its_half() {
         let (keys, mut slots) = (Isolation::new(6, SLOW), Slots::new(8));
         for name in ["a", "b"] {
             slots.started(Class::Retry, &key(name));
@@ -267,12 +281,25 @@ mod tests {
         for (key, item) in [('a', 1), ('a', 2), ('a', 3), ('b', 4), ('c', 5)] {
             queue.push(key, item);
         }
-        assert_eq!(queue.pop(|_| true), Some(1));
-        assert_eq!(queue.pop(|key| *key != 'b'), Some(5));
-        assert_eq!(queue.pop(|_| true), Some(4));
-        assert_eq!(queue.pop(|_| false), None);
-        assert_eq!((queue.pop(|_| true), queue.pop(|_| true)), (Some(2), Some(3)));
-        assert_eq!((queue.len(), queue.pop(|_| true)), (0, None));
+        let mut pop = |admitted: &dyn Fn(&char) -> bool| queue.pop(Turn::Oldest, admitted);
+        assert_eq!(pop(&|_| true), Some(1));
+        assert_eq!(pop(&|key| *key != 'b'), Some(5));
+        assert_eq!(pop(&|_| true), Some(4));
+        assert_eq!(pop(&|_| false), None);
+        assert_eq!((pop(&|_| true), pop(&|_| true)), (Some(2), Some(3)));
+        assert_eq!((pop(&|_| true), queue.len()), (None, 0));
+    }
+
+    #[test]
+    fn the_newest_turn_passes_over_keys_that_came_before_and_takes_their_oldest_item() {
+        let mut queue = FairQueue::default();
+        for (key, item) in [('a', 1), ('b', 2), ('c', 3), ('c', 4)] {
+            queue.push(key, item);
+        }
+        assert_eq!(queue.pop(Turn::Newest, |key| *key != 'c'), Some(2));
+        assert_eq!(queue.pop(Turn::Newest, |_| true), Some(3));
+        assert_eq!(queue.pop(Turn::Oldest, |_| true), Some(1));
+        assert_eq!(queue.pop(Turn::Newest, |_| true), Some(4));
     }
 
     #[test]
@@ -284,6 +311,7 @@ mod tests {
         queue.push('b', 9);
         assert_eq!(queue.trim(|key| if *key == 'a' { 2 } else { 8 }), [2, 3, 4]);
         assert_eq!(queue.len(), 3);
-        assert_eq!((queue.pop(|_| true), queue.pop(|_| true)), (Some(0), Some(9)));
+        let mut pop = || queue.pop(Turn::Oldest, |_| true);
+        assert_eq!((pop(), pop()), (Some(0), Some(9)));
     }
 }
