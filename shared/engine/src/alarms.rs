@@ -8,7 +8,7 @@ use std::{
 use clock::Clock;
 use contracts::{OrderId, Trace};
 use jiff::Timestamp;
-use store::{Column, Db, Kind, Row, StoreError, Table, Tx};
+use store::{Column, Condition, Db, Kind, Row, StoreError, Table, Tx};
 use uuid::Uuid;
 
 use crate::{
@@ -55,9 +55,12 @@ pub(crate) struct Set<P: Participant> {
 /// counts.
 pub(crate) type Changes<P> = BTreeMap<Uuid, Option<Set<P>>>;
 
+/// Sets and clears alarms. With `assume_new`, an alarm that is set already fails the statement with
+/// [`StoreError::Taken`]: to look costs the database more.
 pub(crate) async fn change<P: Participant>(
     tx: &mut Tx,
     changes: Changes<P>,
+    assume_new: bool,
 ) -> Result<(), StoreError> {
     let cleared = changes.iter().filter(|(_, change)| change.is_none());
     let ids = cleared.map(|(id, _)| (*id).into()).collect();
@@ -75,7 +78,11 @@ pub(crate) async fn change<P: Participant>(
             due_at.into(),
         ]
     });
-    tx.upsert(&TABLE, rows.collect()).await
+    let rows = rows.collect();
+    if assume_new {
+        return tx.insert_untaken(&TABLE, rows, Condition::default()).await;
+    }
+    tx.upsert(&TABLE, rows).await
 }
 
 /// Deletes those of the alarms that still ring and answers their ids. One that was cleared since

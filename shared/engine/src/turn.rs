@@ -200,12 +200,13 @@ impl<P: Participant> Engine<P> {
         fold.keys.save(&mut tx, now).await?;
         self.participant.save(&mut tx, &world).await?;
         let requested = fold.effects.len();
-        let mode = InsertMode { room: self.effects.room(), assume_new: trust != Trust::Nothing };
+        let assume_new = trust != Trust::Nothing;
+        let mode = InsertMode { room: self.effects.room(), assume_new };
         let at = Moment { wall: now, steady: self.clock.steady() };
         let claimed = effects::insert(&mut tx, fold.effects, mode, at, &self.settings);
         let claimed = claimed.await?;
         dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
-        alarms::change(&mut tx, fold.alarms).await?;
+        alarms::change(&mut tx, fold.alarms, assume_new).await?;
         let sent = if alone { self.handoff.acknowledged() } else { Rows::new() };
         if crate::mistake!(DualWrite) {
             tx.commit().await?;
