@@ -16,6 +16,7 @@ use super::Problem;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// From here on not every integer is a double, which JSON's numbers are to most readers (RFC 8259 §6).
 const LARGEST_WHOLE: i64 = 1 << 53;
+const LARGEST_WHOLE_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 /// A value of a body. Its texts are those of the body where nothing in them is escaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,14 +161,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        #[expect(clippy::cast_possible_truncation, reason = "what is not the same is no integer")]
-        let whole = value as i64;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "what is too large for that is kept as it is"
-        )]
-        let same = whole as f64 == value && whole.abs() <= LARGEST_WHOLE;
-        Ok(if same { Json::Whole(whole) } else { Json::Number(value) })
+        let is_whole = value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE_DOUBLE;
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and far from the limits")]
+        Ok(if is_whole { Json::Whole(value as i64) } else { Json::Number(value) })
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
