@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::{
     rows::{Claimed, Class},
     runner::{EffectRunner, SLOW_SHARE},
+    schedule::Slots,
 };
 use crate::{Attempt, Effect, Participant, settings::Moment, telemetry::AttemptSpan};
 
@@ -33,7 +34,8 @@ pub(super) struct Ended<P: Participant> {
 impl<P: Participant> EffectRunner<P> {
     pub(super) fn spawn(&mut self, mut claimed: Claimed<P>) {
         self.breaker.probing();
-        let (effect, class, key) = (claimed.id, claimed.class(), Arc::clone(&claimed.key));
+        let (effect, key) = (claimed.id, Arc::clone(&claimed.key));
+        let class = Slots::taken_by(claimed.class(), &key, &self.keys);
         self.slots.started(class, &key);
         let (outside, limit) = (Arc::clone(&self.outside), self.settings.effects_timeout);
         let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
@@ -110,13 +112,16 @@ impl<P: Participant> EffectRunner<P> {
         yields.map(|it| it.yields_at).min()
     }
 
-    /// How many keys have something of this class waiting that only lacks a slot.
+    /// How many keys have something of this class waiting that only lacks a slot of this class.
     fn kept_waiting(&self, class: Class, now: Moment) -> usize {
         let gate = self.gate(now);
         if self.slots.has_room(class, gate) {
             return 0;
         }
         let (slots, keys) = (&self.slots, &self.keys);
-        self.queue.waiting().keys(class, |key| slots.would_admit(class, key, keys, gate))
+        let lacks = |key: &Arc<str>| {
+            Slots::taken_by(class, key, keys) == class && slots.would_admit(class, key, keys, gate)
+        };
+        self.queue.waiting().keys(class, lacks)
     }
 }

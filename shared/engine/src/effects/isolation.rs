@@ -34,6 +34,11 @@ impl Isolation {
         self.failing.get(key).map_or(self.healthy, |failing| failing.slots)
     }
 
+    /// Whether attempts of this key have kept slots for long, and failed.
+    pub(super) fn is_slow(&self, key: &str) -> bool {
+        self.slots(key) < self.healthy
+    }
+
     /// How often in a row attempts of this key had no answer.
     pub(super) fn failures(&self, key: &str) -> u32 {
         self.failing.get(key).map_or(0, |failing| failing.failures)
@@ -83,6 +88,7 @@ mod tests {
         for slots in [4, 2, 1, 1] {
             keys.failed("a", SLOW);
             assert_eq!(keys.slots("a"), slots);
+            assert!(keys.is_slow("a") && !keys.is_slow("b"));
         }
         assert_eq!((keys.failures("a"), keys.slots("b"), keys.failures("b")), (4, 8, 0));
         for slots in [2, 4, 8] {
@@ -96,7 +102,7 @@ mod tests {
     fn a_quick_failure_takes_no_slot() {
         let mut keys = Isolation::new(8, SLOW);
         keys.failed("a", SLOW / 2);
-        assert_eq!((keys.slots("a"), keys.failures("a")), (8, 1));
+        assert_eq!((keys.slots("a"), keys.failures("a"), keys.is_slow("a")), (8, 1, false));
         keys.answered("a");
         assert!(keys.failing.is_empty());
     }

@@ -14,7 +14,7 @@ use super::{isolation::Isolation, rows::Class};
 /// |---|---|
 /// | all attempts | `total` |
 /// | fresh effects | seven eighths: some slots are always left for retries |
-/// | retries | a quarter |
+/// | retries, and fresh effects of keys that fail slowly | a quarter |
 /// | one isolation key | three quarters; fewer while it fails ([`Isolation`]) |
 /// | while the breaker is open | half, for fresh effects of keys that do not fail |
 #[derive(Debug)]
@@ -66,9 +66,15 @@ impl Slots {
         self.free(class) > 0 && quota
     }
 
+    /// Whose slots an effect of this class and key takes: one whose key fails slowly takes those of retries.
+    pub(super) fn taken_by(class: Class, key: &str, keys: &Isolation) -> Class {
+        if keys.is_slow(key) { Class::Retry } else { class }
+    }
+
     /// Whether an effect of this class and key may have one of the free slots.
     pub(super) fn admits(&self, class: Class, key: &str, keys: &Isolation, gate: Gate) -> bool {
-        self.has_room(class, gate) && self.would_admit(class, key, keys, gate)
+        self.has_room(Self::taken_by(class, key, keys), gate)
+            && self.would_admit(class, key, keys, gate)
     }
 
     /// Whether it might if there were a free slot.
@@ -245,6 +251,23 @@ mod tests {
         assert!(slots.admits(Class::Fresh, "a", &keys, Gate::Open));
         slots.started(Class::Fresh, &key("a"));
         assert!(!slots.admits(Class::Fresh, "a", &keys, Gate::Open), "one at a time");
+    }
+
+    #[test]
+    fn fresh_effects_of_keys_that_fail_slowly_leave_slots_to_others() {
+        let mut keys = Isolation::new(Slots::of_key(8), SLOW);
+        let mut slots = Slots::new(8);
+        for name in ["a", "b", "c"] {
+            keys.failed(name, SLOW);
+            assert_eq!(Slots::taken_by(Class::Fresh, name, &keys), Class::Retry);
+        }
+        for name in ["a", "b"] {
+            assert!(slots.admits(Class::Fresh, name, &keys, Gate::Open));
+            slots.started(Class::Retry, &key(name));
+        }
+        assert!(!slots.admits(Class::Fresh, "c", &keys, Gate::Open));
+        assert_eq!(Slots::taken_by(Class::Fresh, "good", &keys), Class::Fresh);
+        assert!(slots.admits(Class::Fresh, "good", &keys, Gate::Open));
     }
 
     #[test]
