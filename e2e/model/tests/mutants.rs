@@ -11,7 +11,7 @@ use shipping::ShippingService;
 /// Small, and with all that the mutants need.
 const SCENARIO: Scenario = Scenario { freedoms: &[Freedom::Cancellations], ..Scenario::ONE_ORDER };
 
-/// The same, with deadlines that pass.
+/// Small too, with deadlines that pass instead of cancellations.
 const LATE: Scenario = Scenario { freedoms: &[Freedom::Deadlines], ..Scenario::ONE_ORDER };
 
 fn broken(property: &'static str, reactions: &Reactions) -> String {

@@ -78,15 +78,16 @@ impl<'a> Parent<'a> {
 
     fn parse(text: &'a str) -> Option<Self> {
         let (known, more) = text.split_at_checked(TRACEPARENT)?;
-        let fields = [Self::VERSION, Self::TRACE_ID, Self::SPAN_ID, Self::FLAGS];
-        let [version, trace_id, span_id, flags] = fields.map(|field| known.as_bytes().get(field));
-        let is_apart = [2, 35, 52].iter().all(|at| known.as_bytes()[*at] == b'-');
-        let is_known = is_hex(version?)
-            && version? != b"ff"
-            && is_id(trace_id?)
-            && is_id(span_id?)
-            && is_hex(flags?);
-        let ends = more.is_empty() || (version? != b"00" && more.starts_with('-'));
+        let bytes = known.as_bytes();
+        let version = &bytes[Self::VERSION];
+        let dashes = [Self::VERSION.end, Self::TRACE_ID.end, Self::SPAN_ID.end];
+        let is_apart = dashes.iter().all(|at| bytes[*at] == b'-');
+        let is_known = is_hex(version)
+            && version != b"ff"
+            && is_id(&bytes[Self::TRACE_ID])
+            && is_id(&bytes[Self::SPAN_ID])
+            && is_hex(&bytes[Self::FLAGS]);
+        let ends = more.is_empty() || (version != b"00" && more.starts_with('-'));
         (is_apart && is_known && ends).then_some(Self(known))
     }
 
