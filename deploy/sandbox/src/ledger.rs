@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use futures::Stream;
 use serde::Serialize;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -213,6 +214,13 @@ impl Closing {
     }
 }
 
+/// Brings the ledger's tables up to date. What is in these files never changes.
+fn migrator() -> Migrator {
+    let sql = include_str!("../migrations/0001_ledger.sql").into_sql_str();
+    let tables = Migration::new(1, "ledger".into(), MigrationType::Simple, sql, false);
+    Migrator::with_migrations(vec![tables])
+}
+
 async fn connect(path: &Path) -> Result<(SqliteConnection, SqlitePool), sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -220,7 +228,7 @@ async fn connect(path: &Path) -> Result<(SqliteConnection, SqlitePool), sqlx::Er
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::migrate!("./migrations").run(&mut connection).await?;
+    migrator().run(&mut connection).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .connect_with(options.read_only(true).create_if_missing(false))

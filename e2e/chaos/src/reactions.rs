@@ -1,4 +1,4 @@
-use choreography::{Explored, explore};
+use choreography::{Described, explore};
 use contracts::EventType;
 use inventory::InventoryService;
 use notification::NotificationService;
@@ -52,7 +52,7 @@ pub fn reactions() -> Vec<Reaction> {
     .concat()
 }
 
-fn of<P: Explored>() -> Vec<Reaction> {
+fn of<P: Described>() -> Vec<Reaction> {
     let reaction = |(input, follows): (String, std::collections::BTreeSet<String>)| Reaction {
         service: P::NAME,
         kind: Kind::of(&input),

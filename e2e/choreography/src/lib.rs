@@ -2,12 +2,17 @@
 //! every state that can be reached, one order long.
 //!
 //! [`explore`] walks the states; [`Reactions`] is what it saw; [`Heading`] is what a reaction's
-//! file says of itself. The test compares the two.
+//! file says of itself. The tests hold each service to the conformance suites of `quintet-test`.
 
-mod explore;
-mod heading;
-mod services;
+pub use quintet_test::{
+    AGGREGATE as ORDER, Reactions,
+    conformance::{Heading, TableRow, headings, readme_table},
+    example, example_of,
+};
+pub use saga::{Described, customers};
 
-pub use explore::{Explored, ORDER, Reactions, example, example_of, explore};
-pub use heading::{Heading, headings, readme_table};
-pub use services::customers;
+/// Walks all states of a service.
+#[must_use]
+pub fn explore<S: Described>() -> Reactions {
+    quintet_test::explore::<S, saga::OrderSaga>()
+}

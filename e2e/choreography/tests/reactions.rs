@@ -22,7 +22,7 @@ fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
 fn react_to<P: Participant>(world: &mut P::World, cause: u128, what: What<P>) -> Reaction<P> {
     let (cause, at) = (Uuid::from_u128(cause), Timestamp::UNIX_EPOCH);
     let mut out = Reaction::new(cause, at);
-    let input = Input { cause, at, trace: contracts::Trace::default(), what };
+    let input = Input { cause, at, trace: event::Trace::default(), what };
     P::react(world, &input, &mut out);
     out
 }

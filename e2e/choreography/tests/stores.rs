@@ -1,95 +1,18 @@
-//! Every service's tables and statements on every database: all its inputs through the real engine,
-//! first all in one batch, then once more as duplicates.
+//! Every service's tables and statements on every database.
 
-use std::sync::Arc;
-
-use choreography::{Explored, example};
-use clock::{ManualClock, SeededRandom, uuid_v7};
-use contracts::{Trace, Versions};
-use engine::{Engine, EngineOptions, Input, Origin, Remembered, Settings, Status, What, Work};
 use inventory::InventoryService;
-use jiff::Timestamp;
 use notification::NotificationService;
 use order::OrderService;
 use payment::PaymentService;
-use service::Service;
+use quintet_test::conformance::stores;
+use saga::OrderSaga;
 use shipping::ShippingService;
-use testkit::{Database, MemoryBus, databases, record_at};
-
-/// Commands first, so that the order service knows the order that the events are about.
-fn all_inputs<P: Explored>() -> Vec<Work<P>> {
-    let (clock, random) = (ManualClock::new(Timestamp::UNIX_EPOCH), SeededRandom::new(1));
-    let id = || uuid_v7(&clock, &random);
-    let at = Timestamp::UNIX_EPOCH;
-    let input = |cause, what| Input { cause, at, trace: Trace::default(), what };
-    let listed = P::CONSUMES.iter().flat_map(|kind| P::variants(example(*kind)));
-    let mut events: Vec<Work<P>> = listed
-        .enumerate()
-        .map(|(index, event)| {
-            let offset = i64::try_from(index).expect("few events");
-            let topic = event.event_type().topic().to_owned();
-            let origin = Origin::Event(record_at(topic, offset));
-            Work { input: input(id(), What::Event(event)), origin }
-        })
-        .collect();
-    let commands = P::commands().into_iter().map(|command| {
-        let what = What::Command(command);
-        Work { input: input(id(), what), origin: Origin::Command(None) }
-    });
-    // The price list comes before the order that needs it.
-    let prices = events.iter().position(|work| work.input.order_id().is_none());
-    let mut works: Vec<Work<P>> = prices.map(|index| events.remove(index)).into_iter().collect();
-    works.extend(commands);
-    works.extend(events);
-    works
-}
-
-async fn check<S: Service + Explored + Default>(database: &Database) {
-    let db = database.migrated(engine::migrations().and(S::migrations())).await;
-    let options = EngineOptions {
-        settings: Settings::default(),
-        versions: Versions::default(),
-        max_record_bytes: bus::DEFAULT_MAX_RECORD_BYTES,
-        replica: uuid::Uuid::from_u128(1),
-    };
-    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-    let engine = Engine::new(S::default(), db, clock, options);
-    let works = all_inputs::<S>();
-    let where_ = format!("{} on {}", S::NAME, database.kind());
-
-    let turn = engine.turn(&works, &mut Remembered::<S>::new()).await;
-    assert_eq!(turn.expect(&where_).duplicates, 0, "{where_}");
-    let before = dump::<S>(&engine).await;
-    assert!(!before.is_empty(), "{where_}: nothing was saved");
-
-    let turn = engine.turn(&works, &mut Remembered::<S>::new()).await;
-    assert_eq!(turn.expect(&where_).duplicates, works.len(), "{where_}");
-    assert_eq!(dump::<S>(&engine).await, before, "{where_}");
-
-    let status: Status = engine.status(&MemoryBus::default()).await.expect(&where_);
-    assert_eq!(status.turns, 2, "{where_}");
-}
-
-async fn dump<S: Service>(engine: &Engine<S>) -> Vec<String> {
-    let mut rows = Vec::new();
-    for table in S::tables() {
-        let page = table.page(engine.db(), None, 100).await.expect("a readable table");
-        for (key, row) in &page {
-            let rest = table.page(engine.db(), Some(key), 100).await.expect("a readable table");
-            assert!(rest.iter().all(|(later, _)| later > key), "{} pages by its key", table.name());
-            rows.push(row.to_string());
-        }
-    }
-    rows
-}
 
 macro_rules! on_every_database {
     ($($name:ident: $service:ty;)*) => {$(
         #[tokio::test]
         async fn $name() {
-            for database in databases().await {
-                check::<$service>(&database).await;
-            }
+            stores::<$service, OrderSaga>().await;
         }
     )*};
 }

@@ -10,12 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contracts::{Decoded, Event, SCHEMAS, Versions, encode};
-use corpus::{Consumer, Golden, Plays, Record, golden};
+use contracts::Event;
+use corpus::{Consumer, Golden, Record, golden};
+use event::{Contract as _, Decoded, Versions, encode};
 use inventory::InventoryService;
 use notification::NotificationService;
 use order::OrderService;
 use payment::PaymentService;
+use saga::Described;
 use serde_json::Value;
 use shipping::ShippingService;
 use testkit::{Database, databases};
@@ -23,7 +25,7 @@ use testkit::{Database, databases};
 /// What came of each record: by version, by case, by consumer.
 type Outcomes = BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, Value>>>;
 
-fn envelope(record: &Record, name: &str) -> contracts::Envelope {
+fn envelope(record: &Record, name: &str) -> event::Envelope<Event> {
     match record.decode() {
         Ok(Decoded::Event(envelope)) => *envelope,
         other => panic!("{name}: {other:?}"),
@@ -33,7 +35,7 @@ fn envelope(record: &Record, name: &str) -> contracts::Envelope {
 #[test]
 fn every_version_has_its_records_and_each_says_which_it_is_of() {
     let golden = golden();
-    for schema in &SCHEMAS {
+    for schema in Event::schemas() {
         let version = format!("{}/v{}", schema.event_type.folder(), schema.version);
         let cases = golden.iter().filter(|record| record.version() == version);
         let cases: BTreeSet<_> = cases.map(|record| &record.name[version.len() + 1..]).collect();
@@ -49,9 +51,9 @@ fn every_version_has_its_records_and_each_says_which_it_is_of() {
         assert!(!record.remarks.is_empty(), "{name} does not say what it is for");
         assert!(ids.insert(envelope.id), "{name} has another's id");
         // What is read can be said again, in the latest version.
-        let source = event_type.publisher().source();
+        let source = format!("/quintet/{}", event_type.publisher());
         let (id, at, event) = (envelope.id, envelope.at, &envelope.event);
-        let again = encode(id, source, at, &envelope.trace, event, &Versions::default());
+        let again = encode(id, &source, at, &envelope.trace, event, &Versions::default());
         let again = self::envelope(&again.into(), name);
         assert_eq!((&again.event, again.at), (event, at), "{name}");
         event.check().unwrap();
@@ -89,7 +91,7 @@ async fn beside(database: &Database) -> Database {
     }
 }
 
-async fn play<S: Plays>(database: &Database, outcomes: &mut Outcomes) {
+async fn play<S: Described + Default>(database: &Database, outcomes: &mut Outcomes) {
     let mut consumer = Consumer::<S>::open(database).await;
     for Golden { name, record } in golden() {
         let event: Event = envelope(&record, &name).event;

@@ -1,4 +1,5 @@
-use contracts::{OrderId, derived};
+use contracts::OrderId;
+use event::derived;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -29,6 +29,7 @@ impl Participant for LoyaltyService {
     const CONSUMES: &'static [EventType] =
         &[EventType::OrderPlaced, EventType::OrderCompleted, EventType::OrderCancelled];
 
+    type Contract = Event;
     type World = World;
     type Command = Never;
     type Reply = Never;
@@ -67,9 +68,7 @@ impl Service for LoyaltyService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -23,7 +23,7 @@ impl World {
         tx: &mut Tx,
         inputs: &[&Input<LoyaltyService>],
     ) -> Result<Self, StoreError> {
-        let orders = inputs.iter().filter_map(|input| input.order_id());
+        let orders = inputs.iter().filter_map(|input| input.aggregate());
         let purchases = Rows::<Purchase>::load(tx, orders).await?;
         let placed = inputs.iter().filter_map(|input| match &input.what {
             What::Event(Event::OrderPlaced(placed)) => Some(customer(&placed.customer.email)),

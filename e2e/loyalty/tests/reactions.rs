@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use choreography::{ORDER, example, headings, readme_table};
-use contracts::{Event, EventType, Trace};
+use choreography::{ORDER, TableRow, example, headings, readme_table};
+use contracts::{Event, EventType};
 use engine::{Input, Participant, Reaction, What};
+use event::Trace;
 use jiff::Timestamp;
 use loyalty::{LoyaltyService, World, customer};
 use store::Rows;
@@ -54,8 +55,12 @@ fn the_table_of_the_readme_is_the_first_lines_of_the_files() {
     let service = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut table = readme_table(service);
     let headings = headings(service).into_iter();
-    let mut expected: Vec<_> =
-        headings.map(|it| (it.inputs.join(" | "), it.text, it.file)).collect();
+    let rows = headings.map(|it| TableRow {
+        inputs: it.inputs.join(" | "),
+        outputs: it.text,
+        file: it.file,
+    });
+    let mut expected: Vec<_> = rows.collect();
     table.sort();
     expected.sort();
     assert_eq!(table, expected);

@@ -1,19 +1,22 @@
 use std::sync::Arc;
 
-use choreography::{Explored, ORDER, customers};
-use contracts::{Event, OrderId, Publisher, Trace, derived};
+use crate::Publisher;
+use choreography::{ORDER, customers};
+use contracts::{Event, OrderId};
 use engine::{Input, Participant, Reaction, What};
+use event::{Trace, derived};
 use inventory::{InventoryService, Product};
 use jiff::Timestamp;
 use notification::NotificationService;
 use order::OrderService;
 use payment::PaymentService;
+use quintet_test::Described as _;
 use shipping::ShippingService;
 use store::Rows;
 use uuid::Uuid;
 
 use crate::{
-    Scenario, Staged,
+    Scenario,
     bits::Bits,
     known::Known,
     script::{Script, When},

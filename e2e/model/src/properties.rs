@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeSet, sync::PoisonError};
 
+use crate::Publisher;
 use audit::{
     BookingStatus, ChargeStatus, End, Notified, OrderRow, PaymentState, RefundStatus,
     ReservationState, Row, ShipmentState,
 };
-use contracts::{CancelReason, Event, EventType, Milestone, OrderId, Publisher};
+use contracts::{CancelReason, Event, EventType, Milestone, OrderId};
 use stateright::Property;
 
 use crate::{

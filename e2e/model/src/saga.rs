@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use contracts::Publisher;
+use crate::Publisher;
 use inventory::Product;
 use stateright::{Model, Property};
 

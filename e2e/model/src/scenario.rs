@@ -1,4 +1,5 @@
-use contracts::{EventType, Publisher};
+use crate::Publisher;
+use contracts::EventType;
 
 /// What is played, and how much of it.
 #[derive(Clone, Debug)]

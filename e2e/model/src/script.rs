@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use contracts::{Event, EventId, EventType, OrderId, Publisher};
+use crate::Publisher;
+use contracts::{Event, EventType, OrderId};
 use engine::Participant;
+use event::EventId;
 use inventory::InventoryService;
 use notification::NotificationService;
 use order::OrderService;

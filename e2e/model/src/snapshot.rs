@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
+use crate::Publisher;
 use audit::{Depth, Report, Row, Snapshot, Status};
-use contracts::{OrderId, Publisher};
+use contracts::OrderId;
 
 use crate::{
     Entry, Saga, State,

@@ -6,15 +6,18 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use contracts::{Publisher, Trace, derived};
+use crate::Publisher;
 use engine::{Effect, Input, Participant, Reaction, Resolution, What};
+use event::{Trace, derived};
 use inventory::Product;
 use jiff::Timestamp;
 use store::{Record, Rows};
 use uuid::Uuid;
 
+use saga::Described;
+
 use crate::{
-    Entry, Staged,
+    Entry,
     known::Known,
     script::{Request, Script, When},
 };
@@ -80,7 +83,7 @@ pub(crate) trait Part: Send + Sync {
 }
 
 /// Where one service plays its part.
-pub(crate) struct Stage<P: Staged> {
+pub(crate) struct Stage<P: Described> {
     service: Publisher,
     script: Arc<Script>,
     products: Arc<Known<Product>>,
@@ -98,7 +101,7 @@ struct Asked<E, O> {
     answers: Vec<(O, Option<Arc<Entry>>)>,
 }
 
-impl<P: Staged> Stage<P> {
+impl<P: Described> Stage<P> {
     pub(crate) fn new(
         service: Publisher,
         script: &Arc<Script>,
@@ -161,7 +164,7 @@ impl<P: Staged> Stage<P> {
         let mut out = Reaction::new(cause, Timestamp::UNIX_EPOCH);
         (self.react)(&mut world, &input, &mut out);
         let row = P::rows(&world).get(&order).cloned().map(P::canonical);
-        let product = P::product(&world).map_or(product, |after| self.products.number(after));
+        let product = P::shared(&world).map_or(product, |after| self.products.number(after));
         let alarms = |names: Vec<P::Alarm>| {
             let names = names.into_iter().map(Into::<&'static str>::into);
             names.filter_map(alarm_number).collect()
@@ -202,7 +205,7 @@ impl<P: Staged> Stage<P> {
     }
 }
 
-impl<P: Staged> Part for Stage<P> {
+impl<P: Described> Part for Stage<P> {
     fn play(&self, row: u16, product: u16, cue: Cue) -> Arc<Step> {
         let played = self.played.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(step) = played.get(&(row, product, cue)) {
@@ -253,7 +256,7 @@ impl<P: Staged> Part for Stage<P> {
 
 /// What may come of a request: the provider's answers, then what an operator reports if it never arrived and the
 /// provider refuses it from now on.
-fn outcomes<P: Staged>(effect: &P::Effect) -> Vec<P::Outcome> {
+fn outcomes<P: Described>(effect: &P::Effect) -> Vec<P::Outcome> {
     let never_arrived =
         Resolution { outcome: Resolution::NEVER_ARRIVED.to_owned(), reference: None, reason: None };
     let mut outcomes = P::outcomes(effect);

@@ -1,4 +1,4 @@
-use contracts::Publisher;
+use crate::Publisher;
 
 use crate::{
     bits::Bits,

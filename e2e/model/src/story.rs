@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::Publisher;
 use audit::Row;
-use contracts::Publisher;
 use stateright::Path;
 
 use crate::{

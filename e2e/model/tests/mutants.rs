@@ -26,7 +26,7 @@ fn broken_in(scenario: &Scenario, property: &'static str, reactions: &Reactions)
     told
 }
 
-fn event<P: Participant>(input: &Input<P>) -> Option<&Event> {
+fn event<P: Participant<Contract = Event>>(input: &Input<P>) -> Option<&Event> {
     match &input.what {
         What::Event(event) => Some(event),
         _ => None,

@@ -1,6 +1,6 @@
 //! What becomes of a payment whose database is lost depends on what it hears again first.
 
-use contracts::Publisher;
+use model::Publisher;
 use model::{Freedom::Cancellations, Reactions, Restored, Scenario, counterexample};
 
 const fn payment(first: &'static [&'static str]) -> Scenario {

@@ -1,29 +1,40 @@
-//! The whole suite in one process, played step by step from one seed: the services' real engine, SQL
-//! and reactions; a broker and providers in memory; a clock and dice that stand still until told.
-//!
-//! A [`Schedule`] says what happens, faults included. [`run`] plays it, drives everything to rest and
-//! has the auditor judge. The same schedule always tells the same story.
+//! The order saga in the simulator of `quintet-test`: its five services, the sandbox's own providers in memory, its
+//! customers, and the auditor's invariants.
 
-mod actor;
-mod broker;
-mod client;
-mod databases;
-mod life;
-mod providers;
-mod run;
-pub mod schedule;
-mod search;
-mod shrink;
-mod stage;
-mod story;
-mod suite;
-mod trap;
-mod verdict;
-mod words;
+mod invariants;
+mod shop;
 
-pub use databases::Databases;
-pub use run::{Run, run};
-pub use schedule::Schedule;
-pub use search::{Found, first_failure, runtime};
-pub use shrink::shrink;
-pub use story::Line;
+use clock::{Random as _, SeededRandom};
+use contracts::{Event, EventType};
+use event::Versions;
+use inventory::InventoryService;
+use notification::NotificationService;
+use order::OrderService;
+use payment::PaymentService;
+use quintet_test::simulation::{Participants, Simulation};
+use shipping::ShippingService;
+
+use saga::{OrderSaga, World};
+pub use shop::Shop;
+
+/// The order saga, to be played from seeds.
+#[must_use]
+pub fn simulation() -> Simulation<World, Shop> {
+    let participants = Participants::new()
+        .described::<OrderService, OrderSaga>()
+        .described::<InventoryService, OrderSaga>()
+        .described::<PaymentService, OrderSaga>()
+        .described::<ShippingService, OrderSaga>()
+        .described::<NotificationService, OrderSaga>();
+    let simulation = Simulation::new(participants)
+        .versions(versions)
+        .providers(World::new)
+        .workload(Shop::drawn);
+    invariants::of(simulation)
+}
+
+/// Now and then order publishes `OrderPlaced` in its first version.
+fn versions(random: &SeededRandom) -> Versions<Event> {
+    let version = if random.below(4) == 3 { 1 } else { 2 };
+    Versions::default().with(EventType::OrderPlaced, version)
+}

@@ -1,39 +1,39 @@
 //! What the simulator is worth: every deliberate mistake is found, and told in few words.
 
 use engine::mistakes::Mistake;
-use simulation::{Databases, Schedule, first_failure, run, runtime, shrink};
+use quintet_test::simulation::{Search, runtime};
+use simulation::simulation;
 
 /// Seeds within which each must be found.
 const SEEDS: u64 = 600;
 
 #[test]
 fn every_mistake_is_found() {
+    let simulation = simulation();
     let missed = Mistake::ALL.iter().copied().filter(|mistake| {
         let begin = || Mistake::make(Some(*mistake));
-        first_failure(0..SEEDS, 2, begin, || {}).expect("they are played").is_none()
+        let search = Search { threads: 2, begin: &begin, ..Search::default() };
+        simulation.search(0..SEEDS, &search).expect("they are played").is_none()
     });
     assert_eq!(missed.collect::<Vec<_>>(), [], "not found in {SEEDS} seeds");
 }
 
 #[test]
 fn a_failure_is_made_small_and_fails_in_the_same_way() {
-    Mistake::make(Some(Mistake::UndoForgotten));
+    let begin = || Mistake::make(Some(Mistake::UndoForgotten));
+    begin();
+    let simulation = simulation();
+    let search = Search { begin: &begin, ..Search::default() };
+    let found = simulation.search(0..SEEDS, &search).expect("they are played");
+    let found = found.expect("the mistake is found");
     runtime().expect("a runtime").block_on(async {
-        let databases = Databases::new().await.expect("databases");
-        let mut seed = 0;
-        let (schedule, failed) = loop {
-            let schedule = Schedule::of(seed);
-            let came = run(&databases, &schedule).await.expect("it is played");
-            if came.failure.is_some() {
-                break (schedule, came);
-            }
-            seed += 1;
-        };
-        let shrunk = shrink(&databases, &schedule, failed.clone()).await.expect("it is played");
-        let (small, told) = &shrunk;
+        let databases = simulation.databases().await.expect("databases");
+        let shrunk = simulation.shrink(&databases, found.clone()).await.expect("it is played");
+        let (small, told) = (&shrunk.schedule, &shrunk.run);
         assert!(small.steps.len() <= 12, "{} steps are left", small.steps.len());
-        assert_eq!(told.broken(), failed.broken());
-        assert_eq!(run(&databases, small).await.expect("it is played"), *told);
-        assert_eq!(shrink(&databases, &schedule, failed).await.expect("it is played"), shrunk);
+        assert_eq!(told.broken(), found.run.broken());
+        assert_eq!(simulation.play(&databases, small).await.expect("it is played"), *told);
+        let again = simulation.shrink(&databases, found).await.expect("it is played");
+        assert_eq!(again, shrunk);
     });
 }

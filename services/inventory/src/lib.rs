@@ -5,6 +5,8 @@ mod domain;
 mod http;
 mod on;
 mod store;
+#[cfg(test)]
+mod support;
 mod undo;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ impl Participant for InventoryService {
         EventType::ShipmentDispatched,
     ];
 
+    type Contract = Event;
     type World = World;
     type Command = Command;
     type Reply = Reply;
@@ -88,9 +91,7 @@ impl Service for InventoryService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

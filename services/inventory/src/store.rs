@@ -87,7 +87,7 @@ impl World {
         tx: &mut Tx,
         inputs: &[&Input<InventoryService>],
     ) -> Result<Self, StoreError> {
-        let orders = inputs.iter().filter_map(|input| input.order_id());
+        let orders = inputs.iter().filter_map(|input| input.aggregate());
         let reservations = Rows::<Reservation>::load(tx, orders).await?;
         let mut skus: Vec<Sku> = inputs.iter().flat_map(|input| named(input)).collect();
         let reserved = reservations.iter().filter(|row| row.state == State::Reserved);

@@ -31,6 +31,7 @@ impl Participant for NotificationService {
     const CONSUMES: &'static [EventType] =
         &[EventType::OrderPlaced, EventType::OrderCompleted, EventType::OrderCancelled];
 
+    type Contract = Event;
     type World = World;
     type Command = Never;
     type Reply = Never;
@@ -115,9 +116,7 @@ impl Service for NotificationService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -20,7 +20,7 @@ impl World {
         tx: &mut Tx,
         inputs: &[&Input<NotificationService>],
     ) -> Result<Self, StoreError> {
-        let orders = inputs.iter().filter_map(|input| input.order_id());
+        let orders = inputs.iter().filter_map(|input| input.aggregate());
         Ok(Self { notifications: Rows::load(tx, orders).await? })
     }
 

@@ -1,7 +1,5 @@
-use contracts::{
-    Address, CancelReason, Currency, EventId, EventType, Money, OrderCancelled, OrderId, Sku,
-    Trace, derived,
-};
+use contracts::{Address, CancelReason, Currency, EventType, Money, OrderCancelled, OrderId, Sku};
+use event::{EventId, Trace, derived};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Json;

@@ -14,8 +14,9 @@ use std::{sync::Arc, time::Duration};
 use ::store::{Db, Migrations, StoreError, Tx};
 use anyhow::ensure;
 use async_trait::async_trait;
-use contracts::{Event, EventType, Versions};
+use contracts::{Event, EventType};
 use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
+use event::Versions;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
@@ -64,6 +65,7 @@ impl Participant for OrderService {
         EventType::NotificationFailed,
     ];
 
+    type Contract = Event;
     type World = World;
     type Command = Command;
     type Reply = Reply;
@@ -224,9 +226,7 @@ impl Service for OrderService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {
@@ -245,8 +245,8 @@ impl Service for OrderService {
         vec![TableOf::<Order>::listed()]
     }
 
-    fn versions(config: &Config) -> Versions {
-        Versions { order_placed: config.publish.order_placed }
+    fn versions(config: &Config) -> Versions<Event> {
+        Versions::default().with(EventType::OrderPlaced, config.publish.order_placed)
     }
 }
 

@@ -5,6 +5,7 @@ use contracts::{
     OrderCompleted, OrderId, Sku,
 };
 use engine::{Emitted, Input, What};
+use event::Contract as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Json, Rows, StoreError, Tx, record, text_field};
@@ -105,7 +106,7 @@ impl World {
         let orders = inputs.iter().filter_map(|input| match &input.what {
             What::Command(Command::Place(place)) => Some(place.order_id),
             What::Command(Command::Cancel(cancel)) => Some(cancel.order_id),
-            _ => input.order_id(),
+            _ => input.aggregate(),
         });
         let orders = Rows::load(tx, orders).await?;
         let customers = inputs.iter().filter_map(|input| customer(input, &orders, policy));
@@ -124,7 +125,7 @@ impl World {
     /// such order.
     pub(crate) fn log(&mut self, input: &Input<OrderService>, event: &Event) -> bool {
         let entry = Entry { event_id: input.cause.into(), event: event.event_type(), at: input.at };
-        let order = event.order_id().and_then(|id| self.orders.get_mut(&id));
+        let order = event.aggregate().and_then(|id| self.orders.get_mut(&id));
         order.is_some_and(|order| order.enter(entry))
     }
 
@@ -132,7 +133,7 @@ impl World {
     pub(crate) fn say(&mut self, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
         let event_type = event.event_type();
-        let order = event.order_id().and_then(|id| self.orders.get_mut(&id));
+        let order = event.aggregate().and_then(|id| self.orders.get_mut(&id));
         let Emitted { id, at } = out.emit(event);
         if let Some(order) = order {
             order.enter(Entry { event_id: id, event: event_type, at });
@@ -157,7 +158,7 @@ impl World {
     /// Ends an order: says so, and clears its deadline, whichever it is.
     pub(crate) fn end(&mut self, end: End, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
-        let Some(order) = event.order_id().and_then(|id| self.open(id)) else { return };
+        let Some(order) = event.aggregate().and_then(|id| self.open(id)) else { return };
         order.ended = Some(end);
         order.needs_attention = false;
         let id = order.order_id;
@@ -219,7 +220,7 @@ fn customer(input: &Input<OrderService>, orders: &Rows<Order>, policy: Policy) -
     match &input.what {
         What::Command(Command::Place(place)) => place.counted(policy),
         What::Event(event) if may_end(event) => {
-            let order = orders.get(&event.order_id()?).filter(|order| order.ended.is_none());
+            let order = orders.get(&event.aggregate()?).filter(|order| order.ended.is_none());
             order?.customer
         }
         _ => None,

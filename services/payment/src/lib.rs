@@ -6,6 +6,8 @@ mod effects;
 mod http;
 mod on;
 mod store;
+#[cfg(test)]
+mod support;
 mod undo;
 
 use std::sync::Arc;
@@ -41,6 +43,7 @@ impl Participant for PaymentService {
         EventType::OrderCancelled,
     ];
 
+    type Contract = Event;
     type World = World;
     type Command = RetryRefund;
     type Reply = Reply;
@@ -113,9 +116,7 @@ impl Service for PaymentService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

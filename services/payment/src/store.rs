@@ -23,7 +23,7 @@ impl World {
     ) -> Result<Self, StoreError> {
         let orders = inputs.iter().filter_map(|input| match &input.what {
             What::Command(retry) => Some(retry.order_id),
-            _ => input.order_id(),
+            _ => input.aggregate(),
         });
         Ok(Self { payments: Rows::load(tx, orders).await? })
     }

@@ -6,6 +6,8 @@ mod effects;
 mod http;
 mod on;
 mod store;
+#[cfg(test)]
+mod support;
 mod undo;
 
 use std::sync::Arc;
@@ -37,6 +39,7 @@ impl Participant for ShippingService {
         EventType::OrderCancelled,
     ];
 
+    type Contract = Event;
     type World = World;
     type Command = Never;
     type Reply = Never;
@@ -100,9 +103,7 @@ impl Service for ShippingService {
     }
 
     fn migrations() -> Migrations {
-        let (sqlite, postgres) =
-            (sqlx::migrate!("./migrations/sqlite"), sqlx::migrate!("./migrations/postgres"));
-        Migrations::new(sqlite, postgres)
+        ::store::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

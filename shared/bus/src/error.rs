@@ -1,5 +1,7 @@
 //! What can go wrong on either bus.
 
+use std::error::Error;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What can go wrong on either bus.
@@ -81,14 +83,19 @@ pub enum BusError {
     },
     /// The log's database failed.
     #[error("the log's database failed")]
-    Db(#[from] sqlx::Error),
+    Db {
+        /// Whether it can work again while the process waits, as when a disk has room again.
+        passing: bool,
+        /// What SQLite or its client said.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The Kafka client failed for good.
     #[error("Kafka: {what}")]
     Kafka {
         /// What was tried.
         what: String,
         /// What the client said.
-        source: KafkaError,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -98,11 +105,8 @@ impl BusError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Db(sqlx::Error::Database(error)) => is_passing(error.as_ref()),
-            Self::Unavailable { .. }
-            | Self::Denied { .. }
-            | Self::UnknownTopic { .. }
-            | Self::Db(sqlx::Error::Io(_)) => true,
+            Self::Db { passing, .. } => *passing,
+            Self::Unavailable { .. } | Self::Denied { .. } | Self::UnknownTopic { .. } => true,
             Self::Io { source, .. } => {
                 use std::io::ErrorKind::{
                     Interrupted, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
@@ -124,6 +128,15 @@ impl BusError {
         Self::Io { what: what.into(), source }
     }
 
+    pub(crate) fn db(source: sqlx::Error) -> Self {
+        let passing = match &source {
+            sqlx::Error::Database(error) => is_passing(error.as_ref()),
+            sqlx::Error::Io(_) => true,
+            _ => false,
+        };
+        Self::Db { passing, source: Box::new(source) }
+    }
+
     pub(crate) fn settings(name: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Settings { name: name.into(), why: why.into() }
     }
@@ -141,7 +154,7 @@ impl BusError {
                 if can_pass(&source) {
                     return Self::Unavailable { reason: format!("{what}: {source}") };
                 }
-                Self::Kafka { what, source }
+                Self::Kafka { what, source: Box::new(source) }
             }
         }
     }

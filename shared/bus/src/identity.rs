@@ -1,7 +1,7 @@
 //! The id that a broker is given at its first use. It lies there as a record, beside the events: a broker that
 //! was made anew, or another one, has another.
 
-use contracts::Headers;
+use event::Headers;
 use uuid::Uuid;
 
 use crate::{Bus, BusError, Outgoing, Topic};

@@ -16,7 +16,7 @@ mod said;
 mod settings;
 
 use async_trait::async_trait;
-use contracts::{Encoded, Headers};
+use event::{Contract, Encoded, Headers};
 use uuid::Uuid;
 
 pub use error::BusError;
@@ -42,6 +42,15 @@ pub struct Topic {
     pub partitions: i32,
     /// Whether only the latest record per key is kept for ever.
     pub compacted: bool,
+}
+
+impl Topic {
+    /// All topics of a contract, with so many partitions each.
+    #[must_use]
+    pub fn all_of<C: Contract>(partitions: i32) -> Vec<Self> {
+        let topics = C::topics().iter();
+        topics.map(|it| Self { name: it.name, partitions, compacted: it.compacted }).collect()
+    }
 }
 
 /// A record to publish.

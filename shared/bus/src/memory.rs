@@ -20,6 +20,7 @@ use crate::{
 
 /// When stored offsets reach the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OffsetsReach {
     /// As they are stored.
     AtOnce,

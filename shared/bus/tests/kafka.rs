@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use bus::{Bus, Consumer, Settings};
+use quintet_bus::{Bus, Consumer, Settings};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
@@ -78,7 +78,7 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
     within(late.close()).await.expect("closed");
     let lag = async || {
         let states = bus.partitions("g", &["orders"]).await.expect("states");
-        states.iter().map(bus::PartitionState::lag).sum::<i64>()
+        states.iter().map(quintet_bus::PartitionState::lag).sum::<i64>()
     };
     assert_eq!(usize::try_from(lag().await), Ok(more.len()), "only what it did not store");
 }
@@ -86,7 +86,7 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
 /// Stores what was received; how many there were.
 fn note(
     consumer: &mut Box<dyn Consumer>,
-    records: Result<Vec<bus::Incoming>, bus::BusError>,
+    records: Result<Vec<quintet_bus::Incoming>, quintet_bus::BusError>,
     seen: &mut BTreeSet<usize>,
 ) -> usize {
     let records = records.expect("records");
@@ -210,7 +210,7 @@ async fn a_wrong_url_says_what_a_right_one_is() {
     }
 }
 
-async fn connect(url: &str) -> Result<std::sync::Arc<dyn Bus>, bus::BusError> {
+async fn connect(url: &str) -> Result<std::sync::Arc<dyn Bus>, quintet_bus::BusError> {
     let settings = Settings { url: url.to_owned(), ..Settings::default() };
-    bus::connect(&settings).await
+    quintet_bus::connect(&settings).await
 }

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod rig;
 
-use bus::{Bus, BusError, Incoming, PartitionState};
+use quintet_bus::{Bus, BusError, Incoming, PartitionState};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};

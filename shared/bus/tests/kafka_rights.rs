@@ -7,7 +7,7 @@ mod rig;
 use std::path::Path;
 use std::sync::Arc;
 
-use bus::{Bus, BusError, Settings};
+use quintet_bus::{Bus, BusError, Settings};
 use rig::{TOPICS, numbered, publish, sorted_numbers, take, within};
 use testkit::{Broker, kafka_dir};
 
@@ -30,7 +30,7 @@ fn broker(kafka: &Path) -> Broker {
 async fn connect(broker: &Broker, namespace: &str) -> Arc<dyn Bus> {
     let (url, namespace) = (format!("kafka:{}", broker.address()), namespace.to_owned());
     let settings = Settings { url, namespace, ..Settings::default() };
-    let bus = bus::connect(&settings).await.expect("settings are right");
+    let bus = quintet_bus::connect(&settings).await.expect("settings are right");
     bus.create_topics(&TOPICS).await.expect("topics are created");
     bus
 }
@@ -62,10 +62,10 @@ async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
     deny(broker, "--add", "Read", &orders);
     publish(&*bus, &numbered(10..20)).await;
     // The other topic goes on. What the broker had handed out before the denial may still come.
-    let product = bus::Outgoing { topic: "products".to_owned(), ..rig::record("mug", "p") };
+    let product = quintet_bus::Outgoing { topic: "products".to_owned(), ..rig::record("mug", "p") };
     publish(&*bus, &[product]).await;
     let mut early = Vec::new();
-    while !early.iter().any(|record: &bus::Incoming| record.topic == "products") {
+    while !early.iter().any(|record: &quintet_bus::Incoming| record.topic == "products") {
         early.extend(within(consumer.receive(100)).await.expect("a denial is no failure"));
     }
     deny(broker, "--remove", "Read", &orders);
@@ -121,7 +121,7 @@ async fn a_service_that_may_not_create_topics_uses_those_that_are_there(broker: 
     deny(broker, "--add", "Create", &["--topic", "*"]);
     bus.create_topics(&TOPICS).await.expect("what is there is enough");
     // Another's topic is none of its concern until it needs it.
-    let missing = bus::Topic { name: "missing", partitions: 1, compacted: false };
+    let missing = quintet_bus::Topic { name: "missing", partitions: 1, compacted: false };
     bus.create_topics(&[missing]).await.expect("an operator may create it");
     let unknown = within(bus.partitions(GROUP, &["missing"])).await.expect_err("it is not there");
     assert!(unknown.is_transient(), "{unknown:?}");

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, BusError, Log, LogOptions, Outgoing, Position, Topic};
 use clock::ManualClock;
-use contracts::Headers;
+use event::Headers;
 use jiff::Timestamp;
+use quintet_bus::{Bus, BusError, Log, LogOptions, Outgoing, Position, Topic};
 use sqlx::{Connection, SqliteConnection};
 
 const DAY: Duration = Duration::from_hours(24);

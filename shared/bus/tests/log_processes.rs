@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use bus::{Bus, Incoming, Log, LogOptions, Outgoing, Topic};
-use contracts::Headers;
+use event::Headers;
+use quintet_bus::{Bus, Incoming, Log, LogOptions, Outgoing, Topic};
 
 const WRITERS: usize = 3;
 const LIVES: usize = 4;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use edge::{Limits, Listener, Proxies, Server};
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use quintet_edge::{Limits, Listener, Proxies, Server};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -108,7 +108,7 @@ async fn without_handles_every_listener_still_answers() {
     assert_eq!(log.lines_of("public"), 1);
     drop(clients);
 
-    let raised = edge::raise_handle_limit().unwrap();
+    let raised = quintet_edge::raise_handle_limit().unwrap();
     assert_eq!(raised, before.maximum);
     assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
 }

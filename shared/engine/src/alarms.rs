@@ -6,13 +6,13 @@ use std::{
 };
 
 use clock::Clock;
-use contracts::{OrderId, Trace};
+use event::Trace;
 use jiff::Timestamp;
 use store::{Column, Condition, Db, Kind, Row, StoreError, Table, Tx};
 use uuid::Uuid;
 
 use crate::{
-    Input, Origin, Participant, Settings, What, Work,
+    Input, Key, Origin, Participant, Settings, What, Work,
     claim::{Claim, Mender, Rows, claim, readable},
     settings::{Moment, later},
 };
@@ -21,7 +21,7 @@ const TABLE: Table = Table {
     name: "alarm",
     columns: &[
         Column { name: "id", kind: Kind::Uuid },
-        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "aggregate_id", kind: Kind::Uuid },
         Column { name: "name", kind: Kind::Text },
         Column { name: "traceparent", kind: Kind::Text },
         Column { name: "tracestate", kind: Kind::Text },
@@ -45,7 +45,7 @@ const CLAIMED: Rows<'_> = Rows { table: TABLE.name, condition: "rings_at <= $1" 
 
 /// An alarm to set.
 pub(crate) struct Set<P: Participant> {
-    pub(crate) order: OrderId,
+    pub(crate) aggregate: Key<P>,
     pub(crate) alarm: P::Alarm,
     pub(crate) due_at: Timestamp,
     pub(crate) trace: Trace,
@@ -66,11 +66,11 @@ pub(crate) async fn change<P: Participant>(
     let ids = cleared.map(|(id, _)| (*id).into()).collect();
     tx.discard(TABLE.name, "id", Kind::Uuid, ids).await?;
     let set = changes.into_iter().filter_map(|(id, change)| Some((id, change?)));
-    let rows = set.map(|(id, Set { order, alarm, due_at, trace })| {
+    let rows = set.map(|(id, Set { aggregate, alarm, due_at, trace })| {
         let name: &'static str = alarm.into();
         vec![
             id.into(),
-            order.into(),
+            aggregate.into().into(),
             name.into(),
             trace.traceparent.into(),
             trace.tracestate.into(),
@@ -131,7 +131,7 @@ impl Alarms {
         let now = now.wall;
         let wanted = Claim {
             table: TABLE.name,
-            columns: "id, order_id, name, traceparent, tracestate",
+            columns: "id, aggregate_id, name, traceparent, tracestate",
             condition: "true",
             until: later(now, self.settings.claim),
             limit: Self::LIMIT,
@@ -152,7 +152,7 @@ fn ring<P: Participant>(row: &Row, now: Timestamp) -> Result<Work<P>, StoreError
         expected: "the name of an alarm of this service",
     })?;
     let trace = Trace::stored(row.get(3)?, row.get(4)?);
-    let what = What::Alarm(row.get(1)?, alarm);
+    let what = What::Alarm(row.get::<Uuid>(1)?.into(), alarm);
     let input = Input { cause: row.get(0)?, at: now, trace, what };
     Ok(Work { input, origin: Origin::Alarm })
 }

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clock::{Clock, Random, uuid_v7};
-use contracts::Trace;
+use event::Trace;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},

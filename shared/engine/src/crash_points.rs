@@ -7,8 +7,8 @@ use std::{
 };
 
 use bus::Position;
-use contracts::EventId;
 use crash::{Armed, Folder, Point, command_name};
+use event::EventId;
 use uuid::Uuid;
 
 use crate::{
@@ -88,7 +88,7 @@ impl Deaths {
     fn describe<P: Participant>(&self, work: &Work<P>) -> (String, String) {
         match &work.input.what {
             What::Event(event) => {
-                let subject = event.order_id().map(|order| order.to_string());
+                let subject = event.aggregate().map(|aggregate| aggregate.to_string());
                 let kind = event.event_type().to_string();
                 (kind, subject.unwrap_or_else(|| format!("{event:?}")))
             }
@@ -204,7 +204,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn of<P: Participant>(effect: &P::Effect) -> Self {
-        let (kind, order) = (effect.kind(), effect.order_id().to_string());
+        let (kind, order) = (effect.kind(), effect.aggregate().to_string());
         Self { service: P::NAME, kind: format!("*{kind}"), order }
     }
 

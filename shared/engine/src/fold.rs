@@ -3,7 +3,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use contracts::{Encoded, encode};
+use event::{Encoded, encode};
 use jiff::Timestamp;
 
 use crate::{
@@ -91,8 +91,8 @@ impl<'e, P: Participant> Fold<'e, P> {
         }));
         for (id, change) in out.alarms {
             let change = match change {
-                AlarmChange::Set { order, alarm, due_at } => {
-                    Some(alarms::Set { order, alarm, due_at, trace: trace.clone() })
+                AlarmChange::Set { aggregate, alarm, due_at } => {
+                    Some(alarms::Set { aggregate, alarm, due_at, trace: trace.clone() })
                 }
                 AlarmChange::Clear { .. } => None,
             };

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use contracts::EventId;
+use event::EventId;
 use tokio::sync::Notify;
 
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use contracts::PRODUCTS_TOPIC;
+use event::TopicSpec;
 use jiff::Timestamp;
 use store::{Column, Condition, Kind, StoreError, Table, Tx, Value};
 use uuid::Uuid;
@@ -79,7 +79,9 @@ pub(crate) async fn enter<P: Participant>(
 /// When it came, for [`crate::Pruner`]. What lies on a compacted topic stays there.
 fn came<P: Participant>(work: &Work<P>, now: Timestamp) -> Value {
     match work.origin.record() {
-        Some(record) if record.topic == PRODUCTS_TOPIC => Value::Null(Kind::Int),
+        Some(record) if TopicSpec::is_compacted::<P::Contract>(&record.topic) => {
+            Value::Null(Kind::Int)
+        }
         _ => now.into(),
     }
 }

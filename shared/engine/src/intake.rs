@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Said, Topic};
-use contracts::{Decoded, EventId, decode};
+use event::{Contract, Decoded, EventId, EventType, decode};
 use store::{Db, StoreError};
 use tokio::{
     sync::{mpsc, watch},
@@ -55,7 +55,7 @@ pub(crate) struct Intake<P: Participant> {
 /// The consumer group of a service.
 #[must_use]
 pub fn group<P: Participant>() -> String {
-    format!("quintet-{}", P::NAME)
+    format!("{}-{}", P::Contract::NAMESPACE, P::NAME)
 }
 
 /// The topics of a service's events.

@@ -9,6 +9,7 @@
 //! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
 
 mod acquainted;
+mod aggregate;
 mod alarms;
 mod claim;
 mod commands;
@@ -44,6 +45,7 @@ mod turn;
 mod turned;
 mod work;
 
+pub use aggregate::AggregateField;
 pub use alarms::Alarms;
 pub use commands::Commands;
 pub use dead_letters::{
@@ -53,7 +55,7 @@ pub use dead_letters::{
 pub use effects::{EffectPage, EffectRunner, EffectView, Impossible, Resolution, ResolveError};
 pub use intake::{Chunk, chunk, group, subscription};
 pub use outside::{Attempt, Nobody, Outside};
-pub use participant::{Alarm, Effect, Input, Never, Participant, Reply, What};
+pub use participant::{Alarm, Effect, Input, Key, Never, Participant, Reply, What};
 pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};
@@ -103,8 +105,5 @@ pub(crate) use crash_point;
 /// The engine's own tables, versions 1 to 999; a service's follow from 1000.
 #[must_use]
 pub fn migrations() -> store::Migrations {
-    store::Migrations::new(
-        sqlx::migrate!("./migrations/sqlite"),
-        sqlx::migrate!("./migrations/postgres"),
-    )
+    store::migrations!("migrations")
 }

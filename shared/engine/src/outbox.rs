@@ -2,7 +2,7 @@
 //! times as long. The view `outbox_event` shows them one by one.
 
 use bus::record_bytes;
-use contracts::{Encoded, EventId};
+use event::{Encoded, EventId};
 use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 

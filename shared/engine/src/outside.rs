@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use contracts::{EffectId, Trace};
+use event::{EffectId, Trace};
 
 use crate::{Never, Participant};
 

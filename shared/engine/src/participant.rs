@@ -1,7 +1,7 @@
 use std::{any::TypeId, fmt::Debug, str::FromStr};
 
 use async_trait::async_trait;
-use contracts::{EffectId, Event, EventType, OrderId, Trace, derived};
+use event::{AggregateKey, Contract, EffectId, EventType, KeyOf, Trace, TypeOf, derived};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use store::{StoreError, Tx};
@@ -15,7 +15,10 @@ pub trait Participant: Sized + Send + Sync + 'static {
     /// Its name: the source of its events, and its consumer group is `quintet-NAME`.
     const NAME: &'static str;
     /// The events that it reacts to. Others on its topics are passed over.
-    const CONSUMES: &'static [EventType];
+    const CONSUMES: &'static [TypeOf<Self::Contract>];
+
+    /// The events of its saga.
+    type Contract: Contract;
 
     /// The rows that one batch may read or change.
     type World: Send;
@@ -24,7 +27,7 @@ pub trait Participant: Sized + Send + Sync + 'static {
     /// What it answers.
     type Reply: Reply;
     /// What it asks of the outside world.
-    type Effect: Effect;
+    type Effect: Effect<Key<Self>>;
     /// What the outside world answers.
     type Outcome: Debug + Send + Sync;
     /// Its deadlines.
@@ -58,6 +61,9 @@ pub trait Participant: Sized + Send + Sync + 'static {
     }
 }
 
+/// The key of the aggregates of a service's saga.
+pub type Key<P> = KeyOf<<P as Participant>::Contract>;
+
 /// Something that a service reacts to.
 #[derive(Debug)]
 pub struct Input<P: Participant> {
@@ -76,13 +82,13 @@ pub struct Input<P: Participant> {
 #[expect(clippy::large_enum_variant, reason = "most inputs are events, and a box each costs more")]
 pub enum What<P: Participant> {
     /// An event of any service.
-    Event(Event),
+    Event(P::Contract),
     /// A request over HTTP.
     Command(P::Command),
     /// A definite answer of the outside world.
-    Outcome(OrderId, P::Outcome),
+    Outcome(Key<P>, P::Outcome),
     /// A deadline that has passed.
-    Alarm(OrderId, P::Alarm),
+    Alarm(Key<P>, P::Alarm),
 }
 
 impl<P: Participant> What<P> {
@@ -98,13 +104,13 @@ impl<P: Participant> What<P> {
 }
 
 impl<P: Participant> Input<P> {
-    /// The order that it is about, if it is an event, an outcome or an alarm of one.
+    /// The aggregate that it is about, if it is an event, an outcome or an alarm of one.
     #[must_use]
-    pub fn order_id(&self) -> Option<OrderId> {
+    pub fn aggregate(&self) -> Option<Key<P>> {
         match &self.what {
-            What::Event(event) => event.order_id(),
+            What::Event(event) => event.aggregate(),
             What::Command(_) => None,
-            What::Outcome(order, _) | What::Alarm(order, _) => Some(*order),
+            What::Outcome(aggregate, _) | What::Alarm(aggregate, _) => Some(*aggregate),
         }
     }
 }
@@ -115,20 +121,22 @@ pub trait Reply: Debug + Clone + Serialize + DeserializeOwned + Send + Sync {
     fn is_success(&self) -> bool;
 }
 
-/// A request to the outside world.
-pub trait Effect: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The order that it is made for.
-    fn order_id(&self) -> OrderId;
+/// A request to the outside world, made for an aggregate with a key of this type.
+pub trait Effect<K: AggregateKey>:
+    Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The aggregate that it is made for.
+    fn aggregate(&self) -> K;
 
-    /// Its name, unique among the order's requests of this service: asking again under the same
+    /// Its name, unique among the aggregate's requests of this service: asking again under the same
     /// name is the same request.
     fn name(&self) -> String;
 
     /// Requests with the same key fail together, as far as the service can know: mail to one domain, charges of
-    /// one card. The failures of a key cost that key only. An order's requests are a key of their own
+    /// one card. The failures of a key cost that key only. An aggregate's requests are a key of their own
     /// unless the service says otherwise.
     fn isolation_key(&self) -> String {
-        self.order_id().to_string()
+        self.aggregate().to_string()
     }
 
     /// The request as operators may see it: without what is secret, such as a payment token.
@@ -145,8 +153,8 @@ pub trait Effect: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + '
     /// Its id, which is also its idempotency key: derived, so that a repeat is a repeat whatever
     /// was lost in between.
     fn id(&self) -> EffectId {
-        let order = self.order_id().into();
-        derived(order, order, &self.name(), 0).into()
+        let aggregate = self.aggregate().into();
+        derived(aggregate, aggregate, &self.name(), 0).into()
     }
 }
 
@@ -155,9 +163,9 @@ pub trait Alarm: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'st
 
 impl<T: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'static> Alarm for T {}
 
-/// The id under which an order's alarm of this name is set: at most one at a time.
-pub(crate) fn alarm_id(order: OrderId, alarm: impl Alarm) -> Uuid {
-    derived(order.into(), order.into(), alarm.into(), 1)
+/// The id under which an aggregate's alarm of this name is set: at most one at a time.
+pub(crate) fn alarm_id(aggregate: Uuid, alarm: impl Alarm) -> Uuid {
+    derived(aggregate, aggregate, alarm.into(), 1)
 }
 
 /// For a service without commands, effects or alarms.
@@ -177,8 +185,8 @@ impl Reply for Never {
     }
 }
 
-impl Effect for Never {
-    fn order_id(&self) -> OrderId {
+impl<K: AggregateKey> Effect<K> for Never {
+    fn aggregate(&self) -> K {
         match *self {}
     }
 

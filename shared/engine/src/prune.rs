@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, PartitionState};
 use clock::Clock;
-use contracts::PRODUCTS_TOPIC;
+use event::TopicSpec;
 use jiff::Timestamp;
 use store::{Db, DbKind, Json, Row, StoreError, Value};
 use tokio::{sync::watch, time::sleep};
@@ -79,7 +79,7 @@ impl<P: Participant> Engine<P> {
     /// The pruner of this engine's inbox.
     pub fn pruner(&self, bus: Arc<dyn Bus>) -> Pruner {
         let mut topics = subscription::<P>();
-        topics.retain(|topic| *topic != PRODUCTS_TOPIC);
+        topics.retain(|topic| !TopicSpec::is_compacted::<P::Contract>(topic));
         let (db, clock) = (self.db.clone(), Arc::clone(&self.clock));
         Pruner { db, bus, clock, group: group::<P>(), topics }
     }

@@ -1,17 +1,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use contracts::{Event, EventId, OrderId, derived};
+use event::{Contract, EventId, EventType, derived};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Participant, participant::alarm_id, settings::later};
+use crate::{Key, Participant, participant::alarm_id, settings::later};
 
 /// What must become true together with the changed rows.
 #[derive(Debug)]
 pub struct Reaction<P: Participant> {
     cause: Uuid,
     now: Timestamp,
-    pub(crate) events: Vec<(EventId, Event)>,
+    pub(crate) events: Vec<(EventId, P::Contract)>,
     pub(crate) effects: Vec<P::Effect>,
     pub(crate) alarms: BTreeMap<Uuid, AlarmChange<P>>,
     pub(crate) reply: Option<P::Reply>,
@@ -20,7 +20,7 @@ pub struct Reaction<P: Participant> {
 /// An alarm that is set (with the time at which it rings) or cleared.
 #[derive(Debug)]
 pub(crate) enum AlarmChange<P: Participant> {
-    Set { order: OrderId, alarm: P::Alarm, due_at: Timestamp },
+    Set { aggregate: Key<P>, alarm: P::Alarm, due_at: Timestamp },
     Clear { alarm: P::Alarm },
 }
 
@@ -49,11 +49,11 @@ impl<P: Participant> Reaction<P> {
 
     /// Emits an event. Its id is derived from (cause, type, how many of the type came before), so
     /// that the same reaction to the same cause emits the same ids.
-    pub fn emit(&mut self, event: impl Into<Event>) -> Emitted {
+    pub fn emit(&mut self, event: impl Into<P::Contract>) -> Emitted {
         let event = event.into();
         let kind = event.event_type();
         let nth = self.events.iter().filter(|(_, earlier)| earlier.event_type() == kind).count();
-        let near = event.order_id().map_or(self.cause, Uuid::from);
+        let near = event.aggregate().map_or(self.cause, Into::into);
         let nth = u32::try_from(nth).unwrap_or(u32::MAX);
         let id = EventId::from(derived(near, self.cause, kind.as_str(), nth));
         self.events.push((id, event));
@@ -65,15 +65,16 @@ impl<P: Participant> Reaction<P> {
         self.effects.push(effect);
     }
 
-    /// Sets an order's alarm, in place of one of the same name.
-    pub fn set_alarm(&mut self, order: OrderId, alarm: P::Alarm, after: Duration) {
+    /// Sets an aggregate's alarm, in place of one of the same name.
+    pub fn set_alarm(&mut self, aggregate: Key<P>, alarm: P::Alarm, after: Duration) {
         let due_at = later(self.now, after);
-        self.alarms.insert(alarm_id(order, alarm), AlarmChange::Set { order, alarm, due_at });
+        let id = alarm_id(aggregate.into(), alarm);
+        self.alarms.insert(id, AlarmChange::Set { aggregate, alarm, due_at });
     }
 
-    /// Clears an order's alarm.
-    pub fn clear_alarm(&mut self, order: OrderId, alarm: P::Alarm) {
-        self.alarms.insert(alarm_id(order, alarm), AlarmChange::Clear { alarm });
+    /// Clears an aggregate's alarm.
+    pub fn clear_alarm(&mut self, aggregate: Key<P>, alarm: P::Alarm) {
+        self.alarms.insert(alarm_id(aggregate.into(), alarm), AlarmChange::Clear { alarm });
     }
 
     /// Answers the command.
@@ -82,12 +83,12 @@ impl<P: Participant> Reaction<P> {
     }
 
     /// What was emitted.
-    pub fn events(&self) -> impl Iterator<Item = &Event> {
+    pub fn events(&self) -> impl Iterator<Item = &P::Contract> {
         self.events.iter().map(|(_, event)| event)
     }
 
     /// What was emitted, each event with its id.
-    pub fn emitted(&self) -> impl Iterator<Item = (EventId, &Event)> {
+    pub fn emitted(&self) -> impl Iterator<Item = (EventId, &P::Contract)> {
         self.events.iter().map(|(id, event)| (*id, event))
     }
 

@@ -13,7 +13,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Outgoing, Producer};
 use clock::Clock;
-use contracts::EventId;
+use event::EventId;
 use store::{Db, StoreError};
 
 use crate::{

@@ -230,15 +230,15 @@ fn refused<P: Participant>(work: &Work<P>, reason: &Reason) {
         What::Command(command) => {
             tracing::error!(?command, trace_id, why, "a command cannot be applied");
         }
-        What::Outcome(order_id, outcome) => {
+        What::Outcome(aggregate_id, outcome) => {
             tracing::error!(
-                %order_id, ?outcome, trace_id, why,
+                %aggregate_id, ?outcome, trace_id, why,
                 "an outcome cannot be applied: its effect will be asked again"
             );
         }
-        What::Alarm(order_id, alarm) => {
+        What::Alarm(aggregate_id, alarm) => {
             tracing::error!(
-                %order_id, ?alarm, trace_id, why,
+                %aggregate_id, ?alarm, trace_id, why,
                 "a deadline cannot be applied: it will ring again"
             );
         }

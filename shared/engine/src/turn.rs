@@ -12,7 +12,7 @@ use std::{
 
 use bus::Position;
 use clock::Clock;
-use contracts::Versions;
+use event::{Contract, Versions};
 use jiff::Timestamp;
 use store::{Db, StoreError, Tx};
 use tokio::sync::Notify;
@@ -39,7 +39,7 @@ pub struct Engine<P: Participant> {
     pub(crate) db: Db,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    pub(crate) versions: Versions,
+    pub(crate) versions: Versions<P::Contract>,
     pub(crate) max_record_bytes: usize,
     pub(crate) replica: Uuid,
     pub(crate) exclusive: Arc<Exclusive>,
@@ -60,7 +60,12 @@ pub struct Engine<P: Participant> {
 
 impl<P: Participant> Engine<P> {
     /// An engine for `participant` on `db`. Nothing runs until it is turned.
-    pub fn new(participant: P, db: Db, clock: Arc<dyn Clock>, options: EngineOptions) -> Self {
+    pub fn new(
+        participant: P,
+        db: Db,
+        clock: Arc<dyn Clock>,
+        options: EngineOptions<P::Contract>,
+    ) -> Self {
         let Settings { exclusive, lease, .. } = options.settings;
         Self {
             participant,
@@ -79,7 +84,7 @@ impl<P: Participant> Engine<P> {
             replay_wake: Arc::default(),
             attempts: AtomicU32::new(0),
             in_doubt: AtomicBool::new(false),
-            source: format!("/quintet/{}", P::NAME),
+            source: format!("/{}/{}", P::Contract::NAMESPACE, P::NAME),
         }
     }
 
@@ -295,11 +300,11 @@ fn is_definite(error: &StoreError) -> bool {
 
 /// What an [`Engine`] needs to know besides its service and database.
 #[derive(Debug, Clone)]
-pub struct EngineOptions {
+pub struct EngineOptions<C: Contract> {
     /// How it behaves.
     pub settings: Settings,
     /// Which versions of events it publishes.
-    pub versions: Versions,
+    pub versions: Versions<C>,
     /// The largest record that the broker takes, in bytes.
     pub max_record_bytes: usize,
     /// Tells this process from all others that work on the same database, also from those before

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use engine::{DeadLetters, Discarded, Lane, Participant, Replaying};
+use engine::{DeadLetters, Discarded, Key, Lane, Participant, Replaying};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Service,
-    http::{Listing, OrderPath, Problem, Query, limit},
+    http::{AggregatePath, Listing, Problem, Query, limit},
 };
 
 /// Lanes of one answer unless asked otherwise, and at most.
@@ -25,9 +25,9 @@ const MOST_LANES: i64 = 1_000;
 pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
     OpenApiRouter::with_openapi(Routes::openapi())
         .route("/admin/dead-letters", get(list::<S>))
-        .route("/admin/dead-letters/{order}", get(show::<S>))
-        .route("/admin/dead-letters/{order}/replay", post(replay::<S>))
-        .route("/admin/dead-letters/{order}/discard", post(discard::<S>))
+        .route("/admin/dead-letters/{aggregate}", get(show::<S>))
+        .route("/admin/dead-letters/{aggregate}/replay", post(replay::<S>))
+        .route("/admin/dead-letters/{aggregate}/discard", post(discard::<S>))
 }
 
 #[derive(OpenApi)]
@@ -61,28 +61,28 @@ async fn list<P: Participant>(
     listing.answer(&app.engine.dead_letters(query.after, limit).await?)
 }
 
-/// Shows all that is parked of an order, in order, each record with what is wrong with it.
-#[utoipa::path(get, path = "/admin/dead-letters/{order}", operation_id = "get_dead_letters",
+/// Shows all that is parked of an aggregate, in order, each record with what is wrong with it.
+#[utoipa::path(get, path = "/admin/dead-letters/{aggregate}", operation_id = "get_dead_letters",
     tag = "admin",
-    params(("order" = Uuid, Path, description = "The order; or the id of a record that names none.")),
+    params(("aggregate" = Uuid, Path, description = "The aggregate; or the id of a record that names none.")),
     responses(
-        (status = 200, description = "The letters of the order.", body = Lane),
+        (status = 200, description = "The letters of the aggregate.", body = Lane),
         (status = 404, description = "Nothing is parked under this id."),
     ),
 )]
 async fn show<P: Participant>(
     State(app): State<App<P>>,
-    OrderPath(order): OrderPath,
+    AggregatePath(aggregate): AggregatePath<Key<P>>,
     listing: Listing,
 ) -> Result<Response, Problem> {
-    let lane = app.engine.dead_letter(order.into()).await?.ok_or_else(nothing_parked)?;
+    let lane = app.engine.dead_letter(aggregate.into()).await?.ok_or_else(nothing_parked)?;
     listing.answer(&lane)
 }
 
-/// Has all that is parked of an order tried again, in order, up to the first that fails again.
-#[utoipa::path(post, path = "/admin/dead-letters/{order}/replay",
+/// Has all that is parked of an aggregate tried again, in order, up to the first that fails again.
+#[utoipa::path(post, path = "/admin/dead-letters/{aggregate}/replay",
     operation_id = "replay_dead_letters", tag = "admin",
-    params(("order" = Uuid, Path, description = "The order; or the id of a record that names none.")),
+    params(("aggregate" = Uuid, Path, description = "The aggregate; or the id of a record that names none.")),
     responses(
         (status = 202, description = "They are being tried.", body = Replaying),
         (status = 404, description = "Nothing is parked under this id."),
@@ -90,9 +90,9 @@ async fn show<P: Participant>(
 )]
 async fn replay<P: Participant>(
     State(app): State<App<P>>,
-    OrderPath(order): OrderPath,
+    AggregatePath(aggregate): AggregatePath<Key<P>>,
 ) -> Result<Response, Problem> {
-    let replaying = app.engine.replay(order.into()).await?.ok_or_else(nothing_parked)?;
+    let replaying = app.engine.replay(aggregate.into()).await?.ok_or_else(nothing_parked)?;
     Ok((StatusCode::ACCEPTED, Json(replaying)).into_response())
 }
 
@@ -105,11 +105,11 @@ struct DiscardQuery {
     all: Option<bool>,
 }
 
-/// Throws away the first of what is parked of an order, or all of it. It will never be applied.
-#[utoipa::path(post, path = "/admin/dead-letters/{order}/discard",
+/// Throws away the first of what is parked of an aggregate, or all of it. It will never be applied.
+#[utoipa::path(post, path = "/admin/dead-letters/{aggregate}/discard",
     operation_id = "discard_dead_letters", tag = "admin",
     params(
-        ("order" = Uuid, Path, description = "The order; or the id of a record that names none."),
+        ("aggregate" = Uuid, Path, description = "The aggregate; or the id of a record that names none."),
         DiscardQuery,
     ),
     responses(
@@ -119,10 +119,10 @@ struct DiscardQuery {
 )]
 async fn discard<P: Participant>(
     State(app): State<App<P>>,
-    OrderPath(order): OrderPath,
+    AggregatePath(aggregate): AggregatePath<Key<P>>,
     Query(query): Query<DiscardQuery>,
 ) -> Result<Json<Discarded>, Problem> {
-    let discarded = app.engine.discard(order.into(), query.all.unwrap_or(false)).await?;
+    let discarded = app.engine.discard(aggregate.into(), query.all.unwrap_or(false)).await?;
     discarded.map(Json).ok_or_else(nothing_parked)
 }
 

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use contracts::EffectId;
 use engine::{EffectPage, EffectView, Impossible, Participant, Resolution, ResolveError};
+use event::EffectId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};

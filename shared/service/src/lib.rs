@@ -20,8 +20,8 @@ use std::{future::Future, ops::Deref, sync::Arc};
 
 use bus::Bus;
 use clock::{Clock, Random};
-use contracts::Versions;
 use engine::{Commands, Engine, Outside, Participant};
+use event::Versions;
 use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
 use store::{Db, Migrations, StoreError};
@@ -45,7 +45,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A participant as a process.
 pub trait Service: Participant {
-    /// Its commented `config.toml`: all settings there are, with their defaults.
+    /// Its commented `config.toml`: the settings of its own with their defaults, its listeners among them.
+    /// What all services have is in `config.toml` of this crate; here it may be overridden.
     const CONFIG: &'static str;
 
     /// The paths below which web pages of the origins in `cors.origins` may write. They may read all
@@ -86,7 +87,7 @@ pub trait Service: Participant {
     fn tables() -> Vec<Box<dyn Listed>>;
 
     /// Which versions of events it publishes.
-    fn versions(_config: &Self::Config) -> Versions {
+    fn versions(_config: &Self::Config) -> Versions<Self::Contract> {
         Versions::default()
     }
 }

@@ -1,10 +1,14 @@
 //! Completes what the routes say of themselves by what holds for every route alike.
 
+use std::collections::BTreeMap;
+
+use event::Contract;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Content, HeaderBuilder, Info, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
-        ServerBuilder, path::Operation,
+        Content, HeaderBuilder, Info, KnownFormat, ObjectBuilder, OpenApi, PathItem, Ref, RefOr,
+        Response, ResponseBuilder, Schema, SchemaFormat, ServerBuilder, Type, path::Operation,
+        schema::SchemaType,
     },
 };
 
@@ -33,7 +37,7 @@ const CHANGING: [(&str, &str); 1] =
     [("429", "Too many requests are waiting: send it again after `Retry-After` seconds.")];
 
 /// Names the service, and adds the answers that follow from a route's shape.
-pub(crate) fn complete(description: &mut OpenApi, service: &str) {
+pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
     description.info =
         Info::new(format!("Quintet: {service}"), env!("CARGO_PKG_VERSION").to_owned());
     description.info.description = Some(
@@ -50,6 +54,7 @@ pub(crate) fn complete(description: &mut OpenApi, service: &str) {
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
     Problem::schemas(&mut schemas);
     components.schemas.extend(schemas);
+    name_aggregates::<C>(&mut components.schemas);
     for item in description.paths.paths.values_mut() {
         let PathItem { get, put, post, delete, patch, .. } = item;
         if let Some(operation) = get {
@@ -57,6 +62,26 @@ pub(crate) fn complete(description: &mut OpenApi, service: &str) {
         }
         for operation in [put, post, delete, patch].into_iter().flatten() {
             complete_operation(operation, true);
+        }
+    }
+}
+
+/// What the admin interface shows of an aggregate names it as the contract's key is called.
+fn name_aggregates<C: Contract>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let id = || ObjectBuilder::new().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    let known = id().schema_type(SchemaType::Type(Type::String));
+    let known = known.description(Some("The aggregate.")).build();
+    let or_none = id().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let or_none = or_none.description(Some("The aggregate; null where the record names none."));
+    let or_none = or_none.build();
+    for (name, id) in [
+        ("EffectView", &known),
+        ("Held", &known),
+        ("ParkedLane", &or_none),
+        ("DeadLetter", &or_none),
+    ] {
+        if let Some(RefOr::T(Schema::Object(shown))) = schemas.get_mut(name) {
+            shown.properties.insert(C::KEY_FIELD.to_owned(), id.clone().into());
         }
     }
 }

@@ -4,8 +4,8 @@ mod reference;
 
 use std::{error::Error, time::Duration};
 
-use contracts::{EffectId, Trace};
 use engine::Attempt;
+use event::{EffectId, Trace};
 use reqwest::{
     Client, Request, RequestBuilder, Response, StatusCode, header::HeaderValue, redirect::Policy,
 };

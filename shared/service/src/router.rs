@@ -40,7 +40,7 @@ pub fn admin_router<S: Service>(app: App<S>) -> Router {
 /// With the description of the routes, and a page for it.
 fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Router<App<P>> {
     let (routes, mut description) = routes.split_for_parts();
-    openapi::complete(&mut description, name);
+    openapi::complete::<P::Contract>(&mut description, name);
     // Its files are part of the binary: the page needs no network.
     let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
     let routes = routes.merge(page.layer(middleware::map_response(page::protect)));

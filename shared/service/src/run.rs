@@ -11,9 +11,9 @@ use anyhow::Context;
 use bus::{Bus, BusError, Said, Topic};
 use clap::Parser;
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
-use contracts::{EventType, PRODUCTS_TOPIC};
 use edge::{Listener, Server};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
+use event::Contract;
 use rustix::fs::Mode;
 use store::{Db, StoreError};
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, Database, Loaded, Secrets},
+    config::{self, Database, Defaults, Loaded, Secrets},
     http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
@@ -70,7 +70,7 @@ pub fn main<S: Service>() -> ExitCode {
     #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
     if args.print_config {
-        print!("{}", S::CONFIG);
+        print!("{}", defaults::<S>().text());
         return ExitCode::SUCCESS;
     }
     let mut secrets = Secrets::default();
@@ -87,10 +87,11 @@ pub fn main<S: Service>() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let instance = uuid_v7(&SystemClock, &SystemRandom);
-    let collecting = match telemetry::start(S::NAME, instance, &config.log, collector.as_ref()) {
-        Ok(collecting) => collecting,
-        Err(error) => return refuse::<S>(&secrets, &error),
-    };
+    let collecting =
+        match telemetry::start(&client::<S>(), instance, &config.log, collector.as_ref()) {
+            Ok(collecting) => collecting,
+            Err(error) => return refuse::<S>(&secrets, &error),
+        };
     let ended = run::<S>(&config, &own, collecting.is_on());
     if let Err(error) = &ended {
         tracing::error!("{} stops: {}", S::NAME, secrets.hide(&format!("{error:#}")));
@@ -115,7 +116,7 @@ pub fn main<S: Service>() -> ExitCode {
 
 /// Says what is wrong with the settings, and does not start.
 fn refuse<S: Service>(secrets: &Secrets, error: &anyhow::Error) -> ExitCode {
-    eprintln!("quintet-{}: {}", S::NAME, secrets.hide(&format!("{error:#}")));
+    eprintln!("{}-{}: {}", S::Contract::NAMESPACE, S::NAME, secrets.hide(&format!("{error:#}")));
     ExitCode::from(REFUSED)
 }
 
@@ -126,10 +127,18 @@ fn is_misplaced(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(url_or_pooler)
 }
 
+/// What the broker and the collector of traces know this process by, such as `quintet-order`.
+fn client<S: Service>() -> String {
+    format!("{}-{}", S::Contract::NAMESPACE, S::NAME)
+}
+
+fn defaults<S: Service>() -> Defaults {
+    Defaults::new(S::Contract::NAMESPACE, S::NAME, S::CONFIG)
+}
+
 fn settings<S: Service>(args: &Args, secrets: &mut Secrets) -> anyhow::Result<Loaded<S::Config>> {
-    let prefix = format!("QUINTET_{}__", S::NAME.to_uppercase());
     let (file, variables) = (args.config.as_deref(), std::env::vars());
-    let loaded: Loaded<S::Config> = config::load(S::CONFIG, file, &prefix, variables, secrets)?;
+    let loaded: Loaded<S::Config> = config::load(&defaults::<S>(), file, variables, secrets)?;
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -259,21 +268,21 @@ async fn prepare<S: Service>(
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     lock_file(&config.database.url)?;
     let (participant, outside) = S::open(own)?;
-    let bus = connect_bus(S::NAME, config).await?;
+    let bus = connect_bus(&client::<S>(), config).await?;
     let db = open_database::<S>(config).await?;
     let options = EngineOptions {
-        settings: config.engine_settings(S::NAME),
+        settings: config.engine_settings(&client::<S>()),
         versions: S::versions(own),
         max_record_bytes: bus.max_record_bytes(),
         replica: uuid_v7(&*clock, &*random),
     };
     let sampling = Sampling::new(config.traces.sample, collecting);
-    let mut telemetry = Telemetry::new(S::NAME, sampling);
+    let mut telemetry = Telemetry::of::<S>(sampling);
     server.register(telemetry.registry());
     participant.register(telemetry.registry());
     let engine = Engine::new(participant, db, Arc::clone(&clock), options);
     engine.metrics().register(telemetry.registry());
-    let topics = topics(config.bus.partitions);
+    let topics = Topic::all_of::<S::Contract>(config.bus.partitions);
     let (bus_handle, shared_random) = (Arc::clone(&bus), Arc::clone(&random));
     let around = Surroundings { bus: bus_handle, outside, random: shared_random, topics };
     let (runtime, commands) = Runtime::new(engine, around);
@@ -307,11 +316,11 @@ fn lock_file(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn bus_settings(service: &str, config: &Config) -> bus::Settings {
+fn bus_settings(client: &str, config: &Config) -> bus::Settings {
     bus::Settings {
         url: config.bus.url.clone(),
         namespace: config.bus.namespace.clone(),
-        client: format!("quintet-{service}"),
+        client: client.to_owned(),
         kafka: config.kafka.clone(),
     }
 }
@@ -337,12 +346,4 @@ async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError
     db.require_sessions().await?;
     db.migrate(engine::migrations().and(S::migrations())).await?;
     Ok(db)
-}
-
-/// All topics there are: whoever comes first creates them.
-fn topics(partitions: i32) -> Vec<Topic> {
-    EventType::topics()
-        .into_iter()
-        .map(|name| Topic { name, partitions, compacted: name == PRODUCTS_TOPIC })
-        .collect()
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Db, Record, StoreError, Tx, Value,
     bulk::NOT_SO,
+    db::Pools,
     kept::{Alone, Kept},
     postgres::parameters,
     tx::On,
@@ -81,7 +82,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_beside_others(&self, number: i64) -> Result<Tx, StoreError> {
-        let Self::Postgres(server) = self else { return self.begin().await };
+        let Pools::Postgres(server) = &self.0 else { return self.begin().await };
         let locked = format!("begin; select pg_advisory_xact_lock_shared({number})");
         Ok(On::Postgres(server.begin(&locked).await?).into())
     }

@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Column, Condition, Kind, Row, StoreError, Table, Tx, Value,
     postgres::{Parameters, array},
-    tx::{On, sqlite},
+    tx::{On, execute_sqlite},
 };
 
 /// By a division by zero a statement that nobody waits for says that something is not so.
@@ -172,7 +172,7 @@ impl Tx {
                 tuples(chunk.len(), table.columns.len()),
             );
             let values = chunk.into_iter().flatten().collect();
-            found += sqlite(&sql, values).execute(&mut **tx).await?.rows_affected();
+            found += execute_sqlite(tx, &sql, values).await?;
         }
         all_of(table.name, expected, usize::try_from(found).unwrap_or(usize::MAX))
     }

@@ -7,6 +7,7 @@ use sqlx::{
 
 use crate::{
     Migrations, Record, Row, StoreError, Tx, Value,
+    migrate::migrator,
     postgres::{self, parameters},
     tx,
     wal::Bound,
@@ -46,7 +47,11 @@ impl Kind {
 
 /// A database of either kind. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Db {
+pub struct Db(pub(crate) Pools);
+
+/// The connections to it.
+#[derive(Debug, Clone)]
+pub(crate) enum Pools {
     /// SQLite in WAL mode with `synchronous=FULL`: one writer, readers beside it.
     Sqlite {
         /// The only connection that writes, so that writers queue here and fairly.
@@ -105,12 +110,13 @@ impl Db {
             options = options.page_size(PAGE_BYTES).pragma("max_page_count", pages.to_string());
         }
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None);
-        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await;
+        let writer = writer.map_err(StoreError::sqlx)?;
         let readers = pool
             .max_connections(SQLITE_READERS)
             .connect_lazy_with(options.pragma("query_only", "on"));
         let bound = (max_mib > 0).then(|| Arc::new(Bound::new(path, max_mib)));
-        Ok(Self::Sqlite { writer, readers, bound })
+        Ok(Self(Pools::Sqlite { writer, readers, bound }))
     }
 
     /// One connection reads and writes: for tests and simulations, which take turns.
@@ -123,13 +129,14 @@ impl Db {
             // A thread of ours does not go away.
             .test_before_acquire(false)
             .connect_with(options)
-            .await?;
-        Ok(Self::Sqlite { writer: pool.clone(), readers: pool, bound: None })
+            .await
+            .map_err(StoreError::sqlx)?;
+        Ok(Self(Pools::Sqlite { writer: pool.clone(), readers: pool, bound: None }))
     }
 
     fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
         match postgres::Server::at(url, connections) {
-            Ok(server) => Ok(Self::Postgres(Arc::new(server))),
+            Ok(server) => Ok(Self(Pools::Postgres(Arc::new(server)))),
             Err(why) => Err(StoreError::Url { url: without_password(url), why }),
         }
     }
@@ -137,9 +144,9 @@ impl Db {
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self {
-            Self::Sqlite { .. } => Kind::Sqlite,
-            Self::Postgres(_) => Kind::Postgres,
+        match &self.0 {
+            Pools::Sqlite { .. } => Kind::Sqlite,
+            Pools::Postgres(_) => Kind::Postgres,
         }
     }
 
@@ -147,16 +154,17 @@ impl Db {
     /// that an older binary starts on a newer schema.
     ///
     /// # Errors
-    /// [`StoreError::Migrate`] if a migration fails or was changed after it ran.
+    /// [`StoreError::Migrate`] if a migration fails or was changed after it ran,
+    /// [`StoreError::MigrationOrder`] if the versions do not rise.
     pub async fn migrate(&self, migrations: Migrations) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { writer, .. } => migrations.sqlite.run(writer).await?,
-            Self::Postgres(server) => {
-                let mut connection = server.options.connect().await?;
-                migrations.postgres.run(&mut connection).await?;
+        match &self.0 {
+            Pools::Sqlite { writer, .. } => migrator(&migrations.sqlite)?.run(writer).await,
+            Pools::Postgres(server) => {
+                let mut connection = server.options.connect().await.map_err(StoreError::sqlx)?;
+                migrator(&migrations.postgres)?.run(&mut connection).await
             }
         }
-        Ok(())
+        .map_err(StoreError::migrate)
     }
 
     /// Whether it answers and takes changes.
@@ -164,14 +172,14 @@ impl Db {
     /// # Errors
     /// If it does not; [`StoreError::ReadOnly`] if it only answers.
     pub async fn require_writable(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { writer, readers, bound } => {
+        match &self.0 {
+            Pools::Sqlite { writer, readers, bound } => {
                 if let Some(bound) = bound {
                     bound.require_room(writer).await?;
                 }
                 tx::fetch_sqlite(readers, "select 1", Vec::new()).await.map(drop)
             }
-            Self::Postgres(server) => server.require_writable().await,
+            Pools::Postgres(server) => server.require_writable().await,
         }
     }
 
@@ -180,9 +188,9 @@ impl Db {
     /// # Errors
     /// [`StoreError::Pooled`] where a pooler gives each transaction another one.
     pub async fn require_sessions(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { .. } => Ok(()),
-            Self::Postgres(server) => server.require_sessions().await,
+        match &self.0 {
+            Pools::Sqlite { .. } => Ok(()),
+            Pools::Postgres(server) => server.require_sessions().await,
         }
     }
 
@@ -192,14 +200,14 @@ impl Db {
     /// # Errors
     /// If no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { writer, bound, .. } => {
+        Ok(match &self.0 {
+            Pools::Sqlite { writer, bound, .. } => {
                 if let Some(bound) = bound {
                     bound.require_room(writer).await?;
                 }
                 tx::On::Sqlite(begin_sqlite(writer).await?)
             }
-            Self::Postgres(server) => tx::On::Postgres(server.begin("begin").await?),
+            Pools::Postgres(server) => tx::On::Postgres(server.begin("begin").await?),
         }
         .into())
     }
@@ -209,9 +217,9 @@ impl Db {
     /// # Errors
     /// If the database refuses the query or is away.
     pub async fn fetch(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
-            Self::Postgres(server) => server.fetch(sql, parameters(values)).await,
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
+            Pools::Postgres(server) => server.fetch(sql, parameters(values)).await,
         }
     }
 
@@ -248,12 +256,12 @@ impl Db {
 
     /// Closes the pool after the work in hand.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite { writer, readers, .. } => {
+        match &self.0 {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(server) => server.close(),
+            Pools::Postgres(server) => server.close(),
         }
     }
 }
@@ -262,14 +270,16 @@ impl Db {
 /// be within a transaction for ever after, so it has to go.
 async fn begin_sqlite(
     writer: &SqlitePool,
-) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-    match writer.begin_with(BEGIN).await {
+) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
+    let begun = match writer.begin_with(BEGIN).await {
         Err(sqlx::Error::InvalidSavePointStatement) => {
-            writer.acquire().await?.close().await?;
+            let stuck = writer.acquire().await.map_err(StoreError::sqlx)?;
+            stuck.close().await.map_err(StoreError::sqlx)?;
             writer.begin_with(BEGIN).await
         }
         begun => begun,
-    }
+    };
+    begun.map_err(StoreError::sqlx)
 }
 
 fn without_password(url: &str) -> String {

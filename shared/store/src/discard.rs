@@ -3,6 +3,7 @@
 use crate::{
     Db, Kind, Row, StoreError, Table, Tx, Value,
     bulk::{all_of, columns, insert_arrays},
+    db::Pools,
     postgres::{Parameters, array},
     tx::On,
 };
@@ -110,7 +111,7 @@ impl Db {
         keys: Vec<Value>,
         (condition, values): (&str, Vec<Value>),
     ) -> Result<usize, StoreError> {
-        let Self::Postgres(server) = self else {
+        let Pools::Postgres(server) = &self.0 else {
             let mut tx = self.begin().await?;
             let holds = format!("select 1 where $1 is null and {condition}");
             let values = [vec![Value::Null(kind)], values].concat();

@@ -1,4 +1,4 @@
-use std::error::Error;
+use std::error::Error as _;
 
 use sqlx::{error::ErrorKind, migrate::MigrateError};
 use tokio_postgres::{
@@ -8,16 +8,27 @@ use tokio_postgres::{
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The database, or the way to it, said no.
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-    /// PostgreSQL, or the way to it, said no.
-    #[error("database: {}", told(.0))]
-    Postgres(#[from] tokio_postgres::Error),
+    #[error("database: {}", .0.told())]
+    Database(#[source] ClientError),
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
-    Migrate(#[from] MigrateError),
+    Migrate(#[source] ClientError),
+    /// Two schemas were joined whose versions overlap.
+    #[error(
+        "migrating the database: version {after} ({description}) follows version {before}; give it a \
+         version above {before} (a service's own begin at 1000)"
+    )]
+    MigrationOrder {
+        /// The version before it.
+        before: i64,
+        /// The version that is not higher.
+        after: i64,
+        /// The description of the latter.
+        description: &'static str,
+    },
     /// A stored value is not what its column promises.
     #[error("column {column} holds {value:?}, which is not {expected}")]
     Column {
@@ -98,6 +109,63 @@ pub enum StoreError {
     Unmet,
 }
 
+/// What the client library of a database reports. Its text says what happened; [`StoreError::class`] and
+/// [`StoreError::is_away`] say what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ClientError(Client);
+
+/// Which library it is, and its error.
+#[derive(Debug, thiserror::Error)]
+enum Client {
+    #[error(transparent)]
+    Sqlx(sqlx::Error),
+    #[error(transparent)]
+    Postgres(tokio_postgres::Error),
+    #[error(transparent)]
+    Migrate(MigrateError),
+}
+
+impl ClientError {
+    /// What the server said, or else what its client met.
+    fn told(&self) -> String {
+        match &self.0 {
+            Client::Postgres(error) => told(error),
+            other => other.to_string(),
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        match &self.0 {
+            Client::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            )
+            | Client::Sqlx(error) => {
+                let file = error.as_database_error().is_some_and(|error| {
+                    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+                });
+                let wrong = file || matches!(error, sqlx::Error::Configuration(_));
+                !wrong && class_of(error) == Class::Unavailable
+            }
+            Client::Migrate(_) => false,
+            Client::Postgres(_) => self.class() == Class::Unavailable,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match &self.0 {
+            Client::Sqlx(error) => class_of(error),
+            Client::Postgres(error) => match error.code() {
+                Some(state) => postgres_class(state.code()),
+                // A value that is not of its column's type, or the way to the server.
+                None if is_of_data(error) => Class::Data,
+                None => Class::Unavailable,
+            },
+            Client::Migrate(_) => Class::Unavailable,
+        }
+    }
+}
+
 /// What to do about a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -124,21 +192,23 @@ const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_MISMATCH: i32 = 20;
 
 impl StoreError {
+    pub(crate) fn sqlx(error: sqlx::Error) -> Self {
+        Self::Database(ClientError(Client::Sqlx(error)))
+    }
+
+    pub(crate) fn postgres(error: tokio_postgres::Error) -> Self {
+        Self::Database(ClientError(Client::Postgres(error)))
+    }
+
+    pub(crate) fn migrate(error: MigrateError) -> Self {
+        Self::Migrate(ClientError(Client::Migrate(error)))
+    }
+
     /// Whether waiting may help: the server was away, not wrong. A file is never away.
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Migrate(
-                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
-            )
-            | Self::Database(error) => {
-                let file = error.as_database_error().is_some_and(|error| {
-                    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
-                });
-                let wrong = file || matches!(error, sqlx::Error::Configuration(_));
-                !wrong && class_of(error) == Class::Unavailable
-            }
-            Self::Postgres(_) => self.class() == Class::Unavailable,
+            Self::Database(error) | Self::Migrate(error) => error.is_away(),
             Self::TimedOut | Self::Unserved | Self::ReadOnly => true,
             _ => false,
         }
@@ -147,13 +217,16 @@ impl StoreError {
     /// Whether PostgreSQL's session, or all of PostgreSQL, takes no changes.
     pub(crate) fn is_read_only(&self) -> bool {
         let read_only = Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
-        matches!(self, Self::ReadOnly)
-            || matches!(self, Self::Postgres(error) if error.code() == read_only)
+        match self {
+            Self::ReadOnly => true,
+            Self::Database(ClientError(Client::Postgres(error))) => error.code() == read_only,
+            _ => false,
+        }
     }
 
     pub(crate) fn is_unique_violation(&self) -> bool {
         match self {
-            Self::Database(error) => error
+            Self::Database(ClientError(Client::Sqlx(error))) => error
                 .as_database_error()
                 .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
             _ => false,
@@ -164,16 +237,11 @@ impl StoreError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Database(error) => class_of(error),
-            Self::Postgres(error) => match error.code() {
-                Some(state) => postgres_class(state.code()),
-                // A value that is not of its column's type, or the way to the server.
-                None if is_of_data(error) => Class::Data,
-                None => Class::Unavailable,
-            },
+            Self::Database(error) => error.class(),
             Self::Column { .. } => Class::Data,
             Self::Vanished { .. } | Self::Taken { .. } | Self::Unmet => Class::Conflict,
             Self::Migrate(_)
+            | Self::MigrationOrder { .. }
             | Self::Url { .. }
             | Self::TimedOut
             | Self::Unserved

@@ -9,15 +9,17 @@
 //!   three statements.
 //! - [`Kept`]: state rows as the last batches left them, for who has the tables to itself.
 //! - [`Value`] and [`Field`]: what a column can hold.
+//! - [`migrations!`] embeds the SQL files of a schema; [`Db::migrate`] runs them.
 //! - [`Listener`]: what processes on one PostgreSQL database tell each other.
 //! - `tls`, with the cargo feature of that name: which servers are trusted.
 
 mod alone;
 mod bulk;
-mod contract;
+mod connections;
 mod db;
 mod discard;
 mod error;
+mod ids;
 mod kept;
 mod listen;
 mod migrate;
@@ -31,17 +33,17 @@ mod value;
 mod wal;
 
 pub use alone::Condition;
+pub use connections::{Held, SqliteHook, SqliteWriter};
 pub use db::{Db, Kind as DbKind};
-pub use error::{Class, StoreError};
+pub use error::{Class, ClientError, StoreError};
 pub use kept::Kept;
 pub use listen::Listener;
-pub use migrate::Migrations;
+pub use migrate::{Migration, Migrations};
 pub use rows::Rows;
 pub use table::{Column, Record, Table};
 pub use tx::{Row, Tx};
 pub use value::{Field, Json, Kind, Value};
-pub use wal::Bound;
 
-/// Re-exported for [`record!`] and [`text_field!`], which expand in other crates.
+/// What [`migrations!`] expands to in other crates.
 #[doc(hidden)]
-pub use sqlx;
+pub use store_macros::embed_migrations;

@@ -6,7 +6,11 @@ use sqlx::{
     postgres::{PgListener, PgPoolOptions},
 };
 
-use crate::{Db, StoreError, Tx, db::ACQUIRE_TIMEOUT, tx::On};
+use crate::{
+    Db, StoreError, Tx,
+    db::{ACQUIRE_TIMEOUT, Pools},
+    tx::On,
+};
 
 /// Hears what is said on one channel, over a connection of its own.
 #[derive(Debug)]
@@ -20,7 +24,7 @@ impl Db {
     /// A listener; `None` with SQLite, where there is nobody to hear.
     #[must_use]
     pub fn listener(&self, channel: &'static str) -> Option<Listener> {
-        let Self::Postgres(shared) = self else { return None };
+        let Pools::Postgres(shared) = &self.0 else { return None };
         // Not one of the pool's: it is held for good, and the pool may be as small as one.
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -40,9 +44,9 @@ impl Db {
         channel: &'static str,
         what: &'static str,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { .. } => Ok(()),
-            Self::Postgres(_) => {
+        match &self.0 {
+            Pools::Sqlite { .. } => Ok(()),
+            Pools::Postgres(_) => {
                 self.fetch(NOTIFY, vec![channel.into(), what.into()]).await.map(drop)
             }
         }
@@ -80,8 +84,9 @@ impl Listener {
             let listener = match &mut self.open {
                 Some(listener) => listener,
                 none => {
-                    let mut listener = PgListener::connect_with(&self.pool).await?;
-                    listener.listen(self.channel).await?;
+                    let listener = PgListener::connect_with(&self.pool).await;
+                    let mut listener = listener.map_err(StoreError::sqlx)?;
+                    listener.listen(self.channel).await.map_err(StoreError::sqlx)?;
                     none.insert(listener)
                 }
             };
@@ -91,7 +96,7 @@ impl Listener {
                 Ok(None) => {}
                 Err(error) => {
                     self.open = None;
-                    return Err(error.into());
+                    return Err(StoreError::sqlx(error));
                 }
             }
         }

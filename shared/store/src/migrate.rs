@@ -1,33 +1,102 @@
 use std::borrow::Cow;
 
-use sqlx::migrate::{Migration, Migrator};
+use sqlx::{
+    SqlSafeStr,
+    migrate::{MigrationType, Migrator},
+};
 
-/// One schema in both dialects.
-#[derive(Debug)]
+use crate::StoreError;
+
+/// One schema in both dialects. [`migrations!`](crate::migrations!) makes it of a folder.
+#[derive(Debug, Clone)]
 pub struct Migrations {
-    pub(crate) sqlite: Migrator,
-    pub(crate) postgres: Migrator,
+    pub(crate) sqlite: Vec<Migration>,
+    pub(crate) postgres: Vec<Migration>,
+}
+
+/// One step of a schema. Once it has run anywhere, neither its version nor its SQL may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    version: i64,
+    description: &'static str,
+    sql: &'static str,
+}
+
+impl Migration {
+    /// Runs `sql` after all lower versions, in a transaction of its own unless its first line is
+    /// `-- no-transaction`.
+    #[must_use]
+    pub const fn new(version: i64, description: &'static str, sql: &'static str) -> Self {
+        Self { version, description, sql }
+    }
 }
 
 impl Migrations {
-    /// From the two folders, as `sqlx::migrate!` embeds them.
+    /// The same schema for both databases, each by rising versions.
     #[must_use]
-    pub fn new(mut sqlite: Migrator, mut postgres: Migrator) -> Self {
-        sqlite.set_ignore_missing(true);
-        postgres.set_ignore_missing(true);
+    pub fn new(sqlite: Vec<Migration>, postgres: Vec<Migration>) -> Self {
         Self { sqlite, postgres }
     }
 
-    /// This schema and then `other`'s, whose versions must be higher.
+    /// This schema and then `other`'s, whose versions must be higher. [`Db::migrate`](crate::Db::migrate)
+    /// refuses them if they are not.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let join = |first: Migrator, second: Migrator| {
-            let all: Vec<Migration> = first.iter().chain(second.iter()).cloned().collect();
-            Migrator { migrations: Cow::Owned(all), ..first }
-        };
-        Self {
-            sqlite: join(self.sqlite, other.sqlite),
-            postgres: join(self.postgres, other.postgres),
+    pub fn and(mut self, other: Self) -> Self {
+        self.sqlite.extend(other.sqlite);
+        self.postgres.extend(other.postgres);
+        self
+    }
+}
+
+/// The migrator of one database.
+pub(crate) fn migrator(migrations: &[Migration]) -> Result<Migrator, StoreError> {
+    for pair in migrations.windows(2) {
+        if let [before, after] = pair
+            && before.version >= after.version
+        {
+            return Err(StoreError::MigrationOrder {
+                before: before.version,
+                after: after.version,
+                description: after.description,
+            });
         }
     }
+    let migrations = migrations.iter().map(|Migration { version, description, sql }| {
+        sqlx::migrate::Migration::new(
+            *version,
+            Cow::Borrowed(*description),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            sql.starts_with("-- no-transaction"),
+        )
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    // What a newer version of the program has run is left alone.
+    migrator.set_ignore_missing(true);
+    Ok(migrator)
+}
+
+/// Embeds a folder of migrations of the calling crate and makes [`Migrations`] of them.
+///
+/// The folder is relative to the crate's `Cargo.toml`. It has one folder for each database, `sqlite` and
+/// `postgres`, with files of the same names, `VERSION_DESCRIPTION.sql`, such as `1000_orders.sql`. A
+/// service's versions begin at 1000. A wrong name, a version that is there twice, or a file for one
+/// database only does not compile.
+///
+/// ```
+/// # use store::Migrations;
+/// fn migrations() -> Migrations {
+///     store::migrations!("tests/store/migrations/first")
+/// }
+/// # let _ = migrations();
+/// ```
+///
+/// Cargo compiles a crate again when one of these files changes, but it does not see a new file. A build
+/// script that prints `cargo:rerun-if-changed=migrations` tells it to look.
+#[macro_export]
+macro_rules! migrations {
+    ($folder:literal) => {{
+        use $crate::{Migration as QuintetMigration, Migrations as QuintetMigrations};
+        $crate::embed_migrations!($folder)
+    }};
 }

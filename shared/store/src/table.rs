@@ -61,11 +61,11 @@ pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
 /// `fixed` is written when the row is, and never again.
 ///
 /// ```
-/// use contracts::Sku;
+/// use uuid::Uuid;
 ///
 /// #[derive(Clone, PartialEq)]
-/// pub struct Stock { pub sku: Sku, pub on_hand: i64, pub name: String }
-/// store::record!(Stock in "stock": sku: Sku, on_hand: i64; fixed name: String);
+/// pub struct Seat { pub trip: Uuid, pub seats: i64, pub name: String }
+/// quintet_store::record!(Seat in "seat": trip: Uuid, seats: i64; fixed name: String);
 /// ```
 #[macro_export]
 macro_rules! record {

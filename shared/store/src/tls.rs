@@ -13,6 +13,7 @@ use rustls::{
 
 /// Why there can be no TLS.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TlsError {
     /// The file of certificates cannot be read.
     #[error("{file}: {source}")]

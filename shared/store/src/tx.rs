@@ -32,10 +32,11 @@ impl From<On> for Tx {
 
 /// A row of either database.
 #[derive(Debug)]
-pub enum Row {
-    /// From SQLite.
+pub struct Row(pub(crate) Native);
+
+#[derive(Debug)]
+pub(crate) enum Native {
     Sqlite(SqliteRow),
-    /// From PostgreSQL.
     Postgres(tokio_postgres::Row),
 }
 
@@ -52,10 +53,10 @@ impl Row {
     where
         T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + FromSqlOwned,
     {
-        Ok(match self {
-            Self::Sqlite(row) => row.try_get(index)?,
-            Self::Postgres(row) => row.try_get(index)?,
-        })
+        match &self.0 {
+            Native::Sqlite(row) => row.try_get(index).map_err(StoreError::sqlx),
+            Native::Postgres(row) => row.try_get(index).map_err(StoreError::postgres),
+        }
     }
 }
 
@@ -85,10 +86,10 @@ impl Tx {
     /// # Errors
     /// If the database refuses the statement or is away.
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
-        Ok(match &mut self.on {
-            On::Sqlite(tx) => sqlite(sql, values).execute(&mut **tx).await?.rows_affected(),
-            On::Postgres(tx) => tx.execute(sql, parameters(values)).await?,
-        })
+        match &mut self.on {
+            On::Sqlite(tx) => execute_sqlite(tx, sql, values).await,
+            On::Postgres(tx) => tx.execute(sql, parameters(values)).await,
+        }
     }
 
     /// Commits. After an error it is *not known* whether the database did.
@@ -97,7 +98,7 @@ impl Tx {
     /// If the database did not confirm the commit.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.on {
-            On::Sqlite(tx) => tx.commit().await?,
+            On::Sqlite(tx) => tx.commit().await.map_err(StoreError::sqlx)?,
             On::Postgres(tx) => tx.commit().await?,
         }
         if let Some(alone) = self.alone {
@@ -111,7 +112,7 @@ type SqliteQuery = Query<'static, Sqlite, SqliteArguments>;
 
 // All SQL is assembled from constants of this workspace; what comes from outside is bound, never
 // spliced.
-pub(crate) fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
+fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
     values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Uuid(value) => query.bind(value),
         Value::Int(value) => query.bind(value),
@@ -127,6 +128,16 @@ pub(crate) async fn fetch_sqlite<'e>(
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Vec<Row>, StoreError> {
-    let rows = sqlite(sql, values).fetch_all(executor).await?;
-    Ok(rows.into_iter().map(Row::Sqlite).collect())
+    let rows = sqlite(sql, values).fetch_all(executor).await.map_err(StoreError::sqlx)?;
+    Ok(rows.into_iter().map(|row| Row(Native::Sqlite(row))).collect())
+}
+
+/// Answers how many rows it touched.
+pub(crate) async fn execute_sqlite(
+    tx: &mut sqlx::Transaction<'static, Sqlite>,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<u64, StoreError> {
+    let done = sqlite(sql, values).execute(&mut **tx).await.map_err(StoreError::sqlx)?;
+    Ok(done.rows_affected())
 }

@@ -9,6 +9,7 @@ use crate::{Row, StoreError};
 /// The kinds of column there are. Times are integers of microseconds since the Unix epoch, so
 /// that both databases order and compare them alike; money is an integer of minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// `uuid` in PostgreSQL, a 16-byte blob in SQLite.
     Uuid,
@@ -37,6 +38,7 @@ impl Kind {
 
 /// A value on its way into a column.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// See [`Kind::Uuid`].
     Uuid(Uuid),
@@ -185,6 +187,29 @@ macro_rules! text_field {
             const KIND: $crate::Kind = $crate::Kind::Text;
             fn into_value(self) -> $crate::Value {
                 $crate::Value::Text(::std::borrow::Cow::Borrowed(<&'static str>::from(self)))
+            }
+            fn read(row: &$crate::Row, index: usize) -> Result<Option<Self>, $crate::StoreError> {
+                let Some(text) = <String as $crate::Field>::read(row, index)? else {
+                    return Ok(None);
+                };
+                text.parse().map(Some).map_err(|_| $crate::StoreError::Column {
+                    column: index,
+                    value: text,
+                    expected: stringify!($type),
+                })
+            }
+        }
+    )+};
+}
+
+/// Makes a [`Field`] of a type that is text to look at (`as_str`) and is parsed from it.
+#[macro_export]
+macro_rules! parsed_field {
+    ($($type:ty),+ $(,)?) => {$(
+        impl $crate::Field for $type {
+            const KIND: $crate::Kind = $crate::Kind::Text;
+            fn into_value(self) -> $crate::Value {
+                $crate::Value::Text(self.as_str().to_owned().into())
             }
             fn read(row: &$crate::Row, index: usize) -> Result<Option<Self>, $crate::StoreError> {
                 let Some(text) = <String as $crate::Field>::read(row, index)? else {

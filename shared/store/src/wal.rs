@@ -16,7 +16,7 @@ const AS_BEFORE: &str = "pragma busy_timeout = 5000";
 
 /// What a SQLite file and its write-ahead log may grow to together.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     file: String,
     max_mib: u32,
 }
@@ -32,17 +32,21 @@ impl Bound {
         if !self.is_exceeded() {
             return Ok(());
         }
-        let mut connection = writer.acquire().await?;
-        sqlx::query(READERS_END_WITHIN).execute(&mut *connection).await?;
-        let emptied =
-            sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *connection).await;
-        sqlx::query(AS_BEFORE).execute(&mut *connection).await?;
-        emptied?;
+        Self::empty_log(writer).await.map_err(StoreError::sqlx)?;
         if self.is_exceeded() {
             let (file, max_mib) = (self.file.clone(), u64::from(self.max_mib));
             return Err(StoreError::Pinned { file, wal_mib: self.log_bytes() / MIB, max_mib });
         }
         Ok(())
+    }
+
+    async fn empty_log(writer: &SqlitePool) -> Result<(), sqlx::Error> {
+        let mut connection = writer.acquire().await?;
+        sqlx::query(READERS_END_WITHIN).execute(&mut *connection).await?;
+        let emptied =
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *connection).await;
+        sqlx::query(AS_BEFORE).execute(&mut *connection).await?;
+        emptied.map(drop)
     }
 
     fn is_exceeded(&self) -> bool {

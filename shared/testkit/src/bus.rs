@@ -8,7 +8,7 @@ use bus::{
     Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState,
     Position, Producer, Published, Topic,
 };
-use contracts::Headers;
+use event::Headers;
 use uuid::Uuid;
 
 /// A broker in memory that keeps what was published and fails when it is told to. For tests of

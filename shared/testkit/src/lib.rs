@@ -20,6 +20,7 @@ mod pgbouncer;
 mod ports;
 mod program;
 mod server;
+pub mod toy;
 
 pub use self::clock::RushingClock;
 pub use broker::Broker;

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use async_trait::async_trait;
     use bus::BusError;
-    use contracts::Headers;
+    use event::Headers;
 
     /// Gives what it has, a few at a time.
     struct Few(VecDeque<Incoming>);

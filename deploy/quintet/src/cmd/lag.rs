@@ -155,7 +155,7 @@ mod tests {
         let record = bus::Outgoing {
             topic: "orders".to_owned(),
             key: "k".to_owned(),
-            headers: contracts::Headers::new(),
+            headers: event::Headers::new(),
             value: Vec::new(),
         };
         let records = [record.clone(), record];

@@ -1,9 +1,12 @@
 //! The rows that one batch of requests may read or change, loaded and saved by a few statements.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _, SqliteConnection};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 use crate::problem::Problem;
@@ -11,9 +14,11 @@ use crate::problem::Problem;
 use super::{Keyed, Outcome, Request};
 
 /// What an entry is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, sqlx::Type)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Money taken.
     Charge,
@@ -24,9 +29,9 @@ pub enum Kind {
 }
 
 /// A provider's definite answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "the words of the interface")]
 pub enum Status {
     Captured,
@@ -37,7 +42,7 @@ pub enum Status {
 }
 
 /// One idempotency key of one kind: what was asked, and the answer that it keeps.
-#[derive(Clone, Debug, Serialize, FromRow)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// What it is about.
     pub kind: Kind,
@@ -63,6 +68,37 @@ pub struct Entry {
     pub refunded_minor: i64,
     /// Charges: how many refund keys are still to be refused.
     pub refusals_due: i64,
+}
+
+impl FromRow<'_, SqliteRow> for Entry {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            kind: word(row, "kind")?,
+            idempotency_key: row.try_get("idempotency_key")?,
+            order_id: row.try_get("order_id")?,
+            request: row.try_get("request")?,
+            amount_minor: row.try_get("amount_minor")?,
+            currency: row.try_get("currency")?,
+            status: word(row, "status")?,
+            reason: row.try_get("reason")?,
+            reference: row.try_get("reference")?,
+            requests: row.try_get("requests")?,
+            refunded_minor: row.try_get("refunded_minor")?,
+            refusals_due: row.try_get("refusals_due")?,
+        })
+    }
+}
+
+/// A column that holds one of the words of an enum.
+fn word<T>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error>
+where
+    T: FromStr<Err = strum::ParseError>,
+{
+    let word: &str = row.try_get(column)?;
+    word.parse().map_err(|source| sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 impl Entry {
@@ -113,7 +149,7 @@ impl Books {
                 let rows = sqlx::query_as(
                     "select * from entry where kind = ? and idempotency_key in (select value from json_each(?))",
                 );
-                let rows = rows.bind(kind).bind(json(keys));
+                let rows = rows.bind(<&str>::from(kind)).bind(json(keys));
                 books.take(rows.fetch_all(&mut *connection).await?);
             }
         }

@@ -2,6 +2,7 @@
 //! order, and not at all. Whatever comes is answered, never by a 5xx; a refusal is a problem that says
 //! what is wrong.
 
+use contracts::Event;
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
 use axum::{
@@ -53,7 +54,7 @@ fn sent(method: Method, uri: &str, body: &Value) -> Request<Body> {
 }
 
 /// A service that knows something, and the ids of it.
-async fn open<S: Service + Default>(database: Database) -> (Rig, Vec<String>) {
+async fn open<S: Service<Contract = Event> + Default>(database: Database) -> (Rig, Vec<String>) {
     let rig = Rig::open::<S>(database).await;
     let mut known = vec!["mug".to_owned(), ORDER.to_string()];
     match S::NAME {
@@ -94,7 +95,7 @@ fn judge(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn fuzz<S: Service + Default>() {
+fn fuzz<S: Service<Contract = Event> + Default>() {
     let runtime = Runtime::new().unwrap();
     for database in runtime.block_on(databases()) {
         let (rig, known) = runtime.block_on(open::<S>(database));
@@ -155,7 +156,7 @@ async fn what_was_thought_of_is_answered_as_expected() {
     seeds::<PaymentService>().await;
 }
 
-async fn seeds<S: Service + Default>() {
+async fn seeds<S: Service<Contract = Event> + Default>() {
     let (rig, known) = open::<S>(Database::in_memory().await).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/http").join(S::NAME);
     let mut played = 0;

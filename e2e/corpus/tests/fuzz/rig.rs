@@ -10,11 +10,12 @@ use axum::{
 };
 use choreography::example;
 use clock::{Clock, SystemClock, SystemRandom};
-use contracts::{EffectId, Event, EventType, Trace, Versions};
+use contracts::{Event, EventType};
 use engine::{
     Attempt, Engine, EngineOptions, Input, Origin, Outside, Participant, Remembered, Runtime,
     Settings, Surroundings, What, Work,
 };
+use event::{EffectId, Trace, Versions};
 use jiff::Timestamp;
 use serde_json::Value;
 use service::{App, Parts, Sampling, Service, Telemetry, public_router};
@@ -55,7 +56,7 @@ impl<P: Participant> Outside<P> for Silent {
 }
 
 /// Applies an event, if the service hears it.
-async fn hears<S: Service>(engine: &Engine<S>, event: Event) {
+async fn hears<S: Service<Contract = Event>>(engine: &Engine<S>, event: Event) {
     if !S::CONSUMES.contains(&event.event_type()) {
         return;
     }
@@ -68,7 +69,7 @@ async fn hears<S: Service>(engine: &Engine<S>, event: Event) {
 
 impl Rig {
     /// One that has heard of an order, if it hears of any.
-    pub async fn open<S: Service + Default>(database: Database) -> Self {
+    pub async fn open<S: Service<Contract = Event> + Default>(database: Database) -> Self {
         let db = database.migrated(engine::migrations().and(S::migrations())).await;
         let options = EngineOptions {
             settings: Settings::default(),
@@ -83,7 +84,7 @@ impl Rig {
         let (outside, topics) = (Arc::new(Silent), Vec::new());
         let around = Surroundings { bus: bus.clone(), outside, random: random.clone(), topics };
         let (runtime, commands) = Runtime::new(engine, around);
-        let telemetry = Arc::new(Telemetry::new(S::NAME, Sampling::new(1.0, true)));
+        let telemetry = Arc::new(Telemetry::of::<S>(Sampling::new(1.0, true)));
         let (stop, stopping) = watch::channel(false);
         let engine = runtime.engine();
         hears(&engine, example(EventType::OrderPlaced)).await;

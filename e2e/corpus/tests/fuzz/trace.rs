@@ -1,6 +1,6 @@
 //! Trace contexts: what is broken is dropped, and no event with it.
 
-use contracts::Trace;
+use event::Trace;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use audit::{RefundStatus, Snapshot};
 use choreography::ORDER;
-use contracts::{Envelope, OrderId, derived};
+use contracts::OrderId;
+use event::{Envelope, derived};
 use inventory::InventoryService;
 use model::Entry;
 use notification::NotificationService;
@@ -42,7 +43,7 @@ pub struct Company {
     seats: [Box<dyn Seat>; 5],
     orders: Vec<OrderId>,
     /// Events under way, to whom.
-    flying: Vec<(usize, Arc<Envelope>)>,
+    flying: Vec<(usize, Arc<Envelope<contracts::Event>>)>,
     asked: [Vec<Asked>; 5],
     alarms: Vec<(OrderId, String)>,
     ledger: Vec<Entry>,

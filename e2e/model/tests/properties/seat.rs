@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use audit::Row;
 use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::ManualClock;
-use contracts::{
-    Decoded, EffectId, Envelope, EventType, OrderId, Trace, Versions, decode, derived,
-};
+use contracts::{EventType, OrderId};
 use engine::{
     Effect, Engine, EngineOptions, Input, Origin, Relay, Remembered, Sent, Settings, What, Work,
 };
+use event::{Decoded, EffectId, Envelope, Trace, Versions, decode, derived};
 use jiff::Timestamp;
-use model::{Entry, Staged};
+use model::Entry;
+use saga::Described;
 use service::Service;
 use store::{Db, Json, Record};
 use testkit::{Database, MemoryBus, record_at};
@@ -26,7 +26,7 @@ const TABLES: [&str; 5] = ["inbox", "outbox", "effect", "alarm", "idempotency_ke
 #[derive(Clone, Debug)]
 pub enum Told {
     /// An event, as it came.
-    Event(Arc<Envelope>),
+    Event(Arc<Envelope<contracts::Event>>),
     /// The nth of the service's openings and wishes about this order.
     Command { cause: Uuid, order: OrderId, nth: usize },
     /// The nth answer to a request.
@@ -49,7 +49,7 @@ pub trait Seat {
     /// Takes a batch.
     async fn turn(&mut self, batch: &[Told]);
     /// What it has said since it was asked last, as it came over the wire.
-    async fn said(&mut self) -> Vec<Envelope>;
+    async fn said(&mut self) -> Vec<Envelope<contracts::Event>>;
     async fn asked(&mut self) -> Vec<Asked>;
     async fn alarms(&self) -> Vec<(OrderId, String)>;
     /// What a provider's ledger says after this answer.
@@ -68,7 +68,7 @@ pub struct SeatOf<S: Service> {
     requests: BTreeMap<EffectId, S::Effect>,
 }
 
-impl<S: Service + Staged> SeatOf<S> {
+impl<S: Described> SeatOf<S> {
     pub async fn migrated(database: &Database) -> Db {
         database.migrated(engine::migrations().and(S::migrations())).await
     }
@@ -109,7 +109,7 @@ impl<S: Service + Staged> SeatOf<S> {
             Told::Answer(id, nth) => {
                 let effect = &self.requests[id];
                 let outcome = S::outcomes(effect).swap_remove(*nth);
-                ((*id).into(), What::Outcome(effect.order_id(), outcome), Origin::Outcome)
+                ((*id).into(), What::Outcome(effect.aggregate(), outcome), Origin::Outcome)
             }
             Told::Ring(order, name) => {
                 let Ok(alarm) = name.parse() else { panic!("{name} is no alarm") };
@@ -128,7 +128,7 @@ impl<S: Service + Staged> SeatOf<S> {
 }
 
 #[async_trait(?Send)]
-impl<S: Service + Staged> Seat for SeatOf<S> {
+impl<S: Described> Seat for SeatOf<S> {
     fn hears(&self, kind: EventType) -> bool {
         S::CONSUMES.contains(&kind)
     }
@@ -140,7 +140,7 @@ impl<S: Service + Staged> Seat for SeatOf<S> {
         turn.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
     }
 
-    async fn said(&mut self) -> Vec<Envelope> {
+    async fn said(&mut self) -> Vec<Envelope<contracts::Event>> {
         while self.relay.turn().await.expect("it sends") != Sent::Nothing {}
         let records = self.bus.records().split_off(self.read);
         self.read += records.len();

@@ -66,7 +66,7 @@ async fn rewind(visitor: &Visitor, meanwhile: impl AsyncFnOnce()) {
     }
     let bus = suite.bus().await;
     for service in SERVICES {
-        let rewound = bus.rewind(&format!("quintet-{service}"), &EventType::topics()).await;
+        let rewound = bus.rewind(&format!("quintet-{service}"), &Event::topics()).await;
         rewound.expect("a group without members can be set back");
     }
     meanwhile().await;

@@ -61,13 +61,13 @@ async fn emitted(visitor: &Visitor) -> Stories {
 /// Reads all topics to their present ends.
 async fn published(visitor: &Visitor) -> (Stories, usize) {
     let bus = visitor.suite().bus().await;
-    let states = bus.partitions(READER, &EventType::topics()).await.expect("the topics are there");
+    let states = bus.partitions(READER, &Event::topics()).await.expect("the topics are there");
     let mut left: BTreeMap<(String, i32), i64> = states
         .into_iter()
         .filter(|state| state.high > state.low)
         .map(|state| ((state.topic, state.partition), state.high))
         .collect();
-    let mut consumer = bus.consumer(READER, &EventType::topics()).await.expect("a reader joins");
+    let mut consumer = bus.consumer(READER, &Event::topics()).await.expect("a reader joins");
     let (mut stories, mut seen, mut repeats) = (Stories::new(), BTreeSet::new(), 0);
     while !left.is_empty() {
         let received = timeout(scenarios::PATIENCE, consumer.receive(1_000)).await;

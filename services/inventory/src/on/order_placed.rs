@@ -29,3 +29,96 @@ pub(crate) fn react(world: &mut World, event: &OrderPlaced, out: &mut Out) {
     };
     world.reservations.put(Reservation { order_id, state, items: Json(items) });
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::Shortage;
+
+    use super::*;
+    use crate::support::{
+        Applied, apply, assert_ignored, assert_repeat_ignored, item, items, order_id,
+        other_order_id, placed, placed_by, placed_for_too_much, product, reservation, rows, shelf,
+        shipment_voided, sku, worlds_except,
+    };
+
+    /// The shortage of [`placed_for_too_much`].
+    fn rejected() -> Applied {
+        let missing = vec![Shortage { sku: sku("pot"), requested: 3, available: 2 }];
+        Applied::event(StockRejected { order_id: order_id(), missing })
+    }
+
+    #[test]
+    fn all_lines_of_an_order_are_set_aside_to_the_last_piece() {
+        let mut world = shelf();
+        let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
+        let reserved = StockReserved { order_id: order_id() };
+        assert_eq!(apply(&mut world, placed()), Applied::event(reserved));
+        let (order_id, items) = (order_id(), Json(items()));
+        let expected = Reservation { order_id, state: State::Reserved, items };
+        assert_eq!(reservation(&world), Some(&expected));
+        assert_eq!(product(&world, "mug"), Product { reserved: 3, ..mug });
+        assert_eq!(product(&world, "pot"), Product { reserved: 2, ..pot });
+        assert_eq!(product(&world, "pot").available(), 0);
+    }
+
+    #[test]
+    fn an_order_of_which_one_line_is_short_is_rejected_and_no_line_is_set_aside() {
+        let mut world = shelf();
+        let before = rows(&world);
+        assert_eq!(apply(&mut world, placed_for_too_much()), rejected());
+        let items = Json(Vec::new());
+        let expected = Reservation { order_id: order_id(), state: State::Rejected, items };
+        assert_eq!(reservation(&world), Some(&expected));
+        assert_eq!(rows(&world).products, before.products);
+    }
+
+    #[test]
+    fn a_rejection_names_every_line_that_is_short_and_an_unknown_product_as_none() {
+        let mut world = shelf();
+        let placed = placed_by(order_id(), [item("cup", 1), item("mug", 1), item("pot", 3)]);
+        let missing = vec![
+            Shortage { sku: sku("cup"), requested: 1, available: 0 },
+            Shortage { sku: sku("pot"), requested: 3, available: 2 },
+        ];
+        let rejected = StockRejected { order_id: order_id(), missing };
+        assert_eq!(apply(&mut world, placed), Applied::event(rejected));
+    }
+
+    #[test]
+    fn of_two_orders_for_the_last_piece_the_first_one_gets_it() {
+        for (first, second) in [(order_id(), other_order_id()), (other_order_id(), order_id())] {
+            let mut world = shelf();
+            let reserved = StockReserved { order_id: first };
+            let placed = |order_id| placed_by(order_id, [item("pot", 2)]);
+            assert_eq!(apply(&mut world, placed(first)), Applied::event(reserved));
+            let missing = vec![Shortage { sku: sku("pot"), requested: 2, available: 0 }];
+            let rejected = StockRejected { order_id: second, missing };
+            assert_eq!(apply(&mut world, placed(second)), Applied::event(rejected));
+            assert_eq!(product(&world, "pot").reserved, 2);
+        }
+    }
+
+    #[test]
+    fn pieces_that_one_order_gives_back_can_be_set_aside_for_another() {
+        let mut world = shelf();
+        apply(&mut world, placed());
+        apply(&mut world, shipment_voided());
+        let reserved = StockReserved { order_id: other_order_id() };
+        let placed = placed_by(other_order_id(), items());
+        assert_eq!(apply(&mut world, placed), Applied::event(reserved));
+    }
+
+    #[test]
+    fn an_order_that_is_known_in_any_state_is_ignored() {
+        for world in worlds_except(&[]) {
+            assert_ignored(&world, placed());
+            assert_ignored(&world, placed_for_too_much());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(placed);
+        assert_repeat_ignored(placed_for_too_much);
+    }
+}

@@ -43,3 +43,108 @@ pub(crate) fn react(world: &mut World, command: &PutProduct, out: &mut Out) {
         out.emit(ProductListed { sku, name, price, version });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::Currency;
+
+    use super::*;
+    use crate::{
+        State,
+        support::{
+            Applied, apply, empty, eur, product, put_product, reservation, rows, shelf, sku,
+            world_in,
+        },
+    };
+
+    /// The answer that shows this product.
+    fn shown(product: &Product, is_new: bool) -> Reply {
+        Reply::Product(Box::new(ProductView::from(product)), is_new)
+    }
+
+    fn listed(name: &str, price: Money, version: i64) -> Applied {
+        Applied::event(ProductListed { sku: sku("mug"), name: name.into(), price, version })
+    }
+
+    #[test]
+    fn a_new_product_is_listed_at_version_one_without_stock() {
+        let mut world = empty();
+        let applied = apply(&mut world, put_product("mug", "Mug", eur(499)));
+        let expected = Product {
+            sku: sku("mug"),
+            name: "Mug".into(),
+            price_minor: 499,
+            currency: Currency::EUR,
+            version: 1,
+            stocked: 0,
+            on_hand: 0,
+            reserved: 0,
+            shipped: 0,
+        };
+        assert_eq!(product(&world, "mug"), expected);
+        let reply = Some(shown(&expected, true));
+        assert_eq!(applied, Applied { reply, ..listed("Mug", eur(499), 1) });
+    }
+
+    #[test]
+    fn a_change_of_name_price_or_currency_is_listed_at_the_next_version() {
+        let usd = Money { amount_minor: 499, currency: "USD".parse().unwrap() };
+        for (name, price) in [("Big mug", eur(499)), ("Mug", eur(500)), ("Mug", usd)] {
+            let mut world = shelf();
+            let before = product(&world, "mug");
+            let applied = apply(&mut world, put_product("mug", name, price));
+            let Money { amount_minor: price_minor, currency } = price;
+            let expected =
+                Product { name: name.into(), price_minor, currency, version: 2, ..before };
+            assert_eq!(product(&world, "mug"), expected);
+            let reply = Some(shown(&expected, false));
+            assert_eq!(applied, Applied { reply, ..listed(name, price, 2) });
+        }
+    }
+
+    #[test]
+    fn a_change_leaves_the_stock_and_what_is_set_aside_as_they_are() {
+        for state in [State::Reserved, State::Shipped] {
+            let mut world = world_in(state);
+            let before = (product(&world, "mug"), reservation(&world).cloned());
+            assert!(before.0.reserved + before.0.shipped > 0, "{before:?}");
+            apply(&mut world, put_product("mug", "Mug", eur(500)));
+            let changed = Product { price_minor: 500, version: 2, ..before.0 };
+            assert_eq!(product(&world, "mug"), changed);
+            assert_eq!(reservation(&world), before.1.as_ref());
+        }
+    }
+
+    #[test]
+    fn a_product_that_is_put_as_it_is_keeps_its_version_and_is_not_listed_again() {
+        let mut world = shelf();
+        let before = rows(&world);
+        let reply = shown(&product(&world, "mug"), false);
+        let applied = apply(&mut world, put_product("mug", "Mug", eur(499)));
+        assert_eq!(applied, Applied::reply(reply));
+        assert_eq!(rows(&world), before);
+    }
+
+    #[test]
+    fn a_repeat_of_a_change_is_answered_and_changes_nothing() {
+        let mut world = shelf();
+        apply(&mut world, put_product("mug", "Mug", eur(500)));
+        let before = rows(&world);
+        let reply = shown(&product(&world, "mug"), false);
+        let applied = apply(&mut world, put_product("mug", "Mug", eur(500)));
+        assert_eq!(applied, Applied::reply(reply));
+        assert_eq!(rows(&world), before);
+    }
+
+    #[test]
+    fn of_two_changes_the_second_one_stays_whichever_it_is() {
+        for (first, second) in [(500, 600), (600, 500)] {
+            let mut world = shelf();
+            for price in [first, second] {
+                apply(&mut world, put_product("mug", "Mug", eur(price)));
+            }
+            let mug = product(&world, "mug");
+            assert_eq!((mug.price(), mug.version), (eur(second), 3));
+        }
+    }
+}

@@ -20,3 +20,76 @@ pub(crate) fn react(world: &mut World, event: &ShipmentVoided, out: &mut Out) {
         world.release(order_id, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Product,
+        support::{
+            Applied, apply, assert_ignored, assert_repeat_ignored, ending, item, order_id,
+            other_order_id, placed, placed_by, product, reservation, rows, shelf, shipment_voided,
+            world_in, worlds_except,
+        },
+    };
+
+    fn released() -> Applied {
+        Applied::event(StockReleased { order_id: order_id() })
+    }
+
+    #[test]
+    fn an_order_that_is_not_known_yet_is_remembered_and_told_as_released() {
+        let mut world = shelf();
+        let before = rows(&world);
+        assert_eq!(apply(&mut world, shipment_voided()), released());
+        let items = Json(Vec::new());
+        let expected = Reservation { order_id: order_id(), state: State::Tombstone, items };
+        assert_eq!(reservation(&world), Some(&expected));
+        assert_eq!(rows(&world).products, before.products);
+    }
+
+    #[test]
+    fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
+        let mut world = world_in(State::Reserved);
+        let before = reservation(&world).cloned().unwrap();
+        let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
+        assert_eq!(apply(&mut world, shipment_voided()), released());
+        let expected = Reservation { state: State::Released, ..before };
+        assert_eq!(reservation(&world), Some(&expected));
+        assert_eq!(product(&world, "mug"), Product { reserved: 0, ..mug });
+        assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
+    }
+
+    #[test]
+    fn what_is_set_aside_for_another_order_stays() {
+        let mut world = shelf();
+        apply(&mut world, placed_by(other_order_id(), [item("mug", 4)]));
+        apply(&mut world, placed());
+        assert_eq!(apply(&mut world, shipment_voided()), released());
+        assert_eq!(product(&world, "mug").reserved, 4);
+        let other = world.reservations.get(&other_order_id());
+        assert_eq!(other.map(|reservation| reservation.state), Some(State::Reserved));
+    }
+
+    #[test]
+    fn in_every_state_but_reserved_nothing_happens() {
+        for world in worlds_except(&[State::Reserved]) {
+            assert_ignored(&world, shipment_voided());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(shipment_voided);
+    }
+
+    #[test]
+    fn nothing_stays_set_aside_whether_the_order_or_its_void_comes_first() {
+        let order_first = ending([placed(), shipment_voided()]);
+        let void_first = ending([shipment_voided(), placed()]);
+        assert_eq!(void_first.rows.products, order_first.rows.products);
+        assert!(void_first.rows.products.iter().all(|product| product.reserved == 0));
+        assert_eq!(void_first.followed, released());
+        assert_eq!(order_first.followed.events[1..], void_first.followed.events);
+    }
+}

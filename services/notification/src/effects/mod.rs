@@ -12,8 +12,9 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::{EffectId, Milestone, OrderId, Trace};
+use contracts::{Milestone, OrderId};
 use engine::{Attempt, Impossible, Outside, Resolution};
+use event::{EffectId, Trace};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use smtp::SmtpMailer;
@@ -46,8 +47,8 @@ pub enum MailAnswer {
     },
 }
 
-impl engine::Effect for Mail {
-    fn order_id(&self) -> OrderId {
+impl engine::Effect<OrderId> for Mail {
+    fn aggregate(&self) -> OrderId {
         self.order_id
     }
 

@@ -1,7 +1,8 @@
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
-use contracts::{EffectId, Milestone, OrderId};
+use contracts::{Milestone, OrderId};
 use engine::Attempt;
+use event::EffectId;
 use lettre::{
     Address, Message,
     address::Envelope,

@@ -5,7 +5,7 @@ use contracts::{Milestone, OrderId};
 use serde::Serialize;
 use service::{
     App,
-    http::{OrderPath, Problem},
+    http::{AggregatePath, Problem},
 };
 use utoipa::ToSchema;
 
@@ -34,7 +34,7 @@ struct Mail {
 )]
 pub(super) async fn handle(
     State(app): State<App<NotificationService>>,
-    OrderPath(order_id): OrderPath,
+    AggregatePath(order_id): AggregatePath<OrderId>,
 ) -> Result<Json<View>, Problem> {
     let known: Option<Notification> = app.engine.db().find(order_id).await?;
     let known = known.ok_or_else(|| Problem::not_found("notification about this order"))?;

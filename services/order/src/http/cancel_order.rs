@@ -8,7 +8,7 @@ use axum::{
 use contracts::OrderId;
 use service::{
     App,
-    http::{LinkedTrace, OrderPath, Problem},
+    http::{AggregatePath, LinkedTrace, Problem},
 };
 
 use super::{OrderView, get_order};
@@ -27,7 +27,7 @@ use crate::{CancelOrder, Command, Order, OrderService, Reply};
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
-    path @ OrderPath(order_id): OrderPath,
+    path @ AggregatePath(order_id): AggregatePath<OrderId>,
     trace: LinkedTrace,
 ) -> Result<Response, Problem> {
     let order: Option<Order> = app.engine.db().find(order_id).await?;

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use contracts::OrderId;
 use service::{
     App,
-    http::{OrderPath, Problem},
+    http::{AggregatePath, Problem},
 };
 
 use crate::{Order, OrderService, http::OrderView};
@@ -19,7 +19,7 @@ use crate::{Order, OrderService, http::OrderView};
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
-    OrderPath(id): OrderPath,
+    AggregatePath(id): AggregatePath<OrderId>,
 ) -> Result<Json<OrderView>, Problem> {
     let order: Option<Order> = app.engine.db().find(id).await?;
     let order = order.ok_or_else(|| Problem::not_found("such order"))?;

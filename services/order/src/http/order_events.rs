@@ -17,7 +17,7 @@ use contracts::{EventType, OrderId};
 use futures::{Stream, stream};
 use service::{
     App,
-    http::{OrderPath, Problem, StreamPlace},
+    http::{AggregatePath, Problem, StreamPlace},
 };
 use store::Db;
 use tokio::{
@@ -73,7 +73,7 @@ impl Default for Looks {
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
     Extension(Looks(looks)): Extension<Looks>,
-    OrderPath(order): OrderPath,
+    AggregatePath(order): AggregatePath<OrderId>,
     LastEvent { seq: last }: LastEvent,
     place: StreamPlace,
 ) -> Result<Response, Problem> {

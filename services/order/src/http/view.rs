@@ -1,4 +1,5 @@
-use contracts::{CancelReason, EventId, Money, OrderId};
+use contracts::{CancelReason, Money, OrderId};
+use event::EventId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,7 +76,7 @@ impl Happened {
         numbered.map(|(seq, &Entry { event_id, event, at })| Self {
             seq,
             event: event.to_string(),
-            service: event.publisher().as_str().to_owned(),
+            service: event.publisher().to_owned(),
             at,
             event_id,
         })

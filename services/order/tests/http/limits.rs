@@ -6,7 +6,6 @@ use engine::Settings;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use reqwest::StatusCode;
 use serde_json::Value;
-use store::Db;
 use testkit::{MemoryBus, eventually};
 use tokio::task::JoinSet;
 
@@ -80,25 +79,6 @@ async fn a_full_outbox_refuses_orders_until_the_broker_is_back() {
     .await;
 }
 
-/// All connections that requests read by.
-async fn take_connections(db: &Db) -> Vec<Box<dyn std::any::Any>> {
-    let mut taken: Vec<Box<dyn std::any::Any>> = Vec::new();
-    match db {
-        // One that is in use at the moment is waited for.
-        Db::Sqlite { readers, .. } => {
-            for _ in 0..readers.options().get_max_connections() {
-                taken.push(Box::new(readers.acquire().await.unwrap()));
-            }
-        }
-        Db::Postgres(_) => {
-            for _ in 0..8 {
-                taken.push(Box::new(db.begin().await.unwrap()));
-            }
-        }
-    }
-    taken
-}
-
 #[tokio::test]
 async fn readiness_has_a_connection_of_its_own() {
     for rig in rigs().await {
@@ -106,7 +86,7 @@ async fn readiness_has_a_connection_of_its_own() {
         if rig.in_memory() {
             continue;
         }
-        let taken = take_connections(&rig.db).await;
+        let taken = rig.db.hold_readers().await.unwrap();
         let ready = rig.get("/health/ready").await;
         assert_eq!(ready.status(), StatusCode::OK);
         drop(taken);
@@ -120,7 +100,7 @@ async fn few_listings_read_the_database_at_once() {
             continue;
         }
         rig.place().await;
-        let taken = take_connections(&rig.db).await;
+        let taken = rig.db.hold_readers().await.unwrap();
         let list = || rig.http.get(format!("{}/orders", rig.url)).send();
         let mut listed = FuturesUnordered::new();
         listed.extend((0..10).map(|_| list()));

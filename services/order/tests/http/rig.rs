@@ -4,9 +4,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
 use clock::{Clock, SystemClock, SystemRandom, uuid_v7};
-use contracts::{Event, EventType, OrderId, Shortage, StockRejected, Trace, Versions, encode};
+use contracts::{Event, OrderId, Shortage, StockRejected};
 use edge::{Hosts, Limits, Listener, Proxies, Server};
 use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
+use event::{Trace, Versions, encode};
 use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -225,11 +226,10 @@ async fn serve(
     };
     let outside = Arc::new(engine::Nobody);
     let engine = Engine::new(order, db.clone(), Arc::new(SystemClock), options);
-    let topics = EventType::topics().into_iter();
-    let topics = topics.map(|name| Topic { name, partitions: 2, compacted: false }).collect();
+    let topics = Topic::all_of::<Event>(2);
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };
     let (runtime, commands) = Runtime::new(engine, around);
-    let telemetry = Arc::new(Telemetry::new(OrderService::NAME, Sampling::new(0.0, false)));
+    let telemetry = Arc::new(Telemetry::of::<OrderService>(Sampling::new(0.0, false)));
     let (engine, bus) = (runtime.engine(), Arc::clone(bus));
     let origins: &[String] = if pages { &[SHOP.to_owned()] } else { &[] };
     let room = Arc::new(room().open_to(origins, OrderService::WRITABLE_BY_PAGES));

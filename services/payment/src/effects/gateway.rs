@@ -1,6 +1,6 @@
 use async_trait::async_trait;
-use contracts::{EffectId, Trace};
 use engine::Attempt;
+use event::{EffectId, Trace};
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;

@@ -5,8 +5,9 @@ mod gateway;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::{EffectId, Money, OrderId, Trace};
+use contracts::{Money, OrderId};
 use engine::{Attempt, Impossible, Outside, Resolution};
+use event::{EffectId, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -87,8 +88,8 @@ pub enum RefundAnswer {
     },
 }
 
-impl engine::Effect for Effect {
-    fn order_id(&self) -> OrderId {
+impl engine::Effect<OrderId> for Effect {
+    fn aggregate(&self) -> OrderId {
         match self {
             Self::Charge(charge) => charge.order_id,
             Self::Refund(refund) => refund.order_id,

@@ -5,7 +5,7 @@ use contracts::{Money, OrderId};
 use serde::Serialize;
 use service::{
     App,
-    http::{OrderPath, Problem},
+    http::{AggregatePath, Problem},
 };
 use utoipa::ToSchema;
 
@@ -32,7 +32,7 @@ pub(super) struct View {
 )]
 pub(super) async fn handle(
     State(app): State<App<PaymentService>>,
-    OrderPath(order): OrderPath,
+    AggregatePath(order): AggregatePath<OrderId>,
 ) -> Result<Json<View>, Problem> {
     let payment: Option<Payment> = app.engine.db().find(order).await?;
     let payment = payment.ok_or_else(|| Problem::not_found("payment of this order"))?;

@@ -10,7 +10,7 @@ use contracts::OrderId;
 use serde::Serialize;
 use service::{
     App,
-    http::{OrderPath, Problem, TraceContext},
+    http::{AggregatePath, Problem, TraceContext},
 };
 use utoipa::ToSchema;
 
@@ -34,7 +34,7 @@ pub(super) struct Retrying {
 )]
 pub(super) async fn handle(
     State(app): State<App<PaymentService>>,
-    OrderPath(order_id): OrderPath,
+    AggregatePath(order_id): AggregatePath<OrderId>,
     TraceContext(trace): TraceContext,
 ) -> Result<Response, Problem> {
     match app.commands.send(RetryRefund { order_id }, None, trace).await? {

@@ -25,3 +25,60 @@ pub(crate) fn react(world: &mut World, event: &OrderPlaced, out: &mut Out) {
         Some(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::Currency;
+
+    use super::*;
+    use crate::{
+        State,
+        support::{
+            Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, order_id,
+            payment, placed, stock_reserved, unknown, world_in, worlds_except,
+        },
+    };
+
+    /// A payment in this state of which the amount is known.
+    fn with_amount(state: State) -> Payment {
+        Payment {
+            amount_minor: Some(1597),
+            currency: Some(Currency::EUR),
+            token: Some("tok_ok".into()),
+            ..Payment::new(order_id(), state)
+        }
+    }
+
+    #[test]
+    fn the_amount_of_a_new_order_is_kept_and_nothing_is_charged_yet() {
+        let mut world = unknown();
+        assert_eq!(apply(&mut world, placed()), Applied::nothing());
+        assert_eq!(payment(&world), Some(&with_amount(State::HasAmount)));
+    }
+
+    #[test]
+    fn an_order_whose_stock_is_reserved_already_is_charged() {
+        let mut world = world_in(State::HasGo);
+        assert_eq!(apply(&mut world, placed()), Applied::request(charge()));
+        assert_eq!(payment(&world), Some(&with_amount(State::Charging)));
+    }
+
+    #[test]
+    fn in_every_state_but_has_go_nothing_happens() {
+        for world in worlds_except(&[State::HasGo]) {
+            assert_ignored(&world, placed());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(placed);
+    }
+
+    #[test]
+    fn the_charge_is_the_same_whether_the_amount_or_the_go_comes_first() {
+        let amount_first = ending([placed(), stock_reserved()]);
+        assert_eq!(amount_first.followed, Applied::request(charge()));
+        assert_eq!(ending([stock_reserved(), placed()]), amount_first);
+    }
+}

@@ -14,3 +14,51 @@ pub(crate) fn react(world: &mut World, event: &StockReserved, out: &mut Out) {
         Some(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{
+        Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, order_id, payment,
+        placed, stock_reserved, unknown, world_in, worlds_except,
+    };
+
+    #[test]
+    fn the_go_for_an_unknown_order_is_kept_and_nothing_is_charged_yet() {
+        let mut world = unknown();
+        assert_eq!(apply(&mut world, stock_reserved()), Applied::nothing());
+        assert_eq!(payment(&world), Some(&Payment::new(order_id(), State::HasGo)));
+    }
+
+    #[test]
+    fn an_order_whose_amount_is_known_is_charged() {
+        let mut world = world_in(State::HasAmount);
+        let before = payment(&world).cloned().unwrap();
+        assert_eq!(apply(&mut world, stock_reserved()), Applied::request(charge()));
+        assert_eq!(payment(&world), Some(&Payment { state: State::Charging, ..before }));
+    }
+
+    #[test]
+    fn in_every_state_but_has_amount_nothing_happens() {
+        for world in worlds_except(&[State::HasAmount]) {
+            assert_ignored(&world, stock_reserved());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(stock_reserved);
+    }
+
+    #[test]
+    fn however_often_both_halves_come_the_order_is_charged_once() {
+        for story in [
+            [placed(), stock_reserved(), placed(), stock_reserved()],
+            [stock_reserved(), placed(), stock_reserved(), placed()],
+            [placed(), placed(), stock_reserved(), stock_reserved()],
+            [stock_reserved(), stock_reserved(), placed(), placed()],
+        ] {
+            assert_eq!(ending(story).followed, Applied::request(charge()));
+        }
+    }
+}

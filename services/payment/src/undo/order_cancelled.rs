@@ -16,3 +16,65 @@ pub(crate) fn react(world: &mut World, event: &OrderCancelled) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{
+        Applied, apply, assert_ignored, assert_repeat_ignored, cancelled, ending, order_id,
+        payment, placed, shipment_voided, stock_reserved, unknown, world_in, worlds_except,
+    };
+
+    #[test]
+    fn an_order_that_is_not_known_yet_is_closed() {
+        let mut world = unknown();
+        assert_eq!(apply(&mut world, cancelled()), Applied::nothing());
+        assert_eq!(payment(&world), Some(&Payment::new(order_id(), State::Closed)));
+    }
+
+    #[test]
+    fn a_payment_that_waits_for_its_other_half_is_closed() {
+        for state in [State::HasAmount, State::HasGo] {
+            let mut world = world_in(state);
+            let before = payment(&world).cloned().unwrap();
+            assert_eq!(apply(&mut world, cancelled()), Applied::nothing());
+            assert_eq!(payment(&world), Some(&Payment { state: State::Closed, ..before }));
+        }
+    }
+
+    #[test]
+    fn a_payment_that_waits_for_nothing_stays_as_it_is() {
+        for world in worlds_except(&[State::HasAmount, State::HasGo]) {
+            assert_ignored(&world, cancelled());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(cancelled);
+    }
+
+    #[test]
+    fn an_order_cancelled_before_both_halves_are_known_is_never_charged() {
+        for story in [
+            [cancelled(), placed(), stock_reserved()],
+            [cancelled(), stock_reserved(), placed()],
+            [placed(), cancelled(), stock_reserved()],
+            [stock_reserved(), cancelled(), placed()],
+        ] {
+            let ending = ending(story);
+            assert_eq!(ending.payment.map(|payment| payment.state), Some(State::Closed));
+            assert_eq!(ending.followed, Applied::nothing());
+        }
+    }
+
+    #[test]
+    fn of_the_cancellation_and_the_void_the_first_one_decides_the_state() {
+        for (story, state) in [
+            ([placed(), cancelled(), shipment_voided()], State::Closed),
+            ([placed(), shipment_voided(), cancelled()], State::Voided),
+        ] {
+            assert_eq!(ending(story).payment.map(|payment| payment.state), Some(state));
+        }
+    }
+}

@@ -22,3 +22,65 @@ pub(crate) fn react(world: &mut World, order_id: OrderId, answer: &RefundAnswer,
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Payment,
+        support::{
+            Applied, amount, apply, assert_ignored, assert_repeat_ignored, order_id, payment,
+            refund_refused, refunded, retry_refund, unknown, world_in, worlds_except,
+        },
+    };
+
+    #[test]
+    fn money_that_is_back_is_told() {
+        let mut world = world_in(State::Refunding);
+        let before = payment(&world).cloned().unwrap();
+        let told =
+            PaymentRefunded { order_id: order_id(), amount: amount(), reference: "re_1".into() };
+        assert_eq!(apply(&mut world, refunded()), Applied::event(told));
+        let refund = Some("re_1".into());
+        assert_eq!(payment(&world), Some(&Payment { state: State::Refunded, refund, ..before }));
+    }
+
+    #[test]
+    fn a_refused_refund_waits_for_an_operator_and_is_not_told() {
+        let mut world = world_in(State::Refunding);
+        let before = payment(&world).cloned().unwrap();
+        assert_eq!(apply(&mut world, refund_refused()), Applied::nothing());
+        let reason = Some("account closed".into());
+        assert_eq!(payment(&world), Some(&Payment { state: State::Attention, reason, ..before }));
+    }
+
+    #[test]
+    fn a_refund_that_succeeds_at_the_second_attempt_is_told() {
+        let mut world = world_in(State::Attention);
+        apply(&mut world, retry_refund());
+        let told =
+            PaymentRefunded { order_id: order_id(), amount: amount(), reference: "re_1".into() };
+        assert_eq!(apply(&mut world, refunded()), Applied::event(told));
+        assert_eq!(payment(&world).map(|payment| payment.state), Some(State::Refunded));
+    }
+
+    #[test]
+    fn an_answer_about_an_unknown_order_is_ignored() {
+        assert_ignored(&unknown(), refunded());
+        assert_ignored(&unknown(), refund_refused());
+    }
+
+    #[test]
+    fn an_answer_is_ignored_where_no_refund_is_under_way() {
+        for world in worlds_except(&[State::Refunding]) {
+            assert_ignored(&world, refunded());
+            assert_ignored(&world, refund_refused());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(refunded);
+        assert_repeat_ignored(refund_refused);
+    }
+}

@@ -42,3 +42,74 @@ pub(crate) fn react(world: &mut World, command: RetryRefund, out: &mut Out) {
     };
     out.reply(reply);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Payment,
+        support::{
+            Applied, apply, key, payment, refund, refund_refused, retry_refund, unknown, world_in,
+            worlds_except,
+        },
+    };
+
+    #[test]
+    fn a_refused_refund_is_requested_again() {
+        let mut world = world_in(State::Attention);
+        let before = payment(&world).cloned().unwrap();
+        let applied = apply(&mut world, retry_refund());
+        let reply = Some(Reply::Retrying);
+        assert_eq!(applied, Applied { reply, ..Applied::request(refund(2)) });
+        let expected = Payment { state: State::Refunding, refund_attempts: 2, ..before };
+        assert_eq!(payment(&world), Some(&expected));
+    }
+
+    #[test]
+    fn every_attempt_has_a_key_of_its_own() {
+        let mut world = world_in(State::Attention);
+        let mut keys = vec![key(&refund(1))];
+        for attempt in [2, 3] {
+            let applied = apply(&mut world, retry_refund());
+            assert_eq!(applied.requests, [refund(attempt)]);
+            keys.extend(applied.requests.iter().map(key));
+            apply(&mut world, refund_refused());
+        }
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[2] != keys[0], "{keys:?}");
+    }
+
+    #[test]
+    fn an_unknown_order_is_answered_and_stays_unknown() {
+        let mut world = unknown();
+        assert_eq!(apply(&mut world, retry_refund()), Applied::reply(Reply::Unknown));
+        assert_eq!(payment(&world), None);
+    }
+
+    #[test]
+    fn in_every_state_but_attention_the_reply_names_the_state_and_nothing_else_happens() {
+        for mut world in worlds_except(&[State::Attention]) {
+            let before = payment(&world).cloned().unwrap();
+            let reply = Reply::NotRefused(before.state);
+            assert_eq!(apply(&mut world, retry_refund()), Applied::reply(reply));
+            assert_eq!(payment(&world), Some(&before));
+        }
+    }
+
+    #[test]
+    fn a_repeat_requests_no_second_refund() {
+        let mut world = world_in(State::Attention);
+        apply(&mut world, retry_refund());
+        let before = payment(&world).cloned();
+        let reply = Reply::NotRefused(State::Refunding);
+        assert_eq!(apply(&mut world, retry_refund()), Applied::reply(reply));
+        assert_eq!(payment(&world), before.as_ref());
+    }
+
+    #[test]
+    fn only_a_retry_that_was_begun_counts_as_carried_out() {
+        use engine::Reply as _;
+        assert!(Reply::Retrying.is_success());
+        assert!(!Reply::NotRefused(State::Refunding).is_success());
+        assert!(!Reply::Unknown.is_success());
+    }
+}

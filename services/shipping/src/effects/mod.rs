@@ -5,8 +5,9 @@ mod carrier;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::{Address, EffectId, Item, OrderId, Trace};
+use contracts::{Address, Item, OrderId};
 use engine::{Attempt, Impossible, Outside, Resolution};
+use event::{EffectId, Trace};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use carrier::HttpCarrier;
@@ -39,8 +40,8 @@ pub enum BookAnswer {
     },
 }
 
-impl engine::Effect for Book {
-    fn order_id(&self) -> OrderId {
+impl engine::Effect<OrderId> for Book {
+    fn aggregate(&self) -> OrderId {
         self.order_id
     }
 

@@ -5,7 +5,7 @@ use contracts::{Address, Item, OrderId};
 use serde::Serialize;
 use service::{
     App,
-    http::{OrderPath, Problem},
+    http::{AggregatePath, Problem},
 };
 use utoipa::ToSchema;
 
@@ -32,7 +32,7 @@ pub(super) struct View {
 )]
 pub(super) async fn handle(
     State(app): State<App<ShippingService>>,
-    OrderPath(order): OrderPath,
+    AggregatePath(order): AggregatePath<OrderId>,
 ) -> Result<Json<View>, Problem> {
     let shipment: Option<Shipment> = app.engine.db().find(order).await?;
     let shipment = shipment.ok_or_else(|| Problem::not_found("shipment of this order"))?;

@@ -13,3 +13,51 @@ pub(crate) fn react(world: &mut World, event: &PaymentCaptured, out: &mut Out) {
         Some(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{
+        Applied, apply, assert_ignored, assert_repeat_ignored, book, captured, ending, order_id,
+        placed, shipment, unknown, world_in, worlds_except,
+    };
+
+    #[test]
+    fn the_payment_of_an_unknown_order_is_kept_and_nothing_is_booked_yet() {
+        let mut world = unknown();
+        assert_eq!(apply(&mut world, captured()), Applied::nothing());
+        assert_eq!(shipment(&world), Some(&Shipment::new(order_id(), State::HasPaid)));
+    }
+
+    #[test]
+    fn the_parcel_of_an_order_whose_address_is_known_is_booked() {
+        let mut world = world_in(State::HasAddress);
+        let before = shipment(&world).cloned().unwrap();
+        assert_eq!(apply(&mut world, captured()), Applied::request(book()));
+        assert_eq!(shipment(&world), Some(&Shipment { state: State::Booking, ..before }));
+    }
+
+    #[test]
+    fn in_every_state_but_has_address_nothing_happens() {
+        for world in worlds_except(&[State::HasAddress]) {
+            assert_ignored(&world, captured());
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_nothing() {
+        assert_repeat_ignored(captured);
+    }
+
+    #[test]
+    fn however_often_both_halves_come_the_parcel_is_booked_once() {
+        for story in [
+            [placed(), captured(), placed(), captured()],
+            [captured(), placed(), captured(), placed()],
+            [placed(), placed(), captured(), captured()],
+            [captured(), captured(), placed(), placed()],
+        ] {
+            assert_eq!(ending(story).followed, Applied::request(book()));
+        }
+    }
+}

@@ -231,7 +231,9 @@ pub(super) fn begin(
     new.retain(|state| state.committed.is_none());
     match commit_lowest(observer, namespace, &new) {
         // It has members, who did so before us.
-        Err(BusError::Kafka { source, .. }) if is_active(&source) => Ok(()),
+        Err(BusError::Kafka { source, .. }) if source.downcast_ref().is_some_and(is_active) => {
+            Ok(())
+        }
         done => done,
     }
 }
@@ -253,7 +255,9 @@ pub(super) fn rewind(
     }
     match commit_lowest(observer, namespace, &states(observer, namespace, topics)?) {
         // Somebody joined in between.
-        Err(BusError::Kafka { source, .. }) if is_active(&source) => Err(active()),
+        Err(BusError::Kafka { source, .. }) if source.downcast_ref().is_some_and(is_active) => {
+            Err(active())
+        }
         done => done,
     }
 }
@@ -277,7 +281,7 @@ fn commit_lowest(
         let what = "committing offsets";
         if is_active(&source) {
             // Which `BusError::kafka` would take for a trouble that passes.
-            return BusError::Kafka { what: what.to_owned(), source };
+            return BusError::Kafka { what: what.to_owned(), source: Box::new(source) };
         }
         BusError::kafka(what, source)
     })

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use contracts::{Headers, InvalidHeaders};
+use event::{Headers, InvalidHeaders};
 use futures::TryStreamExt;
 use sqlx::SqliteConnection;
 use tokio::sync::watch;
@@ -129,7 +129,8 @@ impl LogConsumer {
         let rows: Vec<(String, i32, i64)> =
             sqlx::query_as("select topic, partition, next from head")
                 .fetch_all(&mut self.reader)
-                .await?;
+                .await
+                .map_err(BusError::db)?;
         let rows = rows.into_iter();
         let heads: HashMap<_, _> = rows.map(|(t, p, next)| ((t, p), next)).collect();
         let waiting = self.partitions.iter().map(|cursor| {
@@ -180,7 +181,7 @@ pub(super) async fn fetch(
     .bind(cursor.next)
     .bind(share)
     .fetch(reader);
-    while let Some((offset, key, headers, value)) = rows.try_next().await? {
+    while let Some((offset, key, headers, value)) = rows.try_next().await.map_err(BusError::db)? {
         *bytes += key.len() + headers.len() + value.len();
         received.push(Incoming {
             topic: cursor.topic.clone(),
@@ -198,7 +199,7 @@ pub(super) async fn fetch(
 }
 
 fn damaged(error: InvalidHeaders) -> BusError {
-    BusError::Db(sqlx::Error::Decode(Box::new(error)))
+    BusError::db(sqlx::Error::Decode(Box::new(error)))
 }
 
 #[async_trait]

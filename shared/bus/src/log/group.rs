@@ -37,13 +37,15 @@ pub(super) async fn subscribe(
     sqlx::query("delete from subscription where \"group\" = ?")
         .bind(group)
         .execute(&mut *connection)
-        .await?;
+        .await
+        .map_err(BusError::db)?;
     for topic in topics {
         sqlx::query("insert into subscription values (?, ?) on conflict do nothing")
             .bind(group)
             .bind(topic)
             .execute(&mut *connection)
-            .await?;
+            .await
+            .map_err(BusError::db)?;
     }
     Ok(())
 }
@@ -65,7 +67,8 @@ pub(super) async fn commit(
     .bind(partition)
     .bind(next)
     .execute(connection)
-    .await?;
+    .await
+    .map_err(BusError::db)?;
     Ok(())
 }
 
@@ -90,7 +93,8 @@ pub(super) async fn states(
         .bind(group)
         .bind(topic)
         .fetch_all(&mut *connection)
-        .await?;
+        .await
+        .map_err(BusError::db)?;
         let topic = namespace.inner(topic);
         if rows.is_empty() {
             return Err(BusError::UnknownTopic { topic: topic.to_owned() });

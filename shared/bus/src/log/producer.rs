@@ -109,7 +109,8 @@ impl Batch {
                 sqlx::query_scalar("select next from head where topic = ? order by partition")
                     .bind(topic)
                     .fetch_all(connection)
-                    .await?;
+                    .await
+                    .map_err(BusError::db)?;
             let heads = heads.into_iter().map(|next| (next, false)).collect();
             self.topics.insert(topic.to_owned(), heads);
         }
@@ -135,7 +136,8 @@ impl Batch {
                     .bind(topic)
                     .bind(partition)
                     .execute(&mut *connection)
-                    .await?;
+                    .await
+                    .map_err(BusError::db)?;
             }
         }
         Ok(())
@@ -172,7 +174,7 @@ async fn insert(
                     .bind(&row.record.value)
                     .bind(at);
             }
-            query.execute(&mut *connection).await?;
+            query.execute(&mut *connection).await.map_err(BusError::db)?;
             rows = rest;
         }
     }

@@ -58,7 +58,8 @@ pub(super) async fn apply(writer: &Mutex<Writer>, options: &LogOptions) -> Resul
                 .bind(before)
                 .bind(STEP)
                 .execute(turn.connection())
-                .await?
+                .await
+                .map_err(BusError::db)?
                 .rows_affected();
             turn.commit().await?;
             gone += deleted;
@@ -79,6 +80,7 @@ async fn partitions(writer: &Mutex<Writer>) -> Result<Vec<(String, i32, bool)>, 
          from head join topic on topic.name = head.topic",
     )
     .fetch_all(turn.connection())
-    .await?;
+    .await
+    .map_err(BusError::db)?;
     Ok(rows)
 }

@@ -32,7 +32,7 @@ create table record (
     partition integer not null,
     offset integer not null,
     key blob not null,
-    headers blob not null, -- as `contracts::Headers` lays them out
+    headers blob not null, -- as `event::Headers` lays them out
     value blob not null,
     at integer not null,   -- milliseconds since 1970
     primary key (topic, partition, offset)
@@ -60,8 +60,12 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .connect()
-        .await?;
-    let version: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut connection).await?;
+        .await
+        .map_err(BusError::db)?;
+    let version: i64 = sqlx::query_scalar("pragma user_version")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(BusError::db)?;
     match version {
         VERSION => {}
         0 => create(&mut connection).await?,
@@ -81,12 +85,12 @@ pub(super) async fn writing(
     path: &Path,
     busy_timeout: Duration,
 ) -> Result<SqliteConnection, BusError> {
-    Ok(options(path).busy_timeout(busy_timeout).connect().await?)
+    options(path).busy_timeout(busy_timeout).connect().await.map_err(BusError::db)
 }
 
 /// A connection that only reads.
 pub(super) async fn reader(path: &Path) -> Result<SqliteConnection, BusError> {
-    Ok(options(path).pragma("query_only", "on").connect().await?)
+    options(path).pragma("query_only", "on").connect().await.map_err(BusError::db)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -99,7 +103,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn create(connection: &mut SqliteConnection) -> Result<(), BusError> {
     let statement = format!("begin immediate; {TABLES} pragma user_version = {VERSION}; commit;");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+        .execute(connection)
+        .await
+        .map_err(BusError::db)?;
     Ok(())
 }
 
@@ -108,7 +115,7 @@ pub(super) async fn compacted(
     connection: &mut SqliteConnection,
 ) -> Result<HashSet<String>, BusError> {
     let names = sqlx::query_scalar("select name from topic where compacted");
-    let names: Vec<String> = names.fetch_all(connection).await?;
+    let names: Vec<String> = names.fetch_all(connection).await.map_err(BusError::db)?;
     Ok(names.into_iter().collect())
 }
 
@@ -123,7 +130,8 @@ pub(super) async fn create_topic(
         .bind(topic.partitions)
         .bind(topic.compacted)
         .execute(&mut *connection)
-        .await?;
+        .await
+        .map_err(BusError::db)?;
     if added.rows_affected() == 0 {
         return Ok(());
     }
@@ -132,7 +140,8 @@ pub(super) async fn create_topic(
             .bind(name)
             .bind(partition)
             .execute(&mut *connection)
-            .await?;
+            .await
+            .map_err(BusError::db)?;
     }
     Ok(())
 }

@@ -21,8 +21,11 @@ pub(super) async fn require_room(path: &Path, max_bytes: u64) -> Result<(), BusE
     }
     // A connection of its own, as the writer's waits for longer.
     let mut connection = schema::writing(path, READERS_END_WITHIN).await?;
-    sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut connection).await?;
-    connection.close().await?;
+    sqlx::query("pragma wal_checkpoint(truncate)")
+        .execute(&mut connection)
+        .await
+        .map_err(BusError::db)?;
+    connection.close().await.map_err(BusError::db)?;
     let bytes = bytes(path);
     if bytes <= max_bytes {
         return Ok(());

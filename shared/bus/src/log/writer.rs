@@ -32,7 +32,8 @@ impl Writer {
     pub(super) async fn begin(&mut self) -> Result<Turn<'_>, BusError> {
         let lock = FileLock::acquire(&self.lock).await?;
         wal::require_room(&self.path, self.max_wal_bytes).await?;
-        let transaction = self.connection.begin_with("begin immediate").await?;
+        let transaction =
+            self.connection.begin_with("begin immediate").await.map_err(BusError::db)?;
         Ok(Turn { transaction, wake: &self.wake, _lock: lock })
     }
 }
@@ -52,7 +53,7 @@ impl Turn<'_> {
 
     /// Commits, without a word to the readers.
     pub(super) async fn commit(self) -> Result<(), BusError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await.map_err(BusError::db)
     }
 
     /// Commits and wakes the readers of all processes.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use bus::{BusError, Consumer, Incoming, Outgoing, Topic, partition_of};
+use quintet_bus::{BusError, Consumer, Incoming, Outgoing, Topic, partition_of};
 
 use crate::rig::{Rig, TOPICS, numbered, publish, record, sorted_numbers, take, values, within};
 
@@ -223,7 +223,7 @@ async fn receive_within_turns(
 
 pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {
     let (one, two) = (rig.bus().await, rig.connect().await);
-    let publishing = |bus: std::sync::Arc<dyn bus::Bus>, start: usize| async move {
+    let publishing = |bus: std::sync::Arc<dyn quintet_bus::Bus>, start: usize| async move {
         let mut producer = bus.producer().await.expect("a producer");
         for batch in 0..20 {
             let first = start + batch * 25;
@@ -289,7 +289,7 @@ pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
     let states = bus.partitions("g", &["orders"]).await.expect("states");
     assert!(states.iter().all(|state| state.committed.is_none()), "{states:?}");
     let unknown = bus.reader(&["nothing"]).await.err().expect("there is no such topic");
-    assert!(matches!(unknown, bus::BusError::UnknownTopic { .. }), "{unknown:?}");
+    assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
 }
 
 pub async fn a_bus_has_the_id_that_it_was_given_first(rig: &impl Rig) {

@@ -1,6 +1,6 @@
 //! Offsets, lag, rewinding and pausing.
 
-use bus::{Bus, BusError, PartitionState, Position};
+use quintet_bus::{Bus, BusError, PartitionState, Position};
 
 use crate::rig::{Rig, after, numbered, publish, sorted_numbers, take, values, within};
 

@@ -4,11 +4,11 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{
+use clock::{SystemClock, SystemRandom};
+use event::Headers;
+use quintet_bus::{
     Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
 };
-use clock::{SystemClock, SystemRandom};
-use contracts::Headers;
 
 /// What a check gets at the most; a bus that works needs a fraction.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -107,7 +107,7 @@ impl KafkaRig {
             kafka: kafka.collect(),
             ..Settings::default()
         };
-        bus::connect(&settings).await.expect("settings are right")
+        quintet_bus::connect(&settings).await.expect("settings are right")
     }
 }
 
@@ -181,8 +181,8 @@ pub fn sorted_numbers(records: &[Incoming]) -> Vec<usize> {
 }
 
 /// The position after each record.
-pub fn after(records: &[Incoming]) -> Vec<bus::Position> {
-    let positions = records.iter().map(|record| bus::Position {
+pub fn after(records: &[Incoming]) -> Vec<quintet_bus::Position> {
+    let positions = records.iter().map(|record| quintet_bus::Position {
         topic: record.topic.clone(),
         partition: record.partition,
         next: record.offset + 1,

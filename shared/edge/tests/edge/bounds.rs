@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edge::{HEAD_BYTES, Limits};
+use quintet_edge::{HEAD_BYTES, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::rig::{HELD, HELLO, Rig};

@@ -1,6 +1,6 @@
 //! More connections than there may be.
 
-use edge::Limits;
+use quintet_edge::Limits;
 
 use crate::rig::{Client, HELD, HELLO, Rig};
 

@@ -8,9 +8,9 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use edge::{Limits, Listener, Peer, Proxies, Server};
 use futures::stream;
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use quintet_edge::{Limits, Listener, Peer, Proxies, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

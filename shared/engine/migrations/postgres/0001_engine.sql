@@ -36,7 +36,7 @@ create table idempotency_key (
 -- since when it waits for an operator; resolution is the outcome that the operator found at the provider, as JSON.
 create table effect (
     id uuid primary key,
-    order_id uuid not null,
+    aggregate_id uuid not null,
     payload text not null,
     traceparent text,
     tracestate text,
@@ -52,7 +52,7 @@ create index effect_due on effect (due_at);
 -- Deadlines that have not fired. One rings at rings_at; due_at is moved on by claims, as above.
 create table alarm (
     id uuid primary key,
-    order_id uuid not null,
+    aggregate_id uuid not null,
     name text not null,
     traceparent text,
     tracestate text,

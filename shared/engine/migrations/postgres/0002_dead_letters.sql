@@ -4,7 +4,7 @@ create table dead_letter (
     id uuid primary key,
     lane uuid not null,
     seq bigint generated always as identity,
-    order_id uuid,
+    aggregate_id uuid,
     cause text not null,
     summary text not null,
     errors text not null,

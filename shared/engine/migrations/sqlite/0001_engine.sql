@@ -35,7 +35,7 @@ create table idempotency_key (
 -- since when it waits for an operator; resolution is the outcome that the operator found at the provider, as JSON.
 create table effect (
     id blob primary key,
-    order_id blob not null,
+    aggregate_id blob not null,
     payload text not null,
     traceparent text,
     tracestate text,
@@ -51,7 +51,7 @@ create index effect_due on effect (due_at);
 -- Deadlines that have not fired. One rings at rings_at; due_at is moved on by claims, as above.
 create table alarm (
     id blob primary key,
-    order_id blob not null,
+    aggregate_id blob not null,
     name text not null,
     traceparent text,
     tracestate text,

@@ -4,7 +4,7 @@ create table dead_letter (
     seq integer primary key,
     id blob not null unique,
     lane blob not null,
-    order_id blob,
+    aggregate_id blob,
     cause text not null,
     summary text not null,
     errors text not null,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::OrderId;
+use event::Contract;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Value};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Cause, Raw, lanes::Lanes, letter};
-use crate::{Engine, Participant};
+use crate::{AggregateField, Engine, Participant};
 
 /// All that is parked, or a page of it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -49,8 +49,10 @@ pub struct Group {
 pub struct ParkedLane {
     /// What the lane is called: the order's id, or the record's own.
     pub id: Uuid,
-    /// The order; null where the record names none.
-    pub order_id: Option<OrderId>,
+    /// The aggregate; null where the record names none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub aggregate: AggregateField,
     /// Why its first letter is parked.
     pub cause: Cause,
     /// What is wrong with that, without what tells one from the other.
@@ -74,8 +76,10 @@ pub struct Held {
     pub kind: &'static str,
     /// The id of the effect or the alarm.
     pub id: Uuid,
-    /// The order.
-    pub order_id: OrderId,
+    /// The aggregate.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub aggregate: AggregateField,
     /// What is wrong.
     pub why: String,
     /// When it is tried next.
@@ -100,8 +104,10 @@ pub struct Lane {
 pub struct DeadLetter {
     /// The event's id; of a record that cannot be understood, one that its place gives it.
     pub id: Uuid,
-    /// The order; null where the record names none.
-    pub order_id: Option<OrderId>,
+    /// The aggregate; null where the record names none.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub aggregate: AggregateField,
     /// Why it is parked.
     pub cause: Cause,
     /// What went wrong the last time, then what led to it.
@@ -169,13 +175,13 @@ impl<P: Participant> Engine<P> {
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<DeadLetters, StoreError> {
-        let lanes = lanes(&self.db, after, limit).await?;
+        let lanes = lanes::<P::Contract>(&self.db, after, limit).await?;
         let full = i64::try_from(lanes.len()).is_ok_and(|count| count >= limit);
         let next = lanes.last().filter(|_| full).map(|lane| lane.id);
         Ok(DeadLetters {
             groups: groups(&self.db).await?,
             lanes,
-            held: held(&self.db).await?,
+            held: held::<P::Contract>(&self.db).await?,
             next,
         })
     }
@@ -189,12 +195,12 @@ impl<P: Participant> Engine<P> {
         let rows = self.db.fetch(sql, vec![lane.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let sql = format!(
-            "select {}, id, order_id, cause, errors, first_at, last_at, event_type \
+            "select {}, id, aggregate_id, cause, errors, first_at, last_at, event_type \
              from dead_letter where lane = $1 order by seq",
             letter::RECORD
         );
         let letters = self.db.fetch(&sql, vec![lane.into()]).await?;
-        let letters = letters.iter().map(dead_letter).collect::<Result<_, _>>()?;
+        let letters = letters.iter().map(dead_letter::<P::Contract>).collect::<Result<_, _>>()?;
         let replaying = row.get::<Option<i64>>(1)?.is_some();
         Ok(Some(Lane { id: lane, since: row.get(0)?, replaying, letters }))
     }
@@ -212,7 +218,7 @@ impl<P: Participant> Engine<P> {
         let mut held = 0;
         for table in ["effect", "alarm"] {
             let sql = format!(
-                "update {table} set due_at = $1 where order_id = $2 and refused is not null"
+                "update {table} set due_at = $1 where aggregate_id = $2 and refused is not null"
             );
             held += tx.execute(&sql, values()).await?;
         }
@@ -282,15 +288,19 @@ async fn groups(db: &Db) -> Result<Vec<Group>, StoreError> {
     db.fetch(&sql, Vec::new()).await?.iter().map(group).collect()
 }
 
-async fn lanes(db: &Db, after: Option<Uuid>, limit: i64) -> Result<Vec<ParkedLane>, StoreError> {
+async fn lanes<C: Contract>(
+    db: &Db,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ParkedLane>, StoreError> {
     let sql = format!(
-        "select p.id, h.order_id, h.cause, h.summary, {LETTERS}, h.attempts, p.since, h.last_at, \
+        "select p.id, h.aggregate_id, h.cause, h.summary, {LETTERS}, h.attempts, p.since, h.last_at, \
          p.due_at {FIRST_LETTER} where p.id > $1 order by p.id limit $2"
     );
     let lane = |row: &Row| {
         Ok(ParkedLane {
             id: row.get(0)?,
-            order_id: row.get(1)?,
+            aggregate: AggregateField::of::<C>(row.get(1)?),
             cause: row.get(2)?,
             summary: row.get(3)?,
             letters: row.get(4)?,
@@ -304,22 +314,22 @@ async fn lanes(db: &Db, after: Option<Uuid>, limit: i64) -> Result<Vec<ParkedLan
     db.fetch(&sql, values).await?.iter().map(lane).collect()
 }
 
-async fn held(db: &Db) -> Result<Vec<Held>, StoreError> {
+async fn held<C: Contract>(db: &Db) -> Result<Vec<Held>, StoreError> {
     let mut held = Vec::new();
     for (kind, table) in [("outcome", "effect"), ("alarm", "alarm")] {
         let sql = format!(
-            "select id, order_id, refused, due_at from {table} where refused is not null \
+            "select id, aggregate_id, refused, due_at from {table} where refused is not null \
              order by due_at limit $1"
         );
         for row in db.fetch(&sql, vec![Value::Int(MOST_HELD)]).await? {
-            let (id, order_id) = (row.get(0)?, row.get(1)?);
-            held.push(Held { kind, id, order_id, why: row.get(2)?, due_at: row.get(3)? });
+            let (id, aggregate) = (row.get(0)?, AggregateField::of::<C>(row.get(1)?));
+            held.push(Held { kind, id, aggregate, why: row.get(2)?, due_at: row.get(3)? });
         }
     }
     Ok(held)
 }
 
-fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
+fn dead_letter<C: Contract>(row: &Row) -> Result<DeadLetter, StoreError> {
     let (Json(headers), Json(errors)) = (row.get(4)?, row.get(10)?);
     Ok(DeadLetter {
         topic: row.get(0)?,
@@ -330,7 +340,7 @@ fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
         value: row.get::<Vec<u8>>(5)?.into(),
         attempts: row.get(6)?,
         id: row.get(7)?,
-        order_id: row.get(8)?,
+        aggregate: AggregateField::of::<C>(row.get(8)?),
         cause: row.get(9)?,
         errors,
         first_at: row.get(11)?,

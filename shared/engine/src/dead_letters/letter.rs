@@ -1,5 +1,5 @@
 use bus::Incoming;
-use contracts::{ATTEMPT_HEADER, EventType, Headers, OrderId, PRODUCTS_TOPIC, derived};
+use event::{ATTEMPT_HEADER, Contract, EventType, Headers, KeyOf, TopicSpec, TypeOf, derived};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Column, Json, Kind, Row, StoreError, Table, Value};
@@ -13,7 +13,7 @@ pub(super) const TABLE: Table = Table {
     columns: &[
         Column { name: "id", kind: Kind::Uuid },
         Column { name: "lane", kind: Kind::Uuid },
-        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "aggregate_id", kind: Kind::Uuid },
         Column { name: "cause", kind: Kind::Text },
         Column { name: "summary", kind: Kind::Text },
         Column { name: "errors", kind: Kind::Text },
@@ -63,8 +63,8 @@ pub struct Unreadable {
 pub(super) struct Letter {
     pub(super) id: Uuid,
     pub(super) lane: Uuid,
-    pub(super) order: Option<OrderId>,
-    pub(super) event_type: Option<EventType>,
+    pub(super) aggregate: Option<Uuid>,
+    pub(super) event_type: Option<&'static str>,
     pub(super) reason: Reason,
     pub(super) record: Incoming,
 }
@@ -72,26 +72,28 @@ pub(super) struct Letter {
 impl Letter {
     /// Its id is that of its place, whatever id it claims: a good copy under the same id must not be
     /// taken for it.
-    pub(super) fn unreadable(Unreadable { record, reason }: Unreadable) -> Self {
+    pub(super) fn unreadable<C: Contract>(Unreadable { record, reason }: Unreadable) -> Self {
         let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
         let id = derived(Uuid::nil(), Uuid::nil(), &place, 0);
-        let order = order_of(&record);
-        let lane = order.map_or(id, Uuid::from);
-        let event_type = record.headers.text("ce_type").and_then(|name| name.parse().ok());
-        Self { id, lane, order, event_type, reason, record }
+        let aggregate = aggregate_of::<C>(&record);
+        let lane = aggregate.unwrap_or(id);
+        let event_type = record.headers.text("ce_type");
+        let event_type = event_type.and_then(|name| name.parse::<TypeOf<C>>().ok());
+        let event_type = event_type.map(EventType::as_str);
+        Self { id, lane, aggregate, event_type, reason, record }
     }
 
     pub(super) fn row(&self, now: Timestamp) -> Vec<Value> {
-        let Self { id, lane, order, event_type, reason, record } = self;
+        let Self { id, lane, aggregate, event_type, reason, record } = self;
         let attempts = i64::from(reason.cause != Cause::Behind);
         vec![
             (*id).into(),
             (*lane).into(),
-            (*order).into(),
+            (*aggregate).into(),
             reason.cause.into(),
             reason.summary().into(),
             Value::json(&reason.errors),
-            event_type.map(|it| it.as_str().to_owned()).into(),
+            event_type.map(str::to_owned).into(),
             record.topic.clone().into(),
             i64::from(record.partition).into(),
             record.offset.into(),
@@ -105,10 +107,11 @@ impl Letter {
     }
 }
 
-/// Products are no orders, whatever their SKU looks like.
-fn order_of(record: &Incoming) -> Option<OrderId> {
-    let key = str::from_utf8(&record.key).ok().filter(|_| record.topic != PRODUCTS_TOPIC)?;
-    key.parse().ok()
+/// What lies on a compacted topic is no part of an aggregate's history, whatever its key looks like.
+fn aggregate_of<C: Contract>(record: &Incoming) -> Option<Uuid> {
+    let key = str::from_utf8(&record.key).ok();
+    let key = key.filter(|_| !TopicSpec::is_compacted::<C>(&record.topic))?;
+    key.parse::<KeyOf<C>>().ok().map(Into::into)
 }
 
 /// The record of a letter as it goes to its next attempt: a header says how many there were with it.

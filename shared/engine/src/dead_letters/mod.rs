@@ -47,11 +47,11 @@ impl Sorted {
             metrics.parked(letter.reason.cause);
             let (topic, partition, offset) =
                 (&letter.record.topic, letter.record.partition, letter.record.offset);
-            let order_id = letter.order.map(tracing::field::display);
+            let aggregate_id = letter.aggregate.map(tracing::field::display);
             let (lane, why) = (letter.lane, letter.reason.to_string());
             if letter.reason.cause == Cause::Behind {
                 tracing::info!(
-                    order_id,
+                    aggregate_id,
                     topic,
                     partition,
                     offset,
@@ -59,7 +59,7 @@ impl Sorted {
                 );
             } else {
                 tracing::error!(
-                    order_id, %lane, topic, partition, offset, why,
+                    aggregate_id, %lane, topic, partition, offset, why,
                     "a record cannot be applied: it is parked, and what follows it of its order too"
                 );
             }

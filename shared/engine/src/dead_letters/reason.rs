@@ -1,6 +1,6 @@
 use std::{any::Any, error::Error, fmt};
 
-use contracts::DecodeError;
+use event::DecodeError;
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use clock::Clock;
-use contracts::{Decoded, decode};
+use event::{Decoded, decode};
 use jiff::Timestamp;
 use store::{Db, Row, StoreError, Value};
 use uuid::Uuid;

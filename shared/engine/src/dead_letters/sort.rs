@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use contracts::OrderId;
+use event::{Contract, EventType};
 use jiff::Timestamp;
 use store::{Kind, StoreError, Tx};
 use uuid::Uuid;
@@ -104,12 +104,12 @@ pub(crate) async fn sort<P: Participant>(
     let mut unreadable = parking.unreadable.iter().peekable();
     for (place, work) in batch.iter().enumerate() {
         while let Some((_, record)) = unreadable.next_if(|(before, _)| *before <= place) {
-            sorting.lanes.add(Letter::unreadable(record.clone()));
+            sorting.lanes.add(Letter::unreadable::<P::Contract>(record.clone()));
         }
         sorting.place(place, work, parking.refused.get(&place));
     }
     for (_, record) in unreadable {
-        sorting.lanes.add(Letter::unreadable(record.clone()));
+        sorting.lanes.add(Letter::unreadable::<P::Contract>(record.clone()));
     }
     let Sorting { lanes, forgotten, mut sorted, .. } = sorting;
     (sorted.parked, sorted.more) = lanes.save(tx, now).await?;
@@ -134,14 +134,17 @@ fn lanes_of<P: Participant>(
     }
     touched.extend(&replayed);
     touched.extend(
-        parking.unreadable.iter().map(|(_, record)| Letter::unreadable(record.clone()).lane),
+        parking
+            .unreadable
+            .iter()
+            .map(|(_, record)| Letter::unreadable::<P::Contract>(record.clone()).lane),
     );
     (touched, replayed)
 }
 
 /// An event's lane is its order; one without is alone.
 fn lane_of<P: Participant>(input: &Input<P>) -> Uuid {
-    input.order_id().map_or(input.cause, OrderId::into)
+    input.aggregate().map_or(input.cause, Into::into)
 }
 
 struct Sorting {
@@ -168,8 +171,8 @@ impl Sorting {
                 self.lanes.add(Letter {
                     id: work.input.cause,
                     lane,
-                    order: work.input.order_id(),
-                    event_type: Some(event.event_type()),
+                    aggregate: work.input.aggregate().map(Into::into),
+                    event_type: Some(event.event_type().as_str()),
                     reason,
                     record: record.clone(),
                 });

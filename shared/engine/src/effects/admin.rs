@@ -2,14 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use contracts::{EffectId, OrderId};
+use event::EffectId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Payload;
 use store::{Json, Row, StoreError, Value};
 use utoipa::ToSchema;
 
-use crate::{Effect, Engine, Participant, settings::later};
+use crate::{AggregateField, Effect, Engine, Participant, settings::later};
 
 /// Some of the requests that have no definite answer yet.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -25,8 +25,10 @@ pub struct EffectPage {
 pub struct EffectView {
     /// Its id, which is also the idempotency key that the provider has been given.
     pub id: EffectId,
-    /// The order that it is made for.
-    pub order_id: OrderId,
+    /// The aggregate that it is made for.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub aggregate: AggregateField,
     /// What is requested, such as `charge`; null if a newer version wrote it.
     pub name: Option<String>,
     /// How often it was attempted.
@@ -158,7 +160,7 @@ pub enum ResolveError {
 }
 
 const VIEW: &str =
-    "id, order_id, payload, attempts, created_at, due_at, held_at, last_error, resolution";
+    "id, aggregate_id, payload, attempts, created_at, due_at, held_at, last_error, resolution";
 
 impl<P: Participant> Engine<P> {
     /// Requests without a definite answer, after the id `after`, at most `limit`; only those that are held, if
@@ -271,7 +273,7 @@ fn view<P: Participant>(row: &Row) -> Result<EffectView, StoreError> {
     let effect = row.get::<Json<P::Effect>>(2).ok().map(|Json(effect)| effect);
     Ok(EffectView {
         id: row.get(0)?,
-        order_id: row.get(1)?,
+        aggregate: AggregateField::of::<P::Contract>(row.get(1)?),
         name: effect.as_ref().map(Effect::name),
         attempts: row.get(3)?,
         created_at: row.get(4)?,

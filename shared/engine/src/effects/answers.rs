@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::EffectId;
+use event::EffectId;
 use jiff::Timestamp;
 use tokio::task::{Id, JoinError};
 
@@ -72,7 +72,7 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     pub(super) fn outcome(&self, claimed: Claimed<P>, outcome: P::Outcome) -> Work<P> {
-        let what = What::Outcome(claimed.order, outcome);
+        let what = What::Outcome(claimed.aggregate, outcome);
         let cause = claimed.id.into();
         let input = Input { cause, at: self.clock.now(), trace: claimed.trace, what };
         Work { input, origin: Origin::Outcome }
@@ -83,9 +83,9 @@ impl<P: Participant> EffectRunner<P> {
         let pause = self.pause_after(attempts);
         let next = Next { attempts, pause, why: Some(why.clone()), held_at: None };
         let pause = self.put_off(claimed, next);
-        let (order_id, effect) = (claimed.order, claimed.effect.name());
+        let (aggregate_id, effect) = (claimed.aggregate, claimed.effect.name());
         let trace_id = claimed.trace.trace_id();
-        tracing::warn!(%order_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
+        tracing::warn!(%aggregate_id, trace_id, effect, attempts, ?pause, why, "no answer; will ask again");
     }
 
     /// The provider says that the request itself is wrong: repeating it soon is pointless.
@@ -94,10 +94,11 @@ impl<P: Participant> EffectRunner<P> {
         let (held_at, pause) = (Some(self.clock.now()), self.settings.backoff_max);
         let next = Next { attempts, pause, why: Some(why.clone()), held_at };
         let pause = self.put_off(claimed, next);
-        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let (aggregate_id, effect, effect_id) =
+            (claimed.aggregate, claimed.effect.name(), claimed.id);
         let trace_id = claimed.trace.trace_id();
         tracing::warn!(
-            %order_id, trace_id, effect, %effect_id, attempts, ?pause, why,
+            %aggregate_id, trace_id, effect, %effect_id, attempts, ?pause, why,
             "the provider refuses the request itself; it is held for an operator"
         );
     }
@@ -134,10 +135,11 @@ impl<P: Participant> EffectRunner<P> {
     }
 
     fn warn_overdue(&self, claimed: &Claimed<P>) {
-        let (order_id, effect, effect_id) = (claimed.order, claimed.effect.name(), claimed.id);
+        let (aggregate_id, effect, effect_id) =
+            (claimed.aggregate, claimed.effect.name(), claimed.id);
         let hold_after = self.settings.hold_after;
         tracing::warn!(
-            %order_id, effect, %effect_id, ?hold_after,
+            %aggregate_id, effect, %effect_id, ?hold_after,
             "no answer for too long: the request is held for an operator, and repeated at the longest pause"
         );
     }

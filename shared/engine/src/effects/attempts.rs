@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::EffectId;
+use event::EffectId;
 use tokio::{sync::Notify, time::timeout};
 use tracing::Instrument;
 
@@ -48,7 +48,7 @@ impl<P: Participant> EffectRunner<P> {
             let mut key = claimed.id;
             if crate::mistake!(KeyPerAttempt) {
                 let nth = u32::try_from(claimed.attempts).unwrap_or(0);
-                key = contracts::derived(key.into(), key.into(), "attempt", nth).into();
+                key = event::derived(key.into(), key.into(), "attempt", nth).into();
             }
             crate::crash_point!(BeforeAttempt, &claimed);
             let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());

@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, time::Duration};
 
-use contracts::EffectId;
+use event::EffectId;
 
 /// The breaker judges the latest attempt of so many effects.
 const WINDOW: usize = 32;

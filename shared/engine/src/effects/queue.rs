@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use contracts::EffectId;
+use event::EffectId;
 use tokio::sync::Notify;
 
 use super::{

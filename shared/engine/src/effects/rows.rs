@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use contracts::{EffectId, OrderId, Trace};
+use event::{EffectId, Trace};
 use jiff::Timestamp;
 use store::{Column, Condition, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use uuid::Uuid;
 
 use super::Resolution;
 use crate::{
-    Effect, Participant, Settings,
+    Effect, Key, Participant, Settings,
     claim::{Claim, Later, Rows, claim, make_due, readable},
     settings::{Moment, later},
 };
@@ -23,7 +23,7 @@ const TABLE: Table = Table {
     name: "effect",
     columns: &[
         Column { name: "id", kind: Kind::Uuid },
-        Column { name: "order_id", kind: Kind::Uuid },
+        Column { name: "aggregate_id", kind: Kind::Uuid },
         Column { name: "payload", kind: Kind::Text },
         Column { name: "traceparent", kind: Kind::Text },
         Column { name: "tracestate", kind: Kind::Text },
@@ -57,7 +57,7 @@ pub(super) const ALL: Rows<'_> = Rows { table: TABLE.name, condition: "true" };
 const UNRESOLVED: Rows<'_> = Rows { table: TABLE.name, condition: "resolution is null" };
 
 /// What is read of a claimed row, in the order that [`read`] expects.
-const CLAIMED: &str = "id, order_id, payload, traceparent, tracestate, attempts, created_at, \
+const CLAIMED: &str = "id, aggregate_id, payload, traceparent, tracestate, attempts, created_at, \
     held_at, last_error, resolution";
 
 /// An effect that a reaction asked for.
@@ -71,7 +71,7 @@ pub(crate) struct Requested<P: Participant> {
 #[derive(Debug)]
 pub(crate) struct Claimed<P: Participant> {
     pub(crate) id: EffectId,
-    pub(crate) order: OrderId,
+    pub(crate) aggregate: Key<P>,
     pub(crate) effect: P::Effect,
     /// See [`Effect::isolation_key`].
     pub(super) key: Arc<str>,
@@ -139,11 +139,11 @@ pub(crate) async fn insert<P: Participant>(
     let claim = ClaimEnd::of(now, settings);
     let (mut rows, mut claimed) = (Vec::new(), Vec::new());
     for (index, Requested { id, effect, trace }) in requested.into_iter().enumerate() {
-        let order = effect.order_id();
+        let aggregate = effect.aggregate();
         let due_at = if index < mode.room { claim.due_at } else { now.wall };
         rows.push(vec![
             id.into(),
-            order.into(),
+            aggregate.into().into(),
             Value::json(&effect),
             trace.traceparent.clone().into(),
             trace.tracestate.clone().into(),
@@ -154,7 +154,7 @@ pub(crate) async fn insert<P: Participant>(
         if index < mode.room {
             claimed.push(Claimed {
                 id,
-                order,
+                aggregate,
                 key: effect.isolation_key().into(),
                 effect,
                 trace,
@@ -307,7 +307,7 @@ fn read<P: Participant>(row: &Row, claim: ClaimEnd) -> Result<Claimed<P>, StoreE
     let resolution: Option<Json<Resolution>> = row.get(9)?;
     Ok(Claimed {
         id: row.get(0)?,
-        order: row.get(1)?,
+        aggregate: row.get::<Uuid>(1)?.into(),
         key: effect.isolation_key().into(),
         effect,
         trace: Trace::stored(row.get(3)?, row.get(4)?),

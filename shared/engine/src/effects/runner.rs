@@ -5,7 +5,7 @@ use std::{
 };
 
 use clock::{Clock, Random};
-use contracts::EffectId;
+use event::EffectId;
 use store::{Db, StoreError};
 use tokio::task::{Id, JoinSet};
 
@@ -182,8 +182,8 @@ impl<P: Participant> EffectRunner<P> {
                     self.answered.push(self.outcome(claimed, outcome));
                 }
                 Err(why) => {
-                    let (effect_id, order_id) = (claimed.id, claimed.order);
-                    tracing::error!(%effect_id, %order_id, %why, "cannot apply an operator's resolution");
+                    let (effect_id, aggregate_id) = (claimed.id, claimed.aggregate);
+                    tracing::error!(%effect_id, %aggregate_id, %why, "cannot apply an operator's resolution");
                 }
             }
         }

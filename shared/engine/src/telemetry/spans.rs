@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bus::Incoming;
-use contracts::{Event, EventId, OrderId, Trace};
+use event::{AggregateKey, Contract, EventId, EventType, Trace};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -63,11 +63,11 @@ impl TurnSpans {
 
     /// The trace that an event takes along which follows from an input: that of its making. A batch that is
     /// applied twice, because it was not as new as it was taken to be, leaves two such spans.
-    pub(crate) fn made(&self, index: usize, id: EventId, event: &Event) -> Option<Trace> {
+    pub(crate) fn made(&self, index: usize, id: EventId, event: &impl Contract) -> Option<Trace> {
         let input = self.inputs.get(&index)?;
-        if let Some(order_id) = event.order_id() {
-            // A command's order shows only now.
-            input.span.record("quintet.order_id", order_id.to_string());
+        if let Some(aggregate_id) = event.aggregate() {
+            // A command's aggregate shows only now.
+            input.span.record("quintet.aggregate_id", aggregate_id.to_string());
         }
         let (kind, topic) = (event.event_type(), event.event_type().topic());
         let messaging = &*self.messaging;
@@ -88,7 +88,7 @@ impl TurnSpans {
             server.port = messaging.port.map(i64::from),
             cloudevents.event_id = %id,
             cloudevents.event_type = kind.as_str(),
-            quintet.order_id = event.order_id().map(|id| id.to_string()),
+            quintet.aggregate_id = event.aggregate().map(|id| id.to_string()),
         );
         Traced::of(span).map(|made| made.trace)
     }
@@ -132,7 +132,7 @@ fn of_input<P: Participant>(work: &Work<P>, batch: Batch<'_>) -> Span {
         otel.kind = "internal",
         otel.status_description = Empty,
         messaging.batch.message_count = batch.inputs,
-        quintet.order_id = work.input.order_id().map(|id| id.to_string()),
+        quintet.aggregate_id = work.input.aggregate().map(|id| id.to_string()),
         quintet.duplicate = Empty,
         quintet.attempt = i64::from(batch.attempt),
     )
@@ -140,7 +140,7 @@ fn of_input<P: Participant>(work: &Work<P>, batch: Batch<'_>) -> Span {
 
 fn of_record<P: Participant>(
     work: &Work<P>,
-    event: &Event,
+    event: &P::Contract,
     record: &Incoming,
     batch: Batch<'_>,
 ) -> Span {
@@ -172,7 +172,7 @@ fn of_record<P: Participant>(
         server.port = messaging.port.map(i64::from),
         cloudevents.event_id = %cause,
         cloudevents.event_type = event.event_type().as_str(),
-        quintet.order_id = work.input.order_id().map(|id| id.to_string()),
+        quintet.aggregate_id = work.input.aggregate().map(|id| id.to_string()),
         quintet.duplicate = Empty,
         quintet.parked = Empty,
         quintet.replay = replay,
@@ -189,8 +189,12 @@ pub(crate) struct AttemptSpan(Traced);
 
 impl AttemptSpan {
     /// Opens it. `attempt` counts from 1.
-    pub(crate) fn open(parent: &Trace, effect: &impl Effect, attempt: i64) -> Self {
-        let order_id: OrderId = effect.order_id();
+    pub(crate) fn open<K: AggregateKey>(
+        parent: &Trace,
+        effect: &impl Effect<K>,
+        attempt: i64,
+    ) -> Self {
+        let aggregate_id = effect.aggregate();
         Self(Traced::under(parent, || {
             info_span!(
                 target: TARGET,
@@ -201,7 +205,7 @@ impl AttemptSpan {
                 otel.status_description = Empty,
                 quintet.effect = effect.name(),
                 quintet.effect_id = %effect.id(),
-                quintet.order_id = %order_id,
+                quintet.aggregate_id = %aggregate_id,
                 quintet.attempt = attempt,
             )
         }))

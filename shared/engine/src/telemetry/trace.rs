@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use contracts::Trace;
+use event::Trace;
 use opentelemetry::{
     Context, SpanId, TraceFlags, TraceId,
     trace::{SpanContext, TraceContextExt, TraceState},

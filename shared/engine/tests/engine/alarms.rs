@@ -26,7 +26,7 @@ async fn an_alarm_rings_at_its_time_once_and_not_before() {
         rig.clock.advance(INSTANT);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
-        assert_eq!(ringing[0].input.order_id(), Some(order(1)));
+        assert_eq!(ringing[0].input.aggregate(), Some(order(1)));
         assert_eq!(rig.turn(&ringing).await.duplicates, 0);
         assert_eq!(rig.turn(&ringing).await.duplicates, 1);
         assert_eq!(rig.log(order(1)).await, "arm, ring");

@@ -1,7 +1,7 @@
 //! One transaction per batch.
 
-use contracts::EventId;
-use engine::{Answer, CommandError, Remembered, TurnError};
+use event::EventId;
+use quintet_engine::{Answer, CommandError, Remembered, TurnError};
 use store::Class;
 
 use crate::{
@@ -42,7 +42,7 @@ async fn a_batch_is_all_or_nothing() {
                 assert_eq!(rig.count(table).await, 0, "{table}");
             }
         }
-        assert_eq!(rig.relay().turn().await.unwrap(), engine::Sent::Nothing);
+        assert_eq!(rig.relay().turn().await.unwrap(), quintet_engine::Sent::Nothing);
         assert!(rig.effects().turn().await.unwrap().is_empty());
     }
 }
@@ -73,7 +73,7 @@ async fn an_event_is_applied_once_however_often_it_comes() {
 async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() {
     for rig in rigs().await {
         let moved = |mut work: crate::work::Works, to: i32| {
-            if let engine::Origin::Event(record) = &mut work.origin {
+            if let quintet_engine::Origin::Event(record) = &mut work.origin {
                 record.partition = to;
             }
             work
@@ -109,8 +109,8 @@ async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after(
         let batch =
             [ask(3, order(1)), outcome(order(1), 1), outcome(order(2), 2), ask(4, order(2))];
         rig.turn(&batch).await;
-        let left = rig.db.fetch("select order_id from effect", vec![]).await.unwrap();
-        let left: Vec<contracts::OrderId> = left.iter().map(|row| row.get(0).unwrap()).collect();
+        let left = rig.db.fetch("select tally_id from effect", vec![]).await.unwrap();
+        let left: Vec<testkit::toy::TallyId> = left.iter().map(|row| row.get(0).unwrap()).collect();
         assert_eq!(left, [order(2)]);
     }
 }
@@ -171,15 +171,15 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() 
         for table in ["tally", "inbox", "outbox_event"] {
             assert_eq!(rig.count(table).await, 0, "{table}");
         }
-        assert_eq!(relay.turn().await.unwrap(), engine::Sent::Nothing);
+        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Nothing);
 
         rig.execute("insert into gate values (1)", vec![]).await;
         let turn = rig.engine.turn(&batch, &mut remembered).await.unwrap();
         assert_eq!(turn.duplicates, 0);
         assert_eq!(answers(turn), [Ok(Reply::Count(3))]);
         let outbox = rig.outbox().await;
-        assert_eq!(relay.turn().await.unwrap(), engine::Sent::Some(4));
-        assert_eq!(relay.turn().await.unwrap(), engine::Sent::Nothing);
+        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Some(4));
+        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Nothing);
         assert_eq!(rig.sent(), outbox);
     }
 }

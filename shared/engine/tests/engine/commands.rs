@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use clock::SeededRandom;
-use contracts::Trace;
-use engine::{
+use event::Trace;
+use futures::poll;
+use quintet_engine::{
     CommandError, Commands, Engine, IdempotencyKey, Origin, Runtime, Sent, Settings, Surroundings,
 };
-use futures::poll;
 
 use crate::{
     rig::{Rig, rigs, rigs_with},

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use bus::Incoming;
-use contracts::{
-    ATTEMPT_HEADER, CancelReason, DecodeError, OrderCancelled, OrderId, StockReserved, decode,
-};
-use engine::{
+use event::{ATTEMPT_HEADER, DecodeError, decode};
+use quintet_engine::{
     Cause, DeadLetter, Engine, Lane, Parking, Raw, Reason, Remembered, Turn, TurnError, Unreadable,
     chunk,
 };
 use store::{Class, Value};
+use testkit::toy::{AddOne, Rang, TallyId};
 use uuid::Uuid;
 
 use crate::{
@@ -72,13 +71,13 @@ pub async fn settle(
     unreachable!()
 }
 
-pub fn poison(number: u128, order_id: OrderId) -> Works {
-    tell(number, order_id, "unfixed")
+pub fn poison(number: u128, tally_id: TallyId) -> Works {
+    tell(number, tally_id, "unfixed")
 }
 
 /// Lets what [`poison`] says be applied from now on. Commands are not parked.
-pub fn fix(number: u128, order_id: OrderId) -> Works {
-    command(number, order_id, FIXED)
+pub fn fix(number: u128, tally_id: TallyId) -> Works {
+    command(number, tally_id, FIXED)
 }
 
 #[tokio::test]
@@ -135,7 +134,7 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
             let [first, second] = &lane.letters[..] else { panic!("{lane:?}") };
             assert!(!lane.replaying);
             assert_eq!((first.attempts, second.attempts), (attempt, 0));
-            assert_eq!(first.errors, ["the reaction to PaymentDeclined panicked", "not fixed"]);
+            assert_eq!(first.errors, ["the reaction to Told panicked", "not fixed"]);
             assert_eq!(rig.log(order(1)).await, "add");
         }
         rig.engine.replay(order(1).into()).await.unwrap();
@@ -181,13 +180,13 @@ async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() 
     }
 }
 
-fn broken(number: u128, order_id: OrderId) -> Incoming {
-    Incoming { value: b"{".into(), ..record(number, &StockReserved { order_id }.into()) }
+fn broken(number: u128, tally_id: TallyId) -> Incoming {
+    Incoming { value: b"{".into(), ..record(number, &AddOne { tally_id }.into()) }
 }
 
 /// Makes the parked [`broken`] record of this number whole.
-async fn mend(rig: &Rig, number: u128, order_id: OrderId) {
-    let Incoming { value, offset, .. } = record(number, &StockReserved { order_id }.into());
+async fn mend(rig: &Rig, number: u128, tally_id: TallyId) {
+    let Incoming { value, offset, .. } = record(number, &AddOne { tally_id }.into());
     let sql = "update dead_letter set value = $1 where place = $2";
     assert_eq!(rig.execute(sql, vec![value.into(), offset.into()]).await, 1);
 }
@@ -202,7 +201,7 @@ async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
 #[tokio::test]
 async fn what_cannot_be_understood_is_parked_as_it_came() {
     for rig in rigs().await {
-        let good = |number| record(number, &StockReserved { order_id: order(1) }.into());
+        let good = |number| record(number, &AddOne { tally_id: order(1) }.into());
         let (turn, attempts) = receive(&rig, vec![good(1), broken(2, order(1)), good(3)]).await;
         assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
         assert_eq!(rig.log(order(1)).await, "add");
@@ -210,7 +209,7 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
         let DeadLetter { cause, errors, event_type, offset, key, value, headers, .. } =
             &lane.letters[0];
         assert_eq!((*cause, *offset), (Cause::Undecodable, 2));
-        assert_eq!(event_type.as_deref(), Some("StockReserved"));
+        assert_eq!(event_type.as_deref(), Some("AddOne"));
         assert!(errors[0].contains("not JSON"), "{errors:?}");
         assert_eq!((key, value), (&Raw::Text(order(1).to_string()), &Raw::Text("{".into())));
         assert!(headers.contains(&("ce_id".into(), Raw::Text(event_id(2).to_string()))));
@@ -229,8 +228,7 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
 async fn what_is_none_of_this_services_concern_stays_parked() {
     for rig in rigs().await {
         receive(&rig, vec![broken(1, order(1))]).await;
-        let reason = CancelReason::Deadline;
-        let foreign = record(1, &OrderCancelled { order_id: order(1), reason }.into());
+        let foreign = record(1, &Rang { tally_id: order(1) }.into());
         let headers = foreign.headers.iter().map(|(name, value)| (name, Raw::from(value.to_vec())));
         let headers = Value::json(&headers.collect::<Vec<_>>());
         let sql = "update dead_letter set headers = $1, value = $2";
@@ -294,15 +292,14 @@ async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
     for rig in rigs().await {
         let key = vec![0, 255];
         let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, order(1)) };
-        let records =
-            || vec![stray(1), stray(2), record(3, &StockReserved { order_id: order(1) }.into())];
+        let records = || vec![stray(1), stray(2), record(3, &AddOne { tally_id: order(1) }.into())];
         assert_eq!(receive(&rig, records()).await.0.parked, 2);
         assert_eq!(receive(&rig, records()).await.0.parked, 0, "the same again");
         assert_eq!(rig.log(order(1)).await, "add");
         let parked = rig.engine.dead_letters(None, 10).await.unwrap();
         assert_eq!((parked.lanes.len(), parked.groups.len()), (2, 1));
         assert_eq!((parked.groups[0].lanes, parked.groups[0].letters), (2, 2));
-        assert_eq!(parked.lanes[0].order_id, None);
+        assert_eq!(parked.lanes[0].aggregate.id, None);
         let lane = rig.lane(parked.lanes[0].id).await;
         assert_eq!(lane.letters[0].key, Raw::Bytes(key.clone()));
         let first = rig.engine.dead_letters(None, 1).await.unwrap();
@@ -384,10 +381,11 @@ async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
 
 #[tokio::test]
 async fn a_version_that_is_not_known_is_named_so() {
-    let mut record = record(1, &StockReserved { order_id: order(1) }.into());
+    let mut record = record(1, &AddOne { tally_id: order(1) }.into());
     let version = "urn:quintet:schemas:stock_reserved:v9";
     record.headers = replaced(&record.headers, "ce_dataschema", version);
-    let error = decode(&record.key, &record.headers, &record.value).unwrap_err();
+    let error =
+        decode::<testkit::toy::ToyEvent>(&record.key, &record.headers, &record.value).unwrap_err();
     assert!(matches!(error, DecodeError::UnknownVersion { version: 9, .. }), "{error}");
     let unreadable = chunk::<Toy>(vec![record]).unreadable;
     let (0, Unreadable { reason: Reason { cause, errors }, .. }) = &unreadable[0] else {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contracts::EventId;
-use engine::{Engine, Relay, Remembered, Sent, Settings, TurnError};
+use event::EventId;
+use quintet_engine::{Engine, Relay, Remembered, Sent, Settings, TurnError};
 use store::StoreError;
 use testkit::Database;
 

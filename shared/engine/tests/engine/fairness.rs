@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use contracts::EffectId;
-use engine::{Effect, EffectRunner, Settings};
+use event::EffectId;
+use quintet_engine::{Effect, EffectRunner, Settings};
 
 use crate::{
     rig::{Next, Rig, rigs, rigs_with},

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contracts::EffectId;
-use engine::{Effect, Resolution, ResolveError, Settings};
+use event::EffectId;
+use quintet_engine::{Effect, Resolution, ResolveError, Settings};
 
 use crate::{
     rig::{Next, Rig, rigs, rigs_with},

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bus::{Bus, BusError, Consumer, Outgoing, PartitionState, Producer, Published, Topic};
 use clock::{Clock, ManualClock};
-use engine::{Engine, Sent, Settings};
+use quintet_engine::{Engine, Sent, Settings};
 use testkit::{Database, MemoryBus};
 use tokio::sync::Barrier;
 

@@ -1,7 +1,7 @@
 //! What cannot be applied is named, and takes nothing with it.
 
 use bus::DEFAULT_MAX_RECORD_BYTES;
-use engine::TurnError;
+use quintet_engine::TurnError;
 use store::Class;
 
 use crate::{
@@ -31,7 +31,7 @@ async fn a_reaction_that_panics_names_its_input() {
             [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
         let (culprit, why) = poison(&rig, &batch).await;
         assert_eq!(culprit, 2);
-        assert_eq!(why, "the reaction to PaymentDeclined panicked: told to");
+        assert_eq!(why, "the reaction to Told panicked: told to");
         nothing_saved(&rig).await;
 
         let (culprit, _) =

@@ -1,7 +1,7 @@
 //! A batch of N equals N batches of one.
 
-use engine::{Answer, Settings};
 use proptest::prelude::*;
+use quintet_engine::{Answer, Settings};
 use testkit::Database;
 
 use crate::{

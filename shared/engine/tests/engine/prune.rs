@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::PartitionState;
-use contracts::PRODUCTS_TOPIC;
-use engine::Origin;
+use quintet_engine::Origin;
 use testkit::record_at;
 
 use crate::{
@@ -22,7 +21,7 @@ fn partition(topic: &str, low: i64, high: i64) -> PartitionState {
 /// As [`add`], from a topic that keeps the latest of each key.
 fn listed(number: u128) -> Works {
     let offset = i64::try_from(number).unwrap();
-    Works { origin: Origin::Event(record_at(PRODUCTS_TOPIC, offset)), ..add(number, order(1)) }
+    Works { origin: Origin::Event(record_at("notices", offset)), ..add(number, order(1)) }
 }
 
 impl Rig {
@@ -42,15 +41,15 @@ async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
     for rig in rigs().await {
         rig.turn(&[add(1, order(1)), add(2, order(2)), command(3, order(1), 5)]).await;
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 0, 10), partition("orders", 0, 7)]);
+        rig.bus.set_partitions(vec![partition("sums", 0, 10), partition("ends", 0, 7)]);
         assert_eq!(rig.prune().await, 0);
         rig.turn(&[add(11, order(3))]).await;
         rig.clock.advance(2 * DAY);
 
         // One topic still has what lay there at the mark.
-        rig.bus.set_partitions(vec![partition("inventory", 10, 20), partition("orders", 6, 7)]);
+        rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 6, 7)]);
         assert_eq!(rig.prune().await, 0);
-        rig.bus.set_partitions(vec![partition("inventory", 10, 20), partition("orders", 7, 7)]);
+        rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 7, 7)]);
         assert_eq!(rig.prune().await, 3);
         assert_eq!(rig.remembered().await, [11]);
         // What it remembers it does not apply again.
@@ -64,16 +63,16 @@ async fn what_came_again_is_remembered_until_that_is_gone_too() {
     for rig in rigs().await {
         rig.turn(&[add(1, order(1)), add(2, order(1))]).await;
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 0, 10)]);
+        rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
         // Its relay has sent it once more, behind the mark.
         assert_eq!(rig.turn(&[add(1, order(1))]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 10, 11)]);
+        rig.bus.set_partitions(vec![partition("sums", 10, 11)]);
         assert_eq!(rig.prune().await, 1);
         assert_eq!(rig.remembered().await, [1]);
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 11, 11)]);
+        rig.bus.set_partitions(vec![partition("sums", 11, 11)]);
         assert_eq!(rig.prune().await, 1);
         assert_eq!(rig.count("inbox_mark").await, 2, "marks that have served are gone");
         assert!(rig.remembered().await.is_empty());
@@ -85,11 +84,11 @@ async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
     for rig in rigs().await {
         rig.turn(&[listed(1), add(2, order(1))]).await;
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 0, 10)]);
+        rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
         assert_eq!(rig.turn(&[listed(1)]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 10, 10)]);
+        rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         assert_eq!(rig.prune().await, 1);
         assert_eq!(rig.remembered().await, [1]);
     }
@@ -100,7 +99,7 @@ async fn what_came_shortly_before_a_mark_waits_for_the_next() {
     for rig in rigs().await {
         rig.turn(&[add(1, order(1))]).await;
         rig.clock.advance(23 * HOUR);
-        rig.bus.set_partitions(vec![partition("inventory", 10, 10)]);
+        rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         for pruned in [0, 0, 0] {
             assert_eq!(rig.prune().await, pruned);
             rig.clock.advance(HOUR);
@@ -119,7 +118,7 @@ async fn more_than_a_transaction_deletes_is_forgotten_all_the_same() {
         }
         rig.turn(&[listed(9_999)]).await;
         rig.clock.advance(2 * DAY);
-        rig.bus.set_partitions(vec![partition("inventory", 10_000, 10_000)]);
+        rig.bus.set_partitions(vec![partition("sums", 10_000, 10_000)]);
         assert_eq!(rig.prune().await, 0);
         assert_eq!(rig.prune().await, 6_000);
         assert_eq!(rig.remembered().await, [9_999]);

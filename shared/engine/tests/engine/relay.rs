@@ -1,7 +1,7 @@
 //! From the outbox to the broker.
 
-use contracts::EventId;
-use engine::{Relay, RelayError, Sent, Settings};
+use event::EventId;
+use quintet_engine::{Relay, RelayError, Sent, Settings};
 
 use crate::{
     rig::{Rig, rigs, rigs_with, turn},

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use engine::{Parking, Remembered, Settings, TurnError};
+use quintet_engine::{Parking, Remembered, Settings, TurnError};
 use store::Class;
 use testkit::{Database, eventually};
 use tokio::sync::Barrier;

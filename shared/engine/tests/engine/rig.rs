@@ -12,12 +12,13 @@ use std::{
 use async_trait::async_trait;
 use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::{ManualClock, SeededRandom};
-use contracts::{EffectId, EventId, OrderId, Trace, Versions};
-use engine::{
+use event::{EffectId, EventId, Trace, Versions};
+use quintet_engine::{
     Answer, Attempt, EffectRunner, Engine, EngineOptions, Outside, Relay, Remembered, Settings,
     Turn, TurnError,
 };
 use store::{Db, Value};
+use testkit::toy::TallyId;
 use testkit::{Database, MemoryBus};
 use tokio::sync::Barrier;
 use uuid::Uuid;
@@ -56,7 +57,7 @@ pub async fn rigs_with(settings: Settings) -> Vec<Rig> {
     rigs
 }
 
-pub fn options(settings: &Settings, replica: u128) -> EngineOptions {
+pub fn options(settings: &Settings, replica: u128) -> EngineOptions<testkit::toy::ToyEvent> {
     EngineOptions {
         settings: settings.clone(),
         versions: Versions::default(),
@@ -124,12 +125,12 @@ impl Rig {
         engine.effect_runner(self.provider.clone(), Arc::new(SeededRandom::new(7)))
     }
 
-    pub async fn tally(&self, order: OrderId) -> Option<Tally> {
+    pub async fn tally(&self, order: TallyId) -> Option<Tally> {
         self.db.find(order).await.unwrap()
     }
 
     /// The order's log; empty where there is none.
-    pub async fn log(&self, order: OrderId) -> String {
+    pub async fn log(&self, order: TallyId) -> String {
         self.tally(order).await.map(|tally| tally.log).unwrap_or_default()
     }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use contracts::{Headers, Trace};
-use engine::{Engine, Messaging, Origin, Settings};
+use event::{Headers, Trace};
 use opentelemetry::{
     Value,
     trace::{SpanKind, Status, TracerProvider},
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use quintet_engine::{Engine, Messaging, Origin, Settings};
 use store::Json;
 use testkit::RushingClock;
 use tracing::subscriber::DefaultGuard;
@@ -53,7 +53,7 @@ fn sampled(mut work: Works) -> Works {
 
 /// As an event about an order comes from the broker.
 fn with_key(mut work: Works) -> Works {
-    let key = work.input.order_id().map(|id| id.to_string().into_bytes());
+    let key = work.input.aggregate().map(|id| id.to_string().into_bytes());
     let Origin::Event(record) = &mut work.origin else { panic!("an event") };
     record.key = key.unwrap_or_default();
     work
@@ -126,7 +126,7 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
             let get = |name| attribute(span, name).unwrap_or_default();
             assert_eq!((&*get("server.address"), &*get("server.port")), ("broker.example", "9092"));
             assert_eq!(get("messaging.client.id"), "quintet-toy");
-            assert_eq!(get("messaging.kafka.message.key"), get("quintet.order_id"), "{span:?}");
+            assert_eq!(get("messaging.kafka.message.key"), get("quintet.tally_id"), "{span:?}");
         }
         let counts = ["messaging.batch.message_count", "quintet.attempt"];
         for (span, (name, expected)) in reactions.iter().zip(counts.into_iter().zip([3, 1])) {
@@ -156,7 +156,7 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
         let collector = Collector::new();
         rig.refused(&[sampled(ask(1, order(1))), tell(2, order(2), "panic")]).await;
         let failed = &collector.take()[0];
-        let expected = Status::error("the reaction to PaymentDeclined panicked: told to");
+        let expected = Status::error("the reaction to Told panicked: told to");
         assert_eq!(
             (attribute(failed, "quintet.attempt"), &failed.status),
             (Some("1".into()), &expected)

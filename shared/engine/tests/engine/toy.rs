@@ -9,13 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use contracts::{
-    CancelReason, Event, EventType, OrderCancelled, OrderId, PaymentDeclined, ShipmentDispatched,
-    StockReleased,
-};
-use engine::{Impossible, Input, Participant, Reaction, Resolution, What};
+use event::Contract as _;
+use quintet_engine::{Impossible, Input, Participant, Reaction, Resolution, What};
 use serde::{Deserialize, Serialize};
 use store::{Migrations, Rows, StoreError, Tx};
+use testkit::toy::{Added, Answered, Rang, TallyId, Told, ToyEvent, ToyEventType};
 use tokio::sync::Barrier;
 
 /// An order that counts so much is one whose mistake was mended.
@@ -35,18 +33,18 @@ pub struct Toy {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
-    pub order_id: OrderId,
+    pub tally_id: TallyId,
     pub count: i64,
     /// Everything that happened, in order.
     pub log: String,
 }
 
-store::record!(Tally in "tally": order_id: OrderId, count: i64, log: String);
+store::record!(Tally in "tally": tally_id: TallyId, count: i64, log: String);
 
 /// Adds to the count, unless there is nothing to add.
 #[derive(Debug, Clone, Copy)]
 pub struct Add {
-    pub order: OrderId,
+    pub order: TallyId,
     pub by: i64,
 }
 
@@ -61,7 +59,7 @@ pub enum Reply {
     NothingToAdd,
 }
 
-impl engine::Reply for Reply {
+impl quintet_engine::Reply for Reply {
     fn is_success(&self) -> bool {
         matches!(self, Self::Count(_))
     }
@@ -69,10 +67,10 @@ impl engine::Reply for Reply {
 
 /// A question to the outside world, which answers with a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ask(pub OrderId);
+pub struct Ask(pub TallyId);
 
-impl engine::Effect for Ask {
-    fn order_id(&self) -> OrderId {
+impl quintet_engine::Effect<TallyId> for Ask {
+    fn aggregate(&self) -> TallyId {
         self.0
     }
 
@@ -96,14 +94,15 @@ pub enum Bell {
 #[async_trait]
 impl Participant for Toy {
     const NAME: &'static str = "toy";
-    const CONSUMES: &'static [EventType] = &[
-        EventType::StockReserved,
-        EventType::PaymentVoided,
-        EventType::ShipmentVoided,
-        EventType::OrderCompleted,
-        EventType::PaymentDeclined,
+    const CONSUMES: &'static [ToyEventType] = &[
+        ToyEventType::AddOne,
+        ToyEventType::AskOnce,
+        ToyEventType::ArmBell,
+        ToyEventType::DisarmBell,
+        ToyEventType::Told,
     ];
 
+    type Contract = ToyEvent;
     type World = Rows<Tally>;
     type Command = Add;
     type Reply = Reply;
@@ -127,7 +126,7 @@ impl Participant for Toy {
         self.loads.fetch_add(1, Ordering::SeqCst);
         let orders = inputs.iter().filter_map(|input| match &input.what {
             What::Command(add) => Some(add.order),
-            _ => input.order_id(),
+            _ => input.aggregate(),
         });
         let rows = Rows::load(tx, orders).await?;
         let interruption = self.interruption.lock().unwrap().take();
@@ -150,55 +149,55 @@ impl Participant for Toy {
                 let tally = note(world, *order, &format!("answer {number}"));
                 assert!(*number != Add::PANICS || tally.count >= FIXED, "told to");
                 tally.count += number;
-                out.emit(ShipmentDispatched { order_id: *order, tracking: number.to_string() });
+                out.emit(Answered { tally_id: *order, answer: number.to_string() });
             }
             What::Alarm(order, Bell::Ring) => {
                 let tally = note(world, *order, "ring");
                 assert!(!tally.log.contains("jam") || tally.count >= FIXED, "told to");
-                out.emit(OrderCancelled { order_id: *order, reason: CancelReason::Deadline });
+                out.emit(Rang { tally_id: *order });
             }
         }
     }
 }
 
-fn on_event(world: &mut Rows<Tally>, event: &Event, out: &mut Reaction<Toy>) {
-    let Some(order_id) = event.order_id() else { return };
+fn on_event(world: &mut Rows<Tally>, event: &ToyEvent, out: &mut Reaction<Toy>) {
+    let Some(tally_id) = event.aggregate() else { return };
     match event {
-        Event::StockReserved(_) => {
-            note(world, order_id, "add").count += 1;
-            out.emit(StockReleased { order_id });
+        ToyEvent::AddOne(_) => {
+            note(world, tally_id, "add").count += 1;
+            out.emit(Added { tally_id });
         }
-        Event::PaymentVoided(_) => {
-            note(world, order_id, "ask");
-            out.request(Ask(order_id));
+        ToyEvent::AskOnce(_) => {
+            note(world, tally_id, "ask");
+            out.request(Ask(tally_id));
         }
-        Event::ShipmentVoided(_) => {
-            note(world, order_id, "arm");
-            out.set_alarm(order_id, Bell::Ring, ALARM);
+        ToyEvent::ArmBell(_) => {
+            note(world, tally_id, "arm");
+            out.set_alarm(tally_id, Bell::Ring, ALARM);
         }
-        Event::OrderCompleted(_) => {
-            note(world, order_id, "disarm");
-            out.clear_alarm(order_id, Bell::Ring);
+        ToyEvent::DisarmBell(_) => {
+            note(world, tally_id, "disarm");
+            out.clear_alarm(tally_id, Bell::Ring);
         }
-        Event::PaymentDeclined(said) => told(world, order_id, &said.reason, out),
+        ToyEvent::Told(said) => told(world, tally_id, &said.what, out),
         _ => {}
     }
 }
 
-fn told(world: &mut Rows<Tally>, order_id: OrderId, what: &str, out: &mut Reaction<Toy>) {
-    let tally = note(world, order_id, what);
+fn told(world: &mut Rows<Tally>, tally_id: TallyId, what: &str, out: &mut Reaction<Toy>) {
+    let tally = note(world, tally_id, what);
     match what.split_once(' ') {
         None if what == "panic" => panic!("told to"),
         None if what == "refuse" => tally.count = -1,
         None if what == "unfixed" => assert!(tally.count >= FIXED, "not fixed"),
         Some(("burst", count)) => {
             for _ in 0..count.parse().unwrap_or(0) {
-                out.emit(StockReleased { order_id });
+                out.emit(Added { tally_id });
             }
         }
         Some(("long", bytes)) => {
-            let reason = "x".repeat(bytes.parse().unwrap_or(0));
-            out.emit(PaymentDeclined { order_id, reason });
+            let what = "x".repeat(bytes.parse().unwrap_or(0));
+            out.emit(Told { tally_id, what });
         }
         _ => {}
     }
@@ -214,14 +213,14 @@ fn command(world: &mut Rows<Tally>, Add { order, by }: Add, out: &mut Reaction<T
     if by != Add::IS_NOT_ANSWERED {
         out.reply(Reply::Count(tally.count));
     }
-    out.emit(StockReleased { order_id: order });
+    out.emit(Added { tally_id: order });
 }
 
-fn note<'w>(world: &'w mut Rows<Tally>, order_id: OrderId, what: &str) -> &'w mut Tally {
-    if world.get(&order_id).is_none() {
-        world.put(Tally { order_id, count: 0, log: String::new() });
+fn note<'w>(world: &'w mut Rows<Tally>, tally_id: TallyId, what: &str) -> &'w mut Tally {
+    if world.get(&tally_id).is_none() {
+        world.put(Tally { tally_id, count: 0, log: String::new() });
     }
-    let tally = world.get_mut(&order_id).expect("it was put there");
+    let tally = world.get_mut(&tally_id).expect("it was put there");
     if !tally.log.is_empty() {
         tally.log.push_str(", ");
     }
@@ -230,8 +229,5 @@ fn note<'w>(world: &'w mut Rows<Tally>, order_id: OrderId, what: &str) -> &'w mu
 }
 
 pub fn migrations() -> Migrations {
-    engine::migrations().and(Migrations::new(
-        sqlx::migrate!("tests/engine/migrations/sqlite"),
-        sqlx::migrate!("tests/engine/migrations/postgres"),
-    ))
+    quintet_engine::migrations().and(store::migrations!("tests/engine/migrations"))
 }

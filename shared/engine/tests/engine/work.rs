@@ -1,19 +1,17 @@
 //! Short ways to say what comes in.
 
 use bus::Incoming;
-use contracts::{
-    Event, EventId, Headers, OrderCompleted, OrderId, PaymentDeclined, PaymentVoided,
-    ShipmentVoided, StockReserved, Trace, Versions, derived, encode,
-};
-use engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
+use event::{EventId, Headers, Trace, Versions, derived, encode};
 use jiff::Timestamp;
+use quintet_engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
+use testkit::toy::{AddOne, ArmBell, AskOnce, DisarmBell, TallyId, Told, ToyEvent};
 use uuid::Uuid;
 
 use crate::toy::{Add, Ask, Toy};
 
 pub type Works = Work<Toy>;
 
-pub fn order(number: u128) -> OrderId {
+pub fn order(number: u128) -> TallyId {
     // Apart in the first 48 bits, as orders of different times are.
     Uuid::from_u128(number << 80 | number).into()
 }
@@ -28,18 +26,18 @@ fn work(cause: Uuid, what: What<Toy>, origin: Origin) -> Works {
 }
 
 /// The event of this number, at the offset of the same number.
-pub fn event(number: u128, event: impl Into<Event>) -> Works {
+pub fn event(number: u128, event: impl Into<ToyEvent>) -> Works {
     let event = event.into();
     let record = record(number, &event);
     work(event_id(number).into(), What::Event(event), Origin::Event(record))
 }
 
 /// The event of this number as it lies at the offset of the same number.
-pub fn record(number: u128, event: &Event) -> Incoming {
+pub fn record(number: u128, event: &ToyEvent) -> Incoming {
     let (at, versions) = (Timestamp::UNIX_EPOCH, Versions::default());
     let encoded = encode(event_id(number), "/test", at, &Trace::default(), event, &versions);
     Incoming {
-        topic: "inventory".into(),
+        topic: "sums".into(),
         partition: 0,
         offset: i64::try_from(number).unwrap(),
         key: encoded.key.into_bytes(),
@@ -55,36 +53,36 @@ pub fn replaced(headers: &Headers, name: &str, value: &str) -> Headers {
 }
 
 /// Counts one and emits one event.
-pub fn add(number: u128, order_id: OrderId) -> Works {
-    event(number, StockReserved { order_id })
+pub fn add(number: u128, tally_id: TallyId) -> Works {
+    event(number, AddOne { tally_id })
 }
 
 /// Requests an effect.
-pub fn ask(number: u128, order_id: OrderId) -> Works {
-    event(number, PaymentVoided { order_id })
+pub fn ask(number: u128, tally_id: TallyId) -> Works {
+    event(number, AskOnce { tally_id })
 }
 
 /// Sets the alarm.
-pub fn arm(number: u128, order_id: OrderId) -> Works {
-    event(number, ShipmentVoided { order_id })
+pub fn arm(number: u128, tally_id: TallyId) -> Works {
+    event(number, ArmBell { tally_id })
 }
 
 /// Clears the alarm.
-pub fn disarm(number: u128, order_id: OrderId) -> Works {
-    event(number, OrderCompleted { order_id })
+pub fn disarm(number: u128, tally_id: TallyId) -> Works {
+    event(number, DisarmBell { tally_id })
 }
 
 /// Does as told.
-pub fn tell(number: u128, order_id: OrderId, what: &str) -> Works {
-    event(number, PaymentDeclined { order_id, reason: what.into() })
+pub fn tell(number: u128, tally_id: TallyId, what: &str) -> Works {
+    event(number, Told { tally_id, what: what.into() })
 }
 
-pub fn command(number: u128, order: OrderId, by: i64) -> Works {
+pub fn command(number: u128, order: TallyId, by: i64) -> Works {
     work(Uuid::from_u128(number), What::Command(Add { order, by }), Origin::Command(None))
 }
 
 /// A command under an idempotency key; `by` is all of its body.
-pub fn keyed(number: u128, order: OrderId, by: i64, name: &str) -> Works {
+pub fn keyed(number: u128, order: TallyId, by: i64, name: &str) -> Works {
     Work { origin: Origin::Command(Some(key(name, by))), ..command(number, order, by) }
 }
 
@@ -95,12 +93,12 @@ pub fn key(name: &str, by: i64) -> IdempotencyKey {
 }
 
 /// The answer to the order's question.
-pub fn outcome(order: OrderId, number: i64) -> Works {
+pub fn outcome(order: TallyId, number: i64) -> Works {
     work(Ask(order).id().into(), What::Outcome(order, number), Origin::Outcome)
 }
 
 /// The order's alarm going off.
-pub fn ring(order: OrderId) -> Works {
+pub fn ring(order: TallyId) -> Works {
     let id = derived(order.into(), order.into(), "ring", 1);
     work(id, What::Alarm(order, crate::toy::Bell::Ring), Origin::Alarm)
 }

@@ -13,7 +13,7 @@ use figment::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Config,
+    Config, Defaults,
     secrets::{Secrets, readable},
 };
 
@@ -23,21 +23,21 @@ pub(super) const PASSED_ON: &str = "kafka";
 /// A service's settings: those that all services have, and its own.
 pub(crate) type Loaded<O> = (Config, O);
 
-/// Reads settings: the defaults, then the file, then the environment's variables with this prefix,
+/// Reads settings: the defaults of all services, those of this service, then the file, then the environment's variables with this prefix,
 /// each over the ones before. What comes from a file of its own is kept as a secret.
 ///
 /// # Errors
 /// Naming the setting, what is wrong with it and where it came from. [`Secrets::hide`] what it says.
 pub(crate) fn load<O: DeserializeOwned>(
-    defaults: &str,
+    defaults: &Defaults,
     file: Option<&Path>,
-    prefix: &str,
     variables: impl IntoIterator<Item = (String, String)>,
     secrets: &mut Secrets,
 ) -> anyhow::Result<Loaded<O>> {
-    let defaults = Figment::from(Toml::string(defaults));
-    let known = leaves(&defaults)?;
-    let mut figment = defaults;
+    let shared = Figment::from(Toml::string(&defaults.shared));
+    let merged = shared.merge(Toml::string(defaults.own));
+    let known = leaves(&merged)?;
+    let mut figment = merged;
     if let Some(file) = file {
         let given = Figment::from(Toml::file_exact(file));
         let checked = leaves(&given)
@@ -46,7 +46,7 @@ pub(crate) fn load<O: DeserializeOwned>(
         figment = figment.merge(given);
     }
     for (name, value) in variables {
-        if let Some(key) = name.strip_prefix(prefix) {
+        if let Some(key) = name.strip_prefix(&defaults.prefix) {
             let value = Given { name: &name, key, value };
             figment = figment.merge(variable(&known, value, secrets)?);
         }
@@ -169,7 +169,8 @@ mod tests {
 
     use super::*;
 
-    const DEFAULTS: &str = include_str!("../../../../services/order/config.toml");
+    const OWN: &str = "listen = \"127.0.0.1:8080\"\nadmin_listen = \"127.0.0.1:8180\"\n\
+        [cors]\norigins = []\n[publish]\norder = 2\n";
 
     #[derive(Debug, Deserialize)]
     struct Own {
@@ -178,7 +179,11 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct Publish {
-        order_placed: u32,
+        order: u32,
+    }
+
+    fn defaults() -> Defaults {
+        Defaults::new("quintet", "order", OWN)
     }
 
     fn given(file: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<Loaded<Own>> {
@@ -189,7 +194,7 @@ mod tests {
         });
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let secrets = &mut Secrets::default();
-        load(DEFAULTS, path.as_deref(), "QUINTET_ORDER__", variables, secrets)
+        load(&defaults(), path.as_deref(), variables, secrets)
     }
 
     fn refused(file: Option<&str>, variables: &[(&str, &str)]) -> String {
@@ -198,11 +203,11 @@ mod tests {
 
     #[test]
     fn each_source_goes_over_the_one_before() {
-        let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\norder_placed = 1");
+        let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\norder = 1");
         let variables = [("QUINTET_ORDER__OUTBOX__LIMIT", "7"), ("QUINTET_PAYMENT__NO", "x")];
         let (config, own) = given(file, &variables).unwrap();
         assert_eq!((config.bus.partitions, config.outbox.limit), (6, 7));
-        assert_eq!((config.commands.queue, own.publish.order_placed), (10_000, 1));
+        assert_eq!((config.commands.queue, own.publish.order), (10_000, 1));
     }
 
     #[test]
@@ -286,7 +291,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named_and_its_lines_are_not_shown() {
         let load = |path: &str| {
             let secrets = &mut Secrets::default();
-            let loaded = load::<Own>(DEFAULTS, Some(Path::new(path)), "X__", Vec::new(), secrets);
+            let loaded = load::<Own>(&defaults(), Some(Path::new(path)), Vec::new(), secrets);
             format!("{:#}", loaded.unwrap_err())
         };
         assert!(load("/no/such.toml").starts_with("/no/such.toml: No such file"));
@@ -319,31 +324,5 @@ mod tests {
         ] {
             assert_eq!(refused(Some(&format!("[http]\n{file}")), &[]), expected);
         }
-    }
-
-    #[test]
-    fn services_describe_what_they_share_alike() {
-        let mut services = ["order", "inventory", "payment", "shipping", "notification"]
-            .map(|name| format!("services/{name}"))
-            .to_vec();
-        // What new services are copied from.
-        services.push("e2e/loyalty".to_owned());
-        let shared: Vec<String> = services.iter().map(|name| shared_part(name)).collect();
-        assert!(shared[0].lines().count() > 50);
-        for (name, part) in services.iter().zip(&shared) {
-            assert_eq!(part, &shared[0], "{name}");
-        }
-    }
-
-    /// A service's commented file without its own part, its name and its ports.
-    fn shared_part(folder: &str) -> String {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let text = fs::read_to_string(root.join(folder).join("config.toml")).unwrap();
-        let name = folder.rsplit('/').next().unwrap();
-        let (head, rest) = text.split_once("\nadmin_listen").unwrap();
-        let database = rest.find("# Its own database").unwrap();
-        let head = head.rsplit_once(':').unwrap().0;
-        let text = format!("{head}\n{}", &rest[database..]);
-        text.replace(name, "NAME").replace(&name.to_uppercase(), "NAME")
     }
 }

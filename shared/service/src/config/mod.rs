@@ -1,5 +1,6 @@
 //! Settings. A service's commented `config.toml` is the documentation and, compiled in, the defaults.
 
+mod defaults;
 mod http;
 mod load;
 pub mod seconds;
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::http::is_origin;
 
+pub(crate) use defaults::Defaults;
 pub use http::Http;
 pub(crate) use load::{Loaded, load};
 pub(crate) use secrets::Secrets;
@@ -153,7 +155,7 @@ pub enum LogFormat {
 impl Config {
     /// The engine's settings. With SQLite a service is one process, so its engine is exclusive.
     #[must_use]
-    pub fn engine_settings(&self, service: &str) -> engine::Settings {
+    pub fn engine_settings(&self, client: &str) -> engine::Settings {
         engine::Settings {
             batch: self.engine.batch,
             commands_queue: self.commands.queue,
@@ -165,15 +167,15 @@ impl Config {
             claim: self.effects.timeout * 3,
             backoff_max: self.effects.backoff_max,
             hold_after: self.effects.hold_after,
-            messaging: Arc::new(self.messaging(service)),
+            messaging: Arc::new(self.messaging(client)),
             ..engine::Settings::default()
         }
     }
 
     /// The log has no name among `OpenTelemetry`'s, and no server.
-    fn messaging(&self, service: &str) -> Messaging {
+    fn messaging(&self, client: &str) -> Messaging {
         let given = self.kafka.get("client.id").cloned();
-        let client_id = given.unwrap_or_else(|| format!("quintet-{service}"));
+        let client_id = given.unwrap_or_else(|| client.to_owned());
         let Some(brokers) = self.bus.url.strip_prefix("kafka:") else {
             return Messaging { system: "quintet_log", client_id, ..Messaging::default() };
         };

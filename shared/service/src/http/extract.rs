@@ -4,8 +4,8 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::{HeaderMap, request::Parts},
 };
-use contracts::{OrderId, Trace};
-use engine::{IdempotencyKey, trace::link};
+use engine::{IdempotencyKey, Key, Participant, trace::link};
+use event::{Contract, Trace};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error},
@@ -13,7 +13,7 @@ use serde::{
 use utoipa::IntoParams;
 
 use super::{Fingerprint, Problem, Wrong, problem::MOST_FIELDS};
-use crate::telemetry::RequestTrace;
+use crate::{App, telemetry::RequestTrace};
 
 /// The longest idempotency key that is taken, in characters.
 const LONGEST_KEY: usize = 255;
@@ -92,7 +92,7 @@ impl<S: Sync> FromRequestParts<S> for TraceContext {
     }
 }
 
-/// The trace of a request about something that has a trace of its own, such as an order.
+/// The trace of a request about something that has a trace of its own, such as an aggregate.
 #[derive(Debug, Clone)]
 pub struct LinkedTrace(Option<RequestTrace>);
 
@@ -116,19 +116,28 @@ impl<S: Sync> FromRequestParts<S> for LinkedTrace {
     }
 }
 
-/// The order's id in the path.
+/// The aggregate's id in the path.
 #[derive(Debug, Clone, Copy)]
-pub struct OrderPath(pub OrderId);
+pub struct AggregatePath<K>(pub K);
 
-impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
+impl<P: Participant> FromRequestParts<App<P>> for AggregatePath<Key<P>> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let wrong = || Problem::invalid("id", "must be an order's id, a UUID");
+    async fn from_request_parts(parts: &mut Parts, state: &App<P>) -> Result<Self, Problem> {
+        let wrong = || {
+            let noun = noun::<P::Contract>();
+            let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            Problem::invalid("id", &format!("must be {article} {noun}'s id, a UUID"))
+        };
         let Path(id) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
         id.parse().map(Self).map_err(|_| wrong())
     }
+}
+
+/// What an aggregate is called, by the name of its key: `order`, of `order_id`.
+pub(crate) fn noun<C: Contract>() -> &'static str {
+    C::KEY_FIELD.strip_suffix("_id").unwrap_or(C::KEY_FIELD)
 }
 
 /// The query string. A problem names the parameter.
@@ -249,7 +258,7 @@ mod tests {
         state: Option<State>,
         late: Option<bool>,
         limit: Option<i64>,
-        sku: Option<contracts::Sku>,
+        code: Option<char>,
         from: u8,
     }
 
@@ -272,7 +281,7 @@ mod tests {
             ("limit=1", "from is missing"),
             (
                 "from=1&x=1",
-                "x is no parameter of this route; there are state, late, limit, sku, from",
+                "x is no parameter of this route; there are state, late, limit, code, from",
             ),
         ] {
             let request = axum::http::Request::get(format!("/?{query}")).body(()).unwrap();
@@ -280,10 +289,10 @@ mod tests {
             let read = Query::<Page>::from_request_parts(&mut parts, &()).await;
             assert_eq!(read.unwrap_err().detail, detail, "{query}");
         }
-        let request = axum::http::Request::get("/?from=1&sku=a%20b").body(()).unwrap();
+        let request = axum::http::Request::get("/?from=1&code=a%20b").body(()).unwrap();
         let (mut parts, ()) = request.into_parts();
         let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
-        assert!(wrong.detail.starts_with("sku cannot be read: "), "{}", wrong.detail);
+        assert!(wrong.detail.starts_with("code cannot be read: "), "{}", wrong.detail);
     }
 
     #[tokio::test]

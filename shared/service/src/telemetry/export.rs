@@ -130,7 +130,7 @@ fn resource(service: &str, instance: Uuid) -> Resource {
     ];
     let missing = ours.into_iter().filter(|(name, _)| given.get(&Key::from(*name)).is_none());
     Resource::builder()
-        .with_service_name(format!("quintet-{service}"))
+        .with_service_name(service.to_owned())
         .with_attributes(missing.map(|(name, value)| KeyValue::new(name, value)))
         .build()
 }
@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn the_process_is_named_with_its_version_and_instance() {
-        let resource = resource("order", Uuid::from_u128(7));
+        let resource = resource("toy-till", Uuid::from_u128(7));
         let get = |name| resource.get(&Key::from_static_str(name)).map(|value| value.to_string());
-        assert_eq!(get("service.name").as_deref(), Some("quintet-order"));
+        assert_eq!(get("service.name").as_deref(), Some("toy-till"));
         assert_eq!(get("service.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
         let instance = Uuid::from_u128(7).to_string();
         assert_eq!(get("service.instance.id"), Some(instance));

@@ -9,7 +9,7 @@ use tracing_subscriber::{
 use crate::config::{Log, LogFormat};
 
 /// Lines of the log. What they are about stands in their fields or in those of the request
-/// around them: `order_id`, `trace_id`.
+/// around them: `aggregate_id`, `trace_id`.
 pub(super) fn layer<S, W>(log: &Log, to: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -61,7 +61,7 @@ mod tests {
         let (log, to) = (Log { format, filter: "info".into() }, lines.clone());
         let subscriber = tracing_subscriber::registry().with(layer(&log, move || to.clone()));
         tracing::subscriber::with_default(subscriber, || {
-            let request = tracing::info_span!("request", order_id = "o-1", trace_id = "t-1");
+            let request = tracing::info_span!("request", aggregate_id = "o-1", trace_id = "t-1");
             let request = request.entered();
             let exported = tracing::info_span!(target: TARGET, "request", url.path = "/at/length");
             exported.in_scope(|| tracing::warn!(effect = "charge", "no answer"));
@@ -76,7 +76,7 @@ mod tests {
     fn a_line_says_which_order_and_trace_it_is_about() {
         let line = line(LogFormat::Pretty);
         for part in
-            ["WARN", "no answer", "effect=\"charge\"", "order_id=\"o-1\"", "trace_id=\"t-1\""]
+            ["WARN", "no answer", "effect=\"charge\"", "aggregate_id=\"o-1\"", "trace_id=\"t-1\""]
         {
             assert!(line.contains(part), "{part} is not in {line}");
         }
@@ -87,7 +87,7 @@ mod tests {
     fn for_a_machine_it_is_an_object() {
         let line: Value = serde_json::from_str(&line(LogFormat::Json)).unwrap();
         assert_eq!((&line["message"], &line["effect"]), (&"no answer".into(), &"charge".into()));
-        assert_eq!(line["span"]["order_id"], "o-1");
+        assert_eq!(line["span"]["aggregate_id"], "o-1");
         assert_eq!(line["span"]["trace_id"], "t-1");
         assert_eq!(line.get("spans"), None);
     }

@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bus::PartitionState;
-use engine::{Depth, Queues};
+use engine::{Depth, Participant, Queues};
+use event::Contract as _;
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -110,15 +111,16 @@ fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.0005, 2.0, 16))
 }
 
-fn registry(service: &'static str) -> Registry {
-    Registry::with_prefix_and_labels("quintet", [("service".into(), service.into())].into_iter())
+fn registry(namespace: &'static str, service: &'static str) -> Registry {
+    Registry::with_prefix_and_labels(namespace, [("service".into(), service.into())].into_iter())
 }
 
 impl Telemetry {
     /// Of a service that has not counted anything yet.
     #[must_use]
-    pub fn new(service: &'static str, sampling: Sampling) -> Self {
-        let mut registry = registry(service);
+    pub fn of<P: Participant>(sampling: Sampling) -> Self {
+        let service = P::NAME;
+        let mut registry = registry(P::Contract::NAMESPACE, service);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What runs", build);
         let requests = Family::default();
@@ -130,7 +132,7 @@ impl Telemetry {
         Self { service, registry, requests, request, sampling, looked_up: Mutex::default() }
     }
 
-    /// Where metrics of the service's own are registered; the prefix `quintet_` and the label
+    /// Where metrics of the service's own are registered; the saga's prefix and the label
     /// `service` are added there.
     pub fn registry(&mut self) -> &mut Registry {
         &mut self.registry
@@ -202,7 +204,7 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
         timeout(PATIENCE, S::figures(app.engine.db())),
         timeout(PATIENCE, app.engine.partitions(&*app.bus)),
     );
-    let mut found = registry(app.telemetry.service);
+    let mut found = registry(S::Contract::NAMESPACE, app.telemetry.service);
     if let Ok(Ok(queues)) = queues {
         register_queues(&mut found, &queues);
     }

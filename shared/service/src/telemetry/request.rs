@@ -6,14 +6,14 @@ use axum::{
     response::Response,
 };
 use clock::Random;
-use contracts::{OrderId, Trace};
 use engine::{
     Participant,
     trace::{TARGET, Traced},
 };
+use event::{Contract, KeyOf, Trace};
 use tracing::{Instrument, Span, field::Empty, info_span};
 
-use crate::App;
+use crate::{App, http::noun};
 
 /// What stands for the route of a request that matches none.
 const UNMATCHED: &str = "unmatched";
@@ -55,9 +55,9 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = known(&parts.method);
-    let order_id = order_of(&mut parts, &route).await;
-    let Began { traced, here } = begin(app, &parts, method, &route, order_id.as_deref());
-    let log = info_span!("request", order_id, trace_id = traced.trace.trace_id());
+    let aggregate_id = aggregate_of::<P::Contract>(&mut parts, &route).await;
+    let Began { traced, here } = begin(app, &parts, method, &route, aggregate_id.as_deref());
+    let log = info_span!("request", aggregate_id, trace_id = traced.trace.trace_id());
     let span = traced.span.clone();
     parts.extensions.insert(RequestTrace { trace: traced.trace, span: span.clone(), here });
     let answer = answer(Request::from_parts(parts, body)).instrument(traced.span);
@@ -83,19 +83,24 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The order that the path names. Ids of other things are UUIDs too.
-async fn order_of(parts: &mut Parts, route: &str) -> Option<String> {
+/// The aggregate that the path names. Ids of other things are UUIDs too.
+async fn aggregate_of<C: Contract>(parts: &mut Parts, route: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    let mut orders = parameters.iter().filter(|(name, _)| names_an_order(route, name));
-    let named = orders.find(|(_, value)| value.parse::<OrderId>().is_ok());
+    let mut named = parameters.iter().filter(|(name, _)| names_an_aggregate::<C>(route, name));
+    let named = named.find(|(_, value)| value.parse::<KeyOf<C>>().is_ok());
     named.map(|(_, value)| value.to_owned())
 }
 
-fn names_an_order(route: &str, parameter: &str) -> bool {
+/// As `{order_id}`, `{order}` or `/orders/{id}` where the contract's key is `order_id`.
+fn names_an_aggregate<C: Contract>(route: &str, parameter: &str) -> bool {
+    let noun = noun::<C>();
     match parameter {
-        "order" | "order_id" => true,
-        "id" => route.starts_with("/orders/{id}"),
-        _ => false,
+        "aggregate" => true,
+        "id" => route
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_prefix(noun))
+            .is_some_and(|rest| rest.starts_with("s/{id}")),
+        _ => parameter == noun || parameter == C::KEY_FIELD,
     }
 }
 
@@ -121,13 +126,13 @@ fn begin<P: Participant>(
     parts: &Parts,
     method: &'static str,
     route: &str,
-    order_id: Option<&str>,
+    aggregate_id: Option<&str>,
 ) -> Began {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let brought = Trace::parse(header("traceparent"), header("tracestate"));
     let worth_it = is_traced(route);
     let path = parts.uri.path();
-    let span = || of_server(method, route, path, order_id);
+    let span = || of_server(method, route, path, aggregate_id);
     if brought.trace_id().is_some() {
         let traced = if worth_it {
             Traced::under(&brought, span)
@@ -146,7 +151,7 @@ fn begin<P: Participant>(
     Began { traced, here: true }
 }
 
-fn of_server(method: &'static str, route: &str, path: &str, order_id: Option<&str>) -> Span {
+fn of_server(method: &'static str, route: &str, path: &str, aggregate_id: Option<&str>) -> Span {
     let name = if route == UNMATCHED { method.to_owned() } else { format!("{method} {route}") };
     info_span!(
         target: TARGET,
@@ -161,7 +166,7 @@ fn of_server(method: &'static str, route: &str, path: &str, order_id: Option<&st
         url.scheme = "http",
         url.path = path,
         error.r#type = Empty,
-        quintet.order_id = order_id,
+        quintet.aggregate_id = aggregate_id,
     )
 }
 
@@ -212,6 +217,8 @@ mod tests {
     use clock::SeededRandom;
     use tokio::net::TcpListener;
 
+    use testkit::toy::ToyEvent;
+
     use super::*;
 
     fn drawn(sampling: Sampling) -> usize {
@@ -232,24 +239,29 @@ mod tests {
         for route in ["/metrics", "/admin/status", "/docs/{*rest}", "/docs"] {
             assert!(!is_traced(route), "{route}");
         }
-        for route in ["/orders", "/orders/{id}", "/admin/dead-letters", UNMATCHED] {
+        for route in ["/tallies", "/tallies/{id}", "/admin/dead-letters", UNMATCHED] {
             assert!(is_traced(route), "{route}");
         }
     }
 
     #[tokio::test]
-    async fn only_a_parameter_that_is_called_so_names_the_order() {
+    async fn only_a_parameter_that_is_called_so_names_the_aggregate() {
         const ID: &str = "0198a3f0-0000-7000-8000-000000000000";
         let looked = async |request: Request| {
             let (mut parts, _) = request.into_parts();
             let route = parts.extensions.get::<MatchedPath>().unwrap().as_str().to_owned();
-            order_of(&mut parts, &route).await.unwrap_or_default()
+            aggregate_of::<ToyEvent>(&mut parts, &route).await.unwrap_or_default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let orders = ["/orders/{id}/events", "/payments/{order_id}", "/admin/dead-letters/{order}"];
+        let tallies = [
+            "/tallys/{id}/events",
+            "/questions/{tally_id}",
+            "/bells/{tally}",
+            "/admin/dead-letters/{aggregate}",
+        ];
         let others = ["/admin/effects/{effect}/retry", "/parcels/{id}"];
-        let all = orders.iter().chain(&others);
+        let all = tallies.iter().chain(&others);
         let router = all.fold(Router::new(), |router, route| router.route(route, get(looked)));
         tokio::spawn(axum::serve(listener, router).into_future());
         let found = async |route: &str, value: &str| {
@@ -258,7 +270,7 @@ mod tests {
             let answer = reqwest::get(format!("{url}{before}{value}{after}")).await.unwrap();
             answer.text().await.unwrap()
         };
-        for route in orders {
+        for route in tallies {
             assert_eq!(found(route, ID).await, ID, "{route}");
             assert_eq!(found(route, "lane").await, "", "{route}");
         }

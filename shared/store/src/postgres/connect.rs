@@ -9,11 +9,11 @@ use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use super::{Parameters, Transaction};
-use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told};
+use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told, tx::Native};
 
 /// A PostgreSQL server, and the connections to it.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     pool: Pool,
     /// For connections that are to be as the server gives them.
     plain: Pool,
@@ -104,17 +104,18 @@ impl Server {
         values: Parameters,
     ) -> Result<Vec<Row>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(sql).await?;
-        let rows = connection.query(&statement, &values.borrowed()).await?;
-        Ok(rows.into_iter().map(Row::Postgres).collect())
+        let statement = connection.prepare_cached(sql).await.map_err(StoreError::postgres)?;
+        let rows = connection.query(&statement, &values.borrowed()).await;
+        let rows = rows.map_err(StoreError::postgres)?;
+        Ok(rows.into_iter().map(|row| Row(Native::Postgres(row))).collect())
     }
 
     /// In a transaction of its own.
     pub(crate) async fn execute(&self, sql: &str, values: Parameters) -> Result<u64, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(sql).await?;
+        let statement = connection.prepare_cached(sql).await.map_err(StoreError::postgres)?;
         let done = connection.execute(&statement, &values.borrowed()).await;
-        let done = done.map_err(StoreError::from);
+        let done = done.map_err(StoreError::postgres);
         if done.as_ref().is_err_and(StoreError::is_read_only) {
             drop(Object::take(connection));
         }
@@ -124,9 +125,11 @@ impl Server {
     /// Whether it answers and takes changes.
     pub(crate) async fn require_writable(&self) -> Result<(), StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached("show transaction_read_only").await?;
-        let answer = connection.query_one(&statement, &[]).await?;
-        if answer.try_get::<_, &str>(0)? == "off" {
+        let answer = async {
+            let statement = connection.prepare_cached("show transaction_read_only").await?;
+            connection.query_one(&statement, &[]).await?.try_get::<_, String>(0)
+        };
+        if answer.await.map_err(StoreError::postgres)? == "off" {
             return Ok(());
         }
         // A session that began so may stay so when the server takes changes again.
@@ -143,10 +146,10 @@ impl Server {
                 let before = begin(&one).await?;
                 begin(&two).await?;
                 // A pooler has two sessions to give now, in this order or the other.
-                first.batch_execute("commit").await?;
-                last.batch_execute("commit").await?;
+                commit(first).await?;
+                commit(last).await?;
                 let after = begin(&one).await?;
-                one.batch_execute("commit").await?;
+                commit(&one).await?;
                 if before != after {
                     return Err(StoreError::Pooled);
                 }
@@ -161,6 +164,15 @@ impl Server {
         self.plain.get().await.map(Object::take).map_err(refused)
     }
 
+    /// Every connection that the pool may have.
+    pub(crate) async fn take_all(&self) -> Result<Vec<Object>, StoreError> {
+        let mut taken = Vec::new();
+        for _ in 0..self.pool.status().max_size {
+            taken.push(self.connection().await?);
+        }
+        Ok(taken)
+    }
+
     pub(crate) fn close(&self) {
         self.pool.close();
     }
@@ -169,7 +181,7 @@ impl Server {
 fn refused(error: PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            error.into()
+            StoreError::postgres(error)
         }
         PoolError::PostCreateHook(HookError::Message(_)) => StoreError::Unserved,
         // Closed, or nothing free in time.
@@ -189,12 +201,16 @@ async fn begin(session: &ClientWrapper) -> Result<Option<String>, StoreError> {
     let answers = answers.map_err(|error| {
         let refused =
             error.as_db_error().is_some_and(|said| said.message().contains("statement pooling"));
-        if refused { StoreError::Pooled } else { error.into() }
+        if refused { StoreError::Pooled } else { StoreError::postgres(error) }
     })?;
     Ok(answers.iter().find_map(|answer| match answer {
         SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
         _ => None,
     }))
+}
+
+async fn commit(session: &ClientWrapper) -> Result<(), StoreError> {
+    session.batch_execute("commit").await.map_err(StoreError::postgres)
 }
 
 /// A pooler that has a single session to give lets the second connection wait: for the end of the first
@@ -204,12 +220,12 @@ async fn require_one_each(one: &ClientWrapper, two: &ClientWrapper) -> Result<()
     let of_one = timeout(SERVED_WITHIN, begin(one)).await.map_err(unserved)??;
     let mut beginning = pin!(begin(two));
     let begun = timeout(SERVED_WITHIN, &mut beginning).await;
-    one.batch_execute("commit").await?;
+    commit(one).await?;
     let of_two = match begun {
         Ok(begun) => begun?,
         Err(_) => timeout(SERVED_WITHIN, beginning).await.map_err(unserved)??,
     };
-    two.batch_execute("commit").await?;
+    commit(two).await?;
     if of_one == of_two { Err(StoreError::Pooled) } else { Ok(()) }
 }
 

@@ -8,6 +8,6 @@ mod tls;
 mod transaction;
 mod values;
 
-pub use connect::Server;
-pub use transaction::Transaction;
+pub(crate) use connect::Server;
+pub(crate) use transaction::Transaction;
 pub(crate) use values::{Parameters, array, parameters};

@@ -1,17 +1,17 @@
 use std::{pin::Pin, sync::Arc};
 
 use deadpool_postgres::Object;
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 use tokio_postgres::error::SqlState;
 
 use super::Parameters;
-use crate::{Row, StoreError, Value, bulk::NOT_SO};
+use crate::{Row, StoreError, Value, bulk::NOT_SO, tx::Native};
 
 /// What came of a statement that nobody waited for.
 type Later = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
 /// A transaction on PostgreSQL, which has begun by the time of its first answer.
-pub struct Transaction {
+pub(crate) struct Transaction {
     /// There until this is dropped.
     connection: Option<Arc<Object>>,
     /// Sent, in this order, and not looked at yet.
@@ -40,7 +40,9 @@ impl Transaction {
             ended: false,
         };
         let statements = statements.to_owned();
-        begun.send(async move { Ok(connection.batch_execute(&statements).await?) })?;
+        begun.send(async move {
+            connection.batch_execute(&statements).await.map_err(StoreError::postgres)
+        })?;
         Ok(begun)
     }
 
@@ -91,12 +93,15 @@ impl Transaction {
     ) -> Result<Vec<Row>, StoreError> {
         let connection = self.connection();
         let rows = self
-            .settle(async {
-                let statement = connection.prepare_cached(sql).await?;
-                Ok(connection.query(&statement, &values.borrowed()).await?)
-            })
+            .settle(
+                async {
+                    let statement = connection.prepare_cached(sql).await?;
+                    connection.query(&statement, &values.borrowed()).await
+                }
+                .map_err(StoreError::postgres),
+            )
             .await?;
-        Ok(rows.into_iter().map(Row::Postgres).collect())
+        Ok(rows.into_iter().map(|row| Row(Native::Postgres(row))).collect())
     }
 
     pub(crate) async fn execute(
@@ -105,10 +110,13 @@ impl Transaction {
         values: Parameters,
     ) -> Result<u64, StoreError> {
         let connection = self.connection();
-        self.settle(async {
-            let statement = connection.prepare_cached(sql).await?;
-            Ok(connection.execute(&statement, &values.borrowed()).await?)
-        })
+        self.settle(
+            async {
+                let statement = connection.prepare_cached(sql).await?;
+                connection.execute(&statement, &values.borrowed()).await
+            }
+            .map_err(StoreError::postgres),
+        )
         .await
     }
 
@@ -121,7 +129,7 @@ impl Transaction {
         else_said: Option<(&'static [SqlState], StoreError)>,
     ) -> Result<(), StoreError> {
         let connection = self.connection();
-        let mut preparing = Box::pin(async { Ok(connection.prepare_cached(sql).await?) });
+        let mut preparing = Box::pin(connection.prepare_cached(sql).map_err(StoreError::postgres));
         // Known already but for the first time.
         let statement = match preparing.as_mut().now_or_never() {
             Some(known) => known?,
@@ -135,7 +143,7 @@ impl Transaction {
                 {
                     Err(said)
                 }
-                (done, _) => Ok(done.map(drop)?),
+                (done, _) => done.map(drop).map_err(StoreError::postgres),
             }
         })
     }
@@ -161,7 +169,7 @@ impl Transaction {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let connection = self.connection();
         // After an earlier failure the server takes it for a rollback, and that failure is told.
-        let committed = async { Ok(connection.batch_execute("commit").await?) };
+        let committed = connection.batch_execute("commit").map_err(StoreError::postgres);
         self.settle(committed).await?;
         self.ended = true;
         Ok(())

@@ -33,7 +33,8 @@ impl FromIterator<Box<dyn ToSql + Send + Sync>> for Parameters {
 }
 
 pub(crate) fn parameters(values: Vec<Value>) -> Parameters {
-    values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Send + Sync>).collect()
+    let parameter = |value| Box::new(Parameter(value)) as Box<dyn ToSql + Send + Sync>;
+    values.into_iter().map(parameter).collect()
 }
 
 /// One typed array. A value of another kind than its column's cannot come: both are made from the
@@ -55,20 +56,24 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Box<dyn ToSql + Send + Sy
     }
 }
 
-impl ToSql for Value {
+/// A value as tokio-postgres sends it.
+#[derive(Debug)]
+struct Parameter(Value);
+
+impl ToSql for Parameter {
     fn to_sql(
         &self,
         kind: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Self::Uuid(value) => value.to_sql(kind, out),
-            Self::Int(value) if *kind == Type::INT4 => i32::try_from(*value)?.to_sql(kind, out),
-            Self::Int(value) => value.to_sql(kind, out),
-            Self::Bool(value) => value.to_sql(kind, out),
-            Self::Text(value) => value.to_sql(kind, out),
-            Self::Bytes(value) => value.to_sql(kind, out),
-            Self::Null(_) => Ok(IsNull::Yes),
+        match &self.0 {
+            Value::Uuid(value) => value.to_sql(kind, out),
+            Value::Int(value) if *kind == Type::INT4 => i32::try_from(*value)?.to_sql(kind, out),
+            Value::Int(value) => value.to_sql(kind, out),
+            Value::Bool(value) => value.to_sql(kind, out),
+            Value::Text(value) => value.to_sql(kind, out),
+            Value::Bytes(value) => value.to_sql(kind, out),
+            Value::Null(_) => Ok(IsNull::Yes),
         }
     }
 

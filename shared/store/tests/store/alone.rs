@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use store::{Condition, Db, Kept, Kind, Record, Rows, StoreError, Tx, Value};
+use quintet_store::{Condition, Db, Kept, Kind, Record, Rows, StoreError, Tx, Value};
 
 use crate::tables::{Item, databases, item, items, refusal};
 

@@ -1,4 +1,4 @@
-use store::{Class, Kind, Record, StoreError, Tx, Value};
+use quintet_store::{Class, Kind, Record, StoreError, Tx, Value};
 
 use crate::tables::{Item, Label, databases, item, items, refusal};
 
@@ -13,7 +13,7 @@ fn keys(ids: impl IntoIterator<Item = i64>) -> Vec<Value> {
     ids.into_iter().map(Value::Int).collect()
 }
 
-fn sorted(rows: &[store::Row]) -> Vec<i64> {
+fn sorted(rows: &[quintet_store::Row]) -> Vec<i64> {
     let mut ids: Vec<i64> = rows.iter().map(|row| row.get(0).unwrap()).collect();
     ids.sort_unstable();
     ids

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use store::{Class, Db, DbKind, Record, Rows, StoreError, Value};
+use quintet_store::{Class, Db, DbKind, Record, Rows, StoreError, Value};
 use tokio::sync::Barrier;
 
 use crate::tables::{Item, databases, item, refusal};
@@ -23,7 +23,7 @@ async fn a_taken_key_is_a_conflict_and_a_refused_value_is_the_datas_fault() {
         assert_eq!(too_long.class(), Class::Data, "{too_long}");
 
         let mut tx = db.begin().await.unwrap();
-        let null = vec![Value::Int(3), Value::Null(store::Kind::Text)];
+        let null = vec![Value::Int(3), Value::Null(quintet_store::Kind::Text)];
         let written = tx.insert(&Item::TABLE, vec![null]).await;
         let null = refusal(tx, written).await;
         assert_eq!(null.class(), Class::Data, "{null}");

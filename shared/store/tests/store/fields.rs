@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use contracts::Currency;
 use jiff::Timestamp;
-use store::{Class, Json, Record, Rows, StoreError, Value};
+use quintet_store::{Class, Json, Record, Rows, StoreError, Value};
 use uuid::Uuid;
 
 use crate::tables::{Sample, Word, databases};
@@ -17,9 +16,8 @@ fn plain() -> Sample {
         at: Timestamp::UNIX_EPOCH,
         json: Json(BTreeMap::new()),
         word: Word::First,
-        order_id: Uuid::nil().into(),
-        sku: "A".parse().unwrap(),
-        currency: Currency::EUR,
+        game_id: Uuid::nil().into(),
+        code: "A1".parse().unwrap(),
         maybe_id: None,
         maybe_number: None,
         maybe_flag: None,
@@ -43,9 +41,8 @@ fn full() -> Sample {
         at: latest,
         json: Json(BTreeMap::from([(text.into(), i64::MIN)])),
         word: Word::SecondOne,
-        order_id: Uuid::max().into(),
-        sku: "x".repeat(64).parse().unwrap(),
-        currency: "USD".parse().unwrap(),
+        game_id: Uuid::max().into(),
+        code: "zZ".parse().unwrap(),
         maybe_id: Some(Uuid::nil()),
         maybe_number: Some(i64::MIN),
         maybe_flag: Some(false),
@@ -95,7 +92,9 @@ async fn an_update_changes_every_column_to_and_from_null() {
         let (before, after) = (plain(), Sample { id: plain().id, ..full() });
         for (now, then) in [(&before, &after), (&after, &before)] {
             let mut tx = db.begin().await.unwrap();
-            tx.delete("sample", "id", store::Kind::Uuid, vec![now.id.into()]).await.unwrap();
+            tx.delete("sample", "id", quintet_store::Kind::Uuid, vec![now.id.into()])
+                .await
+                .unwrap();
             tx.insert(&Sample::TABLE, vec![now.values()]).await.unwrap();
             tx.update(&Sample::TABLE, vec![then.values()]).await.unwrap();
             tx.commit().await.unwrap();

@@ -1,5 +1,5 @@
+use quintet_store::{Class, Db, Record, StoreError};
 use sqlx::{Connection, SqliteConnection};
-use store::{Class, Db, Record, StoreError};
 
 use crate::tables::{Item, first, item};
 

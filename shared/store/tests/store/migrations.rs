@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use crate::tables::{first, item, second};
-use store::{Record, StoreError};
+use quintet_store::{DbKind, Record, StoreError};
+use sqlx::migrate::Migrator;
 
 #[tokio::test]
 async fn an_older_binary_starts_on_a_newer_schema() {
@@ -36,4 +39,44 @@ async fn a_migration_that_was_changed_after_it_ran_is_refused() {
         let error = db.migrate(first()).await.unwrap_err();
         assert!(matches!(error, StoreError::Migrate(_)), "{error}");
     }
+}
+
+/// What sqlx itself would note about the files of a folder.
+async fn by_sqlx(folder: &str, kind: DbKind) -> Vec<(i64, String, Vec<u8>)> {
+    let kind = match kind {
+        DbKind::Sqlite => "sqlite",
+        DbKind::Postgres => "postgres",
+    };
+    let path = format!("tests/store/migrations/{folder}/{kind}");
+    let migrator = Migrator::new(Path::new(&path)).await.unwrap();
+    migrator
+        .iter()
+        .map(|one| (one.version, one.description.to_string(), one.checksum.to_vec()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_database_notes_what_sqlx_notes_so_that_older_databases_open() {
+    for database in testkit::databases().await {
+        let db = database.migrated(first().and(second())).await;
+        let sql = "select version, description, checksum from _sqlx_migrations order by version";
+        let noted = db.fetch(sql, vec![]).await.unwrap();
+        let noted = noted.iter().map(|row| {
+            (row.get(0).unwrap(), row.get::<String>(1).unwrap(), row.get::<Vec<u8>>(2).unwrap())
+        });
+        let mut expected = by_sqlx("first", db.kind()).await;
+        expected.extend(by_sqlx("second", db.kind()).await);
+        assert_eq!(noted.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn versions_that_do_not_rise_are_refused_before_anything_runs() {
+    let database = testkit::databases().await.swap_remove(0);
+    let db = database.connect().await;
+    for schema in [second().and(first()), first().and(first())] {
+        let error = db.migrate(schema).await.unwrap_err();
+        assert!(error.to_string().contains("give it a version above"), "{error}");
+    }
+    db.fetch("select added from item", vec![]).await.unwrap_err();
 }

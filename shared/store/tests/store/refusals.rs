@@ -1,6 +1,6 @@
 //! Servers that answer and do not serve.
 
-use store::{Class, Db, Record, StoreError};
+use quintet_store::{Class, Db, Record, StoreError};
 use testkit::{Database, PgBouncer};
 
 use crate::tables::{Item, first, item};

@@ -1,4 +1,4 @@
-use store::{Class, Db, Record, Rows, StoreError};
+use quintet_store::{Class, Db, Record, Rows, StoreError};
 
 use crate::tables::{Item, databases, item, items, refusal};
 
@@ -112,7 +112,7 @@ async fn of_two_that_saw_a_row_absent_the_second_must_run_again() {
 #[tokio::test]
 async fn on_postgres_the_second_waits_for_the_first_and_then_must_run_again() {
     for (_database, db) in databases().await {
-        if db.kind() == store::DbKind::Sqlite {
+        if db.kind() == quintet_store::DbKind::Sqlite {
             continue; // One writer: nobody else sees anything meanwhile.
         }
         let (mut first, mut second) = (db.begin().await.unwrap(), db.begin().await.unwrap());
@@ -130,7 +130,7 @@ async fn on_postgres_the_second_waits_for_the_first_and_then_must_run_again() {
 #[tokio::test]
 async fn on_postgres_a_loaded_row_waits_for_whoever_holds_it() {
     for (_database, db) in databases().await {
-        if db.kind() == store::DbKind::Sqlite {
+        if db.kind() == quintet_store::DbKind::Sqlite {
             continue;
         }
         insert(&db, [1]).await;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{Currency, OrderId, Sku};
 use jiff::Timestamp;
-use store::{Db, Json, Migrations, StoreError, Tx};
+use quintet_store::{Db, Json, Migrations, StoreError, Tx};
 use testkit::Database;
 use uuid::Uuid;
 
@@ -19,9 +18,8 @@ pub struct Sample {
     pub at: Timestamp,
     pub json: Json<BTreeMap<String, i64>>,
     pub word: Word,
-    pub order_id: OrderId,
-    pub sku: Sku,
-    pub currency: Currency,
+    pub game_id: GameId,
+    pub code: Code,
     pub maybe_id: Option<Uuid>,
     pub maybe_number: Option<i64>,
     pub maybe_flag: Option<bool>,
@@ -32,9 +30,9 @@ pub struct Sample {
     pub maybe_word: Option<Word>,
 }
 
-store::record!(Sample in "sample":
+quintet_store::record!(Sample in "sample":
     id: Uuid, number: i64, flag: bool, text: String, bytes: Vec<u8>, at: Timestamp,
-    json: Json<BTreeMap<String, i64>>, word: Word, order_id: OrderId, sku: Sku, currency: Currency,
+    json: Json<BTreeMap<String, i64>>, word: Word, game_id: GameId, code: Code,
     maybe_id: Option<Uuid>, maybe_number: Option<i64>, maybe_flag: Option<bool>,
     maybe_text: Option<String>, maybe_bytes: Option<Vec<u8>>, maybe_at: Option<Timestamp>,
     maybe_json: Option<Json<Vec<String>>>, maybe_word: Option<Word>);
@@ -46,7 +44,35 @@ pub enum Word {
     SecondOne,
 }
 
-store::text_field!(Word);
+quintet_store::text_field!(Word);
+
+quintet_event::ids! {
+    /// A newtype over a UUID.
+    GameId;
+}
+
+quintet_store::uuid_field!(GameId);
+
+/// Two characters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Code([u8; 2]);
+
+impl Code {
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap()
+    }
+}
+
+impl std::str::FromStr for Code {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = text.as_bytes().try_into();
+        bytes.ok().filter(|_| text.is_ascii()).map(Self).ok_or("two characters")
+    }
+}
+
+quintet_store::parsed_field!(Code);
 
 /// Found by a number; its name has room for 16 characters.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +81,7 @@ pub struct Item {
     pub name: String,
 }
 
-store::record!(Item in "item": id: i64, name: String);
+quintet_store::record!(Item in "item": id: i64, name: String);
 
 /// Found by a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,24 +90,18 @@ pub struct Label {
     pub value: i64,
 }
 
-store::record!(Label in "label": name: String, value: i64);
+quintet_store::record!(Label in "label": name: String, value: i64);
 
 pub fn item(id: i64) -> Item {
     Item { id, name: format!("item {id}") }
 }
 
 pub fn first() -> Migrations {
-    Migrations::new(
-        sqlx::migrate!("tests/store/migrations/first/sqlite"),
-        sqlx::migrate!("tests/store/migrations/first/postgres"),
-    )
+    store::migrations!("tests/store/migrations/first")
 }
 
 pub fn second() -> Migrations {
-    Migrations::new(
-        sqlx::migrate!("tests/store/migrations/second/sqlite"),
-        sqlx::migrate!("tests/store/migrations/second/postgres"),
-    )
+    store::migrations!("tests/store/migrations/second")
 }
 
 /// Every database, with the tables in it. The first of a pair lives as long as the test needs it.

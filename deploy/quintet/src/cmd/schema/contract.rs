@@ -1,7 +1,9 @@
 //! The types and upcasters that this program was built with.
 
 use super::tree::Version;
-use contracts::{Decoded, EventType, Schema, decode};
+use contracts::{Event, EventType};
+use event::{Contract as _, EventType as _};
+use event::{Decoded, Schema, decode};
 use serde_json::Value;
 
 /// The event's type, if it is built in.
@@ -10,8 +12,8 @@ pub(super) fn event_type(folder: &str) -> Option<EventType> {
 }
 
 /// The version's schema, if it is built in.
-pub(super) fn schema(version: Version<'_>) -> Option<&'static Schema> {
-    Schema::find(event_type(version.folder)?, version.number)
+pub(super) fn schema(version: Version<'_>) -> Option<&'static Schema<EventType>> {
+    event_type(version.folder)?.schema(version.number)
 }
 
 /// Data of a version as every consumer takes it: through the wire and the upcasters, in the latest
@@ -25,14 +27,14 @@ pub(super) fn upcast(version: Version<'_>, data: &Value) -> Result<Value, String
         ("ce_specversion", "1.0"),
         ("ce_id", "018f3a5c-1b2d-8a10-9c00-a1b2c3d4e5f6"),
         ("ce_type", event_type.as_str()),
-        ("ce_source", event_type.publisher().source()),
+        ("ce_source", &format!("/quintet/{}", event_type.publisher())),
         ("ce_time", "2024-05-01T10:00:00Z"),
         ("ce_subject", key),
         ("ce_dataschema", id.as_str()),
         ("content-type", "application/json"),
     ];
     let value = serde_json::to_vec(data).map_err(|error| error.to_string())?;
-    match decode(key.as_bytes(), &headers.into_iter().collect(), &value) {
+    match decode::<Event>(key.as_bytes(), &headers.into_iter().collect(), &value) {
         Ok(Decoded::Event(envelope)) => Ok(envelope.event.to_json()),
         Ok(Decoded::Foreign { event_type }) => Err(format!("{event_type} is foreign")),
         Err(error) => Err(error.to_string()),

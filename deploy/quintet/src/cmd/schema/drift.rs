@@ -4,7 +4,9 @@ use super::Violation;
 use super::contract;
 use super::old_data::Upcast;
 use super::tree::{Tree, Version, version};
-use contracts::SCHEMAS;
+use contracts::Event;
+use event::Contract as _;
+use event::EventType as _;
 use serde_json::Value;
 
 /// Keywords that close a schema to what comes later.
@@ -35,7 +37,7 @@ pub(super) fn check(tree: &Tree, upcast: &Upcast) -> Vec<Violation> {
         let fix = "write the schema, or remove the example";
         violations.push(of(&version.example(), "schema-missing", "is an example of nothing", fix));
     }
-    for schema in &SCHEMAS {
+    for schema in Event::schemas() {
         let version = Version { folder: schema.event_type.folder(), number: schema.version };
         if !tree.files.contains_key(&version.schema()) {
             let fix = "bring it back; events of this version may still be read";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus::PartitionState;
-use engine::Fatal;
+use quintet_engine::Fatal;
 use testkit::{MemoryBus, eventually};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
 fn bus(id: u128, committed: Option<i64>) -> MemoryBus {
     let bus = MemoryBus::default();
     bus.set_identity(Uuid::from_u128(id));
-    let topic = "payments".into();
+    let topic = "questions".into();
     bus.set_partitions(vec![PartitionState { topic, partition: 3, low: 7, high: 20, committed }]);
     bus
 }

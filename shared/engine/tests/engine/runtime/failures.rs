@@ -4,7 +4,7 @@ use std::{
 };
 
 use bus::PartitionState;
-use engine::{CommandError, Fatal};
+use quintet_engine::{CommandError, Fatal};
 use testkit::{MemoryBus, eventually};
 use tokio::time::timeout;
 
@@ -108,7 +108,7 @@ async fn a_run_can_be_stopped_while_the_database_fails_and_loses_nothing() {
         let running = start_in_vain(&stage).await;
         let commands = running.commands.clone();
         let add = Add { order: order(2), by: 7 };
-        let command = commands.send(add, None, contracts::Trace::default());
+        let command = commands.send(add, None, event::Trace::default());
         let (answer, ()) = tokio::join!(command, running.stop());
         assert_eq!(answer, Err(CommandError::Stopping));
         repair_database(&stage).await;
@@ -126,7 +126,7 @@ async fn a_run_that_missed_events_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         let state = |low| {
-            let topic = "payments".into();
+            let topic = "questions".into();
             PartitionState { topic, partition: 3, low, high: 20, committed: Some(10) }
         };
         bus.set_partitions(vec![state(10), state(11)]);
@@ -143,7 +143,7 @@ async fn a_run_that_missed_events_does_not_start() {
 async fn a_run_whose_topic_ends_before_its_place_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
-        let topic = "payments".into();
+        let topic = "questions".into();
         let state = PartitionState { topic, partition: 3, low: 0, high: 9, committed: Some(10) };
         bus.set_partitions(vec![state]);
         let fatal = stage.start_on(Arc::new(bus), Toy::default()).ended().await.unwrap_err();
@@ -156,7 +156,7 @@ async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         let state = |partition, committed| {
-            let topic = "payments".into();
+            let topic = "questions".into();
             vec![PartitionState { topic, partition, low: 7, high: 20, committed }]
         };
         // Nothing was ever read.

@@ -1,8 +1,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use contracts::{OrderCompleted, PaymentVoided, ShipmentVoided, StockReleased};
-use engine::{CommandError, Effect, Settings};
+use quintet_engine::{CommandError, Effect, Settings};
 use testkit::eventually;
+use testkit::toy::{Added, ArmBell, AskOnce, DisarmBell};
 
 use super::{Stage, add, advance, record, stages};
 use crate::{
@@ -22,7 +22,7 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
         let mut records: Vec<_> = (0..60).map(|n| add(n, order(n % 7))).collect();
         // None of ours: of another type, of one that we do not react to, and of a version of that
         // which does not exist yet.
-        let released = |number| record(number, StockReleased { order_id: order(1) });
+        let released = |number| record(number, Added { tally_id: order(1) });
         records.insert(30, with_header(add(90, order(1)), "ce_type", "SomethingElse"));
         records.insert(31, with_header(released(92), "ce_dataschema", "urn:from:the:future"));
         records.push(released(91));
@@ -36,7 +36,7 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
         }
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
-        let own = stage.published("inventory", "StockReleased", 61).await;
+        let own = stage.published("sums", "Added", 61).await;
         assert_eq!(own.into_iter().collect::<BTreeSet<_>>().len(), 61);
 
         let running = stage.start();
@@ -59,7 +59,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
         let senders = (0..300_u128).map(|n| {
             let commands = commands.clone();
             let add = crate::toy::Add { order: order(n % 5), by: 1 };
-            tokio::spawn(async move { commands.send(add, None, contracts::Trace::default()).await })
+            tokio::spawn(async move { commands.send(add, None, event::Trace::default()).await })
         });
         let senders: Vec<_> = senders.collect();
         // Some of them are under way, others not yet sent.
@@ -79,11 +79,11 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
         assert_eq!(stage.rig.count("inbox").await, carried_out);
         assert_eq!(stage.rig.count("outbox_event").await, 0);
         let sent = usize::try_from(carried_out).unwrap();
-        stage.published("inventory", "StockReleased", sent).await;
+        stage.published("sums", "Added", sent).await;
         let late = commands.send(
             crate::toy::Add { order: order(1), by: 1 },
             None,
-            contracts::Trace::default(),
+            event::Trace::default(),
         );
         assert_eq!(late.await, Err(CommandError::Stopping));
     }
@@ -92,28 +92,28 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
 #[tokio::test]
 async fn effects_are_asked_until_answered_and_alarms_ring() {
     for stage in stages().await {
-        let (rig, order_id) = (&stage.rig, order(1));
+        let (rig, tally_id) = (&stage.rig, order(1));
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer, Next::Answer(4)]);
         let running = stage.start();
-        stage.publish(&[record(1, PaymentVoided { order_id })]).await;
+        stage.publish(&[record(1, AskOnce { tally_id })]).await;
         let answered = async || {
             advance(&rig.clock);
-            (rig.log(order_id).await == "ask, answer 4").then_some(())
+            (rig.log(tally_id).await == "ask, answer 4").then_some(())
         };
         eventually("the third answer", answered).await;
         assert_eq!(rig.provider.asked().len(), 3);
 
-        stage.publish(&[record(2, ShipmentVoided { order_id })]).await;
-        stage.log_is(order_id, "ask, answer 4, arm").await;
+        stage.publish(&[record(2, ArmBell { tally_id })]).await;
+        stage.log_is(tally_id, "ask, answer 4, arm").await;
         rig.clock.advance(crate::toy::ALARM);
-        stage.log_is(order_id, "ask, answer 4, arm, ring").await;
-        stage.publish(&[record(3, OrderCompleted { order_id })]).await;
-        stage.log_is(order_id, "ask, answer 4, arm, ring, disarm").await;
+        stage.log_is(tally_id, "ask, answer 4, arm, ring").await;
+        stage.publish(&[record(3, DisarmBell { tally_id })]).await;
+        stage.log_is(tally_id, "ask, answer 4, arm, ring, disarm").await;
         running.stop().await;
         for table in ["effect", "alarm", "outbox_event"] {
             assert_eq!(rig.count(table).await, 0, "{table}");
         }
-        stage.published("orders", "OrderCancelled", 1).await;
+        stage.published("ends", "Rang", 1).await;
     }
 }
 
@@ -122,7 +122,7 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
     for stage in stages().await {
         let running = stage.start();
         for number in 0..20 {
-            stage.publish(&[record(number, PaymentVoided { order_id: order(number) })]).await;
+            stage.publish(&[record(number, AskOnce { tally_id: order(number) })]).await;
         }
         stage.log_is(order(19), "ask, answer 5").await;
         running.stop().await;
@@ -139,7 +139,7 @@ async fn a_second_run_takes_up_what_the_first_left() {
         stage.rig.turn(&[crate::work::add(1, order(1)), crate::work::ask(2, order(2))]).await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
         let running = stage.start();
-        stage.published("inventory", "StockReleased", 1).await;
+        stage.published("sums", "Added", 1).await;
         // The claim of the one before ends.
         stage.rig.clock.advance(stage.rig.settings.claim);
         stage.log_is(order(2), "ask, answer 5").await;
@@ -165,7 +165,7 @@ async fn attempts_that_hang_give_their_slots_to_others_that_wait() {
         rig.provider.always(hanging.clone().map(id), &Next::Never);
         let stage = Stage::on(rig).await;
         let running = stage.start();
-        let ask = |number| record(number, PaymentVoided { order_id: order(number) });
+        let ask = |number| record(number, AskOnce { tally_id: order(number) });
         let asks: Vec<_> = hanging.clone().chain(good.clone()).map(ask).collect();
         stage.publish(&asks).await;
         for number in good {

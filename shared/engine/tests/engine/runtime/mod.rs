@@ -11,11 +11,12 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, Log, LogOptions, Outgoing, Topic};
 use clock::{ManualClock, SystemRandom};
-use contracts::{Event, EventId, OrderId, StockReserved, Trace, Versions, decode, encode};
-use engine::{Answer, Commands, Engine, Fatal, Runtime, Settings, Surroundings};
+use event::{EventId, Trace, Versions, decode, encode};
 use jiff::Timestamp;
+use quintet_engine::{Answer, Commands, Engine, Fatal, Runtime, Settings, Surroundings};
 use tempfile::TempDir;
 use testkit::eventually;
+use testkit::toy::{AddOne, TallyId, ToyEvent};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
@@ -24,8 +25,7 @@ use crate::{
     work::event_id,
 };
 
-const TOPICS: [Topic; 4] =
-    [topic("inventory"), topic("payments"), topic("shipping"), topic("orders")];
+const TOPICS: [Topic; 4] = [topic("sums"), topic("questions"), topic("bells"), topic("ends")];
 
 const fn topic(name: &'static str) -> Topic {
     Topic { name, partitions: 2, compacted: false }
@@ -98,7 +98,7 @@ impl Stage {
     }
 
     /// Waits until the order's log reads so.
-    async fn log_is(&self, order: OrderId, expected: &str) {
+    async fn log_is(&self, order: TallyId, expected: &str) {
         let read = async || (self.rig.log(order).await == expected).then_some(());
         eventually(&format!("{order}'s log to read {expected:?}"), read).await;
     }
@@ -117,8 +117,8 @@ impl Stage {
         while ids.len() < count {
             let received = timeout(Duration::from_secs(30), consumer.receive(1_000)).await;
             for record in received.unwrap_or_else(|_| panic!("{} of {count}", ids.len())).unwrap() {
-                if let Ok(contracts::Decoded::Event(envelope)) =
-                    decode(&record.key, &record.headers, &record.value)
+                if let Ok(event::Decoded::Event(envelope)) =
+                    decode::<ToyEvent>(&record.key, &record.headers, &record.value)
                     && envelope.event.event_type().as_str() == event_type
                 {
                     ids.push(envelope.id);
@@ -131,7 +131,7 @@ impl Stage {
 }
 
 impl Running {
-    async fn add(&self, order: OrderId, by: i64) -> Answer<Toy> {
+    async fn add(&self, order: TallyId, by: i64) -> Answer<Toy> {
         self.commands.send(Add { order, by }, None, Trace::default()).await
     }
 
@@ -156,13 +156,13 @@ impl Running {
     }
 }
 
-fn record(number: u128, event: impl Into<Event>) -> Outgoing {
+fn record(number: u128, event: impl Into<ToyEvent>) -> Outgoing {
     let (at, versions) = (Timestamp::UNIX_EPOCH, Versions::default());
     encode(event_id(number), "/test", at, &Trace::default(), &event.into(), &versions).into()
 }
 
-fn add(number: u128, order_id: OrderId) -> Outgoing {
-    record(number, StockReserved { order_id })
+fn add(number: u128, tally_id: TallyId) -> Outgoing {
+    record(number, AddOne { tally_id })
 }
 
 /// Moves the time on with every look at it.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use bus::Outgoing;
-use contracts::PaymentDeclined;
 use testkit::eventually;
+use testkit::toy::Told;
 
 use super::{Stage, add, record, stages};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     work::order,
 };
 
-fn tell(number: u128, order_id: u128, what: &str) -> Outgoing {
-    record(number, PaymentDeclined { order_id: order(order_id), reason: what.into() })
+fn tell(number: u128, tally_id: u128, what: &str) -> Outgoing {
+    record(number, Told { tally_id: order(tally_id), what: what.into() })
 }
 
 async fn parked(stage: &Stage, letters: i64) {

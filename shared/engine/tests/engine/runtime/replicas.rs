@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::Settings;
+use quintet_engine::Settings;
 use testkit::{Database, MemoryBus, eventually};
 
 use super::{Running, Stage, advance};

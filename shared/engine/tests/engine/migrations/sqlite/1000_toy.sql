@@ -5,7 +5,7 @@ create table gate (
 insert into gate values (1);
 
 create table tally (
-    order_id blob primary key,
+    tally_id blob primary key,
     count integer not null check (count >= 0),
     log text not null,
     gate integer not null default 1 references gate (id) deferrable initially deferred

@@ -1,0 +1,7 @@
+//! The contract's types as columns of a table.
+
+use crate::{CancelReason, Currency, Milestone, OrderId, Sku};
+
+store::uuid_field!(OrderId);
+store::text_field!(CancelReason, Milestone);
+store::parsed_field!(Sku, Currency);

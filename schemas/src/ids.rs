@@ -1,0 +1,6 @@
+//! The key of an order's events.
+
+event::ids! {
+    /// An order, a `UUIDv7`; also the key of all its events.
+    OrderId;
+}

@@ -1,0 +1,28 @@
+//! How the admin interface names the aggregate that something is about.
+
+use event::Contract;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use uuid::Uuid;
+
+/// A member of a JSON object that is called as the contract's key is, such as `order_id`. Its value is
+/// null where something is about no aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AggregateField {
+    name: &'static str,
+    /// The aggregate's id.
+    pub id: Option<Uuid>,
+}
+
+impl AggregateField {
+    pub(crate) const fn of<C: Contract>(id: Option<Uuid>) -> Self {
+        Self { name: C::KEY_FIELD, id }
+    }
+}
+
+impl Serialize for AggregateField {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut member = serializer.serialize_map(Some(1))?;
+        member.serialize_entry(self.name, &self.id)?;
+        member.end()
+    }
+}

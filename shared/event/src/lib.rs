@@ -1,0 +1,66 @@
+//! What the services of a saga say to each other: a [`Contract`] of events, their JSON Schemas and
+//! their form on the wire, `CloudEvents` 1.0 in Kafka's binary mode.
+//!
+//! A saga writes its contract as one table, [`contract!`]. An event enters a service through
+//! [`decode`] and leaves it through [`encode`].
+//!
+//! # Example
+//!
+//! ```no_run
+//! # // The schemas of this crate's own tests stand in for a saga's.
+//! quintet_event::ids! {
+//!     /// A game.
+//!     GameId;
+//! }
+//!
+//! quintet_event::contract! {
+//!     /// What is said in a game.
+//!     pub enum GameEvent: GameEventType;
+//!     namespace "arcade";
+//!     key game_id: GameId;
+//!     schemas "tests/schemas";
+//!     compacted;
+//!     payloads(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize);
+//!
+//!     /// A ball was served.
+//!     Served by "table" on "games" in "served": 1 {
+//!         /// The game.
+//!         game_id: GameId,
+//!         /// How fast, in km/h.
+//!         speed: i64,
+//!     }
+//! }
+//!
+//! use quintet_event::Contract as _;
+//! let served: GameEvent = Served { game_id: uuid::Uuid::nil().into(), speed: 90 }.into();
+//! assert_eq!(served.event_type().topic(), "games");
+//! ```
+
+mod contract;
+mod headers;
+mod ids;
+mod schema;
+mod table;
+mod trace;
+mod wire;
+
+pub use contract::{
+    AggregateKey, Contract, Earlier, EventType, KeyOf, Subject, TopicSpec, TypeOf,
+    UnknownEventType, Versions,
+};
+pub use headers::{Headers, InvalidHeaders};
+pub use ids::{EffectId, EventId, derived};
+pub use schema::{Schema, Violation};
+pub use trace::Trace;
+pub use wire::{ATTEMPT_HEADER, DecodeError, Decoded, Encoded, Envelope, decode, encode};
+
+/// What the macros of this crate expand to; not for use by hand.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::contract::text;
+    pub use crate::ids::id_schema;
+    pub use serde;
+    pub use serde_json;
+    pub use utoipa;
+    pub use uuid;
+}

@@ -1,0 +1,271 @@
+//! The macro that makes a contract out of a table.
+
+/// Makes a [`Contract`](crate::Contract) out of a table: the enum of events, the enum of their types, and a
+/// struct for the data of each.
+///
+/// The table begins with
+/// - the two enums: `pub enum Event: EventType;`
+/// - `namespace`: the saga's name, see [`Contract::NAMESPACE`](crate::Contract::NAMESPACE);
+/// - `key`: the field that names the aggregate in the data of events, and its type;
+/// - `schemas`: the folder of the JSON Schemas, from the crate's root;
+/// - `compacted`: topics that keep the latest record of each key for ever, separated by commas, or none;
+/// - `payloads(…)`: what the structs of the data derive. `Clone`, `Debug`, `PartialEq`, `serde::Serialize` and
+///   `serde::Deserialize` are needed.
+///
+/// Then it has an entry for each type of event:
+///
+/// ```text
+/// OrderPlaced by "order" on "orders" in "order_placed": 1 as OrderPlacedV1, 2 { order_id: OrderId, … }
+/// ```
+///
+/// - `by` the service that publishes it, `on` the topic that carries it;
+/// - `in` the folder of its schemas: `order_placed/v1.json` and an example, `order_placed/v1.example.json`;
+/// - its versions in ascending order; an earlier one names a type that implements
+///   [`Earlier`](crate::Earlier) for the latest. Without a type its data is taken as that of the next version;
+/// - the fields of its data in the latest version. An event that is about something else than an aggregate
+///   names the field that says about what: `ProductListed about sku by …`.
+#[macro_export]
+macro_rules! contract {
+    (
+        $(#[$doc:meta])*
+        $vis:vis enum $event:ident: $types:ident;
+        namespace $namespace:literal;
+        key $key:ident: $key_type:ty;
+        schemas $schemas:literal;
+        compacted $($compacted:literal),*;
+        payloads $derived:tt;
+        $(
+            $(#[$entry_doc:meta])*
+            $name:ident $(about $about:ident)? by $publisher:literal on $topic:literal in $folder:literal:
+            $($version:literal $(as $earlier:ident)?),+
+            { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }
+        )+
+    ) => {
+        $(
+            $(#[$entry_doc])*
+            #[derive $derived]
+            $vis struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+
+            impl From<$name> for $event {
+                fn from(data: $name) -> Self {
+                    Self::$name(data)
+                }
+            }
+        )+
+
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each payload of the same name has its own")]
+        $vis enum $event { $($name($name),)+ }
+
+        /// The type of an event; what each says is in the payload of the same name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each payload of the same name has its own")]
+        $vis enum $types { $($name,)+ }
+
+        $crate::contract!(@types $types: $($name $publisher $topic $folder;)+);
+        $crate::contract!(@schemas $types $namespace $schemas: $($name $folder: $($version)+;)+);
+
+        impl $event {
+            /// Its type.
+            #[must_use]
+            $vis const fn event_type(&self) -> $types {
+                match self { $(Self::$name(_) => $types::$name,)+ }
+            }
+        }
+
+        impl $crate::Contract for $event {
+            const NAMESPACE: &'static str = $namespace;
+            const KEY_FIELD: &'static str = stringify!($key);
+            type Type = $types;
+            type Key = $key_type;
+
+            fn event_type(&self) -> $types {
+                Self::event_type(self)
+            }
+
+            fn subject(&self) -> $crate::Subject<$key_type> {
+                match self {
+                    $(Self::$name(data) => $crate::contract!(@subject data $key $($about)?),)+
+                }
+            }
+
+            fn encode(
+                &self,
+                versions: &$crate::Versions<Self>,
+            ) -> (u32, Box<$crate::private::serde_json::value::RawValue>) {
+                let _ = versions;
+                match self {
+                    $(Self::$name(data) => {
+                        $($(
+                            if versions.of($types::$name) == Some($version)
+                                && let Some(data) =
+                                    <$earlier<'_> as $crate::Earlier<'_, $name>>::downcast(data)
+                            {
+                                return ($version, $crate::private::text(&data));
+                            }
+                        )?)+
+                        let latest = $crate::EventType::latest_version($types::$name);
+                        (latest, $crate::private::text(data))
+                    })+
+                }
+            }
+
+            fn decode(
+                event_type: $types,
+                version: u32,
+                data: $crate::private::serde_json::Value,
+            ) -> Result<Self, $crate::DecodeError> {
+                let decoded = match event_type {
+                    $($types::$name => {
+                        #[allow(unused_mut, reason = "most types have one version")]
+                        let mut data = data;
+                        $($(
+                            if version <= $version {
+                                <$earlier<'_> as $crate::Earlier<'_, $name>>::upcast(&mut data);
+                            }
+                        )?)+
+                        $crate::private::serde_json::from_value(data).map(Self::$name)
+                    })+
+                };
+                let _ = version;
+                decoded.map_err(|source| $crate::DecodeError::Unfit {
+                    event_type: event_type.as_str(),
+                    source,
+                })
+            }
+
+            fn topics() -> &'static [$crate::TopicSpec] {
+                static TOPICS: std::sync::LazyLock<Vec<$crate::TopicSpec>> =
+                    std::sync::LazyLock::new(|| {
+                        let compacted: &[&str] = &[$($compacted),*];
+                        let names: std::collections::BTreeSet<_> =
+                            $types::ALL.iter().map(|it| it.topic()).collect();
+                        let names = names.into_iter();
+                        names.map(|it| $crate::TopicSpec::new(it, compacted.contains(&it))).collect()
+                    });
+                &TOPICS
+            }
+        }
+    };
+
+    (@subject $data:ident $key:ident) => { $crate::Subject::Aggregate($data.$key) };
+    (@subject $data:ident $key:ident $about:ident) => {
+        $crate::Subject::Other($data.$about.to_string())
+    };
+
+    (@types $types:ident: $($name:ident $publisher:literal $topic:literal $folder:literal;)+) => {
+        impl $types {
+            /// Every type.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Its name, also its `ce_type`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// The service that publishes it.
+            #[must_use]
+            pub const fn publisher(self) -> &'static str {
+                match self { $(Self::$name => $publisher,)+ }
+            }
+
+            /// The topic that carries it.
+            #[must_use]
+            pub const fn topic(self) -> &'static str {
+                match self { $(Self::$name => $topic,)+ }
+            }
+
+            /// The folder of its schemas.
+            #[must_use]
+            pub const fn folder(self) -> &'static str {
+                match self { $(Self::$name => $folder,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $types {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $types {
+            type Err = $crate::UnknownEventType;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                match name {
+                    $(stringify!($name) => Ok(Self::$name),)+
+                    _ => Err($crate::UnknownEventType::new(name)),
+                }
+            }
+        }
+
+        impl $crate::private::serde::Serialize for $types {
+            fn serialize<S: $crate::private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> $crate::private::serde::Deserialize<'de> for $types {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                let name =
+                    <std::borrow::Cow<'de, str> as $crate::private::serde::Deserialize>::deserialize(
+                        deserializer,
+                    )?;
+                name.parse().map_err($crate::private::serde::de::Error::custom)
+            }
+        }
+    };
+
+    (@schemas $types:ident $namespace:literal $schemas:literal:
+        $($name:ident $folder:literal: $($version:literal)+;)+
+    ) => {
+        impl $crate::EventType for $types {
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn as_str(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn publisher(self) -> &'static str {
+                self.publisher()
+            }
+
+            fn topic(self) -> &'static str {
+                self.topic()
+            }
+
+            fn folder(self) -> &'static str {
+                self.folder()
+            }
+
+            fn schemas(self) -> &'static [$crate::Schema<Self>] {
+                match self {
+                    $(Self::$name => {
+                        static SCHEMAS: [$crate::Schema<$types>; [$($version,)+].len()] =
+                            [$($crate::Schema::new(
+                                $types::$name,
+                                $version,
+                                concat!("urn:", $namespace, ":schemas:", $folder, ":v", $version),
+                                $crate::contract!(@file $schemas, $folder, "/v", $version, ".json"),
+                                $crate::contract!(
+                                    @file $schemas, $folder, "/v", $version, ".example.json"
+                                ),
+                            ),)+];
+                        &SCHEMAS
+                    })+
+                }
+            }
+        }
+    };
+
+    (@file $schemas:literal, $($path:literal),+) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $schemas, "/", $($path),+))
+    };
+}

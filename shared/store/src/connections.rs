@@ -1,0 +1,95 @@
+//! Single connections, for tests and simulations that stop or exhaust a database.
+
+use std::{any::Any, fmt};
+
+use sqlx::SqlitePool;
+
+use crate::{Db, StoreError, db::Pools};
+
+/// Connections that nobody else can use until this is dropped.
+pub struct Held(Vec<Box<dyn Any + Send>>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.0.len()).finish()
+    }
+}
+
+/// When SQLite calls a function of ours, on the thread that it works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SqliteHook {
+    /// Before each operation of its virtual machine. `false` interrupts the statement.
+    Operation,
+    /// Before each commit. `false` turns it into a rollback.
+    Commit,
+}
+
+/// The connection by which a SQLite database is written.
+#[derive(Debug)]
+pub struct SqliteWriter<'db>(&'db SqlitePool);
+
+impl Db {
+    /// Takes every connection that [`Db::fetch`] could use. Those in use are waited for.
+    ///
+    /// # Errors
+    /// If one cannot be had in time.
+    pub async fn hold_readers(&self) -> Result<Held, StoreError> {
+        let mut held: Vec<Box<dyn Any + Send>> = Vec::new();
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => {
+                for _ in 0..readers.options().get_max_connections() {
+                    let reader = readers.acquire().await.map_err(StoreError::sqlx)?;
+                    held.push(Box::new(reader));
+                }
+            }
+            Pools::Postgres(server) => {
+                for connection in server.take_all().await? {
+                    held.push(Box::new(connection));
+                }
+            }
+        }
+        Ok(Held(held))
+    }
+
+    /// The writer of a SQLite database; `None` with PostgreSQL.
+    #[must_use]
+    pub fn sqlite_writer(&self) -> Option<SqliteWriter<'_>> {
+        match &self.0 {
+            Pools::Sqlite { writer, .. } => Some(SqliteWriter(writer)),
+            Pools::Postgres(_) => None,
+        }
+    }
+}
+
+impl SqliteWriter<'_> {
+    /// Has SQLite call `step` at this point from now on, until [`SqliteWriter::clear_hooks`].
+    ///
+    /// # Errors
+    /// If the connection cannot be had in time.
+    pub async fn set_hook(
+        &self,
+        hook: SqliteHook,
+        step: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.0.acquire().await.map_err(StoreError::sqlx)?;
+        let mut handle = connection.lock_handle().await.map_err(StoreError::sqlx)?;
+        match hook {
+            SqliteHook::Operation => handle.set_progress_handler(1, step),
+            SqliteHook::Commit => handle.set_commit_hook(step),
+        }
+        Ok(())
+    }
+
+    /// Has SQLite call nothing any more.
+    ///
+    /// # Errors
+    /// If the connection cannot be had in time.
+    pub async fn clear_hooks(&self) -> Result<(), StoreError> {
+        let mut connection = self.0.acquire().await.map_err(StoreError::sqlx)?;
+        let mut handle = connection.lock_handle().await.map_err(StoreError::sqlx)?;
+        handle.remove_progress_handler();
+        handle.remove_commit_hook();
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+use bus::Incoming;
+use event::{Contract, DecodeError, Decoded, Encoded, Headers, decode};
+
+/// A record as the broker hands it over. As a file it is text: a line for the key and each header, an
+/// empty line, and the value as it is. Lines that begin with `#` are remarks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What the remarks say.
+    pub remarks: Vec<String>,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl Record {
+    /// Reads a file's bytes; the line break at its end is no part of the value.
+    ///
+    /// # Panics
+    /// If the part before the value is not as it should be.
+    #[must_use]
+    pub fn parse(file: &[u8]) -> Self {
+        let end = file.windows(2).position(|two| two == b"\n\n").expect("an empty line");
+        let (head, value) = (&file[..end], &file[end + 2..]);
+        let value = value.strip_suffix(b"\n").unwrap_or(value).to_vec();
+        let mut record = Self { remarks: Vec::new(), key: Vec::new(), headers: Vec::new(), value };
+        for line in head.split(|byte| *byte == b'\n') {
+            if let Some(remark) = line.strip_prefix(b"#") {
+                record.remarks.push(String::from_utf8_lossy(remark).trim().to_owned());
+                continue;
+            }
+            let colon = line.windows(2).position(|two| two == b": ").expect("`name: value`");
+            let name = String::from_utf8(line[..colon].to_vec()).expect("a header's name");
+            let text = line[colon + 2..].to_vec();
+            if name == "key" {
+                record.key = text;
+            } else {
+                record.headers.push((name, text));
+            }
+        }
+        record
+    }
+
+    /// What it says, as every consumer reads it.
+    ///
+    /// # Errors
+    /// Why it is no event.
+    pub fn decode<C: Contract>(&self) -> Result<Decoded<C>, DecodeError> {
+        decode(&self.key, &self.wire_headers(), &self.value)
+    }
+
+    /// As the bus hands it over.
+    #[must_use]
+    pub fn incoming(&self, topic: &str, offset: i64) -> Incoming {
+        let (headers, Self { key, value, .. }) = (self.wire_headers(), self.clone());
+        Incoming { topic: topic.to_owned(), partition: 0, offset, key, headers, value }
+    }
+
+    fn wire_headers(&self) -> Headers {
+        self.headers.iter().map(|(name, text)| (name, text)).collect()
+    }
+
+    /// A header's text, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(header, _)| header == name)?;
+        str::from_utf8(&found.1).ok()
+    }
+}
+
+impl From<Encoded> for Record {
+    fn from(encoded: Encoded) -> Self {
+        let headers = encoded.headers.iter();
+        Self {
+            remarks: Vec::new(),
+            key: encoded.key.into(),
+            headers: headers.map(|(name, text)| (name.into(), text.into())).collect(),
+            value: encoded.value.get().into(),
+        }
+    }
+}

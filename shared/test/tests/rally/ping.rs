@@ -1,0 +1,155 @@
+//! Ping serves.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
+use event::{Event, EventType, OrderId, StockReserved};
+use quintet_test::{AGGREGATE, Described};
+use serde::{Deserialize, Serialize};
+use service::{App, Listed, NoConfig, Service, TableOf};
+use store::{Migrations, Rows, StoreError, Tx, record};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Rallies, umpire::Umpire};
+
+/// The service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ping;
+
+/// What ping knows of a rally.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rally {
+    pub rally_id: OrderId,
+    /// `served` or `returned`.
+    pub state: String,
+    pub returns: i64,
+}
+
+record!(Rally in "rally": rally_id: OrderId, state: String, returns: i64);
+
+/// Begins a rally.
+#[derive(Clone, Copy, Debug)]
+pub struct Serve(pub OrderId);
+
+/// The rally has begun.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Served(pub OrderId);
+
+impl engine::Reply for Served {
+    fn is_success(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Participant for Ping {
+    const NAME: &'static str = "ping";
+    const CONSUMES: &'static [EventType] = &[EventType::ShipmentVoided];
+
+    type World = Rows<Rally>;
+    type Command = Serve;
+    type Reply = Served;
+    type Effect = Never;
+    type Outcome = Never;
+    type Alarm = Never;
+
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Self::World, StoreError> {
+        let rallies = inputs.iter().filter_map(|input| match &input.what {
+            What::Command(Serve(rally)) => Some(*rally),
+            _ => input.order_id(),
+        });
+        Rows::load(tx, rallies).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError> {
+        world.save(tx).await
+    }
+
+    fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>) {
+        match &input.what {
+            What::Command(Serve(rally_id)) => {
+                if world.get(rally_id).is_none() {
+                    let (rally_id, state) = (*rally_id, "served".to_owned());
+                    world.put(Rally { rally_id, state, returns: 0 });
+                    out.emit(StockReserved { order_id: rally_id });
+                }
+                out.reply(Served(*rally_id));
+            }
+            What::Event(Event::ShipmentVoided(returned)) => {
+                if let Some(rally) = world.get_mut(&returned.order_id) {
+                    "returned".clone_into(&mut rally.state);
+                    rally.returns += 1;
+                }
+            }
+            What::Event(_) => {}
+            What::Outcome(_, never) | What::Alarm(_, never) => match *never {},
+        }
+    }
+}
+
+impl Service for Ping {
+    const CONFIG: &'static str = "";
+    type Config = NoConfig;
+
+    fn open(_: &NoConfig) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        Ok((Self, Arc::new(Nobody)))
+    }
+
+    fn migrations() -> Migrations {
+        Migrations::new(
+            sqlx::migrate!("tests/rally/migrations/ping/sqlite"),
+            sqlx::migrate!("tests/rally/migrations/ping/postgres"),
+        )
+    }
+
+    fn routes() -> OpenApiRouter<App<Self>> {
+        OpenApiRouter::default()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Rally>::listed()]
+    }
+}
+
+impl Described<Rallies> for Ping {
+    type Row = Rally;
+
+    fn simulated() -> Self {
+        Self
+    }
+
+    fn outside(_: &Arc<Umpire>) -> Arc<dyn Outside<Self>> {
+        Arc::new(Nobody)
+    }
+
+    fn world(rallies: Rows<Rally>, (): &()) -> Rows<Rally> {
+        rallies
+    }
+
+    fn rows(world: &Rows<Rally>) -> &Rows<Rally> {
+        world
+    }
+
+    fn beginnings() -> Vec<Rows<Rally>> {
+        vec![Rows::absent([AGGREGATE.into()])]
+    }
+
+    fn settle(world: &mut Rows<Rally>) {
+        if let Some(rally) = world.get_mut(&AGGREGATE.into()) {
+            rally.returns = 0;
+        }
+    }
+
+    fn openings(rally: OrderId) -> Vec<Serve> {
+        vec![Serve(rally)]
+    }
+
+    fn outcomes(effect: &Never) -> Vec<Never> {
+        match *effect {}
+    }
+
+    fn entry(effect: &Never, _: &Never) -> Option<()> {
+        match *effect {}
+    }
+}

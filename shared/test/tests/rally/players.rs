@@ -1,0 +1,74 @@
+//! The players, who serve.
+
+use anyhow::Result;
+use async_trait::async_trait;
+use clock::uuid_v7;
+use event::OrderId;
+use quintet_test::simulation::{Actions, Clients, Weighted, Wish, Workload};
+
+use crate::ping::{Ping, Serve};
+
+/// See the module.
+#[derive(Default)]
+pub struct Players {
+    serves: Vec<Wish<OrderId, OrderId>>,
+}
+
+impl Players {
+    /// How many serves were accepted.
+    pub fn accepted(&self) -> usize {
+        self.serves.iter().map(|wish| wish.answers().len()).sum()
+    }
+
+    /// Serves everything that has no answer.
+    async fn serve(&mut self, clients: &mut Clients<'_>) -> Result<Vec<String>> {
+        let mut told = Vec::new();
+        for wish in self.serves.iter_mut().filter(|wish| wish.is_open()) {
+            let name = format!("serve {}", wish.name);
+            let command = clients.command::<Ping>(&name, Serve(wish.body), Some(wish.key()));
+            wish.asked(command.input.cause);
+            clients.send(command).await?;
+            told.push(name);
+        }
+        Ok(told)
+    }
+}
+
+#[async_trait]
+impl Workload for Players {
+    fn actions(&self) -> Actions {
+        let again = Weighted { weight: 1, name: "again" };
+        Actions { opening: "serve", openings: 3, others: vec![again] }
+    }
+
+    async fn act(
+        &mut self,
+        action: &'static str,
+        clients: &mut Clients<'_>,
+    ) -> Result<Option<String>> {
+        if action == "serve" {
+            let environment = clients.environment();
+            let rally = OrderId::from(uuid_v7(environment, environment));
+            let name = ["A", "B", "C", "D"][self.serves.len().min(3)];
+            environment.call(rally.uuid(), name);
+            self.serves.push(Wish::new(name, rally));
+        }
+        let told = self.serve(clients).await?;
+        Ok((!told.is_empty()).then(|| told.join(", ")))
+    }
+
+    fn hear(&mut self, clients: &mut Clients<'_>) -> Result<()> {
+        for heard in clients.hear::<Ping>()? {
+            let asked = self.serves.iter_mut().find(|wish| wish.was_asked_by(heard.command));
+            if let (Some(wish), Ok(served)) = (asked, heard.answer) {
+                wish.granted(heard.command, served.0);
+            }
+        }
+        Ok(())
+    }
+
+    async fn insist(&mut self, clients: &mut Clients<'_>) -> Result<Vec<String>> {
+        self.serves.iter_mut().for_each(Wish::lose_patience);
+        self.serve(clients).await
+    }
+}

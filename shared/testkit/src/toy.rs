@@ -1,0 +1,80 @@
+//! The contract of the smallest saga, which tests play: a tally that is added to, asks, and sets alarms.
+
+use serde::{Deserialize, Serialize};
+
+event::ids! {
+    /// A tally, and the key of all its events.
+    TallyId;
+}
+
+store::uuid_field!(TallyId);
+
+event::contract! {
+    /// What is said of tallies.
+    pub enum ToyEvent: ToyEventType;
+    namespace "toy";
+    key tally_id: TallyId;
+    schemas "schemas";
+    compacted "notices";
+    payloads(Clone, Debug, PartialEq, Serialize, Deserialize);
+
+    /// One is to be added.
+    AddOne by "teller" on "sums" in "add_one": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// Something was added.
+    Added by "toy" on "sums" in "added": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// The outside world is to be asked.
+    AskOnce by "teller" on "questions" in "ask_once": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// Something is told, such as `panic`.
+    Told by "teller" on "questions" in "told": 1 {
+        /// The tally.
+        tally_id: TallyId,
+        /// What is told.
+        what: String,
+    }
+
+    /// An alarm is to be set.
+    ArmBell by "teller" on "bells" in "arm_bell": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// The outside world has answered.
+    Answered by "toy" on "bells" in "answered": 1 {
+        /// The tally.
+        tally_id: TallyId,
+        /// The answer.
+        answer: String,
+    }
+
+    /// An alarm is to be cleared.
+    DisarmBell by "teller" on "ends" in "disarm_bell": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// An alarm rang.
+    Rang by "toy" on "ends" in "rang": 1 {
+        /// The tally.
+        tally_id: TallyId,
+    }
+
+    /// A notice was put up, which is about no tally.
+    Noticed about board by "teller" on "notices" in "noticed": 1 {
+        /// The board.
+        board: String,
+        /// What it says.
+        text: String,
+    }
+}
