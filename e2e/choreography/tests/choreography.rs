@@ -64,7 +64,7 @@ fn emitted_by<P: Described>() -> BTreeSet<String> {
 fn every_event_is_emitted_by_its_publisher_alone() {
     let emitted = emitted();
     for event in EventType::ALL {
-        let publisher = event.publisher().as_str();
+        let publisher = event.publisher();
         assert!(
             emitted.contains_key(publisher),
             "{event} is published by {publisher}, which is not explored: implement `Described` for it in \

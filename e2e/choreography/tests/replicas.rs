@@ -3,7 +3,7 @@
 //! is what comes of one after the other.
 
 use contracts::EventType::{
-    OrderCancellationRequested, OrderCancelled, OrderCompleted, OrderPlaced, PaymentCaptured,
+    self, OrderCancellationRequested, OrderCancelled, OrderCompleted, OrderPlaced, PaymentCaptured,
     PaymentVoided, ProductListed, ShipmentDispatched, ShipmentVoided, StockReleased, StockReserved,
 };
 use inventory::InventoryService;
@@ -18,7 +18,7 @@ use Says::{Answer, Command, Event, OfAnother, Ring};
 
 #[tokio::test]
 async fn payment() {
-    const CHARGING: &[Says] = &[Event(OrderPlaced), Event(StockReserved)];
+    const CHARGING: &[Says<EventType>] = &[Event(OrderPlaced), Event(StockReserved)];
     replicas::<PaymentService, OrderSaga>(&[
         AtOnce { before: &[], one: Event(OrderPlaced), other: Event(StockReserved) },
         AtOnce { before: &[], one: Event(OrderPlaced), other: Event(OrderPlaced) },
@@ -36,7 +36,7 @@ async fn payment() {
 
 #[tokio::test]
 async fn shipping() {
-    const BOOKING: &[Says] = &[Event(OrderPlaced), Event(PaymentCaptured)];
+    const BOOKING: &[Says<EventType>] = &[Event(OrderPlaced), Event(PaymentCaptured)];
     replicas::<ShippingService, OrderSaga>(&[
         AtOnce { before: &[], one: Event(OrderPlaced), other: Event(PaymentCaptured) },
         AtOnce {
@@ -56,7 +56,7 @@ async fn shipping() {
 
 #[tokio::test]
 async fn inventory() {
-    const ONE_LEFT: &[Says] = &[Command(0), Command(1)];
+    const ONE_LEFT: &[Says<EventType>] = &[Command(0), Command(1)];
     replicas::<InventoryService, OrderSaga>(&[
         AtOnce { before: ONE_LEFT, one: Event(OrderPlaced), other: OfAnother(OrderPlaced) },
         AtOnce { before: ONE_LEFT, one: Event(OrderPlaced), other: Event(ShipmentVoided) },
@@ -67,9 +67,10 @@ async fn inventory() {
 
 #[tokio::test]
 async fn order() {
-    const PLACED: &[Says] = &[Event(ProductListed), Command(0)];
-    const UNPAID: &[Says] = &[Event(ProductListed), Command(0), Ring("payment_deadline")];
-    const VOIDED: &[Says] = &[Event(ProductListed), Command(0), Event(ShipmentVoided)];
+    const PLACED: &[Says<EventType>] = &[Event(ProductListed), Command(0)];
+    const UNPAID: &[Says<EventType>] =
+        &[Event(ProductListed), Command(0), Ring("payment_deadline")];
+    const VOIDED: &[Says<EventType>] = &[Event(ProductListed), Command(0), Event(ShipmentVoided)];
     replicas::<OrderService, OrderSaga>(&[
         AtOnce { before: PLACED, one: Ring("payment_deadline"), other: Event(PaymentCaptured) },
         AtOnce { before: PLACED, one: Ring("payment_deadline"), other: Ring("payment_deadline") },

@@ -116,6 +116,9 @@ impl World {
     }
 
     /// What it has done so far.
+    ///
+    /// # Errors
+    /// If an entry is none that the auditor reads.
     pub fn ledger(&self) -> serde_json::Result<audit::Ledger> {
         self.0.read(|desk| {
             let of = |kind: Kind| -> Value {
@@ -132,6 +135,9 @@ impl World {
     }
 
     /// No money is taken twice, and none is given back that was not taken.
+    ///
+    /// # Errors
+    /// The first order of which this is not so.
     pub fn money_moved_once(&self) -> Result<(), String> {
         self.each_order(|order, done| match (done.captured, done.refunded) {
             (captured, _) if captured > 1 => {
@@ -145,6 +151,9 @@ impl World {
     }
 
     /// No order is shipped twice.
+    ///
+    /// # Errors
+    /// The first order of which this is not so.
     pub fn shipped_once(&self) -> Result<(), String> {
         self.each_order(|order, Done { booked, .. }| match booked {
             0 | 1 => Ok(()),
@@ -153,6 +162,9 @@ impl World {
     }
 
     /// No money is given back of a parcel that goes out.
+    ///
+    /// # Errors
+    /// The first order of which this is not so.
     pub fn shipped_or_refunded(&self) -> Result<(), String> {
         self.each_order(|order, Done { booked, refunded, .. }| {
             let both = booked > 0 && refunded > 0;

@@ -1,6 +1,7 @@
 use std::{fmt, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clock::{SystemClock, SystemRandom, uuid_v7};
+use quintet_test::proxy::{Protocol, Proxy};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
@@ -10,10 +11,7 @@ use reqwest::Url;
 use store::Db;
 use testkit::Broker;
 
-use crate::{
-    READER, SERVICES,
-    proxy::{Protocol, Proxy},
-};
+use crate::{READER, SERVICES};
 
 const TOPICS: [&str; 7] = [
     "orders",

@@ -15,7 +15,6 @@ mod backend;
 mod launcher;
 mod order;
 mod programs;
-mod proxy;
 mod run;
 mod suite;
 mod visitor;
@@ -23,7 +22,7 @@ mod waiting;
 
 pub use backend::{Backend, Ways};
 pub use order::{Happened, NewOrder, OrderView};
-pub use proxy::Proxy;
+pub use quintet_test::proxy::Proxy;
 pub use run::{Play, Scenarios, Shared};
 pub use rustix::process::Signal;
 pub use suite::{Options, READER, Replica, SERVICES, Suite};

@@ -37,10 +37,8 @@ fn main() -> Result<ExitCode> {
     if mistakes {
         return all_mistakes(&options);
     }
-    let mut command = "cargo run --release -p simulation --features mistakes --".to_owned();
-    if let Some(mistake) = mistake {
-        command += &format!(" --mistake {mistake:?}");
-    }
+    let made = mistake.map(|mistake| format!(" --mistake {mistake:?}")).unwrap_or_default();
+    let command = format!("cargo run --release -p simulation --features mistakes --{made}");
     cli::play(&simulation(), &options, &|| Mistake::make(mistake), &command)
 }
 

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::http::Problem;
+use crate::http::{Problem, noun};
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -38,8 +38,7 @@ const CHANGING: [(&str, &str); 1] =
 
 /// Names the service, and adds the answers that follow from a route's shape.
 pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
-    description.info =
-        Info::new(format!("Quintet: {service}"), env!("CARGO_PKG_VERSION").to_owned());
+    description.info = Info::new(title::<C>(service), env!("CARGO_PKG_VERSION").to_owned());
     description.info.description = Some(
         "Errors are `application/problem+json` (RFC 9457) and name the field and the fix. Every \
          answer carries an `x-request-id`: the request's, or a new one."
@@ -55,12 +54,16 @@ pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
     Problem::schemas(&mut schemas);
     components.schemas.extend(schemas);
     name_aggregates::<C>(&mut components.schemas);
+    let paths = std::mem::take(&mut description.paths.paths).into_iter();
+    description.paths.paths = paths.map(|(path, item)| (named::<C>(&path), item)).collect();
     for item in description.paths.paths.values_mut() {
         let PathItem { get, put, post, delete, patch, .. } = item;
         if let Some(operation) = get {
+            name_parameters::<C>(operation);
             complete_operation(operation, false);
         }
         for operation in [put, post, delete, patch].into_iter().flatten() {
+            name_parameters::<C>(operation);
             complete_operation(operation, true);
         }
     }
@@ -84,6 +87,27 @@ fn name_aggregates<C: Contract>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
             shown.properties.insert(C::KEY_FIELD.to_owned(), id.clone().into());
         }
     }
+}
+
+fn name_parameters<C: Contract>(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "aggregate"
+        {
+            noun::<C>().clone_into(&mut parameter.name);
+        }
+    }
+}
+
+/// `Quintet: order`, of the saga `quintet`.
+fn title<C: Contract>(service: &str) -> String {
+    let (first, rest) = C::NAMESPACE.split_at_checked(1).unwrap_or(("", C::NAMESPACE));
+    format!("{}{rest}: {service}", first.to_uppercase())
+}
+
+/// A route's path, in which an aggregate is called as the contract calls it: `{order}`.
+fn named<C: Contract>(path: &str) -> String {
+    path.replace("{aggregate}", &format!("{{{}}}", noun::<C>()))
 }
 
 fn complete_operation(operation: &mut Operation, changes: bool) {

@@ -84,9 +84,9 @@ pub(crate) fn migrator(migrations: &[Migration]) -> Result<Migrator, StoreError>
 /// database only does not compile.
 ///
 /// ```
-/// # use store::Migrations;
+/// # use quintet_store::Migrations;
 /// fn migrations() -> Migrations {
-///     store::migrations!("tests/store/migrations/first")
+///     quintet_store::migrations!("tests/store/migrations/first")
 /// }
 /// # let _ = migrations();
 /// ```

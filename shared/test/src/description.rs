@@ -119,6 +119,7 @@ pub trait Described<G: Saga>: Service<World: Clone, Contract = G::Contract> + Cl
     }
 
     /// What the service knows of what the event is about.
+    #[must_use]
     async fn knows(db: &Db, event: &G::Contract) -> Value {
         json!(row_of::<Self::Row, G::Contract>(db, event).await)
     }

@@ -107,7 +107,7 @@ fn step<P: Described<G>, G: Saga>(
     (State { world, requested, alarms }, follows)
 }
 
-/// A request by its kind: `*refund` for `refund-2`.
+/// A request by its kind: `*book` for `book-2`.
 fn star<K: AggregateKey>(effect: &impl Effect<K>) -> String {
     let name = effect.name();
     format!("*{}", name.split('-').next().unwrap_or(&name))

@@ -109,7 +109,7 @@ async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after(
         let batch =
             [ask(3, order(1)), outcome(order(1), 1), outcome(order(2), 2), ask(4, order(2))];
         rig.turn(&batch).await;
-        let left = rig.db.fetch("select tally_id from effect", vec![]).await.unwrap();
+        let left = rig.db.fetch("select aggregate_id from effect", vec![]).await.unwrap();
         let left: Vec<testkit::toy::TallyId> = left.iter().map(|row| row.get(0).unwrap()).collect();
         assert_eq!(left, [order(2)]);
     }

@@ -382,7 +382,7 @@ async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
 #[tokio::test]
 async fn a_version_that_is_not_known_is_named_so() {
     let mut record = record(1, &AddOne { tally_id: order(1) }.into());
-    let version = "urn:quintet:schemas:stock_reserved:v9";
+    let version = "urn:toy:schemas:add_one:v9";
     record.headers = replaced(&record.headers, "ce_dataschema", version);
     let error =
         decode::<testkit::toy::ToyEvent>(&record.key, &record.headers, &record.value).unwrap_err();

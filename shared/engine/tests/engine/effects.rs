@@ -149,7 +149,7 @@ async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
         let other = rig.another();
         let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
         request(&rig, 2).await;
-        rig.execute("delete from effect where tally_id = $1", vec![order(1).into()]).await;
+        rig.execute("delete from effect where aggregate_id = $1", vec![order(1).into()]).await;
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer]);
         assert!(first.turn().await.unwrap().is_empty());
         assert_eq!(rig.number("select attempts from effect").await, 1);
@@ -240,7 +240,8 @@ async fn an_attempt_that_panics_is_made_again_when_its_claim_ends() {
 async fn a_request_that_this_version_cannot_read_holds_up_no_other() {
     for rig in rigs().await {
         request(&rig, 2).await;
-        let sql = "update effect set payload = '{\"of\":\"a newer version\"}' where tally_id = $1";
+        let sql =
+            "update effect set payload = '{\"of\":\"a newer version\"}' where aggregate_id = $1";
         rig.execute(sql, vec![order(1).into()]).await;
         rig.clock.advance(rig.settings.claim);
         let outcomes = rig.effects_of(&rig.another()).turn().await.unwrap();

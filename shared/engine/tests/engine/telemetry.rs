@@ -51,7 +51,7 @@ fn sampled(mut work: Works) -> Works {
     work
 }
 
-/// As an event about an order comes from the broker.
+/// As an event about a tally comes from the broker.
 fn with_key(mut work: Works) -> Works {
     let key = work.input.aggregate().map(|id| id.to_string().into_bytes());
     let Origin::Event(record) = &mut work.origin else { panic!("an event") };
@@ -85,11 +85,8 @@ async fn an_event_goes_out_with_the_span_of_its_making() {
         rig.turn(&[sampled(add(1, order(1)))]).await;
         let spans = collector.take();
         let [made, reaction] = &spans[..] else { panic!("{spans:?}") };
-        assert_eq!((&*made.name, &made.span_kind), ("create inventory", &SpanKind::Producer));
-        assert_eq!(
-            (&*reaction.name, &reaction.span_kind),
-            ("process inventory", &SpanKind::Consumer)
-        );
+        assert_eq!((&*made.name, &made.span_kind), ("create sums", &SpanKind::Producer));
+        assert_eq!((&*reaction.name, &reaction.span_kind), ("process sums", &SpanKind::Consumer));
         assert_eq!(made.parent_span_id, reaction.span_context.span_id());
         assert_eq!(reaction.parent_span_id.to_string(), PARENT[36..52]);
         let (trace, span) = (made.span_context.trace_id(), made.span_context.span_id());
@@ -104,7 +101,7 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
         system: "kafka",
         host: Some("broker.example".to_owned()),
         port: Some(9092),
-        client_id: "quintet-toy".to_owned(),
+        client_id: "toy-toy".to_owned(),
     };
     let settings = Settings { messaging: Arc::new(messaging), ..Settings::default() };
     for rig in rigs_with(settings).await {
@@ -125,8 +122,8 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
         for span in of(SpanKind::Consumer).chain(of(SpanKind::Producer)) {
             let get = |name| attribute(span, name).unwrap_or_default();
             assert_eq!((&*get("server.address"), &*get("server.port")), ("broker.example", "9092"));
-            assert_eq!(get("messaging.client.id"), "quintet-toy");
-            assert_eq!(get("messaging.kafka.message.key"), get("quintet.tally_id"), "{span:?}");
+            assert_eq!(get("messaging.client.id"), "toy-toy");
+            assert_eq!(get("messaging.kafka.message.key"), get("quintet.aggregate_id"), "{span:?}");
         }
         let counts = ["messaging.batch.message_count", "quintet.attempt"];
         for (span, (name, expected)) in reactions.iter().zip(counts.into_iter().zip([3, 1])) {

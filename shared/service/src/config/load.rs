@@ -248,10 +248,7 @@ mod tests {
             config.engine_settings("order").messaging
         };
         let log = messaging("[bus]\nurl = \"log:x\"");
-        assert_eq!(
-            (log.system, &log.host, &*log.client_id),
-            ("quintet_log", &None, "quintet-order")
-        );
+        assert_eq!((log.system, &log.host, &*log.client_id), ("quintet_log", &None, "order"));
         let kafka = messaging("[bus]\nurl = \"kafka:a:1,b:2\"\n[kafka]\n\"client.id\" = \"mine\"");
         assert_eq!((kafka.system, kafka.host.as_deref()), ("kafka", Some("a")));
         assert_eq!((kafka.port, &*kafka.client_id), (Some(1), "mine"));
@@ -270,9 +267,9 @@ mod tests {
 
     #[test]
     fn an_unknown_setting_is_named_with_the_nearest_known() {
-        let error = refused(None, &[("QUINTET_ORDER__DEADLINE__FIRST", "1s")]);
-        let expected = "QUINTET_ORDER__DEADLINE__FIRST: there is no setting deadline.first; is \
-                        deadlines.first meant?";
+        let error = refused(None, &[("QUINTET_ORDER__PUBLISH__ORDERS", "1")]);
+        let expected = "QUINTET_ORDER__PUBLISH__ORDERS: there is no setting publish.orders; is \
+                        publish.order meant?";
         assert_eq!(error, expected);
         assert!(refused(Some("[bus]\nurI = 1"), &[]).ends_with("is bus.url meant?"));
     }

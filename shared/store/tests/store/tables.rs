@@ -46,7 +46,7 @@ pub enum Word {
 
 quintet_store::text_field!(Word);
 
-quintet_event::ids! {
+event::ids! {
     /// A newtype over a UUID.
     GameId;
 }
@@ -97,11 +97,11 @@ pub fn item(id: i64) -> Item {
 }
 
 pub fn first() -> Migrations {
-    store::migrations!("tests/store/migrations/first")
+    quintet_store::migrations!("tests/store/migrations/first")
 }
 
 pub fn second() -> Migrations {
-    store::migrations!("tests/store/migrations/second")
+    quintet_store::migrations!("tests/store/migrations/second")
 }
 
 /// Every database, with the tables in it. The first of a pair lives as long as the test needs it.

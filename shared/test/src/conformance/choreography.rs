@@ -65,7 +65,7 @@ fn names_an_event<C: Contract>(name: &str) -> bool {
     name.parse::<TypeOf<C>>().is_ok()
 }
 
-/// `*charge` is answered in `charge_answered.rs`, `@first_deadline` rings in `first_deadline.rs`, `TripBooked` comes in
+/// `*book` is answered in `book_answered.rs`, `@deadline` rings in `deadline.rs`, `TripBooked` comes in
 /// `trip_booked.rs`.
 fn file_name(input: &str) -> String {
     if let Some(request) = input.strip_prefix('*') {

@@ -72,7 +72,7 @@ impl Gate {
         self.state.allowed.send_replace(self.passed() + 1);
     }
 
-    /// Whether somebody waits.
+    /// Whether a round trip waits.
     pub(super) fn waits(&self) -> bool {
         self.state.arrived.load(Ordering::SeqCst) > self.passed()
     }
@@ -86,7 +86,7 @@ impl Gate {
 impl State {
     async fn pass(&self) {
         let mine = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
-        // Fails only when nobody is left to let anybody through.
+        // This fails only when the gate is gone.
         let _ = self.allowed.subscribe().wait_for(|allowed| *allowed >= mine).await;
         self.passed.store(mine, Ordering::SeqCst);
     }

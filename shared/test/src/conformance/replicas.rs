@@ -5,7 +5,7 @@ use clock::{ManualClock, Random, SeededRandom};
 use engine::{
     Effect, Engine, EngineOptions, Input, Origin, Remembered, Settings, TurnError, What, Work,
 };
-use event::{Contract as _, EffectId, EventType, Trace, TypeOf, Versions, derived};
+use event::{Contract as _, EffectId, EventType, Trace, TypeOf, Versions};
 use jiff::Timestamp;
 use service::Service;
 use store::{Class, Db, Json};
@@ -16,37 +16,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::gate::Gate;
+use super::{
+    gate::Gate,
+    says::{AtOnce, Says},
+};
 use crate::{
     Described, Saga,
     contract::{AGGREGATE, example_of},
 };
-
-/// Something that comes to a service.
-#[derive(Debug, Clone, Copy)]
-pub enum Says<T> {
-    /// An event of the aggregate.
-    Event(T),
-    /// An event of another aggregate, which wants the same.
-    OfAnother(T),
-    /// A command, by its place among those of the service.
-    Command(usize),
-    /// An answer to the one request that has none, by its place among the possible answers.
-    Answer(usize),
-    /// An alarm.
-    Ring(&'static str),
-}
-
-/// Two inputs that come to two replicas at once, after others.
-#[derive(Debug, Clone, Copy)]
-pub struct AtOnce<T: 'static> {
-    /// What has come before.
-    pub before: &'static [Says<T>],
-    /// What comes to the one replica.
-    pub one: Says<T>,
-    /// What comes to the other.
-    pub other: Says<T>,
-}
 
 /// Two replicas of a service work on one aggregate at once, on one PostgreSQL database. However their round trips
 /// interleave, the outcome is that of one after the other. Without a PostgreSQL server nothing is checked, as SQLite
@@ -223,7 +200,7 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
         rows.iter().map(|row| row.get(0).expect("a name")).collect()
     }
 
-    /// Without what only tells who did it: claims, and the ids of the outbox's rows.
+    /// All tables without claims and without the ids of the outbox's rows, which only tell which replica wrote a row.
     async fn outcome(&self) -> Outcome {
         let mut outcome = Vec::new();
         for table in self.tables().await {
@@ -250,23 +227,6 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
             effect = Some(payload);
         }
         Arc::new(Said { cause, says, effect })
-    }
-}
-
-impl<T: EventType> Says<T> {
-    /// The id of the input, but for answers.
-    fn cause(self) -> Uuid {
-        let number = |kind| {
-            let place = T::ALL.iter().position(|other| *other == kind).unwrap_or_default();
-            0x100 + place as u128
-        };
-        match self {
-            Self::Event(kind) => Uuid::from_u128(number(kind)),
-            Self::OfAnother(kind) => Uuid::from_u128(0x1_0000 + number(kind)),
-            Self::Command(nth) => Uuid::from_u128(0x2_0000 + nth as u128),
-            Self::Ring(name) => derived(AGGREGATE, AGGREGATE, name, 1),
-            Self::Answer(_) => Uuid::nil(),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod environment;
 mod interrupt;
 mod invariant;
 mod participants;
+mod played;
 mod process;
 mod providers;
 mod run;

@@ -9,12 +9,7 @@ use store::Db;
 
 use crate::{Described, Saga};
 
-use super::{
-    actor::{Actor, ActorOf},
-    process::Host,
-    providers::Providers,
-    schedule::Cast,
-};
+use super::{actor::Actor, played::ActorOf, process::Host, providers::Providers, schedule::Cast};
 
 /// The services of a simulation, and the way of each to the providers `P`.
 ///

@@ -8,16 +8,16 @@ pub struct Line {
     /// When, in milliseconds since the beginning.
     pub at: i128,
     /// The part of the system that did it.
-    pub who: &'static str,
+    pub by: &'static str,
     /// What, and what came of it.
     pub what: String,
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nth, at, who, what } = self;
+        let Self { nth, at, by, what } = self;
         let sign = if *at < 0 { "-" } else { "" };
         let (seconds, millis) = (at.abs() / 1000, at.abs() % 1000);
-        write!(f, "{nth:>4} {sign}{seconds:>6}.{millis:03} s  {who:<12} {what}")
+        write!(f, "{nth:>4} {sign}{seconds:>6}.{millis:03} s  {by:<12} {what}")
     }
 }

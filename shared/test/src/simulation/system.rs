@@ -41,7 +41,7 @@ pub(crate) struct Played {
 /// What a part of the system did in a step.
 struct Came {
     /// The part that did it, in the story's words.
-    who: &'static str,
+    by: &'static str,
     /// What, if anything.
     what: Option<String>,
 }
@@ -81,7 +81,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
             environment,
         };
         let Self { environment, actors, workload, .. } = &mut system;
-        let mut clients = Clients { environment: &**environment, actors };
+        let mut clients = Clients { environment, actors };
         workload.begin(&mut clients).await?;
         workload.hear(&mut clients)?;
         system.environment.take_notes();
@@ -100,7 +100,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         let done = self.act(step).await;
         self.environment.set_fault(None);
         self.hear()?;
-        let Came { who, what } = done?;
+        let Came { by, what } = done?;
         let notes = self.environment.take_notes();
         let told = match (what, notes.is_empty()) {
             (Some(came), true) => Some(came),
@@ -110,20 +110,20 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         };
         let did = told.is_some();
         if let Some(told) = told {
-            self.tell(nth, who, told);
+            self.tell(nth, by, told);
         }
         let batch = did && matches!(step.action, Action::ApplyBatch(_));
-        let failure = self.check_step(before, batch.then_some(who)).await?;
+        let failure = self.check_step(before, batch.then_some(by)).await?;
         Ok(Played { did, failure })
     }
 
-    pub(crate) fn tell(&mut self, nth: usize, who: &'static str, what: String) {
+    pub(crate) fn tell(&mut self, nth: usize, by: &'static str, what: String) {
         let at = self.environment.now().duration_since(self.environment.begin());
-        self.story.push(Line { nth, at: at.as_millis(), who, what });
+        self.story.push(Line { nth, at: at.as_millis(), by, what });
     }
 
     async fn act(&mut self, step: &Step) -> Result<Came> {
-        let came = |who, what: Option<String>| Ok(Came { who, what });
+        let came = |by, what: Option<String>| Ok(Came { by, what });
         let environment = Arc::clone(&self.environment);
         match step.action {
             Action::ApplyBatch(name) | Action::Relay(name) => {
@@ -162,7 +162,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
             }
             Action::Open(action) | Action::Ask(action) => {
                 let Self { environment, actors, workload, .. } = self;
-                let mut clients = Clients { environment: &**environment, actors };
+                let mut clients = Clients { environment, actors };
                 came("customer", workload.act(action, &mut clients).await?)
             }
         }
@@ -183,7 +183,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
                 return Ok(came);
             }
         }
-        Ok(Came { who: self.actor(name)?.name(), what: None })
+        Ok(Came { by: self.actor(name)?.name(), what: None })
     }
 
     async fn one_service(&mut self, step: &Step, name: &str) -> Result<Came> {
@@ -199,13 +199,13 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
             Action::Rewind(_) => actor.rewind().await?,
             _ => actor.offsets().map(|()| None)?,
         };
-        Ok(Came { who: actor.name(), what })
+        Ok(Came { by: actor.name(), what })
     }
 
     /// The broker's administrator withdraws a service's rights, or grants them again.
     fn allow(&mut self, name: &str, allowed: bool) -> Result<Came> {
         let actor = self.actor(name)?;
-        Ok(Came { who: actor.name(), what: actor.allow(allowed) })
+        Ok(Came { by: actor.name(), what: actor.allow(allowed) })
     }
 
     /// From here on nothing fails: the clock is right, and all services have their rights.
@@ -219,17 +219,19 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
     /// Customers and operators do what is left to do; whether there was anything.
     pub(crate) async fn insist(&mut self, nth: usize) -> Result<bool> {
         let Self { environment, actors, workload, .. } = self;
-        let mut clients = Clients { environment: &**environment, actors };
+        let mut clients = Clients { environment, actors };
         let told = workload.insist(&mut clients).await?;
         let did = !told.is_empty();
-        told.into_iter().for_each(|told| self.tell(nth, "customer", told));
+        for told in told {
+            self.tell(nth, "customer", told);
+        }
         Ok(did)
     }
 
     /// The customers hear what was answered.
     fn hear(&mut self) -> Result<()> {
         let Self { environment, actors, workload, .. } = self;
-        workload.hear(&mut Clients { environment: &**environment, actors })?;
+        workload.hear(&mut Clients { environment, actors })?;
         self.actors.iter_mut().for_each(|actor| actor.forget_answers());
         Ok(())
     }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::{
     Environment, Profile,
-    actor::{Actor, ActorOf, Heard},
+    actor::{Actor, Heard},
+    played::ActorOf,
 };
 
 /// What customers and operators of a saga do. One is made for each run, from chance of its own.

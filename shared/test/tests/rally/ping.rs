@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
-use event::{Event, EventType, OrderId, StockReserved};
 use quintet_test::{AGGREGATE, Described};
 use serde::{Deserialize, Serialize};
 use service::{App, Listed, NoConfig, Service, TableOf};
 use store::{Migrations, Rows, StoreError, Tx, record};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Rallies, umpire::Umpire};
+use crate::{
+    Rallies,
+    contract::{Event, EventType, RallyId, Served},
+    umpire::Umpire,
+};
 
 /// The service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,23 +23,26 @@ pub struct Ping;
 /// What ping knows of a rally.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rally {
-    pub rally_id: OrderId,
+    pub id: RallyId,
     /// `served` or `returned`.
     pub state: String,
     pub returns: i64,
 }
 
-record!(Rally in "rally": rally_id: OrderId, state: String, returns: i64);
+record!(Rally in "rally": id: RallyId, state: String, returns: i64);
 
 /// Begins a rally.
 #[derive(Clone, Copy, Debug)]
-pub struct Serve(pub OrderId);
+pub struct Serve {
+    /// The id of the rally.
+    pub rally: RallyId,
+}
 
-/// The rally has begun.
+/// The serve was taken.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Served(pub OrderId);
+pub struct Taken(pub RallyId);
 
-impl engine::Reply for Served {
+impl engine::Reply for Taken {
     fn is_success(&self) -> bool {
         true
     }
@@ -45,19 +51,20 @@ impl engine::Reply for Served {
 #[async_trait]
 impl Participant for Ping {
     const NAME: &'static str = "ping";
-    const CONSUMES: &'static [EventType] = &[EventType::ShipmentVoided];
+    const CONSUMES: &'static [EventType] = &[EventType::Returned];
 
+    type Contract = Event;
     type World = Rows<Rally>;
     type Command = Serve;
-    type Reply = Served;
+    type Reply = Taken;
     type Effect = Never;
     type Outcome = Never;
     type Alarm = Never;
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Self::World, StoreError> {
         let rallies = inputs.iter().filter_map(|input| match &input.what {
-            What::Command(Serve(rally)) => Some(*rally),
-            _ => input.order_id(),
+            What::Command(Serve { rally }) => Some(*rally),
+            _ => input.aggregate(),
         });
         Rows::load(tx, rallies).await
     }
@@ -68,16 +75,16 @@ impl Participant for Ping {
 
     fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>) {
         match &input.what {
-            What::Command(Serve(rally_id)) => {
-                if world.get(rally_id).is_none() {
-                    let (rally_id, state) = (*rally_id, "served".to_owned());
-                    world.put(Rally { rally_id, state, returns: 0 });
-                    out.emit(StockReserved { order_id: rally_id });
+            What::Command(Serve { rally }) => {
+                if world.get(rally).is_none() {
+                    let (id, state) = (*rally, "served".to_owned());
+                    world.put(Rally { id, state, returns: 0 });
+                    out.emit(Served { rally_id: id });
                 }
-                out.reply(Served(*rally_id));
+                out.reply(Taken(*rally));
             }
-            What::Event(Event::ShipmentVoided(returned)) => {
-                if let Some(rally) = world.get_mut(&returned.order_id) {
+            What::Event(Event::Returned(returned)) => {
+                if let Some(rally) = world.get_mut(&returned.rally_id) {
                     "returned".clone_into(&mut rally.state);
                     rally.returns += 1;
                 }
@@ -97,10 +104,7 @@ impl Service for Ping {
     }
 
     fn migrations() -> Migrations {
-        Migrations::new(
-            sqlx::migrate!("tests/rally/migrations/ping/sqlite"),
-            sqlx::migrate!("tests/rally/migrations/ping/postgres"),
-        )
+        store::migrations!("tests/rally/migrations/ping")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {
@@ -141,8 +145,8 @@ impl Described<Rallies> for Ping {
         }
     }
 
-    fn openings(rally: OrderId) -> Vec<Serve> {
-        vec![Serve(rally)]
+    fn openings(rally: RallyId) -> Vec<Serve> {
+        vec![Serve { rally }]
     }
 
     fn outcomes(effect: &Never) -> Vec<Never> {

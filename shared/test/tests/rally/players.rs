@@ -3,15 +3,17 @@
 use anyhow::Result;
 use async_trait::async_trait;
 use clock::uuid_v7;
-use event::OrderId;
 use quintet_test::simulation::{Actions, Clients, Weighted, Wish, Workload};
 
-use crate::ping::{Ping, Serve};
+use crate::{
+    contract::RallyId,
+    ping::{Ping, Serve},
+};
 
 /// See the module.
 #[derive(Default)]
 pub struct Players {
-    serves: Vec<Wish<OrderId, OrderId>>,
+    serves: Vec<Wish<RallyId, RallyId>>,
 }
 
 impl Players {
@@ -25,7 +27,8 @@ impl Players {
         let mut told = Vec::new();
         for wish in self.serves.iter_mut().filter(|wish| wish.is_open()) {
             let name = format!("serve {}", wish.name);
-            let command = clients.command::<Ping>(&name, Serve(wish.body), Some(wish.key()));
+            let command =
+                clients.command::<Ping>(&name, Serve { rally: wish.body }, Some(wish.key()));
             wish.asked(command.input.cause);
             clients.send(command).await?;
             told.push(name);
@@ -48,7 +51,7 @@ impl Workload for Players {
     ) -> Result<Option<String>> {
         if action == "serve" {
             let environment = clients.environment();
-            let rally = OrderId::from(uuid_v7(environment, environment));
+            let rally = RallyId::from(uuid_v7(environment, environment));
             let name = ["A", "B", "C", "D"][self.serves.len().min(3)];
             environment.call(rally.uuid(), name);
             self.serves.push(Wish::new(name, rally));

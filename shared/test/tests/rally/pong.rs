@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use engine::{
     Attempt, Effect, Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What,
 };
-use event::{EffectId, Event, EventType, OrderId, ShipmentVoided, Trace};
+use event::{EffectId, Trace};
 use quintet_test::{AGGREGATE, Described};
 use serde::{Deserialize, Serialize};
 use service::{App, Listed, NoConfig, Service, TableOf};
@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Rallies,
+    contract::{Event, EventType, RallyId, Returned},
     umpire::{Call, Umpire},
 };
 
@@ -25,19 +26,19 @@ pub struct Pong<const FORGETS: bool>;
 /// What pong knows of a rally.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
-    pub rally_id: OrderId,
+    pub id: RallyId,
     /// `asked` or `judged`.
     pub state: String,
 }
 
-record!(Hit in "hit": rally_id: OrderId, state: String);
+record!(Hit in "hit": id: RallyId, state: String);
 
 /// A request to the umpire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judge(pub OrderId);
+pub struct Judge(pub RallyId);
 
-impl Effect for Judge {
-    fn order_id(&self) -> OrderId {
+impl Effect<RallyId> for Judge {
+    fn aggregate(&self) -> RallyId {
         self.0
     }
 
@@ -49,8 +50,9 @@ impl Effect for Judge {
 #[async_trait]
 impl<const FORGETS: bool> Participant for Pong<FORGETS> {
     const NAME: &'static str = "pong";
-    const CONSUMES: &'static [EventType] = &[EventType::StockReserved];
+    const CONSUMES: &'static [EventType] = &[EventType::Served];
 
+    type Contract = Event;
     type World = Rows<Hit>;
     type Command = Never;
     type Reply = Never;
@@ -59,7 +61,7 @@ impl<const FORGETS: bool> Participant for Pong<FORGETS> {
     type Alarm = Never;
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Self::World, StoreError> {
-        Rows::load(tx, inputs.iter().filter_map(|input| input.order_id())).await
+        Rows::load(tx, inputs.iter().filter_map(|input| input.aggregate())).await
     }
 
     async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError> {
@@ -68,19 +70,19 @@ impl<const FORGETS: bool> Participant for Pong<FORGETS> {
 
     fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>) {
         match &input.what {
-            What::Event(Event::StockReserved(served)) => {
-                let rally_id = served.order_id;
-                if world.get(&rally_id).is_none() {
-                    world.put(Hit { rally_id, state: "asked".to_owned() });
-                    out.request(Judge(rally_id));
+            What::Event(Event::Served(served)) => {
+                let id = served.rally_id;
+                if world.get(&id).is_none() {
+                    world.put(Hit { id, state: "asked".to_owned() });
+                    out.request(Judge(id));
                 }
             }
-            What::Outcome(rally_id, call) => {
-                if let Some(hit) = world.get_mut(rally_id) {
+            What::Outcome(id, call) => {
+                if let Some(hit) = world.get_mut(id) {
                     "judged".clone_into(&mut hit.state);
                 }
                 if !(FORGETS && *call == Call::Out) {
-                    out.emit(ShipmentVoided { order_id: *rally_id });
+                    out.emit(Returned { rally_id: *id });
                 }
             }
             What::Event(_) => {}
@@ -116,10 +118,7 @@ impl<const FORGETS: bool> Service for Pong<FORGETS> {
     }
 
     fn migrations() -> Migrations {
-        Migrations::new(
-            sqlx::migrate!("tests/rally/migrations/pong/sqlite"),
-            sqlx::migrate!("tests/rally/migrations/pong/postgres"),
-        )
+        store::migrations!("tests/rally/migrations/pong")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

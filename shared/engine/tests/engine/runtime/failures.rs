@@ -133,7 +133,7 @@ async fn a_run_that_missed_events_does_not_start() {
         let fatal = stage.start_on(Arc::new(bus), Toy::default()).ended().await.unwrap_err();
         assert!(matches!(fatal, Fatal::Missed { next: 10, low: 11, partition: 3, .. }), "{fatal}");
         let text = fatal.to_string();
-        for said in ["payments[3]", "quintet-toy", "offset 10", "offset 11", "earliest"] {
+        for said in ["questions[3]", "toy-toy", "offset 10", "offset 11", "earliest"] {
             assert!(text.contains(said), "{said} is not in: {text}");
         }
     }

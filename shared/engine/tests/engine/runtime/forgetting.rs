@@ -43,7 +43,7 @@ async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
     assert_eq!(stage.rig.count("inbox").await, 100);
 
     let topics = TOPICS.map(|topic| topic.name);
-    stage.bus.rewind("quintet-toy", &topics).await.unwrap();
+    stage.bus.rewind("toy-toy", &topics).await.unwrap();
     let running = stage.start();
     running.inputs_are(&*stage.bus, 100, 100).await;
     running.stop().await;
@@ -55,7 +55,7 @@ async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
 /// Whether nothing is left in any topic.
 async fn is_empty(bus: &dyn Bus) -> bool {
     let topics = TOPICS.map(|topic| topic.name);
-    let states = bus.partitions("quintet-toy", &topics).await.unwrap();
+    let states = bus.partitions("toy-toy", &topics).await.unwrap();
     states.iter().all(|PartitionState { low, high, .. }| low == high)
 }
 

@@ -106,7 +106,7 @@ impl Stage {
     /// How many records the toy has yet to apply, as the log knows.
     async fn lag(&self) -> i64 {
         let names = TOPICS.map(|topic| topic.name);
-        let states = self.bus.partitions("quintet-toy", &names).await.unwrap();
+        let states = self.bus.partitions("toy-toy", &names).await.unwrap();
         states.iter().map(bus::PartitionState::lag).sum()
     }
 

@@ -1,5 +1,5 @@
 create table rally (
-    rally_id uuid primary key,
+    id uuid primary key,
     state text not null,
     returns bigint not null
 );

@@ -1,5 +1,5 @@
 create table rally (
-    rally_id blob primary key,
+    id blob primary key,
     state text not null,
     returns integer not null
 ) without rowid;

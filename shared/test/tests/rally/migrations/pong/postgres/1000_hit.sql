@@ -1,4 +1,4 @@
 create table hit (
-    rally_id uuid primary key,
+    id uuid primary key,
     state text not null
 );

@@ -1,4 +1,4 @@
 create table hit (
-    rally_id blob primary key,
+    id blob primary key,
     state text not null
 ) without rowid;

@@ -1,3 +1,5 @@
+//! A way to a server that can be cut and blocked, for scenarios over real processes.
+
 use std::{
     net::{SocketAddr, TcpListener as Listener},
     sync::Arc,
@@ -13,8 +15,17 @@ use tokio::{
 const BEFORE_CLIENT: usize = 4 + 2 + 2 + 4;
 const BUFFER: usize = 64 << 10;
 
-/// A way to a server that can be cut and blocked, also for one client alone. It runs on a thread of its
-/// own, so that it works while a scenario blocks.
+/// A way to a server that can be cut and blocked, for all clients or for one. It runs on a thread of its own, so that it
+/// works while a scenario blocks.
+///
+/// ```no_run
+/// use quintet_test::proxy::{Protocol, Proxy};
+///
+/// let proxy = Proxy::start(Proxy::listener(), "127.0.0.1:9092".to_owned(), Protocol::Kafka);
+/// println!("clients connect to {}", proxy.address());
+/// proxy.cut_off("booking");
+/// proxy.heal();
+/// ```
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -23,12 +34,12 @@ pub struct Proxy {
     _end: oneshot::Sender<()>,
 }
 
-/// What is spoken on it: whether a client says who it is.
+/// The protocol of the server, which decides how clients are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// Its `client.id`, in its first request.
+pub enum Protocol {
+    /// Kafka's: a client is known by the `client.id` of its first request.
     Kafka,
-    /// Nobody says who they are.
+    /// Any other: all clients are alike.
     Other,
 }
 
@@ -38,20 +49,20 @@ enum Way {
     Open,
     /// Connections break, and no new one is taken.
     Cut(Whose),
-    /// Nothing gets through, and nobody is told.
+    /// Nothing gets through, and connections stay open.
     Blocked(Whose),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Whose {
-    Everybody,
+    All,
     Client(String),
 }
 
 impl Whose {
     fn is(&self, client: &str) -> bool {
         match self {
-            Self::Everybody => true,
+            Self::All => true,
             Self::Client(name) => name == client,
         }
     }
@@ -68,13 +79,21 @@ impl Way {
 }
 
 impl Proxy {
-    /// A free address for one; servers that tell their clients where they are need it before they start.
-    pub(crate) fn listener() -> Listener {
+    /// A free address for a proxy. A server that tells its clients its own address needs it before it starts.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    #[must_use]
+    pub fn listener() -> Listener {
         Listener::bind("127.0.0.1:0").expect("a free port")
     }
 
     /// Leads to `server`, a `HOST:PORT`.
-    pub(crate) fn start(listener: Listener, server: String, protocol: Protocol) -> Self {
+    ///
+    /// # Panics
+    /// If the listener does not listen.
+    #[must_use]
+    pub fn start(listener: Listener, server: String, protocol: Protocol) -> Self {
         let address = listener.local_addr().expect("it listens");
         let (way, ways) = watch::channel(Way::Open);
         let (end, mut ended) = oneshot::channel::<()>();
@@ -96,26 +115,28 @@ impl Proxy {
         self.address.to_string()
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Breaks all connections, and takes none.
     pub fn cut(&self) {
-        self.way.send_replace(Way::Cut(Whose::Everybody));
+        self.way.send_replace(Way::Cut(Whose::All));
     }
 
-    /// The same for the client of this name.
+    /// Breaks the connections of the client of this name, and takes none.
     pub fn cut_off(&self, client: &str) {
         self.way.send_replace(Way::Cut(Whose::Client(client.to_owned())));
     }
 
-    /// Lets nothing through to or from the client of this name, without a word.
+    /// Lets nothing through to or from the client of this name. Its connections stay open.
     pub fn block(&self, client: &str) {
         self.way.send_replace(Way::Blocked(Whose::Client(client.to_owned())));
     }
 
-    /// The way is open again. What was blocked goes on.
+    /// Opens the way again. What was blocked goes on.
     pub fn heal(&self) {
         self.way.send_replace(Way::Open);
     }
@@ -136,7 +157,7 @@ async fn serve(
     }
 }
 
-/// One connection, from its first byte to its end. Who breaks it is not asked why.
+/// One connection, from its first byte to its end. `None` if it breaks.
 async fn lead(
     mut client: TcpStream,
     server: Arc<str>,
@@ -158,7 +179,7 @@ async fn lead(
     }
 }
 
-/// Who this is, and what was read to know it.
+/// The client's name, and what was read to know it.
 async fn client_id(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut read = vec![0; BEFORE_CLIENT + 2];
     client.read_exact(&mut read).await.ok()?;
@@ -240,39 +261,39 @@ mod tests {
     #[tokio::test]
     async fn one_client_is_cut_off_and_the_others_are_not() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Kafka);
-        let (mut payment, mut order) = (connect(&proxy).await, connect(&proxy).await);
-        assert!(said(&mut payment, &request("payment")).await.is_some());
-        assert!(said(&mut order, &request("order")).await.is_some());
-        proxy.cut_off("payment");
-        assert!(said(&mut payment, b"more").await.is_none());
-        assert!(said(&mut connect(&proxy).await, &request("payment")).await.is_none());
-        assert!(said(&mut order, b"more").await.is_some());
-        assert!(said(&mut connect(&proxy).await, &request("order")).await.is_some());
+        let (mut one, mut other) = (connect(&proxy).await, connect(&proxy).await);
+        assert!(said(&mut one, &request("one")).await.is_some());
+        assert!(said(&mut other, &request("other")).await.is_some());
+        proxy.cut_off("one");
+        assert!(said(&mut one, b"more").await.is_none());
+        assert!(said(&mut connect(&proxy).await, &request("one")).await.is_none());
+        assert!(said(&mut other, b"more").await.is_some());
+        assert!(said(&mut connect(&proxy).await, &request("other")).await.is_some());
         proxy.heal();
-        assert!(said(&mut connect(&proxy).await, &request("payment")).await.is_some());
+        assert!(said(&mut connect(&proxy).await, &request("one")).await.is_some());
     }
 
     #[tokio::test]
     async fn what_is_blocked_comes_through_later() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Kafka);
-        let mut payment = connect(&proxy).await;
-        assert!(said(&mut payment, &request("payment")).await.is_some());
-        proxy.block("payment");
-        payment.write_all(b"more").await.expect("nobody is told");
-        assert!(said(&mut connect(&proxy).await, &request("order")).await.is_some());
-        // The order's went there and back meanwhile.
-        let mut payment = payment.into_std().expect("a socket");
-        let nothing = payment.read(&mut [0; 4]).expect_err("nothing is there");
+        let mut one = connect(&proxy).await;
+        assert!(said(&mut one, &request("one")).await.is_some());
+        proxy.block("one");
+        one.write_all(b"more").await.expect("the connection stays open");
+        assert!(said(&mut connect(&proxy).await, &request("other")).await.is_some());
+        // The other's went there and back meanwhile.
+        let mut one = one.into_std().expect("a socket");
+        let nothing = one.read(&mut [0; 4]).expect_err("nothing is there");
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
-        let mut payment = TcpStream::from_std(payment).expect("a socket");
+        let mut one = TcpStream::from_std(one).expect("a socket");
         proxy.heal();
         let mut heard = [0; 4];
-        payment.read_exact(&mut heard).await.expect("it comes");
+        one.read_exact(&mut heard).await.expect("it comes");
         assert_eq!(&heard, b"more");
     }
 
     #[tokio::test]
-    async fn cut_for_everybody_it_takes_nobody() {
+    async fn cut_for_all_it_takes_no_connection() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Other);
         let mut client = connect(&proxy).await;
         assert!(said(&mut client, b"hello").await.is_some());
