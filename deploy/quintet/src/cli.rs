@@ -1,112 +1,137 @@
 //! What the command line takes.
 
-use crate::cmd;
-use crate::datadir::DataDir;
-use crate::ui::COLUMNS;
+use crate::{bench, chaos, cmd, demo, feed, hints, schema};
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use async_trait::async_trait;
+use clap::{Args as _, Command, FromArgMatches, Subcommand};
+use quintet_suite::{Commands, Extension, Program, Session, Suite, Told};
+use std::process::ExitCode;
+use std::time::Duration;
 
-/// Plays Quintet, a choreographed order saga of five services, on this machine.
-///
-/// Without a command it is `up --demo`: everything is started with demo products to order.
-#[derive(Debug, Parser)]
-#[command(name = "quintet", version, max_term_width = COLUMNS)]
-pub struct Cli {
-    #[command(flatten)]
-    pub(crate) global: Global,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-}
+/// What the suite is made of.
+const MANIFEST: &str = include_str!("../../../suite.toml");
+const ABOUT: &str = "Plays Quintet, a choreographed order saga of five services, on this machine";
 
-/// What every sub-command takes.
-#[derive(Debug, Args)]
-pub struct Global {
-    /// Where the suite keeps its data, its log files and up.json [default: .quintet, here or in the
-    /// nearest parent folder that has one]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Print JSON on stdout instead of text
-    #[arg(long, global = true)]
-    pub json: bool,
-}
-
-impl Global {
-    /// The data directory that the command works on.
-    ///
-    /// # Errors
-    /// When its path is not usable.
-    pub(crate) fn dir(&self) -> Result<DataDir> {
-        DataDir::find(self.data.as_deref())
-    }
-}
-
+/// The sub-commands that know of orders.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Start the five services and the sandbox, and keep them running until Ctrl-C
-    Up(cmd::up::Up),
-    /// Stop a service of the running suite and leave it down
-    Stop(cmd::stop::Stop),
-    /// Start a stopped service of the running suite and wait until it is ready
-    Start(cmd::start::Start),
+pub(crate) enum Own {
     /// Place orders with the running suite
     Place(cmd::place::Place),
     /// Watch an order until it has ended
     Watch(cmd::watch::Watch),
     /// List orders, the newest first
     Orders(cmd::orders::Orders),
-    /// Check that nothing was lost, charged twice or left undone
-    Audit(cmd::audit::Audit),
     /// Kill, hang and restart things while orders run, and check that nothing was lost
-    Chaos(cmd::chaos::Chaos),
+    Chaos(Box<chaos::Chaos>),
     /// Measure how fast orders settle, how long each takes, and what it costs
-    Bench(cmd::bench::Bench),
-    /// See to the records that could not be applied
-    DeadLetters(cmd::dead_letters::DeadLetters),
-    /// See to requests to the outside world that are held for an operator
-    Effects(cmd::effects::Effects),
-    /// Show the events that are on the bus
-    Events(cmd::events::Events),
-    /// Tell how far each service is behind, also those that are down
-    Lag(cmd::lag::Lag),
-    /// Have a stopped service hear everything again
-    Rewind(cmd::rewind::Rewind),
+    Bench(Box<bench::Bench>),
     /// Check the contract: the event schemas, and what was released of them
-    Schema(cmd::schema::SchemaCommand),
-    /// Print the completion script of a shell
-    Completions(cmd::completions::Completions),
+    Schema(schema::SchemaCommand),
+}
+
+/// What the order saga adds to the commands that every suite has.
+struct Orders;
+
+#[async_trait(?Send)]
+impl Commands for Own {
+    async fn run(self, session: &Session) -> Result<ExitCode> {
+        match self {
+            Self::Place(place) => place.run(session).await,
+            Self::Watch(watch) => watch.run(session).await,
+            Self::Orders(orders) => orders.run(session).await,
+            Self::Chaos(chaos) => chaos.run(session).await,
+            Self::Bench(bench) => bench.run(session).await,
+            Self::Schema(schema) => Ok(schema.run(session)),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Extension for Orders {
+    async fn bring_demo(&self, suite: &Suite, told: &Told<'_>) -> Result<()> {
+        demo::bring(suite, told).await
+    }
+
+    fn hints(&self, suite: &Suite, demo: bool, data: &str) -> String {
+        hints::text(suite, demo, data)
+    }
+
+    async fn feed(&self, suite: &Suite, told: &Told<'_>) -> Result<()> {
+        feed::Feed::of(suite, told.ui)?.run().await;
+        Ok(())
+    }
+
+    async fn audit(&self, session: &Session, wait: Duration) -> Result<Option<ExitCode>> {
+        cmd::audit::run(session, wait).await.map(Some)
+    }
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    program().main_with::<Own>()
+}
+
+fn program() -> Program {
+    let sandbox = sandbox::Arguments::augment_args(Command::new("sandbox"));
+    Program::new("quintet", MANIFEST)
+        .about(ABOUT)
+        .service::<order::OrderService>()
+        .service::<inventory::InventoryService>()
+        .service::<payment::PaymentService>()
+        .service::<shipping::ShippingService>()
+        .service::<notification::NotificationService>()
+        .provider("sandbox", sandbox, |matches| {
+            match sandbox::Arguments::from_arg_matches(matches) {
+                Ok(arguments) => sandbox::main(arguments),
+                Err(error) => error.exit(),
+            }
+        })
+        .extension(Orders)
+        .adjust(in_words_of_orders)
+}
+
+/// An aggregate of this saga is an order.
+fn in_words_of_orders(command: Command) -> Command {
+    command.mut_subcommand("events", |events| {
+        events.mut_arg("aggregate", |it| it.long("order").help("Only events of this order"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+    fn command() -> Command {
+        program().command_line::<Own>().unwrap()
     }
 
     #[test]
-    fn without_a_command_there_is_none_and_no_directory_is_chosen() {
-        let cli = Cli::try_parse_from(["quintet"]).unwrap();
-        assert!(cli.command.is_none());
-        assert_eq!(cli.global.data, None);
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
     }
 
     #[test]
     fn data_and_json_are_taken_after_the_sub_command_too() {
-        let cli =
-            Cli::try_parse_from(["quintet", "stop", "payment", "--data", "x", "--json"]).unwrap();
-        assert_eq!(cli.global.data, Some(PathBuf::from("x")));
-        assert!(cli.global.json);
+        let given = ["quintet", "stop", "payment", "--data", "x", "--json"];
+        let matches = command().try_get_matches_from(given).unwrap();
+        let data: &std::path::PathBuf = matches.get_one("data").unwrap();
+        assert_eq!(data.to_str(), Some("x"));
+        assert!(matches.get_flag("json"));
     }
 
     #[test]
-    fn an_unknown_service_is_answered_with_the_possible_ones() {
-        let error = Cli::try_parse_from(["quintet", "stop", "paymnet"]).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("payment") && text.contains("sandbox"), "{text}");
-        assert_eq!(error.exit_code(), 2);
+    fn services_and_the_sandbox_take_their_own_options() {
+        for given in [
+            &["quintet", "service", "payment", "--check-config"][..],
+            &["quintet", "provider", "sandbox", "--data", "x", "--listen", "127.0.0.1:1"],
+            &["quintet", "events", "--order", "0198a3f0-0000-7000-8000-000000000000"],
+        ] {
+            command().try_get_matches_from(given).unwrap();
+        }
+        let unknown =
+            command().try_get_matches_from(["quintet", "service", "paymnet"]).unwrap_err();
+        assert!(unknown.to_string().contains("payment"), "{unknown}");
+        assert_eq!(unknown.exit_code(), 2);
     }
 }

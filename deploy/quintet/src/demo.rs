@@ -1,9 +1,10 @@
 //! Demo products, so that there is something to order at once.
 
-use crate::http::{Api, Request};
-use crate::program::Program;
-use crate::suite::Suite;
+use crate::names;
 use anyhow::{Context, Result};
+use quintet_suite::Component;
+use quintet_suite::http::{Api, Request};
+use quintet_suite::{Suite, Told};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,20 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const KNOWN_WITHIN: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
+/// The table `[demo]` of the suite's file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Demo {
+    products: Vec<Product>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Product {
-    sku: &'static str,
-    name: &'static str,
+    sku: String,
+    name: String,
     euro_cents: i64,
     stock: i64,
 }
-
-/// Few kettles and a single lamp, so that running out of stock is easily seen.
-const PRODUCTS: [Product; 4] = [
-    Product { sku: "mug", name: "Mug", euro_cents: 1298, stock: 1000 },
-    Product { sku: "tea", name: "Tea, 100 g", euro_cents: 549, stock: 500 },
-    Product { sku: "kettle", name: "Kettle", euro_cents: 3990, stock: 5 },
-    Product { sku: "lamp", name: "Reading lamp", euro_cents: 7450, stock: 1 },
-];
 
 #[derive(Deserialize)]
 struct Listing {
@@ -52,24 +54,36 @@ struct Outbox {
     depth: i64,
 }
 
-/// Lists the products that are missing and stocks those that never were.
+/// Brings the products of the suite's file, and waits until order knows them.
 ///
 /// # Errors
-/// When inventory refuses or does not answer.
-pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
-    let url = format!("{}/products", suite.url(Program::Inventory));
+/// When there are none in the file, or inventory refuses or does not answer.
+pub(crate) async fn bring(suite: &Suite, told: &Told<'_>) -> Result<()> {
+    let demo = Demo::deserialize(told.demo)
+        .context("the suite's file: demo: write products = [{ sku, name, euro_cents, stock }]")?;
+    let _progress = told.ui.spinner("listing demo products");
+    seed(suite, told.api, &demo.products).await?;
+    if let Err(error) = wait_until_known(suite, told.api).await {
+        told.ui.warn(&quintet_suite::explain(&error));
+    }
+    Ok(())
+}
+
+/// Lists the products that are missing and stocks those that never were.
+async fn seed(suite: &Suite, api: &Api, products: &[Product]) -> Result<()> {
+    let url = format!("{}/products", suite.url(names::inventory()));
     let get = Request { method: Method::GET, url: &url, body: None, idempotency_key: None };
     let listing: Listing =
         api.send_until_answered(&get, PATIENCE).await.context("demo products")?;
-    for product in &PRODUCTS {
+    for product in products {
         let listed = listing.products.iter().find(|listed| listed.sku == product.sku);
         if listed.is_none() {
-            list(&url, product.sku, product.name, product.euro_cents, api).await?;
+            list(&url, &product.sku, &product.name, product.euro_cents, api).await?;
         }
         // An interrupted seed may have listed a product without stock.
         if listed.is_none_or(|listed| listed.stocked == 0) {
             let key = format!("demo-{}", product.sku);
-            stock(&url, product.sku, product.stock, &key, api).await?;
+            stock(&url, &product.sku, product.stock, &key, api).await?;
         }
     }
     Ok(())
@@ -82,8 +96,8 @@ pub(crate) async fn seed(suite: &Suite, api: &Api) -> Result<()> {
 pub(crate) async fn wait_until_known(suite: &Suite, api: &Api) -> Result<()> {
     let give_up = Instant::now() + KNOWN_WITHIN;
     loop {
-        let published = status(suite, Program::Inventory, api).await.map(|it| it.outbox.depth);
-        let read = status(suite, Program::Order, api).await.map(|it| it.lag);
+        let published = status(suite, names::inventory(), api).await.map(|it| it.outbox.depth);
+        let read = status(suite, names::order(), api).await.map(|it| it.lag);
         match (published, read) {
             (Ok(0), Ok(0)) => return Ok(()),
             (Err(error), _) | (_, Err(error)) if Instant::now() >= give_up => return Err(error),
@@ -95,7 +109,7 @@ pub(crate) async fn wait_until_known(suite: &Suite, api: &Api) -> Result<()> {
     }
 }
 
-async fn status(suite: &Suite, service: Program, api: &Api) -> Result<Status> {
+async fn status(suite: &Suite, service: Component, api: &Api) -> Result<Status> {
     let admin_url = suite.services.get(&service).map(|it| it.admin_url.as_str());
     let url = format!("{}/admin/status", admin_url.unwrap_or_default());
     Ok(api.get(&url).await?)

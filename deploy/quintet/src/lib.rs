@@ -1,28 +1,21 @@
-//! `quintet`, the command: starts the five services and the sandbox on one machine, watches over
-//! them, places and follows orders, audits what became of them, and measures what that costs. `cli`
-//! says what it takes, `cmd` holds a file a sub-command, `orders` is a customer, and `supervisor`
-//! keeps the processes alive.
+//! `quintet`, the command: it is each of the five services and the sandbox, starts them on one machine, watches over
+//! them, places and follows orders, audits what became of them, and measures what that costs.
+//!
+//! What every saga needs of that is in `quintet-suite`; here is what knows of orders. `cli` says what the command line
+//! takes, `cmd` holds a file a sub-command, `orders` is a customer. `bench`, `chaos` and `schema` are sub-commands with a
+//! folder of their own.
 
-mod backend;
-mod checkout;
+mod bench;
+mod chaos;
 mod cli;
 mod cmd;
-mod control;
-mod datadir;
 mod demo;
-mod duration;
-mod environment;
-mod http;
-mod invocation;
+mod feed;
+mod hints;
 mod money;
+mod names;
 mod orders;
-mod ports;
-mod private;
-mod program;
+mod schema;
 mod shop;
-mod suite;
-mod supervisor;
-mod ui;
 
-pub use cli::Cli;
-pub use cmd::{explain, run};
+pub use cli::main;

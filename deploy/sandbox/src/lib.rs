@@ -11,6 +11,7 @@ pub mod ledger;
 mod mail;
 pub mod payment;
 pub mod problem;
+mod process;
 mod smtp;
 
 use std::io;
@@ -25,6 +26,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+
+pub use process::{Arguments, main};
 
 use crate::faults::Faults;
 use crate::ledger::{Closing, Ledger, LedgerError};

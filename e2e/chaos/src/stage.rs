@@ -6,7 +6,7 @@ use contracts::OrderId;
 use crash::{Armed, Folder};
 use futures::future::join_all;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
-use scenarios::{Answer, Backend, Options, SERVICES, Suite};
+use scenarios::{Answer, Backend, Options, Suite, services};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -39,7 +39,7 @@ impl Stage {
         let files = tempfile::Builder::new().prefix("quintet-crash-").tempdir();
         let files = files.context("a temporary folder")?;
         let mut options = Options::on(backend).crash_points(files.path());
-        for service in SERVICES {
+        for service in services() {
             // What a dead process has claimed is taken over after three times as long.
             let name = format!("QUINTET_{}__EFFECTS__TIMEOUT", service.to_uppercase());
             options = options.env(&name, "1s");
@@ -81,7 +81,7 @@ impl Stage {
         let launcher = launcher.expect("a client of the control socket");
         loop {
             look();
-            for service in SERVICES {
+            for service in services() {
                 if self.suite.pid(service).is_none() && !self.down.borrow().contains(service) {
                     let request = launcher.post(format!("http://launcher/start/{service}"));
                     let _ = timeout(ASK_WITHIN, request.send()).await;
@@ -184,7 +184,7 @@ impl Stage {
     /// Waits for rest; then what everybody says, and the auditor's verdict, against our own list of
     /// accepted orders.
     pub(crate) async fn audit(&self) -> Result<(Snapshot, Report)> {
-        self.until_quiet(&SERVICES).await?;
+        self.until_quiet(&services()).await?;
         let snapshot = audit::collect(&self.http, &self.suite.addresses()).await?;
         let report = audit::audit(&snapshot, Some(&self.accepted.borrow()));
         Ok((snapshot, report))

@@ -11,7 +11,7 @@ use reqwest::Url;
 use store::Db;
 use testkit::Broker;
 
-use crate::{READER, SERVICES};
+use crate::{READER, services};
 
 const TOPICS: [&str; 7] = [
     "orders",
@@ -171,7 +171,7 @@ pub(crate) async fn delete_records(brokers: &str, topic: &str, partitions: i32) 
 async fn drop_databases(postgres: &str, namespace: &str) {
     let url = format!("{}/postgres", postgres.trim_end_matches('/'));
     let Ok(db) = Db::connect(&url, 1).await else { return };
-    for service in SERVICES {
+    for service in services() {
         let sql = format!("drop database if exists \"quintet_{namespace}{service}\" with (force)");
         let _ = db.fetch(&sql, Vec::new()).await;
     }
@@ -185,7 +185,8 @@ async fn delete_topics(brokers: &str, namespace: &str) {
     let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
     let topics = TOPICS.map(|topic| format!("{namespace}{topic}"));
     let _ = client.delete_topics(&topics.each_ref().map(String::as_str), &options).await;
-    let mut groups = SERVICES.map(|service| format!("{namespace}quintet-{service}")).to_vec();
+    let group = |service| format!("{namespace}quintet-{service}");
+    let mut groups: Vec<String> = services().into_iter().map(group).collect();
     groups.push(format!("{namespace}{READER}"));
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let _ = client.delete_groups(&groups, &options).await;

@@ -20,11 +20,21 @@ mod suite;
 mod visitor;
 mod waiting;
 
+use contracts::Event;
+use event::Contract as _;
+
 pub use backend::{Backend, Ways};
 pub use order::{Happened, NewOrder, OrderView};
+pub use quintet_suite::Replica;
 pub use quintet_test::proxy::Proxy;
 pub use run::{Play, Scenarios, Shared};
 pub use rustix::process::Signal;
-pub use suite::{Options, READER, Replica, SERVICES, Suite};
+pub use suite::{Options, READER, Suite, services, signal};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};
+
+/// The topics of the order saga.
+#[must_use]
+pub fn topics() -> Vec<&'static str> {
+    Event::topics().iter().map(|topic| topic.name).collect()
+}

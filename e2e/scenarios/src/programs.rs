@@ -1,4 +1,4 @@
-//! The programs under test, built once a test process.
+//! The program under test, built once a test process.
 
 use std::{
     env, fs,
@@ -7,52 +7,45 @@ use std::{
     sync::LazyLock,
 };
 
-const PACKAGES: [&str; 7] =
-    ["quintet", "order", "inventory", "payment", "shipping", "notification", "sandbox"];
-/// Those of them that can be built with crash points.
-const SERVICES: [&str; 5] = crate::SERVICES;
+const PACKAGE: &str = "quintet-cli";
+const PROGRAM: &str = "quintet";
 /// The feature that compiles the crash points in.
 const CRASH_POINTS: &str = "crash-points";
 
-/// The `quintet` command, up to date, with its siblings beside it.
+/// The program, up to date.
 pub(crate) fn quintet() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(build);
     &BUILT
 }
 
-/// The same, of which the services die where they are told to. In a folder of their own, so that the
-/// next build without crash points does not take them away.
+/// The same, of which the services die where they are told to. In a folder of its own, so that the
+/// next build without crash points does not take it away.
 pub(crate) fn with_crash_points() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let built = run_cargo(&SERVICES.map(|service| format!("{service}/{CRASH_POINTS}")));
+        let built = run_cargo(CRASH_POINTS);
         let folder = built.join(CRASH_POINTS);
         fs::create_dir_all(&folder).expect("a folder");
-        let programs = PACKAGES.iter().map(|package| match *package {
-            "quintet" => "quintet".to_owned(),
-            other => format!("quintet-{other}"),
-        });
-        for program in programs {
-            // Not written over: it may be running.
-            let _ = fs::remove_file(folder.join(&program));
-            fs::copy(built.join(&program), folder.join(&program)).expect("a program was built");
-        }
-        folder.join("quintet")
+        let program = folder.join(PROGRAM);
+        // Not written over: it may be running.
+        let _ = fs::remove_file(&program);
+        fs::copy(built.join(PROGRAM), &program).expect("the program was built");
+        program
     });
     &BUILT
 }
 
-/// Names a folder with programs that are built already, to be taken as they are.
+/// Names a folder with a program that is built already, to be taken as it is.
 const PROGRAMS: &str = "QUINTET_TEST_PROGRAMS";
 
 fn build() -> PathBuf {
     if let Some(folder) = env::var_os(PROGRAMS) {
-        return Path::new(&folder).join("quintet");
+        return Path::new(&folder).join(PROGRAM);
     }
-    run_cargo(&[]).join("quintet")
+    run_cargo("").join(PROGRAM)
 }
 
 /// Builds with the profile and into the folder of this program, which it answers.
-fn run_cargo(features: &[String]) -> PathBuf {
+fn run_cargo(features: &str) -> PathBuf {
     let this = env::current_exe().expect("the program knows where it lies");
     // TARGET/PROFILE/PROGRAM, of a test TARGET/PROFILE/deps/TEST
     let folder = this.parent().expect("a program lies in a folder");
@@ -65,14 +58,11 @@ fn run_cargo(features: &[String]) -> PathBuf {
     };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bins", "--profile", profile]);
+    command.args(["build", "--quiet", "--package", PACKAGE, "--profile", profile]);
     command.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     command.arg("--target-dir").arg(target);
-    for package in PACKAGES {
-        command.args(["--package", package]);
-    }
-    command.args(["--features", &features.join(",")]);
+    command.args(["--features", features]);
     let status = command.status().expect("cargo runs");
-    assert!(status.success(), "cargo cannot build the programs under test");
+    assert!(status.success(), "cargo cannot build the program under test");
     folder.to_owned()
 }

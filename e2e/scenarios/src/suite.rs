@@ -6,8 +6,8 @@ use std::{
 };
 
 use audit::Addresses;
+use quintet_suite::{Component, Manifest, Replica};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Deserialize;
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
@@ -15,8 +15,12 @@ use testkit::{Broker, Ports};
 
 use crate::{Backend, Ways, backend, launcher::Launcher, programs, waiting::until};
 
-/// The services of a suite.
-pub const SERVICES: [&str; 5] = audit::SERVICES;
+/// The services of the order saga, as its manifest lists them.
+#[must_use]
+pub fn services() -> Vec<&'static str> {
+    let manifest = Manifest::built_in(include_str!("../../../suite.toml")).expect("the manifest");
+    manifest.services().map(Component::name).collect()
+}
 
 /// The consumer group of scenarios that read the bus themselves.
 pub const READER: &str = "reader";
@@ -37,17 +41,6 @@ pub struct Options {
     pub behind_ways: bool,
     /// Whether its services are built with crash points.
     pub crash_points: bool,
-}
-
-/// One process of a service, as `up.json` describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Replica {
-    /// Where its users reach it.
-    pub url: String,
-    /// Where operators reach it.
-    pub admin_url: String,
-    /// `None` while it does not run.
-    pub pid: Option<u32>,
 }
 
 impl Options {
@@ -76,7 +69,7 @@ impl Options {
     #[must_use]
     pub fn behind_ways(mut self) -> Self {
         self.behind_ways = true;
-        SERVICES.iter().fold(self, |this, service| {
+        services().into_iter().fold(self, |this, service| {
             this.env(&format!("QUINTET_{}__KAFKA__CLIENT_ID", service.to_uppercase()), service)
         })
     }
@@ -137,7 +130,7 @@ impl Suite {
     /// Starts the launcher, which must not run, on the data there is.
     pub fn up(&self) {
         let mut command = self.quintet();
-        command.args(["up", "--no-build", "--quiet", "--port", &self.ports.first().to_string()]);
+        command.args(["up", "--quiet", "--port", &self.ports.first().to_string()]);
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
@@ -181,15 +174,13 @@ impl Suite {
     /// The processes of a service.
     #[must_use]
     pub fn replicas(&self, service: &str) -> Vec<Replica> {
-        let replicas = self.file()[service]["replicas"].take();
-        serde_json::from_value(replicas).expect("up.json lists the replicas")
+        let service = self.described().services.swap_remove(&Component::named(service));
+        service.expect("up.json lists the service").replicas
     }
 
     /// `kill -9` of the launcher. Returns the process ids of what it kept.
     pub fn kill_launcher(&self) -> Vec<u32> {
-        let replicas = SERVICES.iter().flat_map(|service| self.replicas(service));
-        let mut pids: Vec<u32> = replicas.filter_map(|replica| replica.pid).collect();
-        pids.extend(self.pid("sandbox"));
+        let mut pids = self.described().pids();
         if let Some(mut launcher) = self.launcher().take() {
             pids.push(launcher.pid());
             launcher.kill();
@@ -204,6 +195,12 @@ impl Suite {
     }
 
     /// What `up.json` says.
+    #[must_use]
+    pub fn described(&self) -> quintet_suite::Suite {
+        serde_json::from_value(self.file()).expect("up.json describes a suite")
+    }
+
+    /// The same as it is written.
     #[must_use]
     pub fn file(&self) -> Value {
         let text = fs::read(self.path("up.json")).expect("the suite runs");
@@ -221,8 +218,13 @@ impl Suite {
     /// The process id of a program that runs.
     #[must_use]
     pub fn pid(&self, program: &str) -> Option<u32> {
-        let pid = self.file().get(program)?.get("pid")?.as_u64()?;
-        u32::try_from(pid).ok()
+        self.described().pid(Component::named(program).into())
+    }
+
+    /// The process ids of the services, in the order of the manifest.
+    #[must_use]
+    pub fn service_pids(&self) -> Vec<Option<u32>> {
+        services().into_iter().map(|service| self.pid(service)).collect()
     }
 
     /// The suite's own broker, of [`Backend::OwnBroker`].
@@ -348,14 +350,8 @@ impl Suite {
     }
 }
 
-impl Replica {
-    /// Sends its process a signal.
-    pub fn signal(&self, signal: Signal) {
-        self::signal(self.pid.expect("it runs"), signal);
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
+/// Sends the process with this id a signal.
+pub fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, signal).expect("it takes signals");
 }

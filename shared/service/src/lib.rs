@@ -1,5 +1,6 @@
 //! Everything around a service's engine that is the same for all: configuration, the HTTP and
-//! admin listeners, health, logs, signals. A service's `main.rs` is `service::main::<It>()`.
+//! admin listeners, health, logs, signals. A program of a service's own is `service::main::<It>()`; one that runs several
+//! services calls `service::main_with::<It>(…)` for the one that its command line names.
 
 mod address;
 mod admin;
@@ -35,7 +36,7 @@ pub use leash::shutdown_signal;
 pub use mailbox::{mail_domain, mailbox};
 pub use outside::{Reference, UnusableReference, answer, client, no_answer};
 pub use router::{admin_router, public_router};
-pub use run::main;
+pub use run::{Arguments, main, main_with};
 pub use telemetry::{Figure, Sampling, Telemetry};
 
 /// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time. This one

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use bus::{Bus, BusError, Said, Topic};
-use clap::Parser;
+use clap::{Args, Parser};
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use edge::{Listener, Server};
 use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
@@ -46,9 +46,9 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// The pause between two looks for a database that is away.
 const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Args {
+/// What the command line of a service takes.
+#[derive(Debug, Args)]
+pub struct Arguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -60,10 +60,23 @@ struct Args {
     print_config: bool,
 }
 
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct CommandLine {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// Runs a service as a program of its own: [`main_with`] what its command line says.
+pub fn main<S: Service>() -> ExitCode {
+    main_with::<S>(&CommandLine::parse().arguments)
+}
+
 /// Runs a service until it is told to stop. Exit code 0 after draining, 64 where a restart would
 /// not help, 65 where events were deleted before they were read, 1 otherwise.
-pub fn main<S: Service>() -> ExitCode {
-    let args = Args::parse();
+///
+/// It builds the runtime that the service runs in, so it must not be called within another one.
+pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     // Databases and the log hold addresses: what this process writes is for its user alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The first one wins, and nobody was before us.
@@ -74,7 +87,7 @@ pub fn main<S: Service>() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut secrets = Secrets::default();
-    let (config, own) = match settings::<S>(&args, &mut secrets) {
+    let (config, own) = match settings::<S>(args, &mut secrets) {
         Ok(settings) => settings,
         Err(error) => return refuse::<S>(&secrets, &error.context("configuration")),
     };
@@ -136,7 +149,10 @@ fn defaults<S: Service>() -> Defaults {
     Defaults::new(S::Contract::NAMESPACE, S::NAME, S::CONFIG)
 }
 
-fn settings<S: Service>(args: &Args, secrets: &mut Secrets) -> anyhow::Result<Loaded<S::Config>> {
+fn settings<S: Service>(
+    args: &Arguments,
+    secrets: &mut Secrets,
+) -> anyhow::Result<Loaded<S::Config>> {
     let (file, variables) = (args.config.as_deref(), std::env::vars());
     let loaded: Loaded<S::Config> = config::load(&defaults::<S>(), file, variables, secrets)?;
     // What only the service itself can judge; some clients cannot be made outside a runtime.

@@ -1,15 +1,15 @@
 //! `quintet orders`.
 
-use crate::cli::Global;
-use crate::duration;
 use crate::money::Money;
+use crate::names;
 use crate::orders::{Attention, Client, Filter};
-use crate::program::Program;
-use crate::ui::{self, COLUMNS};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clock::{Clock, SystemClock};
 use jiff::Timestamp;
+use quintet_suite::Session;
+use quintet_suite::duration;
+use quintet_suite::ui::{self, COLUMNS};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -65,11 +65,11 @@ struct Listed {
 }
 
 impl Orders {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
-        let (suite, api) = super::running_with(global, Program::Order).await?;
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
+        let (suite, api) = session.running_with(names::order()).await?;
         let client = Client::new(&suite, api);
         let (orders, more) = self.collect(&client).await?;
-        if global.json {
+        if session.json {
             ui::result(&json!({ "orders": orders, "more": more }).to_string());
             return Ok(ExitCode::SUCCESS);
         }

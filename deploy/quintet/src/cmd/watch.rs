@@ -1,13 +1,13 @@
 //! `quintet watch ORDER`.
 
-use crate::cli::Global;
-use crate::http::Error;
-use crate::invocation;
+use crate::names;
 use crate::orders::{Client, Follow, Show};
-use crate::program::Program;
-use crate::ui;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
+use quintet_suite::Session;
+use quintet_suite::http::Error;
+use quintet_suite::invocation;
+use quintet_suite::ui;
 use reqwest::StatusCode;
 use std::process::ExitCode;
 use uuid::Uuid;
@@ -20,12 +20,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
         let id = order_id(&self.order)?;
-        let (suite, api) = super::running_with(global, Program::Order).await?;
+        let (suite, api) = session.running_with(names::order()).await?;
         let client = Client::new(&suite, api);
         let order = client.read(&id).await.map_err(|error| unknown(error, &id))?;
-        let show = if global.json { Show::Lines } else { Show::Text };
+        let show = if session.json { Show::Lines } else { Show::Text };
         if show == Show::Text {
             ui::result(&order.title());
         }

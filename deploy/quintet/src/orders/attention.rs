@@ -1,7 +1,7 @@
 //! Whom an order waits for that is past its deadlines.
 
-use crate::duration;
 use jiff::Timestamp;
+use quintet_suite::duration;
 use serde::Deserialize;
 
 /// What the order service says of it.

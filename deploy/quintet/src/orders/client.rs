@@ -1,11 +1,11 @@
 //! Orders as a customer sees them over HTTP.
 
 use super::Attention;
-use crate::http::{self, Api, Request};
-use crate::program::Program;
-use crate::suite::Suite;
+use crate::names;
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use jiff::{SignedDuration, Timestamp};
+use quintet_suite::Suite;
+use quintet_suite::http::{self, Api, Request};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -175,11 +175,11 @@ impl Client {
 
     /// One that repeats for so long what is not answered.
     pub(crate) fn patient(suite: &Suite, api: Api, patience: Duration) -> Self {
-        let urls = suite.urls(Program::Order);
+        let urls = suite.urls(names::order());
         let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
-        let payments = suite.urls(Program::Payment).into_iter();
+        let payments = suite.urls(names::payment()).into_iter();
         let payments = payments.map(|url| format!("{url}/payments")).collect();
-        let payment_admin = suite.services.get(&Program::Payment).map(|it| it.admin_url.clone());
+        let payment_admin = suite.services.get(&names::payment()).map(|it| it.admin_url.clone());
         let payment_admin = payment_admin.unwrap_or_default();
         Self { replicas, payments, payment_admin, asked: Arc::default(), api, patience }
     }

@@ -3,8 +3,8 @@
 
 use super::client::{Client, Entry};
 use super::sse::Parser;
-use crate::http::{Error, FIRST_PAUSE, LAST_PAUSE};
 use futures::{Stream, stream};
+use quintet_suite::http::{Error, FIRST_PAUSE, LAST_PAUSE};
 use reqwest::Response;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};

@@ -2,12 +2,12 @@
 
 use super::client::{Client, Entry, Order};
 use super::events;
-use crate::duration;
-use crate::ui;
 use anyhow::Result;
 use clock::{Clock, SystemClock};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
+use quintet_suite::duration;
+use quintet_suite::ui;
 use serde_json::json;
 use std::pin::pin;
 use std::time::Duration;

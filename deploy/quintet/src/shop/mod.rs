@@ -5,15 +5,15 @@ mod arrivals;
 mod mix;
 
 use crate::demo;
-use crate::http::Api;
+use crate::names;
 use crate::orders::{EMAIL, Wanted};
-use crate::program::Program;
-use crate::suite::Suite;
 use anyhow::Result;
 pub(crate) use arrivals::Arrivals;
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use mix::Fate;
 pub(crate) use mix::Mix;
+use quintet_suite::Suite;
+use quintet_suite::http::Api;
 
 /// Enough that orders do not all change the same row.
 const PRODUCTS: u64 = 20;
@@ -39,7 +39,7 @@ impl Shop {
         orders: u64,
     ) -> Result<Self> {
         let this = Self { name, mix: mix.clone() };
-        let products = format!("{}/products", suite.url(Program::Inventory));
+        let products = format!("{}/products", suite.url(names::inventory()));
         let quantity = i64::try_from(orders / PRODUCTS + 1).unwrap_or(i64::MAX);
         // Of this time: a suite that was measured before has sold what it got then.
         let delivery = uuid_v7(&SystemClock, &SystemRandom);

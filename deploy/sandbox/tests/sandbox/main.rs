@@ -2,6 +2,5 @@
 
 mod faults;
 mod mail;
-mod process;
 mod providers;
 mod support;

@@ -1,7 +1,7 @@
 //! The broker is away until nothing more can wait for it, or has deleted what was not read.
 
 use reqwest::{Method, StatusCode};
-use scenarios::{NewOrder, SERVICES, Suite, Visitor, until};
+use scenarios::{NewOrder, Suite, Visitor, until};
 use store::Value;
 
 /// Events that may wait, see the suite's options.
@@ -13,7 +13,7 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     let before = visitor.place(&order).await;
     visitor.until_ended(before, "completed").await;
     visitor.verdict().await;
-    let pids = SERVICES.map(|service| suite.pid(service));
+    let pids = suite.service_pids();
 
     suite.broker().stop();
     let mut accepted = 0;
@@ -38,7 +38,7 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     for order in visitor.accepted().into_iter().filter(|order| *order != before) {
         assert_eq!(visitor.order(order).await.status, "placed");
     }
-    assert_eq!(SERVICES.map(|service| suite.pid(service)), pids);
+    assert_eq!(suite.service_pids(), pids);
 
     suite.broker().go_on();
     // It asks until it is taken.
@@ -52,7 +52,7 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
 pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor: Visitor) {
     let (suite, sku) = (visitor.suite(), visitor.product(1_000).await);
     let order = NewOrder::of(&sku);
-    let pids = SERVICES.map(|service| suite.pid(service));
+    let pids = suite.service_pids();
     set_read_only(suite, true).await;
     let refused = visitor.post("/orders", &order.0).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
@@ -69,7 +69,7 @@ pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor
         (ready.status == StatusCode::OK).then_some(())
     })
     .await;
-    assert_eq!(SERVICES.map(|service| suite.pid(service)), pids);
+    assert_eq!(suite.service_pids(), pids);
 }
 
 /// Sets it for new sessions on order's database, and ends those that are there.

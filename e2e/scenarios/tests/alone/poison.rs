@@ -1,7 +1,7 @@
 //! What cannot be applied is parked with its order, and nobody else notices.
 
 use contracts::{EventType, OrderId};
-use scenarios::{NewOrder, PATIENCE, SERVICES, Visitor, until};
+use scenarios::{NewOrder, PATIENCE, Visitor, services, until};
 use serde_json::Value;
 use store::{Db, DbKind};
 use tokio::time::timeout;
@@ -122,7 +122,7 @@ pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_disca
     let order = visitor.place(&NewOrder::of(&sku)).await;
     visitor.until_ended(order, "completed").await;
 
-    for service in SERVICES {
+    for service in services() {
         suite.ask(&["dead-letters", "discard", &lane, "--service", service]).await;
     }
     let (code, _) = suite.ask(&["dead-letters", "show", &lane]).await;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use contracts::Sku;
 use futures::future::join;
-use scenarios::{NewOrder, SERVICES, Visitor, until};
+use scenarios::{NewOrder, Visitor, services, until};
 use serde_json::{Value, json};
 
 const ORDERS: usize = 200;
@@ -85,7 +85,7 @@ pub(crate) async fn the_outside_world_is_killed(visitor: Visitor) {
 
 pub(crate) async fn all_services_are_killed_at_once(visitor: Visitor) {
     slow(&visitor).await;
-    while_orders_run(&visitor, visitor.suite().kill(&SERVICES)).await;
+    while_orders_run(&visitor, visitor.suite().kill(&services())).await;
     everything_ends(&visitor).await;
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn the_launcher_is_killed(visitor: Visitor) {
     slow(&visitor).await;
     let kill = async {
         let pids = visitor.suite().kill_launcher();
-        assert_eq!(pids.len(), SERVICES.len() + 2);
+        assert_eq!(pids.len(), services().len() + 2);
         let gone = async || (!pids.iter().copied().any(runs)).then_some(());
         until("nothing is left of the suite", gone).await;
         visitor.suite().up();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{EventType, OrderId, Sku};
-use scenarios::{NewOrder, OrderView, SERVICES, Visitor};
+use contracts::{OrderId, Sku};
+use scenarios::{NewOrder, OrderView, Visitor, services, topics};
 use serde_json::Value;
 
 pub(crate) async fn everything_again(visitor: Visitor) {
@@ -11,7 +11,7 @@ pub(crate) async fn everything_again(visitor: Visitor) {
     rewind(&visitor, async || {}).await;
     visitor.verdict().await;
     let snapshot = visitor.snapshot().await;
-    for service in SERVICES {
+    for service in services() {
         let status = snapshot.status[service];
         assert!(status.duplicates > 0, "{service} saw nothing twice: {status:?}");
     }
@@ -23,7 +23,7 @@ pub(crate) async fn everything_again_without_the_inboxes(visitor: Visitor) {
     rewind(&visitor, async || empty_inboxes(&visitor).await).await;
     visitor.verdict().await;
     let snapshot = visitor.snapshot().await;
-    for service in SERVICES {
+    for service in services() {
         assert!(snapshot.status[service].turns > 0, "{service} saw nothing again");
     }
     assert_same(&before, &Everything::of(&visitor).await);
@@ -61,22 +61,22 @@ fn kind(sku: &Sku, nth: i64) -> NewOrder {
 /// for, and starts them again.
 async fn rewind(visitor: &Visitor, meanwhile: impl AsyncFnOnce()) {
     let suite = visitor.suite();
-    for service in SERVICES {
+    for service in services() {
         suite.stop(service).await;
     }
     let bus = suite.bus().await;
-    for service in SERVICES {
-        let rewound = bus.rewind(&format!("quintet-{service}"), &Event::topics()).await;
+    for service in services() {
+        let rewound = bus.rewind(&format!("quintet-{service}"), &topics()).await;
         rewound.expect("a group without members can be set back");
     }
     meanwhile().await;
-    for service in SERVICES {
+    for service in services() {
         suite.begin(service).await;
     }
 }
 
 async fn empty_inboxes(visitor: &Visitor) {
-    for service in SERVICES {
+    for service in services() {
         let db = visitor.suite().database(service).await;
         let mut tx = db.begin().await.expect("a transaction");
         let forgotten = tx.execute("delete from inbox", Vec::new()).await.expect("it is emptied");
@@ -97,7 +97,7 @@ struct Everything {
 impl Everything {
     async fn of(visitor: &Visitor) -> Self {
         let mut rows = BTreeMap::new();
-        for service in SERVICES {
+        for service in services() {
             let admin = visitor.suite().says(&format!("/{service}/admin_url"));
             let page: Value = visitor.get(&format!("{admin}/admin/rows?limit=5000")).await;
             assert!(page["next"].is_null(), "more rows than a page");

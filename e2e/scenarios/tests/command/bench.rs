@@ -3,7 +3,7 @@
 use scenarios::{NewOrder, Visitor};
 use serde_json::Value;
 
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 8] = [
     "bench",
     "--orders=60",
     "--warm-up=20",
@@ -11,7 +11,6 @@ const QUICK: [&str; 9] = [
     "--rate=20",
     "--seconds=1",
     "--idle=200ms",
-    "--no-build",
     "--mix=completed=7,declined=1,refused=1,out-of-stock=1",
 ];
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use futures::future::join;
-use scenarios::{SERVICES, Suite, Visitor, until};
+use scenarios::{Suite, Visitor, services, until};
 use serde_json::Value as Json;
 
 /// Fits into a few seconds.
@@ -34,7 +34,7 @@ pub(crate) async fn what_is_killed_stopped_and_restarted_loses_nothing(visitor: 
     let cancelled = count(&said, "/orders/cancellations/taken");
     assert!(cancelled + count(&said, "/orders/cancellations/too_late") > 0, "{said:#}");
     // Everything is as it was before.
-    for service in SERVICES {
+    for service in services() {
         assert!(suite.pid(service).is_some(), "{service} does not run");
     }
     let faults: Json = visitor.get(&format!("{}/faults", suite.says("/sandbox/url"))).await;

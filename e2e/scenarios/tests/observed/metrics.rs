@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scenarios::{NewOrder, SERVICES, Visitor};
+use scenarios::{NewOrder, Visitor, services};
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
 
@@ -27,7 +27,7 @@ impl Metrics {
     async fn of(visitor: &Visitor) -> Self {
         let (mut metrics, http) = (Self::default(), reqwest::Client::builder().no_proxy().build());
         let http = http.expect("a client");
-        for service in SERVICES {
+        for service in services() {
             let url = visitor.suite().says(&format!("/{service}/url"));
             let request = http.get(format!("{url}/metrics")).header("accept", OPEN_METRICS);
             let answer = request.send().await.expect("an answer");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::OrderId;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use scenarios::{NewOrder, SERVICES, Visitor, until};
+use scenarios::{NewOrder, Visitor, until};
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,7 +85,7 @@ pub(crate) async fn an_order_is_one_trace_over_five_services(visitor: Visitor) {
     let trace_id = trace_id(&visitor, order).await;
     let spans = assert_completed(&trace_id).await;
     let services: BTreeSet<&str> = spans.iter().map(|span| &*span.service).collect();
-    assert_eq!(services, SERVICES.into());
+    assert_eq!(services, scenarios::services().into_iter().collect());
     for span in &spans {
         let asked = matches!(span.kind, SpanKind::Server | SpanKind::Client);
         let of_order = asked || span.get("quintet.order_id") == order.to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scenarios::{NewOrder, SERVICES, Visitor};
+use scenarios::{NewOrder, Visitor};
 use tokio::time::sleep;
 
 use crate::steady;
@@ -24,7 +24,7 @@ pub(crate) async fn the_broker_and_then_postgres_are_away_under_steady_orders(vi
     let order = NewOrder::of(&sku);
     let before = visitor.place(&order).await;
     visitor.until_ended(before, "completed").await;
-    let pids = SERVICES.map(|service| suite.pid(service));
+    let pids = suite.service_pids();
 
     // What an order needs is taken all the same: its events wait.
     let without_broker = steady::orders(&visitor, &order, async {
@@ -48,7 +48,7 @@ pub(crate) async fn the_broker_and_then_postgres_are_away_under_steady_orders(vi
     visitor.place(&order).await;
     visitor.verdict().await;
     // Each lived through it.
-    assert_eq!(SERVICES.map(|service| suite.pid(service)), pids);
+    assert_eq!(suite.service_pids(), pids);
     println!(
         "without the broker {} accepted; without PostgreSQL {} accepted, {} refused",
         without_broker.accepted.len(),

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::EventType;
-use scenarios::{READER, SERVICES, Visitor};
+use scenarios::{READER, Visitor, services, topics};
 use store::Value;
 use tokio::time::timeout;
 
@@ -23,7 +22,7 @@ type Stories = BTreeMap<(String, String), Vec<String>>;
 
 /// From now on the databases keep what is emitted.
 pub(crate) async fn record(visitor: &Visitor) {
-    for service in SERVICES {
+    for service in services() {
         let db = visitor.suite().database(service).await;
         for sql in RECORD {
             db.fetch(sql, Vec::new()).await.expect("the trigger is made");
@@ -46,7 +45,7 @@ pub(crate) async fn first_occurrences_are_in_order(visitor: &Visitor) -> (usize,
 
 async fn emitted(visitor: &Visitor) -> Stories {
     let mut stories = Stories::new();
-    for service in SERVICES {
+    for service in services() {
         let db = visitor.suite().database(service).await;
         let sql = "select topic, key, event_id::text from emission order by id, place";
         for row in db.fetch(sql, Vec::<Value>::new()).await.expect("the emissions are read") {
@@ -61,13 +60,13 @@ async fn emitted(visitor: &Visitor) -> Stories {
 /// Reads all topics to their present ends.
 async fn published(visitor: &Visitor) -> (Stories, usize) {
     let bus = visitor.suite().bus().await;
-    let states = bus.partitions(READER, &Event::topics()).await.expect("the topics are there");
+    let states = bus.partitions(READER, &topics()).await.expect("the topics are there");
     let mut left: BTreeMap<(String, i32), i64> = states
         .into_iter()
         .filter(|state| state.high > state.low)
         .map(|state| ((state.topic, state.partition), state.high))
         .collect();
-    let mut consumer = bus.consumer(READER, &Event::topics()).await.expect("a reader joins");
+    let mut consumer = bus.consumer(READER, &topics()).await.expect("a reader joins");
     let (mut stories, mut seen, mut repeats) = (Stories::new(), BTreeSet::new(), 0);
     while !left.is_empty() {
         let received = timeout(scenarios::PATIENCE, consumer.receive(1_000)).await;

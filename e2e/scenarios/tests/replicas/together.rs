@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
-use scenarios::{NewOrder, SERVICES, Visitor};
+use scenarios::{NewOrder, Visitor, services};
 use serde_json::{Value, json};
 
 /// Open orders of a customer, where these are few.
@@ -70,7 +70,7 @@ pub(crate) async fn a_customer_has_few_open_orders_at_all_of_them(visitor: Visit
 
 pub(crate) async fn all_are_stopped_and_started(visitor: Visitor) {
     let suite = visitor.suite();
-    for service in SERVICES {
+    for service in services() {
         let replicas = suite.replicas(service);
         assert_eq!(replicas.len(), crate::REPLICAS);
         assert_eq!(replicas[0].pid, suite.pid(service));

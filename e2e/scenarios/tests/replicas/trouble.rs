@@ -6,7 +6,7 @@ use std::{cell::Cell, env, time::Duration};
 use contracts::Sku;
 use futures::future::{join_all, join3};
 use reqwest::Method;
-use scenarios::{NewOrder, Replica, SERVICES, Signal, Visitor, until};
+use scenarios::{NewOrder, Replica, Signal, Visitor, services, until};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -25,11 +25,11 @@ fn setting((name, default): (&str, usize)) -> usize {
 pub(crate) async fn some_die_and_some_hang(visitor: Visitor) {
     while_orders_run(&visitor, setting(ORDERS), async |visitor| {
         let mut hung = Vec::new();
-        for service in SERVICES {
+        for service in services() {
             let (sends, other) = relay_and_other(visitor, service).await;
             let id = status(visitor, &sends).await.expect("it answers still")["replica"].clone();
-            other.signal(Signal::KILL);
-            sends.signal(Signal::STOP);
+            send(&other, Signal::KILL);
+            send(&sends, Signal::STOP);
             hung.push((service, sends, id));
         }
         // How long they hang is what this is about, not a wait for something.
@@ -44,7 +44,7 @@ pub(crate) async fn some_die_and_some_hang(visitor: Visitor) {
             assert_ne!(holder, *id, "{service}: the relay that hangs has its lease still");
         }
         for (_, replica, _) in hung {
-            replica.signal(Signal::CONT);
+            send(&replica, Signal::CONT);
         }
     })
     .await;
@@ -54,10 +54,10 @@ pub(crate) async fn each_is_restarted_in_turn(visitor: Visitor) {
     while_orders_run(&visitor, setting(ORDERS), async |visitor| {
         let suite = visitor.suite();
         for nth in 0..crate::REPLICAS {
-            for service in SERVICES {
+            for service in services() {
                 let old = suite.replicas(service)[nth].clone();
                 // The supervisor starts it again.
-                old.signal(Signal::TERM);
+                send(&old, Signal::TERM);
                 let again = async || {
                     let new = suite.replicas(service)[nth].clone();
                     let other = new.pid.is_some() && new.pid != old.pid;
@@ -134,6 +134,11 @@ async fn change_prices(visitor: &Visitor, sku: &Sku, over: &Cell<bool>) -> usize
         changes += join_all(asked).await.into_iter().flatten().count();
     }
     changes
+}
+
+/// Sends its process a signal.
+fn send(replica: &Replica, signal: Signal) {
+    scenarios::signal(replica.pid.expect("it runs"), signal);
 }
 
 /// The replica whose relay sends, or the second one if none does now, and one of the others.

@@ -6,7 +6,7 @@ use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
 use clock::{Clock, SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, OrderId, Shortage, StockRejected};
 use edge::{Hosts, Limits, Listener, Proxies, Server};
-use engine::{Engine, EngineOptions, Participant, Runtime, Settings, Surroundings};
+use engine::{Engine, EngineOptions, Runtime, Settings, Surroundings};
 use event::{Trace, Versions, encode};
 use order::{OrderService, Policy};
 use reqwest::{Response, StatusCode};

@@ -4,30 +4,20 @@
 pub(crate) mod report;
 mod rest;
 
-use crate::cli::Global;
-use crate::duration;
-use crate::http::Api;
-use crate::suite::Suite;
-use crate::ui::{self, Ui};
 use anyhow::Result;
 use audit::{Report, UnderWay};
-use clap::Args;
 use contracts::OrderId;
+use quintet_suite::Session;
+use quintet_suite::Suite;
+use quintet_suite::http::Api;
+use quintet_suite::ui::{self, Ui};
 use report::Notes;
-pub(crate) use rest::Auditor;
-use rest::Finding;
+use rest::{Auditor, Finding};
 use std::process::ExitCode;
 use std::time::Duration;
 
 const BROKEN: u8 = 1;
 const NOT_AT_REST: u8 = 2;
-
-#[derive(Debug, Args)]
-pub(crate) struct Audit {
-    /// How long to wait until nothing happens any more: 500ms, 30s, 5m
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
-    wait: Duration,
-}
 
 /// What an audit comes to.
 #[derive(Debug)]
@@ -48,18 +38,20 @@ pub(crate) struct Unrest {
     pub(crate) settled: Option<UnderWay>,
 }
 
-impl Audit {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
-        let (suite, api) = super::running(global).await?;
-        let verdict = verdict(&suite, api, self.wait, None).await?;
-        let told = if global.json {
-            report::json(&verdict).to_string()
-        } else {
-            report::text(&verdict, self.wait, Notes::Listed)
-        };
-        ui::result(&told);
-        Ok(verdict.exit_code())
-    }
+/// Audits the suite on the data directory.
+///
+/// # Errors
+/// When it cannot be asked at all.
+pub(crate) async fn run(session: &Session, wait: Duration) -> Result<ExitCode> {
+    let (suite, api) = session.running().await?;
+    let verdict = verdict(&suite, api, wait, None).await?;
+    let told = if session.json {
+        report::json(&verdict).to_string()
+    } else {
+        report::text(&verdict, wait, Notes::Listed)
+    };
+    ui::result(&told);
+    Ok(verdict.exit_code())
 }
 
 /// Waits for rest and judges what there is then, also by the customers' own list of orders that

@@ -1,11 +1,11 @@
 //! The verdict as text and as JSON.
 
 use super::{Unrest, Verdict};
-use crate::duration;
-use crate::ui::wrapped;
 use audit::{Invariant, Offence, Report, UnderWay};
 use console::style;
 use jiff::SignedDuration;
+use quintet_suite::duration;
+use quintet_suite::ui::wrapped;
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Many orders at a time, and what became of them.
 
 use crate::orders::{Client, Order, Wanted};
-use crate::ui::{self, Ui};
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
+use quintet_suite::ui::{self, Ui};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,14 +2,14 @@
 
 mod many;
 
-use crate::cli::Global;
-use crate::invocation;
+use crate::names;
 use crate::orders::{Client, EMAIL, Follow, Followed, Order, Show, Wanted};
-use crate::program::Program;
-use crate::ui::{self, Ui};
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use quintet_suite::Session;
+use quintet_suite::invocation;
+use quintet_suite::ui::{self, Ui};
 use std::process::ExitCode;
 
 /// The tokens that the sandbox's gateway knows; it declines every other one.
@@ -50,8 +50,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode> {
-        let (suite, api) = super::running_with(global, Program::Order).await?;
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
+        let (suite, api) = session.running_with(names::order()).await?;
         let client = Client::new(&suite, api);
         let wanted = Wanted {
             sku: self.sku,
@@ -63,12 +63,12 @@ impl Place {
         if let Some(count) = self.count {
             let concurrency = usize::from(self.concurrency);
             let load = many::Load { client, wanted, count, concurrency, follow: self.follow };
-            return load.run(global.json).await;
+            return load.run(session.json).await;
         }
         let order = client.place(&wanted).await?;
         if self.follow {
-            return follow(&client, &order, global.json).await;
-        } else if global.json {
+            return follow(&client, &order, session.json).await;
+        } else if session.json {
             ui::result(&order.json.to_string());
         } else {
             ui::result(&format!("placed {}\n  {}", order.title(), client.url(&order.id)));

@@ -47,6 +47,15 @@ echo $$ >> "$FAKES/$name.pids"
 wait
 "#;
 
+/// The usual suite, of which each program is a script.
+fn manifest() -> String {
+    let usual = include_str!("../../../../../suite.toml");
+    PROGRAMS.iter().fold(usual.to_owned(), |text, program| {
+        let name = format!("\nname = \"{program}\"\n");
+        text.replace(&name, &format!("{name}start = [\"bin/quintet-{program}\"]\n"))
+    })
+}
+
 /// A folder with the executables, a data directory and a stretch of ports.
 pub struct Suite {
     pub temp: tempfile::TempDir,
@@ -67,13 +76,14 @@ impl Suite {
         let temp = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let bin = temp.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        // Not a symbolic link: `quintet` looks for its siblings where it really lies.
+        // Not a symbolic link: `quintet` looks where it really lies, and must find no checkout.
         fs::hard_link(env!("CARGO_BIN_EXE_quintet"), bin.join("quintet")).unwrap();
         for program in PROGRAMS {
             let path = bin.join(format!("quintet-{program}"));
             fs::write(&path, SCRIPT).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        fs::write(temp.path().join("suite.toml"), manifest()).unwrap();
         Self { temp, port: free_ports(), world: Arc::default(), servers: Mutex::default() }
     }
 
@@ -104,7 +114,7 @@ impl Suite {
         let stdout = self.temp.path().join("stdout");
         let stderr = self.temp.path().join("stderr");
         let port = self.port.to_string();
-        let mut command = self.command(&["up", "--port", &port]);
+        let mut command = self.command(&["up", "--suite", "suite.toml", "--port", &port]);
         let child = command
             .args(arguments)
             .envs(variables.iter().copied())

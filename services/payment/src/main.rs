@@ -1,7 +1,0 @@
-//! The payment service: charges, and refunds.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    service::main::<payment::PaymentService>()
-}

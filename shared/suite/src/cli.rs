@@ -1,0 +1,95 @@
+//! The command line: what every suite takes, and what a saga's own program adds.
+
+use crate::cmd;
+use crate::session::{Options, Session};
+use crate::ui::COLUMNS;
+use anyhow::Result;
+use async_trait::async_trait;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Sub-commands that a saga's own program adds to those that every suite has.
+#[async_trait(?Send)]
+pub trait Commands: Subcommand {
+    /// Runs one.
+    ///
+    /// # Errors
+    /// What went wrong, to be shown on one line.
+    async fn run(self, session: &Session) -> Result<ExitCode>;
+}
+
+/// None.
+#[derive(Debug)]
+pub(crate) enum NoCommands {}
+
+impl FromArgMatches for NoCommands {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
+        Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
+    }
+
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
+        match *self {}
+    }
+}
+
+impl Subcommand for NoCommands {
+    fn augment_subcommands(command: Command) -> Command {
+        command
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        command
+    }
+
+    fn has_subcommand(_: &str) -> bool {
+        false
+    }
+}
+
+#[async_trait(?Send)]
+impl Commands for NoCommands {
+    async fn run(self, _: &Session) -> Result<ExitCode> {
+        match self {}
+    }
+}
+
+/// Without a command it is `up --demo`: everything is started with demo data.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = COLUMNS)]
+pub(crate) struct Cli<C: Commands> {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Option<Verb<C>>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb<C: Commands> {
+    /// Start the services and what plays the outside world, and keep them running until Ctrl-C
+    Up(Box<cmd::Up>),
+    /// Stop a service of the running suite and leave it down
+    Stop(cmd::Stop),
+    /// Start a stopped service of the running suite and wait until it is ready
+    Start(cmd::Start),
+    #[command(flatten)]
+    Own(C),
+    /// Check that nothing was lost, done twice or left undone
+    Audit(cmd::Audit),
+    /// See to the records that could not be applied
+    DeadLetters(cmd::DeadLetters),
+    /// See to requests to the outside world that are held for an operator
+    Effects(cmd::Effects),
+    /// Show the events that are on the bus
+    Events(cmd::Events),
+    /// Tell how far each service is behind, also those that are down
+    Lag(cmd::Lag),
+    /// Have a stopped service hear everything again
+    Rewind(cmd::Rewind),
+    /// Print the completion script of a shell
+    Completions(cmd::Completions),
+}
+
+/// The command line of a program with these commands of its own.
+pub(crate) fn command<C: Commands>() -> Command {
+    Cli::<C>::command()
+}

@@ -1,0 +1,144 @@
+//! `dead-letters list`.
+
+use super::{Desk, count, text};
+use crate::component::{Component, parse};
+use crate::desk::subject;
+use crate::duration;
+use crate::session::Session;
+use crate::ui;
+use anyhow::{Context, Result};
+use clap::Args;
+use clock::{Clock, SystemClock};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+
+/// Lanes of one answer.
+const PAGE: usize = 1_000;
+/// Aggregates named under one cause.
+const NAMED: usize = 5;
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only what is parked in this service
+    #[arg(long, value_name = "SERVICE", value_parser = parse)]
+    service: Option<Component>,
+}
+
+impl List {
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
+        let desk = Desk::of(session, self.service).await?;
+        let (mut all, now) = (Map::new(), SystemClock.now());
+        let mut said = Vec::new();
+        let mut answers =
+            desk.each(async |service, admin| parked(&desk, service, admin).await).await;
+        for (service, parked) in answers.found.drain(..) {
+            let teller = Teller { aggregate: &session.manifest.aggregate, service, now };
+            said.extend(teller.told(&parked));
+            all.insert(service.name().to_owned(), parked);
+        }
+        if session.json {
+            ui::result(&Value::from(all).to_string());
+        } else if said.is_empty() {
+            ui::result(&format!("nothing is parked{}", answers.scope()));
+        } else {
+            ui::result(&said.join("\n"));
+        }
+        Ok(answers.code())
+    }
+}
+
+/// All that is parked in a service.
+pub(super) async fn parked(desk: &Desk, service: Component, admin: &str) -> Result<Value> {
+    let mut lanes: Vec<Value> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let url = format!("{admin}/admin/dead-letters?limit={PAGE}{after}");
+        let page: Option<Value> = desk.ask(service, Method::GET, &url).await?;
+        let page = page.with_context(|| {
+            format!("{service} has no /admin/dead-letters: it is older than this command")
+        })?;
+        lanes.extend(page["lanes"].as_array().cloned().unwrap_or_default());
+        let Some(next) = page["next"].as_str() else {
+            return Ok(json!({"groups": page["groups"], "lanes": lanes, "held": page["held"]}));
+        };
+        after = format!("&after={next}");
+    }
+}
+
+/// Tells what is parked in a service.
+struct Teller<'a> {
+    /// What the saga's events are about.
+    aggregate: &'a str,
+    service: Component,
+    now: Timestamp,
+}
+
+impl Teller<'_> {
+    /// The causes, each with the first aggregates that wait for it; then what cannot be applied and comes again.
+    fn told(&self, parked: &Value) -> Vec<String> {
+        let list = |field: &str| parked[field].as_array().cloned().unwrap_or_default();
+        let lanes = list("lanes");
+        let groups = list("groups");
+        let mut said: Vec<String> = groups.iter().flat_map(|it| self.cause(it, &lanes)).collect();
+        for held in list("held") {
+            let (service, kind) = (self.service, text(&held, "kind"));
+            let of = subject(&held);
+            said.push(format!("{service}: {kind} of {of} cannot be applied, and is tried again"));
+            said.extend(ui::wrapped(text(&held, "why"), 4));
+        }
+        said
+    }
+
+    fn cause(&self, group: &Value, lanes: &[Value]) -> Vec<String> {
+        let number = |field: &str| group[field].as_i64().unwrap_or(0);
+        let first = text(group, "first_at").parse();
+        let age = first.map(|at| duration::age(self.now.duration_since(at)));
+        let mut said = vec![format!(
+            "{}: {} {}, {} in {}, the first {} ago",
+            self.service,
+            group["event_type"].as_str().unwrap_or("record"),
+            text(group, "cause").replace('_', " "),
+            count(number("letters"), "letter"),
+            count(number("lanes"), self.aggregate),
+            age.unwrap_or_default(),
+        )];
+        said.extend(ui::wrapped(text(group, "summary"), 4));
+        let same =
+            |lane: &&Value| lane["cause"] == group["cause"] && lane["summary"] == group["summary"];
+        let of_group: Vec<&Value> = lanes.iter().filter(same).collect();
+        for lane in of_group.iter().take(NAMED) {
+            let tried = count(lane["attempts"].as_i64().unwrap_or(0), "attempt");
+            let replaying = if lane["replaying"] == true { ", being replayed" } else { "" };
+            said.push(format!("    {}  {tried}{replaying}", text(lane, "id")));
+        }
+        if of_group.len() > NAMED {
+            said.push(format!("    and {} more", of_group.len() - NAMED));
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_with_what_waits_for_them() {
+        let lane = |nth: usize| json!({"id": format!("trip-{nth}"), "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": nth == 0});
+        let lanes: Vec<Value> = (0..7).map(lane).collect();
+        let parked = json!({
+            "groups": [{"cause": "panicked", "summary": "told to", "event_type": "TripBooked",
+                "lanes": 7, "letters": 9, "first_at": "2026-01-01T00:00:00Z"}],
+            "lanes": lanes, "held": [],
+        });
+        let now = "2026-01-01T00:03:00Z".parse().unwrap();
+        let service = Component::named("payment");
+        let told = Teller { aggregate: "trip", service, now }.told(&parked);
+        assert_eq!(told[0], "payment: TripBooked panicked, 9 letters in 7 trips, the first 3m ago");
+        assert_eq!(told[1], "    told to");
+        assert_eq!(told[2], "    trip-0  1 attempt, being replayed");
+        assert_eq!(told.last().unwrap(), "    and 2 more");
+    }
+}

@@ -1,0 +1,190 @@
+//! `events`: what is on the bus.
+
+use super::on_bus::BusArgs;
+use crate::session::Session;
+use crate::ui::Ui;
+use anyhow::{Result, bail};
+use bus::{Incoming, Reader};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+/// Records of one look.
+const CHUNK: usize = 1_000;
+/// The pause between two looks at the end of the bus.
+const POLL: Duration = Duration::from_millis(200);
+/// The names of an event's type and time among a record's headers.
+const TYPE: &str = "ce_type";
+const TIME: &str = "ce_time";
+
+/// What `events` takes.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Only this topic
+    #[arg(value_name = "TOPIC")]
+    topic: Option<String>,
+    /// Only events of this aggregate
+    #[arg(long, value_name = "ID")]
+    aggregate: Option<String>,
+    /// Go on with the events that come, until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+    /// How many of those that are there, the newest
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    last: usize,
+    #[command(flatten)]
+    bus: BusArgs,
+}
+
+impl Events {
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
+        let key = self.aggregate.as_deref().map(key).transpose()?;
+        let is_wanted =
+            |record: &Incoming| key.as_ref().is_none_or(|key| record.key == key.as_bytes());
+        let bus = self.bus.open(session).await?;
+        let topics: Vec<&str> = match &self.topic {
+            Some(topic) => vec![topic],
+            None => session.topics.iter().copied().collect(),
+        };
+        let mut reader = bus.reader(&topics).await?;
+        let (found, hidden) = newest(&mut *reader, is_wanted, self.last).await?;
+        if hidden > 0 {
+            Ui::default().warn(&format!("{hidden} older events are not shown: --last shows more"));
+        }
+        let mut shown = show(found.iter(), session.json);
+        while self.follow && shown.is_ok() {
+            let records = reader.read(CHUNK).await?;
+            if records.is_empty() {
+                sleep(POLL).await;
+            }
+            shown = show(records.iter().filter(|record| is_wanted(record)), session.json);
+        }
+        // Nobody reads any more: no failure of ours.
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The key of an aggregate's records, whichever way its id is written.
+fn key(text: &str) -> Result<String> {
+    match Uuid::parse_str(text.trim()) {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => bail!("{text:.40} is no id: give a UUID"),
+    }
+}
+
+/// The newest events that are there, in the order of their times, and how many older ones there are.
+async fn newest(
+    reader: &mut dyn Reader,
+    is_wanted: impl Fn(&Incoming) -> bool,
+    most: usize,
+) -> Result<(VecDeque<Incoming>, usize)> {
+    let (mut found, mut older) = (VecDeque::new(), 0);
+    loop {
+        let records = reader.read(CHUNK).await?;
+        let end = records.is_empty();
+        found.extend(records.into_iter().filter(&is_wanted));
+        // Seldom, so that sorting costs little.
+        if end || found.len() > 2 * most + CHUNK {
+            found.make_contiguous().sort_by(|a, b| header(a, TIME).cmp(header(b, TIME)));
+            let surplus = found.len().saturating_sub(most);
+            found.drain(..surplus);
+            older += surplus;
+        }
+        if end {
+            return Ok((found, older));
+        }
+    }
+}
+
+fn show<'a>(records: impl Iterator<Item = &'a Incoming>, as_json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for record in records {
+        let line = if as_json { json(record).to_string() } else { text(record) };
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+fn header<'a>(record: &'a Incoming, name: &str) -> &'a str {
+    record.headers.text(name).unwrap_or_default()
+}
+
+/// On one line, without the data, which may be personal.
+fn text(record: &Incoming) -> String {
+    let place = format!("{}[{}]@{}", record.topic, record.partition, record.offset);
+    let key = String::from_utf8_lossy(&record.key);
+    let (time, of_type) = (header(record, TIME), header(record, TYPE));
+    let line = format!("{time:<27} {of_type:<27} {key:<36} {place}");
+    // What others wrote must not steer the terminal.
+    line.chars().map(|it| if it.is_ascii() && !it.is_ascii_control() { it } else { '?' }).collect()
+}
+
+fn json(record: &Incoming) -> Value {
+    let headers = record.headers.iter().map(|(name, value)| {
+        (name.to_owned(), Value::from(String::from_utf8_lossy(value).into_owned()))
+    });
+    let data: Value = serde_json::from_slice(&record.value)
+        .unwrap_or_else(|_| String::from_utf8_lossy(&record.value).into());
+    json!({
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": String::from_utf8_lossy(&record.key),
+        "headers": headers.collect::<Map<String, Value>>(),
+        "data": data,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use bus::BusError;
+    use event::Headers;
+
+    /// Gives what it has, a few at a time.
+    struct Few(VecDeque<Incoming>);
+
+    #[async_trait]
+    impl Reader for Few {
+        async fn read(&mut self, _: usize) -> Result<Vec<Incoming>, BusError> {
+            let count = self.0.len().min(3);
+            Ok(self.0.drain(..count).collect())
+        }
+    }
+
+    fn record(offset: i64) -> Incoming {
+        let mut headers = Headers::new();
+        headers.push(TYPE, "TripBooked");
+        headers.push(TIME, format!("2026-01-01T00:00:{:02}Z", 59 - offset));
+        let (topic, key) = ("bookings".to_owned(), b"\x1b[2Jkey".to_vec());
+        Incoming { topic, partition: 1, offset, key, headers, value: b"{\"a\":1}".to_vec() }
+    }
+
+    #[tokio::test]
+    async fn the_newest_are_shown_by_their_time_and_the_others_counted() {
+        let mut reader = Few((0..10).map(record).collect());
+        let even = |record: &Incoming| record.offset % 2 == 0;
+        let (found, older) = newest(&mut reader, even, 3).await.unwrap();
+        let offsets: Vec<i64> = found.iter().map(|record| record.offset).collect();
+        assert_eq!((offsets.as_slice(), older), ([4, 2, 0].as_slice(), 2));
+    }
+
+    #[test]
+    fn a_line_names_the_event_and_cannot_steer_the_terminal() {
+        let line = text(&record(7));
+        assert!(line.starts_with("2026-01-01T00:00:52Z "), "{line}");
+        assert!(line.contains("TripBooked") && line.ends_with("bookings[1]@7"), "{line}");
+        assert!(line.contains("?[2Jkey") && !line.contains('\x1b'), "{line}");
+        let json = json(&record(7));
+        assert_eq!(
+            (&json["data"]["a"], &json["headers"]["ce_type"]),
+            (&1.into(), &"TripBooked".into())
+        );
+    }
+}

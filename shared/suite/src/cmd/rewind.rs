@@ -1,0 +1,199 @@
+//! `rewind`: has a service hear everything again.
+
+use super::on_bus::BusArgs;
+use crate::component::Component;
+use crate::invocation;
+use crate::session::Session;
+use crate::suite::Suite;
+use crate::supervisor;
+use crate::ui::{self, Ui};
+use anyhow::{Result, bail};
+use bus::{Bus, BusError, PartitionState};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Kafka keeps the members of a killed service for as long as their session lasts.
+const FREE_WITHIN: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(250);
+
+/// What `rewind` takes.
+#[derive(Debug, Args)]
+pub struct Rewind {
+    /// The service, also one of your own; it must be stopped: `quintet stop SERVICE`
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// Where it goes on: the oldest records that its topics hold
+    #[arg(long, value_name = "WHERE")]
+    to: To,
+    #[command(flatten)]
+    bus: BusArgs,
+}
+
+/// Where a group can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// The oldest records
+    Beginning,
+}
+
+impl Rewind {
+    pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
+        let To::Beginning = self.to;
+        let suite = Suite::read(&session.dir()?)?;
+        let service = Component::named(&self.service);
+        if suite.is_some_and(|suite| runs(&suite, service)) {
+            let stop = invocation::command(&format!("stop {service}"));
+            bail!("{service} runs: stop it first with `{stop}`");
+        }
+        let bus = self.bus.open(session).await?;
+        let group = session.manifest.group(&self.service);
+        let known: Vec<&str> = session.topics.iter().copied().collect();
+        let before = bus.partitions(&group, &known).await?;
+        // Offsets on a topic that the group does not hear would look like lag for ever.
+        let mut heard: Vec<&str> = Vec::new();
+        for state in before.iter().filter(|state| state.committed.is_some()) {
+            let topic = known.iter().find(|topic| **topic == state.topic).copied();
+            heard.extend(topic.filter(|topic| !heard.contains(topic)));
+        }
+        if heard.is_empty() {
+            bail!(
+                "the group {group} has read nothing: if the name is right, it begins with the oldest \
+                 records anyway"
+            );
+        }
+        rewind(&*bus, &group, &heard).await?;
+        self.report(session, &before)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn report(&self, session: &Session, before: &[PartitionState]) -> Result<()> {
+        let (service, mut records, mut moved) = (&self.service, 0, Vec::new());
+        for state in before {
+            let Some(from) = state.committed else { continue };
+            records += state.high - state.low;
+            let (topic, partition, to) = (&state.topic, state.partition, state.low);
+            moved.push(json!({"topic": topic, "partition": partition, "from": from, "to": to}));
+        }
+        if session.json {
+            ui::result(
+                &json!({"service": service, "records": records, "moved": moved}).to_string(),
+            );
+            return Ok(());
+        }
+        ui::result(&format!(
+            "{service} will read {records} records again and recognise those that it has applied. {}",
+            self.start(&session.services()?)
+        ));
+        Ok(())
+    }
+
+    /// How the user starts the service, in a sentence.
+    fn start(&self, services: &[Component]) -> String {
+        let service = &self.service;
+        if services.iter().any(|it| it.name() == service) {
+            format!("Start it with `{}`.", invocation::command(&format!("start {service}")))
+        } else {
+            format!("Start {service} as you did before.")
+        }
+    }
+}
+
+/// Whether a replica of the service runs on this machine.
+fn runs(suite: &Suite, service: Component) -> bool {
+    let replicas = suite.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+    replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
+}
+
+/// Once the group has no members.
+async fn rewind(bus: &dyn Bus, group: &str, topics: &[&str]) -> Result<()> {
+    let (ui, give_up) = (Ui::default(), Instant::now() + FREE_WITHIN);
+    let mut waiting = None;
+    loop {
+        match bus.rewind(group, topics).await {
+            Err(BusError::GroupActive { .. }) if Instant::now() < give_up => {
+                waiting.get_or_insert_with(|| {
+                    ui.spinner("waiting until the bus forgets the members of the group")
+                });
+                sleep(POLL).await;
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::tests::ELSEWHERE;
+    use bus::{Log, LogOptions, Topic};
+    use std::path::Path;
+
+    async fn log(folder: &Path) -> Log {
+        Log::open(&folder.join("bus.db"), "", LogOptions::default()).await.unwrap()
+    }
+
+    fn asked(service: &str) -> Rewind {
+        Rewind { service: service.to_owned(), to: To::Beginning, bus: BusArgs::default() }
+    }
+
+    #[tokio::test]
+    async fn a_group_is_set_back_on_the_topics_that_it_hears_and_on_no_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let bus = log(temp.path()).await;
+        let session = Session::of_test(temp.path());
+        let all: Vec<Topic> = session
+            .topics
+            .iter()
+            .map(|name| Topic { name, partitions: 1, compacted: false })
+            .collect();
+        bus.create_topics(&all).await.unwrap();
+        let group = "trip-flights";
+        let nothing = asked("flights").run(&session).await.unwrap_err().to_string();
+        assert!(nothing.contains("has read nothing"), "{nothing}");
+
+        let record = bus::Outgoing {
+            topic: "bookings".to_owned(),
+            key: "k".to_owned(),
+            headers: event::Headers::new(),
+            value: Vec::new(),
+        };
+        let published = bus.producer().await.unwrap().publish(&[record]).await;
+        assert!(published.error.is_none());
+        let mut member = bus.consumer(group, &["bookings"]).await.unwrap();
+        let read = member.receive(1).await.unwrap();
+        let next = read[0].offset + 1;
+        let (topic, partition) = ("bookings".to_owned(), read[0].partition);
+        member.store(&[bus::Position { topic, partition, next }]).unwrap();
+        member.close().await.unwrap();
+
+        asked("flights").run(&session).await.unwrap();
+        let states = bus.partitions(group, &["bookings", "flights"]).await.unwrap();
+        let committed: Vec<_> = states.iter().map(|state| state.committed).collect();
+        assert_eq!(committed, [Some(0), None]);
+    }
+
+    #[test]
+    fn a_service_of_ones_own_is_started_as_before() {
+        let known = [Component::named("flights")];
+        assert_eq!(asked("flights").start(&known), "Start it with `quintet start flights`.");
+        assert_eq!(asked("loyalty").start(&known), "Start loyalty as you did before.");
+    }
+
+    #[tokio::test]
+    async fn a_service_that_runs_is_not_rewound() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut suite: serde_json::Value = serde_json::from_str(ELSEWHERE).unwrap();
+        // One that a launcher seems to have started.
+        let mut sleep = std::process::Command::new("sleep");
+        let mut sleep = sleep.arg("60").env("QUINTET_LEASH", "stdin").spawn().unwrap();
+        suite["flights"]["pid"] = sleep.id().into();
+        std::fs::write(temp.path().join("up.json"), suite.to_string()).unwrap();
+        let session = Session::of_test(temp.path());
+        let error = asked("flights").run(&session).await.unwrap_err().to_string();
+        assert_eq!(error, "flights runs: stop it first with `quintet stop flights`");
+        sleep.kill().and_then(|()| sleep.wait()).unwrap();
+    }
+}

@@ -1,0 +1,342 @@
+//! `up`.
+
+mod belongings;
+mod ending;
+mod prepare;
+mod report;
+
+use crate::component::{Component, Member};
+use crate::datadir::DataDir;
+use crate::environment::Plan;
+use crate::extension::{Extension, Told};
+use crate::http::Api;
+use crate::invocation;
+use crate::manifest::Manifest;
+use crate::ports::Ports;
+use crate::private;
+use crate::session::Session;
+use crate::suite::{Beginning, Bus, Suite, SuiteFile};
+use crate::supervisor::{NotReady, Supervisor, listen_for_control, serve_control};
+use crate::ui::{self, Ui};
+use anyhow::{Context, Result, bail};
+use belongings::Belongings;
+use clap::Args;
+pub use ending::Ending;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use prepare::Site;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What `up` takes.
+#[derive(Debug, Default, Args)]
+pub struct Up {
+    /// What the suite is made of, in a file of your own; several services, providers and settings
+    #[arg(long, value_name = "FILE")]
+    suite: Option<PathBuf>,
+    /// Begin anew: delete the suite's databases, events and logs first
+    #[arg(long)]
+    fresh: bool,
+    /// Bring the demo data of the suite
+    #[arg(long)]
+    demo: bool,
+    /// Send events over Kafka instead of the embedded log
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = brokers)]
+    brokers: Option<String>,
+    /// Keep data in PostgreSQL instead of SQLite: one database per service is made on this server
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Run so many processes of each service; several need --brokers and --postgres
+    #[arg(long, value_name = "N", default_value = "1", value_parser = replicas)]
+    replicas: Option<usize>,
+    /// The first service's port, all others follow it [default: as the suite's file says]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
+    port: Option<u16>,
+    /// Do not say what happens and which services stop and start
+    #[arg(long)]
+    quiet: bool,
+    /// Prefix of topic, group and database names, such as t1-: keeps suites on the same servers apart
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
+          value_parser = namespace)]
+    namespace: String,
+}
+
+/// The suite's files are gone while it runs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{shown} was deleted or replaced while the suite ran, and what it accepts would be lost: it was stopped; \
+     `{start}` starts a new one"
+)]
+struct Lost {
+    shown: String,
+    start: String,
+}
+
+impl Up {
+    /// What the program does when it is told nothing.
+    #[must_use]
+    pub fn with_demo() -> Self {
+        Self { demo: true, ..Self::default() }
+    }
+
+    /// Runs the suite until a signal ends it.
+    ///
+    /// # Errors
+    /// When the suite does not get ready, or its files are gone.
+    pub async fn run(self, session: &Session, extension: &dyn Extension) -> Result<ExitCode> {
+        let ui = Ui::default();
+        let manifest = self.manifest(session)?;
+        let dir = session.dir()?;
+        for opened in dir.create(manifest)? {
+            ui.warn(&opened);
+        }
+        let _lock = dir.lock()?;
+        let mut ending = Ending::listen()?;
+        let site = Site { up: &self, manifest, session, dir: &dir };
+        let prepared = tokio::select! {
+            prepared = prepare::prepare(site, &ui) => prepared?,
+            () = ending.wait() => bail!("interrupted before anything was started"),
+        };
+        let api = Api::new()?;
+        private::restrict_new_files();
+        let (socket, listener) = listen_for_control(&dir)?;
+        let file = Arc::new(SuiteFile::create(&dir, prepared.plan.suite(socket.path.clone()))?);
+        let launches = prepared.launches();
+        let supervisor = Supervisor::new(launches, Arc::clone(&file), &ui, api.clone());
+        let supervisor = Arc::new(supervisor);
+        let serving = tokio::spawn(serve_control(listener, Arc::clone(&supervisor)));
+
+        let told = Told { ui: &ui, api: &api, demo: &manifest.demo };
+        let outcome = tokio::select! {
+            outcome = self.bring_up(&supervisor, extension, &told) => outcome,
+            () = ending.wait() => Err(anyhow::anyhow!("interrupted before the suite was ready")),
+        };
+        let outcome = match outcome {
+            Ok(()) => match self.report(session, &dir, &supervisor.suite(), extension) {
+                Ok(()) => {
+                    self.watch(&dir, &supervisor.suite(), &mut ending, extension, &told).await
+                }
+                failed => failed,
+            },
+            failed => failed,
+        };
+        ui.set_telling(false);
+        if matches!(&outcome, Err(error) if error.is::<Lost>()) {
+            // There is nothing left that draining could save.
+            file.abandon();
+            socket.abandon();
+            supervisor.hurry();
+        }
+        stop(&supervisor, &mut ending, &ui).await;
+        serving.abort();
+        file.remove().context("cannot remove up.json")?;
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// The manifest in the user's file, else that of the program.
+    fn manifest(&self, session: &Session) -> Result<&'static Manifest> {
+        let Some(path) = &self.suite else { return Ok(session.manifest) };
+        // It is needed until the process ends.
+        Ok(Box::leak(Box::new(Manifest::read(path)?)))
+    }
+
+    /// Processes of each service.
+    pub(super) fn replicas(&self) -> usize {
+        self.replicas.unwrap_or(1)
+    }
+
+    /// Tells what happens until a signal comes.
+    ///
+    /// # Errors
+    /// When the suite's files are gone.
+    async fn watch(
+        &self,
+        dir: &DataDir,
+        suite: &Suite,
+        ending: &mut Ending,
+        extension: &dyn Extension,
+        told: &Told<'_>,
+    ) -> Result<()> {
+        let belongings = Belongings::of(dir, suite);
+        told.ui.set_telling(!self.quiet);
+        let feed = async {
+            if !self.quiet {
+                extension.feed(suite, told).await?;
+            }
+            std::future::pending::<Result<()>>().await
+        };
+        tokio::select! {
+            () = ending.wait() => Ok(()),
+            path = belongings.lost() => {
+                let shown = dir.shown_path(&path).display().to_string();
+                Err(Lost { shown, start: invocation::start(&dir.argument()) }.into())
+            }
+            failed = feed => failed,
+        }
+    }
+
+    async fn bring_up(
+        &self,
+        supervisor: &Supervisor,
+        extension: &dyn Extension,
+        told: &Told<'_>,
+    ) -> Result<()> {
+        for component in supervisor.suite().components() {
+            supervisor.start(component).await;
+        }
+        wait_until_ready(supervisor, told.ui).await?;
+        if self.demo {
+            extension.bring_demo(&supervisor.suite(), told).await?;
+        }
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        session: &Session,
+        dir: &DataDir,
+        suite: &Suite,
+        extension: &dyn Extension,
+    ) -> Result<()> {
+        if session.json {
+            ui::result(&serde_json::to_string(suite)?);
+            return Ok(());
+        }
+        let hints = extension.hints(suite, self.demo, &dir.argument());
+        ui::result(&report::text(suite, dir, &hints));
+        Ok(())
+    }
+}
+
+impl Plan<'_> {
+    /// What `up.json` says before anything runs.
+    fn suite(&self, control: PathBuf) -> Suite {
+        let url = self.bus_url.clone();
+        let kind = url.split(':').next().unwrap_or_default().to_owned();
+        Suite::new(Beginning {
+            manifest: self.manifest,
+            ports: self.ports,
+            databases: &self.databases,
+            replicas: self.replicas,
+            bus: Bus { kind, url, namespace: self.namespace.clone() },
+            control,
+        })
+    }
+}
+
+async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotReady> {
+    let suite = supervisor.suite();
+    let mut missing: BTreeSet<Component> = suite.components().collect();
+    let waiting_for = |missing: &BTreeSet<Component>| {
+        let names: Vec<&str> = missing.iter().map(|it| it.name()).collect();
+        format!("waiting for {}", names.join(", "))
+    };
+    let progress = ui.spinner(&waiting_for(&missing));
+    let mut waiting: FuturesUnordered<_> = suite
+        .components()
+        .map(|component| async move { supervisor.ready(component).await.map(|()| component) })
+        .collect();
+    while let Some(ready) = waiting.next().await {
+        missing.remove(&ready?);
+        progress.now(&waiting_for(&missing));
+    }
+    Ok(())
+}
+
+/// Stops everything in order; a second signal kills what is still draining.
+async fn stop(supervisor: &Supervisor, ending: &mut Ending, ui: &Ui) {
+    let _progress = ui.spinner("stopping (once more to kill at once)");
+    let stopped = supervisor.stop_all();
+    tokio::pin!(stopped);
+    tokio::select! {
+        () = &mut stopped => return,
+        () = ending.wait() => supervisor.hurry(),
+    }
+    stopped.await;
+}
+
+fn replicas(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=Member::MOST).contains(count));
+    count.ok_or_else(|| format!("give 1 to {}", Member::MOST))
+}
+
+/// Reads `HOST:PORT[,HOST:PORT…]`.
+///
+/// # Errors
+/// What to write instead.
+pub fn brokers(text: &str) -> Result<String, String> {
+    let is_broker = |broker: &str| {
+        broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+    };
+    if text.split(',').all(is_broker) {
+        Ok(text.to_owned())
+    } else {
+        Err("give HOST:PORT, several separated by commas".to_owned())
+    }
+}
+
+/// Database names end at 63 bytes, and a longer one would be cut in silence.
+const NAMESPACE_BYTES: usize = 32;
+
+/// Reads the beginning of names of topics, groups and databases.
+///
+/// # Errors
+/// What may be in it.
+pub fn namespace(text: &str) -> Result<String, String> {
+    let begins_well = text.is_empty() || text.starts_with(|first: char| first.is_ascii_lowercase());
+    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if begins_well && text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`, a letter first"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_lists_what_errors_advise() {
+        let help = Up::augment_args(clap::Command::new("up")).render_long_help().to_string();
+        for advised in [
+            "--suite <FILE>",
+            "--namespace <NAME>",
+            "--brokers <HOST:PORT,…>",
+            "--postgres",
+            "--fresh",
+        ] {
+            assert!(help.contains(advised), "{advised} is not in\n{help}");
+        }
+    }
+
+    #[test]
+    fn brokers_need_a_port_each() {
+        brokers("localhost:9092").unwrap();
+        brokers("a:1,[::1]:2").unwrap();
+        for bad in ["", "localhost", "a:1,b", ":9092", "a:0", "a:70000"] {
+            assert!(brokers(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn replicas_are_at_least_one_and_as_many_as_have_ports() {
+        assert_eq!(replicas("3"), Ok(3));
+        for bad in ["0", "10", "-1", "many", ""] {
+            assert!(replicas(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn namespaces_hold_nothing_that_a_name_could_not() {
+        namespace("t1-").unwrap();
+        for bad in ["T", "1", "a\"b", "a b", &"x".repeat(33)] {
+            assert!(namespace(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! The data directory of a suite: where it is, its lock, and the files that a suite makes in it.
+
+mod nearest;
+
+use crate::component::{Component, Member};
+use crate::invocation;
+use crate::manifest::Manifest;
+use crate::private;
+use anyhow::{Context, Result, bail};
+use nearest::nearest;
+use rustix::process::geteuid;
+use std::fs::{self, File, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// Its name unless the user chooses one.
+const NAME: &str = ".quintet";
+const CONTROL: &str = "control.sock";
+/// The path of a Unix socket holds 108 bytes on Linux and 104 elsewhere.
+const SOCKET_PATH: usize = 100;
+
+/// A data directory by its absolute path, so that children need not share our working directory.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    shown: PathBuf,
+    /// Whether the user named it by `--data`.
+    chosen: bool,
+}
+
+/// Held as long as a suite runs on the directory; the system lets go of it however we end.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl DataDir {
+    /// The directory that the user chose, or the nearest `.quintet`, as cargo looks for a manifest: here, then in the
+    /// parent folders.
+    ///
+    /// # Errors
+    /// When it is not usable.
+    pub fn find(chosen: Option<&Path>) -> Result<Self> {
+        if let Some(path) = chosen {
+            return Self::at(path);
+        }
+        let here = std::env::current_dir().context("cannot tell which folder this is")?;
+        let shown = nearest(&here, invocation::checkout());
+        Ok(Self { chosen: false, ..Self::at(&shown)? })
+    }
+
+    /// A directory within this one, for a suite beside this one's.
+    ///
+    /// # Errors
+    /// When its path is not usable.
+    pub fn beside(&self, name: &str) -> Result<Self> {
+        Self::at(&self.shown.join(name))
+    }
+
+    /// The directory at `path`, which need not exist.
+    ///
+    /// # Errors
+    /// When it cannot be made absolute, or holds characters that mean something in a `sqlite:` URL.
+    pub fn at(path: &Path) -> Result<Self> {
+        let absolute = std::path::absolute(path)
+            .with_context(|| format!("--data {} is not a usable path", path.display()))?;
+        match absolute.to_str() {
+            Some(text) if !text.contains(['?', '%', '#']) => {}
+            _ => bail!(
+                "--data {}: the path must be UTF-8 without `?`, `%` and `#`, which mean something in a database URL",
+                absolute.display()
+            ),
+        }
+        Ok(Self { path: absolute, shown: path.to_owned(), chosen: true })
+    }
+
+    /// As the user wrote it.
+    #[must_use]
+    pub fn shown(&self) -> &Path {
+        &self.shown
+    }
+
+    /// ` --data DIR` for a shell, where a command needs it to find this directory; else nothing.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        if self.chosen {
+            format!(" --data {}", invocation::quoted(&self.shown))
+        } else {
+            String::new()
+        }
+    }
+
+    /// Its absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name of a file in the directory, or of the directory, as the user would write it.
+    #[must_use]
+    pub fn shown_path(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.path) {
+            Ok(within) if within.as_os_str().is_empty() => self.shown.clone(),
+            Ok(within) => self.shown.join(within),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    /// What a running launcher has locked.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.path.join("up.lock")
+    }
+
+    /// `up.json`.
+    #[must_use]
+    pub fn suite_file(&self) -> PathBuf {
+        self.path.join("up.json")
+    }
+
+    pub(crate) fn database(&self, component: Component) -> PathBuf {
+        self.path.join(format!("{component}.db"))
+    }
+
+    /// The log that carries events where no Kafka does.
+    #[must_use]
+    pub fn bus(&self) -> PathBuf {
+        self.path.join("bus.db")
+    }
+
+    pub(crate) fn log(&self, member: Member) -> PathBuf {
+        self.path.join("logs").join(format!("{member}.log"))
+    }
+
+    /// The log's name as the user would write it.
+    pub(crate) fn shown_log(&self, member: Member) -> PathBuf {
+        self.shown_path(&self.log(member))
+    }
+
+    /// Where the launcher takes commands: in the directory, or in one of the user's own below the system's temporary
+    /// folder where the path would be too long for a socket.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        let usual = self.path.join(CONTROL);
+        if usual.as_os_str().len() <= SOCKET_PATH {
+            return usual;
+        }
+        let mut hasher = DefaultHasher::new();
+        self.path.hash(&mut hasher);
+        let name = format!("quintet-{}-{:016x}", geteuid().as_raw(), hasher.finish());
+        std::env::temp_dir().join(name).join(CONTROL)
+    }
+
+    /// Makes the directory where it is missing, for this user alone. Answers what the user should know about one that
+    /// other users could read.
+    ///
+    /// # Errors
+    /// When the directory, or a file of a suite in it, is a symbolic link or belongs to another user.
+    pub(crate) fn create(&self, manifest: &Manifest) -> Result<Vec<String>> {
+        let mut opened = Vec::new();
+        let logs = self.shown.join("logs");
+        for (path, shown) in [(&self.path, &self.shown), (&self.path.join("logs"), &logs)] {
+            if let Some(mode) = private::directory(path, shown)? {
+                let shown = shown.display();
+                opened.push(format!(
+                    "other users could enter {shown} (mode {mode:o}); its mode is 700 now"
+                ));
+            }
+        }
+        self.check_files(manifest)?;
+        Ok(opened)
+    }
+
+    fn check_files(&self, manifest: &Manifest) -> Result<()> {
+        for folder in ["", "logs"] {
+            let path = self.path.join(folder);
+            let entries = fs::read_dir(&path).with_context(|| path.display().to_string())?;
+            for entry in entries {
+                let path = entry.with_context(|| path.display().to_string())?.path();
+                if self.is_ours(&path, manifest) || self.is_launchers(&path) {
+                    private::check_if_there(&path, &self.shown_path(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the launcher makes the file, for as long as it runs or longer.
+    fn is_launchers(&self, path: &Path) -> bool {
+        let names = ["up.json", "up.json.tmp", "up.lock", CONTROL];
+        names.iter().any(|name| self.path.join(name) == path)
+    }
+
+    /// Takes the directory for this process alone.
+    ///
+    /// # Errors
+    /// When another `quintet up` holds it.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let path = self.lock_file();
+        let name = || format!("cannot lock {}", path.display());
+        let mut file = private::file()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(name)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).with_context(name)?;
+                bail!(
+                    "{} is in use by another `quintet up` (pid {}): stop that one, or take another --data",
+                    self.shown.display(),
+                    holder.trim()
+                );
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(name),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).with_context(name)?;
+        writeln!(file, "{}", std::process::id()).with_context(name)?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Deletes databases, the bus and the logs: nothing but files that a suite makes, by name.
+    ///
+    /// # Errors
+    /// When a file cannot be deleted.
+    pub fn wipe(&self, manifest: &Manifest) -> Result<()> {
+        for folder in [self.path.clone(), self.path.join("logs")] {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+            };
+            for entry in entries {
+                let path = entry.with_context(|| folder.display().to_string())?.path();
+                if path.is_file() && self.is_ours(&path, manifest) {
+                    fs::remove_file(&path)
+                        .with_context(|| format!("cannot delete {}", path.display()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, path: &Path, manifest: &Manifest) -> bool {
+        let mut logs = manifest.members(Member::MOST).map(|member| self.log(member));
+        let mut databases: Vec<PathBuf> =
+            manifest.components().map(|component| self.database(component)).collect();
+        databases.push(self.bus());
+        logs.any(|log| log == path) || databases.iter().any(|database| belongs_to(path, database))
+    }
+}
+
+/// What SQLite and the bus put beside a database: its journals, its locks, its wake file.
+fn belongs_to(path: &Path, database: &Path) -> bool {
+    let (Some(path), Some(database)) = (path.to_str(), database.to_str()) else {
+        return false;
+    };
+    let Some(rest) = path.strip_prefix(database) else {
+        return false;
+    };
+    let group = rest.strip_prefix(".group-").and_then(|rest| rest.strip_suffix(".lock"));
+    matches!(rest, "" | "-wal" | "-shm" | "-journal" | ".lock" | ".wake") || group.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::trip;
+
+    #[test]
+    fn wiping_takes_what_a_suite_makes_and_nothing_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        dir.create(trip()).unwrap();
+        let ours = [
+            "booking.db",
+            "booking.db-wal",
+            "booking.db-shm",
+            "airline.db",
+            "bus.db",
+            "bus.db.lock",
+            "bus.db.wake",
+            "bus.db.group-trip-booking.lock",
+            "logs/flights.log",
+            "logs/flights-3.log",
+        ];
+        let theirs = ["mine.db", "booking.db.bak", "booking.dbx", "notes.txt", "logs/other.log"];
+        for name in ours.iter().chain(&theirs) {
+            fs::write(temp.path().join(name), "x").unwrap();
+        }
+        dir.wipe(trip()).unwrap();
+        for name in ours {
+            assert!(!temp.path().join(name).exists(), "{name} is still there");
+        }
+        for name in theirs {
+            assert!(temp.path().join(name).exists(), "{name} is gone");
+        }
+    }
+
+    #[test]
+    fn a_second_lock_is_refused_with_the_holders_pid_until_the_first_is_dropped() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        let first = dir.lock().unwrap();
+        let text = dir.lock().unwrap_err().to_string();
+        assert!(text.contains(&format!("pid {}", std::process::id())), "{text}");
+        drop(first);
+        dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_path_that_a_url_cannot_hold_is_refused() {
+        let text = DataDir::at(Path::new("what?")).unwrap_err().to_string();
+        assert!(text.contains("what?") && text.contains("--data"), "{text}");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_of_the_suite_is_refused_with_its_name() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::at(temp.path()).unwrap();
+        dir.create(trip()).unwrap();
+        for name in ["booking.db", "bus.db-wal", "up.lock", "logs/flights.log", "control.sock"] {
+            let link = temp.path().join(name);
+            std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
+            let said = dir.create(trip()).unwrap_err().to_string();
+            assert!(said.contains(name) && said.contains("/etc/passwd"), "{said}");
+            fs::remove_file(link).unwrap();
+        }
+        // Other files there are none of ours.
+        std::os::unix::fs::symlink("/etc/passwd", temp.path().join("mine")).unwrap();
+        dir.create(trip()).unwrap();
+    }
+
+    #[test]
+    fn the_control_socket_lies_elsewhere_where_its_path_would_be_too_long() {
+        let short = DataDir::at(Path::new("/d")).unwrap();
+        assert_eq!(short.control_socket(), Path::new("/d/control.sock"));
+        let long = DataDir::at(&Path::new("/").join("x".repeat(100))).unwrap();
+        let (socket, other) =
+            (long.control_socket(), DataDir::at(&Path::new("/").join("y".repeat(100))));
+        assert!(socket.starts_with(std::env::temp_dir()) && socket.ends_with("control.sock"));
+        assert_eq!(socket, long.control_socket());
+        assert_ne!(socket, other.unwrap().control_socket());
+    }
+
+    #[test]
+    fn only_a_chosen_directory_is_an_argument_and_a_space_is_quoted() {
+        let chosen = DataDir::at(Path::new("my data")).unwrap();
+        assert_eq!(chosen.argument(), " --data 'my data'");
+        assert_eq!(DataDir::find(None).unwrap().argument(), "");
+    }
+}

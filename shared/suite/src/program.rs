@@ -1,0 +1,289 @@
+//! A saga's own program.
+
+use crate::cli::{self, Cli, Commands, NoCommands, Verb};
+use crate::cmd;
+use crate::explain;
+use crate::extension::{Extension, Nothing};
+use crate::invariant::Invariant;
+use crate::invocation;
+use crate::manifest::{Manifest, ManifestError};
+use crate::rest::Rows;
+use crate::session::Session;
+use crate::suite::Unknown;
+use anyhow::Result;
+use clap::{
+    Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches, error::ErrorKind, value_parser,
+};
+use event::Contract as _;
+use service::{Arguments, Service};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The program of a saga: it runs each of the services and providers, and starts, watches and asks all of them together.
+///
+/// ```no_run
+/// # mod trip { use std::process::ExitCode; pub fn airline(_: &clap::ArgMatches) -> ExitCode { ExitCode::SUCCESS } }
+/// const MANIFEST: &str = r#"
+/// name = "trip"
+/// aggregate = "trip"
+///
+/// [[services]]
+/// name = "booking"
+/// port = 8080
+///
+/// [[providers]]
+/// name = "airline"
+/// port = 8090
+/// "#;
+///
+/// fn main() -> std::process::ExitCode {
+///     quintet_suite::Program::new("trip", MANIFEST)
+///         // .service::<booking::Booking>()
+///         .provider("airline", clap::Command::new("airline"), trip::airline)
+///         .invariant("every trip ends", |rows| {
+///             let open = rows.of("booking", "trip").filter(|row| row["ended"].is_null());
+///             open.map(|row| format!("trip {} is open", row["id"])).collect()
+///         })
+///         .main()
+/// }
+/// ```
+///
+/// Its sub-commands are `up` (also when none is given), `service NAME`, `provider NAME`, `stop`, `start`, `audit`, `lag`,
+/// `events`, `dead-letters`, `effects`, `rewind` and `completions`.
+pub struct Program {
+    name: &'static str,
+    about: &'static str,
+    manifest: &'static str,
+    topics: BTreeSet<&'static str>,
+    services: Vec<Runnable>,
+    providers: Vec<Runnable>,
+    invariants: Vec<Invariant>,
+    extension: Box<dyn Extension>,
+    adjust: fn(Command) -> Command,
+}
+
+/// A component that this program can be.
+struct Runnable {
+    name: &'static str,
+    command: Command,
+    run: fn(&ArgMatches) -> ExitCode,
+}
+
+impl Program {
+    /// A program of this name; `manifest` is the text of its `suite.toml`.
+    #[must_use]
+    pub fn new(name: &'static str, manifest: &'static str) -> Self {
+        Self {
+            name,
+            about: "Runs the services of a saga on this machine",
+            manifest,
+            topics: BTreeSet::new(),
+            services: Vec::new(),
+            providers: Vec::new(),
+            invariants: Vec::new(),
+            extension: Box::new(Nothing),
+            adjust: |command| command,
+        }
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
+    }
+
+    /// It runs this service, as `service NAME`.
+    #[must_use]
+    pub fn service<S: Service>(mut self) -> Self {
+        let command = Arguments::augment_args(Command::new(S::NAME).version(VERSION))
+            .about(format!("Run the service {} in the foreground", S::NAME));
+        let run = |matches: &ArgMatches| match Arguments::from_arg_matches(matches) {
+            Ok(arguments) => service::main_with::<S>(&arguments),
+            Err(error) => error.exit(),
+        };
+        self.services.push(Runnable { name: S::NAME, command, run });
+        self.topics.extend(S::Contract::topics().iter().map(|topic| topic.name));
+        self
+    }
+
+    /// It plays this part of the outside world, as `provider NAME` with what `command` takes.
+    #[must_use]
+    pub fn provider(
+        mut self,
+        name: &'static str,
+        command: Command,
+        run: fn(&ArgMatches) -> ExitCode,
+    ) -> Self {
+        self.providers.push(Runnable { name, command: command.name(name), run });
+        self
+    }
+
+    /// `audit` checks this over the rows that the services list at `/admin/rows`. `check` answers what offends it, a line
+    /// each.
+    #[must_use]
+    pub fn invariant(
+        mut self,
+        name: &'static str,
+        check: impl Fn(&Rows) -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.invariants.push(Invariant::new(name, check));
+        self
+    }
+
+    /// What it adds to the commands that every suite has.
+    #[must_use]
+    pub fn extension(mut self, extension: impl Extension + 'static) -> Self {
+        self.extension = Box::new(extension);
+        self
+    }
+
+    /// Changes the command line before it is read, such as an option's name.
+    #[must_use]
+    pub fn adjust(mut self, adjust: fn(Command) -> Command) -> Self {
+        self.adjust = adjust;
+        self
+    }
+
+    /// Does what the command line says: exit code 0 when it worked, 1 with one line on stderr when not, 2 for wrong usage;
+    /// of a service or provider its own.
+    #[must_use]
+    pub fn main(self) -> ExitCode {
+        self.main_with::<NoCommands>()
+    }
+
+    /// The same with sub-commands of the program's own.
+    #[must_use]
+    pub fn main_with<C: Commands>(self) -> ExitCode {
+        invocation::call_this(self.name);
+        // Before anything is connected; a provider that was set before stays.
+        #[cfg(feature = "tls")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let manifest: &'static Manifest = match Manifest::built_in(self.manifest) {
+            Ok(manifest) => Box::leak(Box::new(manifest)),
+            Err(error) => return self.failed(&error.into()),
+        };
+        let command = self.command::<C>(manifest);
+        let matches = command.clone().get_matches_from(std::env::args_os());
+        if let Some(code) = self.component(&matches) {
+            return code;
+        }
+        let cli = match Cli::<C>::from_arg_matches(&matches) {
+            Ok(cli) => cli,
+            Err(error) => error.format(&mut command.clone()).exit(),
+        };
+        let (data, json) = (cli.options.data, cli.options.json);
+        let session = Session { data, json, manifest, topics: self.topics.clone() };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let ran = match runtime {
+            Ok(runtime) => runtime.block_on(self.run(cli.command, &session, &command)),
+            Err(error) => Err(error.into()),
+        };
+        match ran {
+            Ok(code) => code,
+            Err(error) if error.is::<Unknown>() => {
+                command.clone().error(ErrorKind::InvalidValue, explain(&error)).exit()
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// What the command line takes: for tests of it.
+    ///
+    /// # Errors
+    /// When the manifest is wrong.
+    pub fn command_line<C: Commands>(&self) -> Result<Command, ManifestError> {
+        Ok(self.command::<C>(&Manifest::built_in(self.manifest)?))
+    }
+
+    fn failed(&self, error: &anyhow::Error) -> ExitCode {
+        eprintln!("{}: {}", self.name, explain(error));
+        ExitCode::FAILURE
+    }
+
+    /// Runs the service or the provider that the command line names. Each builds the runtime that it needs.
+    fn component(&self, matches: &ArgMatches) -> Option<ExitCode> {
+        let (kind, matches) = matches.subcommand()?;
+        let all = match kind {
+            SERVICE => &self.services,
+            PROVIDER => &self.providers,
+            _ => return None,
+        };
+        let (name, matches) = matches.subcommand()?;
+        let found = all.iter().find(|it| it.name == name)?;
+        Some((found.run)(matches))
+    }
+
+    fn command<C: Commands>(&self, manifest: &Manifest) -> Command {
+        let all = |name: &'static str, about: &'static str, of: &[Runnable]| {
+            let commands = of.iter().map(|it| without_globals(it.command.clone()));
+            let command = Command::new(name).about(about).subcommand_required(true);
+            command.arg_required_else_help(true).subcommands(commands)
+        };
+        let mut command = cli::command::<C>().name(self.name).bin_name(self.name).about(self.about);
+        if !self.services.is_empty() {
+            command = command.subcommand(all(SERVICE, "Run one service", &self.services));
+        }
+        if !self.providers.is_empty() {
+            let about = "Play one part of the outside world";
+            command = command.subcommand(all(PROVIDER, about, &self.providers));
+        }
+        (self.adjust)(with_names(command, manifest))
+    }
+
+    async fn run<C: Commands>(
+        &self,
+        verb: Option<Verb<C>>,
+        session: &Session,
+        command: &Command,
+    ) -> Result<ExitCode> {
+        let extension = &*self.extension;
+        match verb {
+            None => cmd::Up::with_demo().run(session, extension).await,
+            Some(Verb::Up(up)) => up.run(session, extension).await,
+            Some(Verb::Stop(stop)) => stop.run(session).await,
+            Some(Verb::Start(start)) => start.run(session).await,
+            Some(Verb::Own(own)) => own.run(session).await,
+            Some(Verb::Audit(audit)) => audit.run(session, extension, &self.invariants).await,
+            Some(Verb::DeadLetters(letters)) => letters.run(session).await,
+            Some(Verb::Effects(effects)) => effects.run(session).await,
+            Some(Verb::Events(events)) => events.run(session).await,
+            Some(Verb::Lag(lag)) => lag.run(session).await,
+            Some(Verb::Rewind(rewind)) => rewind.run(session).await,
+            Some(Verb::Completions(completions)) => completions.run(session, command.clone()),
+        }
+    }
+}
+
+const SERVICE: &str = "service";
+const PROVIDER: &str = "provider";
+/// Of services: that of the program that runs them.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A component has no use for the options that all other sub-commands have: where it takes none of that name itself, its
+/// help does not show them.
+fn without_globals(command: Command) -> Command {
+    ["data", "json"].into_iter().fold(command, |command, name| {
+        if command.get_arguments().any(|it| it.get_id() == name) {
+            return command;
+        }
+        let hidden = Arg::new(name).long(name).hide(true);
+        command.arg(if name == "json" {
+            hidden.action(ArgAction::SetTrue)
+        } else {
+            hidden.value_parser(value_parser!(PathBuf))
+        })
+    })
+}
+
+/// Names the components in the help. A suite from a file of the user's may have others.
+fn with_names(command: Command, manifest: &Manifest) -> Command {
+    let names: Vec<&'static str> = manifest.components().map(crate::Component::name).collect();
+    ["stop", "start"].into_iter().fold(command, |command, verb| {
+        let names = names.join(", ");
+        command.mut_subcommand(verb, |it| {
+            it.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
+        })
+    })
+}

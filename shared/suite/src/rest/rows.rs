@@ -1,0 +1,70 @@
+//! The rows that services list at `/admin/rows`.
+
+use super::Rest;
+use crate::component::Component;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Rows of one answer: few answers, none so large that it takes long.
+const PAGE: usize = 2_000;
+
+/// All rows of a suite, by the services that list them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows(BTreeMap<String, Vec<Value>>);
+
+#[derive(Deserialize)]
+struct Page<R> {
+    rows: Vec<R>,
+    next: Option<String>,
+}
+
+impl Rows {
+    /// The rows of a service's table. A row is a JSON object with the table's columns.
+    pub fn of<'a>(&'a self, service: &str, table: &'a str) -> impl Iterator<Item = &'a Value> {
+        let rows = self.0.get(service).into_iter().flatten();
+        rows.filter(move |row| row["table"] == table)
+    }
+
+    /// Adds a row of a service, with the name of its `table`: for tests of invariants.
+    pub fn add(&mut self, service: &str, row: Value) {
+        self.0.entry(service.to_owned()).or_default().push(row);
+    }
+}
+
+impl Rest {
+    /// All rows of all services.
+    ///
+    /// # Errors
+    /// Why a service does not answer.
+    pub async fn all_rows(&self) -> Result<Rows, String> {
+        let mut all = Rows::default();
+        for service in self.services.keys() {
+            let rows = self.rows(*service).await?;
+            all.0.insert(service.to_string(), rows);
+        }
+        Ok(all)
+    }
+
+    /// The rows of a service.
+    ///
+    /// # Errors
+    /// Why it does not answer.
+    pub async fn rows<R: DeserializeOwned>(&self, service: Component) -> Result<Vec<R>, String> {
+        let admin = self.services.get(&service).and_then(|replicas| replicas.first());
+        let (mut rows, mut after) = (Vec::new(), String::new());
+        while let Some(admin) = admin {
+            // Keys and names of tables need no escaping.
+            let url = format!("{admin}/admin/rows?limit={PAGE}{after}");
+            let page = match self.patient.get::<Page<R>>(&url).await {
+                Ok(page) => page,
+                Err(error) => return Err(self.why_silent(service.into(), &error).await),
+            };
+            rows.extend(page.rows);
+            let Some(next) = page.next else { break };
+            after = format!("&after={next}");
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,353 @@
+//! `up.json`: what runs where, for every other command and for scripts.
+
+mod file;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::component::{Component, Member};
+use crate::control::Control;
+use crate::datadir::DataDir;
+use crate::http;
+use crate::invocation;
+use crate::manifest::Manifest;
+use crate::ports::Ports;
+use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::{fs, io};
+
+pub(crate) use file::SuiteFile;
+
+/// A running suite, as `up.json` describes it. Where others run it, in containers say, a file with
+/// the URLs alone will do: there is no launcher then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Described", into = "Described")]
+pub struct Suite {
+    /// The services, in the order of the manifest.
+    pub services: IndexMap<Component, Service>,
+    /// What plays the outside world.
+    pub providers: IndexMap<Component, Provider>,
+    /// What carries the events.
+    pub bus: Bus,
+    /// The path of the launcher's control socket, if `up` runs the suite.
+    pub control: Option<PathBuf>,
+    /// The launcher's process id.
+    pub pid: u32,
+}
+
+/// The same as it is written: services and providers side by side.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    components: IndexMap<Component, Either>,
+    #[serde(default)]
+    bus: Bus,
+    #[serde(default)]
+    control: Option<PathBuf>,
+    #[serde(default)]
+    pid: u32,
+}
+
+/// Only a service has an admin listener.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Service(Service),
+    Provider(Provider),
+}
+
+/// A service; the fields are its first replica's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Where its users reach it.
+    pub url: String,
+    /// Where operators reach it.
+    pub admin_url: String,
+    /// `None` while it is stopped.
+    pub pid: Option<u32>,
+    /// Its database, as `sqlite:PATH` or `postgres://…`.
+    #[serde(default)]
+    pub database: String,
+    /// All its processes, this one among them.
+    #[serde(default)]
+    pub replicas: Vec<Replica>,
+}
+
+/// One process of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Where its users reach it.
+    pub url: String,
+    /// Where operators reach it.
+    pub admin_url: String,
+    /// `None` while it does not run.
+    pub pid: Option<u32>,
+}
+
+impl Service {
+    /// A service without a list of replicas is its own only one, or hides them behind one name.
+    fn list_itself(&mut self) {
+        if self.replicas.is_empty() {
+            let (url, admin_url) = (self.url.clone(), self.admin_url.clone());
+            self.replicas.push(Replica { url, admin_url, pid: self.pid });
+        }
+    }
+}
+
+/// One that plays a part of the outside world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provider {
+    /// Where it answers over HTTP.
+    pub url: String,
+    /// Where else it listens, by the protocol that is spoken there.
+    #[serde(flatten)]
+    pub further: BTreeMap<String, String>,
+    /// `None` while it does not run.
+    pub pid: Option<u32>,
+}
+
+impl From<Described> for Suite {
+    fn from(described: Described) -> Self {
+        let (mut services, mut providers) = (IndexMap::new(), IndexMap::new());
+        for (name, either) in described.components {
+            match either {
+                Either::Service(mut service) => {
+                    service.list_itself();
+                    services.insert(name, service);
+                }
+                Either::Provider(provider) => drop(providers.insert(name, provider)),
+            }
+        }
+        let Described { bus, control, pid, .. } = described;
+        Self { services, providers, bus, control, pid }
+    }
+}
+
+impl From<Suite> for Described {
+    fn from(suite: Suite) -> Self {
+        let services = suite.services.into_iter().map(|(name, it)| (name, Either::Service(it)));
+        let providers = suite.providers.into_iter().map(|(name, it)| (name, Either::Provider(it)));
+        let Suite { bus, control, pid, .. } = suite;
+        Self { components: services.chain(providers).collect(), bus, control, pid }
+    }
+}
+
+/// What carries the events, and what stands before the names of its topics and groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bus {
+    /// `log` or `kafka`.
+    pub kind: String,
+    /// As in a service's setting `bus.url`.
+    pub url: String,
+    /// What stands before the names of topics and groups.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+}
+
+/// What the launcher answers to `GET /` on its control socket.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Launcher {
+    /// Its process id.
+    pub pid: u32,
+    /// The programs that do not run until the user starts them, and why.
+    pub left_down: BTreeMap<Component, String>,
+}
+
+impl Launcher {
+    /// Why a program does not run, if nobody will start it but the user.
+    #[must_use]
+    pub fn why_down(&self, component: Component) -> Option<String> {
+        let why = self.left_down.get(&component)?;
+        let start = invocation::command(&format!("start {component}"));
+        Some(format!("{component} {why}: `{start}` starts it"))
+    }
+}
+
+/// What is not known before a suite is started.
+#[derive(Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) manifest: &'static Manifest,
+    pub(crate) ports: Ports,
+    /// One URL per service.
+    pub(crate) databases: &'a BTreeMap<Component, String>,
+    /// Processes of each service.
+    pub(crate) replicas: usize,
+    pub(crate) bus: Bus,
+    pub(crate) control: PathBuf,
+}
+
+impl Suite {
+    /// A suite of which nothing runs yet.
+    pub(crate) fn new(beginning: Beginning<'_>) -> Self {
+        let Beginning { manifest, ports, databases, replicas, bus, control } = beginning;
+        let service = |name: Component| {
+            let replicas = name.members(replicas).map(|member| Replica {
+                url: format!("http://{}", ports.public(member)),
+                admin_url: format!("http://{}", ports.admin(member)),
+                pid: None,
+            });
+            let url = format!("http://{}", ports.public(name));
+            let admin_url = format!("http://{}", ports.admin(name));
+            let database = databases.get(&name).cloned().unwrap_or_default();
+            (name, Service { url, admin_url, pid: None, database, replicas: replicas.collect() })
+        };
+        let provider = |name: Component| {
+            let further = ports.further(name);
+            let further = further.map(|(protocol, address)| {
+                (protocol.to_owned(), format!("{protocol}://{address}"))
+            });
+            let url = format!("http://{}", ports.public(name));
+            (name, Provider { url, further: further.collect(), pid: None })
+        };
+        Self {
+            services: manifest.services().map(service).collect(),
+            providers: manifest.providers.iter().map(|it| provider(it.name)).collect(),
+            bus,
+            control: Some(control),
+            pid: std::process::id(),
+        }
+    }
+
+    /// The suite that runs on a data directory, and what its launcher says.
+    ///
+    /// # Errors
+    /// When none does, also when one did whose launcher is dead.
+    pub async fn running(dir: &DataDir) -> Result<(Self, Launcher)> {
+        let shown = dir.shown().display();
+        let none = || {
+            let start = invocation::start(&dir.argument());
+            let start = format!("start a suite with `{start}`");
+            match dir.path().try_exists() {
+                Ok(false) => format!("there is no directory {shown}: {start}"),
+                _ if dir.path().is_dir() => format!("no suite is running on {shown}: {start}"),
+                _ => format!("{shown} is not a directory: choose another one by --data"),
+            }
+        };
+        let Some(suite) = Self::read(dir)? else { bail!(none()) };
+        let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };
+        // The process id alone could be another's by now.
+        match Control::at(control)?.launcher().await {
+            Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
+            Err(http::Error::NoAnswer { timed_out: true, .. }) => {
+                bail!("the suite on {shown} (pid {}) does not answer", suite.pid)
+            }
+            _ => bail!(none()),
+        }
+    }
+
+    /// What `up.json` says, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub fn read(dir: &DataDir) -> Result<Option<Self>> {
+        let path = dir.suite_file();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let suite = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} was not written by this version", path.display()))?;
+        Ok(Some(suite))
+    }
+
+    /// The services, then the providers.
+    pub fn components(&self) -> impl Iterator<Item = Component> {
+        self.services.keys().chain(self.providers.keys()).copied()
+    }
+
+    /// All processes.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        let replicas = |it: &Component| self.services.get(it).map_or(1, |it| it.replicas.len());
+        self.components().flat_map(move |it| it.members(replicas(&it)))
+    }
+
+    /// The component of this name.
+    ///
+    /// # Errors
+    /// When the suite has none.
+    pub fn component(&self, name: Component) -> Result<Component, Unknown> {
+        let known = self.components().map(|it| it.to_string());
+        if self.components().any(|it| it == name) {
+            Ok(name)
+        } else {
+            Err(Unknown { name, known: known.collect() })
+        }
+    }
+
+    /// The URL of a component, of several replicas the first one's unless told otherwise; empty if there is none.
+    #[must_use]
+    pub fn url(&self, member: impl Into<Member>) -> &str {
+        let Member { component, nth } = member.into();
+        let replica = self.services.get(&component).and_then(|service| service.replicas.get(nth));
+        let provider = || self.providers.get(&component).map_or("", |it| &it.url);
+        replica.map_or_else(provider, |replica| &replica.url)
+    }
+
+    /// The URLs of all replicas of a service.
+    #[must_use]
+    pub fn urls(&self, service: Component) -> Vec<String> {
+        let service = self.services.get(&service);
+        let replicas = service.into_iter().flat_map(|service| &service.replicas);
+        replicas.map(|replica| replica.url.clone()).collect()
+    }
+
+    /// The process id of a member, if it runs.
+    #[must_use]
+    pub fn pid(&self, Member { component, nth }: Member) -> Option<u32> {
+        match self.services.get(&component) {
+            Some(service) => service.replicas.get(nth)?.pid,
+            None => self.providers.get(&component)?.pid,
+        }
+    }
+
+    /// What is behind it, as in `on the log and SQLite`.
+    #[must_use]
+    pub fn stands_on(&self) -> String {
+        let bus = match self.bus.kind.as_str() {
+            "kafka" => "Kafka",
+            _ => "the log",
+        };
+        let on_sqlite = self.services.values().all(|it| it.database.starts_with("sqlite:"));
+        let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
+        format!("on {bus} and {databases}")
+    }
+
+    /// The process ids of all that runs.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.members().filter_map(|member| self.pid(member)).collect()
+    }
+
+    fn set_pid(&mut self, Member { component, nth }: Member, pid: Option<u32>) {
+        if let Some(provider) = self.providers.get_mut(&component) {
+            provider.pid = pid;
+        }
+        let Some(service) = self.services.get_mut(&component) else { return };
+        if nth == 0 {
+            service.pid = pid;
+        }
+        if let Some(replica) = service.replicas.get_mut(nth) {
+            replica.pid = pid;
+        }
+    }
+}
+
+/// A name that nothing in the suite has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {name} in this suite: give one of {}", known.join(", "))]
+pub struct Unknown {
+    name: Component,
+    known: Vec<String>,
+}
