@@ -1,6 +1,8 @@
 //! One description of each service of the order saga, for all tests that play it: the simulator, the choreography, the
 //! model and the golden corpus. And the saga's providers in memory.
 
+#[cfg(feature = "injected-bugs")]
+mod bugs;
 mod entry;
 mod examples;
 mod inventory;
@@ -14,6 +16,8 @@ use ::inventory::Product;
 use contracts::Event;
 use quintet_test::Saga;
 
+#[cfg(feature = "injected-bugs")]
+pub use bugs::{injected_bug, injected_bugs};
 pub use entry::Entry;
 pub use examples::customers;
 pub use world::{BOUNCE, World};

@@ -13,50 +13,51 @@ use simulation::simulation;
 struct Args {
     #[command(flatten)]
     options: cli::Options,
-    /// Makes each deliberate mistake, to show that it is found.
-    #[cfg(feature = "mistakes")]
+    /// Injects each bug that there is, to show that it is found.
+    #[cfg(feature = "injected-bugs")]
     #[arg(long, conflicts_with = "seed")]
-    mistakes: bool,
-    /// Makes this deliberate mistake.
-    #[cfg(feature = "mistakes")]
-    #[arg(long, value_name = "NAME", conflicts_with = "mistakes")]
-    mistake: Option<engine::mistakes::Mistake>,
+    bugs: bool,
+    /// Injects this bug.
+    #[cfg(feature = "injected-bugs")]
+    #[arg(long, value_name = "NAME", conflicts_with = "bugs", value_parser = saga::injected_bug)]
+    bug: Option<engine::injected_bugs::InjectedBug>,
 }
 
-#[cfg(not(feature = "mistakes"))]
+#[cfg(not(feature = "injected-bugs"))]
 fn main() -> Result<ExitCode> {
     let Args { options } = Args::parse();
     cli::play(&simulation(), &options, &|| {}, "cargo run --release -p simulation --")
 }
 
-#[cfg(feature = "mistakes")]
+#[cfg(feature = "injected-bugs")]
 fn main() -> Result<ExitCode> {
-    use engine::mistakes::Mistake;
+    use engine::injected_bugs::InjectedBug;
 
-    let Args { options, mistakes, mistake } = Args::parse();
-    if mistakes {
-        return all_mistakes(&options);
+    let Args { options, bugs, bug } = Args::parse();
+    if bugs {
+        return all_bugs(&options);
     }
-    let made = mistake.map(|mistake| format!(" --mistake {mistake:?}")).unwrap_or_default();
-    let command = format!("cargo run --release -p simulation --features mistakes --{made}");
-    cli::play(&simulation(), &options, &|| Mistake::make(mistake), &command)
+    let injected = bug.map(|bug| format!(" --bug {}", bug.name)).unwrap_or_default();
+    let command =
+        format!("cargo run --release -p simulation --features injected-bugs --{injected}");
+    cli::play(&simulation(), &options, &|| InjectedBug::inject(bug), &command)
 }
 
-/// Prints a table of all mistakes and how each was found; fails if one was not.
-#[cfg(feature = "mistakes")]
-fn all_mistakes(options: &cli::Options) -> Result<ExitCode> {
-    use engine::mistakes::Mistake;
+/// Prints a table of all injected bugs and how each was found; fails if one was not.
+#[cfg(feature = "injected-bugs")]
+fn all_bugs(options: &cli::Options) -> Result<ExitCode> {
+    use engine::injected_bugs::InjectedBug;
     use quintet_test::simulation::{Found, Search};
 
-    cli::say(&format!("{:<18} {:>5} {:>6}  what comes of it", "mistake", "seed", "seeds"));
+    cli::say(&format!("{:<18} {:>5} {:>6}  what comes of it", "bug", "seed", "seeds"));
     let mut missed = false;
-    for &mistake in Mistake::ALL {
-        let begin = || Mistake::make(Some(mistake));
+    for bug in saga::injected_bugs() {
+        let begin = || InjectedBug::inject(Some(bug));
         let search = Search { begin: &begin, ..options.search() };
         let found = simulation().search(options.seeds.clone(), &search)?;
-        let name = format!("{mistake:?}");
+        let name = bug.name;
         let Some(Found { schedule, run }) = found else {
-            cli::say(&format!("{name:<18}              NOT FOUND: {}", mistake.what()));
+            cli::say(&format!("{name:<18}              NOT FOUND: {}", bug.what));
             missed = true;
             continue;
         };

@@ -104,7 +104,7 @@ impl World {
     ) -> bool {
         let reservation = self.reservations.get_mut(&order_id);
         let open = reservation.filter(|reservation| {
-            reservation.state == State::Reserved || engine::mistake!(ReleaseTwice)
+            reservation.state == State::Reserved || engine::inject_bug!(ReleaseTwice)
         });
         let Some(reservation) = open else { return false };
         reservation.state = state;

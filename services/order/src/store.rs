@@ -165,7 +165,7 @@ impl World {
         if let Some(customer) = order.customer.take() {
             self.closed(customer);
         }
-        if !engine::mistake!(AlarmsStay) {
+        if !engine::inject_bug!(AlarmsStay) {
             for alarm in [Alarm::PaymentDeadline, Alarm::FirstDeadline, Alarm::SecondDeadline] {
                 out.clear_alarm(id, alarm);
             }

@@ -22,11 +22,11 @@ mod fold;
 mod handoff;
 mod idempotency;
 mod inbox;
+#[cfg(feature = "injected-bugs")]
+pub mod injected_bugs;
 mod intake;
 mod lease;
 mod loops;
-#[cfg(feature = "mistakes")]
-pub mod mistakes;
 mod outbox;
 mod outside;
 mod participant;
@@ -68,19 +68,20 @@ pub use turn::{Engine, EngineOptions};
 pub use turned::{Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
-/// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.
-#[cfg(feature = "mistakes")]
+/// Whether the bug of this name is injected here: never without the feature `injected-bugs`, and then only
+/// where a simulation has chosen it ([`injected_bugs`]).
+#[cfg(feature = "injected-bugs")]
 #[macro_export]
-macro_rules! mistake {
+macro_rules! inject_bug {
     ($name:ident) => {
-        $crate::mistakes::Mistake::$name.is_made()
+        $crate::injected_bugs::is_injected(stringify!($name))
     };
 }
 
-/// Whether this deliberate mistake is to be made: never, unless the simulator is to find it.
-#[cfg(not(feature = "mistakes"))]
+/// Whether the bug of this name is injected here: never without the feature `injected-bugs`.
+#[cfg(not(feature = "injected-bugs"))]
 #[macro_export]
-macro_rules! mistake {
+macro_rules! inject_bug {
     ($name:ident) => {
         false
     };

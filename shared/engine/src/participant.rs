@@ -79,7 +79,6 @@ pub struct Input<P: Participant> {
 
 /// The four kinds of [`Input`].
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most inputs are events, and a box each costs more")]
 pub enum What<P: Participant> {
     /// An event of any service.
     Event(P::Contract),

@@ -136,7 +136,7 @@ impl Relay {
             return Ok(Sent::Nothing);
         }
         let result = self.publish(ready).await;
-        if result.is_err() && !crate::mistake!(RelaySkips) {
+        if result.is_err() && !crate::inject_bug!(RelaySkips) {
             self.reading = true;
         }
         if !self.alone {
@@ -241,7 +241,7 @@ impl Relay {
         let events = events.filter(|event| !self.ahead.contains(&event.id));
         let (ids, records): (Vec<EventId>, Vec<Outgoing>) =
             events.map(|event| (event.id, event.into())).unzip();
-        if crate::mistake!(DeletedUnsent) {
+        if crate::inject_bug!(DeletedUnsent) {
             self.handoff.acknowledge(rows.clone());
         }
         crate::crash_point!(BeforePublish, &*ids);

@@ -180,7 +180,7 @@ impl<P: Participant> Engine<P> {
             self.some_parked.store(parked, Ordering::Release);
         }
         crate::crash_point!(AfterInbox, batch);
-        if crate::mistake!(InboxApart) {
+        if crate::inject_bug!(InboxApart) {
             tx.commit().await?;
             tx = self.db.begin().await?;
         }
@@ -193,7 +193,7 @@ impl<P: Participant> Engine<P> {
         let live = still_pending(&mut tx, batch, fresh, (now, trust)).await?;
         crate::crash_point!(AfterLoad, batch);
         for index in live.iter().copied() {
-            if crate::mistake!(StaleFold) {
+            if crate::inject_bug!(StaleFold) {
                 world = self.participant.load(&mut tx, &inputs).await?;
             }
             fold.apply(&mut world, index, &batch[index])?;
@@ -213,7 +213,7 @@ impl<P: Participant> Engine<P> {
         dead_letters::put_off(&mut tx, batch, parking, now, &self.settings).await?;
         alarms::change(&mut tx, fold.alarms, assume_new).await?;
         let sent = if alone { self.handoff.acknowledged() } else { Rows::new() };
-        if crate::mistake!(DualWrite) {
+        if crate::inject_bug!(DualWrite) {
             tx.commit().await?;
             tx = self.db.begin().await?;
         }
@@ -331,7 +331,7 @@ async fn still_pending<P: Participant>(
         let work = &batch[*index];
         work.inbox_id().is_some()
             || pending.remove(&work.input.cause)
-            || crate::mistake!(OutcomeTwice)
+            || crate::inject_bug!(OutcomeTwice)
     });
     Ok(live.collect())
 }

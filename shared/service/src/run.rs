@@ -68,6 +68,7 @@ struct CommandLine {
 }
 
 /// Runs a service as a program of its own: [`main_with`] what its command line says.
+#[must_use]
 pub fn main<S: Service>() -> ExitCode {
     main_with::<S>(&CommandLine::parse().arguments)
 }

@@ -1,8 +1,8 @@
 //! Points at which a process of a service can be told to die, and the inputs that pass them.
 //!
-//! A matrix of deaths has a cell for each [`Point`](crash::Point) that an input of each kind passes. The inputs are
+//! A matrix of deaths has a cell for each [`Point`] that an input of each kind passes. The inputs are
 //! those that an exploration of the service has met: see [`reactions_of`]. A process dies if it was built with the
-//! engine's feature `crash-points` and a [`Folder`](crash::Folder) has the cell armed.
+//! engine's feature `crash-points` and a [`Folder`] has the cell armed.
 
 use event::{Contract, TypeOf};
 

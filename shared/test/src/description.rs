@@ -31,6 +31,8 @@ pub trait Saga: Send + Sync + 'static {
 /// The simulator, the exploration of reactions, the conformance suites, the golden records and a saga's own model all
 /// ask this one description. A service needs one implementation, in a crate of its saga's tests.
 ///
+/// `tests/rally` of this crate has a saga of two services with their descriptions.
+///
 /// The worlds of a description are rows that no database has loaded: [`Rows::absent`] stands for what a batch has
 /// looked for and not found.
 #[async_trait]

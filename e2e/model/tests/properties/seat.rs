@@ -167,7 +167,7 @@ impl<S: Described> Seat for SeatOf<S> {
     }
 
     async fn alarms(&self) -> Vec<(OrderId, String)> {
-        let sql = "select order_id, name from alarm order by order_id";
+        let sql = "select aggregate_id, name from alarm order by aggregate_id";
         let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its alarms");
         rows.iter().map(|row| (row.get(0).expect("an id"), row.get(1).expect("a name"))).collect()
     }

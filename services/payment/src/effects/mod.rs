@@ -159,7 +159,7 @@ impl Outside<PaymentService> for Providers {
     async fn attempt(&self, id: EffectId, effect: Effect, trace: Trace) -> Attempt<Outcome> {
         match effect {
             Effect::Charge(charge) => match self.0.charge(id, &charge, &trace).await {
-                Attempt::NoAnswer(reason) if engine::mistake!(DoubtIsNo) => {
+                Attempt::NoAnswer(reason) if engine::inject_bug!(DoubtIsNo) => {
                     Attempt::Answered(Outcome::Charge(ChargeAnswer::Declined { reason }))
                 }
                 attempt => attempt.map(Outcome::Charge),

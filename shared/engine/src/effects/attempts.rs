@@ -46,7 +46,7 @@ impl<P: Participant> EffectRunner<P> {
             let started = clock.steady();
             let span = AttemptSpan::open(&claimed.trace, &claimed.effect, claimed.attempts + 1);
             let mut key = claimed.id;
-            if crate::mistake!(KeyPerAttempt) {
+            if crate::inject_bug!(KeyPerAttempt) {
                 let nth = u32::try_from(claimed.attempts).unwrap_or(0);
                 key = event::derived(key.into(), key.into(), "attempt", nth).into();
             }

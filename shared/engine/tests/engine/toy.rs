@@ -32,6 +32,7 @@ pub struct Toy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the key is called as in events")]
 pub struct Tally {
     pub tally_id: TallyId,
     pub count: i64,

@@ -107,7 +107,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             return Ok(None);
         };
         let takes = words::taken(&host.environment, &batch.works, &batch.parking);
-        if engine::mistake!(OffsetsFirst) {
+        if engine::inject_bug!(OffsetsFirst) {
             store(&mut **consumer, positions(&batch.works))?;
             host.broker.flush(&group::<S>())?;
         }

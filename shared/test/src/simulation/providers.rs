@@ -45,6 +45,48 @@ impl Providers for () {
 }
 
 /// One provider, or several with one ledger, that always answers: [`Faulty`] adds what goes wrong.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use engine::Resolution;
+/// use event::EffectId;
+/// use quintet_test::simulation::Provider;
+///
+/// /// An airline that numbers its seats. A seat is booked once under each key.
+/// #[derive(Default)]
+/// struct Airline {
+///     seats: BTreeMap<String, usize>,
+/// }
+///
+/// impl Provider for Airline {
+///     type Request = String;
+///     type Answer = usize;
+///
+///     fn key(request: &String) -> String {
+///         request.clone()
+///     }
+///
+///     fn answer(&mut self, request: &String) -> Result<usize, &'static str> {
+///         let next = self.seats.len() + 1;
+///         Ok(*self.seats.entry(request.clone()).or_insert(next))
+///     }
+///
+///     fn words(seat: &usize) -> String {
+///         format!("seat {seat}")
+///     }
+///
+///     fn look_up(&self, effect: EffectId, _: &str) -> Option<Resolution> {
+///         let reference = self.seats.get(&effect.to_string())?.to_string();
+///         let outcome = "booked".to_owned();
+///         Some(Resolution { outcome, reference: Some(reference), reason: None })
+///     }
+/// }
+///
+/// let mut airline = Airline::default();
+/// assert_eq!(airline.answer(&"key".to_owned()), Ok(1));
+/// assert_eq!(airline.answer(&"key".to_owned()), Ok(1));
+/// ```
 pub trait Provider: Send + 'static {
     /// What it is asked.
     type Request: Send;

@@ -1,17 +1,18 @@
-//! What the simulator is worth: every deliberate mistake is found, and told in few words.
+//! What the simulator is worth: every injected bug is found, and told in few words.
 
-use engine::mistakes::Mistake;
+use engine::injected_bugs::InjectedBug;
 use quintet_test::simulation::{Search, runtime};
+use saga::{injected_bug, injected_bugs};
 use simulation::simulation;
 
 /// Seeds within which each must be found.
 const SEEDS: u64 = 600;
 
 #[test]
-fn every_mistake_is_found() {
+fn every_injected_bug_is_found() {
     let simulation = simulation();
-    let missed = Mistake::ALL.iter().copied().filter(|mistake| {
-        let begin = || Mistake::make(Some(*mistake));
+    let missed = injected_bugs().filter(|bug| {
+        let begin = || InjectedBug::inject(Some(*bug));
         let search = Search { threads: 2, begin: &begin, ..Search::default() };
         simulation.search(0..SEEDS, &search).expect("they are played").is_none()
     });
@@ -20,12 +21,13 @@ fn every_mistake_is_found() {
 
 #[test]
 fn a_failure_is_made_small_and_fails_in_the_same_way() {
-    let begin = || Mistake::make(Some(Mistake::UndoForgotten));
+    let bug = injected_bug("UndoForgotten").expect("a bug");
+    let begin = || InjectedBug::inject(Some(bug));
     begin();
     let simulation = simulation();
     let search = Search { begin: &begin, ..Search::default() };
     let found = simulation.search(0..SEEDS, &search).expect("they are played");
-    let found = found.expect("the mistake is found");
+    let found = found.expect("the bug is found");
     runtime().expect("a runtime").block_on(async {
         let databases = simulation.databases().await.expect("databases");
         let shrunk = simulation.shrink(&databases, found.clone()).await.expect("it is played");
