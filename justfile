@@ -20,7 +20,7 @@ simulate seeds="0..10000":
 
 # A death at every point of every reaction, on SQLite and the log
 crash:
-    cargo run --release -p chaos -- --backend sqlite
+    cargo run --release -p crash-matrix -- --backend sqlite
 
 # Clients that take what they can of a running order service, and what a good client meets meanwhile
 attack against="127.0.0.1:8080":

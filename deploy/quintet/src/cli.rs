@@ -40,7 +40,7 @@ impl Commands for Own {
             Self::Watch(watch) => watch.run(session).await,
             Self::Orders(orders) => orders.run(session).await,
             Self::Chaos(chaos) => chaos.run(session).await,
-            Self::Bench(bench) => bench.run(session).await,
+            Self::Bench(bench) => Box::pin(bench.run(session)).await,
             Self::Schema(schema) => Ok(schema.run(session)),
         }
     }

@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -47,39 +47,17 @@ fn the_code_on_the_page_is_the_services() {
     }
 }
 
-/// The service, until the test ends.
-struct Loyalty(Child);
-
-impl Loyalty {
-    /// Stops it in order, as Ctrl-C does: only then does the bus know how far it has read.
-    fn stop(mut self) {
-        let id = self.0.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
-        assert!(told.success());
-        assert!(self.0.wait().expect("it ends").success());
-    }
-}
-
-impl Drop for Loyalty {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The page's first command, on this suite's bus and on this port.
-fn start(suite: &Suite, port: u16) -> Loyalty {
-    let bus = suite.says("/bus/url");
-    let folder = Path::new(bus.strip_prefix("log:").expect("the log")).parent().expect("a folder");
-    let child = Command::new(env!("CARGO_BIN_EXE_quintet-loyalty"))
-        .env("QUINTET_LOYALTY__LISTEN", format!("127.0.0.1:{port}"))
-        .env("QUINTET_LOYALTY__ADMIN_LISTEN", format!("127.0.0.1:{}", port + 100))
-        .env("QUINTET_LOYALTY__DATABASE__URL", format!("sqlite:{}/loyalty.db", folder.display()))
-        .env("QUINTET_LOYALTY__BUS__URL", &bus)
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the service starts");
-    Loyalty(child)
+/// The usual manifest with the page's service in it, started from where it was built.
+fn manifest(page: &str, folder: &Path) -> PathBuf {
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suite.toml");
+    let usual = fs::read_to_string(usual).expect("the usual file");
+    let [loyalty] = &blocks(page, "toml")[..] else { panic!("one service is added") };
+    let built = "target/debug/quintet-loyalty";
+    assert!(loyalty.contains(built), "{loyalty}");
+    let loyalty = loyalty.replace(built, env!("CARGO_BIN_EXE_quintet-loyalty"));
+    let file = folder.join("suite.toml");
+    fs::write(&file, format!("{usual}\n{loyalty}")).expect("it is written");
+    file
 }
 
 #[test]
@@ -109,22 +87,21 @@ fn the_copy_that_the_page_makes_is_of_another_name_throughout() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_on_the_page_do_what_it_says() {
-    let commands = blocks(&page(), "sh");
-    assert_eq!(commands[1].trim(), "cargo run -p loyalty");
+    let page = page();
+    let commands = blocks(&page, "sh");
     let (place, look) = commands[2].trim().split_once('\n').expect("two commands");
     let place = place.strip_prefix("cargo run -- ").expect("the command from a checkout");
 
-    let suite = Suite::start(Options::on(&Backend::Files));
-    let order: u16 =
-        suite.says("/order/url").rsplit_once(':').expect("a port").1.parse().expect("a port");
-    // The suite's block of ports goes on behind its sandbox's.
-    let port = order + 50;
-    let loyalty = start(&suite, port);
+    let temp = tempfile::tempdir().expect("a folder");
+    let options = Options::on(&Backend::Files).manifest(&manifest(&page, temp.path()));
+    let suite = Suite::start(options);
+    let url = suite.says("/loyalty/url");
+    let port = url.rsplit_once(':').expect("a port").1.to_owned();
     let visitor = Visitor::of(Arc::new(suite));
     let sku = visitor.product(100).await;
 
     let points = async || {
-        let look = look.replace("8085", &port.to_string());
+        let look = look.replace("8085", &port);
         let said = Command::new("sh").args(["-c", &look]).output().expect("curl runs");
         let said = String::from_utf8(said.stdout).expect("a text");
         said.split_once("\"points\":")
@@ -141,30 +118,33 @@ async fn the_commands_on_the_page_do_what_it_says() {
     let first =
         until("points are counted", async || points().await.filter(|points| *points > 0)).await;
 
-    // Killed in between, it takes up where it was; what is cancelled does not count.
-    drop(loyalty);
+    // Killed in between, it goes on where it was; a cancelled order does not count.
+    visitor.suite().kill(&["loyalty"]).await;
     placed();
     let refused = visitor.place(&NewOrder::of(&sku).unreachable()).await;
     visitor.until_ended(refused, "cancelled").await;
-    let loyalty = start(visitor.suite(), port);
     until("the second order is counted", async || {
         points().await.filter(|points| *points == 2 * first)
     })
     .await;
-    loyalty.stop();
 
     // It reads everything again and recognises it.
-    let rewind = commands[3].trim().strip_prefix("cargo run -- ").expect("the command");
-    let status = visitor.suite().quintet().args(rewind.split(' ')).stdout(Stdio::null()).status();
-    assert!(status.expect("quintet runs").success(), "{rewind}");
-    let _loyalty = start(visitor.suite(), port);
+    for line in commands[3].trim().lines() {
+        let command = line.strip_prefix("cargo run -- ").expect("the command");
+        let arguments = command.split(' ');
+        let status = visitor.suite().quintet().args(arguments).stdout(Stdio::null()).status();
+        assert!(status.expect("quintet runs").success(), "{command}");
+    }
+    let admin = visitor.suite().says("/loyalty/admin_url");
     until("it has read everything again", async || {
-        let status = format!("http://127.0.0.1:{}/admin/status", port + 100);
-        let status: Option<Status> = reqwest::get(&status).await.ok()?.json().await.ok();
+        let status = reqwest::get(format!("{admin}/admin/status")).await.ok()?;
+        let status: Option<Status> = status.json().await.ok();
         status.filter(|it| it.duplicates > 0 && it.lag == Some(0))
     })
     .await;
     assert_eq!(points().await, Some(2 * first));
+    let (code, verdict) = visitor.suite().audit("30s").await;
+    assert_eq!(code, Some(0), "{verdict}");
 }
 
 /// What its admin listener says.

@@ -41,6 +41,8 @@ pub struct Options {
     pub behind_ways: bool,
     /// Whether its services are built with crash points.
     pub crash_points: bool,
+    /// What it is made of, where that is not the usual.
+    pub manifest: Option<PathBuf>,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             replicas: 1,
             behind_ways: false,
             crash_points: false,
+            manifest: None,
         }
     }
 
@@ -79,6 +82,13 @@ impl Options {
     pub fn crash_points(mut self, folder: &Path) -> Self {
         self.crash_points = true;
         self.env(crash::FOLDER, &folder.display().to_string())
+    }
+
+    /// Made of what this file says.
+    #[must_use]
+    pub fn manifest(mut self, file: &Path) -> Self {
+        self.manifest = Some(file.to_owned());
+        self
     }
 
     /// With one more variable.
@@ -131,6 +141,9 @@ impl Suite {
     pub fn up(&self) {
         let mut command = self.quintet();
         command.args(["up", "--quiet", "--port", &self.ports.first().to_string()]);
+        if let Some(manifest) = &self.options.manifest {
+            command.arg("--suite").arg(manifest);
+        }
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));

@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn taken_names_the_way_out() {
-        let text = BusError::Taken { group: "order".into() }.to_string();
-        assert!(text.contains("order") && text.contains("several replicas need Kafka"));
+        let text = BusError::Taken { group: "booking".into() }.to_string();
+        assert!(text.contains("booking") && text.contains("several replicas need Kafka"));
     }
 }

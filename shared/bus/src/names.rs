@@ -63,9 +63,9 @@ mod tests {
     #[test]
     fn a_namespace_goes_on_and_comes_off() {
         let namespace = Namespace::new("t1-").expect("legal");
-        let outer = namespace.outer("topic", "orders").expect("legal");
-        assert_eq!(outer, "t1-orders");
-        assert_eq!(namespace.inner(&outer), "orders");
+        let outer = namespace.outer("topic", "trips").expect("legal");
+        assert_eq!(outer, "t1-trips");
+        assert_eq!(namespace.inner(&outer), "trips");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Settings {
     pub url: String,
     /// Put before topic and group names at the broker, such as `t1-`; empty for none.
     pub namespace: String,
-    /// What the broker knows this process by (Kafka's `client.id`), such as `quintet-order`; empty for
+    /// What the broker knows this process by (Kafka's `client.id`), such as `travel-booking`; empty for
     /// `quintet`.
     pub client: String,
     /// Passed to librdkafka, over our defaults; those that the delivery promise rests on are refused.

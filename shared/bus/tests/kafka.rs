@@ -23,8 +23,8 @@ const ROUND: Duration = Duration::from_secs(1);
 async fn replicas_share_the_partitions() {
     let Some(rig) = KafkaRig::new() else { return };
     let (one, two) = (rig.bus().await, rig.connect().await);
-    let mut first = one.consumer("g", &["orders"]).await.expect("a consumer");
-    let mut second = two.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut first = one.consumer("g", &["trips"]).await.expect("a consumer");
+    let mut second = two.consumer("g", &["trips"]).await.expect("a consumer");
     let mut start = 0;
     let mut seen = BTreeSet::new();
     // Until both have got something of the same round, which they cannot without a partition each.
@@ -61,10 +61,10 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
     // So few that its absence is noticed soon; Kafka takes no less than the session.
     let hasty = rig.open("", &[("max.poll.interval.ms", "6000")]).await;
     publish(&*bus, &numbered(0..30)).await;
-    let mut late = hasty.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut late = hasty.consumer("g", &["trips"]).await.expect("a consumer");
     let in_hand = rig::take(&mut late, 30).await;
     // It does not receive any more, and the next one gets what it had.
-    let mut next = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut next = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let again = rig::take(&mut next, 30).await;
     next.store(&after(&again)).expect("stored");
     within(next.close()).await.expect("closed");
@@ -77,7 +77,7 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
     }
     within(late.close()).await.expect("closed");
     let lag = async || {
-        let states = bus.partitions("g", &["orders"]).await.expect("states");
+        let states = bus.partitions("g", &["trips"]).await.expect("states");
         states.iter().map(quintet_bus::PartitionState::lag).sum::<i64>()
     };
     assert_eq!(usize::try_from(lag().await), Ok(more.len()), "only what it did not store");
@@ -101,13 +101,13 @@ async fn partitions_that_come_during_a_pause_are_paused() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..30)).await;
-    let mut paused = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut paused = bus.consumer("g", &["trips"]).await.expect("a consumer");
     // Before it has any partition.
     paused.pause().expect("paused");
     let joined = async {
         // Served by `receive`, the membership becomes visible: the group cannot be rewound.
-        while bus.rewind("g", &["orders"]).await.is_ok() {}
-        let mut witness = bus.consumer("w", &["orders"]).await.expect("a consumer");
+        while bus.rewind("g", &["trips"]).await.is_ok() {}
+        let mut witness = bus.consumer("w", &["trips"]).await.expect("a consumer");
         rig::take(&mut witness, 30).await
     };
     tokio::select! {
@@ -123,7 +123,7 @@ async fn partitions_that_come_during_a_pause_are_paused() {
 async fn partitions_that_went_during_a_pause_come_back_unpaused() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
-    let mut first = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..30)).await;
     let mut seen = BTreeSet::new();
     while seen.len() < 30 {
@@ -131,7 +131,7 @@ async fn partitions_that_went_during_a_pause_come_back_unpaused() {
         note(&mut first, records, &mut seen);
     }
     first.pause().expect("paused");
-    let mut second = rig.connect().await.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut second = rig.connect().await.consumer("g", &["trips"]).await.expect("a consumer");
     let mut start = 30;
     // Until the group has given some of them to the other one.
     let taken = async {
@@ -161,18 +161,18 @@ async fn partitions_that_went_during_a_pause_come_back_unpaused() {
 async fn partitions_that_are_added_under_a_reader_are_read() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..30)).await;
     assert_eq!(rig::take(&mut consumer, 30).await.len(), 30);
     let brokers = rig.url.trim_start_matches("kafka:");
     let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
     let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
-    let topic = format!("{}orders", rig.namespace);
+    let topic = format!("{}trips", rig.namespace);
     let (more, options) = (NewPartitions::new(&topic, 12), AdminOptions::new());
     let added = within(client.create_partitions([&more], &options)).await.expect("an answer");
     assert!(added.iter().all(Result::is_ok), "{added:?}");
     // A new client knows them at once; most of its keys go there.
-    let all = async || bus.partitions("g", &["orders"]).await.is_ok_and(|all| all.len() == 12);
+    let all = async || bus.partitions("g", &["trips"]).await.is_ok_and(|all| all.len() == 12);
     within(async { while !all().await {} }).await;
     publish(&*bus, &numbered(30..60)).await;
     let records = rig::take(&mut consumer, 30).await;
@@ -192,8 +192,8 @@ async fn a_broker_that_is_away_is_a_passing_trouble() {
     assert_eq!(published.acknowledged, [false, false]);
     assert!(published.error.expect("an error").is_transient());
     let (asked, joined, created) = tokio::join!(
-        within(bus.partitions("g", &["orders"])),
-        within(bus.consumer("g", &["orders"])),
+        within(bus.partitions("g", &["trips"])),
+        within(bus.consumer("g", &["trips"])),
         within(bus.create_topics(&rig::TOPICS)),
     );
     for error in [asked.err(), joined.err(), created.err()] {

@@ -20,9 +20,9 @@ fn brokers(rig: &KafkaRig) -> &str {
     rig.url.trim_start_matches("kafka:")
 }
 
-/// The offsets of all three partitions of `orders`.
+/// The offsets of all three partitions of `trips`.
 fn everywhere(rig: &KafkaRig, offset: i64) -> TopicPartitionList {
-    let (mut list, topic) = (TopicPartitionList::new(), name(rig, "orders"));
+    let (mut list, topic) = (TopicPartitionList::new(), name(rig, "trips"));
     for partition in 0..3 {
         list.add_partition_offset(&topic, partition, Offset::Offset(offset)).expect("an offset");
     }
@@ -39,11 +39,11 @@ async fn delete_below(rig: &KafkaRig, offset: i64) {
 }
 
 async fn states(bus: &dyn Bus, group: &str) -> Vec<PartitionState> {
-    bus.partitions(group, &["orders"]).await.expect("states")
+    bus.partitions(group, &["trips"]).await.expect("states")
 }
 
 async fn read_and_leave(bus: &dyn Bus, group: &str, count: usize) -> Vec<Incoming> {
-    let mut consumer = bus.consumer(group, &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer(group, &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, count).await;
     consumer.store(&after(&all)).expect("stored");
     within(consumer.close()).await.expect("closed");
@@ -63,7 +63,7 @@ async fn what_was_deleted_unread_is_not_passed_over() {
     delete_below(&rig, lowest - 1).await;
     let missed = states(&*bus, "g").await;
     assert!(missed.iter().any(|state| !state.is_in_reach()), "{missed:?}");
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let error = loop {
         if let Err(error) = within(consumer.receive(10)).await {
             break error;
@@ -77,7 +77,7 @@ async fn what_was_deleted_unread_is_not_passed_over() {
 async fn what_was_deleted_before_the_first_read_is_missed_too() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
-    let member = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let member = bus.consumer("g", &["trips"]).await.expect("a consumer");
     within(member.close()).await.expect("closed");
     assert!(states(&*bus, "g").await.iter().all(|state| state.committed == Some(0)));
     publish(&*bus, &numbered(0..100)).await;
@@ -89,7 +89,7 @@ async fn what_was_deleted_before_the_first_read_is_missed_too() {
 async fn what_was_deleted_under_a_reader_is_not_passed_over() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..1)).await;
     let first = take(&mut consumer, 1).await;
     consumer.store(&after(&first)).expect("stored");
@@ -139,7 +139,7 @@ async fn a_place_beyond_the_end_is_told() {
     operator.commit(&beyond, CommitMode::Sync).expect("a group without members takes it");
     let states = states(&*bus, "g").await;
     assert!(states.iter().all(|state| !state.is_in_reach()), "{states:?}");
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let error = within(consumer.receive(10)).await.expect_err("there is nothing to receive");
     assert!(matches!(error, BusError::OutOfReach), "{error:?}");
 }

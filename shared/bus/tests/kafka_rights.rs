@@ -11,7 +11,7 @@ use quintet_bus::{Bus, BusError, Settings};
 use rig::{TOPICS, numbered, publish, sorted_numbers, take, within};
 use testkit::{Broker, kafka_dir};
 
-const GROUP: &str = "quintet-payment";
+const GROUP: &str = "travel-hotels";
 
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 
@@ -54,22 +54,22 @@ fn deny(broker: &Broker, verb: &str, operation: &str, resource: &[&str]) {
 
 async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
     let bus = connect(broker, "r-").await;
-    let mut consumer = bus.consumer(GROUP, &["orders", "products"]).await.expect("a consumer");
+    let mut consumer = bus.consumer(GROUP, &["trips", "notices"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..10)).await;
     assert_eq!(take(&mut consumer, 10).await.len(), 10);
 
-    let orders = ["--topic", "r-orders"];
-    deny(broker, "--add", "Read", &orders);
+    let trips = ["--topic", "r-trips"];
+    deny(broker, "--add", "Read", &trips);
     publish(&*bus, &numbered(10..20)).await;
     // The other topic goes on. What the broker had handed out before the denial may still come.
-    let product = quintet_bus::Outgoing { topic: "products".to_owned(), ..rig::record("mug", "p") };
-    publish(&*bus, &[product]).await;
+    let notice = quintet_bus::Outgoing { topic: "notices".to_owned(), ..rig::record("board", "p") };
+    publish(&*bus, &[notice]).await;
     let mut early = Vec::new();
-    while !early.iter().any(|record: &quintet_bus::Incoming| record.topic == "products") {
+    while !early.iter().any(|record: &quintet_bus::Incoming| record.topic == "notices") {
         early.extend(within(consumer.receive(100)).await.expect("a denial is no failure"));
     }
-    deny(broker, "--remove", "Read", &orders);
-    early.retain(|record| record.topic == "orders");
+    deny(broker, "--remove", "Read", &trips);
+    early.retain(|record| record.topic == "trips");
     let rest = 10 - early.len();
     early.extend(take(&mut consumer, rest).await);
     assert_eq!(sorted_numbers(&early), (10..20).collect::<Vec<_>>());
@@ -78,11 +78,11 @@ async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
 
 async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: &Broker) {
     let bus = connect(broker, "g-").await;
-    let mut consumer = bus.consumer(GROUP, &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer(GROUP, &["trips"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..10)).await;
     assert_eq!(take(&mut consumer, 10).await.len(), 10);
 
-    deny(broker, "--add", "All", &["--group", "g-quintet-payment"]);
+    deny(broker, "--add", "All", &["--group", "g-travel-hotels"]);
     let running = within(async {
         loop {
             if let Err(error) = consumer.receive(10).await {
@@ -91,18 +91,18 @@ async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: 
         }
     });
     let running = running.await;
-    let joining = within(bus.consumer(GROUP, &["orders"])).await.err().expect("a denial");
+    let joining = within(bus.consumer(GROUP, &["trips"])).await.err().expect("a denial");
     for error in [running, joining] {
         assert!(matches!(error, BusError::Denied { .. }) && error.is_transient(), "{error:?}");
         let text = error.to_string();
         assert!(text.contains(GROUP) && text.contains("grant READ"), "{text}");
     }
-    deny(broker, "--remove", "All", &["--group", "g-quintet-payment"]);
+    deny(broker, "--remove", "All", &["--group", "g-travel-hotels"]);
     drop(consumer);
     // The rule goes within moments.
     let mut consumer = within(async {
         loop {
-            if let Ok(consumer) = bus.consumer(GROUP, &["orders"]).await {
+            if let Ok(consumer) = bus.consumer(GROUP, &["trips"]).await {
                 break consumer;
             }
         }
@@ -126,7 +126,7 @@ async fn a_service_that_may_not_create_topics_uses_those_that_are_there(broker: 
     let unknown = within(bus.partitions(GROUP, &["missing"])).await.expect_err("it is not there");
     assert!(unknown.is_transient(), "{unknown:?}");
 
-    deny(broker, "--add", "Write", &["--topic", "w-orders"]);
+    deny(broker, "--add", "Write", &["--topic", "w-trips"]);
     let mut producer = bus.producer().await.expect("a producer");
     let denied = within(async {
         loop {
@@ -138,6 +138,6 @@ async fn a_service_that_may_not_create_topics_uses_those_that_are_there(broker: 
     });
     let denied = denied.await;
     assert!(denied.is_transient() && denied.to_string().contains("WRITE"), "{denied}");
-    deny(broker, "--remove", "Write", &["--topic", "w-orders"]);
+    deny(broker, "--remove", "Write", &["--topic", "w-trips"]);
     within(async { while producer.publish(&numbered(1..2)).await.error.is_some() {} }).await;
 }

@@ -13,8 +13,8 @@ use sqlx::{Connection, SqliteConnection};
 const DAY: Duration = Duration::from_hours(24);
 const MAX_WAL_BYTES: u64 = 2 << 20;
 const TOPICS: [Topic; 2] = [
-    Topic { name: "orders", partitions: 1, compacted: false },
-    Topic { name: "products", partitions: 1, compacted: true },
+    Topic { name: "trips", partitions: 1, compacted: false },
+    Topic { name: "notices", partitions: 1, compacted: true },
 ];
 
 struct Fixture {
@@ -98,26 +98,26 @@ fn position(topic: &str, next: i64) -> Position {
 async fn a_group_has_one_member() {
     let fixture = Fixture::new().await;
     let other = fixture.reopen().await;
-    let member = fixture.log.consumer("order", &["orders"]).await.expect("the first");
-    let refused = other.consumer("order", &["orders"]).await;
+    let member = fixture.log.consumer("booking", &["trips"]).await.expect("the first");
+    let refused = other.consumer("booking", &["trips"]).await;
     match refused.err().expect("the group is taken") {
-        BusError::Taken { group } => assert_eq!(group, "order"),
+        BusError::Taken { group } => assert_eq!(group, "booking"),
         other => panic!("{other:?}"),
     }
-    let _of_another_group = other.consumer("payment", &["orders"]).await.expect("free");
+    let _of_another_group = other.consumer("hotels", &["trips"]).await.expect("free");
     member.close().await.expect("closed");
-    let _next = other.consumer("order", &["orders"]).await.expect("free again");
+    let _next = other.consumer("booking", &["trips"]).await.expect("free again");
 }
 
 #[tokio::test]
 async fn what_was_stored_but_not_written_down_comes_again() {
     let fixture = Fixture::new().await;
-    fixture.publish("orders", &["a", "b"]).await;
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    fixture.publish("trips", &["a", "b"]).await;
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(consumer.receive(10).await.expect("records").len(), 2);
-    consumer.store(&[position("orders", 2)]).expect("stored");
+    consumer.store(&[position("trips", 2)]).expect("stored");
     drop(consumer);
-    let mut again = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut again = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(again.receive(10).await.expect("records").len(), 2);
 }
 
@@ -126,46 +126,46 @@ async fn retention_deletes_what_is_old() {
     let fixture = Fixture::new().await;
     // More than one step of the deletion.
     let keys = vec!["k"; 2_500];
-    fixture.publish("orders", &keys).await;
+    fixture.publish("trips", &keys).await;
     fixture.clock.advance(6 * DAY);
-    fixture.publish("orders", &["young"]).await;
+    fixture.publish("trips", &["young"]).await;
     assert_eq!(fixture.log.retention().await.expect("applied"), 0);
     fixture.clock.advance(2 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 2_500);
-    assert_eq!(fixture.marks("orders").await, (2_500, 2_501));
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    assert_eq!(fixture.marks("trips").await, (2_500, 2_501));
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let left = consumer.receive(10).await.expect("records");
     assert_eq!((left.len(), left[0].key.as_slice()), (1, b"young".as_slice()));
     // Offsets are never used again, not even after everything is gone.
-    consumer.store(&[position("orders", 2_501)]).expect("stored");
+    consumer.store(&[position("trips", 2_501)]).expect("stored");
     consumer.close().await.expect("closed");
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
-    assert_eq!(fixture.marks("orders").await, (2_501, 2_501));
+    assert_eq!(fixture.marks("trips").await, (2_501, 2_501));
 }
 
 #[tokio::test]
 async fn retention_waits_for_a_group_that_has_not_read_yet() {
     let fixture = Fixture::new().await;
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
-    fixture.publish("orders", &["a", "b", "c"]).await;
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
+    fixture.publish("trips", &["a", "b", "c"]).await;
     assert_eq!(consumer.receive(10).await.expect("records").len(), 3);
-    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.store(&[position("trips", 1)]).expect("stored");
     consumer.close().await.expect("closed");
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
-    assert_eq!(fixture.marks("orders").await, (1, 3));
+    assert_eq!(fixture.marks("trips").await, (1, 3));
 }
 
 #[tokio::test]
 async fn a_compacted_topic_keeps_the_latest_of_each_key() {
     let fixture = Fixture::new().await;
-    fixture.publish("products", &["a", "b", "a", "c", "a"]).await;
+    fixture.publish("notices", &["a", "b", "a", "c", "a"]).await;
     fixture.clock.advance(30 * DAY);
-    fixture.publish("products", &["b"]).await;
+    fixture.publish("notices", &["b"]).await;
     assert_eq!(fixture.log.retention().await.expect("applied"), 3);
     assert_eq!(fixture.log.retention().await.expect("applied"), 0);
-    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
     let left = consumer.receive(10).await.expect("records");
     let left: Vec<_> = left.iter().map(|r| (r.offset, r.key.as_slice())).collect();
     assert_eq!(left, [(3, b"c".as_slice()), (4, b"a"), (5, b"b")]);
@@ -174,17 +174,17 @@ async fn a_compacted_topic_keeps_the_latest_of_each_key() {
 #[tokio::test]
 async fn what_was_deleted_under_a_reader_is_not_passed_over() {
     let fixture = Fixture::new().await;
-    let topics = ["orders", "products"];
+    let topics = ["trips", "notices"];
     for left in [&[][..], &["young"]] {
         let mut consumer = fixture.log.consumer("g", &topics).await.expect("a consumer");
-        fixture.publish("orders", &["old"]).await;
+        fixture.publish("trips", &["old"]).await;
         subscribe_to_nothing(&fixture).await;
         fixture.clock.advance(30 * DAY);
-        fixture.publish("orders", left).await;
+        fixture.publish("trips", left).await;
         fixture.retain().await;
-        let (low, high) = fixture.marks("orders").await;
+        let (low, high) = fixture.marks("trips").await;
         assert_eq!((low..high).count(), left.len());
-        fixture.publish("products", &["new"]).await;
+        fixture.publish("notices", &["new"]).await;
         let error = consumer.receive(10).await.expect_err("a record is missing");
         assert!(matches!(error, BusError::OutOfReach), "{error:?}");
         drop(consumer);
@@ -195,38 +195,38 @@ async fn what_was_deleted_under_a_reader_is_not_passed_over() {
 #[tokio::test]
 async fn a_group_that_missed_records_is_not_let_in_until_it_is_rewound() {
     let fixture = Fixture::new().await;
-    fixture.publish("orders", &["a"]).await;
-    let mut consumer = fixture.log.consumer("g", &["orders", "products"]).await.expect("one");
+    fixture.publish("trips", &["a"]).await;
+    let mut consumer = fixture.log.consumer("g", &["trips", "notices"]).await.expect("one");
     consumer.receive(1).await.expect("records");
-    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.store(&[position("trips", 1)]).expect("stored");
     consumer.close().await.expect("closed");
     subscribe_to_nothing(&fixture).await;
-    fixture.publish("orders", &["b", "c"]).await;
+    fixture.publish("trips", &["b", "c"]).await;
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 3);
-    let states = fixture.log.partitions("g", &["orders"]).await.expect("states");
+    let states = fixture.log.partitions("g", &["trips"]).await.expect("states");
     assert_eq!((states[0].committed, states[0].low, states[0].is_in_reach()), (Some(1), 3, false));
-    let refused = fixture.log.consumer("g", &["orders"]).await.err().expect("refused");
+    let refused = fixture.log.consumer("g", &["trips"]).await.err().expect("refused");
     assert!(matches!(refused, BusError::OutOfReach), "{refused:?}");
-    fixture.log.rewind("g", &["orders"]).await.expect("rewound");
-    fixture.publish("orders", &["d"]).await;
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    fixture.log.rewind("g", &["trips"]).await.expect("rewound");
+    fixture.publish("trips", &["d"]).await;
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 3);
 }
 
 #[tokio::test]
 async fn what_compaction_took_was_not_missed() {
     let fixture = Fixture::new().await;
-    fixture.publish("products", &["a"]).await;
-    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
+    fixture.publish("notices", &["a"]).await;
+    let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
     consumer.receive(1).await.expect("records");
-    consumer.store(&[position("products", 1)]).expect("stored");
+    consumer.store(&[position("notices", 1)]).expect("stored");
     consumer.close().await.expect("closed");
-    fixture.publish("products", &["a", "a"]).await;
+    fixture.publish("notices", &["a", "a"]).await;
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 2);
-    assert!(fixture.log.partitions("g", &["products"]).await.expect("states")[0].is_in_reach());
-    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
+    assert!(fixture.log.partitions("g", &["notices"]).await.expect("states")[0].is_in_reach());
+    let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
     assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
 }
 
@@ -241,8 +241,8 @@ async fn subscribe_to_nothing(fixture: &Fixture) {
 #[tokio::test]
 async fn a_reader_passes_over_what_compaction_took_under_its_hands() {
     let fixture = Fixture::new().await;
-    let mut consumer = fixture.log.consumer("g", &["products"]).await.expect("a consumer");
-    fixture.publish("products", &["a", "a", "b"]).await;
+    let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
+    fixture.publish("notices", &["a", "a", "b"]).await;
     fixture.clock.advance(30 * DAY);
     fixture.retain().await;
     let read = consumer.receive(1).await.expect("records");
@@ -254,7 +254,7 @@ async fn a_reader_passes_over_what_compaction_took_under_its_hands() {
 async fn a_dropped_publish_is_whole_or_not_there() {
     let fixture = Fixture::new().await;
     let mut producer = fixture.log.producer().await.expect("a producer");
-    let batch: Vec<_> = ["a", "b", "c"].map(|key| record("orders", key)).into();
+    let batch: Vec<_> = ["a", "b", "c"].map(|key| record("trips", key)).into();
     let mut acknowledged = 0;
     for turns in 0..300 {
         let give_up = async {
@@ -272,9 +272,9 @@ async fn a_dropped_publish_is_whole_or_not_there() {
     }
     let published = producer.publish(&batch).await;
     assert_eq!(published.acknowledged, [true; 3]);
-    let (low, high) = fixture.marks("orders").await;
+    let (low, high) = fixture.marks("trips").await;
     assert!(low == 0 && high % 3 == 0 && high >= 3 * (acknowledged + 1), "{high}");
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let all = consumer.receive(2_000).await.expect("records");
     let expected = (0..high).zip([b"a", b"b", b"c"].into_iter().cycle());
     let expected: Vec<_> = expected.map(|(offset, key)| (offset, key.as_slice())).collect();
@@ -285,9 +285,9 @@ async fn a_dropped_publish_is_whole_or_not_there() {
 #[tokio::test]
 async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() {
     let fixture = Fixture::new().await;
-    let mut consumer = fixture.log.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let mut producer = fixture.log.producer().await.expect("a producer");
-    let large = Outgoing { value: vec![0; 100_000], ..record("orders", "k") };
+    let large = Outgoing { value: vec![0; 100_000], ..record("trips", "k") };
     let mut wal = fixture.path().into_os_string();
     wal.push("-wal");
     let wal_bytes = || std::fs::metadata(&wal).expect("a write-ahead log").len();
@@ -311,13 +311,13 @@ async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() 
     // Whoever reads goes on, and offsets wait.
     let read = consumer.receive(1_000).await.expect("records");
     assert_eq!(read.len(), acknowledged);
-    consumer.store(&[position("orders", 1)]).expect("stored");
+    consumer.store(&[position("trips", 1)]).expect("stored");
     consumer.close().await.expect_err("there is no room for offsets either");
 
     reader.close().await.expect("it ends");
-    fixture.publish("orders", &["next"]).await;
+    fixture.publish("trips", &["next"]).await;
     assert!(wal_bytes() < MAX_WAL_BYTES);
-    let (low, high) = fixture.marks("orders").await;
+    let (low, high) = fixture.marks("trips").await;
     assert_eq!((low, usize::try_from(high).expect("positive")), (0, acknowledged + 1));
 }
 

@@ -41,7 +41,7 @@ async fn write(path: &Path, writer: &str) {
     let mut out = std::io::stdout();
     for batch in 0_usize.. {
         let records = (0..BATCH).map(|n| Outgoing {
-            topic: "orders".to_owned(),
+            topic: "trips".to_owned(),
             key: format!("{writer} {n}"),
             headers: Headers::new(),
             value: format!("{writer} {batch}").into_bytes(),
@@ -57,10 +57,10 @@ async fn killed_writers_leave_no_gap() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("bus.db");
     let log = open(&path).await;
-    let topic = Topic { name: "orders", partitions: 3, compacted: false };
+    let topic = Topic { name: "trips", partitions: 3, compacted: false };
     log.create_topics(&[topic]).await.expect("a topic");
     // Reads while they write and die.
-    let mut consumer = log.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = log.consumer("g", &["trips"]).await.expect("a consumer");
     let threads: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let path = path.clone();
@@ -73,7 +73,7 @@ async fn killed_writers_leave_no_gap() {
     })
     .await
     .expect("no panic");
-    let states = log.partitions("g", &["orders"]).await.expect("states");
+    let states = log.partitions("g", &["trips"]).await.expect("states");
     let total = states.iter().map(|state| usize::try_from(state.high).expect("positive")).sum();
     let mut all = Vec::new();
     while all.len() < total {

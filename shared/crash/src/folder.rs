@@ -93,8 +93,8 @@ mod tests {
     fn armed(cell: &str) -> Armed {
         Armed {
             cell: cell.to_owned(),
-            service: "payment".to_owned(),
-            input: "*charge".to_owned(),
+            service: "booking".to_owned(),
+            input: "*reserve".to_owned(),
             point: Point::AfterCommit,
             marks: vec!["ada".to_owned()],
         }

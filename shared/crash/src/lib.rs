@@ -70,13 +70,13 @@ pub struct Armed {
     pub cell: String,
     /// The service.
     pub service: String,
-    /// The kind of input: an event by its type, a command by its own, `*charge` for the answer to
-    /// a charge, `*charge held` when a charge is held for an operator, `*charge resolved` for the operator's
-    /// outcome, `@first_deadline` for an alarm.
+    /// The kind of input: an event by its type, a command by its own, `*reserve` for the answer to
+    /// the request `reserve`, `*reserve held` when it is held for an operator, `*reserve resolved` for the
+    /// operator's outcome, `@first_deadline` for an alarm.
     pub input: String,
     /// The point.
     pub point: Point,
-    /// What such an input says of itself if it is meant: an order's id, a SKU, an address.
+    /// What such an input says of itself if it is meant: an aggregate's id, a name, an address.
     pub marks: Vec<String>,
 }
 
@@ -96,10 +96,10 @@ mod tests {
     fn a_command_goes_by_its_innermost_name() {
         #[derive(Debug)]
         #[expect(dead_code, reason = "only its debug form is read")]
-        struct PutProduct {
-            sku: &'static str,
+        struct ListHotel {
+            hotel: &'static str,
         }
-        assert_eq!(command_name(&Some(PutProduct { sku: "mug (blue)" })), "PutProduct");
-        assert_eq!(command_name(&PutProduct { sku: "mug" }), "PutProduct");
+        assert_eq!(command_name(&Some(ListHotel { hotel: "sea (view)" })), "ListHotel");
+        assert_eq!(command_name(&ListHotel { hotel: "sea" }), "ListHotel");
     }
 }

@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn operators_ask_by_address_or_plain_name_and_pages_of_others_by_theirs() {
         let admin = Hosts::private(&["ops.example".to_owned()]);
-        for fine in ["127.0.0.1:8180", "[::1]:8180", "localhost", "order:8180", "OPS.example."] {
+        for fine in ["127.0.0.1:8180", "[::1]:8180", "localhost", "booking:8180", "OPS.example."] {
             assert_eq!(under(&admin, fine), 200, "{fine}");
         }
         for foreign in ["evil.example", "127.0.0.1.evil.example:8180", "localhost.evil.example"] {

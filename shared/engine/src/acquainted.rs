@@ -1,6 +1,6 @@
 //! A database and its bus belong together.
 //!
-//! Inbox, offsets and orders of one make no sense with the other: a service that meets a bus which its
+//! Inbox, offsets and rows of one make no sense with the other: a service that meets a bus which its
 //! database does not know would miss what it has not read, and wait for what never comes. So the bus has an
 //! id since its first use, and the database remembers the id of the bus that it was first used with.
 

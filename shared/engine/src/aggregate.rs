@@ -4,7 +4,7 @@ use event::Contract;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-/// A member of a JSON object that is called as the contract's key is, such as `order_id`. Its value is
+/// A member of a JSON object that is called as the contract's key is, such as `trip_id`. Its value is
 /// null where something is about no aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AggregateField {

@@ -8,6 +8,7 @@ use std::{
 
 use bus::Position;
 use crash::{Armed, Folder, Point, command_name};
+use event::Contract as _;
 use event::EventId;
 use uuid::Uuid;
 
@@ -93,13 +94,13 @@ impl Deaths {
                 (kind, subject.unwrap_or_else(|| format!("{event:?}")))
             }
             What::Command(command) => (command_name(command), format!("{command:?}")),
-            What::Outcome(order, _) => {
+            What::Outcome(aggregate, _) => {
                 let asked = self.asked.get(&work.input.cause);
-                (asked.map(|asked| asked.kind.clone()).unwrap_or_default(), order.to_string())
+                (asked.map(|asked| asked.kind.clone()).unwrap_or_default(), aggregate.to_string())
             }
-            What::Alarm(order, alarm) => {
+            What::Alarm(aggregate, alarm) => {
                 let name: &'static str = (*alarm).into();
-                (format!("@{name}"), order.to_string())
+                (format!("@{name}"), aggregate.to_string())
             }
         }
     }
@@ -199,13 +200,13 @@ impl Passing for Rows {
 pub(crate) struct Asked {
     service: &'static str,
     kind: String,
-    order: String,
+    aggregate: String,
 }
 
 impl Asked {
     pub(crate) fn of<P: Participant>(effect: &P::Effect) -> Self {
-        let (kind, order) = (effect.kind(), effect.aggregate().to_string());
-        Self { service: P::NAME, kind: format!("*{kind}"), order }
+        let (kind, aggregate) = (effect.kind(), effect.aggregate().to_string());
+        Self { service: P::NAME, kind: format!("*{kind}"), aggregate }
     }
 
     /// The cells at this point that are meant by what becomes of it: its answer, unless `what` says otherwise.
@@ -213,9 +214,12 @@ impl Asked {
         let input = format!("{}{what}", self.kind);
         let cells = deaths.cells.iter().enumerate().filter(|(_, cell)| {
             let Armed { service, input: of, point: at, marks, .. } = &cell.armed;
-            *service == self.service && *of == input && *at == point && marks.contains(&self.order)
+            *service == self.service
+                && *of == input
+                && *at == point
+                && marks.contains(&self.aggregate)
         });
-        cells.map(|(nth, _)| (nth, self.order.clone())).collect()
+        cells.map(|(nth, _)| (nth, self.aggregate.clone())).collect()
     }
 }
 
@@ -252,8 +256,8 @@ pub(crate) struct Resolved<'a, P: Participant> {
 
 impl<P: Participant> Passing for Resolved<'_, P> {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let Asked { service, kind, order } = Asked::of::<P>(&self.claimed.effect);
-        let asked = Asked { service, kind: kind + RESOLVED, order };
+        let Asked { service, kind, aggregate } = Asked::of::<P>(&self.claimed.effect);
+        let asked = Asked { service, kind: kind + RESOLVED, aggregate };
         let fired = asked.cells(point, "", deaths);
         deaths.asked.insert(self.claimed.id.into(), asked);
         fired

@@ -15,7 +15,7 @@ const TABLE: Table = Table {
     columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "at", kind: Kind::Int }],
 };
 
-/// Whether any order is parked, as the statement that enters the ids sees it.
+/// Whether any aggregate is parked, as the statement that enters the ids sees it.
 const PARKED: &str = ", exists (select 1 from parked)";
 /// None is.
 const NONE_PARKED: &str = "not exists (select 1 from parked)";
@@ -23,9 +23,9 @@ const NONE_PARKED: &str = "not exists (select 1 from parked)";
 /// How a batch is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// All are taken for new, and no order for parked, as this process alone can park one.
+    /// All are taken for new, and no aggregate for parked, as this process alone can park one.
     All,
-    /// All are taken for new; whether an order is parked the database knows.
+    /// All are taken for new; whether an aggregate is parked the database knows.
     New,
     /// The inbox says of each whether it is new.
     Nothing,
@@ -35,7 +35,7 @@ pub(crate) enum Trust {
 pub(crate) struct Entered {
     /// The places of those inputs that were not applied before, as far as the inbox knows.
     pub(crate) fresh: Vec<usize>,
-    /// Whether any order is parked, as far as that was asked.
+    /// Whether any aggregate is parked, as far as that was asked.
     pub(crate) parked: Option<bool>,
 }
 

@@ -60,11 +60,11 @@ pub use prune::{PruneError, Pruner};
 pub use reaction::{Emitted, Reaction};
 pub use relay::{Relay, RelayError, Sent};
 pub use run::{Runtime, Surroundings};
-pub use settings::{Messaging, Settings};
+pub use settings::{EngineOptions, Messaging, Settings};
 pub use settle::Fatal;
 pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};
-pub use turn::{Engine, EngineOptions};
+pub use turn::Engine;
 pub use turned::{Remembered, Turn, TurnError};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 

@@ -134,7 +134,7 @@ pub(crate) async fn run_engine<P: Participant>(
 }
 
 /// What comes meanwhile shares the next transaction, or the next request to the broker. The more there
-/// was to do, the longer: what waits anyway then costs a fraction, and a single order is not held up.
+/// was to do, the longer: what waits anyway then costs a fraction, and a single input is not held up.
 async fn rest(begun: Instant, count: usize) {
     let share = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / WORTH_ITS_TIME;
     let worth = begun.elapsed().as_secs_f64() * share * share;

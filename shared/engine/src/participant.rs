@@ -131,14 +131,14 @@ pub trait Effect<K: AggregateKey>:
     /// name is the same request.
     fn name(&self) -> String;
 
-    /// Requests with the same key fail together, as far as the service can know: mail to one domain, charges of
-    /// one card. The failures of a key cost that key only. An aggregate's requests are a key of their own
+    /// Requests with the same key fail together, as far as the service can know: mail to one domain, bookings
+    /// at one hotel. The failures of a key cost that key only. An aggregate's requests are a key of their own
     /// unless the service says otherwise.
     fn isolation_key(&self) -> String {
         self.aggregate().to_string()
     }
 
-    /// The request as operators may see it: without what is secret, such as a payment token.
+    /// The request as operators may see it: without what is secret, such as an access token.
     fn shown(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }

@@ -2,8 +2,8 @@
 //!
 //! An id is needed for as long as a record of its event lies in a topic that the service reads:
 //! redelivery, a rewound group or a new offset can bring it again. The records' timestamps cannot
-//! tell: they are their senders', and in no order. An event's id tells when its *order* was placed,
-//! which may be long before the event. So the rule is one of offsets:
+//! tell: they are their senders', and in no order. An event's id tells when its *aggregate*
+//! began, which may be long before the event. So the rule is one of offsets:
 //!
 //! - Every row says when its event last came, by the database's side of the broker.
 //! - Now and then a *mark* notes the time first, and then where each partition ends. What had come
@@ -128,7 +128,7 @@ impl Pruner {
         tx.commit().await
     }
 
-    /// Small transactions, from the oldest order on: ids begin with its time, so that nothing beyond
+    /// Small transactions, from the oldest aggregate on: ids begin with its time, so that nothing beyond
     /// `before` need be looked at. What has come again since keeps its row.
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         let skip = match self.db.kind() {
@@ -169,7 +169,7 @@ fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
     state.is_none_or(|state| state.low >= *end)
 }
 
-/// The lowest id of an order that is placed then.
+/// The lowest id of an aggregate that begins then.
 fn first_id_of(time: Timestamp) -> Uuid {
     let millis = u128::try_from(time.as_millisecond()).unwrap_or(0);
     Uuid::from_u128(millis << 80)

@@ -1,8 +1,8 @@
 //! From the outbox to the broker: oldest first, nothing skipped, nothing overtaken.
 //!
-//! Why the first occurrences of an order's events lie in the order in which they were emitted, also
+//! Why the first occurrences of an aggregate's events lie in the order in which they were emitted, also
 //! on a shared outbox: a relay sends what it has read from the table, by id, and waits for all of it
-//! before it reads again. If it sends an event, each earlier one of that order was either in the
+//! before it reads again. If it sends an event, each earlier one of that aggregate was either in the
 //! table, and went out before it over the same connection without a gap, or before that and the
 //! broker had acknowledged it to this relay; or was not, and then the broker had acknowledged it to
 //! whoever deleted it. A relay that hung while another took over can only repeat: whatever it had

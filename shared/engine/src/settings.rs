@@ -1,7 +1,23 @@
 use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
+use event::{Contract, Versions};
 use jiff::Timestamp;
+use uuid::Uuid;
+
+/// What an [`Engine`](crate::Engine) needs to know besides its service and database.
+#[derive(Debug, Clone)]
+pub struct EngineOptions<C: Contract> {
+    /// How it behaves.
+    pub settings: Settings,
+    /// Which versions of events it publishes.
+    pub versions: Versions<C>,
+    /// The largest record that the broker takes, in bytes.
+    pub max_record_bytes: usize,
+    /// Tells this process from all others that work on the same database, also from those before
+    /// it.
+    pub replica: Uuid,
+}
 
 /// How an engine behaves. The defaults suit one service on one machine and under load.
 #[derive(Debug, Clone)]

@@ -52,7 +52,7 @@ pub struct Queues {
     pub effects_held: i64,
     /// Deadlines that have not fired.
     pub alarms: Depth,
-    /// Orders that are parked, and records that name none.
+    /// Aggregates that are parked, and records that name none.
     pub parked: Depth,
     /// Records in the dead letters.
     pub dead_letters: i64,

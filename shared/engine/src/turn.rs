@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Answer, Input, Metrics, Origin, Parking, Participant, Remembered, Settings, Turn, TurnError,
-    Work, alarms, dead_letters,
+    Answer, EngineOptions, Input, Metrics, Origin, Parking, Participant, Remembered, Settings,
+    Turn, TurnError, Work, alarms, dead_letters,
     effects::{self, EffectQueue, InsertMode},
     exclusive::Exclusive,
     fold::Fold,
@@ -47,7 +47,7 @@ pub struct Engine<P: Participant> {
     pub(crate) standstill: Arc<Standstill>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Some order may be parked: so it was when that was last asked, or it never was.
+    /// Some aggregate may be parked: so it was when that was last asked, or it never was.
     some_parked: AtomicBool,
     /// There are dead letters to try again.
     pub(crate) replay_wake: Arc<Notify>,
@@ -145,7 +145,7 @@ impl<P: Participant> Engine<P> {
         turned
     }
 
-    /// See [`dead_letters::sort`]: whether an order is parked is known here if nobody else parks one.
+    /// See [`dead_letters::sort`]: whether an aggregate is parked is known here if no other process parks one.
     fn trust(&self, batch: &[Work<P>], parking: &Parking) -> Trust {
         let replays = || batch.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
         let in_doubt = self.in_doubt.load(Ordering::Acquire);
@@ -296,20 +296,6 @@ fn may_be_misplaced_trust(error: &TurnError) -> bool {
 fn is_definite(error: &StoreError) -> bool {
     use StoreError::{Taken, Unmet, Vanished};
     matches!(error, Taken { .. } | Unmet | Vanished { .. })
-}
-
-/// What an [`Engine`] needs to know besides its service and database.
-#[derive(Debug, Clone)]
-pub struct EngineOptions<C: Contract> {
-    /// How it behaves.
-    pub settings: Settings,
-    /// Which versions of events it publishes.
-    pub versions: Versions<C>,
-    /// The largest record that the broker takes, in bytes.
-    pub max_record_bytes: usize,
-    /// Tells this process from all others that work on the same database, also from those before
-    /// it.
-    pub replica: Uuid,
 }
 
 /// Of the fresh ones, drops outcomes and alarms whose own row is gone (they were applied before),

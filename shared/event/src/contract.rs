@@ -18,11 +18,11 @@ use crate::{DecodeError, Schema, Violation};
 pub trait Contract: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The saga's name: the prefix of consumer groups, of `ce_source`, of schema URNs and of metrics.
     const NAMESPACE: &'static str;
-    /// The name of the key in JSON, such as `order_id`: of events, and of the admin interface.
+    /// The name of the key in JSON, such as `trip_id`: of events, and of the admin interface.
     const KEY_FIELD: &'static str;
     /// The types of events.
     type Type: EventType;
-    /// The key of an aggregate: what most events are about, such as an order.
+    /// The key of an aggregate: what most events are about, such as a trip.
     type Key: AggregateKey;
 
     /// Its type.
@@ -115,7 +115,7 @@ pub trait EventType:
     /// Every type.
     const ALL: &'static [Self];
 
-    /// Its name, such as `OrderPlaced`: also its `ce_type`.
+    /// Its name, such as `TripBooked`: also its `ce_type`.
     fn as_str(self) -> &'static str;
 
     /// The service that publishes it.
@@ -124,7 +124,7 @@ pub trait EventType:
     /// The topic that carries it.
     fn topic(self) -> &'static str;
 
-    /// The folder of its schemas, such as `order_placed`; also its name in schema URNs.
+    /// The folder of its schemas, such as `trip_booked`; also its name in schema URNs.
     fn folder(self) -> &'static str;
 
     /// Its schemas, by version in ascending order.
@@ -165,7 +165,7 @@ pub trait AggregateKey:
 pub enum Subject<K> {
     /// An aggregate: its events are applied in the order of their topic.
     Aggregate(K),
-    /// Anything else, such as a product; it is no part of an aggregate's history.
+    /// Anything else, such as a hotel; it is no part of an aggregate's history.
     Other(String),
 }
 

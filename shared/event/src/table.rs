@@ -15,15 +15,15 @@
 /// Then it has an entry for each type of event:
 ///
 /// ```text
-/// OrderPlaced by "order" on "orders" in "order_placed": 1 as OrderPlacedV1, 2 { order_id: OrderId, … }
+/// TripBooked by "booking" on "trips" in "trip_booked": 1 as TripBookedV1, 2 { trip_id: TripId, … }
 /// ```
 ///
 /// - `by` the service that publishes it, `on` the topic that carries it;
-/// - `in` the folder of its schemas: `order_placed/v1.json` and an example, `order_placed/v1.example.json`;
+/// - `in` the folder of its schemas: `trip_booked/v1.json` and an example, `trip_booked/v1.example.json`;
 /// - its versions in ascending order; an earlier one names a type that implements
 ///   [`Earlier`](crate::Earlier) for the latest. Without a type its data is taken as that of the next version;
 /// - the fields of its data in the latest version. An event that is about something else than an aggregate
-///   names the field that says about what: `ProductListed about sku by …`.
+///   names the field that says about what: `HotelListed about hotel by …`.
 #[macro_export]
 macro_rules! contract {
     (

@@ -34,7 +34,7 @@ const TRACESTATE: &str = "tracestate";
 pub struct Envelope<C> {
     /// Tells a repeat from something new.
     pub id: EventId,
-    /// Who said it, such as `/quintet/order`.
+    /// The service that published it, such as `/travel/booking`.
     pub source: String,
     /// When it was said, to the microsecond.
     pub at: Timestamp,

@@ -171,7 +171,7 @@ mod tests {
 
     fn schema() -> Value {
         json!({
-            "title": "Order", "type": "object", "required": ["id", "lines"],
+            "title": "Form", "type": "object", "required": ["id", "lines"],
             "properties": {
                 "id": {"type": "string", "pattern": "^[a-f0-9]{4}$", "format": "x"},
                 "lines": {"type": "array", "minItems": 1, "maxItems": 20,

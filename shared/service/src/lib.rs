@@ -15,6 +15,7 @@ mod outside;
 mod page;
 mod router;
 mod run;
+mod servers;
 mod telemetry;
 
 use std::{future::Future, ops::Deref, sync::Arc};

@@ -99,13 +99,13 @@ fn name_parameters<C: Contract>(operation: &mut Operation) {
     }
 }
 
-/// `Quintet: order`, of the saga `quintet`.
+/// `Travel: booking`, of the saga `travel`.
 fn title<C: Contract>(service: &str) -> String {
     let (first, rest) = C::NAMESPACE.split_at_checked(1).unwrap_or(("", C::NAMESPACE));
     format!("{}{rest}: {service}", first.to_uppercase())
 }
 
-/// A route's path, in which an aggregate is called as the contract calls it: `{order}`.
+/// A route's path, in which an aggregate is called as the contract calls it: `{trip}`.
 fn named<C: Contract>(path: &str) -> String {
     path.replace("{aggregate}", &format!("{{{}}}", noun::<C>()))
 }

@@ -214,30 +214,30 @@ mod tests {
         definite: impl FnOnce(StatusCode, B) -> Option<String>,
     ) -> Attempt<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let charges = format!("http://{}/charges", listener.local_addr().unwrap());
+        let bookings = format!("http://{}/bookings", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, routes).into_future());
-        let (request, id) = (client().unwrap().post(charges), Uuid::nil().into());
+        let (request, id) = (client().unwrap().post(bookings), Uuid::nil().into());
         answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await
     }
 
     /// A provider that answers with 200 and this.
     fn deciding(body: Value) -> Router {
-        Router::new().route("/charges", any(|| async { axum::Json(body) }))
+        Router::new().route("/bookings", any(|| async { axum::Json(body) }))
     }
 
     /// A provider whose answer never ends, with this status.
     fn endless(status: StatusCode) -> Router {
         let piece = || Ok::<_, std::io::Error>(vec![b'x'; 8192]);
         let body = move || async move { (status, Body::from_stream(stream::repeat_with(piece))) };
-        Router::new().route("/charges", any(body))
+        Router::new().route("/bookings", any(body))
     }
 
     #[tokio::test]
     async fn a_redirect_is_no_answer() {
         let routes = Router::new()
-            .route("/charges", any(|| async { Redirect::to("/elsewhere") }))
+            .route("/bookings", any(|| async { Redirect::to("/elsewhere") }))
             .route("/elsewhere", any(|| async { "{}" }));
-        let attempt = ask(routes, "/charges").await;
+        let attempt = ask(routes, "/bookings").await;
         assert_eq!(attempt, Attempt::NoAnswer("303 See Other: ".to_owned()));
     }
 
@@ -255,12 +255,12 @@ mod tests {
         #[derive(serde::Deserialize)]
         #[serde(tag = "status", rename_all = "snake_case")]
         enum Answer {
-            Captured { reference: Reference },
+            Booked { reference: Reference },
         }
-        let decided = |_, Answer::Captured { reference }| Some(reference.into());
+        let decided = |_, Answer::Booked { reference }| Some(reference.into());
         let (most, more) = ("ü".repeat(LONGEST_TEXT), "x".repeat(5_000));
         for kept in ["ch_1", &most] {
-            let body = json!({ "status": "captured", "reference": kept });
+            let body = json!({ "status": "booked", "reference": kept });
             assert_eq!(decided_by(deciding(body), decided).await, Attempt::Answered(kept.into()));
         }
         for (reference, why) in [
@@ -269,7 +269,7 @@ mod tests {
             ("ch_\u{202e}1", "holds U+202E"),
             (&more, "has 5000 characters"),
         ] {
-            let body = json!({ "status": "captured", "reference": reference });
+            let body = json!({ "status": "booked", "reference": reference });
             let attempt = decided_by(deciding(body), decided).await;
             let Attempt::NoAnswer(said) = attempt else { panic!("{reference:?}: {attempt:?}") };
             assert!(said.starts_with(&format!("the provider's reference {why}")), "{said}");
@@ -328,7 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_cannot_be_written_is_refused() {
-        let request = client().unwrap().post("http://127.0.0.1/charges").header("x", "\n");
+        let request = client().unwrap().post("http://127.0.0.1/bookings").header("x", "\n");
         let definite = |_, _: Value| Some(());
         let id = Uuid::nil().into();
         let attempt = answer(request, id, &Trace::default(), definite, &[]).await;

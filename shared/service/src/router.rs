@@ -72,7 +72,7 @@ impl<P: Participant> Clone for Around<P> {
 }
 
 /// What is around every route, `observe` outermost. A single layer: each boxes what it is around, and that
-/// five times was a seventh of what an order's request took.
+/// five times was a seventh of the time of a request that makes a command.
 async fn surround<P: Participant>(
     State(around): State<Around<P>>,
     request: Request,

@@ -1,14 +1,7 @@
-use std::{
-    fs::File,
-    future::Future,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use bus::{Bus, BusError, Said, Topic};
+use bus::Topic;
 use clap::{Args, Parser};
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use edge::{Listener, Server};
@@ -16,18 +9,15 @@ use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
 use event::Contract;
 use rustix::fs::Mode;
 use store::{Db, StoreError};
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
-    config::{self, Database, Defaults, Loaded, Secrets},
+    config::{self, Defaults, Loaded, Secrets},
     http::with_origins,
     leash::{Shutdown, shutdown_signal},
     router::{admin_router, public_router},
+    servers::{check_servers, connect_bus, lock_file, open_database},
     telemetry::{self, Collector},
 };
 
@@ -43,8 +33,6 @@ const OUT_OF_REACH: u8 = 65;
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 /// How long threads that still block may take at the very end.
 const LAST_BREATH: Duration = Duration::from_secs(1);
-/// The pause between two looks for a database that is away.
-const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// What the command line of a service takes.
 #[derive(Debug, Args)]
@@ -77,6 +65,7 @@ pub fn main<S: Service>() -> ExitCode {
 /// not help, 65 where events were deleted before they were read, 1 otherwise.
 ///
 /// It builds the runtime that the service runs in, so it must not be called within another one.
+#[must_use]
 pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     // Databases and the log hold addresses: what this process writes is for its user alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -141,7 +130,7 @@ fn is_misplaced(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(url_or_pooler)
 }
 
-/// What the broker and the collector of traces know this process by, such as `quintet-order`.
+/// What the broker and the collector of traces know this process by, such as `travel-booking`.
 fn client<S: Service>() -> String {
     format!("{}-{}", S::Contract::NAMESPACE, S::NAME)
 }
@@ -159,31 +148,10 @@ fn settings<S: Service>(
     // What only the service itself can judge; some clients cannot be made outside a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        check_servers(S::NAME, &loaded.0).await?;
+        check_servers(&client::<S>(), &loaded.0).await?;
         S::open(&loaded.1).map(drop)
     })?;
     Ok(loaded)
-}
-
-/// What can be said of the database's and the broker's settings without asking either.
-async fn check_servers(service: &str, config: &Config) -> anyhow::Result<()> {
-    let Database { url, connections, max_mib } = &config.database;
-    // A file would be created.
-    if url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
-        Db::connect_within(url, *connections, *max_mib).await?;
-    }
-    if config.bus.url.strip_prefix("log:").is_none_or(str::is_empty) {
-        connect_bus(service, config).await?;
-    }
-    Ok(())
-}
-
-async fn connect_bus(service: &str, config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
-    bus::connect(&bus_settings(service, config)).await.map_err(|error| match error {
-        BusError::Settings { .. } => error.into(),
-        // All others name no setting.
-        error => anyhow::Error::new(error).context("bus.url"),
-    })
 }
 
 fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {
@@ -315,52 +283,4 @@ async fn prepare<S: Service>(
         health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))
-}
-
-/// With SQLite a service is one process, and its engine sends from memory: a second one on the same
-/// file would send out of order. The lock lasts as long as the process.
-fn lock_file(url: &str) -> anyhow::Result<()> {
-    let Some(path) = url.strip_prefix("sqlite:").filter(|path| *path != ":memory:") else {
-        return Ok(());
-    };
-    let path = format!("{path}.lock");
-    let file = File::create(&path).with_context(|| format!("database.url: {path}"))?;
-    file.try_lock().with_context(|| {
-        format!("database.url: another process works on {url}; several replicas need PostgreSQL")
-    })?;
-    // Never closed: the operating system lets go of it when the process ends.
-    std::mem::forget(file);
-    Ok(())
-}
-
-fn bus_settings(client: &str, config: &Config) -> bus::Settings {
-    bus::Settings {
-        url: config.bus.url.clone(),
-        namespace: config.bus.namespace.clone(),
-        client: client.to_owned(),
-        kafka: config.kafka.clone(),
-    }
-}
-
-async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
-    let said = Said::default();
-    loop {
-        let error = match try_open_database::<S>(config).await {
-            Ok(db) => return Ok(db),
-            Err(error) if error.is_away() => error,
-            Err(error) => return Err(error.into()),
-        };
-        if said.worth_saying(&error.to_string(), Instant::now()) {
-            tracing::warn!(%error, "{} waits for its database", S::NAME);
-        }
-        sleep(DATABASE_RETRY).await;
-    }
-}
-
-async fn try_open_database<S: Service>(config: &Config) -> Result<Db, StoreError> {
-    let Database { url, connections, max_mib } = &config.database;
-    let db = Db::connect_within(url, *connections, *max_mib).await?;
-    db.require_sessions().await?;
-    db.migrate(engine::migrations().and(S::migrations())).await?;
-    Ok(db)
 }

@@ -95,7 +95,7 @@ impl File {
     }
 }
 
-const FORM: &str = "name it VERSION_DESCRIPTION.sql, such as 1000_orders.sql (migrations only go forward: \
+const FORM: &str = "name it VERSION_DESCRIPTION.sql, such as 1000_trips.sql (migrations only go forward: \
                     there is no .up.sql or .down.sql)";
 
 #[cfg(test)]
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn files_come_by_version_whatever_their_names_sort_like() {
-        let names = ["1000_orders.sql", "0002_dead_letters.sql", ".gitkeep"];
+        let names = ["1000_trips.sql", "0002_dead_letters.sql", ".gitkeep"];
         let read = read(&names, &names).unwrap();
         let told = |file: &File| (file.version, file.description.clone(), file.name.clone());
         let expected = [
             (2, "dead letters".to_owned(), names[1].to_owned()),
-            (1000, "orders".to_owned(), names[0].to_owned()),
+            (1000, "trips".to_owned(), names[0].to_owned()),
         ];
         assert_eq!(read.sqlite.iter().map(told).collect::<Vec<_>>(), expected);
         assert_eq!(read.sqlite, read.postgres);
@@ -135,15 +135,15 @@ mod tests {
     #[test]
     fn a_name_that_is_no_version_and_description_is_refused() {
         for name in [
-            "orders.sql",
-            "1000-orders.sql",
+            "trips.sql",
+            "1000-trips.sql",
             "1000_.sql",
-            "_orders.sql",
-            "v1_orders.sql",
-            "-1_orders.sql",
-            "1000_orders.up.sql",
-            "1000_orders.sql.bak",
-            "1000_orders.txt",
+            "_trips.sql",
+            "v1_trips.sql",
+            "-1_trips.sql",
+            "1000_trips.up.sql",
+            "1000_trips.sql.bak",
+            "1000_trips.txt",
         ] {
             let refused = refusal(&["1_first.sql", name]);
             assert!(refused.starts_with(&format!("migrations/sqlite/{name}: ")), "{refused}");
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn versions_are_positive_and_each_is_there_once() {
-        let zero = refusal(&["0_orders.sql"]);
+        let zero = refusal(&["0_trips.sql"]);
         assert!(zero.contains("must be from 1"), "{zero}");
-        let large = refusal(&["9223372036854775808_orders.sql"]);
+        let large = refusal(&["9223372036854775808_trips.sql"]);
         assert!(large.contains("must be from 1"), "{large}");
         let twice = refusal(&["1_first.sql", "0001_other.sql"]);
         assert!(twice.contains("have the same version"), "{twice}");

@@ -1,4 +1,4 @@
-//! State rows as the last batches left them, so that an order's next event need not read its row again.
+//! State rows as the last batches left them, so that an aggregate's next event need not read its row again.
 //!
 //! Only of use to who has the tables to itself: whoever may have missed a change forgets everything.
 
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::Record;
 
-/// Rows of one table that are kept for sure; at most twice as many are. An order's row has some kilobyte.
+/// Rows of one table that are kept for sure; at most twice as many are. An aggregate's row has some kilobyte.
 const AT_LEAST: usize = 16_000;
 /// For how long the table is not asked for a row, however often it is written. Whoever changes it by
 /// hand is overlooked no longer.
@@ -194,25 +194,25 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
-    struct Stock {
-        shelf: i64,
-        pieces: i64,
+    struct Rooms {
+        floor: i64,
+        free: i64,
     }
-    crate::record!(Stock in "stock": shelf: i64, pieces: i64);
+    crate::record!(Rooms in "rooms": floor: i64, free: i64);
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn leave(kept: &Arc<Kept>, now: i64, pieces: i64) -> Alone {
+    fn leave(kept: &Arc<Kept>, now: i64, free: i64) -> Alone {
         let mut alone = Alone::new(kept, at(now));
-        alone.keep(vec![Arc::new(Stock { shelf: 1, pieces })], Vec::new());
+        alone.keep(vec![Arc::new(Rooms { floor: 1, free })], Vec::new());
         alone
     }
 
     fn found(kept: &Arc<Kept>, now: i64) -> Vec<i64> {
-        let found = Alone::new(kept, at(now)).find::<Stock>([1, 2].iter());
-        found.iter().flatten().map(|stock| stock.pieces).collect()
+        let found = Alone::new(kept, at(now)).find::<Rooms>([1, 2].iter());
+        found.iter().flatten().map(|rooms| rooms.free).collect()
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
         let kept = Arc::default();
         leave(&kept, 100, 5).committed();
         let mut alone = Alone::new(&kept, at(101));
-        alone.keep::<Stock>(Vec::new(), vec![1]);
+        alone.keep::<Rooms>(Vec::new(), vec![1]);
         assert_eq!(found(&kept, 101), [5], "it has not committed");
         alone.committed();
         assert!(found(&kept, 101).is_empty());
@@ -247,7 +247,7 @@ mod tests {
         leave(&kept, 0, 7).committed();
         let late = leave(&kept, 0, 8);
         kept.forget();
-        assert!(late.find::<Stock>([1].iter()).is_empty());
+        assert!(late.find::<Rooms>([1].iter()).is_empty());
         late.committed();
         assert!(found(&kept, 0).is_empty());
     }
@@ -256,7 +256,7 @@ mod tests {
     fn what_is_older_does_not_outlive_what_came_after_it() {
         let kept = Arc::default();
         leave(&kept, 110, 7).committed();
-        let others = (10..).take(AT_LEAST).map(|shelf| Arc::new(Stock { shelf, pieces: 1 }));
+        let others = (10..).take(AT_LEAST).map(|floor| Arc::new(Rooms { floor, free: 1 }));
         let mut alone = Alone::new(&kept, at(110));
         alone.keep(others.collect(), Vec::new());
         alone.committed();
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_over_is_let_go_of() {
         let kept: Arc<Kept> = Arc::default();
-        let row = Arc::new(Stock { shelf: 1, pieces: 7 });
+        let row = Arc::new(Rooms { floor: 1, free: 7 });
         let held = Arc::downgrade(&row);
         let mut alone = Alone::new(&kept, at(0));
         alone.keep(vec![row], Vec::new());
@@ -283,13 +283,13 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_two_times_as_much_as_is_kept_for_sure() {
         let (kept, last) = (Arc::default(), 5 * i64::try_from(AT_LEAST).unwrap() / 2);
-        for shelf in 0..=last {
+        for floor in 0..=last {
             let mut alone = Alone::new(&kept, at(0));
-            alone.keep(vec![Arc::new(Stock { shelf, pieces: 1 })], Vec::new());
+            alone.keep(vec![Arc::new(Rooms { floor, free: 1 })], Vec::new());
             alone.committed();
         }
-        let shelves: Vec<_> = (0..=last).collect();
-        let found = Alone::new(&kept, at(0)).find::<Stock>(shelves.iter());
+        let floors: Vec<_> = (0..=last).collect();
+        let found = Alone::new(&kept, at(0)).find::<Rooms>(floors.iter());
         let kept = found.iter().flatten().count();
         assert!((AT_LEAST..=2 * AT_LEAST).contains(&kept), "{kept}");
         assert!(found.last().is_some_and(Option::is_some), "the last");

@@ -79,7 +79,7 @@ pub(crate) fn migrator(migrations: &[Migration]) -> Result<Migrator, StoreError>
 /// Embeds a folder of migrations of the calling crate and makes [`Migrations`] of them.
 ///
 /// The folder is relative to the crate's `Cargo.toml`. It has one folder for each database, `sqlite` and
-/// `postgres`, with files of the same names, `VERSION_DESCRIPTION.sql`, such as `1000_orders.sql`. A
+/// `postgres`, with files of the same names, `VERSION_DESCRIPTION.sql`, such as `1000_trips.sql`. A
 /// service's versions begin at 1000. A wrong name, a version that is there twice, or a file for one
 /// database only does not compile.
 ///

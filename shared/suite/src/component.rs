@@ -30,11 +30,13 @@ impl Component {
     }
 
     /// Its name.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         self.0
     }
 
-    /// The variable that sets a key of its configuration, as in `QUINTET_PAYMENT__LISTEN`.
+    /// The variable that sets a key of its configuration, as in `QUINTET_FLIGHTS__LISTEN`.
+    #[must_use]
     pub fn variable(self, key: &str) -> String {
         format!("QUINTET_{}__{key}", self.0.to_uppercase().replace('-', "_"))
     }
@@ -135,14 +137,14 @@ mod tests {
     #[test]
     fn replicas_are_numbered_from_the_second() {
         let names: Vec<String> =
-            Component::named("order").members(3).map(|member| member.to_string()).collect();
-        assert_eq!(names, ["order", "order-2", "order-3"]);
+            Component::named("booking").members(3).map(|member| member.to_string()).collect();
+        assert_eq!(names, ["booking", "booking-2", "booking-3"]);
     }
 
     #[test]
     fn a_variable_is_named_after_its_component() {
-        let variable = |name| Component::named(name).variable("GATEWAY__URL");
-        assert_eq!(variable("payment"), "QUINTET_PAYMENT__GATEWAY__URL");
-        assert_eq!(variable("risk-check"), "QUINTET_RISK_CHECK__GATEWAY__URL");
+        let variable = |name| Component::named(name).variable("AIRLINE__URL");
+        assert_eq!(variable("flights"), "QUINTET_FLIGHTS__AIRLINE__URL");
+        assert_eq!(variable("risk-check"), "QUINTET_RISK_CHECK__AIRLINE__URL");
     }
 }

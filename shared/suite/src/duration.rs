@@ -15,6 +15,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// In two figures at most, such as `83 ms`, `1.5 s` and `3 min 20 s`.
+#[must_use]
 pub fn text(duration: SignedDuration) -> String {
     let sign = if duration.is_negative() { "-" } else { "" };
     let duration = duration.unsigned_abs();
@@ -32,12 +33,14 @@ pub fn text(duration: SignedDuration) -> String {
 }
 
 /// The same with its sign.
+#[must_use]
 pub fn since(duration: SignedDuration) -> String {
     let text = text(duration);
     if duration.is_negative() { text } else { format!("+{text}") }
 }
 
 /// In one figure, such as `12s`, `3m`, `5h` and `40d`.
+#[must_use]
 pub fn age(duration: SignedDuration) -> String {
     match duration.as_secs().max(0) {
         seconds @ 0..60 => format!("{seconds}s"),

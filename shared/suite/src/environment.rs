@@ -39,7 +39,7 @@ pub(crate) const LEASH: &str = "QUINTET_LEASH";
 const HOSTS: &str = r#"["localhost","127.0.0.1"]"#;
 
 impl Variable {
-    fn of(component: Component, key: &str, value: impl ToString) -> Self {
+    fn of(component: Component, key: &str, value: &impl ToString) -> Self {
         Self { name: component.variable(key), value: value.to_string() }
     }
 }
@@ -65,16 +65,16 @@ impl Plan<'_> {
 
     fn addresses(&self, member: Member) -> Vec<Variable> {
         let component = member.component;
-        let mut addresses = vec![Variable::of(component, "LISTEN", self.ports.public(member))];
+        let mut addresses = vec![Variable::of(component, "LISTEN", &self.ports.public(member))];
         if self.manifest.provider(component).is_some() {
             let further = self.ports.further(component);
             addresses.extend(further.map(|(protocol, address)| {
-                Variable::of(component, &protocol.to_uppercase(), address)
+                Variable::of(component, &protocol.to_uppercase(), &address)
             }));
-            addresses.push(Variable::of(component, "DATA", self.dir.path().display()));
+            addresses.push(Variable::of(component, "DATA", &self.dir.path().display()));
             return addresses;
         }
-        addresses.push(Variable::of(component, "ADMIN_LISTEN", self.ports.admin(member)));
+        addresses.push(Variable::of(component, "ADMIN_LISTEN", &self.ports.admin(member)));
         addresses.push(Variable::of(component, "BUS__URL", &self.bus_url));
         if !self.namespace.is_empty() {
             addresses.push(Variable::of(component, "BUS__NAMESPACE", &self.namespace));
@@ -84,15 +84,15 @@ impl Plan<'_> {
 
     fn defaults(&self, component: Component) -> Vec<Variable> {
         let Some(service) = self.manifest.service(component) else { return Vec::new() };
-        let mut defaults = vec![Variable::of(component, "HTTP__HOSTS", HOSTS)];
+        let mut defaults = vec![Variable::of(component, "HTTP__HOSTS", &HOSTS)];
         let database = self.databases.get(&component);
         defaults.extend(database.map(|url| Variable::of(component, "DATABASE__URL", url)));
         let partitions = self.manifest.topics.partitions;
-        defaults.extend(partitions.map(|it| Variable::of(component, "BUS__PARTITIONS", it)));
+        defaults.extend(partitions.map(|it| Variable::of(component, "BUS__PARTITIONS", &it)));
         let settings = service.settings.iter();
         defaults.extend(settings.map(|(setting, value)| {
             let key = setting.to_uppercase().replace('.', "__");
-            Variable::of(component, &key, filled(value, |it| self.address(it)))
+            Variable::of(component, &key, &filled(value, |it| self.address(it)))
         }));
         defaults
     }

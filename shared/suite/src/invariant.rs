@@ -3,10 +3,13 @@
 use crate::rest::Rows;
 use std::fmt;
 
+/// Answers what offends an invariant, a line each.
+type Check = dyn Fn(&Rows) -> Vec<String> + Send + Sync;
+
 /// What must hold of the rows of a suite at rest.
 pub(crate) struct Invariant {
     pub(crate) name: &'static str,
-    check: Box<dyn Fn(&Rows) -> Vec<String> + Send + Sync>,
+    check: Box<Check>,
 }
 
 impl Invariant {

@@ -174,7 +174,8 @@ impl Program {
             Err(error) => error.format(&mut command.clone()).exit(),
         };
         let (data, json) = (cli.options.data, cli.options.json);
-        let session = Session { data, json, manifest, topics: self.topics.clone() };
+        let runnable = self.services.iter().chain(&self.providers).map(|it| it.name).collect();
+        let session = Session { data, json, manifest, topics: self.topics.clone(), runnable };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let ran = match runtime {
             Ok(runtime) => runtime.block_on(self.run(cli.command, &session, &command)),

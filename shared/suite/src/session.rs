@@ -33,6 +33,8 @@ pub struct Session {
     pub manifest: &'static Manifest,
     /// The topics of the saga's contract.
     pub topics: BTreeSet<&'static str>,
+    /// The services and providers that this program can be.
+    pub runnable: BTreeSet<&'static str>,
 }
 
 impl Session {
@@ -81,6 +83,7 @@ impl Session {
     pub(crate) fn of_test(data: &std::path::Path) -> Self {
         let manifest = crate::manifest::tests::trip();
         let topics = ["bookings", "flights"].into();
-        Self { data: Some(data.to_owned()), json: false, manifest, topics }
+        let runnable = ["booking", "flights", "airline"].into();
+        Self { data: Some(data.to_owned()), json: false, manifest, topics, runnable }
     }
 }

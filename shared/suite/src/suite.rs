@@ -1,5 +1,6 @@
 //! `up.json`: what runs where, for every other command and for scripts.
 
+mod described;
 mod file;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{fs, io};
 
+use described::Described;
 pub(crate) use file::SuiteFile;
 
 /// A running suite, as `up.json` describes it. Where others run it, in containers say, a file with
@@ -35,27 +37,6 @@ pub struct Suite {
     pub control: Option<PathBuf>,
     /// The launcher's process id.
     pub pid: u32,
-}
-
-/// The same as it is written: services and providers side by side.
-#[derive(Serialize, Deserialize)]
-struct Described {
-    #[serde(flatten)]
-    components: IndexMap<Component, Either>,
-    #[serde(default)]
-    bus: Bus,
-    #[serde(default)]
-    control: Option<PathBuf>,
-    #[serde(default)]
-    pid: u32,
-}
-
-/// Only a service has an admin listener.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Either {
-    Service(Service),
-    Provider(Provider),
 }
 
 /// A service; the fields are its first replica's.
@@ -106,32 +87,6 @@ pub struct Provider {
     pub further: BTreeMap<String, String>,
     /// `None` while it does not run.
     pub pid: Option<u32>,
-}
-
-impl From<Described> for Suite {
-    fn from(described: Described) -> Self {
-        let (mut services, mut providers) = (IndexMap::new(), IndexMap::new());
-        for (name, either) in described.components {
-            match either {
-                Either::Service(mut service) => {
-                    service.list_itself();
-                    services.insert(name, service);
-                }
-                Either::Provider(provider) => drop(providers.insert(name, provider)),
-            }
-        }
-        let Described { bus, control, pid, .. } = described;
-        Self { services, providers, bus, control, pid }
-    }
-}
-
-impl From<Suite> for Described {
-    fn from(suite: Suite) -> Self {
-        let services = suite.services.into_iter().map(|(name, it)| (name, Either::Service(it)));
-        let providers = suite.providers.into_iter().map(|(name, it)| (name, Either::Provider(it)));
-        let Suite { bus, control, pid, .. } = suite;
-        Self { components: services.chain(providers).collect(), bus, control, pid }
-    }
 }
 
 /// What carries the events, and what stands before the names of its topics and groups.

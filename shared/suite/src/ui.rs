@@ -105,6 +105,7 @@ pub fn result(text: &str) {
 }
 
 /// The text in lines of at most [`COLUMNS`], each behind so many spaces; none for an empty text.
+#[must_use]
 pub fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let room = COLUMNS - indent;
     let (mut lines, mut line) = (Vec::new(), String::new());

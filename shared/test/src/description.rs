@@ -19,7 +19,7 @@ pub trait Saga: Send + Sync + 'static {
     /// The providers in memory.
     type Providers: Providers;
 
-    /// A row that aggregates have in common, such as the stock of a product; `()` if there is none.
+    /// A row that aggregates have in common, such as the free rooms of a hotel; `()` if there is none.
     type Shared: Clone;
 
     /// What the providers write down about a request, as the saga's auditor reads it; `()` if nothing does.

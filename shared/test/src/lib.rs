@@ -1,4 +1,4 @@
-//! Tests for a saga that is built on the library. What the order saga's own tests are made of is here, for any saga.
+//! Tests for a saga that is built on the library. What a saga's own tests are made of is here, for any saga.
 //!
 //! | module | what it gives |
 //! |---|---|

@@ -106,7 +106,7 @@ fn built_in(tree: &Tree, version: Version<'_>) -> Option<Violation> {
     let file = version.schema();
     let Some(built_in) = contract::schema(version) else {
         let fix = format!(
-            "list the version in shared/contracts/src/event.rs{}",
+            "list the version in schemas/src/events.rs{}",
             if version.number > 1 { ", with an upcaster in upcast.rs" } else { "" }
         );
         return Some(of(&file, "not-listed", "no Rust type reads it", &fix));
@@ -145,7 +145,7 @@ fn example(tree: &Tree, version: Version<'_>, upcast: &Upcast) -> Option<Violati
     let written = upcast(version, &example).ok()?;
     (written != example).then(|| {
         let problem = format!("the Rust type reads it and writes {written}");
-        let fix = "let type (shared/contracts/src/payload.rs), schema and example name the same \
+        let fix = "let type (schemas/src/events.rs), schema and example name the same \
                    properties";
         of(&file, "types-drift", &problem, fix)
     })

@@ -61,7 +61,7 @@ fn check_version(
 }
 
 const UPCASTER: &str = "let the schema take what was said before, or bring it there in \
-                        shared/contracts/src/upcast.rs";
+                        schemas/src/upcast.rs";
 
 /// Why upcast data does not follow the latest schema.
 fn accepted(

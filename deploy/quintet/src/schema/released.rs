@@ -28,7 +28,7 @@ pub(super) fn check(current: &Tree, released: &Tree) -> Vec<Violation> {
                 problem: format!("`{pointer}` is not as {rev} has it"),
                 fix: format!(
                     "bring it back ({back}) and say what is new in v{next}.json, with an upcaster \
-                     in shared/contracts/src/upcast.rs"
+                     in schemas/src/upcast.rs"
                 ),
             });
         }

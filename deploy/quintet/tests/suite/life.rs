@@ -148,6 +148,29 @@ async fn a_taken_port_is_named_before_anything_starts() {
 }
 
 #[tokio::test]
+async fn a_service_that_nothing_starts_is_named_before_anything_starts() {
+    let suite = Suite::new();
+    let file = suite.temp.path().join("suite.toml");
+    let usual = fs::read_to_string(&file).unwrap();
+    let more = |start: &str| {
+        let service = "\n[[services]]\nname = \"fraud\"\nport = 8086\n";
+        fs::write(&file, format!("{usual}{service}{start}")).unwrap();
+    };
+    for (start, expected) in [
+        ("", "this program cannot be fraud: say by `start` in the suite's file"),
+        ("start = [\"bin/fraud\"]", "bin/fraud is missing: build it"),
+        ("strat = []", "suite.toml: services[5].strat: unknown field"),
+    ] {
+        more(start);
+        let mut up = suite.up(&[]);
+        assert_eq!(up.ended().await, Some(1));
+        let said = up.stderr();
+        assert!(said.contains(expected) && said.lines().count() == 1, "{said}");
+    }
+    assert!(suite.pids("order").is_empty());
+}
+
+#[tokio::test]
 async fn fresh_begins_without_what_was_there() {
     let suite = Suite::new();
     let data = suite.data();

@@ -88,7 +88,7 @@ pub(crate) async fn an_order_is_one_trace_over_five_services(visitor: Visitor) {
     assert_eq!(services, scenarios::services().into_iter().collect());
     for span in &spans {
         let asked = matches!(span.kind, SpanKind::Server | SpanKind::Client);
-        let of_order = asked || span.get("quintet.order_id") == order.to_string();
+        let of_order = asked || span.get("quintet.aggregate_id") == order.to_string();
         assert!(of_order && !span.failed, "{span:?}");
     }
     assert_types(&spans);

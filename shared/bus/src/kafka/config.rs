@@ -32,7 +32,7 @@ const PRODUCER: [(&str, &str); 9] = [
     // The partition that Java clients choose, and the log.
     ("partitioner", "murmur2_random"),
     // What is sent together lies in its queue together. To wait for more takes a thread's wake-up for
-    // every hop of an order, a quarter of its time.
+    // every hop of an aggregate's events, a quarter of the time from its first event to its last.
     ("linger.ms", "0"),
     ("compression.codec", "lz4"),
     ("retry.backoff.max.ms", "500"),

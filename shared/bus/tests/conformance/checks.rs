@@ -13,7 +13,7 @@ pub async fn creating_topics_twice_changes_nothing(rig: &dyn Rig) {
     let more = Topic { partitions: 7, ..TOPICS[0] };
     let other = rig.connect().await;
     other.create_topics(&[more]).await.expect("it is there");
-    let states = other.partitions("g", &["orders"]).await.expect("states");
+    let states = other.partitions("g", &["trips"]).await.expect("states");
     assert_eq!(states.len(), 3);
     assert_eq!(states.iter().map(|state| state.high).sum::<i64>(), 20);
 }
@@ -23,7 +23,7 @@ pub async fn order_is_kept_per_key(rig: &dyn Rig) {
     for start in (0..500).step_by(125) {
         publish(&*bus, &numbered(start..start + 125)).await;
     }
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let mut last = BTreeMap::new();
     for record in take(&mut consumer, 500).await {
         let number: usize = String::from_utf8_lossy(&record.value).parse().expect("one");
@@ -43,7 +43,7 @@ pub async fn a_key_has_the_partition_that_every_bus_gives_it(rig: &dyn Rig) {
     let keys = ["", "a", "SKU-1", "Zoë", "018f3c1e-7b5a-7c3d-9e21-0a1b2c3d4e5f"];
     let records: Vec<_> = keys.iter().map(|key| record(key, key)).collect();
     publish(&*bus, &records).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     for record in take(&mut consumer, keys.len()).await {
         assert_eq!(record.partition, partition_of(&record.value, 3), "{record:?}");
     }
@@ -57,10 +57,10 @@ pub async fn headers_and_binary_values_arrive_intact(rig: &dyn Rig) {
         ..record("k", (0..=255).collect::<Vec<u8>>())
     };
     publish(&*bus, &[sent.clone(), record("k", "")]).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let received = take(&mut consumer, 2).await;
     let expected = Incoming {
-        topic: "orders".to_owned(),
+        topic: "trips".to_owned(),
         partition: partition_of(b"k", 3),
         offset: 0,
         key: b"k".to_vec(),
@@ -85,7 +85,7 @@ pub async fn unknown_topics_are_named(rig: &dyn Rig) {
     assert_eq!(named(published.error.expect("an error")), "ordrs");
     let asked = within(bus.partitions("g", &["ordrs"])).await;
     assert_eq!(named(asked.expect_err("unknown")), "ordrs");
-    let joined = within(bus.consumer("g", &["orders", "ordrs"])).await;
+    let joined = within(bus.consumer("g", &["trips", "ordrs"])).await;
     assert_eq!(named(joined.err().expect("unknown")), "ordrs");
 }
 
@@ -100,7 +100,7 @@ pub async fn a_large_record_passes(rig: &dyn Rig) {
     let large: Vec<u8> = noise.take(bus.max_record_bytes() - 1).collect();
     assert!(large.len() >= 900_000);
     publish(&*bus, &[record("k", &large), record("k", "small")]).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let received = take(&mut consumer, 2).await;
     assert!(received[0].value == large, "the large value changed");
 }
@@ -122,7 +122,7 @@ pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
     // The producer goes on, and what was refused left no trace.
     let published = within(producer.publish(&[record("a", "5")])).await;
     assert_eq!(published.acknowledged, [true]);
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let mut received = values(&take(&mut consumer, 3).await);
     received.sort();
     assert_eq!(received, ["1", "2", "5"]);
@@ -131,14 +131,14 @@ pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
 pub async fn an_empty_publish_is_nothing(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &[]).await;
-    let states = bus.partitions("g", &["orders"]).await.expect("states");
+    let states = bus.partitions("g", &["trips"]).await.expect("states");
     assert!(states.iter().all(|state| state.high == 0));
 }
 
 pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
     let reading = rig.bus().await;
     let writing = rig.connect().await;
-    let mut consumer = reading.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = reading.consumer("g", &["trips"]).await.expect("a consumer");
     let mut producer = writing.producer().await.expect("a producer");
     for round in 0..20 {
         let sent = numbered(round..round + 1);
@@ -153,7 +153,7 @@ pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
 pub async fn no_more_than_asked_for_is_returned(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..50)).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let mut all = Vec::new();
     while all.len() < 50 {
         let some = within(consumer.receive(7)).await.expect("records");
@@ -167,7 +167,7 @@ pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
     const COUNT: usize = 400;
     let bus = rig.bus().await;
     let writing = rig.connect().await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let mut producer = writing.producer().await.expect("a producer");
     let dropped = Cell::new(0_usize);
     let publishing = async {
@@ -232,7 +232,7 @@ pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {
         }
     };
     tokio::join!(publishing(one.clone(), 0), publishing(two, 500));
-    let mut consumer = one.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = one.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, 1_000).await;
     assert_eq!(sorted_numbers(&all), (0..1_000).collect::<Vec<_>>());
     let mut next = BTreeMap::new();
@@ -245,14 +245,14 @@ pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {
 
 pub async fn two_groups_see_everything(rig: &dyn Rig) {
     let bus = rig.bus().await;
-    let products = Outgoing { topic: "products".to_owned(), ..record("SKU", "30") };
+    let notices = Outgoing { topic: "notices".to_owned(), ..record("SKU", "30") };
     publish(&*bus, &numbered(0..30)).await;
-    publish(&*bus, &[products]).await;
+    publish(&*bus, &[notices]).await;
     for group in ["one", "two"] {
-        let mut consumer = bus.consumer(group, &["orders", "products"]).await.expect("a consumer");
+        let mut consumer = bus.consumer(group, &["trips", "notices"]).await.expect("a consumer");
         let all = take(&mut consumer, 31).await;
         assert_eq!(sorted_numbers(&all), (0..31).collect::<Vec<_>>());
-        assert_eq!(all.iter().filter(|r| r.topic == "products").count(), 1);
+        assert_eq!(all.iter().filter(|r| r.topic == "notices").count(), 1);
     }
 }
 
@@ -262,18 +262,18 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     publish(&*there, &[record("k", "there")]).await;
     publish(&*here, &[record("k", "here")]).await;
     // The same group in both is two groups.
-    let mut one = here.consumer("g", &["orders"]).await.expect("a consumer");
-    let mut two = there.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut one = here.consumer("g", &["trips"]).await.expect("a consumer");
+    let mut two = there.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut one, 1).await), ["here"]);
     let received = take(&mut two, 1).await;
-    assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "orders"));
+    assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "trips"));
 }
 
 /// Reads all that is there, by chunks that are smaller than that.
 pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..50)).await;
-    let mut reader = bus.reader(&["orders", "products"]).await.expect("a reader");
+    let mut reader = bus.reader(&["trips", "notices"]).await.expect("a reader");
     let mut seen = Vec::new();
     loop {
         let records = within(reader.read(7)).await.expect("records");
@@ -286,7 +286,7 @@ pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
     publish(&*bus, &numbered(50..51)).await;
     let later = within(reader.read(7)).await.expect("records");
     assert_eq!(sorted_numbers(&later), [50]);
-    let states = bus.partitions("g", &["orders"]).await.expect("states");
+    let states = bus.partitions("g", &["trips"]).await.expect("states");
     assert!(states.iter().all(|state| state.committed.is_none()), "{states:?}");
     let unknown = bus.reader(&["nothing"]).await.err().expect("there is no such topic");
     assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");

@@ -7,19 +7,19 @@ use crate::rig::{Rig, after, numbered, publish, sorted_numbers, take, values, wi
 pub async fn what_was_not_stored_comes_again(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut first = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut first, 20).await;
     // As a crash would: no close.
     drop(first);
     let other = rig.connect().await;
-    let mut second = other.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut second = other.consumer("g", &["trips"]).await.expect("a consumer");
     let again = take(&mut second, 20).await;
     assert_eq!(sorted_numbers(&again), sorted_numbers(&all));
     // Of each partition the first record only, then an orderly end.
     let firsts: Vec<_> = again.into_iter().filter(|record| record.offset == 0).collect();
     second.store(&after(&firsts)).expect("stored");
     second.close().await.expect("closed");
-    let mut third = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut third = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let rest = take(&mut third, 20 - firsts.len()).await;
     assert!(rest.iter().all(|record| record.offset > 0));
 }
@@ -27,19 +27,19 @@ pub async fn what_was_not_stored_comes_again(rig: &dyn Rig) {
 pub async fn what_was_stored_before_close_does_not(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut first = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut first, 20).await;
     first.store(&after(&all)).expect("stored");
     within(first.close()).await.expect("closed");
     publish(&*bus, &numbered(20..21)).await;
-    let mut second = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut second = bus.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut second, 1).await), ["20"]);
 }
 
 pub async fn stored_offsets_reach_the_broker_by_themselves(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
     consumer.store(&after(&all)).expect("stored");
     let other = rig.connect().await;
@@ -48,7 +48,7 @@ pub async fn stored_offsets_reach_the_broker_by_themselves(rig: &dyn Rig) {
     // The offsets hold, although nobody closes.
     drop(consumer);
     publish(&*bus, &numbered(20..21)).await;
-    let mut second = other.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut second = other.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut second, 1).await), ["20"]);
 }
 
@@ -58,9 +58,9 @@ pub async fn partitions_tell_watermarks_and_lag(rig: &dyn Rig) {
     let before = states(&*bus).await;
     let partitions: Vec<_> = before.iter().map(|state| state.partition).collect();
     assert_eq!(partitions, [0, 1, 2]);
-    assert!(before.iter().all(|s| s.topic == "orders" && s.low == 0 && s.committed.is_none()));
+    assert!(before.iter().all(|s| s.topic == "trips" && s.low == 0 && s.committed.is_none()));
     assert_eq!(lag(&before), 20);
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
     consumer.store(&after(&all)).expect("stored");
     consumer.close().await.expect("closed");
@@ -77,31 +77,31 @@ pub async fn a_group_is_rewound_only_when_empty(rig: &dyn Rig) {
     let bus = rig.bus().await;
     let other = rig.connect().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
     consumer.store(&after(&all)).expect("stored");
-    match within(other.rewind("g", &["orders"])).await {
+    match within(other.rewind("g", &["trips"])).await {
         Err(BusError::GroupActive { group }) => assert_eq!(group, "g"),
         other => panic!("{other:?}"),
     }
     consumer.close().await.expect("closed");
-    within(other.rewind("g", &["orders"])).await.expect("rewound");
+    within(other.rewind("g", &["trips"])).await.expect("rewound");
     assert_eq!(lag(&states(&*bus).await), 20);
-    let mut again = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut again = bus.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(take(&mut again, 20).await.len(), 20);
 }
 
 pub async fn nothing_arrives_while_paused(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     // Some of it has been fetched already when the pause comes.
     let mut all = within(consumer.receive(3)).await.expect("records");
     consumer.pause().expect("paused");
     publish(&*bus, &numbered(20..40)).await;
     // Somebody else sees it all, and still nothing comes here.
     let witness = async {
-        let mut witness = bus.consumer("w", &["orders"]).await.expect("a consumer");
+        let mut witness = bus.consumer("w", &["trips"]).await.expect("a consumer");
         take(&mut witness, 40).await
     };
     tokio::select! {
@@ -116,20 +116,20 @@ pub async fn nothing_arrives_while_paused(rig: &dyn Rig) {
 pub async fn positions_of_others_are_ignored(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
-    let mut consumer = bus.consumer("g", &["orders"]).await.expect("a consumer");
+    let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut consumer, 20).await;
     let foreign = |topic: &str, partition| Position { topic: topic.to_owned(), partition, next: 1 };
-    let mut positions = vec![foreign("products", 0), foreign("orders", 99)];
+    let mut positions = vec![foreign("notices", 0), foreign("trips", 99)];
     positions.extend(after(&all));
     consumer.store(&positions).expect("stored");
     consumer.close().await.expect("closed");
     assert_eq!(lag(&states(&*bus).await), 0);
-    let products = bus.partitions("g", &["products"]).await.expect("states");
-    assert!(products.iter().all(|state| state.committed.is_none()));
+    let notices = bus.partitions("g", &["notices"]).await.expect("states");
+    assert!(notices.iter().all(|state| state.committed.is_none()));
 }
 
 async fn states(bus: &dyn Bus) -> Vec<PartitionState> {
-    bus.partitions("g", &["orders"]).await.expect("states")
+    bus.partitions("g", &["trips"]).await.expect("states")
 }
 
 fn lag(states: &[PartitionState]) -> i64 {

@@ -15,8 +15,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// The topics of most checks.
 pub const TOPICS: [Topic; 2] = [
-    Topic { name: "orders", partitions: 3, compacted: false },
-    Topic { name: "products", partitions: 2, compacted: true },
+    Topic { name: "trips", partitions: 3, compacted: false },
+    Topic { name: "notices", partitions: 2, compacted: true },
 ];
 
 /// A broker of its own for each check.
@@ -132,7 +132,7 @@ fn say_what_is_left_out() {
 
 pub fn record(key: &str, value: impl AsRef<[u8]>) -> Outgoing {
     Outgoing {
-        topic: "orders".to_owned(),
+        topic: "trips".to_owned(),
         key: key.to_owned(),
         headers: Headers::new(),
         value: value.as_ref().to_vec(),

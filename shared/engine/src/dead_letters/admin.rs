@@ -44,10 +44,10 @@ pub struct Group {
     pub last_at: Timestamp,
 }
 
-/// An order that is parked; or a record that names no order.
+/// An aggregate that is parked; or a record that names none.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ParkedLane {
-    /// What the lane is called: the order's id, or the record's own.
+    /// What the lane is called: the aggregate's id, or the record's own.
     pub id: Uuid,
     /// The aggregate; null where the record names none.
     #[serde(flatten)]
@@ -89,7 +89,7 @@ pub struct Held {
 /// A lane with all that is in it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Lane {
-    /// What the lane is called: the order's id, or the record's own.
+    /// What the lane is called: the aggregate's id, or the record's own.
     pub id: Uuid,
     /// Since when it is parked.
     pub since: Timestamp,
@@ -205,8 +205,8 @@ impl<P: Participant> Engine<P> {
         Ok(Some(Lane { id: lane, since: row.get(0)?, replaying, letters }))
     }
 
-    /// Has a lane replayed, in order, and what of its order is held tried again; `None` if there is
-    /// neither.
+    /// Has a lane replayed, in order, and what of its aggregate is held tried again; `None` if there
+    /// is neither.
     ///
     /// # Errors
     /// If the database does not answer.

@@ -148,7 +148,7 @@ impl Lanes {
     ) -> Result<(Vec<Letter>, bool), StoreError> {
         let Self { by_id: lanes, mut added, taken, tried } = self;
         let new = lanes.iter().filter(|(_, lane)| lane.is_new);
-        // Plainly: of two replicas that park an order at once, the second runs its batch again.
+        // Plainly: of two replicas that park an aggregate at once, the second runs its batch again.
         let rows = new.map(|(id, _)| vec![(*id).into(), now.into(), Value::Null(Kind::Int)]);
         tx.insert(&PARKED, rows.collect()).await?;
         // One that is there already came before.

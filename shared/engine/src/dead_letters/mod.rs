@@ -1,10 +1,10 @@
-//! What cannot be applied, and what came behind it of the same order, until an operator replays or
-//! discards it.
+//! What cannot be applied, and what came behind it of the same aggregate, until an operator replays
+//! or discards it.
 //!
-//! A *letter* is a record that was taken from its topic and not applied. Letters of an order wait in
-//! one *lane*, in the order in which they came; a record that names no order has a lane to itself.
-//! As long as a lane is *parked*, every event of its order joins it. Outcomes and alarms pass: one
-//! that cannot be applied itself stays in its own table and is tried again now and then.
+//! A *letter* is a record that was taken from its topic and not applied. Letters of an aggregate
+//! wait in one *lane*, in the order in which they came; a record that names no aggregate has a lane to
+//! itself. As long as a lane is *parked*, every event of its aggregate joins it. Outcomes and alarms pass:
+//! one that cannot be applied itself stays in its own table and is tried again now and then.
 
 mod admin;
 mod held;
@@ -55,12 +55,12 @@ impl Sorted {
                     topic,
                     partition,
                     offset,
-                    "an event waits behind a dead letter of its order"
+                    "an event waits behind a dead letter of its aggregate"
                 );
             } else {
                 tracing::error!(
                     aggregate_id, %lane, topic, partition, offset, why,
-                    "a record cannot be applied: it is parked, and what follows it of its order too"
+                    "a record cannot be applied: it is parked, and later events of its aggregate too"
                 );
             }
         }

@@ -32,7 +32,7 @@ pub enum Cause {
     TooLarge,
     /// The database refuses what follows from it, as data.
     Refused,
-    /// Nothing is wrong with it: an earlier event of its order is parked, or was.
+    /// Nothing is wrong with it: an earlier event of its aggregate is parked, or was.
     Behind,
 }
 
@@ -86,7 +86,7 @@ impl Reason {
     }
 
     pub(crate) fn behind() -> Self {
-        let why = "it came after an event of its order that is parked";
+        let why = "it came after an event of its aggregate that is parked";
         Self::new(Cause::Behind, [why.to_owned()])
     }
 
@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn a_summary_has_neither_numbers_nor_ids() {
         let id = "018f3a5c-1b2d-7c3e-8f40-112233445566";
-        let errors = [format!("event {id} has 1200 bytes"), "OrderPlaced v3\nis unknown".into()];
+        let errors = [format!("event {id} has 1200 bytes"), "TripBooked v3\nis unknown".into()];
         let reason = Reason::new(Cause::TooLarge, errors);
-        assert_eq!(reason.summary(), "event … has … bytes: OrderPlaced v3 is unknown");
+        assert_eq!(reason.summary(), "event … has … bytes: TripBooked v3 is unknown");
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Sorted {
 ///
 /// # Why that misses nothing, with several replicas
 ///
-/// Most batches meet no parked order, and pay nothing to learn that: the statement that enters their
+/// Most batches meet no parked aggregate, and pay nothing to learn that: the statement that enters their
 /// ids into the inbox also says whether there is any, or fails if there is. (In SQLite this process
 /// alone parks, and so knows it without asking.) Its snapshot is recent enough. Whoever is given
 /// an event has taken all earlier ones of its partition itself, or was given the partition at an
@@ -142,7 +142,7 @@ fn lanes_of<P: Participant>(
     (touched, replayed)
 }
 
-/// An event's lane is its order; one without is alone.
+/// An event's lane is its aggregate's. An event about no aggregate has a lane to itself.
 fn lane_of<P: Participant>(input: &Input<P>) -> Uuid {
     input.aggregate().map_or(input.cause, Into::into)
 }

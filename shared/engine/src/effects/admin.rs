@@ -29,7 +29,7 @@ pub struct EffectView {
     #[serde(flatten)]
     #[schema(ignore)]
     pub aggregate: AggregateField,
-    /// What is requested, such as `charge`; null if a newer version wrote it.
+    /// What is requested, such as `reserve`; null if a newer version wrote it.
     pub name: Option<String>,
     /// How often it was attempted.
     pub attempts: i64,
@@ -52,13 +52,13 @@ pub struct EffectView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
-    /// What came of it: `captured`, `declined`, `refunded`, `refused`, `booked`, `sent`; or `never_arrived`, if the
-    /// provider has no such request and refuses it from now on.
-    #[schema(example = "captured", min_length = 1, max_length = 500)]
+    /// What came of it, in a word that the service knows for such a request, as `booked` or `refused`; or
+    /// `never_arrived`, if the provider has no such request and refuses it from now on.
+    #[schema(example = "booked", min_length = 1, max_length = 500)]
     pub outcome: String,
     /// The provider's reference, of what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "ch_1", min_length = 1, max_length = 500)]
+    #[schema(nullable = false, example = "ref_1", min_length = 1, max_length = 500)]
     pub reference: Option<String>,
     /// Why, of what was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! What leaves the system: a durable queue of requests to the outside world. The runner repeats each of them
 //! under its own idempotency key until there is a definite answer.
 //!
-//! One customer must not stop the others. Fresh effects go before retries, which have a quota of the
+//! One aggregate's requests must not stop those of the others. Fresh effects go before retries, which have a quota of the
 //! slots ([`schedule`]). An attempt that takes much longer than answers do gives its slot to others that wait
 //! ([`patience`]). Effects that fail together share an isolation key, and the failures of a key cost
 //! that key only ([`isolation`]). An effect that is refused as malformed, or has had no answer for too long, is

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     rig::rigs,
     toy::{ALARM, Toy},
-    work::{Works, add, arm, disarm, order, ring},
+    work::{Works, add, arm, disarm, ring, tally},
 };
 
 const INSTANT: Duration = Duration::from_micros(1);
@@ -17,19 +17,19 @@ async fn due(rig: &crate::rig::Rig) -> Vec<Works> {
 #[tokio::test]
 async fn an_alarm_rings_at_its_time_once_and_not_before() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1))]).await;
+        rig.turn(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM.saturating_sub(INSTANT));
         assert!(due(&rig).await.is_empty());
-        rig.turn(&[ring(order(1))]).await;
-        assert_eq!(rig.log(order(1)).await, "arm", "rung by hand before its time");
+        rig.turn(&[ring(tally(1))]).await;
+        assert_eq!(rig.log(tally(1)).await, "arm", "rung by hand before its time");
 
         rig.clock.advance(INSTANT);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
-        assert_eq!(ringing[0].input.aggregate(), Some(order(1)));
+        assert_eq!(ringing[0].input.aggregate(), Some(tally(1)));
         assert_eq!(rig.turn(&ringing).await.duplicates, 0);
         assert_eq!(rig.turn(&ringing).await.duplicates, 1);
-        assert_eq!(rig.log(order(1)).await, "arm, ring");
+        assert_eq!(rig.log(tally(1)).await, "arm, ring");
         rig.clock.advance(ALARM);
         assert!(due(&rig).await.is_empty());
         assert_eq!((rig.count("alarm").await, rig.count("outbox_event").await), (0, 1));
@@ -39,24 +39,24 @@ async fn an_alarm_rings_at_its_time_once_and_not_before() {
 #[tokio::test]
 async fn a_cleared_alarm_never_rings() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1)), disarm(2, order(1)), arm(3, order(2))]).await;
+        rig.turn(&[arm(1, tally(1)), disarm(2, tally(1)), arm(3, tally(2))]).await;
         assert_eq!(rig.count("alarm").await, 1);
         rig.clock.advance(ALARM);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
         // Cleared after it was taken.
-        rig.turn(&[disarm(4, order(2))]).await;
+        rig.turn(&[disarm(4, tally(2))]).await;
         assert_eq!(rig.turn(&ringing).await.duplicates, 1);
-        assert_eq!(rig.log(order(2)).await, "arm, disarm");
+        assert_eq!(rig.log(tally(2)).await, "arm, disarm");
     }
 }
 
 #[tokio::test]
 async fn an_alarm_set_again_rings_at_its_new_time_only() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1))]).await;
+        rig.turn(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM / 2);
-        rig.turn(&[arm(2, order(1))]).await;
+        rig.turn(&[arm(2, tally(1))]).await;
         rig.clock.advance(ALARM / 2);
         assert!(due(&rig).await.is_empty());
         rig.clock.advance(ALARM / 2);
@@ -64,20 +64,20 @@ async fn an_alarm_set_again_rings_at_its_new_time_only() {
         let taken = due(&rig).await;
         assert_eq!(taken.len(), 1);
         // Set again after it was taken.
-        rig.turn(&[arm(3, order(1))]).await;
+        rig.turn(&[arm(3, tally(1))]).await;
         assert_eq!(rig.turn(&taken).await.duplicates, 1);
-        assert_eq!(rig.log(order(1)).await, "arm, arm, arm");
+        assert_eq!(rig.log(tally(1)).await, "arm, arm, arm");
         rig.clock.advance(ALARM);
         let taken = due(&rig).await;
         rig.turn(&taken).await;
-        assert_eq!(rig.log(order(1)).await, "arm, arm, arm, ring");
+        assert_eq!(rig.log(tally(1)).await, "arm, arm, arm, ring");
     }
 }
 
 #[tokio::test]
 async fn a_taken_alarm_is_left_alone_until_its_claim_ends() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1))]).await;
+        rig.turn(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM);
         let lost = due(&rig).await;
         assert_eq!(lost.len(), 1);
@@ -89,21 +89,21 @@ async fn a_taken_alarm_is_left_alone_until_its_claim_ends() {
         assert_eq!(again.len(), 1);
         crate::rig::turn(&other, &again).await;
         assert_eq!(rig.turn(&lost).await.duplicates, 1);
-        assert_eq!(rig.log(order(1)).await, "arm, ring");
+        assert_eq!(rig.log(tally(1)).await, "arm, ring");
     }
 }
 
 #[tokio::test]
 async fn an_alarm_that_this_version_does_not_know_holds_up_no_other() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1))]).await;
+        rig.turn(&[arm(1, tally(1))]).await;
         rig.execute("update alarm set name = 'of_a_newer_version'", vec![]).await;
-        rig.turn(&[arm(2, order(2))]).await;
+        rig.turn(&[arm(2, tally(2))]).await;
         rig.clock.advance(ALARM);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
         rig.turn(&ringing).await;
-        assert_eq!(rig.log(order(2)).await, "arm, ring");
+        assert_eq!(rig.log(tally(2)).await, "arm, ring");
         assert_eq!(rig.count("alarm").await, 1, "it waits for the newer version");
     }
 }
@@ -111,8 +111,8 @@ async fn an_alarm_that_this_version_does_not_know_holds_up_no_other() {
 #[tokio::test]
 async fn many_alarms_ring_in_several_turns() {
     for rig in rigs().await {
-        let orders = 1..=600_u128;
-        let batch: Vec<_> = orders.clone().map(|number| arm(number, order(number))).collect();
+        let tallies = 1..=600_u128;
+        let batch: Vec<_> = tallies.clone().map(|number| arm(number, tally(number))).collect();
         rig.turn(&batch).await;
         rig.clock.advance(ALARM);
         let mut rung = 0;
@@ -125,7 +125,7 @@ async fn many_alarms_ring_in_several_turns() {
             rig.turn(&ringing).await;
         }
         assert_eq!((rung, rig.count("outbox_event").await), (600, 600));
-        rig.turn(&[add(1_000, order(1))]).await;
-        assert_eq!(rig.log(order(1)).await, "arm, ring, add");
+        rig.turn(&[add(1_000, tally(1))]).await;
+        assert_eq!(rig.log(tally(1)).await, "arm, ring, add");
     }
 }

@@ -7,13 +7,13 @@ use store::Class;
 use crate::{
     rig::{answers, rigs, turn},
     toy::{Reply, Toy},
-    work::{add, arm, ask, command, disarm, order, outcome, tell},
+    work::{add, arm, ask, command, disarm, outcome, tally, tell},
 };
 
 #[tokio::test]
 async fn a_batch_changes_rows_inbox_and_outbox_together() {
     for rig in rigs().await {
-        let (one, two) = (order(1), order(2));
+        let (one, two) = (tally(1), tally(2));
         let turn =
             rig.turn(&[add(1, one), add(2, two), add(3, one), ask(4, one), arm(5, two)]).await;
         assert_eq!((turn.duplicates, turn.answers.len()), (0, 0));
@@ -30,9 +30,9 @@ async fn a_batch_is_all_or_nothing() {
     for rig in rigs().await {
         for (culprit, expected) in [("panic", None), ("refuse", Some(Class::Data))] {
             let batch =
-                [add(1, order(1)), ask(2, order(1)), arm(3, order(1)), command(4, order(3), 1)];
+                [add(1, tally(1)), ask(2, tally(1)), arm(3, tally(1)), command(4, tally(3), 1)];
             let mut batch = Vec::from(batch);
-            batch.push(tell(5, order(2), culprit));
+            batch.push(tell(5, tally(2), culprit));
             let class = match rig.refused(&batch).await {
                 TurnError::Store(error) => Some(error.class()),
                 TurnError::Poison { .. } => None,
@@ -58,13 +58,13 @@ async fn an_empty_batch_is_a_batch() {
 #[tokio::test]
 async fn an_event_is_applied_once_however_often_it_comes() {
     for rig in rigs().await {
-        let twice = rig.turn(&[add(1, order(1)), add(2, order(1)), add(1, order(1))]).await;
+        let twice = rig.turn(&[add(1, tally(1)), add(2, tally(1)), add(1, tally(1))]).await;
         assert_eq!(twice.duplicates, 1);
-        let again = rig.turn(&[add(2, order(1)), add(3, order(1)), add(1, order(1))]).await;
+        let again = rig.turn(&[add(2, tally(1)), add(3, tally(1)), add(1, tally(1))]).await;
         assert_eq!(again.duplicates, 2);
-        let elsewhere = turn(&rig.another(), &[add(3, order(1))]).await;
+        let elsewhere = turn(&rig.another(), &[add(3, tally(1))]).await;
         assert_eq!(elsewhere.duplicates, 1);
-        assert_eq!(rig.tally(order(1)).await.unwrap().count, 3);
+        assert_eq!(rig.tally(tally(1)).await.unwrap().count, 3);
         assert_eq!((rig.count("inbox").await, rig.count("outbox_event").await), (3, 3));
     }
 }
@@ -78,9 +78,9 @@ async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() 
             }
             work
         };
-        rig.turn(&[add(7, order(1))]).await;
+        rig.turn(&[add(7, tally(1))]).await;
         let batch =
-            [add(5, order(1)), moved(add(3, order(2)), 1), add(7, order(1)), add(6, order(1))];
+            [add(5, tally(1)), moved(add(3, tally(2)), 1), add(7, tally(1)), add(6, tally(1))];
         let positions = rig.turn(&batch).await.positions;
         let positions: Vec<_> = positions.iter().map(|at| (at.partition, at.next)).collect();
         assert_eq!(positions, [(0, 8), (1, 4)]);
@@ -90,14 +90,14 @@ async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() 
 #[tokio::test]
 async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
     for rig in rigs().await {
-        assert_eq!(rig.turn(&[outcome(order(1), 5)]).await.duplicates, 1);
-        assert_eq!(rig.tally(order(1)).await, None);
+        assert_eq!(rig.turn(&[outcome(tally(1), 5)]).await.duplicates, 1);
+        assert_eq!(rig.tally(tally(1)).await, None);
 
-        rig.turn(&[ask(1, order(1))]).await;
-        let twice = [outcome(order(1), 5), outcome(order(1), 5)];
+        rig.turn(&[ask(1, tally(1))]).await;
+        let twice = [outcome(tally(1), 5), outcome(tally(1), 5)];
         assert_eq!(rig.turn(&twice).await.duplicates, 1);
         assert_eq!(rig.turn(&twice).await.duplicates, 2);
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 1));
     }
 }
@@ -105,20 +105,20 @@ async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
 #[tokio::test]
 async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, order(1)), ask(2, order(2))]).await;
+        rig.turn(&[ask(1, tally(1)), ask(2, tally(2))]).await;
         let batch =
-            [ask(3, order(1)), outcome(order(1), 1), outcome(order(2), 2), ask(4, order(2))];
+            [ask(3, tally(1)), outcome(tally(1), 1), outcome(tally(2), 2), ask(4, tally(2))];
         rig.turn(&batch).await;
         let left = rig.db.fetch("select aggregate_id from effect", vec![]).await.unwrap();
         let left: Vec<testkit::toy::TallyId> = left.iter().map(|row| row.get(0).unwrap()).collect();
-        assert_eq!(left, [order(2)]);
+        assert_eq!(left, [tally(2)]);
     }
 }
 
 #[tokio::test]
 async fn the_same_cause_emits_the_same_ids_even_after_the_inbox_was_wiped() {
     for rig in rigs().await {
-        let batch = || [add(1, order(1)), tell(2, order(1), "burst 3"), command(3, order(2), 4)];
+        let batch = || [add(1, tally(1)), tell(2, tally(1), "burst 3"), command(3, tally(2), 4)];
         rig.turn(&batch()).await;
         let first = rig.outbox().await;
         assert_eq!(first.len(), 5);
@@ -136,23 +136,23 @@ async fn the_same_cause_emits_the_same_ids_even_after_the_inbox_was_wiped() {
 async fn a_batch_whose_commit_was_in_doubt_is_answered_as_it_was_committed() {
     for rig in rigs().await {
         let batch = [
-            add(1, order(1)),
-            command(2, order(1), 10),
-            command(3, order(1), 0),
-            command(4, order(2), 7),
+            add(1, tally(1)),
+            command(2, tally(1), 10),
+            command(3, tally(1), 0),
+            command(4, tally(2), 7),
         ];
         let expected: [Answer<Toy>; 3] =
             [Ok(Reply::Count(11)), Ok(Reply::NothingToAdd), Ok(Reply::Count(7))];
         let mut remembered = Remembered::<Toy>::new();
         let first = rig.engine.turn(&batch, &mut remembered).await.unwrap();
         assert_eq!(answers(first), expected);
-        let (outbox, log) = (rig.outbox().await, rig.log(order(1)).await);
+        let (outbox, log) = (rig.outbox().await, rig.log(tally(1)).await);
 
         let again = rig.engine.turn(&batch, &mut remembered).await.unwrap();
         assert_eq!(again.duplicates, 4);
         assert_eq!(again.positions.len(), 1);
         assert_eq!(answers(again), expected);
-        assert_eq!((rig.outbox().await, rig.log(order(1)).await), (outbox, log));
+        assert_eq!((rig.outbox().await, rig.log(tally(1)).await), (outbox, log));
 
         // Who does not remember cannot say.
         assert_eq!(rig.answers(&batch).await, vec![Err(CommandError::Failed); 3]);
@@ -164,7 +164,7 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() 
     for rig in rigs().await {
         let mut relay = rig.relay();
         rig.execute("delete from gate", vec![]).await;
-        let batch = [add(1, order(1)), tell(2, order(1), "burst 2"), command(3, order(1), 2)];
+        let batch = [add(1, tally(1)), tell(2, tally(1), "burst 2"), command(3, tally(1), 2)];
         let mut remembered = Remembered::<Toy>::new();
         let error = rig.engine.turn(&batch, &mut remembered).await.unwrap_err();
         assert!(matches!(error, TurnError::Store(_)), "{error}");
@@ -187,16 +187,16 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() 
 #[tokio::test]
 async fn an_alarm_cleared_or_set_anew_earlier_in_the_batch_does_not_ring() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, order(1)), arm(2, order(2)), arm(3, order(3))]).await;
+        rig.turn(&[arm(1, tally(1)), arm(2, tally(2)), arm(3, tally(3))]).await;
         rig.clock.advance(crate::toy::ALARM);
         let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
         assert_eq!(ringing.len(), 3);
-        let mut batch = vec![disarm(4, order(1)), arm(5, order(2))];
+        let mut batch = vec![disarm(4, tally(1)), arm(5, tally(2))];
         batch.extend(ringing);
         rig.turn(&batch).await;
-        assert_eq!(rig.log(order(1)).await, "arm, disarm");
-        assert_eq!(rig.log(order(2)).await, "arm, arm");
-        assert_eq!(rig.log(order(3)).await, "arm, ring");
+        assert_eq!(rig.log(tally(1)).await, "arm, disarm");
+        assert_eq!(rig.log(tally(2)).await, "arm, arm");
+        assert_eq!(rig.log(tally(3)).await, "arm, ring");
         assert_eq!(rig.count("alarm").await, 1);
     }
 }

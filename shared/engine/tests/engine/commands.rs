@@ -12,18 +12,18 @@ use quintet_engine::{
 use crate::{
     rig::{Rig, rigs, rigs_with},
     toy::{Add, Reply, Toy},
-    work::{Works, add, command, keyed, order, tell},
+    work::{Works, add, command, keyed, tally, tell},
 };
 
 #[tokio::test]
 async fn each_command_gets_its_own_answer() {
     for rig in rigs().await {
         let batch = [
-            command(1, order(1), 2),
-            add(2, order(1)),
-            command(3, order(1), 0),
-            command(4, order(1), 3),
-            command(5, order(1), Add::IS_NOT_ANSWERED),
+            command(1, tally(1), 2),
+            add(2, tally(1)),
+            command(3, tally(1), 0),
+            command(4, tally(1), 3),
+            command(5, tally(1), Add::IS_NOT_ANSWERED),
         ];
         let answers = rig.turn(&batch).await.answers;
         let expected = [
@@ -39,14 +39,14 @@ async fn each_command_gets_its_own_answer() {
 #[tokio::test]
 async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
     for rig in rigs().await {
-        let first = rig.answers(&[keyed(1, order(1), 5, "a")]).await;
+        let first = rig.answers(&[keyed(1, tally(1), 5, "a")]).await;
         assert_eq!(first, [Ok(Reply::Count(5))]);
-        rig.turn(&[command(2, order(1), 1)]).await;
+        rig.turn(&[command(2, tally(1), 1)]).await;
         let batch =
-            [keyed(3, order(1), 5, "a"), keyed(4, order(1), 6, "a"), keyed(5, order(1), 5, "b")];
+            [keyed(3, tally(1), 5, "a"), keyed(4, tally(1), 6, "a"), keyed(5, tally(1), 5, "b")];
         let expected = [Ok(Reply::Count(5)), Err(CommandError::KeyReused), Ok(Reply::Count(11))];
         assert_eq!(rig.answers(&batch).await, expected);
-        assert_eq!(rig.tally(order(1)).await.unwrap().count, 11);
+        assert_eq!(rig.tally(tally(1)).await.unwrap().count, 11);
         assert_eq!((rig.count("outbox_event").await, rig.count("idempotency_key").await), (3, 2));
     }
 }
@@ -55,12 +55,12 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
 async fn a_repeat_of_the_same_bytes_gets_the_answer_that_an_earlier_version_has_stored() {
     for rig in rigs().await {
         // What an earlier version stored is the hash of the bytes.
-        let mut before = keyed(1, order(1), 5, "a");
-        key_of(&mut before).hash = key_of(&mut keyed(2, order(1), 5, "a")).sent;
+        let mut before = keyed(1, tally(1), 5, "a");
+        key_of(&mut before).hash = key_of(&mut keyed(2, tally(1), 5, "a")).sent;
         assert_eq!(rig.answers(&[before]).await, [Ok(Reply::Count(5))]);
-        let again = keyed(2, order(1), 5, "a");
+        let again = keyed(2, tally(1), 5, "a");
         assert_eq!(rig.answers(&[again]).await, [Ok(Reply::Count(5))]);
-        let mut other = keyed(3, order(1), 5, "a");
+        let mut other = keyed(3, tally(1), 5, "a");
         key_of(&mut other).sent = [7; 32];
         assert_eq!(rig.answers(&[other]).await, [Err(CommandError::KeyReused)]);
     }
@@ -75,10 +75,10 @@ fn key_of(work: &mut Works) -> &mut IdempotencyKey {
 async fn two_commands_under_one_key_in_one_batch_are_one() {
     for rig in rigs().await {
         let batch =
-            [keyed(1, order(1), 5, "a"), keyed(2, order(1), 5, "a"), keyed(3, order(1), 6, "a")];
+            [keyed(1, tally(1), 5, "a"), keyed(2, tally(1), 5, "a"), keyed(3, tally(1), 6, "a")];
         let expected = [Ok(Reply::Count(5)), Ok(Reply::Count(5)), Err(CommandError::KeyReused)];
         assert_eq!(rig.answers(&batch).await, expected);
-        assert_eq!(rig.log(order(1)).await, "command 5");
+        assert_eq!(rig.log(tally(1)).await, "command 5");
         assert_eq!(rig.count("outbox_event").await, 1);
     }
 }
@@ -86,10 +86,10 @@ async fn two_commands_under_one_key_in_one_batch_are_one() {
 #[tokio::test]
 async fn only_success_is_kept_under_a_key() {
     for rig in rigs().await {
-        let refused = rig.answers(&[keyed(1, order(1), 0, "a")]).await;
+        let refused = rig.answers(&[keyed(1, tally(1), 0, "a")]).await;
         assert_eq!(refused, [Ok(Reply::NothingToAdd)]);
         assert_eq!(rig.count("idempotency_key").await, 0);
-        let batch = [keyed(2, order(1), 0, "a"), keyed(3, order(1), 4, "a")];
+        let batch = [keyed(2, tally(1), 0, "a"), keyed(3, tally(1), 4, "a")];
         let expected = [Ok(Reply::NothingToAdd), Ok(Reply::Count(4))];
         assert_eq!(rig.answers(&batch).await, expected);
     }
@@ -99,12 +99,12 @@ async fn only_success_is_kept_under_a_key() {
 async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
     for rig in rigs().await {
         let window = rig.settings.idempotency_window;
-        rig.turn(&[keyed(1, order(1), 5, "a")]).await;
+        rig.turn(&[keyed(1, tally(1), 5, "a")]).await;
         rig.clock.advance(window);
-        assert_eq!(rig.answers(&[keyed(2, order(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
+        assert_eq!(rig.answers(&[keyed(2, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
         rig.clock.advance(Duration::from_micros(1));
-        assert_eq!(rig.answers(&[keyed(3, order(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
-        assert_eq!(rig.answers(&[keyed(4, order(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
+        assert_eq!(rig.answers(&[keyed(3, tally(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
+        assert_eq!(rig.answers(&[keyed(4, tally(1), 7, "a")]).await, [Ok(Reply::Count(12))]);
     }
 }
 
@@ -112,9 +112,9 @@ async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
 async fn keys_past_their_window_are_tidied_away() {
     for rig in rigs().await {
         let mut relay = rig.relay();
-        rig.turn(&[keyed(1, order(1), 5, "a")]).await;
+        rig.turn(&[keyed(1, tally(1), 5, "a")]).await;
         rig.clock.advance(rig.settings.idempotency_window);
-        rig.turn(&[keyed(2, order(1), 5, "b")]).await;
+        rig.turn(&[keyed(2, tally(1), 5, "b")]).await;
         relay.tidy().await.unwrap();
         assert_eq!(rig.count("idempotency_key").await, 2);
         rig.clock.advance(Duration::from_hours(1));
@@ -140,7 +140,7 @@ async fn more_commands_than_the_queue_holds_are_refused_at_once() {
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
         let send =
-            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+            || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         let (mut first, mut second) = (send(), send());
         assert!(poll!(&mut first).is_pending());
         assert!(poll!(&mut second).is_pending());
@@ -159,11 +159,11 @@ async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
         let (runtime, commands) = commands(&rig, engine);
         let engine = runtime.engine();
         let send =
-            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
-        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+            || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
+        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert!(poll!(send()).is_pending());
         // Events still pass.
-        crate::rig::turn(&engine, &[add(3, order(1)), add(4, order(1))]).await;
+        crate::rig::turn(&engine, &[add(3, tally(1)), add(4, tally(1))]).await;
         assert_eq!(send().await, Err(CommandError::OutboxFull));
 
         let mut relay = rig.relay_of(&engine);
@@ -182,9 +182,9 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
         let send =
-            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+            || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&engine));
-        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert_eq!(sends.turn().await.unwrap(), Sent::Some(2));
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         stands_by.tidy().await.unwrap();
@@ -199,12 +199,13 @@ async fn what_another_replica_added_counts_against_the_limit() {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
         let mut relay = rig.relay_of(&engine);
-        crate::rig::turn(&engine, &[add(1, order(1))]).await;
+        crate::rig::turn(&engine, &[add(1, tally(1))]).await;
         assert_eq!(relay.turn().await.unwrap(), Sent::Some(1));
-        rig.turn(&[tell(2, order(1), "burst 3")]).await;
+        rig.turn(&[tell(2, tally(1), "burst 3")]).await;
         rig.bus.set_away(true);
         relay.turn().await.unwrap_err();
-        let refused = commands.send(Add { order: order(1), by: 1 }, None, Trace::default()).await;
+        let refused =
+            commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()).await;
         assert_eq!(refused, Err(CommandError::OutboxFull));
     }
 }
@@ -215,10 +216,11 @@ async fn a_full_batch_is_not_taken_for_all_that_waits() {
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
-        crate::rig::turn(&engine, &[tell(1, order(1), "burst 1500")]).await;
+        crate::rig::turn(&engine, &[tell(1, tally(1), "burst 1500")]).await;
         rig.bus.set_away(true);
         rig.relay_of(&engine).turn().await.unwrap_err();
-        let refused = commands.send(Add { order: order(1), by: 1 }, None, Trace::default()).await;
+        let refused =
+            commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()).await;
         assert_eq!(refused, Err(CommandError::OutboxFull));
     }
 }
@@ -229,9 +231,9 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
         let send =
-            || Box::pin(commands.send(Add { order: order(1), by: 1 }, None, Trace::default()));
+            || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         let mut relay = rig.relay_of(&engine);
-        crate::rig::turn(&engine, &[add(1, order(1)), add(2, order(1))]).await;
+        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         rig.execute("delete from outbox", Vec::new()).await;
         relay.tidy().await.unwrap();
@@ -245,8 +247,8 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
 async fn a_key_has_one_meaning_for_all_replicas() {
     for rig in rigs().await {
         let other = rig.another();
-        let first = crate::rig::turn(&other, &[keyed(1, order(1), 5, "a")]).await;
+        let first = crate::rig::turn(&other, &[keyed(1, tally(1), 5, "a")]).await;
         assert_eq!(crate::rig::answers(first), [Ok(Reply::Count(5))]);
-        assert_eq!(rig.answers(&[keyed(2, order(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
+        assert_eq!(rig.answers(&[keyed(2, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
     }
 }

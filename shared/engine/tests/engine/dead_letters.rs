@@ -1,4 +1,4 @@
-//! What cannot be applied is parked, and its order with it, until an operator has it replayed or
+//! What cannot be applied is parked, and its tally with it, until an operator has it replayed or
 //! throws it away.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     rig::{Rig, rigs},
     toy::{ALARM, Add, FIXED, Toy},
-    work::{Works, add, arm, ask, command, event_id, order, outcome, record, replaced, tell},
+    work::{Works, add, arm, ask, command, event_id, outcome, record, replaced, tally, tell},
 };
 
 const INSTANT: Duration = Duration::from_micros(1);
@@ -83,21 +83,21 @@ pub fn fix(number: u128, tally_id: TallyId) -> Works {
 #[tokio::test]
 async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, order(1))]).await;
-        let batch = [add(2, order(1)), poison(3, order(1)), add(4, order(2)), add(5, order(1))];
+        rig.turn(&[ask(1, tally(1))]).await;
+        let batch = [add(2, tally(1)), poison(3, tally(1)), add(4, tally(2)), add(5, tally(1))];
         let (turn, attempts) = rig.settle(&batch).await;
         assert_eq!((attempts, turn.parked, turn.duplicates), (2, 2, 0));
         assert_eq!(turn.positions[0].next, 6);
-        assert_eq!(rig.log(order(1)).await, "ask, add");
-        assert_eq!(rig.log(order(2)).await, "add");
-        assert_eq!(rig.causes(order(1)).await, [Cause::Panicked, Cause::Behind]);
+        assert_eq!(rig.log(tally(1)).await, "ask, add");
+        assert_eq!(rig.log(tally(2)).await, "add");
+        assert_eq!(rig.causes(tally(1)).await, [Cause::Panicked, Cause::Behind]);
 
-        // Outcomes and commands pass, other orders too; the same events again change nothing.
-        let later = [outcome(order(1), 7), add(6, order(1)), add(7, order(3)), poison(3, order(1))];
+        // Outcomes and commands pass, other tallies too; the same events again change nothing.
+        let later = [outcome(tally(1), 7), add(6, tally(1)), add(7, tally(3)), poison(3, tally(1))];
         let (turn, attempts) = rig.settle(&later).await;
         assert_eq!((attempts, turn.parked), (1, 1));
-        assert_eq!(rig.log(order(1)).await, "ask, add, answer 7");
-        assert_eq!(rig.log(order(3)).await, "add");
+        assert_eq!(rig.log(tally(1)).await, "ask, add, answer 7");
+        assert_eq!(rig.log(tally(3)).await, "add");
         assert_eq!(rig.count("dead_letter").await, 3);
         let known = "select count(*) from inbox where id in ($1, $2, $3)";
         let ids = [3, 5, 6].map(|number| event_id(number).into()).to_vec();
@@ -109,35 +109,35 @@ async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
 #[tokio::test]
 async fn a_replay_applies_what_is_parked_in_order_and_the_order_goes_on() {
     for rig in rigs().await {
-        let batch = [poison(1, order(1)), add(2, order(1)), ask(3, order(1))];
+        let batch = [poison(1, tally(1)), add(2, tally(1)), ask(3, tally(1))];
         rig.settle(&batch).await;
-        rig.turn(&[fix(4, order(1))]).await;
-        assert_eq!(rig.replay(order(1)).await, 3);
-        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add, ask");
+        rig.turn(&[fix(4, tally(1))]).await;
+        assert_eq!(rig.replay(tally(1)).await, 3);
+        assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask");
         rig.nothing_is_parked().await;
 
         // It is known to the inbox now, and what follows is applied as it comes.
-        let turn = rig.turn(&[batch.into_iter().next().unwrap(), add(5, order(1))]).await;
+        let turn = rig.turn(&[batch.into_iter().next().unwrap(), add(5, tally(1))]).await;
         assert_eq!((turn.duplicates, turn.parked), (1, 0));
-        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add, ask, add");
-        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().map(|it| it.letters), None);
+        assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask, add");
+        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().map(|it| it.letters), None);
     }
 }
 
 #[tokio::test]
 async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
     for rig in rigs().await {
-        rig.settle(&[add(1, order(1)), poison(2, order(1)), add(3, order(1))]).await;
+        rig.settle(&[add(1, tally(1)), poison(2, tally(1)), add(3, tally(1))]).await;
         for attempt in 2..4 {
-            assert_eq!(rig.replay(order(1)).await, 2);
-            let lane = rig.lane(order(1)).await;
+            assert_eq!(rig.replay(tally(1)).await, 2);
+            let lane = rig.lane(tally(1)).await;
             let [first, second] = &lane.letters[..] else { panic!("{lane:?}") };
             assert!(!lane.replaying);
             assert_eq!((first.attempts, second.attempts), (attempt, 0));
             assert_eq!(first.errors, ["the reaction to Told panicked", "not fixed"]);
-            assert_eq!(rig.log(order(1)).await, "add");
+            assert_eq!(rig.log(tally(1)).await, "add");
         }
-        rig.engine.replay(order(1).into()).await.unwrap();
+        rig.engine.replay(tally(1).into()).await.unwrap();
         let works = rig.engine.replays().turn::<Toy>().await.unwrap();
         let record = works[0].origin.record().unwrap();
         assert_eq!(record.headers.get(ATTEMPT_HEADER), Some(b"4".as_slice()));
@@ -147,36 +147,36 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
 #[tokio::test]
 async fn a_letter_is_not_applied_before_its_turn() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
-        rig.turn(&[fix(3, order(1))]).await;
-        rig.engine.replay(order(1).into()).await.unwrap();
+        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.turn(&[fix(3, tally(1))]).await;
+        rig.engine.replay(tally(1).into()).await.unwrap();
         let mut works = rig.engine.replays().turn::<Toy>().await.unwrap();
         let second = works.pop().unwrap();
         let (turn, _) = rig.settle(&[second]).await;
         assert_eq!(turn.duplicates, 0);
-        assert_eq!(rig.log(order(1)).await, "command 100");
+        assert_eq!(rig.log(tally(1)).await, "command 100");
         assert_eq!(rig.count("dead_letter").await, 2);
 
         // Once is enough, whoever else replays it.
         rig.settle(&works).await;
         let (again, _) = rig.settle(&works).await;
         assert_eq!(again.emitted, 0);
-        assert_eq!(rig.log(order(1)).await, "command 100, unfixed");
+        assert_eq!(rig.log(tally(1)).await, "command 100, unfixed");
     }
 }
 
 #[tokio::test]
 async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
-        rig.turn(&[fix(3, order(1))]).await;
-        rig.engine.replay(order(1).into()).await.unwrap();
+        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.turn(&[fix(3, tally(1))]).await;
+        rig.engine.replay(tally(1).into()).await.unwrap();
         let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
-        let batch: Vec<Works> = [add(2, order(1))].into_iter().chain(letters).collect();
+        let batch: Vec<Works> = [add(2, tally(1))].into_iter().chain(letters).collect();
         rig.settle(&batch).await;
-        assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add");
+        assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
         rig.nothing_is_parked().await;
-        assert_eq!(rig.turn(&[add(2, order(1))]).await.duplicates, 1);
+        assert_eq!(rig.turn(&[add(2, tally(1))]).await.duplicates, 1);
     }
 }
 
@@ -201,25 +201,25 @@ async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
 #[tokio::test]
 async fn what_cannot_be_understood_is_parked_as_it_came() {
     for rig in rigs().await {
-        let good = |number| record(number, &AddOne { tally_id: order(1) }.into());
-        let (turn, attempts) = receive(&rig, vec![good(1), broken(2, order(1)), good(3)]).await;
+        let good = |number| record(number, &AddOne { tally_id: tally(1) }.into());
+        let (turn, attempts) = receive(&rig, vec![good(1), broken(2, tally(1)), good(3)]).await;
         assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
-        assert_eq!(rig.log(order(1)).await, "add");
-        let lane = rig.lane(order(1)).await;
+        assert_eq!(rig.log(tally(1)).await, "add");
+        let lane = rig.lane(tally(1)).await;
         let DeadLetter { cause, errors, event_type, offset, key, value, headers, .. } =
             &lane.letters[0];
         assert_eq!((*cause, *offset), (Cause::Undecodable, 2));
         assert_eq!(event_type.as_deref(), Some("AddOne"));
         assert!(errors[0].contains("not JSON"), "{errors:?}");
-        assert_eq!((key, value), (&Raw::Text(order(1).to_string()), &Raw::Text("{".into())));
+        assert_eq!((key, value), (&Raw::Text(tally(1).to_string()), &Raw::Text("{".into())));
         assert!(headers.contains(&("ce_id".into(), Raw::Text(event_id(2).to_string()))));
 
         // It stays so until it can be understood.
-        assert_eq!(rig.replay(order(1)).await, 0);
-        assert_eq!(rig.lane(order(1)).await.letters[0].attempts, 2);
-        mend(&rig, 2, order(1)).await;
-        assert_eq!(rig.replay(order(1)).await, 2);
-        assert_eq!(rig.log(order(1)).await, "add, add, add");
+        assert_eq!(rig.replay(tally(1)).await, 0);
+        assert_eq!(rig.lane(tally(1)).await.letters[0].attempts, 2);
+        mend(&rig, 2, tally(1)).await;
+        assert_eq!(rig.replay(tally(1)).await, 2);
+        assert_eq!(rig.log(tally(1)).await, "add, add, add");
         rig.nothing_is_parked().await;
     }
 }
@@ -227,14 +227,14 @@ async fn what_cannot_be_understood_is_parked_as_it_came() {
 #[tokio::test]
 async fn what_is_none_of_this_services_concern_stays_parked() {
     for rig in rigs().await {
-        receive(&rig, vec![broken(1, order(1))]).await;
-        let foreign = record(1, &Rang { tally_id: order(1) }.into());
+        receive(&rig, vec![broken(1, tally(1))]).await;
+        let foreign = record(1, &Rang { tally_id: tally(1) }.into());
         let headers = foreign.headers.iter().map(|(name, value)| (name, Raw::from(value.to_vec())));
         let headers = Value::json(&headers.collect::<Vec<_>>());
         let sql = "update dead_letter set headers = $1, value = $2";
         rig.execute(sql, vec![headers, foreign.value.into()]).await;
-        assert_eq!(rig.replay(order(1)).await, 0);
-        let letters = rig.lane(order(1)).await.letters;
+        assert_eq!(rig.replay(tally(1)).await, 0);
+        let letters = rig.lane(tally(1)).await.letters;
         assert_eq!((letters.len(), letters[0].attempts), (1, 2));
     }
 }
@@ -242,11 +242,11 @@ async fn what_is_none_of_this_services_concern_stays_parked() {
 #[tokio::test]
 async fn a_letter_of_what_was_applied_from_a_good_copy_is_taken_away_by_its_replay() {
     for rig in rigs().await {
-        rig.turn(&[add(1, order(1))]).await;
-        receive(&rig, vec![broken(1, order(1))]).await;
-        mend(&rig, 1, order(1)).await;
-        rig.replay(order(1)).await;
-        assert_eq!(rig.log(order(1)).await, "add");
+        rig.turn(&[add(1, tally(1))]).await;
+        receive(&rig, vec![broken(1, tally(1))]).await;
+        mend(&rig, 1, tally(1)).await;
+        rig.replay(tally(1)).await;
+        assert_eq!(rig.log(tally(1)).await, "add");
         rig.nothing_is_parked().await;
     }
 }
@@ -254,13 +254,13 @@ async fn a_letter_of_what_was_applied_from_a_good_copy_is_taken_away_by_its_repl
 #[tokio::test]
 async fn what_is_discarded_while_its_replay_is_under_way_is_not_applied() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, order(1)), add(2, order(1))]).await;
-        rig.turn(&[fix(3, order(1))]).await;
-        rig.engine.replay(order(1).into()).await.unwrap();
+        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.turn(&[fix(3, tally(1))]).await;
+        rig.engine.replay(tally(1).into()).await.unwrap();
         let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
-        rig.engine.discard(order(1).into(), true).await.unwrap();
+        rig.engine.discard(tally(1).into(), true).await.unwrap();
         rig.settle(&letters).await;
-        assert_eq!(rig.log(order(1)).await, "command 100");
+        assert_eq!(rig.log(tally(1)).await, "command 100");
     }
 }
 
@@ -275,14 +275,14 @@ fn what_is_refused_is_known_by_its_place() {
 #[tokio::test]
 async fn a_record_that_comes_again_with_its_own_replay_parks_nothing() {
     for rig in rigs().await {
-        receive(&rig, vec![broken(1, order(1))]).await;
-        mend(&rig, 1, order(1)).await;
-        rig.engine.replay(order(1).into()).await.unwrap();
+        receive(&rig, vec![broken(1, tally(1))]).await;
+        mend(&rig, 1, tally(1)).await;
+        rig.engine.replay(tally(1).into()).await.unwrap();
         let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
-        let again = chunk::<Toy>(vec![broken(1, order(1))]).unreadable.pop().unwrap().1;
+        let again = chunk::<Toy>(vec![broken(1, tally(1))]).unreadable.pop().unwrap().1;
         let (turn, _) = settle(&rig.engine, &letters, Parking::of(vec![(1, again)])).await;
         assert_eq!(turn.parked, 0);
-        assert_eq!(rig.log(order(1)).await, "add");
+        assert_eq!(rig.log(tally(1)).await, "add");
         rig.nothing_is_parked().await;
     }
 }
@@ -291,11 +291,11 @@ async fn a_record_that_comes_again_with_its_own_replay_parks_nothing() {
 async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
     for rig in rigs().await {
         let key = vec![0, 255];
-        let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, order(1)) };
-        let records = || vec![stray(1), stray(2), record(3, &AddOne { tally_id: order(1) }.into())];
+        let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, tally(1)) };
+        let records = || vec![stray(1), stray(2), record(3, &AddOne { tally_id: tally(1) }.into())];
         assert_eq!(receive(&rig, records()).await.0.parked, 2);
         assert_eq!(receive(&rig, records()).await.0.parked, 0, "the same again");
-        assert_eq!(rig.log(order(1)).await, "add");
+        assert_eq!(rig.log(tally(1)).await, "add");
         let parked = rig.engine.dead_letters(None, 10).await.unwrap();
         assert_eq!((parked.lanes.len(), parked.groups.len()), (2, 1));
         assert_eq!((parked.groups[0].lanes, parked.groups[0].letters), (2, 2));
@@ -314,44 +314,44 @@ async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
 #[tokio::test]
 async fn what_is_discarded_is_never_applied_and_what_waited_behind_it_can_be() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, order(1)), add(2, order(1)), add(3, order(1))]).await;
-        let discarded = rig.engine.discard(order(1).into(), false).await.unwrap().unwrap();
+        rig.settle(&[poison(1, tally(1)), add(2, tally(1)), add(3, tally(1))]).await;
+        let discarded = rig.engine.discard(tally(1).into(), false).await.unwrap().unwrap();
         assert_eq!((discarded.discarded, discarded.left), (1, 2));
-        assert_eq!(rig.causes(order(1)).await, [Cause::Behind, Cause::Behind]);
-        assert_eq!(rig.settle(&[poison(1, order(1))]).await.0.duplicates, 1);
-        assert_eq!(rig.replay(order(1)).await, 2);
-        assert_eq!(rig.log(order(1)).await, "add, add");
+        assert_eq!(rig.causes(tally(1)).await, [Cause::Behind, Cause::Behind]);
+        assert_eq!(rig.settle(&[poison(1, tally(1))]).await.0.duplicates, 1);
+        assert_eq!(rig.replay(tally(1)).await, 2);
+        assert_eq!(rig.log(tally(1)).await, "add, add");
 
-        rig.settle(&[poison(4, order(2)), add(5, order(2))]).await;
-        let discarded = rig.engine.discard(order(2).into(), true).await.unwrap().unwrap();
+        rig.settle(&[poison(4, tally(2)), add(5, tally(2))]).await;
+        let discarded = rig.engine.discard(tally(2).into(), true).await.unwrap().unwrap();
         assert_eq!((discarded.discarded, discarded.left), (2, 0));
         rig.nothing_is_parked().await;
-        assert!(rig.engine.discard(order(2).into(), true).await.unwrap().is_none());
-        assert_eq!(rig.settle(&[add(5, order(2)), add(6, order(2))]).await.0.duplicates, 1);
-        assert_eq!(rig.log(order(2)).await, "add");
+        assert!(rig.engine.discard(tally(2).into(), true).await.unwrap().is_none());
+        assert_eq!(rig.settle(&[add(5, tally(2)), add(6, tally(2))]).await.0.duplicates, 1);
+        assert_eq!(rig.log(tally(2)).await, "add");
     }
 }
 
 #[tokio::test]
 async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_again() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, order(1))]).await;
-        rig.settle(&[add(2, order(1)), outcome(order(1), Add::PANICS)]).await;
-        assert_eq!(rig.log(order(1)).await, "ask, add");
+        rig.turn(&[ask(1, tally(1))]).await;
+        rig.settle(&[add(2, tally(1)), outcome(tally(1), Add::PANICS)]).await;
+        assert_eq!(rig.log(tally(1)).await, "ask, add");
         assert_eq!(rig.count("effect").await, 1);
         let parked = rig.engine.dead_letters(None, 10).await.unwrap();
         assert_eq!((parked.held.len(), parked.lanes.len()), (1, 0));
         assert_eq!(parked.held[0].why, "the reaction to an outcome panicked: told to");
         assert_eq!(rig.engine.queues().await.unwrap().held, 1);
 
-        rig.turn(&[fix(3, order(1))]).await;
-        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().unwrap().held, 1);
+        rig.turn(&[fix(3, tally(1))]).await;
+        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().held, 1);
         let due = "select count(*) from effect where due_at <= $1";
         let now = clock::Clock::now(&*rig.clock).into();
         let due: i64 = rig.db.fetch(due, vec![now]).await.unwrap()[0].get(0).unwrap();
         assert_eq!(due, 1);
-        rig.settle(&[outcome(order(1), Add::PANICS)]).await;
-        assert_eq!(rig.log(order(1)).await, "ask, add, command 100, answer 666");
+        rig.settle(&[outcome(tally(1), Add::PANICS)]).await;
+        assert_eq!(rig.log(tally(1)).await, "ask, add, command 100, answer 666");
         assert_eq!(rig.engine.queues().await.unwrap().held, 0);
     }
 }
@@ -359,29 +359,29 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
 #[tokio::test]
 async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
     for rig in rigs().await {
-        rig.turn(&[tell(1, order(1), "jam"), arm(2, order(1))]).await;
+        rig.turn(&[tell(1, tally(1), "jam"), arm(2, tally(1))]).await;
         rig.clock.advance(ALARM);
         let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
-        assert_eq!(rig.log(order(1)).await, "jam, arm");
+        assert_eq!(rig.log(tally(1)).await, "jam, arm");
         let held = rig.engine.dead_letters(None, 10).await.unwrap().held;
         assert_eq!(held.len(), 1);
         assert_eq!(held[0].why, "the reaction to ring panicked: told to");
         rig.clock.advance(rig.settings.refused_pause.saturating_sub(INSTANT));
         assert!(rig.engine.alarms().turn::<Toy>().await.unwrap().is_empty(), "put off");
 
-        rig.turn(&[fix(3, order(1))]).await;
-        assert_eq!(rig.engine.replay(order(1).into()).await.unwrap().unwrap().held, 1);
+        rig.turn(&[fix(3, tally(1))]).await;
+        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().held, 1);
         let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
-        assert_eq!(rig.log(order(1)).await, "jam, arm, command 100, ring");
+        assert_eq!(rig.log(tally(1)).await, "jam, arm, command 100, ring");
         assert_eq!((rig.count("alarm").await, rig.engine.queues().await.unwrap().held), (0, 0));
     }
 }
 
 #[tokio::test]
 async fn a_version_that_is_not_known_is_named_so() {
-    let mut record = record(1, &AddOne { tally_id: order(1) }.into());
+    let mut record = record(1, &AddOne { tally_id: tally(1) }.into());
     let version = "urn:toy:schemas:add_one:v9";
     record.headers = replaced(&record.headers, "ce_dataschema", version);
     let error =

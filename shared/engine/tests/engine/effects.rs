@@ -10,13 +10,13 @@ use testkit::toy::TallyId;
 use crate::{
     rig::{Next, Rig, rigs, rigs_with, turn},
     toy::Ask,
-    work::{ask, order},
+    work::{ask, tally},
 };
 
 const INSTANT: Duration = Duration::from_micros(1);
 
-fn id(order: TallyId) -> EffectId {
-    Ask(order).id()
+fn id(tally_id: TallyId) -> EffectId {
+    Ask(tally_id).id()
 }
 
 async fn due_at(rig: &Rig) -> Timestamp {
@@ -24,7 +24,7 @@ async fn due_at(rig: &Rig) -> Timestamp {
 }
 
 async fn request(rig: &Rig, count: u128) {
-    let batch: Vec<_> = (1..=count).map(|number| ask(number, order(number))).collect();
+    let batch: Vec<_> = (1..=count).map(|number| ask(number, tally(number))).collect();
     rig.turn(&batch).await;
 }
 
@@ -38,13 +38,13 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
         assert!(runner.turn().await.unwrap().is_empty());
         rig.turn(&outcomes).await;
         assert_eq!(rig.turn(&outcomes).await.duplicates, 2);
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 2));
         rig.clock.advance(rig.settings.claim * 2);
         assert!(runner.turn().await.unwrap().is_empty());
         let mut asked = rig.provider.asked();
         asked.sort();
-        assert_eq!(asked, [id(order(1)), id(order(2))]);
+        assert_eq!(asked, [id(tally(1)), id(tally(2))]);
     }
 }
 
@@ -52,8 +52,8 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
 async fn the_same_request_twice_is_one() {
     for rig in rigs().await {
         let mut runner = rig.effects();
-        rig.turn(&[ask(1, order(1)), ask(2, order(1))]).await;
-        rig.turn(&[ask(3, order(1))]).await;
+        rig.turn(&[ask(1, tally(1)), ask(2, tally(1))]).await;
+        rig.turn(&[ask(3, tally(1))]).await;
         assert_eq!(runner.turn().await.unwrap().len(), 1);
         assert!(runner.turn().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked().len(), 1);
@@ -73,7 +73,7 @@ async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
         request(&rig, 1).await;
         for (attempt, most) in (1..).zip([100, 200, 350, 350, 350_u64]) {
             assert!(runner.turn().await.unwrap().is_empty());
-            assert_eq!(rig.provider.asked(), [id(order(1))], "attempt {attempt}");
+            assert_eq!(rig.provider.asked(), [id(tally(1))], "attempt {attempt}");
             assert_eq!(rig.number("select attempts from effect").await, attempt);
             let now = clock::Clock::now(&*rig.clock);
             let pause: Duration = due_at(&rig).await.duration_since(now).try_into().unwrap();
@@ -89,7 +89,7 @@ async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
         assert_eq!(why[0].get::<String>(0).unwrap(), "503");
         let outcomes = runner.turn().await.unwrap();
         rig.turn(&outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
 
@@ -102,10 +102,10 @@ async fn an_outcome_that_was_lost_is_asked_for_again_and_counts_once() {
         rig.clock.advance(rig.settings.claim);
         let again = runner.turn().await.unwrap();
         assert_eq!(again.len(), 1);
-        assert_eq!(rig.provider.asked(), [id(order(1)); 2]);
+        assert_eq!(rig.provider.asked(), [id(tally(1)); 2]);
         rig.turn(&again).await;
         assert_eq!(rig.turn(&lost).await.duplicates, 1);
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
 
@@ -126,7 +126,7 @@ async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
         assert!(first.turn().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked().len(), 1);
         turn(&other, &outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
 
@@ -149,7 +149,7 @@ async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
         let other = rig.another();
         let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
         request(&rig, 2).await;
-        rig.execute("delete from effect where aggregate_id = $1", vec![order(1).into()]).await;
+        rig.execute("delete from effect where aggregate_id = $1", vec![tally(1).into()]).await;
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer]);
         assert!(first.turn().await.unwrap().is_empty());
         assert_eq!(rig.number("select attempts from effect").await, 1);
@@ -180,7 +180,7 @@ async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() 
         assert_eq!(due_at(&rig).await, due, "the claim of the second stands");
         assert_eq!(rig.number("select attempts from effect").await, 0);
         turn(&other, &outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
 
@@ -218,7 +218,7 @@ async fn an_attempt_that_takes_too_long_is_no_answer() {
         assert_eq!(why[0].get::<String>(0).unwrap(), "no answer within 20ms");
         rig.clock.advance(rig.settings.backoff_max);
         assert_eq!(runner.turn().await.unwrap().len(), 1);
-        assert_eq!(rig.provider.asked(), [id(order(1)); 2]);
+        assert_eq!(rig.provider.asked(), [id(tally(1)); 2]);
     }
 }
 
@@ -232,7 +232,7 @@ async fn an_attempt_that_panics_is_made_again_when_its_claim_ends() {
         rig.clock.advance(rig.settings.claim);
         let outcomes = runner.turn().await.unwrap();
         rig.turn(&outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
     }
 }
 
@@ -242,12 +242,12 @@ async fn a_request_that_this_version_cannot_read_holds_up_no_other() {
         request(&rig, 2).await;
         let sql =
             "update effect set payload = '{\"of\":\"a newer version\"}' where aggregate_id = $1";
-        rig.execute(sql, vec![order(1).into()]).await;
+        rig.execute(sql, vec![tally(1).into()]).await;
         rig.clock.advance(rig.settings.claim);
         let outcomes = rig.effects_of(&rig.another()).turn().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         rig.turn(&outcomes).await;
-        assert_eq!(rig.log(order(2)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(2)).await, "ask, answer 5");
         assert_eq!(rig.count("effect").await, 1, "it waits for the newer version");
     }
 }

@@ -8,7 +8,7 @@ use quintet_engine::{Effect, EffectRunner, Settings};
 use crate::{
     rig::{Next, Rig, rigs, rigs_with},
     toy::{Ask, CROWD, Toy},
-    work::{ask, order},
+    work::{ask, tally},
 };
 
 /// Of eight slots fresh effects have seven, retries two, and a key six.
@@ -23,7 +23,7 @@ fn settings() -> Settings {
 }
 
 fn id(number: u128) -> EffectId {
-    Ask(order(number)).id()
+    Ask(tally(number)).id()
 }
 
 fn crowd(count: u128) -> impl Iterator<Item = u128> + Clone {
@@ -31,7 +31,7 @@ fn crowd(count: u128) -> impl Iterator<Item = u128> + Clone {
 }
 
 async fn request(rig: &Rig, numbers: impl IntoIterator<Item = u128>) {
-    let batch: Vec<_> = numbers.into_iter().map(|number| ask(number, order(number))).collect();
+    let batch: Vec<_> = numbers.into_iter().map(|number| ask(number, tally(number))).collect();
     rig.turn(&batch).await;
 }
 
@@ -52,7 +52,7 @@ async fn requests_that_are_never_answered_leave_slots_to_others_and_then_give_th
         request(&rig, crowd(40).chain([1])).await;
         let asked = attempted(&rig, &mut runner).await;
         assert_eq!(asked.len(), 7, "six of the crowd and the other");
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
 
         for number in 2..6 {
             request(&rig, [number]).await;
@@ -136,7 +136,7 @@ async fn an_open_breaker_lets_through_keys_that_do_not_fail() {
 
         request(&rig, [1]).await;
         assert_eq!(attempted(&rig, &mut runner).await, [id(1)], "its key does not fail");
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         let asked = attempted(&rig, &mut runner).await;
         assert!(asked.contains(&id(CROWD + 50)), "the answer has closed the breaker: {asked:?}");
     }

@@ -8,11 +8,11 @@ use quintet_engine::{Effect, Resolution, ResolveError, Settings};
 use crate::{
     rig::{Next, Rig, rigs, rigs_with},
     toy::Ask,
-    work::{ask, order},
+    work::{ask, tally},
 };
 
 fn id(number: u128) -> EffectId {
-    Ask(order(number)).id()
+    Ask(tally(number)).id()
 }
 
 fn answered(number: &str) -> Resolution {
@@ -23,12 +23,12 @@ async fn held(rig: &Rig) -> i64 {
     rig.engine.queues().await.unwrap().effects_held
 }
 
-/// A rig on which the request of order 1 is refused as malformed.
+/// A rig on which the request of tally 1 is refused as malformed.
 async fn rigs_with_refused() -> Vec<Rig> {
     let rigs = rigs().await;
     for rig in &rigs {
         rig.provider.always([id(1)], &Next::Refuse);
-        rig.turn(&[ask(1, order(1))]).await;
+        rig.turn(&[ask(1, tally(1))]).await;
         assert!(rig.effects().turn().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked(), [id(1)]);
     }
@@ -53,7 +53,7 @@ async fn a_request_that_is_refused_as_malformed_is_held_and_still_attempted() {
         rig.clock.advance(rig.settings.backoff_max);
         let outcomes = runner.turn().await.unwrap();
         rig.turn(&outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((held(&rig).await, rig.count("effect").await), (0, 0));
     }
 }
@@ -64,7 +64,7 @@ async fn a_request_without_an_answer_for_too_long_is_held() {
     for rig in rigs_with(settings).await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);
-        rig.turn(&[ask(1, order(1))]).await;
+        rig.turn(&[ask(1, tally(1))]).await;
         let mut minutes = 0;
         while held(&rig).await == 0 {
             assert!(minutes < 60, "it is held in time");
@@ -105,7 +105,7 @@ async fn an_operators_outcome_is_applied_once_and_nothing_is_asked_for_it() {
         assert!(rig.provider.asked().is_empty());
         rig.turn(&outcomes).await;
         assert_eq!(rig.turn(&outcomes).await.duplicates, 1);
-        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
         assert_eq!(held(&rig).await, 0);
     }
 }
@@ -118,7 +118,7 @@ async fn an_outcome_that_was_reported_survives_the_process() {
         let next = rig.another();
         let outcomes = rig.effects_of(&next).turn().await.unwrap();
         crate::rig::turn(&next, &outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
         assert!(rig.provider.asked().is_empty());
     }
 }
@@ -133,14 +133,14 @@ async fn the_providers_answer_counts_if_it_comes_before_the_operators() {
         rig.turn(&outcomes).await;
         rig.clock.advance(rig.settings.claim);
         assert!(rig.effects().turn().await.unwrap().is_empty());
-        assert_eq!(rig.log(order(1)).await, "ask, answer 5");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
 
 #[tokio::test]
 async fn only_a_held_request_takes_an_outcome_and_only_one_that_it_can_have() {
     for rig in rigs_with_refused().await {
-        rig.turn(&[ask(2, order(2))]).await;
+        rig.turn(&[ask(2, tally(2))]).await;
         let resolve = async |number, resolution: &Resolution| {
             rig.engine.resolve_effect(id(number), resolution).await.unwrap_err()
         };
@@ -185,7 +185,7 @@ async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
     for rig in rigs_with_refused().await {
         let mut runner = rig.effects();
         rig.provider.always((2..200).map(id), &Next::NoAnswer);
-        let others: Vec<_> = (2..200).map(|number| ask(number, order(number))).collect();
+        let others: Vec<_> = (2..200).map(|number| ask(number, tally(number))).collect();
         rig.turn(&others).await;
         runner.turn().await.unwrap();
         rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
@@ -193,7 +193,7 @@ async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
         let outcomes = runner.turn().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         rig.turn(&outcomes).await;
-        assert_eq!(rig.log(order(1)).await, "ask, answer 9");
+        assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
     }
 }
 
@@ -202,7 +202,7 @@ async fn a_clock_that_is_set_forward_holds_nothing() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);
-        rig.turn(&[ask(1, order(1))]).await;
+        rig.turn(&[ask(1, tally(1))]).await;
         runner.turn().await.unwrap();
         let now = clock::Clock::now(&*rig.clock);
         rig.clock.set(now + rig.settings.hold_after * 2);

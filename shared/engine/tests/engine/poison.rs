@@ -7,7 +7,7 @@ use store::Class;
 use crate::{
     rig::{Rig, rigs},
     toy::Add,
-    work::{Works, add, command, order, tell},
+    work::{Works, add, command, tally, tell},
 };
 
 async fn poison(rig: &Rig, batch: &[Works]) -> (usize, String) {
@@ -28,28 +28,28 @@ async fn a_reaction_that_panics_names_its_input() {
     for rig in rigs().await {
         // The duplicate before it does not move its place.
         let batch =
-            [add(1, order(1)), add(1, order(1)), tell(2, order(2), "panic"), add(3, order(1))];
+            [add(1, tally(1)), add(1, tally(1)), tell(2, tally(2), "panic"), add(3, tally(1))];
         let (culprit, why) = poison(&rig, &batch).await;
         assert_eq!(culprit, 2);
         assert_eq!(why, "the reaction to Told panicked: told to");
         nothing_saved(&rig).await;
 
         let (culprit, _) =
-            poison(&rig, &[add(1, order(1)), command(2, order(1), Add::PANICS)]).await;
+            poison(&rig, &[add(1, tally(1)), command(2, tally(1), Add::PANICS)]).await;
         assert_eq!(culprit, 1);
         nothing_saved(&rig).await;
 
-        rig.turn(&[add(1, order(1)), add(3, order(1))]).await;
-        assert_eq!(rig.log(order(1)).await, "add, add");
+        rig.turn(&[add(1, tally(1)), add(3, tally(1))]).await;
+        assert_eq!(rig.log(tally(1)).await, "add, add");
     }
 }
 
 #[tokio::test]
 async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended() {
     for rig in rigs().await {
-        let long = |number, bytes: usize| tell(number, order(2), &format!("long {bytes}"));
+        let long = |number, bytes: usize| tell(number, tally(2), &format!("long {bytes}"));
         let (culprit, why) =
-            poison(&rig, &[add(1, order(1)), long(2, DEFAULT_MAX_RECORD_BYTES)]).await;
+            poison(&rig, &[add(1, tally(1)), long(2, DEFAULT_MAX_RECORD_BYTES)]).await;
         assert_eq!(culprit, 1);
         assert!(why.contains("the broker takes 1000000"), "{why}");
         nothing_saved(&rig).await;
@@ -61,7 +61,7 @@ async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended(
 #[tokio::test]
 async fn a_row_that_the_database_refuses_is_the_datas_fault() {
     for rig in rigs().await {
-        let error = rig.refused(&[add(1, order(1)), tell(2, order(2), "refuse")]).await;
+        let error = rig.refused(&[add(1, tally(1)), tell(2, tally(2), "refuse")]).await;
         let TurnError::Store(error) = error else { panic!("{error}") };
         assert_eq!(error.class(), Class::Data, "{error}");
         nothing_saved(&rig).await;

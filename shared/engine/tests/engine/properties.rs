@@ -7,12 +7,12 @@ use testkit::Database;
 use crate::{
     rig::{Rig, answers},
     toy::{ALARM, Tally, Toy},
-    work::{Works, add, arm, ask, command, disarm, keyed, order, outcome, ring, tell},
+    work::{Works, add, arm, ask, command, disarm, keyed, outcome, ring, tally, tell},
 };
 
-const ORDERS: u128 = 3;
+const TALLIES: u128 = 3;
 
-/// What can come in; the number says for which order.
+/// What can come in; the number says for which tally.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     Add(u128),
@@ -29,17 +29,18 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let order = || 1..=ORDERS;
+    let number = || 1..=TALLIES;
     prop_oneof![
-        order().prop_map(Op::Add),
-        order().prop_map(Op::Ask),
-        order().prop_map(Op::Arm),
-        order().prop_map(Op::Disarm),
-        order().prop_map(Op::Burst),
-        order().prop_map(Op::Outcome),
-        order().prop_map(Op::Ring),
-        (order(), 0..3_i64).prop_map(|(order, by)| Op::Command(order, by)),
-        (order(), 0..3_i64, any::<bool>()).prop_map(|(order, by, key)| Op::Keyed(order, by, key)),
+        number().prop_map(Op::Add),
+        number().prop_map(Op::Ask),
+        number().prop_map(Op::Arm),
+        number().prop_map(Op::Disarm),
+        number().prop_map(Op::Burst),
+        number().prop_map(Op::Outcome),
+        number().prop_map(Op::Ring),
+        (number(), 0..3_i64).prop_map(|(number, by)| Op::Command(number, by)),
+        (number(), 0..3_i64, any::<bool>())
+            .prop_map(|(number, by, key)| Op::Keyed(number, by, key)),
         Just(Op::Repeat),
     ]
 }
@@ -51,21 +52,21 @@ fn works(ops: &[Op]) -> Vec<Works> {
     for op in ops {
         number += u128::from(!matches!(op, Op::Repeat));
         works.push(match *op {
-            Op::Add(n) => add(number, order(n)),
-            Op::Ask(n) => ask(number, order(n)),
-            Op::Arm(n) => arm(number, order(n)),
-            Op::Disarm(n) => disarm(number, order(n)),
-            Op::Burst(n) => tell(number, order(n), "burst 3"),
+            Op::Add(n) => add(number, tally(n)),
+            Op::Ask(n) => ask(number, tally(n)),
+            Op::Arm(n) => arm(number, tally(n)),
+            Op::Disarm(n) => disarm(number, tally(n)),
+            Op::Burst(n) => tell(number, tally(n), "burst 3"),
             // A second one would be the answer to what this batch asks, and nobody was asked yet.
             Op::Outcome(n) if answered.contains(&n) => continue,
             Op::Outcome(n) => {
                 answered.push(n);
-                outcome(order(n), 5)
+                outcome(tally(n), 5)
             }
-            Op::Ring(n) => ring(order(n)),
-            Op::Command(n, by) => command(number, order(n), by),
-            Op::Keyed(n, by, key) => keyed(number, order(n), by, if key { "a" } else { "b" }),
-            Op::Repeat => add(number, order(1)),
+            Op::Ring(n) => ring(tally(n)),
+            Op::Command(n, by) => command(number, tally(n), by),
+            Op::Keyed(n, by, key) => keyed(number, tally(n), by, if key { "a" } else { "b" }),
+            Op::Repeat => add(number, tally(1)),
         });
     }
     works
@@ -78,10 +79,10 @@ struct State {
     answers: Vec<Answer<Toy>>,
 }
 
-/// What is in the database after these batches. Each order has asked and its alarm is due.
+/// What is in the database after these batches. Each tally has asked and its alarm is due.
 async fn after(works: &[Works], size: usize) -> State {
     let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
-    let before = (1..=ORDERS).flat_map(|n| [ask(n, order(n)), arm(10 + n, order(n))]);
+    let before = (1..=TALLIES).flat_map(|n| [ask(n, tally(n)), arm(10 + n, tally(n))]);
     rig.turn(&before.collect::<Vec<_>>()).await;
     rig.clock.advance(ALARM);
     let mut all = Vec::new();

@@ -8,7 +8,7 @@ use testkit::record_at;
 
 use crate::{
     rig::{Rig, rigs},
-    work::{Works, add, command, order},
+    work::{Works, add, command, tally},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -21,7 +21,7 @@ fn partition(topic: &str, low: i64, high: i64) -> PartitionState {
 /// As [`add`], from a topic that keeps the latest of each key.
 fn listed(number: u128) -> Works {
     let offset = i64::try_from(number).unwrap();
-    Works { origin: Origin::Event(record_at("notices", offset)), ..add(number, order(1)) }
+    Works { origin: Origin::Event(record_at("notices", offset)), ..add(number, tally(1)) }
 }
 
 impl Rig {
@@ -39,11 +39,11 @@ impl Rig {
 #[tokio::test]
 async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
     for rig in rigs().await {
-        rig.turn(&[add(1, order(1)), add(2, order(2)), command(3, order(1), 5)]).await;
+        rig.turn(&[add(1, tally(1)), add(2, tally(2)), command(3, tally(1), 5)]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10), partition("ends", 0, 7)]);
         assert_eq!(rig.prune().await, 0);
-        rig.turn(&[add(11, order(3))]).await;
+        rig.turn(&[add(11, tally(3))]).await;
         rig.clock.advance(2 * DAY);
 
         // One topic still has what lay there at the mark.
@@ -53,20 +53,20 @@ async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
         assert_eq!(rig.prune().await, 3);
         assert_eq!(rig.remembered().await, [11]);
         // What it remembers it does not apply again.
-        assert_eq!(rig.turn(&[add(11, order(3))]).await.duplicates, 1);
-        assert_eq!(rig.log(order(3)).await, "add");
+        assert_eq!(rig.turn(&[add(11, tally(3))]).await.duplicates, 1);
+        assert_eq!(rig.log(tally(3)).await, "add");
     }
 }
 
 #[tokio::test]
 async fn what_came_again_is_remembered_until_that_is_gone_too() {
     for rig in rigs().await {
-        rig.turn(&[add(1, order(1)), add(2, order(1))]).await;
+        rig.turn(&[add(1, tally(1)), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
         // Its relay has sent it once more, behind the mark.
-        assert_eq!(rig.turn(&[add(1, order(1))]).await.duplicates, 1);
+        assert_eq!(rig.turn(&[add(1, tally(1))]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 11)]);
         assert_eq!(rig.prune().await, 1);
@@ -82,7 +82,7 @@ async fn what_came_again_is_remembered_until_that_is_gone_too() {
 #[tokio::test]
 async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
     for rig in rigs().await {
-        rig.turn(&[listed(1), add(2, order(1))]).await;
+        rig.turn(&[listed(1), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
@@ -97,7 +97,7 @@ async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
 #[tokio::test]
 async fn what_came_shortly_before_a_mark_waits_for_the_next() {
     for rig in rigs().await {
-        rig.turn(&[add(1, order(1))]).await;
+        rig.turn(&[add(1, tally(1))]).await;
         rig.clock.advance(23 * HOUR);
         rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         for pruned in [0, 0, 0] {
@@ -113,7 +113,7 @@ async fn more_than_a_transaction_deletes_is_forgotten_all_the_same() {
     for rig in rigs().await {
         for thousand in 0..6_u128 {
             let numbers = thousand * 1_000 + 1..=(thousand + 1) * 1_000;
-            let batch: Vec<Works> = numbers.map(|number| add(number, order(1))).collect();
+            let batch: Vec<Works> = numbers.map(|number| add(number, tally(1))).collect();
             rig.turn(&batch).await;
         }
         rig.turn(&[listed(9_999)]).await;

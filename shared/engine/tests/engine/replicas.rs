@@ -11,7 +11,7 @@ use crate::{
     dead_letters::{fix, poison, settle},
     rig::{Rig, turn},
     toy::{ALARM, Reply, Toy},
-    work::{Works, add, arm, ask, keyed, order, outcome, ring},
+    work::{Works, add, arm, ask, keyed, outcome, ring, tally},
 };
 
 async fn rig() -> Option<Rig> {
@@ -41,40 +41,40 @@ fn is_conflict(result: Result<(), TurnError>) -> bool {
 #[tokio::test]
 async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
     let Some(rig) = rig().await else { return };
-    let (slow, fast) = ([add(1, order(1)), add(2, order(2))], [add(3, order(1))]);
+    let (slow, fast) = ([add(1, tally(1)), add(2, tally(2))], [add(3, tally(1))]);
     assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
-    assert_eq!(rig.tally(order(1)).await.unwrap().count, 1);
-    assert_eq!(rig.tally(order(2)).await, None);
+    assert_eq!(rig.tally(tally(1)).await.unwrap().count, 1);
+    assert_eq!(rig.tally(tally(2)).await, None);
 
     assert_eq!(turn(&rig.another(), &slow).await.duplicates, 0);
-    assert_eq!(rig.tally(order(1)).await.unwrap().count, 2);
+    assert_eq!(rig.tally(tally(1)).await.unwrap().count, 2);
     assert_eq!(rig.count("outbox_event").await, 3);
 }
 
 #[tokio::test]
 async fn a_key_used_by_two_at_once_is_carried_out_once() {
     let Some(rig) = rig().await else { return };
-    let (slow, fast) = ([keyed(1, order(1), 5, "a")], [keyed(2, order(2), 5, "a")]);
+    let (slow, fast) = ([keyed(1, tally(1), 5, "a")], [keyed(2, tally(2), 5, "a")]);
     assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
     assert_eq!(rig.answers(&slow).await, [Ok(Reply::Count(5))]);
-    assert_eq!(rig.tally(order(1)).await, None);
-    assert_eq!(rig.tally(order(2)).await.unwrap().count, 5);
+    assert_eq!(rig.tally(tally(1)).await, None);
+    assert_eq!(rig.tally(tally(2)).await.unwrap().count, 5);
 }
 
 #[tokio::test]
 async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_two_have() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
-    rig.turn(&[arm(1, order(1)), ask(2, order(2))]).await;
+    rig.turn(&[arm(1, tally(1)), ask(2, tally(2))]).await;
     rig.clock.advance(ALARM);
-    let batch = || [ring(order(1)), outcome(order(2), 7)];
+    let batch = || [ring(tally(1)), outcome(tally(2), 7)];
     let (ours, theirs) = (batch(), batch());
     let (mut first, mut second) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
     let (one, two) =
         tokio::join!(rig.engine.turn(&ours, &mut first), other.turn(&theirs, &mut second));
     assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 2);
-    assert_eq!(rig.log(order(1)).await, "arm, ring");
-    assert_eq!(rig.log(order(2)).await, "ask, answer 7");
+    assert_eq!(rig.log(tally(1)).await, "arm, ring");
+    assert_eq!(rig.log(tally(2)).await, "ask, answer 7");
     assert_eq!(rig.count("outbox_event").await, 2);
 }
 
@@ -83,28 +83,28 @@ async fn an_event_delivered_to_two_at_once_is_applied_once() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     for number in 0..20 {
-        let batch = [add(number, order(1))];
+        let batch = [add(number, tally(1))];
         let (mut ours, mut theirs) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
         let (one, two) =
             tokio::join!(rig.engine.turn(&batch, &mut ours), other.turn(&batch, &mut theirs));
         assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 1);
     }
-    assert_eq!(rig.tally(order(1)).await.unwrap().count, 20);
+    assert_eq!(rig.tally(tally(1)).await.unwrap().count, 20);
     assert_eq!(rig.count("outbox_event").await, 20);
 }
 
 #[tokio::test]
-async fn batches_that_share_orders_crosswise_all_commit() {
+async fn batches_that_share_tallies_crosswise_all_commit() {
     let Some(rig) = rig().await else { return };
     let rig = &rig;
     let replica = |offset: u128| async move {
         let engine = rig.another();
         for round in 0..20 {
             // In opposite orders: the locks are taken in one.
-            let orders: Vec<u128> =
+            let tallies: Vec<u128> =
                 if offset == 0 { (1..=8).collect() } else { (1..=8).rev().collect() };
-            let number = |order| offset + round * 10 + order;
-            let batch: Vec<_> = orders.iter().map(|n| add(number(*n), order(*n))).collect();
+            let number = |tally_id| offset + round * 10 + tally_id;
+            let batch: Vec<_> = tallies.iter().map(|n| add(number(*n), tally(*n))).collect();
             let mut remembered = Remembered::<Toy>::new();
             while let Err(error) = engine.turn(&batch, &mut remembered).await {
                 let TurnError::Store(error) = error else { panic!("{error}") };
@@ -114,7 +114,7 @@ async fn batches_that_share_orders_crosswise_all_commit() {
     };
     tokio::join!(replica(0), replica(1_000), replica(2_000));
     for number in 1..=8 {
-        assert_eq!(rig.tally(order(number)).await.unwrap().count, 60);
+        assert_eq!(rig.tally(tally(number)).await.unwrap().count, 60);
     }
     assert_eq!(rig.count("outbox_event").await, 480);
 }
@@ -124,7 +124,7 @@ async fn an_order_that_two_park_at_once_is_parked_once_with_both_letters() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     for number in (0..40).step_by(2) {
-        let of = order(number + 1);
+        let of = tally(number + 1);
         let (ours, theirs) = ([poison(number, of)], [poison(number + 1, of)]);
         let both = (
             settle(&rig.engine, &ours, Parking::default()),
@@ -139,9 +139,9 @@ async fn an_order_that_two_park_at_once_is_parked_once_with_both_letters() {
 #[tokio::test]
 async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behind() {
     let Some(rig) = rig().await else { return };
-    rig.settle(&[poison(1, order(1))]).await;
-    rig.turn(&[fix(2, order(1))]).await;
-    rig.engine.replay(order(1).into()).await.unwrap();
+    rig.settle(&[poison(1, tally(1))]).await;
+    rig.turn(&[fix(2, tally(1))]).await;
+    rig.engine.replay(tally(1).into()).await.unwrap();
     let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
 
     let barrier = Arc::new(Barrier::new(2));
@@ -150,7 +150,7 @@ async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behin
     let mut remembered = Remembered::<Toy>::new();
     let meanwhile = async {
         barrier.wait().await;
-        let later = [add(3, order(1))];
+        let later = [add(3, tally(1))];
         let coming = rig.turn(&later);
         let going_on = async {
             let sql = "select count(*) from pg_stat_activity \
@@ -163,16 +163,16 @@ async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behin
     };
     let (replayed, came) = tokio::join!(replaying.turn(&letters, &mut remembered), meanwhile);
     assert_eq!((replayed.unwrap().duplicates, came.parked), (0, 0));
-    assert_eq!(rig.log(order(1)).await, "command 100, unfixed, add");
+    assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
     assert_eq!(rig.count("parked").await, 0);
 }
 
 #[tokio::test]
 async fn a_replica_sees_what_another_has_parked() {
     let Some(rig) = rig().await else { return };
-    rig.settle(&[poison(1, order(1))]).await;
+    rig.settle(&[poison(1, tally(1))]).await;
     let (turn, _) =
-        settle(&rig.another(), &[add(2, order(1)), add(3, order(2))], Parking::default()).await;
+        settle(&rig.another(), &[add(2, tally(1)), add(3, tally(2))], Parking::default()).await;
     assert_eq!(turn.parked, 1);
-    assert_eq!((rig.log(order(1)).await, rig.log(order(2)).await), (String::new(), "add".into()));
+    assert_eq!((rig.log(tally(1)).await, rig.log(tally(2)).await), (String::new(), "add".into()));
 }

@@ -125,13 +125,13 @@ impl Rig {
         engine.effect_runner(self.provider.clone(), Arc::new(SeededRandom::new(7)))
     }
 
-    pub async fn tally(&self, order: TallyId) -> Option<Tally> {
-        self.db.find(order).await.unwrap()
+    pub async fn tally(&self, tally_id: TallyId) -> Option<Tally> {
+        self.db.find(tally_id).await.unwrap()
     }
 
-    /// The order's log; empty where there is none.
-    pub async fn log(&self, order: TallyId) -> String {
-        self.tally(order).await.map(|tally| tally.log).unwrap_or_default()
+    /// The tally's log; empty where there is none.
+    pub async fn log(&self, tally_id: TallyId) -> String {
+        self.tally(tally_id).await.map(|tally| tally.log).unwrap_or_default()
     }
 
     pub async fn number(&self, sql: &str) -> i64 {

@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::{
     rig::{Next, Rig, options, rigs, rigs_with, turn},
     toy::Toy,
-    work::{Works, add, ask, command, order, tell},
+    work::{Works, add, ask, command, tally, tell},
 };
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -82,7 +82,7 @@ async fn parents(rig: &Rig) -> Vec<String> {
 async fn an_event_goes_out_with_the_span_of_its_making() {
     for rig in rigs().await {
         let collector = Collector::new();
-        rig.turn(&[sampled(add(1, order(1)))]).await;
+        rig.turn(&[sampled(add(1, tally(1)))]).await;
         let spans = collector.take();
         let [made, reaction] = &spans[..] else { panic!("{spans:?}") };
         assert_eq!((&*made.name, &made.span_kind), ("create sums", &SpanKind::Producer));
@@ -106,7 +106,7 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
     let settings = Settings { messaging: Arc::new(messaging), ..Settings::default() };
     for rig in rigs_with(settings).await {
         let collector = Collector::new();
-        let batch = [sampled(add(1, order(1))), add(2, order(2)), sampled(add(3, order(3)))];
+        let batch = [sampled(add(1, tally(1))), add(2, tally(2)), sampled(add(3, tally(3)))];
         rig.turn(&batch.map(with_key)).await;
         let spans = collector.take();
         assert!(spans.iter().all(|span| span.span_context.trace_id().to_string() == PARENT[3..35]));
@@ -136,12 +136,12 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
 #[tokio::test]
 async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
     for rig in rigs().await {
-        rig.turn(&[sampled(add(1, order(1)))]).await;
+        rig.turn(&[sampled(add(1, tally(1)))]).await;
         let collector = Collector::new();
         let unsampled = PARENT.replace("-01", "-00");
-        let mut work = add(2, order(1));
+        let mut work = add(2, tally(1));
         work.input.trace = Trace::parse(Some(&unsampled), None);
-        rig.turn(&[work, add(3, order(1))]).await;
+        rig.turn(&[work, add(3, tally(1))]).await;
         assert_eq!(parents(&rig).await, [PARENT, &unsampled]);
         assert!(collector.take().is_empty());
     }
@@ -151,7 +151,7 @@ async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
 async fn failed_turns_and_duplicates_show_on_the_trace() {
     for rig in rigs().await {
         let collector = Collector::new();
-        rig.refused(&[sampled(ask(1, order(1))), tell(2, order(2), "panic")]).await;
+        rig.refused(&[sampled(ask(1, tally(1))), tell(2, tally(2), "panic")]).await;
         let failed = &collector.take()[0];
         let expected = Status::error("the reaction to Told panicked: told to");
         assert_eq!(
@@ -159,12 +159,12 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
             (Some("1".into()), &expected)
         );
 
-        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        rig.turn(&[sampled(ask(1, tally(1)))]).await;
         let again = &collector.take()[0];
         assert_eq!(attribute(again, "quintet.attempt"), Some("2".into()));
         assert_eq!((attribute(again, "quintet.duplicate"), &again.status), (None, &Status::Unset));
 
-        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        rig.turn(&[sampled(ask(1, tally(1)))]).await;
         let duplicate = &collector.take()[0];
         assert_eq!(attribute(duplicate, "quintet.duplicate"), Some("true".into()));
         assert_eq!(attribute(duplicate, "quintet.attempt"), Some("1".into()));
@@ -175,7 +175,7 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
 async fn an_outcome_follows_from_its_attempt() {
     for rig in rigs().await {
         let collector = Collector::new();
-        rig.turn(&[sampled(ask(1, order(1)))]).await;
+        rig.turn(&[sampled(ask(1, tally(1)))]).await;
         let reaction = &collector.take()[0];
         rig.provider.plan([Next::NoAnswer]);
         let mut effects = rig.effects();
@@ -200,7 +200,7 @@ async fn a_wall_clock_that_is_set_makes_no_turn_longer() {
         let engine = Engine::new(Toy::default(), rig.db.clone(), rushing, options);
         let mut registry = Registry::default();
         engine.metrics().register(&mut registry);
-        turn(&engine, &[add(1, order(1))]).await;
+        turn(&engine, &[add(1, tally(1))]).await;
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert!(text.lines().any(|line| line == "turn_seconds_sum 0.0"), "{text}");
@@ -212,14 +212,14 @@ async fn what_happens_is_counted() {
     for rig in rigs().await {
         let mut registry = Registry::default();
         rig.engine.metrics().register(&mut registry);
-        rig.turn(&[add(1, order(1)), add(1, order(1)), ask(2, order(1))]).await;
-        rig.refused(&[tell(3, order(1), "panic")]).await;
+        rig.turn(&[add(1, tally(1)), add(1, tally(1)), ask(2, tally(1))]).await;
+        rig.refused(&[tell(3, tally(1), "panic")]).await;
         rig.provider.plan([Next::NoAnswer]);
         let mut effects = rig.effects();
         effects.turn().await.unwrap();
         rig.clock.advance(rig.settings.backoff_max);
         let outcome = effects.turn().await.unwrap().remove(0);
-        rig.turn(&[outcome, command(4, order(1), 1)]).await;
+        rig.turn(&[outcome, command(4, tally(1), 1)]).await;
 
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();

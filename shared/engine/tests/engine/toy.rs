@@ -1,4 +1,4 @@
-//! The smallest service that uses everything: a count and a log for each order.
+//! The smallest service that uses everything: a count and a log for each tally.
 
 use std::{
     sync::{
@@ -16,9 +16,9 @@ use store::{Migrations, Rows, StoreError, Tx};
 use testkit::toy::{Added, Answered, Rang, TallyId, Told, ToyEvent, ToyEventType};
 use tokio::sync::Barrier;
 
-/// An order that counts so much is one whose mistake was mended.
+/// A tally that counts so much is one whose mistake was mended.
 pub const FIXED: i64 = 100;
-/// The first order whose requests share an isolation key with those of later ones.
+/// The first tally whose requests share an isolation key with those of later ones.
 pub const CROWD: u128 = 1_000;
 /// How long an alarm takes.
 pub const ALARM: Duration = Duration::from_mins(1);
@@ -32,7 +32,7 @@ pub struct Toy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "the key is called as in events")]
+#[expect(clippy::struct_field_names, reason = "the key is called so in the contract")]
 pub struct Tally {
     pub tally_id: TallyId,
     pub count: i64,
@@ -45,7 +45,7 @@ store::record!(Tally in "tally": tally_id: TallyId, count: i64, log: String);
 /// Adds to the count, unless there is nothing to add.
 #[derive(Debug, Clone, Copy)]
 pub struct Add {
-    pub order: TallyId,
+    pub tally_id: TallyId,
     pub by: i64,
 }
 
@@ -79,7 +79,7 @@ impl quintet_engine::Effect<TallyId> for Ask {
         "ask".into()
     }
 
-    /// The orders from [`CROWD`] on share a key.
+    /// The tallies from [`CROWD`] on share a key.
     fn isolation_key(&self) -> String {
         let number = self.0.uuid().as_u128() & 0xffff;
         if number >= CROWD { "crowd".into() } else { number.to_string() }
@@ -125,11 +125,11 @@ impl Participant for Toy {
 
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Rows<Tally>, StoreError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        let orders = inputs.iter().filter_map(|input| match &input.what {
-            What::Command(add) => Some(add.order),
+        let tallies = inputs.iter().filter_map(|input| match &input.what {
+            What::Command(add) => Some(add.tally_id),
             _ => input.aggregate(),
         });
-        let rows = Rows::load(tx, orders).await?;
+        let rows = Rows::load(tx, tallies).await?;
         let interruption = self.interruption.lock().unwrap().take();
         if let Some(barrier) = interruption {
             barrier.wait().await;
@@ -146,16 +146,16 @@ impl Participant for Toy {
         match &input.what {
             What::Command(add) => command(world, *add, out),
             What::Event(event) => on_event(world, event, out),
-            What::Outcome(order, number) => {
-                let tally = note(world, *order, &format!("answer {number}"));
+            What::Outcome(tally_id, number) => {
+                let tally = note(world, *tally_id, &format!("answer {number}"));
                 assert!(*number != Add::PANICS || tally.count >= FIXED, "told to");
                 tally.count += number;
-                out.emit(Answered { tally_id: *order, answer: number.to_string() });
+                out.emit(Answered { tally_id: *tally_id, answer: number.to_string() });
             }
-            What::Alarm(order, Bell::Ring) => {
-                let tally = note(world, *order, "ring");
+            What::Alarm(tally_id, Bell::Ring) => {
+                let tally = note(world, *tally_id, "ring");
                 assert!(!tally.log.contains("jam") || tally.count >= FIXED, "told to");
-                out.emit(Rang { tally_id: *order });
+                out.emit(Rang { tally_id: *tally_id });
             }
         }
     }
@@ -204,17 +204,17 @@ fn told(world: &mut Rows<Tally>, tally_id: TallyId, what: &str, out: &mut Reacti
     }
 }
 
-fn command(world: &mut Rows<Tally>, Add { order, by }: Add, out: &mut Reaction<Toy>) {
+fn command(world: &mut Rows<Tally>, Add { tally_id, by }: Add, out: &mut Reaction<Toy>) {
     if by == 0 {
         return out.reply(Reply::NothingToAdd);
     }
     assert!(by != Add::PANICS, "told to");
-    let tally = note(world, order, &format!("command {by}"));
+    let tally = note(world, tally_id, &format!("command {by}"));
     tally.count += by;
     if by != Add::IS_NOT_ANSWERED {
         out.reply(Reply::Count(tally.count));
     }
-    out.emit(Added { tally_id: order });
+    out.emit(Added { tally_id });
 }
 
 fn note<'w>(world: &'w mut Rows<Tally>, tally_id: TallyId, what: &str) -> &'w mut Tally {

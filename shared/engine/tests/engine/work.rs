@@ -11,8 +11,8 @@ use crate::toy::{Add, Ask, Toy};
 
 pub type Works = Work<Toy>;
 
-pub fn order(number: u128) -> TallyId {
-    // Apart in the first 48 bits, as orders of different times are.
+pub fn tally(number: u128) -> TallyId {
+    // Apart in the first 48 bits, as tallies of different times are.
     Uuid::from_u128(number << 80 | number).into()
 }
 
@@ -77,13 +77,13 @@ pub fn tell(number: u128, tally_id: TallyId, what: &str) -> Works {
     event(number, Told { tally_id, what: what.into() })
 }
 
-pub fn command(number: u128, order: TallyId, by: i64) -> Works {
-    work(Uuid::from_u128(number), What::Command(Add { order, by }), Origin::Command(None))
+pub fn command(number: u128, tally_id: TallyId, by: i64) -> Works {
+    work(Uuid::from_u128(number), What::Command(Add { tally_id, by }), Origin::Command(None))
 }
 
 /// A command under an idempotency key; `by` is all of its body.
-pub fn keyed(number: u128, order: TallyId, by: i64, name: &str) -> Works {
-    Work { origin: Origin::Command(Some(key(name, by))), ..command(number, order, by) }
+pub fn keyed(number: u128, tally_id: TallyId, by: i64, name: &str) -> Works {
+    Work { origin: Origin::Command(Some(key(name, by))), ..command(number, tally_id, by) }
 }
 
 pub fn key(name: &str, by: i64) -> IdempotencyKey {
@@ -92,13 +92,13 @@ pub fn key(name: &str, by: i64) -> IdempotencyKey {
     IdempotencyKey { key: name.into(), hash, sent: hash.map(|byte| !byte) }
 }
 
-/// The answer to the order's question.
-pub fn outcome(order: TallyId, number: i64) -> Works {
-    work(Ask(order).id().into(), What::Outcome(order, number), Origin::Outcome)
+/// The answer to the tally's question.
+pub fn outcome(tally_id: TallyId, number: i64) -> Works {
+    work(Ask(tally_id).id().into(), What::Outcome(tally_id, number), Origin::Outcome)
 }
 
-/// The order's alarm going off.
-pub fn ring(order: TallyId) -> Works {
-    let id = derived(order.into(), order.into(), "ring", 1);
-    work(id, What::Alarm(order, crate::toy::Bell::Ring), Origin::Alarm)
+/// The tally's alarm going off.
+pub fn ring(tally_id: TallyId) -> Works {
+    let id = derived(tally_id.into(), tally_id.into(), "ring", 1);
+    work(id, What::Alarm(tally_id, crate::toy::Bell::Ring), Origin::Alarm)
 }

@@ -179,11 +179,11 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct Publish {
-        order: u32,
+        trip: u32,
     }
 
     fn defaults() -> Defaults {
-        Defaults::new("quintet", "order", OWN)
+        Defaults::new("quintet", "booking", OWN)
     }
 
     fn given(file: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<Loaded<Own>> {
@@ -203,16 +203,16 @@ mod tests {
 
     #[test]
     fn each_source_goes_over_the_one_before() {
-        let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\norder = 1");
-        let variables = [("QUINTET_ORDER__OUTBOX__LIMIT", "7"), ("QUINTET_PAYMENT__NO", "x")];
+        let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\ntrip = 1");
+        let variables = [("QUINTET_BOOKING__OUTBOX__LIMIT", "7"), ("QUINTET_HOTELS__NO", "x")];
         let (config, own) = given(file, &variables).unwrap();
         assert_eq!((config.bus.partitions, config.outbox.limit), (6, 7));
-        assert_eq!((config.commands.queue, own.publish.order), (10_000, 1));
+        assert_eq!((config.commands.queue, own.publish.trip), (10_000, 1));
     }
 
     #[test]
     fn a_text_that_looks_like_a_number_stays_a_text() {
-        let (config, _) = given(None, &[("QUINTET_ORDER__BUS__NAMESPACE", "17")]).unwrap();
+        let (config, _) = given(None, &[("QUINTET_BOOKING__BUS__NAMESPACE", "17")]).unwrap();
         assert_eq!(config.bus.namespace, "17");
     }
 
@@ -221,18 +221,21 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, "postgres://me:secret@host/db\n").unwrap();
         let path = file.path().to_str().unwrap();
-        let (config, _) = given(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", path)]).unwrap();
+        let (config, _) = given(None, &[("QUINTET_BOOKING__DATABASE__URL_FILE", path)]).unwrap();
         assert_eq!(config.database.url, "postgres://me:secret@host/db");
         let (config, _) =
-            given(None, &[("QUINTET_ORDER__KAFKA__SASL_PASSWORD_FILE", path)]).unwrap();
+            given(None, &[("QUINTET_BOOKING__KAFKA__SASL_PASSWORD_FILE", path)]).unwrap();
         assert_eq!(config.kafka["sasl.password"], "postgres://me:secret@host/db");
-        let missing = refused(None, &[("QUINTET_ORDER__DATABASE__URL_FILE", "/no/such")]);
-        assert!(missing.starts_with("QUINTET_ORDER__DATABASE__URL_FILE: /no/such: "), "{missing}");
+        let missing = refused(None, &[("QUINTET_BOOKING__DATABASE__URL_FILE", "/no/such")]);
+        assert!(
+            missing.starts_with("QUINTET_BOOKING__DATABASE__URL_FILE: /no/such: "),
+            "{missing}"
+        );
     }
 
     #[test]
     fn origins_are_a_list_and_checked() {
-        let variables = [("QUINTET_ORDER__CORS__ORIGINS", r#"["https://shop.example"]"#)];
+        let variables = [("QUINTET_BOOKING__CORS__ORIGINS", r#"["https://shop.example"]"#)];
         let (config, _) = given(None, &variables).unwrap();
         assert_eq!(config.cors.origins, ["https://shop.example"]);
         for wrong in ["*", "https://shop.example/", "shop.example"] {
@@ -245,10 +248,10 @@ mod tests {
     fn spans_name_the_first_broker_and_the_client() {
         let messaging = |file: &str| {
             let (config, _) = given(Some(file), &[]).unwrap();
-            config.engine_settings("order").messaging
+            config.engine_settings("booking").messaging
         };
         let log = messaging("[bus]\nurl = \"log:x\"");
-        assert_eq!((log.system, &log.host, &*log.client_id), ("quintet_log", &None, "order"));
+        assert_eq!((log.system, &log.host, &*log.client_id), ("quintet_log", &None, "booking"));
         let kafka = messaging("[bus]\nurl = \"kafka:a:1,b:2\"\n[kafka]\n\"client.id\" = \"mine\"");
         assert_eq!((kafka.system, kafka.host.as_deref()), ("kafka", Some("a")));
         assert_eq!((kafka.port, &*kafka.client_id), (Some(1), "mine"));
@@ -259,7 +262,7 @@ mod tests {
     #[test]
     fn librdkafkas_own_settings_pass() {
         let file = "[kafka]\n\"sasl.username\" = \"me\"";
-        let variables = [("QUINTET_ORDER__KAFKA__SECURITY_PROTOCOL", "SASL_SSL")];
+        let variables = [("QUINTET_BOOKING__KAFKA__SECURITY_PROTOCOL", "SASL_SSL")];
         let (config, _) = given(Some(file), &variables).unwrap();
         assert_eq!(config.kafka["sasl.username"], "me");
         assert_eq!(config.kafka["security.protocol"], "SASL_SSL");
@@ -267,18 +270,18 @@ mod tests {
 
     #[test]
     fn an_unknown_setting_is_named_with_the_nearest_known() {
-        let error = refused(None, &[("QUINTET_ORDER__PUBLISH__ORDERS", "1")]);
-        let expected = "QUINTET_ORDER__PUBLISH__ORDERS: there is no setting publish.orders; is \
-                        publish.order meant?";
+        let error = refused(None, &[("QUINTET_BOOKING__PUBLISH__TRIPS", "1")]);
+        let expected = "QUINTET_BOOKING__PUBLISH__TRIPS: there is no setting publish.trips; is \
+                        publish.trip meant?";
         assert_eq!(error, expected);
         assert!(refused(Some("[bus]\nurI = 1"), &[]).ends_with("is bus.url meant?"));
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_source() {
-        let error = refused(None, &[("QUINTET_ORDER__BUS__PARTITIONS", "three")]);
+        let error = refused(None, &[("QUINTET_BOOKING__BUS__PARTITIONS", "three")]);
         assert!(error.starts_with("bus.partitions: "), "{error}");
-        assert!(error.ends_with("in the variable QUINTET_ORDER__BUS__PARTITIONS"), "{error}");
+        assert!(error.ends_with("in the variable QUINTET_BOOKING__BUS__PARTITIONS"), "{error}");
         assert_eq!(refused(Some("[engine]\nbatch = 0"), &[]), "engine.batch must be more than 0");
         let error = refused(Some("[effects]\ntimeout = \"soon\""), &[]);
         assert!(error.contains("\"soon\" is no duration such as 10s or 5m"), "{error}");
@@ -300,7 +303,7 @@ mod tests {
 
     #[test]
     fn what_no_listener_can_have_is_refused() {
-        let listed = ("QUINTET_ORDER__HTTP__HOSTS", r#"["shop.example"]"#);
+        let listed = ("QUINTET_BOOKING__HTTP__HOSTS", r#"["shop.example"]"#);
         let (config, _) = given(Some("[http]\nproxies = [\"10.0.0.0/8\"]"), &[listed]).unwrap();
         assert_eq!(config.http.hosts, ["shop.example"]);
         for (file, expected) in [

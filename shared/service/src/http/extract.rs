@@ -135,7 +135,7 @@ impl<P: Participant> FromRequestParts<App<P>> for AggregatePath<Key<P>> {
     }
 }
 
-/// What an aggregate is called, by the name of its key: `order`, of `order_id`.
+/// What an aggregate is called, by the name of its key: `trip`, of `trip_id`.
 pub(crate) fn noun<C: Contract>() -> &'static str {
     C::KEY_FIELD.strip_suffix("_id").unwrap_or(C::KEY_FIELD)
 }
@@ -234,10 +234,10 @@ mod tests {
             LinkedTrace(Some(RequestTrace { trace, span, here })).with(other.clone())
         };
         for sampled in [false, true] {
-            let order = trace(1, sampled);
-            assert_eq!(joined(true, &trace(2, true), &order), order, "drawn here");
-            assert_eq!(joined(false, &trace(2, false), &order), order);
-            assert_eq!(joined(false, &trace(2, true), &order), trace(2, true));
+            let linked = trace(1, sampled);
+            assert_eq!(joined(true, &trace(2, true), &linked), linked, "drawn here");
+            assert_eq!(joined(false, &trace(2, false), &linked), linked);
+            assert_eq!(joined(false, &trace(2, true), &linked), trace(2, true));
         }
         let unknown = Trace::default();
         assert_eq!(joined(true, &trace(2, true), &unknown), trace(2, true));

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_member_that_stands_twice_is_named() {
         for (body, named) in [
-            (r#"{"payment": {}, "payment": {}}"#, "/payment"),
+            (r#"{"hotel": {}, "hotel": {}}"#, "/hotel"),
             (r#"{"a": [1, [2], {"b/c": {"~": 1, "~": 2}}]}"#, "/a/2/b~1c/~0"),
         ] {
             let problem = parse(body).unwrap_err();

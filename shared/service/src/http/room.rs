@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Problem;
+use super::{Problem, noun};
 use crate::App;
 
 /// How long a listing waits for others before it is refused.
@@ -108,14 +108,17 @@ impl<P: Participant> FromRequestParts<App<P>> for StreamPlace {
     async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Problem> {
         let client = app.room.client(&parts.extensions, &parts.headers);
         let share = app.room.streams.take(client, 1).map_err(|exceeded| {
+            let noun = noun::<P::Contract>();
             let detail = match exceeded {
-                Exceeded::All => "all event streams are taken; ask for the order itself instead, or come back later",
-                Exceeded::Each => {
-                    "this client has as many event streams as one client may have; close some, or ask for the \
-                     order itself instead"
+                Exceeded::All => {
+                    format!("all event streams are taken; ask for the {noun} itself instead, or come back later")
                 }
+                Exceeded::Each => format!(
+                    "this client has as many event streams as one client may have; close some, or ask for the \
+                     {noun} itself instead"
+                ),
             };
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(5)
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, &detail).retry_after(5)
         })?;
         Ok(Self(share))
     }

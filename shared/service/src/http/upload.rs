@@ -20,7 +20,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Problem, Room};
 
-/// The largest body, in bytes: an order of a hundred lines fits, whichever way its texts are written.
+/// The largest body, in bytes: a command of a hundred lines fits, whichever way its texts are written.
 pub(crate) const LARGEST: usize = 32 * 1024;
 /// How long a body may take to come.
 const TIME: Duration = Duration::from_secs(10);

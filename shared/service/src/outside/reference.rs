@@ -3,7 +3,7 @@ use serde::Deserialize;
 use super::LONGEST_TEXT;
 use crate::http::fault;
 
-/// A name that a provider gave something: a charge, a refund, a parcel. It is kept and sent back as it came,
+/// A name that a provider gave something: a booking, a ticket, a voucher. It is kept and sent back as it came,
 /// since a name that was changed names something else. One that cannot be kept makes its answer none.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -64,7 +64,7 @@ mod tests {
             let request = tracing::info_span!("request", aggregate_id = "o-1", trace_id = "t-1");
             let request = request.entered();
             let exported = tracing::info_span!(target: TARGET, "request", url.path = "/at/length");
-            exported.in_scope(|| tracing::warn!(effect = "charge", "no answer"));
+            exported.in_scope(|| tracing::warn!(effect = "reserve", "no answer"));
             tracing::debug!("not at this level");
             drop(request);
         });
@@ -76,7 +76,7 @@ mod tests {
     fn a_line_says_which_order_and_trace_it_is_about() {
         let line = line(LogFormat::Pretty);
         for part in
-            ["WARN", "no answer", "effect=\"charge\"", "aggregate_id=\"o-1\"", "trace_id=\"t-1\""]
+            ["WARN", "no answer", "effect=\"reserve\"", "aggregate_id=\"o-1\"", "trace_id=\"t-1\""]
         {
             assert!(line.contains(part), "{part} is not in {line}");
         }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn for_a_machine_it_is_an_object() {
         let line: Value = serde_json::from_str(&line(LogFormat::Json)).unwrap();
-        assert_eq!((&line["message"], &line["effect"]), (&"no answer".into(), &"charge".into()));
+        assert_eq!((&line["message"], &line["effect"]), (&"no answer".into(), &"reserve".into()));
         assert_eq!(line["span"]["aggregate_id"], "o-1");
         assert_eq!(line["span"]["trace_id"], "t-1");
         assert_eq!(line.get("spans"), None);

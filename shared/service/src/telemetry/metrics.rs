@@ -9,7 +9,7 @@ use axum::{
 };
 use bus::PartitionState;
 use engine::{Depth, Participant, Queues};
-use event::Contract as _;
+use event::Contract;
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -27,7 +27,10 @@ use prometheus_client::{
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{Sampling, exposition::Exposition};
-use crate::{App, Service, http::Problem};
+use crate::{
+    App, Service,
+    http::{Problem, noun},
+};
 
 /// How long database and broker may take each. What they do not tell in time is left out.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -206,7 +209,7 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
     );
     let mut found = registry(S::Contract::NAMESPACE, app.telemetry.service);
     if let Ok(Ok(queues)) = queues {
-        register_queues(&mut found, &queues);
+        register_queues::<S::Contract>(&mut found, &queues);
     }
     if let Ok(Ok(figures)) = figures {
         register_figures(&mut found, &figures);
@@ -222,7 +225,7 @@ async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> 
     Ok(text)
 }
 
-fn register_queues(registry: &mut Registry, queues: &Queues) {
+fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
     let mut register = |name: &str, what: &str, age: &str, since: &str, depth: Depth| {
         let (rows, oldest) = (Gauge::<i64>::default(), Gauge::<f64, AtomicU64>::default());
         rows.set(depth.depth);
@@ -246,8 +249,9 @@ fn register_queues(registry: &mut Registry, queues: &Queues) {
     );
     register("alarms_waiting", what, "alarms_overdue", since, queues.alarms);
     let (what, since) =
-        ("Orders that are parked, and records that name none", "Age of the oldest dead letter");
-    register("dead_letters_orders", what, "dead_letters_oldest", since, queues.parked);
+        ("Aggregates that are parked, and records that name none", "Age of the oldest dead letter");
+    let parked = format!("dead_letters_{}s", noun::<C>());
+    register(&parked, what, "dead_letters_oldest", since, queues.parked);
     let (what, held) =
         ("Records that wait for an operator", "Outcomes and deadlines that cannot be applied");
     let figures = [

@@ -91,7 +91,7 @@ async fn aggregate_of<C: Contract>(parts: &mut Parts, route: &str) -> Option<Str
     named.map(|(_, value)| value.to_owned())
 }
 
-/// As `{order_id}`, `{order}` or `/orders/{id}` where the contract's key is `order_id`.
+/// As `{trip_id}`, `{trip}` or `/trips/{id}` where the contract's key is `trip_id`.
 fn names_an_aggregate<C: Contract>(route: &str, parameter: &str) -> bool {
     let noun = noun::<C>();
     match parameter {

@@ -48,6 +48,7 @@ impl Server {
     }
 
     /// The URL of each service's database.
+    #[must_use]
     pub fn databases(&self) -> BTreeMap<Component, String> {
         let url = |service| {
             let mut url = self.url.clone();

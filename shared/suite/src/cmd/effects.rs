@@ -280,18 +280,18 @@ mod tests {
     use super::*;
 
     fn teller() -> Teller<'static> {
-        let (service, now) = (Component::named("payment"), "2026-01-01T00:03:00Z".parse().unwrap());
+        let (service, now) = (Component::named("flights"), "2026-01-01T00:03:00Z".parse().unwrap());
         Teller { aggregate: "trip", service, now }
     }
 
     #[test]
     fn a_held_request_is_told_with_its_reason() {
-        let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "charge", "attempts": 3,
+        let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "ticket", "attempts": 3,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
             "last_error": "400 Bad Request", "resolution": null});
         let lines = teller().line(&effect);
         let expected = [
-            "payment: charge e-1 of trip o-1, held for 2m, 3 attempts in 3m",
+            "flights: ticket e-1 of trip o-1, held for 2m, 3 attempts in 3m",
             "    400 Bad Request",
         ];
         assert_eq!(lines, expected);
@@ -300,15 +300,12 @@ mod tests {
 
     #[test]
     fn a_resolved_request_says_as_what() {
-        let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "charge", "attempts": 1,
+        let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "ticket", "attempts": 1,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
             "last_error": null, "due_at": "2026-01-01T00:04:00Z",
-            "resolution": {"outcome": "captured", "reference": "ch_1"}});
+            "resolution": {"outcome": "issued", "reference": "ch_1"}});
         let lines = teller().line(&effect);
-        assert_eq!(
-            lines,
-            ["payment: charge e-1 of trip o-1, resolved as captured, 1 attempt in 3m"]
-        );
+        assert_eq!(lines, ["flights: ticket e-1 of trip o-1, resolved as issued, 1 attempt in 3m"]);
         assert_eq!(next(&effect), "    its outcome is applied at 2026-01-01T00:04:00Z");
     }
 }

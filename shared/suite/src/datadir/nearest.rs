@@ -26,7 +26,7 @@ mod tests {
     fn the_nearest_directory_is_found_from_a_sub_folder() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().canonicalize().unwrap();
-        let deep = root.join("services/order");
+        let deep = root.join("services/booking");
         fs::create_dir_all(&deep).unwrap();
         // Before there is any: here, or in the root of the checkout.
         assert_eq!(nearest(&deep, None), Path::new(".quintet"));

@@ -7,7 +7,7 @@ use std::{
 /// The first line of a reaction's file: `//! In → Out | *request (Out | Out)`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
-    /// The file, from the service's folder: `src/on/order_placed.rs`.
+    /// The file, from the service's folder: `src/on/trip_booked.rs`.
     pub file: String,
     /// What comes in.
     pub inputs: Vec<String>,

@@ -235,8 +235,8 @@ impl<S: Service> Said<S> {
     where
         S: Described<G>,
     {
-        let event = |kind, order| {
-            let event = S::variants(example_of(kind, order)).remove(0);
+        let event = |kind, aggregate| {
+            let event = S::variants(example_of(kind, aggregate)).remove(0);
             let topic = event.event_type().topic().to_owned();
             (What::Event(event), Origin::Event(record_at(topic, 0)))
         };

@@ -19,14 +19,14 @@ pub use record::Record;
 /// A record that was released: it never changes.
 #[derive(Debug, Clone)]
 pub struct Golden {
-    /// Where it lies: `order_placed/v1/plain`.
+    /// Where it lies: `trip_booked/v1/plain`.
     pub name: String,
     /// What it is.
     pub record: Record,
 }
 
 impl Golden {
-    /// The name of its version: `order_placed/v1`.
+    /// The name of its version: `trip_booked/v1`.
     #[must_use]
     pub fn version(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(version, _)| version)

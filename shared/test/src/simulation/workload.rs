@@ -65,7 +65,7 @@ pub trait Workload: Send + 'static {
 /// The actions of a workload, by their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actions {
-    /// The action that opens a story, such as placing an order. It happens early in a run.
+    /// The action that opens a story, such as booking a trip. It happens early in a run.
     pub opening: &'static str,
     /// How many stories a run opens at most; at least one.
     pub openings: u64,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Stage, stages};
 use crate::{
     toy::{Reply, Toy},
-    work::order,
+    work::tally,
 };
 
 fn bus(id: u128, committed: Option<i64>) -> MemoryBus {
@@ -36,14 +36,14 @@ async fn a_database_does_not_serve_with_another_bus_and_sends_nothing_there() {
         // Something waits to be sent.
         ours.set_away(true);
         let running = stage.start_on(Arc::new(ours.clone()), Toy::default());
-        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
+        assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
         ours.set_away(false);
         meet(&stage, &ours).await;
         let sent = ours.records().len();
         ours.set_away(true);
         let running = stage.start_on(Arc::new(ours.clone()), Toy::default());
-        assert_eq!(running.add(order(2), 1).await, Ok(Reply::Count(1)));
+        assert_eq!(running.add(tally(2), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
 
         let running = stage.start_on(Arc::new(others.clone()), Toy::default());

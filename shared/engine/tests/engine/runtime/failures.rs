@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{Running, Stage, add, stages};
 use crate::{
     toy::{Add, Reply, Toy},
-    work::order,
+    work::tally,
 };
 
 #[tokio::test]
@@ -19,10 +19,10 @@ async fn a_command_that_cannot_be_applied_is_refused_alone() {
     for stage in stages().await {
         let running = stage.start();
         let (before, poison, refused, after) = tokio::join!(
-            running.add(order(1), 1),
-            running.add(order(2), Add::PANICS),
-            running.add(order(3), -1),
-            running.add(order(4), 4),
+            running.add(tally(1), 1),
+            running.add(tally(2), Add::PANICS),
+            running.add(tally(3), -1),
+            running.add(tally(4), 4),
         );
         assert_eq!(poison, Err(CommandError::Failed));
         assert_eq!(refused, Err(CommandError::Failed));
@@ -46,7 +46,7 @@ async fn start_in_vain(stage: &Stage) -> Running {
     break_database(stage).await;
     let toy = Toy::default();
     let loads = Arc::clone(&toy.loads);
-    stage.publish(&[add(1, order(1)), add(2, order(1))]).await;
+    stage.publish(&[add(1, tally(1)), add(2, tally(1))]).await;
     let running = stage.start_toy(toy);
     let tried = async || (loads.load(Ordering::SeqCst) > 2).then_some(());
     eventually("the third attempt", tried).await;
@@ -57,10 +57,10 @@ async fn start_in_vain(stage: &Stage) -> Running {
 async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
     for stage in stages().await {
         let running = start_in_vain(&stage).await;
-        let command = running.add(order(2), 7);
+        let command = running.add(tally(2), 7);
         let repair = async {
             repair_database(&stage).await;
-            stage.log_is(order(1), "add, add").await;
+            stage.log_is(tally(1), "add, add").await;
         };
         let (answer, ()) = tokio::join!(command, repair);
         assert_eq!(answer, Ok(Reply::Count(7)));
@@ -77,10 +77,10 @@ async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for
         break_database(&stage).await;
         let running = stage.start();
         // It would wait for half a minute otherwise.
-        let answered = timeout(Duration::from_secs(20), running.add(order(1), 7)).await;
+        let answered = timeout(Duration::from_secs(20), running.add(tally(1), 7)).await;
         assert_eq!(answered.expect("an answer"), Err(CommandError::TimedOut));
         running.engine.ready(running.engine.db()).await.unwrap_err();
-        assert_eq!(running.add(order(2), 7).await, Err(CommandError::Standstill));
+        assert_eq!(running.add(tally(2), 7).await, Err(CommandError::Standstill));
         repair_database(&stage).await;
         let ready = async || running.engine.ready(running.engine.db()).await.ok();
         eventually("the service to be ready", ready).await;
@@ -107,17 +107,17 @@ async fn a_run_can_be_stopped_while_the_database_fails_and_loses_nothing() {
     for stage in stages().await {
         let running = start_in_vain(&stage).await;
         let commands = running.commands.clone();
-        let add = Add { order: order(2), by: 7 };
+        let add = Add { tally_id: tally(2), by: 7 };
         let command = commands.send(add, None, event::Trace::default());
         let (answer, ()) = tokio::join!(command, running.stop());
         assert_eq!(answer, Err(CommandError::Stopping));
         repair_database(&stage).await;
 
         let running = stage.start();
-        stage.log_is(order(1), "add, add").await;
+        stage.log_is(tally(1), "add, add").await;
         running.inputs_are(&*stage.bus, 2, 0).await;
         running.stop().await;
-        assert_eq!(stage.rig.tally(order(2)).await, None);
+        assert_eq!(stage.rig.tally(tally(2)).await, None);
     }
 }
 
@@ -191,12 +191,12 @@ async fn while_the_broker_is_away_commands_are_carried_out_and_sent_later() {
         let bus = MemoryBus::default();
         bus.set_away(true);
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
-        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
+        assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
 
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
-        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(2)));
+        assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(2)));
         bus.set_away(false);
         eventually("both to be sent", async || (bus.records().len() == 2).then_some(())).await;
         running.stop().await;
@@ -211,7 +211,7 @@ async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
         let bus = MemoryBus::default();
         bus.fall_silent();
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
-        assert_eq!(running.add(order(1), 1).await, Ok(Reply::Count(1)));
+        assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(1)));
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
     }
@@ -220,20 +220,20 @@ async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
 #[tokio::test]
 async fn a_conflict_that_never_ends_does_not_hold_up_the_stop() {
     for stage in stages().await {
-        // Two orders with one count each: no race, but refused in the same way.
+        // Two tallies with one count each: no race, but refused in the same way.
         stage.rig.execute("create unique index one_of_each on tally (count)", vec![]).await;
         let toy = Toy::default();
         let loads = Arc::clone(&toy.loads);
         let running = stage.start_toy(toy);
-        stage.publish(&[add(1, order(1)), add(2, order(2))]).await;
+        stage.publish(&[add(1, tally(1)), add(2, tally(2))]).await;
         let tried = async || (loads.load(Ordering::SeqCst) > 23).then_some(());
         eventually("many attempts", tried).await;
         running.stop().await;
 
         stage.rig.execute("drop index one_of_each", vec![]).await;
         let running = stage.start();
-        stage.log_is(order(2), "add").await;
-        stage.log_is(order(1), "add").await;
+        stage.log_is(tally(2), "add").await;
+        stage.log_is(tally(1), "add").await;
         running.stop().await;
     }
 }

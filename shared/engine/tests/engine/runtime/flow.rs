@@ -8,7 +8,7 @@ use super::{Stage, add, advance, record, stages};
 use crate::{
     rig::{Next, rigs_with},
     toy::{Ask, Reply},
-    work::{order, replaced},
+    work::{replaced, tally},
 };
 
 fn with_header(mut record: bus::Outgoing, name: &str, value: &str) -> bus::Outgoing {
@@ -19,20 +19,20 @@ fn with_header(mut record: bus::Outgoing, name: &str, value: &str) -> bus::Outgo
 #[tokio::test]
 async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
     for stage in stages().await {
-        let mut records: Vec<_> = (0..60).map(|n| add(n, order(n % 7))).collect();
+        let mut records: Vec<_> = (0..60).map(|n| add(n, tally(n % 7))).collect();
         // None of ours: of another type, of one that we do not react to, and of a version of that
         // which does not exist yet.
-        let released = |number| record(number, Added { tally_id: order(1) });
-        records.insert(30, with_header(add(90, order(1)), "ce_type", "SomethingElse"));
+        let released = |number| record(number, Added { tally_id: tally(1) });
+        records.insert(30, with_header(add(90, tally(1)), "ce_type", "SomethingElse"));
         records.insert(31, with_header(released(92), "ce_dataschema", "urn:from:the:future"));
         records.push(released(91));
         stage.publish(&records).await;
 
         let running = stage.start();
-        stage.log_is(order(0), &["add"; 9].join(", ")).await;
+        stage.log_is(tally(0), &["add"; 9].join(", ")).await;
         for number in 1..7 {
             let times = if number < 4 { 9 } else { 8 };
-            stage.log_is(order(number), &vec!["add"; times].join(", ")).await;
+            stage.log_is(tally(number), &vec!["add"; times].join(", ")).await;
         }
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
@@ -40,8 +40,8 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
         assert_eq!(own.into_iter().collect::<BTreeSet<_>>().len(), 61);
 
         let running = stage.start();
-        stage.publish(&[add(100, order(100))]).await;
-        stage.log_is(order(100), "add").await;
+        stage.publish(&[add(100, tally(100))]).await;
+        stage.log_is(tally(100), "add").await;
         running.inputs_are(&*stage.bus, 1, 0).await;
         running.stop().await;
         // Its own event from after its last look.
@@ -53,12 +53,12 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
 async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
     for stage in stages().await {
         let running = stage.start();
-        let first = running.add(order(1), 1).await;
+        let first = running.add(tally(1), 1).await;
         assert_eq!(first, Ok(Reply::Count(1)));
         let commands = running.commands.clone();
         let senders = (0..300_u128).map(|n| {
             let commands = commands.clone();
-            let add = crate::toy::Add { order: order(n % 5), by: 1 };
+            let add = crate::toy::Add { tally_id: tally(n % 5), by: 1 };
             tokio::spawn(async move { commands.send(add, None, event::Trace::default()).await })
         });
         let senders: Vec<_> = senders.collect();
@@ -81,7 +81,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
         let sent = usize::try_from(carried_out).unwrap();
         stage.published("sums", "Added", sent).await;
         let late = commands.send(
-            crate::toy::Add { order: order(1), by: 1 },
+            crate::toy::Add { tally_id: tally(1), by: 1 },
             None,
             event::Trace::default(),
         );
@@ -92,7 +92,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
 #[tokio::test]
 async fn effects_are_asked_until_answered_and_alarms_ring() {
     for stage in stages().await {
-        let (rig, tally_id) = (&stage.rig, order(1));
+        let (rig, tally_id) = (&stage.rig, tally(1));
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer, Next::Answer(4)]);
         let running = stage.start();
         stage.publish(&[record(1, AskOnce { tally_id })]).await;
@@ -122,9 +122,9 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
     for stage in stages().await {
         let running = stage.start();
         for number in 0..20 {
-            stage.publish(&[record(number, AskOnce { tally_id: order(number) })]).await;
+            stage.publish(&[record(number, AskOnce { tally_id: tally(number) })]).await;
         }
-        stage.log_is(order(19), "ask, answer 5").await;
+        stage.log_is(tally(19), "ask, answer 5").await;
         running.stop().await;
         // Whatever was asked, was answered; what was not, waits.
         let asked = stage.rig.provider.asked().len();
@@ -136,13 +136,13 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
 #[tokio::test]
 async fn a_second_run_takes_up_what_the_first_left() {
     for stage in stages().await {
-        stage.rig.turn(&[crate::work::add(1, order(1)), crate::work::ask(2, order(2))]).await;
+        stage.rig.turn(&[crate::work::add(1, tally(1)), crate::work::ask(2, tally(2))]).await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
         let running = stage.start();
         stage.published("sums", "Added", 1).await;
         // The claim of the one before ends.
         stage.rig.clock.advance(stage.rig.settings.claim);
-        stage.log_is(order(2), "ask, answer 5").await;
+        stage.log_is(tally(2), "ask, answer 5").await;
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
     }
@@ -161,18 +161,18 @@ async fn attempts_that_hang_give_their_slots_to_others_that_wait() {
     };
     for rig in rigs_with(settings).await {
         let (hanging, good) = (1..=40, 41..=43);
-        let id = |number: u128| Ask(order(number)).id();
+        let id = |number: u128| Ask(tally(number)).id();
         rig.provider.always(hanging.clone().map(id), &Next::Never);
         let stage = Stage::on(rig).await;
         let running = stage.start();
-        let ask = |number| record(number, AskOnce { tally_id: order(number) });
+        let ask = |number| record(number, AskOnce { tally_id: tally(number) });
         let asks: Vec<_> = hanging.clone().chain(good.clone()).map(ask).collect();
         stage.publish(&asks).await;
         for number in good {
             let rig = &stage.rig;
             let answered = async || {
                 rig.clock.advance(rig.settings.effects_timeout / 10);
-                (rig.log(order(number)).await == "ask, answer 5").then_some(())
+                (rig.log(tally(number)).await == "ask, answer 5").then_some(())
             };
             eventually("a request behind those that hang is answered", answered).await;
         }

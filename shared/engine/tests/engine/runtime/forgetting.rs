@@ -11,16 +11,16 @@ use rdkafka::{
 use testkit::{Broker, eventually};
 
 use super::{Stage, TOPICS, add, stages};
-use crate::work::order;
+use crate::work::tally;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Half of them is deleted.
 const EVENTS: u128 = 200;
 const RETENTION: &str = "retention.ms";
 
-/// Publishes these, one for each order, and has them applied.
+/// Publishes these, one for each tally, and has them applied.
 async fn apply(stage: &Stage, numbers: std::ops::RangeInclusive<u128>) {
-    let records: Vec<_> = numbers.clone().map(|number| add(number, order(number))).collect();
+    let records: Vec<_> = numbers.clone().map(|number| add(number, tally(number))).collect();
     stage.publish(&records).await;
     let running = stage.start();
     running.inputs_are(&*stage.bus, records.len() as u64, 0).await;
@@ -48,7 +48,7 @@ async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
     running.inputs_are(&*stage.bus, 100, 100).await;
     running.stop().await;
     for number in 1..=EVENTS {
-        assert_eq!(stage.rig.log(order(number)).await, "add", "{number}");
+        assert_eq!(stage.rig.log(tally(number)).await, "add", "{number}");
     }
 }
 

@@ -97,10 +97,10 @@ impl Stage {
         assert!(published.error.is_none(), "{:?}", published.error);
     }
 
-    /// Waits until the order's log reads so.
-    async fn log_is(&self, order: TallyId, expected: &str) {
-        let read = async || (self.rig.log(order).await == expected).then_some(());
-        eventually(&format!("{order}'s log to read {expected:?}"), read).await;
+    /// Waits until the tally's log reads so.
+    async fn log_is(&self, tally_id: TallyId, expected: &str) {
+        let read = async || (self.rig.log(tally_id).await == expected).then_some(());
+        eventually(&format!("{tally_id}'s log to read {expected:?}"), read).await;
     }
 
     /// How many records the toy has yet to apply, as the log knows.
@@ -131,8 +131,8 @@ impl Stage {
 }
 
 impl Running {
-    async fn add(&self, order: TallyId, by: i64) -> Answer<Toy> {
-        self.commands.send(Add { order, by }, None, Trace::default()).await
+    async fn add(&self, tally_id: TallyId, by: i64) -> Answer<Toy> {
+        self.commands.send(Add { tally_id, by }, None, Trace::default()).await
     }
 
     async fn stop(self) {

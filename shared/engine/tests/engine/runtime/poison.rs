@@ -9,11 +9,11 @@ use testkit::toy::Told;
 use super::{Stage, add, record, stages};
 use crate::{
     toy::{FIXED, Toy},
-    work::order,
+    work::tally,
 };
 
 fn tell(number: u128, tally_id: u128, what: &str) -> Outgoing {
-    record(number, Told { tally_id: order(tally_id), what: what.into() })
+    record(number, Told { tally_id: tally(tally_id), what: what.into() })
 }
 
 async fn parked(stage: &Stage, letters: i64) {
@@ -28,13 +28,13 @@ async fn read(stage: &Stage) {
 #[tokio::test]
 async fn a_record_that_cannot_be_understood_is_parked_and_the_run_goes_on() {
     for stage in stages().await {
-        let undecodable = Outgoing { value: b"{".into(), ..add(3, order(1)) };
-        stage.publish(&[add(1, order(1)), undecodable, add(4, order(1)), add(5, order(2))]).await;
+        let undecodable = Outgoing { value: b"{".into(), ..add(3, tally(1)) };
+        stage.publish(&[add(1, tally(1)), undecodable, add(4, tally(1)), add(5, tally(2))]).await;
         let running = stage.start();
-        stage.log_is(order(2), "add").await;
+        stage.log_is(tally(2), "add").await;
         parked(&stage, 2).await;
         read(&stage).await;
-        assert_eq!(stage.rig.log(order(1)).await, "add");
+        assert_eq!(stage.rig.log(tally(1)).await, "add");
         running.stop().await;
     }
 }
@@ -43,21 +43,21 @@ async fn a_record_that_cannot_be_understood_is_parked_and_the_run_goes_on() {
 async fn what_the_database_refuses_is_parked_and_a_replay_completes_it_in_order() {
     for stage in stages().await {
         for what in ["refuse", "unfixed"] {
-            stage.publish(&[tell(1, 1, what), tell(2, 1, "next"), add(3, order(2))]).await;
+            stage.publish(&[tell(1, 1, what), tell(2, 1, "next"), add(3, tally(2))]).await;
             let running = stage.start();
-            stage.log_is(order(2), "add").await;
+            stage.log_is(tally(2), "add").await;
             parked(&stage, 2).await;
-            let lane = stage.rig.lane(order(1)).await;
+            let lane = stage.rig.lane(tally(1)).await;
             assert_eq!(lane.letters[0].attempts, 1, "{lane:?}");
             assert!(running.engine.queues().await.unwrap().parked.depth == 1);
             if what == "refuse" {
-                running.engine.discard(order(1).into(), false).await.unwrap();
+                running.engine.discard(tally(1).into(), false).await.unwrap();
             } else {
-                running.add(order(1), FIXED).await.unwrap();
+                running.add(tally(1), FIXED).await.unwrap();
             }
-            running.engine.replay(order(1).into()).await.unwrap().unwrap();
+            running.engine.replay(tally(1).into()).await.unwrap().unwrap();
             parked(&stage, 0).await;
-            let log = stage.rig.log(order(1)).await;
+            let log = stage.rig.log(tally(1)).await;
             let expected = if what == "refuse" { "next" } else { "command 100, unfixed, next" };
             assert_eq!(log, expected);
             running.stop().await;
@@ -71,13 +71,13 @@ async fn what_the_database_refuses_is_parked_and_a_replay_completes_it_in_order(
 #[tokio::test]
 async fn what_cannot_be_understood_keeps_its_place_where_the_database_refuses_another() {
     for stage in stages().await {
-        let undecodable = Outgoing { value: b"{".into(), ..add(1, order(1)) };
-        let records = [undecodable, add(2, order(1)), tell(3, 2, "refuse"), add(4, order(3))];
+        let undecodable = Outgoing { value: b"{".into(), ..add(1, tally(1)) };
+        let records = [undecodable, add(2, tally(1)), tell(3, 2, "refuse"), add(4, tally(3))];
         stage.publish(&records).await;
         let running = stage.start();
-        stage.log_is(order(3), "add").await;
+        stage.log_is(tally(3), "add").await;
         parked(&stage, 3).await;
-        assert_eq!(stage.rig.log(order(1)).await, "");
+        assert_eq!(stage.rig.log(tally(1)).await, "");
         running.stop().await;
     }
 }

@@ -9,7 +9,7 @@ use super::{Running, Stage, advance};
 use crate::{
     rig::Rig,
     toy::Toy,
-    work::{add, order},
+    work::{add, tally},
 };
 
 /// So long that nobody gets there in a test.
@@ -50,7 +50,7 @@ impl Stage {
 async fn until_it_is_sent(stage: &Stage, replica: &Running) {
     let before = stage.rig.sent().len();
     eventually("what it commits to be sent", async || {
-        replica.add(order(2), 1).await.unwrap();
+        replica.add(tally(2), 1).await.unwrap();
         (stage.rig.sent().len() > before).then_some(())
     })
     .await;
@@ -61,7 +61,7 @@ async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_f
     let settings = Settings { relay_poll: NEVER, lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };
     let (holder, standby) = (stage.replica(), stage.replica());
-    holder.add(order(1), 1).await.unwrap();
+    holder.add(tally(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     until_it_is_sent(&stage, &standby).await;
     standby.stop().await;
@@ -77,7 +77,7 @@ async fn who_is_alone_and_has_tidied_up_hears_what_another_commits() {
     stage.taken(1).await;
     let alone = stage.replica();
     stage.taken(2).await;
-    alone.add(order(1), 1).await.unwrap();
+    alone.add(tally(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     let deleted = async || (stage.rig.count("outbox_event").await == 0).then_some(());
     eventually("what was sent to be deleted", deleted).await;
@@ -94,14 +94,14 @@ async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
     stage.taken(1).await;
     let holder = stage.replica();
     stage.taken(2).await;
-    holder.add(order(1), 1).await.unwrap();
+    holder.add(tally(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     stage.rig.bus.set_away(true);
-    holder.add(order(1), 1).await.unwrap();
+    holder.add(tally(1), 1).await.unwrap();
     stage.rig.bus.set_away(false);
     holder.stop().await;
     assert_eq!(stage.rig.count("outbox_event").await, 0);
-    next.add(order(2), 1).await.unwrap();
+    next.add(tally(2), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 3).await;
     next.stop().await;
 }
@@ -116,9 +116,9 @@ async fn who_dies_is_followed_when_its_lease_ends() {
     let Some(stage) = stage(settings).await else { return };
     let rig = &stage.rig;
     let mut dead = rig.relay();
-    rig.turn(&[add(1, order(1))]).await;
+    rig.turn(&[add(1, tally(1))]).await;
     dead.turn().await.unwrap();
-    rig.turn(&[add(2, order(1))]).await;
+    rig.turn(&[add(2, tally(1))]).await;
     let next = stage.replica();
     stage.sends(&rig.bus, 2).await;
     next.stop().await;

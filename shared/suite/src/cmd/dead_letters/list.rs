@@ -134,9 +134,9 @@ mod tests {
             "lanes": lanes, "held": [],
         });
         let now = "2026-01-01T00:03:00Z".parse().unwrap();
-        let service = Component::named("payment");
+        let service = Component::named("flights");
         let told = Teller { aggregate: "trip", service, now }.told(&parked);
-        assert_eq!(told[0], "payment: TripBooked panicked, 9 letters in 7 trips, the first 3m ago");
+        assert_eq!(told[0], "flights: TripBooked panicked, 9 letters in 7 trips, the first 3m ago");
         assert_eq!(told[1], "    told to");
         assert_eq!(told[2], "    trip-0  1 attempt, being replayed");
         assert_eq!(told.last().unwrap(), "    and 2 more");

@@ -25,7 +25,6 @@ pub use ending::Ending;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use prepare::Site;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -229,8 +228,8 @@ impl Plan<'_> {
 
 async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotReady> {
     let suite = supervisor.suite();
-    let mut missing: BTreeSet<Component> = suite.components().collect();
-    let waiting_for = |missing: &BTreeSet<Component>| {
+    let mut missing: Vec<Component> = suite.components().collect();
+    let waiting_for = |missing: &[Component]| {
         let names: Vec<&str> = missing.iter().map(|it| it.name()).collect();
         format!("waiting for {}", names.join(", "))
     };
@@ -240,7 +239,8 @@ async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotRea
         .map(|component| async move { supervisor.ready(component).await.map(|()| component) })
         .collect();
     while let Some(ready) = waiting.next().await {
-        missing.remove(&ready?);
+        let ready = ready?;
+        missing.retain(|it| *it != ready);
         progress.now(&waiting_for(&missing));
     }
     Ok(())

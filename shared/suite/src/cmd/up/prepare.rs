@@ -50,7 +50,7 @@ pub(super) async fn prepare<'a>(site: Site<'a>, ui: &Ui) -> Result<Prepared<'a>>
     // Now, as the file may be replaced while the suite runs.
     let executable = std::env::current_exe().context("cannot tell where this program lies")?;
     let prepared = Prepared { plan, executable };
-    prepared.check_programs()?;
+    prepared.check_programs(site.session)?;
     let plan = &prepared.plan;
     wait_for_predecessors(dir, ui).await;
     plan.ports.check_free(plan.replicas)?;
@@ -83,11 +83,16 @@ impl Prepared<'_> {
         manifest.members(*replicas).map(launch).collect()
     }
 
-    /// A program that the manifest names by its path must be there.
-    fn check_programs(&self) -> Result<()> {
+    /// A program that the manifest names by its path must be there, and one that it does not name must be this one.
+    fn check_programs(&self, session: &Session) -> Result<()> {
         let manifest = self.plan.manifest;
         for component in manifest.components() {
             let program = manifest.start(component, &self.executable).program;
+            if program == self.executable && !session.runnable.contains(component.name()) {
+                bail!(
+                    "this program cannot be {component}: say by `start` in the suite's file how it is started"
+                );
+            }
             if program.components().count() > 1 && !program.is_file() {
                 bail!(
                     "{} is missing: build it, or correct `start` of {component} in the suite's file",

@@ -21,7 +21,7 @@ impl Part {
     pub(crate) fn settled(&self, accepted: Option<&[OrderId]>) -> Option<UnderWay> {
         let mut found = audit::audit_settled(&self.snapshot, accepted);
         let speaks = |name: &&str| !self.silent.keys().any(|it| it == *name);
-        found.report.invariants.retain(|it| needs(it.number).iter().all(|name| speaks(&name)));
+        found.report.invariants.retain(|it| needs(it.number).iter().all(speaks));
         (!found.report.invariants.is_empty() || !found.orders.is_empty()).then_some(found)
     }
 }

@@ -1,7 +1,7 @@
 //! A slice of the matrix, on every backend there is.
 
-use chaos::{Cell, Verdict, matrix, run};
 use crash::Point;
+use crash_matrix::{Cell, Verdict, matrix, run};
 use scenarios::Backend;
 
 /// The first reaction of an order, the last, one that asks the outside world, and what an operator has to do with.

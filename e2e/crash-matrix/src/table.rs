@@ -11,8 +11,8 @@ const BEGIN: &str = "# The crash matrix
 <!-- Made by the commands below; do not edit. -->
 
 ```sh
-cargo run --release -p chaos -- --backend sqlite --write
-cargo run --release -p chaos -- --backend postgres --postgres postgres://USER@HOST:PORT --brokers HOST:PORT --write
+cargo run --release -p crash-matrix -- --backend sqlite --write
+cargo run --release -p crash-matrix -- --backend postgres --postgres postgres://USER@HOST:PORT --brokers HOST:PORT --write
 ```
 
 Each cell is a death: the service's process aborts at this point the first time that such an input of one order comes there, and is

@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use chaos::{Cell, Verdict, Verdicts, matrix, run, table::with_section};
 use clap::{Parser, ValueEnum};
+use crash_matrix::{Cell, Verdict, Verdicts, matrix, run, table::with_section};
 use scenarios::Backend;
 
 /// Has every service die at every point of every reaction, and compares what became of the orders.
@@ -34,7 +34,7 @@ struct Args {
         required_if_eq("backend", "postgres")
     )]
     brokers: Option<String>,
-    /// Write the matrix to e2e/chaos/MATRIX.md.
+    /// Write the matrix to e2e/crash-matrix/MATRIX.md.
     #[arg(long)]
     write: bool,
     /// Only the cells whose names contain this, such as `payment-charge`.

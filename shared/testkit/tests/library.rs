@@ -1,0 +1,231 @@
+//! The library in `shared/` knows nothing of the order saga: it depends on no package outside of `shared/`,
+//! and its sources name nothing of that saga.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value, json};
+
+/// Names of the order saga beside those that its contract lists, wherever they stand.
+const NAMES: [&str; 7] =
+    ["order_id", "OrderId", "OrderSaga", "PRODUCTS", "Currency", "order's", "order saga"];
+/// Names that are too short to be looked for within other words.
+const WORDS: [&str; 7] =
+    ["sku", "Sku", "SKU", "skus", "PaymentMethod", "CancelReason", "ShippingAddress"];
+
+fn shared() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
+    root.expect("the repository").join("shared")
+}
+
+/// What the sources of the library must not name.
+struct Forbidden {
+    /// Parts of a line.
+    parts: Vec<String>,
+    /// Whole words.
+    words: Vec<String>,
+}
+
+impl Forbidden {
+    /// All names of a contract, read from its table, and those of the types that only it uses.
+    fn of(table: &str) -> Self {
+        let entries: Vec<Entry> = table.lines().filter_map(Entry::read).collect();
+        let literal = |name: &str| format!("\"{name}\"");
+        // `order` is a word of its own, and SQL has `order by`. Only a text or a name in code is a service's.
+        let marked = |name: &str| format!("`{name}`");
+        let mut parts: Vec<String> = NAMES.map(ToOwned::to_owned).into();
+        for Entry { name, publisher, topic, folder } in entries {
+            let service = format!("{}Service", capitalised(publisher));
+            parts.extend([name.to_owned(), folder.to_owned(), service]);
+            parts.extend([literal(publisher), literal(topic), marked(publisher), marked(topic)]);
+        }
+        parts.sort();
+        parts.dedup();
+        Self { parts, words: WORDS.map(ToOwned::to_owned).into() }
+    }
+
+    /// The first of them that stands in this line.
+    fn in_line(&self, line: &str) -> Option<&str> {
+        let part = self.parts.iter().find(|part| line.contains(part.as_str()));
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let word = || words.find_map(|word| self.words.iter().find(|it| *it == word));
+        part.or_else(word).map(String::as_str)
+    }
+
+    /// A line for each place in a text that names one of them.
+    fn found_in(&self, file: &str, text: &str) -> Vec<String> {
+        let lines = text.lines().enumerate();
+        let found = lines.filter_map(|(nth, line)| {
+            let name = self.in_line(line)?;
+            Some(format!("{file}:{}: {name} belongs to the order saga: {}", nth + 1, line.trim()))
+        });
+        found.collect()
+    }
+}
+
+/// A line of the contract's table: `NAME [about FIELD] by "PUBLISHER" on "TOPIC" in "FOLDER": …`.
+struct Entry<'a> {
+    name: &'a str,
+    publisher: &'a str,
+    topic: &'a str,
+    folder: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let name = line.split_whitespace().next()?;
+        let between = |before: &str| line.split_once(before)?.1.split('"').next();
+        let (publisher, topic) = (between(" by \"")?, between(" on \"")?);
+        Some(Self { name, publisher, topic, folder: between(" in \"")? })
+    }
+}
+
+fn capitalised(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
+}
+
+/// The files below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn contract() -> String {
+    fs::read_to_string(shared().join("../schemas/src/events.rs")).expect("the contract")
+}
+
+#[test]
+fn no_source_of_the_library_names_something_of_the_order_saga() {
+    let forbidden = Forbidden::of(&contract());
+    let mut found = Vec::new();
+    for package in fs::read_dir(shared()).expect("the library") {
+        let mut sources = Vec::new();
+        files(&package.expect("a package").path().join("src"), &mut sources);
+        for path in sources {
+            let text = fs::read_to_string(&path).expect("a text");
+            let file = path.strip_prefix(shared()).expect("below shared").display().to_string();
+            found.extend(forbidden.found_in(&format!("shared/{file}"), &text));
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "the library serves any saga: speak of aggregates, or of another saga's things:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn the_names_of_the_contract_are_all_read() {
+    let (forbidden, table) = (Forbidden::of(&contract()), contract());
+    let entries = table.lines().filter(|line| line.contains(" by \"")).count();
+    let names = table.lines().filter_map(Entry::read).count();
+    assert!(entries > 0 && names == entries, "{names} of {entries} entries are read");
+    for name in ["OrderPlaced", "stock_reserved", "\"shipping\"", "\"products\"", "PaymentService"]
+    {
+        assert!(forbidden.parts.iter().any(|part| part == name), "{name}");
+    }
+}
+
+#[test]
+fn each_way_to_name_something_of_the_order_saga_is_found() {
+    let forbidden = Forbidden::of(&contract());
+    for bad in [
+        "    pub order_id: Uuid,",
+        "/// The first `OrderPlacedV1` of all.",
+        "// StockReserved comes first",
+        "let topic = PRODUCTS_TOPIC;",
+        "Self::named(\"payment\")",
+        "/// The service `order`.",
+        "use notification::NotificationService;",
+        "/// An order's row.",
+        "/// One SKU each.",
+        "fn price(currency: Currency) {}",
+        "    sku: String,",
+        "include_str!(\"order_placed/v1.json\")",
+    ] {
+        assert!(forbidden.in_line(bad).is_some(), "{bad}");
+    }
+    for fine in [
+        "let order = (first..last).chain(0..first);",
+        "select id from outbox order by id",
+        "/// Records of one key keep their order.",
+        "use std::sync::atomic::Ordering;",
+        "let risk = skulk();",
+        "/// A trip is booked: `TripBooked`.",
+    ] {
+        assert_eq!(forbidden.in_line(fine), None, "{fine}");
+    }
+    let found = forbidden.found_in("shared/bus/src/lib.rs", "//! A bus.\n\nuse OrderId;\n");
+    assert_eq!(found, ["shared/bus/src/lib.rs:3: OrderId belongs to the order saga: use OrderId;"]);
+}
+
+/// The dependencies of packages below a folder on packages of the same repository that lie elsewhere.
+fn outside(metadata: &Value, folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let packages = metadata["packages"].as_array().expect("packages");
+    for package in packages.iter().filter(|package| lies_in(&package["manifest_path"], folder)) {
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        for dependency in dependencies.iter().filter(|it| it["path"].is_string()) {
+            if !lies_in(&dependency["path"], folder) {
+                let kind = dependency["kind"].as_str().unwrap_or("normal");
+                let (from, to) = (text(&package["name"]), text(&dependency["name"]));
+                found.push(format!("{from} depends on {to} ({kind})"));
+            }
+        }
+    }
+    found
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+fn lies_in(path: &Value, folder: &Path) -> bool {
+    Path::new(text(path)).starts_with(folder)
+}
+
+#[test]
+fn no_package_of_the_library_depends_on_one_outside() {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let said = command.current_dir(shared()).output().expect("cargo runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let metadata: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let ours = packages.iter().filter(|it| lies_in(&it["manifest_path"], &shared())).count();
+    let folders = fs::read_dir(shared()).expect("the library").count();
+    assert_eq!(ours, folders, "each folder of shared/ is a package of the workspace");
+    let found = outside(&metadata, &shared());
+    assert!(found.is_empty(), "the library depends on what is built on it:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_dependency_on_a_package_outside_is_found() {
+    let depending = |path: &str, kind: Value| {
+        json!({ "packages": [
+            { "name": "quintet-bus", "manifest_path": "/w/shared/bus/Cargo.toml",
+              "dependencies": [
+                { "name": "tokio", "kind": null },
+                { "name": "other", "path": path, "kind": kind }] },
+            { "name": "order", "manifest_path": "/w/services/order/Cargo.toml",
+              "dependencies": [{ "name": "contracts", "path": "/w/schemas", "kind": null }] },
+        ] })
+    };
+    let found = |path, kind| outside(&depending(path, kind), Path::new("/w/shared"));
+    assert_eq!(found("/w/shared/clock", Value::Null), Vec::<String>::new());
+    for (kind, said) in [(Value::Null, "normal"), (json!("dev"), "dev"), (json!("build"), "build")]
+    {
+        assert_eq!(found("/w/schemas", kind), [format!("quintet-bus depends on other ({said})")]);
+    }
+}
