@@ -1,5 +1,5 @@
--- What could not be applied, and what came after it of the same order. A lane is an order's id; of a record
--- that names no order, the letter's own. Within a lane the order of seq is the order in which they came.
+-- What could not be applied, and what came after it of the same aggregate. A lane is an aggregate's id; of a record
+-- that names no aggregate, the letter's own. Within a lane seq rises as they came.
 create table dead_letter (
     seq integer primary key,
     id blob not null unique,

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     const OWN: &str = "listen = \"127.0.0.1:8080\"\nadmin_listen = \"127.0.0.1:8180\"\n\
-        [cors]\norigins = []\n[publish]\norder = 2\n";
+        [cors]\norigins = []\n[publish]\ntrip = 2\n";
 
     #[derive(Debug, Deserialize)]
     struct Own {
