@@ -128,7 +128,8 @@ pub trait Effect<K: AggregateKey>:
     fn aggregate(&self) -> K;
 
     /// Its name, unique among the aggregate's requests of this service: asking again under the same
-    /// name is the same request.
+    /// name is the same request. Where two services ask one provider about the same aggregate, their names must
+    /// differ as well, since the provider tells requests apart by [`Effect::id`].
     fn name(&self) -> String;
 
     /// Requests with the same key fail together, as far as the service can know: mail to one domain, bookings

@@ -35,27 +35,27 @@ macro_rules! ids {
 
         impl $crate::AggregateKey for $name {}
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self.0.as_hyphenated(), f)
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(self.0.as_hyphenated(), f)
             }
         }
 
-        impl std::str::FromStr for $name {
+        impl ::std::str::FromStr for $name {
             type Err = $crate::private::uuid::Error;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
                 text.parse().map(Self)
             }
         }
 
-        impl From<$crate::private::uuid::Uuid> for $name {
+        impl ::core::convert::From<$crate::private::uuid::Uuid> for $name {
             fn from(id: $crate::private::uuid::Uuid) -> Self {
                 Self(id)
             }
         }
 
-        impl From<$name> for $crate::private::uuid::Uuid {
+        impl ::core::convert::From<$name> for $crate::private::uuid::Uuid {
             fn from(id: $name) -> Self {
                 id.0
             }
@@ -65,7 +65,7 @@ macro_rules! ids {
             fn serialize<S: $crate::private::serde::Serializer>(
                 &self,
                 serializer: S,
-            ) -> Result<S::Ok, S::Error> {
+            ) -> ::core::result::Result<S::Ok, S::Error> {
                 $crate::private::serde::Serialize::serialize(&self.0, serializer)
             }
         }
@@ -73,7 +73,7 @@ macro_rules! ids {
         impl<'de> $crate::private::serde::Deserialize<'de> for $name {
             fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
                 deserializer: D,
-            ) -> Result<Self, D::Error> {
+            ) -> ::core::result::Result<Self, D::Error> {
                 $crate::private::serde::Deserialize::deserialize(deserializer).map(Self)
             }
         }

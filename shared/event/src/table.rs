@@ -46,7 +46,7 @@ macro_rules! contract {
             #[derive $derived]
             $vis struct $name { $($(#[$field_doc])* pub $field: $type,)* }
 
-            impl From<$name> for $event {
+            impl ::core::convert::From<$name> for $event {
                 fn from(data: $name) -> Self {
                     Self::$name(data)
                 }
@@ -76,7 +76,7 @@ macro_rules! contract {
 
         impl $crate::Contract for $event {
             const NAMESPACE: &'static str = $namespace;
-            const KEY_FIELD: &'static str = stringify!($key);
+            const KEY_FIELD: &'static str = ::core::stringify!($key);
             type Type = $types;
             type Key = $key_type;
 
@@ -93,7 +93,7 @@ macro_rules! contract {
             fn encode(
                 &self,
                 versions: &$crate::Versions<Self>,
-            ) -> (u32, Box<$crate::private::serde_json::value::RawValue>) {
+            ) -> (u32, ::std::boxed::Box<$crate::private::serde_json::value::RawValue>) {
                 let _ = versions;
                 match self {
                     $(Self::$name(data) => {
@@ -115,7 +115,7 @@ macro_rules! contract {
                 event_type: $types,
                 version: u32,
                 data: $crate::private::serde_json::Value,
-            ) -> Result<Self, $crate::DecodeError> {
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
                 let decoded = match event_type {
                     $($types::$name => {
                         #[allow(unused_mut, reason = "most types have one version")]
@@ -136,10 +136,10 @@ macro_rules! contract {
             }
 
             fn topics() -> &'static [$crate::TopicSpec] {
-                static TOPICS: std::sync::LazyLock<Vec<$crate::TopicSpec>> =
-                    std::sync::LazyLock::new(|| {
+                static TOPICS: ::std::sync::LazyLock<::std::vec::Vec<$crate::TopicSpec>> =
+                    ::std::sync::LazyLock::new(|| {
                         let compacted: &[&str] = &[$($compacted),*];
-                        let names: std::collections::BTreeSet<_> =
+                        let names: ::std::collections::BTreeSet<_> =
                             $types::ALL.iter().map(|it| it.topic()).collect();
                         let names = names.into_iter();
                         names.map(|it| $crate::TopicSpec::new(it, compacted.contains(&it))).collect()
@@ -162,7 +162,7 @@ macro_rules! contract {
             /// Its name, also its `ce_type`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)+ }
+                match self { $(Self::$name => ::core::stringify!($name),)+ }
             }
 
             /// The service that publishes it.
@@ -184,18 +184,18 @@ macro_rules! contract {
             }
         }
 
-        impl std::fmt::Display for $types {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl ::std::fmt::Display for $types {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl std::str::FromStr for $types {
+        impl ::std::str::FromStr for $types {
             type Err = $crate::UnknownEventType;
 
-            fn from_str(name: &str) -> Result<Self, Self::Err> {
+            fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
                 match name {
-                    $(stringify!($name) => Ok(Self::$name),)+
+                    $(::core::stringify!($name) => Ok(Self::$name),)+
                     _ => Err($crate::UnknownEventType::new(name)),
                 }
             }
@@ -205,7 +205,7 @@ macro_rules! contract {
             fn serialize<S: $crate::private::serde::Serializer>(
                 &self,
                 serializer: S,
-            ) -> Result<S::Ok, S::Error> {
+            ) -> ::core::result::Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
@@ -213,9 +213,9 @@ macro_rules! contract {
         impl<'de> $crate::private::serde::Deserialize<'de> for $types {
             fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
                 deserializer: D,
-            ) -> Result<Self, D::Error> {
+            ) -> ::core::result::Result<Self, D::Error> {
                 let name =
-                    <std::borrow::Cow<'de, str> as $crate::private::serde::Deserialize>::deserialize(
+                    <::std::borrow::Cow<'de, str> as $crate::private::serde::Deserialize>::deserialize(
                         deserializer,
                     )?;
                 name.parse().map_err($crate::private::serde::de::Error::custom)
@@ -252,7 +252,7 @@ macro_rules! contract {
                             [$($crate::Schema::new(
                                 $types::$name,
                                 $version,
-                                concat!("urn:", $namespace, ":schemas:", $folder, ":v", $version),
+                                ::core::concat!("urn:", $namespace, ":schemas:", $folder, ":v", $version),
                                 $crate::contract!(@file $schemas, $folder, "/v", $version, ".json"),
                                 $crate::contract!(
                                     @file $schemas, $folder, "/v", $version, ".example.json"
@@ -266,6 +266,6 @@ macro_rules! contract {
     };
 
     (@file $schemas:literal, $($path:literal),+) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $schemas, "/", $($path),+))
+        ::core::include_str!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $schemas, "/", $($path),+))
     };
 }

@@ -67,8 +67,11 @@ pub trait Service: Participant {
     /// Its own tables, versions from 1000.
     fn migrations() -> Migrations;
 
-    /// Its public routes.
-    fn routes() -> OpenApiRouter<App<Self>>;
+    /// Its public routes; none unless given.
+    #[must_use]
+    fn routes() -> OpenApiRouter<App<Self>> {
+        OpenApiRouter::default()
+    }
 
     /// Its own admin routes, beside those that all services have.
     #[must_use]

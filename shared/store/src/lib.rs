@@ -44,6 +44,12 @@ pub use table::{Column, Record, Table};
 pub use tx::{Row, Tx};
 pub use value::{Field, Json, Kind, Value};
 
-/// What [`migrations!`] expands to in other crates.
+/// What the macros of this crate expand to; not for use by hand.
 #[doc(hidden)]
-pub use store_macros::embed_migrations;
+pub mod private {
+    pub use store_macros::embed_migrations;
+    pub use uuid::Uuid;
+
+    /// What reading a column comes to.
+    pub type Result<T> = core::result::Result<T, crate::StoreError>;
+}

@@ -97,6 +97,6 @@ pub(crate) fn migrator(migrations: &[Migration]) -> Result<Migrator, StoreError>
 macro_rules! migrations {
     ($folder:literal) => {{
         use $crate::{Migration as QuintetMigration, Migrations as QuintetMigrations};
-        $crate::embed_migrations!($folder)
+        $crate::private::embed_migrations!($folder)
     }};
 }

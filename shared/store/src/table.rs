@@ -95,19 +95,19 @@ macro_rules! record {
                 self.$key.clone()
             }
 
-            fn values(&self) -> Vec<$crate::Value> {
-                vec![
+            fn values(&self) -> ::std::vec::Vec<$crate::Value> {
+                ::std::vec![
                     self.$key.clone().into(),
                     $(self.$field.clone().into(),)*
                     $($(self.$once.clone().into(),)+)?
                 ]
             }
 
-            fn changes(&self) -> Vec<$crate::Value> {
-                vec![self.$key.clone().into() $(, self.$field.clone().into())*]
+            fn changes(&self) -> ::std::vec::Vec<$crate::Value> {
+                ::std::vec![self.$key.clone().into() $(, self.$field.clone().into())*]
             }
 
-            fn read(row: &$crate::Row) -> Result<Self, $crate::StoreError> {
+            fn read(row: &$crate::Row) -> $crate::private::Result<Self> {
                 let mut index = 0;
                 let $key = row.get(index)?;
                 $(

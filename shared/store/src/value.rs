@@ -188,8 +188,12 @@ macro_rules! text_field {
             fn into_value(self) -> $crate::Value {
                 $crate::Value::Text(::std::borrow::Cow::Borrowed(<&'static str>::from(self)))
             }
-            fn read(row: &$crate::Row, index: usize) -> Result<Option<Self>, $crate::StoreError> {
-                let Some(text) = <String as $crate::Field>::read(row, index)? else {
+            fn read(
+                row: &$crate::Row,
+                index: usize,
+            ) -> $crate::private::Result<::core::option::Option<Self>> {
+                let text = <::std::string::String as $crate::Field>::read(row, index)?;
+                let Some(text) = text else {
                     return Ok(None);
                 };
                 text.parse().map(Some).map_err(|_| $crate::StoreError::Column {
@@ -211,8 +215,12 @@ macro_rules! parsed_field {
             fn into_value(self) -> $crate::Value {
                 $crate::Value::Text(self.as_str().to_owned().into())
             }
-            fn read(row: &$crate::Row, index: usize) -> Result<Option<Self>, $crate::StoreError> {
-                let Some(text) = <String as $crate::Field>::read(row, index)? else {
+            fn read(
+                row: &$crate::Row,
+                index: usize,
+            ) -> $crate::private::Result<::core::option::Option<Self>> {
+                let text = <::std::string::String as $crate::Field>::read(row, index)?;
+                let Some(text) = text else {
                     return Ok(None);
                 };
                 text.parse().map(Some).map_err(|_| $crate::StoreError::Column {
@@ -234,8 +242,11 @@ macro_rules! uuid_field {
             fn into_value(self) -> $crate::Value {
                 $crate::Value::Uuid(self.into())
             }
-            fn read(row: &$crate::Row, index: usize) -> Result<Option<Self>, $crate::StoreError> {
-                Ok(<::uuid::Uuid as $crate::Field>::read(row, index)?.map(Into::into))
+            fn read(
+                row: &$crate::Row,
+                index: usize,
+            ) -> $crate::private::Result<::core::option::Option<Self>> {
+                Ok(<$crate::private::Uuid as $crate::Field>::read(row, index)?.map(Into::into))
             }
         }
     )+};

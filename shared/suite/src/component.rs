@@ -35,10 +35,10 @@ impl Component {
         self.0
     }
 
-    /// The variable that sets a key of its configuration, as in `QUINTET_FLIGHTS__LISTEN`.
+    /// The variable that sets a key of its configuration in the suite of this name, as in `TRIP_FLIGHTS__LISTEN`.
     #[must_use]
-    pub fn variable(self, key: &str) -> String {
-        format!("QUINTET_{}__{key}", self.0.to_uppercase().replace('-', "_"))
+    pub fn variable(self, suite: &str, key: &str) -> String {
+        format!("{suite}_{}__{key}", self.0).to_uppercase().replace('-', "_")
     }
 
     /// All its processes where it has so many.
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_variable_is_named_after_its_component() {
-        let variable = |name| Component::named(name).variable("AIRLINE__URL");
-        assert_eq!(variable("flights"), "QUINTET_FLIGHTS__AIRLINE__URL");
-        assert_eq!(variable("risk-check"), "QUINTET_RISK_CHECK__AIRLINE__URL");
+        let variable = |name| Component::named(name).variable("trip", "AIRLINE__URL");
+        assert_eq!(variable("flights"), "TRIP_FLIGHTS__AIRLINE__URL");
+        assert_eq!(variable("risk-check"), "TRIP_RISK_CHECK__AIRLINE__URL");
     }
 }

@@ -38,13 +38,11 @@ pub(crate) const LEASH: &str = "QUINTET_LEASH";
 /// to point here.
 const HOSTS: &str = r#"["localhost","127.0.0.1"]"#;
 
-impl Variable {
-    fn of(component: Component, key: &str, value: &impl ToString) -> Self {
-        Self { name: component.variable(key), value: value.to_string() }
-    }
-}
-
 impl Plan<'_> {
+    fn variable(&self, component: Component, key: &str, value: &impl ToString) -> Variable {
+        Variable { name: component.variable(&self.manifest.name, key), value: value.to_string() }
+    }
+
     /// The variables that a program is started with on top of the launcher's own.
     pub(crate) fn variables(&self, member: Member) -> Vec<Variable> {
         let mut variables = self.addresses(member);
@@ -65,34 +63,34 @@ impl Plan<'_> {
 
     fn addresses(&self, member: Member) -> Vec<Variable> {
         let component = member.component;
-        let mut addresses = vec![Variable::of(component, "LISTEN", &self.ports.public(member))];
+        let mut addresses = vec![self.variable(component, "LISTEN", &self.ports.public(member))];
         if self.manifest.provider(component).is_some() {
             let further = self.ports.further(component);
             addresses.extend(further.map(|(protocol, address)| {
-                Variable::of(component, &protocol.to_uppercase(), &address)
+                self.variable(component, &protocol.to_uppercase(), &address)
             }));
-            addresses.push(Variable::of(component, "DATA", &self.dir.path().display()));
+            addresses.push(self.variable(component, "DATA", &self.dir.path().display()));
             return addresses;
         }
-        addresses.push(Variable::of(component, "ADMIN_LISTEN", &self.ports.admin(member)));
-        addresses.push(Variable::of(component, "BUS__URL", &self.bus_url));
+        addresses.push(self.variable(component, "ADMIN_LISTEN", &self.ports.admin(member)));
+        addresses.push(self.variable(component, "BUS__URL", &self.bus_url));
         if !self.namespace.is_empty() {
-            addresses.push(Variable::of(component, "BUS__NAMESPACE", &self.namespace));
+            addresses.push(self.variable(component, "BUS__NAMESPACE", &self.namespace));
         }
         addresses
     }
 
     fn defaults(&self, component: Component) -> Vec<Variable> {
         let Some(service) = self.manifest.service(component) else { return Vec::new() };
-        let mut defaults = vec![Variable::of(component, "HTTP__HOSTS", &HOSTS)];
+        let mut defaults = vec![self.variable(component, "HTTP__HOSTS", &HOSTS)];
         let database = self.databases.get(&component);
-        defaults.extend(database.map(|url| Variable::of(component, "DATABASE__URL", url)));
+        defaults.extend(database.map(|url| self.variable(component, "DATABASE__URL", url)));
         let partitions = self.manifest.topics.partitions;
-        defaults.extend(partitions.map(|it| Variable::of(component, "BUS__PARTITIONS", &it)));
+        defaults.extend(partitions.map(|it| self.variable(component, "BUS__PARTITIONS", &it)));
         let settings = service.settings.iter();
         defaults.extend(settings.map(|(setting, value)| {
             let key = setting.to_uppercase().replace('.', "__");
-            Variable::of(component, &key, &filled(value, |it| self.address(it)))
+            self.variable(component, &key, &filled(value, |it| self.address(it)))
         }));
         defaults
     }
@@ -112,8 +110,8 @@ impl Plan<'_> {
 ///
 /// # Errors
 /// When `…_FILE` names a file that cannot be read.
-pub(crate) fn users_database(service: Component) -> Result<Option<String>> {
-    let name = service.variable("DATABASE__URL");
+pub(crate) fn users_database(suite: &str, service: Component) -> Result<Option<String>> {
+    let name = service.variable(suite, "DATABASE__URL");
     if let Ok(url) = env::var(&name) {
         return Ok(Some(url));
     }
@@ -127,15 +125,16 @@ pub(crate) fn users_database(service: Component) -> Result<Option<String>> {
 
 /// The variables of this process that configure other programs than this one: they may hold secrets, such as the URL of
 /// a database with its password, which are none of this program's business.
-pub(crate) fn of_others(component: Component) -> impl Iterator<Item = OsString> {
+pub(crate) fn of_others(suite: &str, component: Component) -> impl Iterator<Item = OsString> {
     let names = env::vars_os().map(|(name, _)| name);
-    names.filter(move |name| name.to_str().is_some_and(|name| is_of_others(name, component)))
+    names.filter(move |name| name.to_str().is_some_and(|it| is_of_others(it, suite, component)))
 }
 
-/// Settings are named `QUINTET_PROGRAM__KEY`.
-fn is_of_others(name: &str, component: Component) -> bool {
-    let setting = name.strip_prefix("QUINTET_").is_some_and(|rest| rest.contains("__"));
-    setting && !name.starts_with(&component.variable(""))
+/// Settings are named `SUITE_PROGRAM__KEY`.
+fn is_of_others(name: &str, suite: &str, component: Component) -> bool {
+    let suites = format!("{suite}_").to_uppercase().replace('-', "_");
+    let setting = name.strip_prefix(&*suites).is_some_and(|rest| rest.contains("__"));
+    setting && !name.starts_with(&component.variable(suite, ""))
 }
 
 fn is_set_by_user(name: &str) -> bool {
@@ -168,30 +167,30 @@ mod tests {
     fn a_service_is_told_its_addresses_database_bus_and_providers() {
         let found = variables("flights", "");
         let expected = [
-            ("QUINTET_FLIGHTS__ADMIN_LISTEN", "127.0.0.1:9309"),
-            ("QUINTET_FLIGHTS__AIRLINE__URL", "http://127.0.0.1:9210/v1"),
-            ("QUINTET_FLIGHTS__BUS__PARTITIONS", "6"),
-            ("QUINTET_FLIGHTS__BUS__URL", "log:/data/bus.db"),
-            ("QUINTET_FLIGHTS__DATABASE__URL", "sqlite:/data/flights.db"),
-            ("QUINTET_FLIGHTS__HTTP__HOSTS", r#"["localhost","127.0.0.1"]"#),
-            ("QUINTET_FLIGHTS__LISTEN", "127.0.0.1:9201"),
-            ("QUINTET_FLIGHTS__SMTP__URL", "smtp://127.0.0.1:9211"),
+            ("TRIP_FLIGHTS__ADMIN_LISTEN", "127.0.0.1:9309"),
+            ("TRIP_FLIGHTS__AIRLINE__URL", "http://127.0.0.1:9210/v1"),
+            ("TRIP_FLIGHTS__BUS__PARTITIONS", "6"),
+            ("TRIP_FLIGHTS__BUS__URL", "log:/data/bus.db"),
+            ("TRIP_FLIGHTS__DATABASE__URL", "sqlite:/data/flights.db"),
+            ("TRIP_FLIGHTS__HTTP__HOSTS", r#"["localhost","127.0.0.1"]"#),
+            ("TRIP_FLIGHTS__LISTEN", "127.0.0.1:9201"),
+            ("TRIP_FLIGHTS__SMTP__URL", "smtp://127.0.0.1:9211"),
             ("QUINTET_LEASH", "stdin"),
         ];
         assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
-        assert_eq!(variables("flights", "t1-")["QUINTET_FLIGHTS__BUS__NAMESPACE"], "t1-");
+        assert_eq!(variables("flights", "t1-")["TRIP_FLIGHTS__BUS__NAMESPACE"], "t1-");
     }
 
     #[test]
     fn a_setting_belongs_to_the_program_that_it_names() {
         let (flights, booking) = (Component::named("flights"), Component::named("booking"));
-        let url = "QUINTET_FLIGHTS__DATABASE__URL";
-        assert!(!is_of_others(url, flights));
-        assert!(is_of_others(url, booking));
-        assert!(is_of_others("QUINTET_LOYALTY__DATABASE__URL_FILE", booking));
+        let url = "TRIP_FLIGHTS__DATABASE__URL";
+        assert!(!is_of_others(url, "trip", flights));
+        assert!(is_of_others(url, "trip", booking));
+        assert!(is_of_others("TRIP_HOTELS__DATABASE__URL_FILE", "trip", booking));
         for name in ["PATH", "QUINTET_LEASH", "OTEL_EXPORTER_OTLP_ENDPOINT", "TOKIO_WORKER_THREADS"]
         {
-            assert!(!is_of_others(name, booking), "{name}");
+            assert!(!is_of_others(name, "trip", booking), "{name}");
         }
     }
 
@@ -199,9 +198,9 @@ mod tests {
     fn a_provider_is_told_where_to_listen_and_to_keep_its_data() {
         let found = variables("airline", "t1-");
         let expected = [
-            ("QUINTET_AIRLINE__DATA", "/data"),
-            ("QUINTET_AIRLINE__LISTEN", "127.0.0.1:9210"),
-            ("QUINTET_AIRLINE__SMTP", "127.0.0.1:9211"),
+            ("TRIP_AIRLINE__DATA", "/data"),
+            ("TRIP_AIRLINE__LISTEN", "127.0.0.1:9210"),
+            ("TRIP_AIRLINE__SMTP", "127.0.0.1:9211"),
             ("QUINTET_LEASH", "stdin"),
         ];
         assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());

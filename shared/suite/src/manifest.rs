@@ -87,6 +87,9 @@ pub struct Provider {
     /// Further ports by the protocol that is spoken there, such as `smtp`.
     #[serde(default)]
     pub ports: BTreeMap<String, u16>,
+    /// Where it lists what it has done, such as `/rows`, in the form in which services answer `/admin/rows`: `audit` reads
+    /// these rows as well.
+    pub rows: Option<String>,
     /// The program and its arguments; `provider NAME` of this program unless given.
     #[serde(default)]
     start: Vec<String>,

@@ -7,6 +7,7 @@ use crate::extension::{Extension, Nothing};
 use crate::invariant::Invariant;
 use crate::invocation;
 use crate::manifest::{Manifest, ManifestError};
+use crate::provider::{self, Routes};
 use crate::rest::Rows;
 use crate::session::Session;
 use crate::suite::Unknown;
@@ -67,7 +68,7 @@ pub struct Program {
 struct Runnable {
     name: &'static str,
     command: Command,
-    run: fn(&ArgMatches) -> ExitCode,
+    run: Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>,
 }
 
 impl Program {
@@ -99,11 +100,11 @@ impl Program {
     pub fn service<S: Service>(mut self) -> Self {
         let command = Arguments::augment_args(Command::new(S::NAME).version(VERSION))
             .about(format!("Run the service {} in the foreground", S::NAME));
-        let run = |matches: &ArgMatches| match Arguments::from_arg_matches(matches) {
+        let run = |matches: &ArgMatches, _: &Manifest| match Arguments::from_arg_matches(matches) {
             Ok(arguments) => service::main_with::<S>(&arguments),
             Err(error) => error.exit(),
         };
-        self.services.push(Runnable { name: S::NAME, command, run });
+        self.services.push(Runnable { name: S::NAME, command, run: Box::new(run) });
         self.topics.extend(S::Contract::topics().iter().map(|topic| topic.name));
         self
     }
@@ -116,7 +117,20 @@ impl Program {
         command: Command,
         run: fn(&ArgMatches) -> ExitCode,
     ) -> Self {
-        self.providers.push(Runnable { name, command: command.name(name), run });
+        let run = move |matches: &ArgMatches, _: &Manifest| run(matches);
+        self.providers.push(Runnable { name, command: command.name(name), run: Box::new(run) });
+        self
+    }
+
+    /// It plays this part of the outside world with these routes, as `provider NAME`. The provider takes `--listen` and
+    /// `--data`, says at `/health/ready` that it is ready, and ends when it is told to.
+    #[must_use]
+    pub fn provider_routes(mut self, name: &'static str, routes: Routes) -> Self {
+        let run = move |matches: &ArgMatches, suite: &Manifest| {
+            provider::run(name, routes, matches, suite)
+        };
+        let command = provider::command(name);
+        self.providers.push(Runnable { name, command, run: Box::new(run) });
         self
     }
 
@@ -166,7 +180,7 @@ impl Program {
         };
         let command = self.command::<C>(manifest);
         let matches = command.clone().get_matches_from(std::env::args_os());
-        if let Some(code) = self.component(&matches) {
+        if let Some(code) = self.component(&matches, manifest) {
             return code;
         }
         let cli = match Cli::<C>::from_arg_matches(&matches) {
@@ -204,7 +218,7 @@ impl Program {
     }
 
     /// Runs the service or the provider that the command line names. Each builds the runtime that it needs.
-    fn component(&self, matches: &ArgMatches) -> Option<ExitCode> {
+    fn component(&self, matches: &ArgMatches, manifest: &Manifest) -> Option<ExitCode> {
         let (kind, matches) = matches.subcommand()?;
         let all = match kind {
             SERVICE => &self.services,
@@ -213,7 +227,7 @@ impl Program {
         };
         let (name, matches) = matches.subcommand()?;
         let found = all.iter().find(|it| it.name == name)?;
-        Some((found.run)(matches))
+        Some((found.run)(matches, manifest))
     }
 
     fn command<C: Commands>(&self, manifest: &Manifest) -> Command {

@@ -10,7 +10,8 @@ pub use status::{Depth, Status};
 use crate::component::{Component, Member};
 use crate::control::Control;
 use crate::http::{self, Api};
-use crate::suite::Suite;
+use crate::manifest::Manifest;
+use crate::suite::{Provider, Suite};
 use crate::ui::Ui;
 use anyhow::Result;
 use futures::future::join_all;
@@ -32,6 +33,8 @@ const LONG_ANSWER: Duration = Duration::from_mins(1);
 pub struct Rest {
     /// Each service's replicas, by their admin listeners.
     services: BTreeMap<Component, Vec<String>>,
+    /// Where providers list what they have done.
+    listings: BTreeMap<Component, String>,
     control: Option<Control>,
     api: Api,
     /// One that waits for long answers.
@@ -81,7 +84,19 @@ impl Rest {
         });
         let control = suite.control.as_deref().map(Control::at).transpose()?;
         let patient = Api::waiting(LONG_ANSWER)?;
-        Ok(Self { services: services.collect(), control, api, patient })
+        let (services, listings) = (services.collect(), BTreeMap::new());
+        Ok(Self { services, listings, control, api, patient })
+    }
+
+    /// The same, with what the providers list, as the manifest says where.
+    #[must_use]
+    pub fn with_providers(mut self, suite: &Suite, manifest: &Manifest) -> Self {
+        let listing = |(name, provider): (&Component, &Provider)| {
+            let path = manifest.provider(*name)?.rows.as_ref()?;
+            Some((*name, format!("{}{path}", provider.url)))
+        };
+        self.listings = suite.providers.iter().filter_map(listing).collect();
+        self
     }
 
     /// Waits so long at most until nothing happens, and collects what there is then.

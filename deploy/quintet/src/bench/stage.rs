@@ -136,7 +136,9 @@ fn variables(manifest: &Manifest, overrides: &[Override]) -> Vec<(String, String
     let mut variables = Vec::new();
     for Override { key, value } in overrides {
         let key = key.to_uppercase().replace('.', "__");
-        variables.extend(manifest.services().map(|it| (it.variable(&key), value.clone())));
+        variables.extend(
+            manifest.services().map(|it| (it.variable(&manifest.name, &key), value.clone())),
+        );
     }
     variables
 }

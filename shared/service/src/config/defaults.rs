@@ -15,7 +15,7 @@ impl Defaults {
     pub(crate) fn new(namespace: &str, service: &str, own: &'static str) -> Self {
         let shared = include_str!("../../config.toml");
         let shared = shared.replace("{namespace}", namespace).replace("{service}", service);
-        let prefix = format!("{namespace}_{service}__").to_uppercase();
+        let prefix = format!("{namespace}_{service}__").to_uppercase().replace('-', "_");
         Self { shared, own, prefix }
     }
 

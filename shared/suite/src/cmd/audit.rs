@@ -43,7 +43,7 @@ impl Audit {
             return Ok(code);
         }
         let (suite, api) = session.running().await?;
-        let rest = Rest::of(&suite, api)?;
+        let rest = Rest::of(&suite, api)?.with_providers(&suite, session.manifest);
         let seen = rest.wait(self.wait, &Ui::default(), async || rest.all_rows().await).await;
         Ok(match seen {
             Seen::Still(Still { collected, statuses }) => {

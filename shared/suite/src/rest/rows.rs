@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// Rows of one answer: few answers, none so large that it takes long.
 const PAGE: usize = 2_000;
 
-/// All rows of a suite, by the services that list them.
+/// All rows of a suite, by the services and providers that list them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows(BTreeMap<String, Vec<Value>>);
 
@@ -21,7 +21,7 @@ struct Page<R> {
 }
 
 impl Rows {
-    /// The rows of a service's table. A row is a JSON object with the table's columns.
+    /// The rows of a table of a service, or of a provider that lists rows. A row is a JSON object with the table's columns.
     pub fn of<'a>(&'a self, service: &str, table: &'a str) -> impl Iterator<Item = &'a Value> {
         let rows = self.0.get(service).into_iter().flatten();
         rows.filter(move |row| row["table"] == table)
@@ -34,7 +34,7 @@ impl Rows {
 }
 
 impl Rest {
-    /// All rows of all services.
+    /// All rows of all services, and of the providers of [`Rest::with_providers`].
     ///
     /// # Errors
     /// Why a service does not answer.
@@ -44,6 +44,10 @@ impl Rest {
             let rows = self.rows(*service).await?;
             all.0.insert(service.to_string(), rows);
         }
+        for (provider, listing) in &self.listings {
+            let rows = self.pages(*provider, listing).await?;
+            all.0.insert(provider.to_string(), rows);
+        }
         Ok(all)
     }
 
@@ -52,14 +56,24 @@ impl Rest {
     /// # Errors
     /// Why it does not answer.
     pub async fn rows<R: DeserializeOwned>(&self, service: Component) -> Result<Vec<R>, String> {
-        let admin = self.services.get(&service).and_then(|replicas| replicas.first());
+        match self.services.get(&service).and_then(|replicas| replicas.first()) {
+            Some(admin) => self.pages(service, &format!("{admin}/admin/rows")).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn pages<R: DeserializeOwned>(
+        &self,
+        component: Component,
+        listing: &str,
+    ) -> Result<Vec<R>, String> {
         let (mut rows, mut after) = (Vec::new(), String::new());
-        while let Some(admin) = admin {
+        loop {
             // Keys and names of tables need no escaping.
-            let url = format!("{admin}/admin/rows?limit={PAGE}{after}");
+            let url = format!("{listing}?limit={PAGE}{after}");
             let page = match self.patient.get::<Page<R>>(&url).await {
                 Ok(page) => page,
-                Err(error) => return Err(self.why_silent(service.into(), &error).await),
+                Err(error) => return Err(self.why_silent(component.into(), &error).await),
             };
             rows.extend(page.rows);
             let Some(next) = page.next else { break };

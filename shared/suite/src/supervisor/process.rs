@@ -26,6 +26,8 @@ const THREADS: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");
 /// What it takes to start a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
+    /// The suite's name.
+    pub(crate) suite: &'static str,
     pub(crate) member: Member,
     pub(crate) start: Start,
     pub(crate) variables: Vec<Variable>,
@@ -53,7 +55,7 @@ impl Launch {
         let threads = env::var_os(THREADS.0).unwrap_or_else(|| THREADS.1.into());
         let mut command = Command::new(&self.start.program);
         command.arg0(&self.start.called).args(&self.start.arguments);
-        for name in environment::of_others(self.member.component) {
+        for name in environment::of_others(self.suite, self.member.component) {
             command.env_remove(name);
         }
         let mut child = command
@@ -169,6 +171,7 @@ mod tests {
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Launch {
+            suite: "trip",
             member: Component::named("booking").into(),
             start: Start { called: "a-fake".to_owned(), program, arguments: Vec::new() },
             variables: [("GREETING", "hello"), (LEASH, "stdin")]

@@ -48,6 +48,12 @@ impl<'a, P, W> Snapshot<'a, P, W> {
         self.rows().filter(move |row| row["table"] == table)
     }
 
+    /// The rows of a service's table that are known, as `quintet_suite::rest::Rows::of` has them in an audit.
+    pub fn of<'s>(&'s self, service: &str, table: &'s str) -> impl Iterator<Item = &'s Value> {
+        let rows = self.rows.get(service).into_iter().flatten();
+        rows.filter(move |row| row["table"] == table)
+    }
+
     /// The rows of a table as a type of the saga's tests.
     ///
     /// # Errors

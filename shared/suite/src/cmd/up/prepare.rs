@@ -74,6 +74,7 @@ impl Prepared<'_> {
     pub(super) fn launches(&self) -> Vec<Launch> {
         let Plan { manifest, dir, replicas, .. } = &self.plan;
         let launch = |member: Member| Launch {
+            suite: &manifest.name,
             member,
             start: manifest.start(member.component, &self.executable),
             variables: self.plan.variables(member),
@@ -113,7 +114,7 @@ impl<'a> Site<'a> {
             None => manifest.services().map(file).collect(),
         };
         for service in manifest.services() {
-            if let Some(url) = environment::users_database(service)? {
+            if let Some(url) = environment::users_database(&manifest.name, service)? {
                 databases.insert(service, url);
             }
         }

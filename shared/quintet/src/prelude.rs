@@ -1,0 +1,21 @@
+//! What nearly every file of a service needs: `use quintet::prelude::*;`.
+//!
+//! ```
+//! use quintet::prelude::*;
+//!
+//! /// What became of an attempt, for the log.
+//! fn told(attempt: &Attempt<String>) -> &str {
+//!     match attempt {
+//!         Attempt::Answered(reference) => reference,
+//!         Attempt::NoAnswer(why) | Attempt::Refused(why) => why,
+//!     }
+//! }
+//! assert_eq!(told(&Attempt::NoAnswer("timed out".to_owned())), "timed out");
+//! ```
+
+pub use crate::{
+    AggregatePath, App, Attempt, Body, Contract, Effect, EffectId, FromJson, Idempotency,
+    Impossible, Input, Listed, Migrations, Never, NoConfig, Nobody, OpenApiRouter, Outside,
+    Participant, Problem, Reaction, Reply, Resolution, Rows, Service, StoreError, TableOf, Trace,
+    TraceContext, Tx, What, anyhow, async_trait, routes,
+};

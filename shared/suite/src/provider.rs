@@ -1,0 +1,119 @@
+//! A part of the outside world that is made of routes.
+
+use crate::component::Component;
+use crate::explain;
+use crate::manifest::Manifest;
+use crate::private;
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::routing::get;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use std::env;
+use std::future::IntoFuture;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Makes a provider's routes; it may keep its data in the folder that it is given.
+pub type Routes = fn(&Path) -> Result<Router>;
+
+/// How long open requests may take to end when the provider stops.
+const DRAIN: Duration = Duration::from_secs(3);
+const LISTEN: &str = "listen";
+const DATA: &str = "data";
+
+/// What the command line of such a provider takes.
+pub(crate) fn command(name: &'static str) -> Command {
+    let listen = Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS");
+    let data = Arg::new(DATA).long(DATA).value_name("DIR");
+    Command::new(name)
+        .about(format!("Play the provider {name} in the foreground"))
+        .arg(
+            listen
+                .value_parser(value_parser!(SocketAddr))
+                .help("Where to serve HTTP [default: the port of the suite's file]"),
+        )
+        .arg(
+            data.value_parser(value_parser!(PathBuf))
+                .help("Where to keep its data [default: .quintet]"),
+        )
+}
+
+/// Serves until it is told to stop; exit code 0 after that, 1 if it cannot serve.
+pub(crate) fn run(
+    name: &'static str,
+    routes: Routes,
+    matches: &ArgMatches,
+    suite: &Manifest,
+) -> ExitCode {
+    private::restrict_new_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let served = runtime.context("cannot start the runtime").and_then(|runtime| {
+        let place = Place::of(name, matches, suite)?;
+        runtime.block_on(serve(routes(&place.data)?, place.listen))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}-{name}: {}", suite.name, explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where a provider serves, and where it keeps its data.
+struct Place {
+    listen: SocketAddr,
+    data: PathBuf,
+}
+
+impl Place {
+    /// As the command line says, else the environment (`TRIP_AIRLINE__LISTEN`), else the manifest.
+    fn of(name: &str, matches: &ArgMatches, suite: &Manifest) -> Result<Self> {
+        let component = Component::named(name);
+        let variable = |key| component.variable(&suite.name, key);
+        let listen = match (matches.get_one(LISTEN), env::var(variable("LISTEN"))) {
+            (Some(listen), _) => *listen,
+            (None, Ok(text)) => text.parse().with_context(|| {
+                format!("{} {text:?}: give HOST:PORT, such as 127.0.0.1:8090", variable("LISTEN"))
+            })?,
+            (None, Err(_)) => {
+                let port = suite.provider(component).map_or(0, |it| it.port);
+                SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+            }
+        };
+        let data = matches.get_one::<PathBuf>(DATA).cloned();
+        let data = data.or_else(|| env::var_os(variable("DATA")).map(PathBuf::from));
+        Ok(Self { listen, data: data.unwrap_or_else(|| ".quintet".into()) })
+    }
+}
+
+/// Serves the routes, and that it is ready, until a signal comes or the launcher has gone.
+async fn serve(routes: Router, listen: SocketAddr) -> Result<()> {
+    let ready = || async { "ready" };
+    let health = Router::new().route("/health/ready", get(ready)).route("/health/live", get(ready));
+    // Before the first answer: a launcher that sees it ready may stop it.
+    let mut shutdown = service::shutdown_signal()?;
+    let socket = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}: stop what listens there, or choose another by --listen")
+    })?;
+    let (stop, mut stopped) = watch::channel(false);
+    let told = async move {
+        // An error means that the sender is gone, which is an end as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let serving = axum::serve(socket, routes.merge(health)).with_graceful_shutdown(told);
+    let ending = async {
+        shutdown.recv().await;
+        stop.send_replace(true);
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving.into_future() => Ok(ended?),
+        () = ending => Ok(()),
+    }
+}
