@@ -117,6 +117,13 @@ pub(super) fn version(file: &str) -> Option<(Version<'_>, bool)> {
     (written == file).then_some((version, plain.is_some()))
 }
 
+/// Whether a file belongs to the crate that lies beside the schemas.
+pub(super) fn is_of_crate(file: &str) -> bool {
+    let of_crate = ["Cargo.toml", "README.md"].map(|name| format!("{SCHEMAS}/{name}"));
+    let folders = ["src", "tests"].map(|name| format!("{SCHEMAS}/{name}/"));
+    of_crate.iter().any(|name| name == file) || folders.iter().any(|it| file.starts_with(it))
+}
+
 fn git(root: &Path, arguments: &[&str]) -> Result<String> {
     let mut git = Command::new("git");
     let git = git.arg("-C").arg(root).args(arguments).stdin(Stdio::null());
@@ -139,6 +146,16 @@ mod tests {
         assert_eq!(version_of("schemas/order_placed/v1.example.json"), Some((1, true)));
         for stray in ["schemas/README.md", "schemas/a/v01.json", "schemas/a/b/v1.json", "v1.json"] {
             assert_eq!(version_of(stray), None, "{stray}");
+        }
+    }
+
+    #[test]
+    fn the_crate_lies_beside_the_schemas() {
+        for file in ["Cargo.toml", "README.md", "src/lib.rs", "tests/contract/wire.rs"] {
+            assert!(is_of_crate(&format!("schemas/{file}")), "{file}");
+        }
+        for file in ["schemas/order_placed/v1.json", "schemas/notes.txt", "src/lib.rs"] {
+            assert!(!is_of_crate(file), "{file}");
         }
     }
 }
