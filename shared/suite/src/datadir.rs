@@ -16,8 +16,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Its name unless the user chooses one.
-const NAME: &str = ".quintet";
+/// Its name unless the user chooses one, such as `.trip`: each program has its own, where several lie in one folder.
+pub(crate) fn name() -> String {
+    format!(".{}", invocation::name())
+}
+
 const CONTROL: &str = "control.sock";
 /// The path of a Unix socket holds 108 bytes on Linux and 104 elsewhere.
 const SOCKET_PATH: usize = 100;
@@ -38,7 +41,7 @@ pub(crate) struct Lock {
 }
 
 impl DataDir {
-    /// The directory that the user chose, or the nearest `.quintet`, as cargo looks for a manifest: here, then in the
+    /// The directory that the user chose, or the nearest one of this program, as cargo looks for a manifest: here, then in the
     /// parent folders.
     ///
     /// # Errors

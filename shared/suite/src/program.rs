@@ -2,6 +2,7 @@
 
 use crate::cli::{self, Cli, Commands, NoCommands, Verb};
 use crate::cmd;
+use crate::datadir;
 use crate::explain;
 use crate::extension::{Extension, Nothing};
 use crate::invariant::Invariant;
@@ -68,8 +69,11 @@ pub struct Program {
 struct Runnable {
     name: &'static str,
     command: Command,
-    run: Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>,
+    run: Run,
 }
+
+/// Runs it; the manifest is that of the program.
+type Run = Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>;
 
 impl Program {
     /// A program of this name; `manifest` is the text of its `suite.toml`.
@@ -295,6 +299,10 @@ fn without_globals(command: Command) -> Command {
 /// Names the components in the help. A suite from a file of the user's may have others.
 fn with_names(command: Command, manifest: &Manifest) -> Command {
     let names: Vec<&'static str> = manifest.components().map(crate::Component::name).collect();
+    let command = command.mut_arg("data", |arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(help.replace(".quintet", &datadir::name()))
+    });
     ["stop", "start"].into_iter().fold(command, |command, verb| {
         let names = names.join(", ");
         command.mut_subcommand(verb, |it| {

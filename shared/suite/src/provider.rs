@@ -1,6 +1,7 @@
 //! A part of the outside world that is made of routes.
 
 use crate::component::Component;
+use crate::datadir;
 use crate::explain;
 use crate::manifest::Manifest;
 use crate::private;
@@ -39,7 +40,7 @@ pub(crate) fn command(name: &'static str) -> Command {
         )
         .arg(
             data.value_parser(value_parser!(PathBuf))
-                .help("Where to keep its data [default: .quintet]"),
+                .help("Where to keep its data [default: that of the suite]"),
         )
 }
 
@@ -54,6 +55,8 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served = runtime.context("cannot start the runtime").and_then(|runtime| {
         let place = Place::of(name, matches, suite)?;
+        let data = || format!("cannot make the folder {} for its data", place.data.display());
+        std::fs::create_dir_all(&place.data).with_context(data)?;
         runtime.block_on(serve(routes(&place.data)?, place.listen))
     });
     match served {
@@ -88,7 +91,7 @@ impl Place {
         };
         let data = matches.get_one::<PathBuf>(DATA).cloned();
         let data = data.or_else(|| env::var_os(variable("DATA")).map(PathBuf::from));
-        Ok(Self { listen, data: data.unwrap_or_else(|| ".quintet".into()) })
+        Ok(Self { listen, data: data.unwrap_or_else(|| datadir::name().into()) })
     }
 }
 

@@ -52,9 +52,11 @@ mod description;
 mod exploration;
 pub mod golden;
 pub mod proxy;
+mod reacting;
 pub mod simulation;
 
 pub use contract::{AGGREGATE, aggregate, example, example_of};
 pub use description::{Described, Saga, fingerprint, row_of};
 pub use exploration::{Reactions, explore};
+pub use reacting::react;
 pub use samples;

@@ -1,18 +1,31 @@
 //! Tests of the saga: its contract, its reactions, and all of it from seeds.
 
+mod described;
 mod desk;
+mod reactions;
 mod simulation;
 mod travellers;
 
 use std::path::Path;
 
-use quintet_test::{conformance::schemas, simulation::SimulationError};
+use described::Trips;
+use quintet_test::{
+    conformance::{schemas, stores},
+    simulation::SimulationError,
+};
 use simulation::{Bug, simulation};
-use trip::contract::Event;
+use trip::{Booking, Flights, Hotels, contract::Event};
 
 #[test]
 fn the_schemas_say_what_the_types_say() {
     schemas::<Event>(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
+}
+
+#[tokio::test]
+async fn each_service_works_on_every_database() {
+    stores::<Booking, Trips>().await;
+    stores::<Flights, Trips>().await;
+    stores::<Hotels, Trips>().await;
 }
 
 #[test]

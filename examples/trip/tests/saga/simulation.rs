@@ -16,13 +16,14 @@ use super::{
     travellers::Travellers,
 };
 
-/// Bugs that can be planted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bug {
-    /// Hotels takes a request without an answer for one that was refused.
-    DoubtIsNo,
-    /// Flights does not listen to hotels.
-    NoCompensation,
+quintet::text_enum! {
+    /// Bugs that can be planted.
+    pub enum Bug {
+        /// Hotels takes a request without an answer for one that was refused.
+        DoubtIsNo = "doubt_is_no",
+        /// Flights does not listen to hotels.
+        NoCompensation = "no_compensation",
+    }
 }
 
 /// A supplier of seats that never hears that there is no room.

@@ -1,21 +1,22 @@
 //! Where the data directory is when the user does not name one.
 
-use super::NAME;
+use super::name;
 use crate::private;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The nearest `.quintet` of this user's, as a path from `here`. Where there is none, it will be made in the root of the
+/// The nearest directory of this user's with the usual name, as a path from `here`. Where there is none, it will be made in the root of the
 /// checkout that `here` lies in, or here.
 pub(super) fn nearest(here: &Path, checkout: Option<&Path>) -> PathBuf {
     let up = |levels: usize| -> PathBuf { std::iter::repeat_n("..", levels).collect() };
+    let name = name();
     let is_there = |folder: &Path| {
-        let found = fs::symlink_metadata(folder.join(NAME));
+        let found = fs::symlink_metadata(folder.join(&name));
         found.is_ok_and(|found| found.is_dir() && private::is_ours(&found))
     };
     let found = here.ancestors().position(is_there);
     let root = || here.ancestors().position(|folder| Some(folder) == checkout);
-    up(found.or_else(root).unwrap_or(0)).join(NAME)
+    up(found.or_else(root).unwrap_or(0)).join(name)
 }
 
 #[cfg(test)]
