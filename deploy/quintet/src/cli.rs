@@ -12,7 +12,7 @@ use std::time::Duration;
 const MANIFEST: &str = include_str!("../../../suite.toml");
 const ABOUT: &str = "Plays Quintet, a choreographed order saga of five services, on this machine";
 
-/// The sub-commands that know of orders.
+/// The sub-commands that know of orders, and the one that begins another saga.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Own {
     /// Place orders with the running suite
@@ -27,6 +27,8 @@ pub(crate) enum Own {
     Bench(Box<bench::Bench>),
     /// Check the contract: the event schemas, and what was released of them
     Schema(schema::SchemaCommand),
+    /// Write a new saga of two services that runs and passes its tests
+    New(cmd::new::New),
 }
 
 /// What the order saga adds to the commands that every suite has.
@@ -42,6 +44,7 @@ impl Commands for Own {
             Self::Chaos(chaos) => chaos.run(session).await,
             Self::Bench(bench) => Box::pin(bench.run(session)).await,
             Self::Schema(schema) => Ok(schema.run(session)),
+            Self::New(new) => new.run(session),
         }
     }
 }

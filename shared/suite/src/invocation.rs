@@ -53,7 +53,8 @@ fn checkout_of(executable: &Path) -> Option<&Path> {
 }
 
 /// The path as one word of a shell's command line.
-pub(crate) fn quoted(path: &Path) -> String {
+#[must_use]
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     // Only a NUL cannot be quoted, and no path holds one.
     shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)

@@ -1,6 +1,7 @@
-//! The sub-commands that know of orders, one file each.
+//! The sub-commands that know of orders, and `new`, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod new;
 pub(crate) mod orders;
 pub(crate) mod place;
 pub(crate) mod watch;

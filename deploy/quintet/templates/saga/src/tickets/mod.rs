@@ -1,0 +1,109 @@
+//! Tickets takes what customers ask for, and decides when it knows what a seat costs.
+
+mod http;
+mod on;
+
+use std::sync::Arc;
+
+use quintet::{prelude::*, utoipa::ToSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Event, EventType, TicketId};
+
+pub use on::request_ticket::RequestTicket;
+
+/// The service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tickets;
+
+/// What it knows of a ticket: a row of its table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ticket {
+    pub ticket_id: TicketId,
+    pub state: State,
+    pub show: String,
+    /// What the customer pays at most, in euros.
+    pub budget: i64,
+}
+
+quintet::text_enum! {
+    /// The states of a ticket. *Sold* and *cancelled* are final.
+    pub enum State {
+        Requested = "requested",
+        Sold = "sold",
+        Cancelled = "cancelled",
+    }
+}
+
+// What stands behind `fixed` is written once.
+quintet::record!(Ticket in "ticket": ticket_id: TicketId, state: State; fixed show: String, budget: i64);
+
+/// The answer to [`RequestTicket`].
+impl Reply for Ticket {
+    fn is_success(&self) -> bool {
+        true
+    }
+}
+
+/// What it does in answer to one input.
+type Out = Reaction<Tickets>;
+
+#[async_trait]
+impl Participant for Tickets {
+    const NAME: &'static str = "tickets";
+    const CONSUMES: &'static [EventType] = &[EventType::SeatHeld];
+
+    type Contract = Event;
+    type World = Rows<Ticket>;
+    type Command = RequestTicket;
+    type Reply = Ticket;
+    // It asks nothing of the outside world, and sets no alarms.
+    type Effect = Never;
+    type Outcome = Never;
+    type Alarm = Never;
+
+    /// A pure function: no clock, no randomness, no I/O. What it changes and emits is committed in one transaction.
+    fn react(world: &mut Rows<Ticket>, input: &Input<Self>, out: &mut Out) {
+        match &input.what {
+            What::Command(command) => on::request_ticket::react(world, command, out),
+            What::Event(Event::SeatHeld(event)) => on::seat_held::react(world, event, out),
+            What::Event(_) => {}
+            What::Outcome(_, never) | What::Alarm(_, never) => match *never {},
+        }
+    }
+
+    /// The rows of a whole batch of inputs in one query.
+    async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Rows<Ticket>, StoreError> {
+        let tickets = inputs.iter().filter_map(|input| match &input.what {
+            What::Command(command) => Some(command.ticket_id),
+            _ => input.aggregate(),
+        });
+        Rows::load(tx, tickets).await
+    }
+
+    async fn save(&self, tx: &mut Tx, world: &Rows<Ticket>) -> Result<(), StoreError> {
+        world.save(tx).await
+    }
+}
+
+/// The participant as a process.
+impl Service for Tickets {
+    const CONFIG: &'static str = include_str!("../../config/tickets.toml");
+    type Config = NoConfig;
+
+    fn open(_: &NoConfig) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
+        Ok((Self, Arc::new(Nobody)))
+    }
+
+    fn migrations() -> Migrations {
+        quintet::migrations!("migrations/tickets")
+    }
+
+    fn routes() -> OpenApiRouter<App<Self>> {
+        http::routes()
+    }
+
+    fn tables() -> Vec<Box<dyn Listed>> {
+        vec![TableOf::<Ticket>::listed()]
+    }
+}

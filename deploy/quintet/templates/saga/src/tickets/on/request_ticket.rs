@@ -1,0 +1,40 @@
+//! RequestTicket → TicketRequested
+
+use quintet::prelude::*;
+
+use crate::{
+    contract::{TicketId, TicketRequested},
+    tickets::{Out, State, Ticket},
+};
+
+/// A customer asks for a ticket.
+#[derive(Debug, Clone)]
+pub struct RequestTicket {
+    /// Its id, drawn before: a reaction has no randomness.
+    pub ticket_id: TicketId,
+    /// Which show.
+    pub show: String,
+    /// What the customer pays at most, in euros.
+    pub budget: i64,
+}
+
+pub(crate) fn react(world: &mut Rows<Ticket>, command: &RequestTicket, out: &mut Out) {
+    let RequestTicket {
+        ticket_id,
+        show,
+        budget,
+    } = command.clone();
+    let ticket = Ticket {
+        ticket_id,
+        state: State::Requested,
+        show: show.clone(),
+        budget,
+    };
+    out.reply(ticket.clone());
+    world.put(ticket);
+    out.emit(TicketRequested {
+        ticket_id,
+        show,
+        budget,
+    });
+}
