@@ -64,7 +64,9 @@ impl Participant for Seats {
                 undo::ticket_cancelled::react(world, event);
             }
             What::Event(_) => {}
-            What::Command(never) | What::Outcome(_, never) | What::Alarm(_, never) => match *never {},
+            What::Command(never) | What::Outcome(_, never) | What::Alarm(_, never) => {
+                match *never {}
+            }
         }
     }
 

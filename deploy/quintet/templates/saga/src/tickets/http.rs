@@ -74,5 +74,7 @@ async fn get_ticket(
     AggregatePath(ticket_id): AggregatePath<TicketId>,
 ) -> Result<Json<Ticket>, Problem> {
     let ticket: Option<Ticket> = app.engine.db().find(ticket_id).await?;
-    ticket.map(Json).ok_or_else(|| Problem::not_found("such ticket"))
+    ticket
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("such ticket"))
 }

@@ -5,7 +5,10 @@ mod on;
 
 use std::sync::Arc;
 
-use quintet::{prelude::*, utoipa::ToSchema};
+use quintet::{
+    prelude::*,
+    utoipa::{self, ToSchema},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Event, EventType, TicketId};

@@ -66,10 +66,7 @@ mod tests {
     fn a_customer_who_can_pay_has_the_ticket() {
         let mut world = requested(40);
         let ticket_id = ticket_id();
-        assert_eq!(
-            apply(&mut world, held()),
-            [TicketSold { ticket_id }.into()]
-        );
+        assert_eq!(apply(&mut world, held()), [TicketSold { ticket_id }.into()]);
         assert_eq!(state(&world), Some(State::Sold));
     }
 
