@@ -35,7 +35,7 @@ pub(crate) fn of(mut simulation: Simulation<World, Shop>) -> Simulation<World, S
     simulation.invariant("1", every_order_was_accepted).invariant("4", all_deliveries_count)
 }
 
-/// An order has one end, whoever hears of it.
+/// An order ends once: no two different events say that it has ended.
 fn ends_once(known: &Known<'_>) -> Result<(), String> {
     let ends = |kind: &str| matches!(kind, "OrderCompleted" | "OrderCancelled");
     for end in known.just_published().filter(|end| ends(&end.event_type)) {

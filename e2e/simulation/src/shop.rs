@@ -202,7 +202,7 @@ impl Shop {
         Request { told, work }
     }
 
-    /// Everybody who has no answer asks once more.
+    /// Each customer without an answer asks once more.
     async fn repeat(&mut self, clients: &mut Clients<'_>) -> Result<Option<String>> {
         let again = |name: &str| format!("asks again for {name}");
         let open = self.orders.iter_mut().filter(|wish| wish.is_open());

@@ -6,8 +6,8 @@
 //! sharing: the lease gets an end, and from then on each relay sends only what it has read from the
 //! table, one relay at a time.
 //!
-//! Why no event of an aggregate is passed by a later one: a transaction holds a lock that whoever takes or
-//! shares the outbox needs alone. So what committed while the outbox was taken is of the taker alone,
+//! Why no event of an aggregate is passed by a later one: a transaction holds a lock. A replica that takes
+//! or shares the outbox needs that lock exclusively. So what committed while the outbox was taken is of the taker alone,
 //! all that others had committed was in the table when it was taken, and the taker reads the table
 //! before it sends from memory. Once it is shared, a transaction of the former taker fails, is run
 //! again, and nothing that commits then goes out from memory. What lies in memory still may: all that

@@ -6,7 +6,7 @@ use sqlx::SqlitePool;
 
 use crate::{Db, StoreError, db::Pools};
 
-/// Connections that nobody else can use until this is dropped.
+/// Connections that are reserved until this is dropped: other queries wait for one.
 pub struct Held(Vec<Box<dyn Any + Send>>);
 
 impl fmt::Debug for Held {

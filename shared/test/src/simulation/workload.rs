@@ -224,8 +224,8 @@ impl<T, A: PartialEq> Wish<T, A> {
         self.refused = true;
     }
 
-    /// Requests that have no answer by now will have none. A customer who was refused and had asked more than once
-    /// cannot know what came of it, and is to ask again.
+    /// Requests that have no answer by now will have none. After several attempts a refusal does not tell the customer
+    /// what an earlier attempt did, so the customer is to ask again.
     pub fn lose_patience(&mut self) {
         if !std::mem::take(&mut self.under_way).is_empty() {
             self.refused = false;
