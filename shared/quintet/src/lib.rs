@@ -1,41 +1,105 @@
-//! Choreographed sagas.
+#![doc = include_str!("../tutorial/tutorial.md")]
+//!
+//! # What is where
+//!
+//! What a service needs daily is at the root, and most of it in the [`prelude`]. The rest of the library is in the
+//! modules [`event`], [`engine`], [`store`], [`service`], [`http`], [`bus`], [`clock`] and [`suite`]. Crates whose types
+//! occur in signatures are re-exported, such as [`axum`] and [`utoipa`]: so a service has the same versions.
 
+mod macros;
 pub mod prelude;
 mod text_enum;
 
+/// Brokers: Kafka, the log in a file, and one in memory.
 pub use bus;
+/// Time and chance, which services are given.
 pub use clock;
+/// What runs a [`Participant`].
 pub use engine;
+/// Contracts and their form on the wire.
 pub use event;
+/// The launcher of a saga's services.
 #[cfg(feature = "suite")]
 pub use quintet_suite as suite;
+/// A participant as a process.
 pub use service;
+/// What HTTP routes are made of.
 pub use service::http;
+/// Rows, in SQLite and PostgreSQL.
 pub use store;
 
-pub use clock::{Clock, Random, uuid_v7};
-pub use engine::{
-    Alarm, Attempt, CommandError, Effect, IdempotencyKey, Impossible, Input, Key, Never, Nobody,
-    Outside, Participant, Reaction, Reply, Resolution, What,
-};
-pub use event::{
-    AggregateKey, Contract, Earlier, EffectId, EventId, EventType, Subject, Trace, Versions,
-    contract, derived,
-};
-#[cfg(feature = "suite")]
-pub use quintet_suite::Program;
-pub use service::http::{AggregatePath, Body, FromJson, Idempotency, Problem, TraceContext};
-pub use service::{
-    App, Arguments, Figure, Listed, NoConfig, Reference, Service, TableOf, answer, client, main,
-    main_with, no_answer, provider_url,
-};
-pub use store::{
-    Db, Migrations, Record, Rows, StoreError, Tx, migrations, parsed_field, record, text_field,
-    uuid_field,
-};
+#[doc = include_str!("../docs/time.md")]
+pub use clock::Clock;
+/// [`Clock`] has an example with it.
+pub use clock::{Random, uuid_v7};
+
+#[doc = include_str!("../docs/participant.md")]
+pub use engine::Participant;
+/// [`Participant`] has an example with it.
+pub use engine::{Input, Key, Reaction, What};
+
+#[doc = include_str!("../docs/reply.md")]
+pub use engine::Reply;
+/// [`Reply`] has an example with it.
+pub use engine::{CommandError, IdempotencyKey};
+
+#[doc = include_str!("../docs/never.md")]
+pub use engine::Never;
+/// [`Never`] has an example with it.
+pub use engine::Nobody;
+
+#[doc = include_str!("../docs/outside.md")]
+pub use engine::Outside;
+/// [`Outside`] has an example with it.
+pub use engine::{Attempt, Effect, Impossible, Resolution};
+
+#[doc = include_str!("../docs/alarm.md")]
+pub use engine::Alarm;
+
+#[doc = include_str!("../docs/contract.md")]
+pub use event::Contract;
+/// [`Contract`] has an example with it.
+pub use event::{AggregateKey, EventType, Subject, Versions, contract};
+
+#[doc = include_str!("../docs/earlier.md")]
+pub use event::Earlier;
+
+#[doc = include_str!("../docs/ids.md")]
+pub use event::EventId;
+/// [`EventId`] has an example with it.
+pub use event::{EffectId, Trace, derived};
+
+#[doc = include_str!("../docs/http.md")]
+pub use service::http::Body;
+/// [`Body`] has an example with it.
+pub use service::http::{AggregatePath, FromJson, Idempotency, Problem, TraceContext};
+
+#[doc = include_str!("../docs/service.md")]
+pub use service::Service;
+/// [`Service`] has an example with it.
+pub use service::{App, Arguments, Figure, Listed, NoConfig, TableOf, main, main_with};
+
+#[doc = include_str!("../docs/provider.md")]
+pub use service::answer;
+/// [`answer`](fn@answer) has an example with it.
+pub use service::{Reference, client, no_answer, provider_url};
+
+#[doc = include_str!("../docs/rows.md")]
+pub use store::Rows;
+/// [`Rows`] has an example with it.
+pub use store::{Db, Migrations, Record, StoreError, Tx, migrations, record};
+
+#[doc = include_str!("../docs/fields.md")]
+pub use store::parsed_field;
+/// [`parsed_field!`] has an example with it.
+pub use store::{text_field, uuid_field};
 
 pub use text_enum::NotOneOf;
 
+#[cfg(feature = "suite")]
+pub use quintet_suite::Program;
+
+// Crates whose types occur in signatures, in the versions that fit.
 pub use anyhow;
 pub use async_trait::async_trait;
 pub use axum;
@@ -46,29 +110,10 @@ pub use prometheus_client;
 pub use reqwest;
 pub use serde_json;
 pub use utoipa;
-pub use utoipa_axum::{self, router::OpenApiRouter};
+pub use utoipa_axum;
+/// [`routes!`] has an example with it.
+pub use utoipa_axum::router::OpenApiRouter;
 pub use uuid;
-
-/// Makes newtypes over [`Uuid`](uuid::Uuid): ids, and the key of a saga's aggregates. Each can also be a column of a
-/// [`record!`].
-#[macro_export]
-macro_rules! ids {
-    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {
-        $crate::event::ids! { $($(#[doc = $doc])+ $name;)+ }
-        $crate::uuid_field!($($name),+);
-    };
-}
-
-/// Collects handlers that have a `#[utoipa::path]`, for [`OpenApiRouter::routes`]. One call takes the handlers of one
-/// path.
-#[macro_export]
-macro_rules! routes {
-    ($($handler:path),+ $(,)?) => {{
-        // What `utoipa_axum::routes!` expands to names `axum`.
-        use $crate::axum;
-        $crate::utoipa_axum::routes!($($handler),+)
-    }};
-}
 
 /// What the macros of this crate expand to; not for use by hand.
 #[doc(hidden)]

@@ -1,0 +1,5 @@
+create table ticket (
+    ticket_id uuid primary key,
+    state text not null,
+    barcode text
+);
