@@ -1,5 +1,5 @@
 use contracts::OrderId;
-use event::derived;
+use quintet::derived;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service::main::<loyalty::LoyaltyService>()
+    quintet::main::<loyalty::LoyaltyService>()
 }

@@ -1,6 +1,5 @@
 use contracts::{Event, OrderId};
-use engine::{Input, What};
-use store::{Rows, StoreError, Tx, record, text_field};
+use quintet::{Input, Rows, StoreError, Tx, What, record, text_field};
 use uuid::Uuid;
 
 use crate::{Account, LoyaltyService, Purchase, State, customer};

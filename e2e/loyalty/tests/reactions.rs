@@ -4,11 +4,9 @@ use std::path::Path;
 
 use choreography::{ORDER, TableRow, example, headings, readme_table};
 use contracts::{Event, EventType};
-use engine::{Input, Participant, Reaction, What};
-use event::Trace;
 use jiff::Timestamp;
 use loyalty::{LoyaltyService, World, customer};
-use store::Rows;
+use quintet::{Input, Participant, Reaction, Rows, Trace, What};
 use uuid::Uuid;
 
 /// The world after these events about one order, and its customer.

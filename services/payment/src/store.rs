@@ -1,6 +1,5 @@
 use contracts::{Currency, OrderId};
-use engine::{Input, What};
-use store::{Rows, StoreError, Tx, record, text_field};
+use quintet::{Input, Rows, StoreError, Tx, What, record, text_field};
 
 use crate::{Payment, PaymentService, State};
 

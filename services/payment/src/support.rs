@@ -4,10 +4,8 @@ use contracts::{
     Address, CancelReason, Currency, Customer, Event, Money, OrderCancelled, OrderId, OrderPlaced,
     PaymentMethod, ShipmentFailed, ShipmentVoided, StockReserved,
 };
-use engine::{Effect as _, Input, Participant, Reaction, What};
-use event::{EffectId, Trace};
 use jiff::Timestamp;
-use store::Rows;
+use quintet::{Effect as _, EffectId, Input, Participant, Reaction, Rows, Trace, What};
 use uuid::Uuid;
 
 use crate::{

@@ -56,6 +56,9 @@ pub use engine::{Attempt, Effect, Impossible, Resolution};
 #[doc = include_str!("../docs/alarm.md")]
 pub use engine::Alarm;
 
+#[doc = include_str!("../docs/inject_bug.md")]
+pub use engine::inject_bug;
+
 #[doc = include_str!("../docs/contract.md")]
 pub use event::Contract;
 /// [`Contract`] has an example with it.

@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use service::{App, http::Problem};
+use quintet::{App, http::Problem};
 
 use crate::{Account, LoyaltyService, customer};
 

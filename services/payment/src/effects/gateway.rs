@@ -1,10 +1,8 @@
 use async_trait::async_trait;
-use engine::Attempt;
-use event::{EffectId, Trace};
+use quintet::{Attempt, EffectId, Reference, Trace, answer};
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
-use service::{Reference, answer};
 
 use super::{Charge, ChargeAnswer, Gateway, Refund, RefundAnswer};
 
@@ -29,9 +27,9 @@ enum Answer {
 
 impl HttpGateway {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base = service::provider_url(&format!("{}/", url.trim_end_matches('/')))?;
+        let base = quintet::provider_url(&format!("{}/", url.trim_end_matches('/')))?;
         let (charges, refunds) = (base.join("charges")?, base.join("refunds")?);
-        Ok(Self { client: service::client()?, charges, refunds })
+        Ok(Self { client: quintet::client()?, charges, refunds })
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Money, OrderId};
-use engine::{Attempt, Impossible, Outside, Resolution};
-use event::{EffectId, Trace};
+use quintet::{Attempt, EffectId, Impossible, Outside, Resolution, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -88,7 +87,7 @@ pub enum RefundAnswer {
     },
 }
 
-impl engine::Effect<OrderId> for Effect {
+impl quintet::Effect<OrderId> for Effect {
     fn aggregate(&self) -> OrderId {
         match self {
             Self::Charge(charge) => charge.order_id,
@@ -159,7 +158,7 @@ impl Outside<PaymentService> for Providers {
     async fn attempt(&self, id: EffectId, effect: Effect, trace: Trace) -> Attempt<Outcome> {
         match effect {
             Effect::Charge(charge) => match self.0.charge(id, &charge, &trace).await {
-                Attempt::NoAnswer(reason) if engine::inject_bug!(DoubtIsNo) => {
+                Attempt::NoAnswer(reason) if quintet::inject_bug!(DoubtIsNo) => {
                     Attempt::Answered(Outcome::Charge(ChargeAnswer::Declined { reason }))
                 }
                 attempt => attempt.map(Outcome::Charge),

@@ -3,7 +3,7 @@
 mod get_payment;
 mod retry_refund;
 
-use service::App;
+use quintet::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::PaymentService;

@@ -7,11 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contracts::OrderId;
-use serde::Serialize;
-use service::{
+use quintet::{
     App,
     http::{AggregatePath, Problem, TraceContext},
 };
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{PaymentService, Reply, RetryRefund, State as Status};

@@ -8,7 +8,7 @@ use crate::{Out, Payment, State, World};
 
 pub(crate) fn react(world: &mut World, event: &StockReserved, out: &mut Out) {
     match world.payments.get_mut(&event.order_id) {
-        None if engine::inject_bug!(OrderAssumed) => {}
+        None if quintet::inject_bug!(OrderAssumed) => {}
         None => world.payments.put(Payment::new(event.order_id, State::HasGo)),
         Some(payment) if payment.state == State::HasAmount => payment.charge(out),
         Some(_) => {}

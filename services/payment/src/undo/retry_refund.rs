@@ -25,7 +25,7 @@ pub enum Reply {
     Unknown,
 }
 
-impl engine::Reply for Reply {
+impl quintet::Reply for Reply {
     fn is_success(&self) -> bool {
         *self == Self::Retrying
     }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn only_a_retry_that_was_begun_counts_as_carried_out() {
-        use engine::Reply as _;
+        use quintet::Reply as _;
         assert!(Reply::Retrying.is_success());
         assert!(!Reply::NotRefused(State::Refunding).is_success());
         assert!(!Reply::Unknown.is_success());

@@ -19,7 +19,7 @@ pub(crate) fn react(world: &mut World, event: &ShipmentVoided, out: &mut Out) {
                 payment.state = State::Voided;
                 out.emit(PaymentVoided { order_id });
             }
-            State::Charging if engine::inject_bug!(UndoForgotten) => {}
+            State::Charging if quintet::inject_bug!(UndoForgotten) => {}
             State::Charging => payment.state = State::ChargingUndo,
             State::Captured => payment.refund(out),
             _ => {}
