@@ -58,6 +58,8 @@ pub struct Program {
     about: &'static str,
     manifest: &'static str,
     topics: BTreeSet<&'static str>,
+    /// The namespace of the services' contract.
+    namespace: Option<&'static str>,
     services: Vec<Runnable>,
     providers: Vec<Runnable>,
     invariants: Vec<Invariant>,
@@ -72,8 +74,8 @@ struct Runnable {
     run: Run,
 }
 
-/// Runs it; the manifest is that of the program.
 type Run = Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>;
+
 
 impl Program {
     /// A program of this name; `manifest` is the text of its `suite.toml`.
@@ -84,6 +86,7 @@ impl Program {
             about: "Runs the services of a saga on this machine",
             manifest,
             topics: BTreeSet::new(),
+            namespace: None,
             services: Vec::new(),
             providers: Vec::new(),
             invariants: Vec::new(),
@@ -109,6 +112,7 @@ impl Program {
             Err(error) => error.exit(),
         };
         self.services.push(Runnable { name: S::NAME, command, run: Box::new(run) });
+        self.namespace = Some(S::Contract::NAMESPACE);
         self.topics.extend(S::Contract::topics().iter().map(|topic| topic.name));
         self
     }
@@ -178,7 +182,7 @@ impl Program {
         // Before anything is connected; a provider that was set before stays.
         #[cfg(feature = "tls")]
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let manifest: &'static Manifest = match Manifest::built_in(self.manifest) {
+        let manifest: &'static Manifest = match self.built_in() {
             Ok(manifest) => Box::leak(Box::new(manifest)),
             Err(error) => return self.failed(&error.into()),
         };
@@ -213,7 +217,24 @@ impl Program {
     /// # Errors
     /// When the manifest is wrong.
     pub fn command_line<C: Commands>(&self) -> Result<Command, ManifestError> {
-        Ok(self.command::<C>(&Manifest::built_in(self.manifest)?))
+        Ok(self.command::<C>(&self.built_in()?))
+    }
+
+    /// The manifest that it was built with. Services read the variables of their contract's namespace, so that has to be the
+    /// suite's name.
+    fn built_in(&self) -> Result<Manifest, ManifestError> {
+        let manifest = Manifest::built_in(self.manifest)?;
+        match self.namespace {
+            Some(namespace) if namespace != manifest.name => Err(ManifestError::Key {
+                file: "suite.toml".to_owned(),
+                key: "name".to_owned(),
+                why: format!(
+                    "{:?} is not the namespace of the contract: give {namespace:?}",
+                    manifest.name
+                ),
+            }),
+            _ => Ok(manifest),
+        }
     }
 
     fn failed(&self, error: &anyhow::Error) -> ExitCode {
@@ -309,4 +330,22 @@ fn with_names(command: Command, manifest: &Manifest) -> Command {
             it.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::TRIP;
+
+    #[test]
+    fn a_suite_is_named_after_the_namespace_of_its_contract() {
+        let mut program = Program::new("trip", TRIP);
+        program.namespace = Some("trip");
+        assert!(program.command_line::<NoCommands>().is_ok());
+        program.namespace = Some("travel");
+        let error = program.command_line::<NoCommands>().unwrap_err().to_string();
+        let expected =
+            "suite.toml: name: \"trip\" is not the namespace of the contract: give \"travel\"";
+        assert_eq!(error, expected);
+    }
 }

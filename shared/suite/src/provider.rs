@@ -120,3 +120,24 @@ async fn serve(routes: Router, listen: SocketAddr) -> Result<()> {
         () = ending => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::trip;
+
+    #[test]
+    fn a_provider_serves_where_it_is_told_else_where_the_manifest_says() {
+        let place = |arguments: &[&str]| {
+            let matches = command("airline").try_get_matches_from(arguments).unwrap();
+            Place::of("airline", &matches, trip()).unwrap()
+        };
+        let usual = place(&["airline"]);
+        assert_eq!(
+            (usual.listen, usual.data),
+            ("127.0.0.1:9010".parse().unwrap(), datadir::name().into())
+        );
+        let told = place(&["airline", "--listen", "127.0.0.1:7", "--data", "/seats"]);
+        assert_eq!((told.listen.port(), told.data), (7, "/seats".into()));
+    }
+}

@@ -25,7 +25,16 @@ impl Manifest {
         for (nth, service) in self.services.iter().enumerate() {
             self.check_settings(nth, service)?;
         }
-        Ok(())
+        self.check_rows()
+    }
+
+    fn check_rows(&self) -> Result<(), Fault> {
+        let wrong = |rows: &String| !rows.starts_with('/');
+        let found = self.providers.iter().position(|it| it.rows.as_ref().is_some_and(wrong));
+        found.map_or(Ok(()), |nth| {
+            let why = "give a path of this provider, such as \"/rows\"".to_owned();
+            Err((format!("providers[{nth}].rows"), why))
+        })
     }
 
     /// All components with their keys.

@@ -83,6 +83,7 @@ fn a_fault_is_told_in_one_line_with_file_key_and_fix() {
         (with("{airline.smtp}", "{airline.imap}"), "there is no {airline.imap}"),
         (with("{airline.url}", "{airline.url"), "has a `{` without `}`"),
         (with("partitions = 6", "partitions = 0"), "suite.toml: topics.partitions: give 1 or more"),
+        (with("port = 9010", "port = 9010\nrows = \"held\""), "providers[0].rows: give a path"),
         (refused("name = \"x\"\nservices = []"), "suite.toml: services: there is none"),
         (refused("services = 1\nname"), "suite.toml: the file: "),
     ] {

@@ -82,3 +82,34 @@ impl Rest {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Api;
+    use crate::manifest::Manifest;
+    use crate::suite::tests::suite;
+    use axum::{Json, Router, routing::get};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_provider_lists_its_rows_where_the_manifest_says() {
+        let list = || async { Json(json!({"rows": [{"table": "seat", "id": 7}]})) };
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut suite = suite();
+        suite.services.clear();
+        let airline = suite.providers.get_mut(&Component::named("airline")).unwrap();
+        airline.url = format!("http://{}", socket.local_addr().unwrap());
+        let routes = Router::new().route("/seats", get(list));
+        tokio::spawn(axum::serve(socket, routes).into_future());
+
+        let text = "name = \"trip\"\n[[services]]\nname = \"booking\"\nport = 9000\n\
+                    [[providers]]\nname = \"airline\"\nport = 9010\nrows = \"/seats\"\n";
+        let manifest = Manifest::built_in(text).unwrap();
+        let rest = Rest::of(&suite, Api::new().unwrap()).unwrap();
+        let rows = rest.with_providers(&suite, &manifest).all_rows().await.unwrap();
+        assert_eq!(rows.of("airline", "seat").count(), 1);
+        assert_eq!(rows.of("airline", "room").count(), 0);
+    }
+}
