@@ -1,6 +1,7 @@
 //! What the tests of reactions share.
 
-use quintet::{jiff::Timestamp, prelude::*, uuid::Uuid};
+use quintet::{prelude::*, uuid::Uuid};
+use quintet_test::react;
 
 use crate::contract::{Event, TicketId};
 
@@ -14,15 +15,5 @@ pub(crate) fn apply<S: Participant<Contract = Event>>(
     world: &mut S::World,
     what: What<S>,
 ) -> Vec<Event> {
-    let (cause, at) = (Uuid::from_u128(7), Timestamp::UNIX_EPOCH);
-    let mut out = Reaction::new(cause, at);
-    let trace = Trace::default();
-    let input = Input {
-        cause,
-        at,
-        trace,
-        what,
-    };
-    S::react(world, &input, &mut out);
-    out.events().cloned().collect()
+    react(world, what).events().cloned().collect()
 }
