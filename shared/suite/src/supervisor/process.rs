@@ -19,6 +19,8 @@ use tokio::time::timeout;
 /// How much of a log is shown when its program did not get ready.
 const TAIL_LINES: usize = 15;
 const TAIL_BYTES: i64 = 8 << 10;
+/// How often a process that takes on its program is looked at again.
+const LOOKS: usize = 10_000;
 /// Six programs and more share this machine: with one thread for each core in each of them, they would
 /// mostly wake one another. Whoever sets it has the last word.
 const THREADS: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");
@@ -120,8 +122,20 @@ pub fn alive(pid: u32) -> bool {
     if !Path::new("/proc/self/environ").exists() {
         return exists;
     }
-    // A process that is dead and not collected has no environment any more.
-    exists && fs::read(format!("/proc/{pid}/environ")).is_ok_and(|found| is_leashed(&found))
+    exists && (0..LOOKS).find_map(|_| looked_at(pid)).unwrap_or(false)
+}
+
+/// Whether it is one of ours, as far as the system can tell at this moment: for the blink in which a process takes
+/// on its program, it has neither arguments nor an environment. A dead one that nobody has collected has no program
+/// either.
+fn looked_at(pid: u32) -> Option<bool> {
+    let of = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let (arguments, is_ours) = (of("cmdline"), is_leashed(&of("environ")));
+    if !is_ours && arguments.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+        std::thread::yield_now();
+        return None;
+    }
+    Some(is_ours)
 }
 
 /// Whether it was started by a launcher, whatever it is called. Variables are separated by zeros.
@@ -200,6 +214,17 @@ mod tests {
         assert_eq!(ending(status), "exit code 64");
         assert_eq!(fs::read_to_string(&launch.log).unwrap(), "before\nout hello\nerr\n");
         assert_eq!(tail(&launch.log), "before\nout hello\nerr");
+    }
+
+    #[tokio::test]
+    async fn a_process_lives_from_the_moment_that_it_is_spawned() {
+        let temp = tempfile::tempdir().unwrap();
+        let launch = shell(temp.path(), "read -r line");
+        for _ in 0..50 {
+            let mut process = launch.spawn().unwrap();
+            assert!(alive(process.child.id().unwrap()));
+            process.child.kill().await.unwrap();
+        }
     }
 
     #[tokio::test]
