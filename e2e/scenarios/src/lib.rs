@@ -13,6 +13,7 @@
 
 mod backend;
 mod launcher;
+mod options;
 mod order;
 mod programs;
 mod run;
@@ -24,12 +25,13 @@ use contracts::Event;
 use event::Contract as _;
 
 pub use backend::{Backend, Ways};
+pub use options::Options;
 pub use order::{Happened, NewOrder, OrderView};
 pub use quintet_suite::Replica;
 pub use quintet_test::proxy::Proxy;
 pub use run::{Play, Scenarios, Shared};
 pub use rustix::process::Signal;
-pub use suite::{Options, READER, Suite, services, signal};
+pub use suite::{READER, Suite, services, signal};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};
 

@@ -76,7 +76,6 @@ struct Runnable {
 
 type Run = Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>;
 
-
 impl Program {
     /// A program of this name; `manifest` is the text of its `suite.toml`.
     #[must_use]

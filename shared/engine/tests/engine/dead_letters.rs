@@ -3,20 +3,16 @@
 
 use std::time::Duration;
 
-use bus::Incoming;
-use event::{ATTEMPT_HEADER, DecodeError, decode};
-use quintet_engine::{
-    Cause, DeadLetter, Engine, Lane, Parking, Raw, Reason, Remembered, Turn, TurnError, Unreadable,
-    chunk,
-};
-use store::{Class, Value};
-use testkit::toy::{AddOne, Rang, TallyId};
+use event::ATTEMPT_HEADER;
+use quintet_engine::{Cause, Engine, Lane, Parking, Reason, Remembered, Turn, TurnError};
+use store::Class;
+use testkit::toy::TallyId;
 use uuid::Uuid;
 
 use crate::{
     rig::{Rig, rigs},
     toy::{ALARM, Add, FIXED, Toy},
-    work::{Works, add, arm, ask, command, event_id, outcome, record, replaced, tally, tell},
+    work::{Works, add, arm, ask, command, event_id, outcome, tally, tell},
 };
 
 const INSTANT: Duration = Duration::from_micros(1);
@@ -50,7 +46,7 @@ impl Rig {
         self.lane(lane).await.letters.into_iter().map(|letter| letter.cause).collect()
     }
 
-    async fn nothing_is_parked(&self) {
+    pub async fn nothing_is_parked(&self) {
         assert_eq!((self.count("parked").await, self.count("dead_letter").await), (0, 0));
     }
 }
@@ -180,77 +176,6 @@ async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() 
     }
 }
 
-fn broken(number: u128, tally_id: TallyId) -> Incoming {
-    Incoming { value: b"{".into(), ..record(number, &AddOne { tally_id }.into()) }
-}
-
-/// Makes the parked [`broken`] record of this number whole.
-async fn mend(rig: &Rig, number: u128, tally_id: TallyId) {
-    let Incoming { value, offset, .. } = record(number, &AddOne { tally_id }.into());
-    let sql = "update dead_letter set value = $1 where place = $2";
-    assert_eq!(rig.execute(sql, vec![value.into(), offset.into()]).await, 1);
-}
-
-/// A batch as it comes in.
-async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
-    let chunk = chunk::<Toy>(records);
-    let works: Vec<Works> = chunk.works.into_iter().map(|pending| pending.work).collect();
-    settle(&rig.engine, &works, Parking::of(chunk.unreadable)).await
-}
-
-#[tokio::test]
-async fn what_cannot_be_understood_is_parked_as_it_came() {
-    for rig in rigs().await {
-        let good = |number| record(number, &AddOne { tally_id: tally(1) }.into());
-        let (turn, attempts) = receive(&rig, vec![good(1), broken(2, tally(1)), good(3)]).await;
-        assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
-        assert_eq!(rig.log(tally(1)).await, "add");
-        let lane = rig.lane(tally(1)).await;
-        let DeadLetter { cause, errors, event_type, offset, key, value, headers, .. } =
-            &lane.letters[0];
-        assert_eq!((*cause, *offset), (Cause::Undecodable, 2));
-        assert_eq!(event_type.as_deref(), Some("AddOne"));
-        assert!(errors[0].contains("not JSON"), "{errors:?}");
-        assert_eq!((key, value), (&Raw::Text(tally(1).to_string()), &Raw::Text("{".into())));
-        assert!(headers.contains(&("ce_id".into(), Raw::Text(event_id(2).to_string()))));
-
-        // It stays so until it can be understood.
-        assert_eq!(rig.replay(tally(1)).await, 0);
-        assert_eq!(rig.lane(tally(1)).await.letters[0].attempts, 2);
-        mend(&rig, 2, tally(1)).await;
-        assert_eq!(rig.replay(tally(1)).await, 2);
-        assert_eq!(rig.log(tally(1)).await, "add, add, add");
-        rig.nothing_is_parked().await;
-    }
-}
-
-#[tokio::test]
-async fn what_is_none_of_this_services_concern_stays_parked() {
-    for rig in rigs().await {
-        receive(&rig, vec![broken(1, tally(1))]).await;
-        let foreign = record(1, &Rang { tally_id: tally(1) }.into());
-        let headers = foreign.headers.iter().map(|(name, value)| (name, Raw::from(value.to_vec())));
-        let headers = Value::json(&headers.collect::<Vec<_>>());
-        let sql = "update dead_letter set headers = $1, value = $2";
-        rig.execute(sql, vec![headers, foreign.value.into()]).await;
-        assert_eq!(rig.replay(tally(1)).await, 0);
-        let letters = rig.lane(tally(1)).await.letters;
-        assert_eq!((letters.len(), letters[0].attempts), (1, 2));
-    }
-}
-
-#[tokio::test]
-async fn a_letter_of_what_was_applied_from_a_good_copy_is_taken_away_by_its_replay() {
-    for rig in rigs().await {
-        rig.turn(&[add(1, tally(1))]).await;
-        receive(&rig, vec![broken(1, tally(1))]).await;
-        mend(&rig, 1, tally(1)).await;
-        rig.replay(tally(1)).await;
-        assert_eq!(rig.log(tally(1)).await, "add");
-        rig.nothing_is_parked().await;
-    }
-}
-
 #[tokio::test]
 async fn what_is_discarded_while_its_replay_is_under_way_is_not_applied() {
     for rig in rigs().await {
@@ -269,46 +194,6 @@ fn what_is_refused_is_known_by_its_place() {
     let mut parking = Parking::default();
     parking.refuse(1, Reason { cause: Cause::Refused, errors: vec!["no".into()] });
     assert!(parking.refuses(1) && !parking.refuses(0));
-}
-
-/// The simulator's seed 16925.
-#[tokio::test]
-async fn a_record_that_comes_again_with_its_own_replay_parks_nothing() {
-    for rig in rigs().await {
-        receive(&rig, vec![broken(1, tally(1))]).await;
-        mend(&rig, 1, tally(1)).await;
-        rig.engine.replay(tally(1).into()).await.unwrap();
-        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
-        let again = chunk::<Toy>(vec![broken(1, tally(1))]).unreadable.pop().unwrap().1;
-        let (turn, _) = settle(&rig.engine, &letters, Parking::of(vec![(1, again)])).await;
-        assert_eq!(turn.parked, 0);
-        assert_eq!(rig.log(tally(1)).await, "add");
-        rig.nothing_is_parked().await;
-    }
-}
-
-#[tokio::test]
-async fn what_names_no_order_is_parked_alone_and_bytes_stay_what_they_are() {
-    for rig in rigs().await {
-        let key = vec![0, 255];
-        let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, tally(1)) };
-        let records = || vec![stray(1), stray(2), record(3, &AddOne { tally_id: tally(1) }.into())];
-        assert_eq!(receive(&rig, records()).await.0.parked, 2);
-        assert_eq!(receive(&rig, records()).await.0.parked, 0, "the same again");
-        assert_eq!(rig.log(tally(1)).await, "add");
-        let parked = rig.engine.dead_letters(None, 10).await.unwrap();
-        assert_eq!((parked.lanes.len(), parked.groups.len()), (2, 1));
-        assert_eq!((parked.groups[0].lanes, parked.groups[0].letters), (2, 2));
-        assert_eq!(parked.lanes[0].aggregate.id, None);
-        let lane = rig.lane(parked.lanes[0].id).await;
-        assert_eq!(lane.letters[0].key, Raw::Bytes(key.clone()));
-        let first = rig.engine.dead_letters(None, 1).await.unwrap();
-        let second = rig.engine.dead_letters(first.next, 1).await.unwrap();
-        assert_eq!(
-            [first.lanes[0].id, second.lanes[0].id],
-            [parked.lanes[0].id, parked.lanes[1].id]
-        );
-    }
 }
 
 #[tokio::test]
@@ -377,19 +262,4 @@ async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
         assert_eq!(rig.log(tally(1)).await, "jam, arm, command 100, ring");
         assert_eq!((rig.count("alarm").await, rig.engine.queues().await.unwrap().held), (0, 0));
     }
-}
-
-#[tokio::test]
-async fn a_version_that_is_not_known_is_named_so() {
-    let mut record = record(1, &AddOne { tally_id: tally(1) }.into());
-    let version = "urn:toy:schemas:add_one:v9";
-    record.headers = replaced(&record.headers, "ce_dataschema", version);
-    let error =
-        decode::<testkit::toy::ToyEvent>(&record.key, &record.headers, &record.value).unwrap_err();
-    assert!(matches!(error, DecodeError::UnknownVersion { version: 9, .. }), "{error}");
-    let unreadable = chunk::<Toy>(vec![record]).unreadable;
-    let (0, Unreadable { reason: Reason { cause, errors }, .. }) = &unreadable[0] else {
-        panic!("{unreadable:?}")
-    };
-    assert_eq!((*cause, errors.len()), (Cause::UnknownVersion, 1));
 }

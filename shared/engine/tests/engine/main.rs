@@ -18,4 +18,5 @@ mod rig;
 mod runtime;
 mod telemetry;
 mod toy;
+mod unreadable;
 mod work;
