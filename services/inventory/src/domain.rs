@@ -1,6 +1,6 @@
 use contracts::{Currency, Item, Money, OrderId, Shortage, Sku};
+use quintet::store::Json;
 use serde::{Deserialize, Serialize};
-use store::Json;
 
 /// What inventory knows of an order.
 #[derive(Debug, Clone, PartialEq, Serialize)]

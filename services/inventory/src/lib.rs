@@ -11,11 +11,12 @@ mod undo;
 
 use std::sync::Arc;
 
-use ::store::{Migrations, StoreError, Tx};
 use async_trait::async_trait;
 use contracts::{Event, EventType};
-use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
-use service::{App, Listed, Service, TableOf};
+use quintet::{
+    App, Input, Listed, Migrations, Never, Nobody, Outside, Participant, Reaction, Service,
+    StoreError, TableOf, Tx, What,
+};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Product, Reservation, State};
@@ -84,14 +85,14 @@ pub type Out = Reaction<InventoryService>;
 
 impl Service for InventoryService {
     const CONFIG: &'static str = include_str!("../config.toml");
-    type Config = service::NoConfig;
+    type Config = quintet::NoConfig;
 
     fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
         Ok((Self, Arc::new(Nobody)))
     }
 
     fn migrations() -> Migrations {
-        ::store::migrations!("migrations")
+        quintet::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -1,7 +1,6 @@
 use contracts::{Currency, Event, Item, OrderId, Sku};
-use engine::{Input, What};
+use quintet::{Input, Rows, StoreError, Tx, What, record, store::Json, text_field};
 use serde::{Deserialize, Serialize};
-use store::{Json, Rows, StoreError, Tx, record, text_field};
 
 use crate::{AddStock, InventoryService, Out, Product, PutProduct, Reservation, State};
 
@@ -61,7 +60,7 @@ pub struct ProductView {
     pub shipped: i64,
 }
 
-impl engine::Reply for Reply {
+impl quintet::Reply for Reply {
     fn is_success(&self) -> bool {
         matches!(self, Self::Product(..))
     }
@@ -104,7 +103,7 @@ impl World {
     ) -> bool {
         let reservation = self.reservations.get_mut(&order_id);
         let open = reservation.filter(|reservation| {
-            reservation.state == State::Reserved || engine::inject_bug!(ReleaseTwice)
+            reservation.state == State::Reserved || quintet::inject_bug!(ReleaseTwice)
         });
         let Some(reservation) = open else { return false };
         reservation.state = state;

@@ -5,10 +5,8 @@ use contracts::{
     Address, Currency, Customer, Event, Item, Money, OrderId, OrderPlaced, PaymentDeclined,
     PaymentMethod, ShipmentDispatched, ShipmentFailed, ShipmentVoided, Sku,
 };
-use engine::{Input, Participant, Reaction, What};
-use event::Trace;
 use jiff::Timestamp;
-use store::Rows;
+use quintet::{Input, Participant, Reaction, Rows, Trace, What};
 use uuid::Uuid;
 
 use crate::{

@@ -9,12 +9,13 @@ mod store;
 
 use std::sync::Arc;
 
-use ::store::{Migrations, StoreError, Tx};
 use async_trait::async_trait;
 use contracts::{Event, EventType, Milestone};
-use engine::{Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What};
+use quintet::{
+    App, Impossible, Input, Listed, Migrations, Never, Outside, Participant, Reaction, Resolution,
+    Service, StoreError, TableOf, Tx, What,
+};
 use serde::Deserialize;
-use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{MailStatus, Notification, State};
@@ -116,7 +117,7 @@ impl Service for NotificationService {
     }
 
     fn migrations() -> Migrations {
-        ::store::migrations!("migrations")
+        quintet::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -1,6 +1,5 @@
 use contracts::{Milestone, OrderId};
-use engine::Input;
-use store::{Rows, StoreError, Tx, record, text_field};
+use quintet::{Input, Rows, StoreError, Tx, record, text_field};
 
 use crate::{MailStatus, Notification, NotificationService, Out, State};
 

@@ -2,9 +2,8 @@
 
 use contracts::EventType;
 use jiff::Timestamp;
+use quintet::{Db, Figure, StoreError};
 use serde::{Deserialize, Serialize};
-use service::Figure;
-use store::{Db, StoreError};
 use utoipa::ToSchema;
 
 use crate::{Order, Stage};

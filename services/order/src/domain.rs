@@ -1,8 +1,7 @@
 use contracts::{Address, CancelReason, Currency, EventType, Money, OrderCancelled, OrderId, Sku};
-use event::{EventId, Trace, derived};
 use jiff::Timestamp;
+use quintet::{EventId, Trace, derived, store::Json};
 use serde::{Deserialize, Serialize};
-use store::Json;
 use uuid::Uuid;
 
 /// An order and how far it has come.
@@ -60,10 +59,10 @@ pub struct Customer {
     pub open_orders: i64,
 }
 
-/// What stands for a customer's e-mail address, however it is spelled: see [`service::mailbox`].
+/// What stands for a customer's e-mail address, however it is spelled: see [`quintet::service::mailbox`].
 #[must_use]
 pub fn customer_id(email: &str) -> Uuid {
-    derived(Uuid::nil(), Uuid::nil(), &service::mailbox(email), 0)
+    derived(Uuid::nil(), Uuid::nil(), &quintet::service::mailbox(email), 0)
 }
 
 /// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.

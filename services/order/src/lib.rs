@@ -11,16 +11,16 @@ mod undo;
 
 use std::{sync::Arc, time::Duration};
 
-use ::store::{Db, Migrations, StoreError, Tx};
 use anyhow::ensure;
 use async_trait::async_trait;
 use contracts::{Event, EventType};
-use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
-use event::Versions;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use quintet::{
+    App, Db, Figure, Input, Listed, Migrations, Never, Nobody, Outside, Participant, Reaction,
+    Service, StoreError, TableOf, Tx, Versions, What,
+};
 use serde::Deserialize;
-use service::{App, Figure, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use attention::{Attention, Side};
@@ -157,13 +157,13 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
     /// After so long without a payment, cancellation is requested.
-    #[serde(deserialize_with = "service::seconds::deserialize")]
+    #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub paid: Duration,
     /// After so long without an end, cancellation is requested.
-    #[serde(deserialize_with = "service::seconds::deserialize")]
+    #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub first: Duration,
     /// So long after the first, the order needs attention.
-    #[serde(deserialize_with = "service::seconds::deserialize")]
+    #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub second: Duration,
 }
 
@@ -226,7 +226,7 @@ impl Service for OrderService {
     }
 
     fn migrations() -> Migrations {
-        ::store::migrations!("migrations")
+        quintet::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -4,11 +4,12 @@ use contracts::{
     Address, CancelReason, Currency, Event, EventType, OrderCancellationRequested, OrderCancelled,
     OrderCompleted, OrderId, Sku,
 };
-use engine::{Emitted, Input, What};
-use event::Contract as _;
 use jiff::Timestamp;
+use quintet::{
+    Contract as _, Input, Rows, StoreError, Tx, What, engine::Emitted, record, store::Json,
+    text_field,
+};
 use serde::{Deserialize, Serialize};
-use store::{Json, Rows, StoreError, Tx, record, text_field};
 use uuid::Uuid;
 
 use crate::{
@@ -76,7 +77,7 @@ pub enum Reply {
     Ended(End),
 }
 
-impl engine::Reply for Reply {
+impl quintet::Reply for Reply {
     fn is_success(&self) -> bool {
         matches!(self, Self::Order(_))
     }
@@ -165,7 +166,7 @@ impl World {
         if let Some(customer) = order.customer.take() {
             self.closed(customer);
         }
-        if !engine::inject_bug!(AlarmsStay) {
+        if !quintet::inject_bug!(AlarmsStay) {
             for alarm in [Alarm::PaymentDeadline, Alarm::FirstDeadline, Alarm::SecondDeadline] {
                 out.clear_alarm(id, alarm);
             }

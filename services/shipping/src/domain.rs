@@ -1,6 +1,6 @@
 use contracts::{Address, Item, OrderId};
+use quintet::store::Json;
 use serde::{Deserialize, Serialize};
-use store::Json;
 
 use crate::{Book, Out};
 

@@ -12,13 +12,14 @@ mod undo;
 
 use std::sync::Arc;
 
-use ::store::{Migrations, StoreError, Tx};
 use anyhow::Context;
 use async_trait::async_trait;
 use contracts::{Event, EventType};
-use engine::{Impossible, Input, Never, Outside, Participant, Reaction, Resolution, What};
+use quintet::{
+    App, Impossible, Input, Listed, Migrations, Never, Outside, Participant, Reaction, Resolution,
+    Service, StoreError, TableOf, Tx, What,
+};
 use serde::Deserialize;
-use service::{App, Listed, Service, TableOf};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use domain::{Shipment, State};
@@ -103,7 +104,7 @@ impl Service for ShippingService {
     }
 
     fn migrations() -> Migrations {
-        ::store::migrations!("migrations")
+        quintet::migrations!("migrations")
     }
 
     fn routes() -> OpenApiRouter<App<Self>> {

@@ -1,6 +1,5 @@
 use contracts::{Address, Item, OrderId};
-use engine::Input;
-use store::{Json, Rows, StoreError, Tx, record, text_field};
+use quintet::{Input, Rows, StoreError, Tx, record, store::Json, text_field};
 
 use crate::{Shipment, ShippingService, State};
 

@@ -4,10 +4,8 @@ use contracts::{
     Address, CancelReason, Currency, Customer, Event, Item, Money, OrderCancellationRequested,
     OrderCancelled, OrderId, OrderPlaced, PaymentCaptured, PaymentMethod,
 };
-use engine::{Input, Participant, Reaction, What};
-use event::Trace;
 use jiff::Timestamp;
-use store::Rows;
+use quintet::{Input, Participant, Reaction, Rows, Trace, What};
 use uuid::Uuid;
 
 use crate::{Book, BookAnswer, Shipment, ShippingService, State, World};

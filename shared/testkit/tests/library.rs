@@ -1,8 +1,8 @@
 //! The library in `shared/` knows nothing of the order saga: it depends on no package outside of `shared/`,
-//! and its sources name nothing of that saga.
+//! and its sources name nothing of that saga. The saga's services know of the library only its facade.
 
 use std::{
-    env, fs,
+    env, fmt, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,9 +16,12 @@ const NAMES: [&str; 7] =
 const WORDS: [&str; 7] =
     ["sku", "Sku", "SKU", "skus", "PaymentMethod", "CancelReason", "ShippingAddress"];
 
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
 fn shared() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
-    root.expect("the repository").join("shared")
+    repository().join("shared")
 }
 
 /// What the sources of the library must not name.
@@ -169,45 +172,87 @@ fn each_way_to_name_something_of_the_order_saga_is_found() {
     assert_eq!(found, ["shared/bus/src/lib.rs:3: OrderId belongs to the order saga: use OrderId;"]);
 }
 
+/// A dependency of one of the repository's packages.
+struct Dependency<'m> {
+    from: &'m str,
+    to: &'m str,
+    /// Where it lies, if in this repository.
+    path: Option<&'m Path>,
+    /// `normal`, `dev` or `build`.
+    kind: &'m str,
+}
+
+impl fmt::Display for Dependency<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} depends on {} ({})", self.from, self.to, self.kind)
+    }
+}
+
+/// The dependencies of the packages below a folder.
+fn dependencies<'m>(metadata: &'m Value, folder: &'m Path) -> impl Iterator<Item = Dependency<'m>> {
+    packages(metadata, folder).flat_map(|package| {
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        dependencies.iter().map(|dependency| Dependency {
+            from: text(&package["name"]),
+            to: text(&dependency["name"]),
+            path: dependency["path"].as_str().map(Path::new),
+            kind: dependency["kind"].as_str().unwrap_or("normal"),
+        })
+    })
+}
+
+/// The packages below a folder.
+fn packages<'m>(metadata: &'m Value, folder: &'m Path) -> impl Iterator<Item = &'m Value> {
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages.iter().filter(move |it| Path::new(text(&it["manifest_path"])).starts_with(folder))
+}
+
 /// The dependencies of packages below a folder on packages of the same repository that lie elsewhere.
 fn outside(metadata: &Value, folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let packages = metadata["packages"].as_array().expect("packages");
-    for package in packages.iter().filter(|package| lies_in(&package["manifest_path"], folder)) {
-        let dependencies = package["dependencies"].as_array().expect("dependencies");
-        for dependency in dependencies.iter().filter(|it| it["path"].is_string()) {
-            if !lies_in(&dependency["path"], folder) {
-                let kind = dependency["kind"].as_str().unwrap_or("normal");
-                let (from, to) = (text(&package["name"]), text(&dependency["name"]));
-                found.push(format!("{from} depends on {to} ({kind})"));
-            }
-        }
-    }
-    found
+    let elsewhere = |it: &Dependency| it.path.is_some_and(|path| !path.starts_with(folder));
+    dependencies(metadata, folder).filter(elsewhere).map(|it| it.to_string()).collect()
+}
+
+/// The dependencies of packages below a folder on packages of the library other than its facade, beside those of their
+/// tests.
+fn past_the_facade(metadata: &Value, folder: &Path) -> Vec<String> {
+    let past = |it: &Dependency| it.kind != "dev" && it.to.starts_with("quintet-");
+    dependencies(metadata, folder).filter(past).map(|it| it.to_string()).collect()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
-fn lies_in(path: &Value, folder: &Path) -> bool {
-    Path::new(text(path)).starts_with(folder)
-}
-
-#[test]
-fn no_package_of_the_library_depends_on_one_outside() {
+/// What Cargo says of this repository's packages.
+fn metadata() -> Value {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
     let said = command.current_dir(shared()).output().expect("cargo runs");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let metadata: Value = serde_json::from_slice(&said.stdout).expect("JSON");
-    let packages = metadata["packages"].as_array().expect("packages");
-    let ours = packages.iter().filter(|it| lies_in(&it["manifest_path"], &shared())).count();
-    let folders = fs::read_dir(shared()).expect("the library").count();
+    serde_json::from_slice(&said.stdout).expect("JSON")
+}
+
+#[test]
+fn no_package_of_the_library_depends_on_one_outside() {
+    let (metadata, shared) = (metadata(), shared());
+    let folders = fs::read_dir(&shared).expect("the library").count();
+    let ours = packages(&metadata, &shared).count();
     assert_eq!(ours, folders, "each folder of shared/ is a package of the workspace");
-    let found = outside(&metadata, &shared());
+    let found = outside(&metadata, &shared);
     assert!(found.is_empty(), "the library depends on what is built on it:\n{}", found.join("\n"));
+}
+
+#[test]
+fn each_service_has_the_library_from_its_facade() {
+    let metadata = metadata();
+    for folder in ["services", "e2e/loyalty"].map(|folder| repository().join(folder)) {
+        assert_ne!(packages(&metadata, &folder).count(), 0, "in {}", folder.display());
+        let found = past_the_facade(&metadata, &folder);
+        let said = "import it from `quintet`, and re-export there what it does not have";
+        assert!(found.is_empty(), "{said}:\n{}", found.join("\n"));
+    }
 }
 
 #[test]
@@ -228,4 +273,24 @@ fn a_dependency_on_a_package_outside_is_found() {
     {
         assert_eq!(found("/w/schemas", kind), [format!("quintet-bus depends on other ({said})")]);
     }
+}
+
+#[test]
+fn a_dependency_past_the_facade_is_found() {
+    let found = |name, kind| {
+        let metadata = json!({ "packages": [
+            { "name": "order", "manifest_path": "/w/services/order/Cargo.toml",
+              "dependencies": [{ "name": name, "path": "/w/shared/it", "kind": kind }] },
+            { "name": "quintet", "manifest_path": "/w/shared/quintet/Cargo.toml",
+              "dependencies": [{ "name": "quintet-bus", "path": "/w/shared/bus", "kind": null }] },
+        ] });
+        past_the_facade(&metadata, Path::new("/w/services"))
+    };
+    for fine in [found("quintet", Value::Null), found("quintet-testkit", json!("dev"))] {
+        assert_eq!(fine, Vec::<String>::new());
+    }
+    let bad = found("quintet-engine", Value::Null);
+    assert_eq!(bad, ["order depends on quintet-engine (normal)"]);
+    let bad = found("quintet-engine", json!("build"));
+    assert_eq!(bad, ["order depends on quintet-engine (build)"]);
 }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use contracts::Sku;
-use service::{
+use quintet::{
     App,
     http::{Body, Field, FromJson, Idempotency, Problem, TraceContext},
 };

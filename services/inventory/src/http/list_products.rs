@@ -2,11 +2,11 @@
 
 use axum::{extract::State, response::Response};
 use contracts::Sku;
-use serde::{Deserialize, Serialize};
-use service::{
+use quintet::{
     App,
     http::{Listing, Problem, Query, limit},
 };
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{InventoryService, Product, store::ProductView};

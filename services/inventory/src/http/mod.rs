@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contracts::Sku;
-use service::{App, http::Problem};
+use quintet::{App, http::Problem};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{InventoryService, Reply};

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use contracts::{Currency, Money, Sku};
-use service::{
+use quintet::{
     App,
     http::{Body, Field, FromJson, Problem, TraceContext, text_schema},
 };

@@ -3,7 +3,7 @@
 //! All lines or none.
 
 use contracts::{OrderPlaced, StockRejected, StockReserved};
-use store::Json;
+use quintet::store::Json;
 
 use crate::{Out, Product, Reservation, State, World};
 

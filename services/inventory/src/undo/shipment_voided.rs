@@ -4,7 +4,7 @@
 //! reserving for nobody.
 
 use contracts::{ShipmentVoided, StockReleased};
-use store::Json;
+use quintet::store::Json;
 
 use crate::{Out, Reservation, State, World};
 
@@ -12,7 +12,7 @@ pub(crate) fn react(world: &mut World, event: &ShipmentVoided, out: &mut Out) {
     let order_id = event.order_id;
     if world.reservations.get(&order_id).is_none() {
         let tombstone = Reservation { order_id, state: State::Tombstone, items: Json(Vec::new()) };
-        if !engine::inject_bug!(NoTombstone) {
+        if !quintet::inject_bug!(NoTombstone) {
             world.reservations.put(tombstone);
         }
         out.emit(StockReleased { order_id });

@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Milestone, OrderId};
-use engine::{Attempt, Impossible, Outside, Resolution};
-use event::{EffectId, Trace};
+use quintet::{Attempt, EffectId, Impossible, Outside, Resolution, Trace};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use smtp::SmtpMailer;
@@ -47,7 +46,7 @@ pub enum MailAnswer {
     },
 }
 
-impl engine::Effect<OrderId> for Mail {
+impl quintet::Effect<OrderId> for Mail {
     fn aggregate(&self) -> OrderId {
         self.order_id
     }
@@ -58,7 +57,7 @@ impl engine::Effect<OrderId> for Mail {
 
     /// Mail to one domain fails together.
     fn isolation_key(&self) -> String {
-        let mailbox = service::mailbox(&self.to);
+        let mailbox = quintet::service::mailbox(&self.to);
         let domain = mailbox.rsplit_once('@').map_or(&*mailbox, |(_, domain)| domain);
         format!("domain {domain}")
     }
@@ -102,7 +101,7 @@ impl Outside<NotificationService> for Providers {
 
 #[cfg(test)]
 mod tests {
-    use engine::Effect;
+    use quintet::Effect;
     use uuid::Uuid;
 
     use super::*;

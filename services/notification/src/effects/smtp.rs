@@ -1,8 +1,6 @@
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use contracts::{Milestone, OrderId};
-use engine::Attempt;
-use event::EffectId;
 use lettre::{
     Address, Message,
     address::Envelope,
@@ -11,6 +9,7 @@ use lettre::{
         header::{ContentType, Header, HeaderName, HeaderValue},
     },
 };
+use quintet::{Attempt, EffectId};
 
 use super::{Mail, MailAnswer, Mailer, connections::Connections, error::MailError, server::Server};
 use crate::SmtpConfig;
@@ -86,7 +85,7 @@ fn in_ascii(address: Address) -> Address {
     if address.domain().is_ascii() || !address.user().is_ascii() {
         return address;
     }
-    let domain = service::mail_domain(address.domain());
+    let domain = quintet::service::mail_domain(address.domain());
     Address::new(address.user(), domain).unwrap_or(address)
 }
 

@@ -18,7 +18,7 @@ pub(super) enum TlsError {
     Name { host: String },
     #[cfg(feature = "tls")]
     #[error("smtp.certificates: {0}")]
-    Certificates(#[from] store::tls::TlsError),
+    Certificates(#[from] quintet::store::tls::TlsError),
 }
 
 /// How a connection to the server is encrypted. The server's certificate and its name are checked.
@@ -35,7 +35,7 @@ impl Tls {
     pub(super) fn towards(host: &str, file: Option<&str>) -> Result<Self, TlsError> {
         let name = host.to_owned().try_into();
         let name = name.map_err(|_| TlsError::Name { host: host.to_owned() })?;
-        let config = std::sync::Arc::new(store::tls::client_config(file)?);
+        let config = std::sync::Arc::new(quintet::store::tls::client_config(file)?);
         Ok(Self { connector: config.into(), name })
     }
 

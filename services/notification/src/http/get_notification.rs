@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State};
 use contracts::{Milestone, OrderId};
-use serde::Serialize;
-use service::{
+use quintet::{
     App,
     http::{AggregatePath, Problem},
 };
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{MailStatus, Notification, NotificationService};

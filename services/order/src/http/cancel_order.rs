@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contracts::OrderId;
-use service::{
+use quintet::{
     App,
     http::{AggregatePath, LinkedTrace, Problem},
 };
@@ -45,6 +45,6 @@ pub(super) async fn handle(
             Err(Problem::new(StatusCode::CONFLICT, &detail))
         }
         Reply::Unknown => Err(Problem::not_found("such order")),
-        Reply::Refused(_) => Err(engine::CommandError::Failed.into()),
+        Reply::Refused(_) => Err(quintet::CommandError::Failed.into()),
     }
 }

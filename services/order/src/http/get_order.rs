@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use contracts::OrderId;
-use service::{
+use quintet::{
     App,
     http::{AggregatePath, Problem},
 };

@@ -2,12 +2,12 @@
 
 use axum::{extract::State, response::Response};
 use contracts::OrderId;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
-use service::{
-    App,
+use quintet::{
+    App, Record,
     http::{Listing, Problem, Query, limit},
+    store::Value,
 };
-use store::{Record, Value};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -115,8 +115,7 @@ fn standing(status: Status) -> (&'static str, Option<&'static str>) {
 
 #[cfg(test)]
 mod tests {
-    use service::Service;
-    use store::{Db, DbKind};
+    use quintet::{Db, Service, store::DbKind};
 
     use super::*;
 
@@ -139,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn a_filter_reads_only_orders_that_an_index_has() {
         for database in testkit::databases().await {
-            let migrations = engine::migrations().and(OrderService::migrations());
+            let migrations = quintet::engine::migrations().and(OrderService::migrations());
             let db = database.migrated(migrations).await;
             for status in [
                 Status::Placed,

@@ -10,7 +10,7 @@ mod price_list;
 mod view;
 
 use axum::Extension;
-use service::App;
+use quintet::App;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
     routes,

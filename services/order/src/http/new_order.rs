@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use contracts::{Address, Customer, Item, PaymentMethod, Sku};
-use service::{
+use quintet::{
     App,
     http::{Field, FromJson, invisible_class, is_visible, text_schema},
 };

@@ -15,11 +15,10 @@ use axum::{
 };
 use contracts::{EventType, OrderId};
 use futures::{Stream, stream};
-use service::{
-    App,
+use quintet::{
+    App, Db,
     http::{AggregatePath, Problem, StreamPlace},
 };
-use store::Db;
 use tokio::{
     sync::{Semaphore, watch},
     time::sleep,

@@ -6,10 +6,10 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use clock::uuid_v7;
-use service::{
+use quintet::{
     App,
     http::{Body, Idempotency, Problem, TraceContext, Wrong},
+    uuid_v7,
 };
 
 use super::{OrderView, new_order::NewOrder};
@@ -70,7 +70,7 @@ pub(super) async fn handle(
             Err(refused(&wrong, &app.engine.participant().products_url))
         }
         Reply::Refused(Refusal::TooManyOpen { most }) => Err(too_many_open(most)),
-        Reply::Unknown | Reply::Ended(_) => Err(engine::CommandError::Failed.into()),
+        Reply::Unknown | Reply::Ended(_) => Err(quintet::CommandError::Failed.into()),
     }
 }
 

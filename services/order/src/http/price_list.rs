@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::PartitionState;
 use contracts::PRODUCTS_TOPIC;
-use service::{App, http::Problem};
+use quintet::{App, bus::PartitionState, http::Problem};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::OrderService;

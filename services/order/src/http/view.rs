@@ -1,6 +1,6 @@
 use contracts::{CancelReason, Money, OrderId};
-use event::EventId;
 use jiff::Timestamp;
+use quintet::EventId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

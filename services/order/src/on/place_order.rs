@@ -3,9 +3,8 @@
 //! Fixes the prices, and sets the deadline of the payment.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
-use engine::Input;
+use quintet::{Input, store::Json};
 use serde::{Deserialize, Serialize};
-use store::Json;
 use uuid::Uuid;
 
 use crate::{

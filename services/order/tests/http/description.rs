@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::PartitionState;
+use quintet::bus::PartitionState;
 use serde_json::Value;
 use testkit::MemoryBus;
 

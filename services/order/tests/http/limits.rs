@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::Settings;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use quintet::engine::Settings;
 use reqwest::StatusCode;
 use serde_json::Value;
 use testkit::{MemoryBus, eventually};

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::PartitionState;
-use engine::Settings;
+use quintet::{bus::PartitionState, engine::Settings};
 use reqwest::StatusCode;
 use serde_json::json;
 use testkit::{MemoryBus, eventually};

@@ -2,21 +2,21 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic};
-use clock::{Clock, SystemClock, SystemRandom, uuid_v7};
 use contracts::{Event, OrderId, Shortage, StockRejected};
 use edge::{Hosts, Limits, Listener, Proxies, Server};
-use engine::{Engine, EngineOptions, Runtime, Settings, Surroundings};
-use event::{Trace, Versions, encode};
 use order::{OrderService, Policy};
+use quintet::{
+    App, Clock, Db, Service, Trace, Versions,
+    bus::{Bus, DEFAULT_MAX_RECORD_BYTES, Log, LogOptions, Topic},
+    clock::{SystemClock, SystemRandom},
+    engine::{Engine, EngineOptions, Runtime, Settings, Surroundings},
+    event::encode,
+    http::{Room, Streams, Waiting, with_origins},
+    service::{Parts, Sampling, Telemetry, admin_router, public_router},
+    uuid_v7,
+};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service::{
-    App, Parts, Sampling, Service, Telemetry, admin_router,
-    http::{Room, Streams, Waiting, with_origins},
-    public_router,
-};
-use store::Db;
 use tempfile::TempDir;
 use testkit::{Database, RushingClock, eventually};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -85,7 +85,8 @@ impl Rig {
     }
 
     async fn on(database: Database, bus: Option<Arc<dyn Bus>>, served: Served) -> Self {
-        let db = database.migrated(engine::migrations().and(OrderService::migrations())).await;
+        let db =
+            database.migrated(quintet::engine::migrations().and(OrderService::migrations())).await;
         let mug = "insert into product (sku, name, price_minor, currency, version) \
                    values ('mug', 'Mug', 1298, 'EUR', 1), ('book', 'Book', 2000, 'USD', 1)";
         let mut tx = db.begin().await.unwrap();
@@ -164,7 +165,7 @@ impl Rig {
     pub async fn hears(&self, order: &str, event: impl Into<Event>) {
         let event = event.into();
         let id = uuid_v7(&SystemClock, &SystemRandom).into();
-        let (at, versions) = (clock::Clock::now(&SystemClock), Versions::default());
+        let (at, versions) = (SystemClock.now(), Versions::default());
         let encoded = encode(id, "/quintet/test", at, &Trace::default(), &event, &versions);
         let published = self.bus.producer().await.unwrap().publish(&[encoded.into()]).await;
         assert!(published.error.is_none(), "{:?}", published.error);
@@ -224,7 +225,7 @@ async fn serve(
         max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
         replica: uuid::Uuid::from_u128(1),
     };
-    let outside = Arc::new(engine::Nobody);
+    let outside = Arc::new(quintet::Nobody);
     let engine = Engine::new(order, db.clone(), Arc::new(SystemClock), options);
     let topics = Topic::all_of::<Event>(2);
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };

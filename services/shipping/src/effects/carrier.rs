@@ -1,10 +1,8 @@
 use async_trait::async_trait;
-use engine::Attempt;
-use event::{EffectId, Trace};
+use quintet::{Attempt, EffectId, Reference, Trace, answer};
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
-use service::{Reference, answer};
 
 use super::{Book, BookAnswer, Carrier};
 
@@ -26,8 +24,8 @@ enum Answer {
 
 impl HttpCarrier {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let bookings = service::provider_url(&format!("{}/bookings", url.trim_end_matches('/')))?;
-        Ok(Self { client: service::client()?, bookings })
+        let bookings = quintet::provider_url(&format!("{}/bookings", url.trim_end_matches('/')))?;
+        Ok(Self { client: quintet::client()?, bookings })
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Address, Item, OrderId};
-use engine::{Attempt, Impossible, Outside, Resolution};
-use event::{EffectId, Trace};
+use quintet::{Attempt, EffectId, Impossible, Outside, Resolution, Trace};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use carrier::HttpCarrier;
@@ -40,7 +39,7 @@ pub enum BookAnswer {
     },
 }
 
-impl engine::Effect<OrderId> for Book {
+impl quintet::Effect<OrderId> for Book {
     fn aggregate(&self) -> OrderId {
         self.order_id
     }

@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State};
 use contracts::{Address, Item, OrderId};
-use serde::Serialize;
-use service::{
+use quintet::{
     App,
     http::{AggregatePath, Problem},
 };
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{Shipment, ShippingService, State as Status};

@@ -2,7 +2,7 @@
 
 mod get_shipment;
 
-use service::App;
+use quintet::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::ShippingService;

@@ -3,7 +3,7 @@
 //! Brings the address: books if the payment is known already.
 
 use contracts::OrderPlaced;
-use store::Json;
+use quintet::store::Json;
 
 use crate::{Out, Shipment, State, World};
 

@@ -13,7 +13,7 @@ pub(crate) fn react(world: &mut World, event: &OrderCancellationRequested, out: 
         None => world.shipments.put(Shipment::new(order_id, State::Voided)),
         Some(shipment) => match shipment.state {
             State::HasAddress | State::HasPaid => shipment.state = State::Voided,
-            State::Booking if engine::inject_bug!(VoidsTooLate) => shipment.state = State::Voided,
+            State::Booking if quintet::inject_bug!(VoidsTooLate) => shipment.state = State::Voided,
             _ => return,
         },
     }

@@ -9,7 +9,7 @@ use crate::{Shipment, State, World};
 pub(crate) fn react(world: &mut World, event: &OrderCancelled) {
     match world.shipments.get_mut(&event.order_id) {
         None => world.shipments.put(Shipment::new(event.order_id, State::Closed)),
-        Some(_) if engine::inject_bug!(LeftWaiting) => {}
+        Some(_) if quintet::inject_bug!(LeftWaiting) => {}
         Some(shipment) => {
             if let State::HasAddress | State::HasPaid = shipment.state {
                 shipment.state = State::Closed;
