@@ -41,7 +41,7 @@ impl NotOneOf {
 /// assert_eq!(State::Confirmed.as_str(), "confirmed");
 /// assert_eq!("requested".parse(), Ok(State::Requested));
 /// assert_eq!(quintet::serde_json::to_string(&State::Requested)?, r#""requested""#);
-/// let error = "lost".parse::<State>().unwrap_err();
+/// let error: quintet::NotOneOf = "lost".parse::<State>().unwrap_err();
 /// assert_eq!(error.to_string(), "`lost` is none of requested, confirmed");
 /// # Ok::<(), quintet::serde_json::Error>(())
 /// ```
