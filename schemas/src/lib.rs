@@ -11,12 +11,7 @@ mod payload;
 mod sku;
 mod upcast;
 
-pub use events::{
-    Event, EventType, NotificationFailed, NotificationSent, OrderCancellationRequested,
-    OrderCancelled, OrderCompleted, OrderPlaced, PaymentCaptured, PaymentDeclined, PaymentRefunded,
-    PaymentVoided, ProductListed, ShipmentDispatched, ShipmentFailed, ShipmentVoided,
-    StockRejected, StockReleased, StockReserved,
-};
+pub use events::*;
 pub use ids::OrderId;
 pub use money::{Currency, InvalidCurrency, Money};
 pub use payload::{Address, CancelReason, Customer, Item, Milestone, PaymentMethod, Shortage};

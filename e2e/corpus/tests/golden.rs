@@ -10,8 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contracts::Event;
+use contracts::{Event, EventType};
 use corpus::{Consumer, Golden, Record, golden};
+use engine::Participant as _;
 use event::{Contract as _, Decoded, Versions, encode};
 use inventory::InventoryService;
 use notification::NotificationService;
@@ -32,10 +33,23 @@ fn envelope(record: &Record, name: &str) -> event::Envelope<Event> {
     }
 }
 
+/// What one of the five services hears. An event that only a service of its own hears is kept with that service.
+fn heard() -> BTreeSet<EventType> {
+    let heard = [
+        OrderService::CONSUMES,
+        InventoryService::CONSUMES,
+        PaymentService::CONSUMES,
+        ShippingService::CONSUMES,
+        NotificationService::CONSUMES,
+    ];
+    heard.concat().into_iter().collect()
+}
+
 #[test]
 fn every_version_has_its_records_and_each_says_which_it_is_of() {
     let golden = golden();
-    for schema in Event::schemas() {
+    let heard = heard();
+    for schema in Event::schemas().filter(|schema| heard.contains(&schema.event_type)) {
         let version = format!("{}/v{}", schema.event_type.folder(), schema.version);
         let cases = golden.iter().filter(|record| record.version() == version);
         let cases: BTreeSet<_> = cases.map(|record| &record.name[version.len() + 1..]).collect();

@@ -41,7 +41,7 @@ fn the_code_on_the_page_is_the_services() {
     }
     let page = page();
     let blocks = [blocks(&page, "rust"), blocks(&page, "sql")].concat();
-    assert_eq!(blocks.len(), 8);
+    assert_eq!(blocks.len(), 9);
     for block in blocks {
         assert!(code.contains(&block), "not in e2e/loyalty:\n{block}");
     }

@@ -3,13 +3,14 @@ use std::{
     path::Path,
 };
 
-use event::{Contract, TypeOf};
+use event::{Contract, EventType, TypeOf};
 
 use super::{Heading, headings, readme_table};
 use crate::{Described, Reactions, Saga, explore};
 
 /// The tree is the saga: what stands in the first lines of a service's reactions, and in the table of its README, is
-/// what the service does. `folder` is the service's.
+/// what the service does. It emits each event that the contract says it publishes, and no other. `folder` is the
+/// service's.
 ///
 /// # Panics
 /// If one says something else than the other.
@@ -26,6 +27,13 @@ pub fn choreography<S: Described<G>, G: Saga>(folder: &Path) {
     for heading in &headings {
         check_heading(heading, &done);
     }
+    let emitted: BTreeSet<&str> = events_in(done.values().flatten()).collect();
+    let published = <TypeOf<G::Contract> as EventType>::ALL
+        .iter()
+        .filter(|event| event.publisher() == S::NAME)
+        .map(|event| event.as_str())
+        .collect();
+    assert_eq!(emitted, published, "{}: left what it emits, right what the contract says", S::NAME);
 
     let table: BTreeMap<String, (String, String)> =
         readme_table(folder).into_iter().map(|row| (row.file, (row.inputs, row.outputs))).collect();
@@ -43,8 +51,7 @@ fn check_heading(heading: &Heading, done: &Reactions) {
         assert_eq!(file, file_name(input), "{}", heading.file);
     }
     for (request, events) in &heading.answers {
-        let answer: BTreeSet<String> =
-            done[request].iter().filter(|name| !name.starts_with('*')).cloned().collect();
+        let answer: BTreeSet<String> = events_in(&done[request]).map(str::to_owned).collect();
         assert_eq!(events, &answer, "{}: what follows from {request}", heading.file);
     }
 }
@@ -59,6 +66,11 @@ fn said(headings: &[Heading]) -> Reactions {
         }
     }
     said
+}
+
+/// Without the requests to the outside world.
+fn events_in<'a>(outputs: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
+    outputs.into_iter().map(String::as_str).filter(|name| !name.starts_with('*'))
 }
 
 fn names_an_event<C: Contract>(name: &str) -> bool {
