@@ -5,27 +5,14 @@ use contracts::{
     Currency, Event, EventType, Item, Money, OrderId, ProductListed, ShipmentVoided, Sku,
     StockReserved,
 };
-use engine::{Input, Participant, Reaction, Reply as _, What};
+use engine::{Reply as _, What};
 use inventory::{AddStock, InventoryService, PutProduct};
-use jiff::Timestamp;
 use order::{OrderService, PlaceOrder, Refusal, Stage, WrongLine};
 use payment::{Payment, PaymentService, RetryRefund, State};
+use quintet_test::{react, react_to};
 use shipping::{Shipment, ShippingService};
 use store::Rows;
 use uuid::Uuid;
-
-fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
-    react_to(world, 1, what)
-}
-
-/// To the input with this id.
-fn react_to<P: Participant>(world: &mut P::World, cause: u128, what: What<P>) -> Reaction<P> {
-    let (cause, at) = (Uuid::from_u128(cause), Timestamp::UNIX_EPOCH);
-    let mut out = Reaction::new(cause, at);
-    let input = Input { cause, at, trace: event::Trace::default(), what };
-    P::react(world, &input, &mut out);
-    out
-}
 
 fn sku() -> Sku {
     "mug".parse().unwrap()
@@ -137,7 +124,7 @@ fn an_order_shows_how_far_it_has_come() {
     for (id, event, stage) in
         [(2, StockReserved { order_id }.into(), Stage::Reserved), (3, captured, Stage::Paid)]
     {
-        react_to::<OrderService>(&mut world, id, What::Event(event));
+        react_to::<OrderService>(&mut world, Uuid::from_u128(id), What::Event(event));
         assert_eq!(world.orders.get(&order_id).unwrap().stage, stage);
     }
 }

@@ -3,14 +3,12 @@ use std::sync::Arc;
 use crate::Publisher;
 use choreography::{ORDER, customers};
 use contracts::{Event, OrderId};
-use engine::{Input, Participant, Reaction, What};
-use event::{Trace, derived};
+use engine::{Participant, What};
 use inventory::{InventoryService, Product};
-use jiff::Timestamp;
 use notification::NotificationService;
 use order::OrderService;
 use payment::PaymentService;
-use quintet_test::Described as _;
+use quintet_test::{Described as _, react};
 use shipping::ShippingService;
 use store::Rows;
 use uuid::Uuid;
@@ -101,9 +99,9 @@ fn place(order: OrderId, script: &Script) -> Placed {
     let (orders, products) = (Rows::absent([order]), Rows::absent([product(0).sku]));
     let customers = customers();
     let mut world = order::World { orders, customers, products, ..order::World::default() };
-    tell::<OrderService>(&mut world, What::Event(listed()));
+    react::<OrderService>(&mut world, What::Event(listed()));
     let command = OrderService::openings(order).remove(0);
-    let out = tell::<OrderService>(&mut world, What::Command(command));
+    let out = react::<OrderService>(&mut world, What::Command(command));
     let mut said = When::default();
     for (id, event) in out.emitted() {
         script.say(id, event, &mut said);
@@ -120,7 +118,7 @@ pub(crate) fn product(stock: i64) -> Product {
     let (mut world, _) = listing();
     for _ in 0..stock {
         let add = InventoryService::openings(ORDER.into()).remove(1);
-        tell::<InventoryService>(&mut world, What::Command(add));
+        react::<InventoryService>(&mut world, What::Command(add));
     }
     world.products.iter().next().cloned().expect("it is listed")
 }
@@ -133,15 +131,7 @@ fn listed() -> Event {
 fn listing() -> (inventory::World, Event) {
     let mut world = InventoryService::beginnings().remove(0);
     let put = InventoryService::openings(ORDER.into()).remove(0);
-    let out = tell::<InventoryService>(&mut world, What::Command(put));
+    let out = react::<InventoryService>(&mut world, What::Command(put));
     let event = out.events().next().cloned().expect("it is said");
     (world, event)
-}
-
-fn tell<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
-    let cause = derived(ORDER, ORDER, "beginning", 0);
-    let at = Timestamp::UNIX_EPOCH;
-    let mut out = Reaction::new(cause, at);
-    P::react(world, &Input { cause, at, trace: Trace::default(), what }, &mut out);
-    out
 }

@@ -5,9 +5,11 @@ use contracts::{
     Address, Currency, Customer, Event, Item, Money, OrderId, OrderPlaced, PaymentDeclined,
     PaymentMethod, ShipmentDispatched, ShipmentFailed, ShipmentVoided, Sku,
 };
-use jiff::Timestamp;
-use quintet::{Input, Participant, Reaction, Rows, Trace, What};
+use quintet::{Rows, What};
+use quintet_test::{histories, react};
 use uuid::Uuid;
+
+pub(crate) use quintet_test::{assert_ignored, assert_repeat_ignored};
 
 use crate::{
     AddStock, Command, InventoryService, Product, PutProduct, Reply, Reservation, State, World,
@@ -133,18 +135,10 @@ pub(crate) fn add_stock(name: &str, quantity: i64) -> Incoming {
     What::Command(Command::AddStock(AddStock { sku: sku(name), quantity }))
 }
 
-macro_rules! histories {
-    ($($state:ident: [$($input:expr),+];)*) => {
-        const STATES: &[State] = &[$(State::$state),*];
-
-        /// Inputs that lead to this state.
-        fn history(state: State) -> Vec<Incoming> {
-            match state { $(State::$state => vec![$($input),+],)* }
-        }
-    };
-}
-
 histories! {
+    const STATES: &[State];
+    fn history(State) -> Vec<Incoming>;
+
     Reserved: [placed()];
     Rejected: [placed_for_too_much()];
     Released: [placed(), shipment_voided()];
@@ -207,10 +201,7 @@ pub(crate) fn rows(world: &World) -> AllRows {
 
 /// Applies an input to the rows, and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
-    let (cause, at) = (Uuid::from_u128(7), Timestamp::UNIX_EPOCH);
-    let mut out = Reaction::new(cause, at);
-    let input = Input { cause, at, trace: Trace::default(), what };
-    InventoryService::react(world, &input, &mut out);
+    let out = react::<InventoryService>(world, what);
     Applied { events: out.events().cloned().collect(), reply: out.answer().cloned() }
 }
 
@@ -224,22 +215,4 @@ pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
         followed.reply = applied.reply.or(followed.reply);
     }
     Ending { rows: rows(&world), followed }
-}
-
-/// Asserts that the input changes no row in this world, and that nothing follows from it.
-#[track_caller]
-pub(crate) fn assert_ignored(world: &World, what: Incoming) {
-    let mut after = world.clone();
-    let applied = apply(&mut after, what);
-    assert_eq!(applied, Applied::nothing(), "before: {:?}", reservation(world));
-    assert_eq!(rows(&after), rows(world));
-}
-
-/// Asserts that the input does nothing where it was applied just before, in any world.
-#[track_caller]
-pub(crate) fn assert_repeat_ignored(input: fn() -> Incoming) {
-    for mut world in every_world() {
-        apply(&mut world, input());
-        assert_ignored(&world, input());
-    }
 }

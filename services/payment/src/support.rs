@@ -4,9 +4,11 @@ use contracts::{
     Address, CancelReason, Currency, Customer, Event, Money, OrderCancelled, OrderId, OrderPlaced,
     PaymentMethod, ShipmentFailed, ShipmentVoided, StockReserved,
 };
-use jiff::Timestamp;
-use quintet::{Effect as _, EffectId, Input, Participant, Reaction, Rows, Trace, What};
+use quintet::{Effect as _, EffectId, Rows, What};
+use quintet_test::{histories, react};
 use uuid::Uuid;
+
+pub(crate) use quintet_test::{assert_ignored, assert_repeat_ignored};
 
 use crate::{
     Charge, ChargeAnswer, Effect, Outcome, Payment, PaymentService, Refund, RefundAnswer, Reply,
@@ -134,18 +136,10 @@ pub(crate) fn key(effect: &Effect) -> EffectId {
     effect.id()
 }
 
-macro_rules! histories {
-    ($($state:ident: [$($input:expr),+];)*) => {
-        const STATES: &[State] = &[$(State::$state),*];
-
-        /// Inputs that lead to this state.
-        fn history(state: State) -> Vec<Incoming> {
-            match state { $(State::$state => vec![$($input),+],)* }
-        }
-    };
-}
-
 histories! {
+    const STATES: &[State];
+    fn history(State) -> Vec<Incoming>;
+
     HasAmount: [placed()];
     HasGo: [stock_reserved()];
     Charging: [placed(), stock_reserved()];
@@ -190,10 +184,7 @@ pub(crate) fn payment(world: &World) -> Option<&Payment> {
 
 /// Applies an input to the rows, and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
-    let (cause, at) = (Uuid::from_u128(7), Timestamp::UNIX_EPOCH);
-    let mut out = Reaction::new(cause, at);
-    let input = Input { cause, at, trace: Trace::default(), what };
-    PaymentService::react(world, &input, &mut out);
+    let out = react::<PaymentService>(world, what);
     Applied {
         events: out.events().cloned().collect(),
         requests: out.effects().to_vec(),
@@ -212,22 +203,4 @@ pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
         followed.reply = applied.reply.or(followed.reply);
     }
     Ending { payment: payment(&world).cloned(), followed }
-}
-
-/// Asserts that the input changes no row in this world, and that nothing follows from it.
-#[track_caller]
-pub(crate) fn assert_ignored(world: &World, what: Incoming) {
-    let mut after = world.clone();
-    let applied = apply(&mut after, what);
-    assert_eq!(applied, Applied::nothing(), "before: {:?}", payment(world));
-    assert_eq!(payment(&after), payment(world));
-}
-
-/// Asserts that the input does nothing where it was applied just before, in any world.
-#[track_caller]
-pub(crate) fn assert_repeat_ignored(input: fn() -> Incoming) {
-    for mut world in every_world() {
-        apply(&mut world, input());
-        assert_ignored(&world, input());
-    }
 }

@@ -4,9 +4,11 @@ use contracts::{
     Address, CancelReason, Currency, Customer, Event, Item, Money, OrderCancellationRequested,
     OrderCancelled, OrderId, OrderPlaced, PaymentCaptured, PaymentMethod,
 };
-use jiff::Timestamp;
-use quintet::{Input, Participant, Reaction, Rows, Trace, What};
+use quintet::{Rows, What};
+use quintet_test::{histories, react};
 use uuid::Uuid;
+
+pub(crate) use quintet_test::{assert_ignored, assert_repeat_ignored};
 
 use crate::{Book, BookAnswer, Shipment, ShippingService, State, World};
 
@@ -105,18 +107,10 @@ pub(crate) fn book() -> Book {
     Book { order_id: order_id(), address: address(), items: items() }
 }
 
-macro_rules! histories {
-    ($($state:ident: [$($input:expr),+];)*) => {
-        const STATES: &[State] = &[$(State::$state),*];
-
-        /// Inputs that lead to this state.
-        fn history(state: State) -> Vec<Incoming> {
-            match state { $(State::$state => vec![$($input),+],)* }
-        }
-    };
-}
-
 histories! {
+    const STATES: &[State];
+    fn history(State) -> Vec<Incoming>;
+
     HasAddress: [placed()];
     HasPaid: [captured()];
     Booking: [placed(), captured()];
@@ -157,10 +151,7 @@ pub(crate) fn shipment(world: &World) -> Option<&Shipment> {
 
 /// Applies an input to the rows, and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
-    let (cause, at) = (Uuid::from_u128(7), Timestamp::UNIX_EPOCH);
-    let mut out = Reaction::new(cause, at);
-    let input = Input { cause, at, trace: Trace::default(), what };
-    ShippingService::react(world, &input, &mut out);
+    let out = react::<ShippingService>(world, what);
     Applied { events: out.events().cloned().collect(), requests: out.effects().to_vec() }
 }
 
@@ -174,22 +165,4 @@ pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
         followed.requests.extend(applied.requests);
     }
     Ending { shipment: shipment(&world).cloned(), followed }
-}
-
-/// Asserts that the input changes no row in this world, and that nothing follows from it.
-#[track_caller]
-pub(crate) fn assert_ignored(world: &World, what: Incoming) {
-    let mut after = world.clone();
-    let applied = apply(&mut after, what);
-    assert_eq!(applied, Applied::nothing(), "before: {:?}", shipment(world));
-    assert_eq!(shipment(&after), shipment(world));
-}
-
-/// Asserts that the input does nothing where it was applied just before, in any world.
-#[track_caller]
-pub(crate) fn assert_repeat_ignored(input: fn() -> Incoming) {
-    for mut world in every_world() {
-        apply(&mut world, input());
-        assert_ignored(&world, input());
-    }
 }

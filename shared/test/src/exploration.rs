@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crash::command_name;
-use engine::{Effect, Input, Participant, Reaction, What};
-use event::{AggregateKey, Contract as _, Trace};
-use jiff::Timestamp;
-use uuid::Uuid;
+use engine::{Effect, Participant, What};
+use event::{AggregateKey, Contract as _};
 
 use crate::{
     Described, Saga,
     contract::{AGGREGATE, example},
+    react,
 };
 
 /// For each input by its name, what follows from it in some state: events by their types, and
@@ -80,16 +79,13 @@ fn step<P: Described<G>, G: Saga>(
     what: What<P>,
     answered: Option<&str>,
 ) -> (State<P>, BTreeSet<String>) {
-    let cause = Uuid::from_u128(7);
     let mut world = state.world.clone();
     P::settle(&mut world);
     let rang = match &what {
         What::Alarm(_, alarm) => Some((*alarm).into()),
         _ => None,
     };
-    let input = Input { cause, at: Timestamp::UNIX_EPOCH, trace: Trace::default(), what };
-    let mut out = Reaction::new(cause, Timestamp::UNIX_EPOCH);
-    P::react(&mut world, &input, &mut out);
+    let out = react::<P>(&mut world, what);
     let events = out.events().map(|event| event.event_type().to_string());
     let follows = events.chain(out.effects().iter().map(star)).collect();
     // The answered request is gone, and so is the alarm that rang.

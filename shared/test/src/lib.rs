@@ -9,6 +9,9 @@
 //! | [`samples`] | data that follows a JSON Schema, drawn at random |
 //! | [`proxy`] | a way to a server that can be cut and blocked |
 //!
+//! A test of a single reaction needs none of these: [`react`] gives a service one input, and [`histories!`] lists the states
+//! of a row with inputs that lead to each.
+//!
 //! # One description of a service
 //!
 //! All of these ask the same [`Described`] what a service is like: its rows, the commands that it takes, the answers that
@@ -58,5 +61,5 @@ pub mod simulation;
 pub use contract::{AGGREGATE, aggregate, example, example_of};
 pub use description::{Described, Saga, fingerprint, row_of};
 pub use exploration::{Reactions, explore};
-pub use reacting::react;
+pub use reacting::{assert_ignored, assert_repeat_ignored, react, react_to};
 pub use samples;

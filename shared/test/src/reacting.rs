@@ -1,4 +1,6 @@
-//! A reaction without an engine.
+//! Reactions without an engine.
+
+use std::fmt::Debug;
 
 use engine::{Input, Participant, Reaction, What};
 use event::Trace;
@@ -18,8 +20,109 @@ use uuid::Uuid;
 /// }
 /// ```
 pub fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P> {
-    let (cause, at) = (Uuid::nil(), Timestamp::UNIX_EPOCH);
+    react_to(world, Uuid::nil(), what)
+}
+
+/// As [`react`], to an input of this id: an event's, for a service that remembers which events it has met.
+pub fn react_to<P: Participant>(world: &mut P::World, cause: Uuid, what: What<P>) -> Reaction<P> {
+    let at = Timestamp::UNIX_EPOCH;
     let mut reaction = Reaction::new(cause, at);
     P::react(world, &Input { cause, at, trace: Trace::default(), what }, &mut reaction);
     reaction
+}
+
+/// Asserts that an input does nothing in this world: nothing changes, and nothing follows. [`histories!`](crate::histories) has an
+/// example with it.
+///
+/// # Panics
+/// If the input does something.
+#[track_caller]
+pub fn assert_ignored<P>(world: &P::World, what: What<P>)
+where
+    P: Participant<World: Clone + Debug>,
+{
+    let mut after = world.clone();
+    let out = react::<P>(&mut after, what);
+    let [before, after] = [world, &after].map(|world| format!("{world:#?}"));
+    assert!(before == after, "the input changes {before}\ninto {after}");
+    let mut followed: Vec<String> = out.events().map(|event| format!("{event:?}")).collect();
+    followed.extend(out.effects().iter().map(|effect| format!("{effect:?}")));
+    followed.extend(out.alarms_set().chain(out.alarms_cleared()).map(|it| format!("{it:?}")));
+    followed.extend(out.answer().map(|reply| format!("{reply:?}")));
+    assert!(followed.is_empty(), "{followed:#?} follows in {before}");
+}
+
+/// Asserts that an input does nothing where it was applied just before, in each of these worlds. [`histories!`](crate::histories)
+/// has an example with it.
+///
+/// # Panics
+/// If a repeat does something.
+#[track_caller]
+pub fn assert_repeat_ignored<P>(
+    worlds: impl IntoIterator<Item = P::World>,
+    input: impl Fn() -> What<P>,
+) where
+    P: Participant<World: Clone + Debug>,
+{
+    for mut world in worlds {
+        react(&mut world, input());
+        assert_ignored(&world, input());
+    }
+}
+
+/// Lists the states that a row can have, each with inputs that lead to it. It makes a constant with all states, and a
+/// function that returns a state's inputs. It does not compile
+/// while a state is missing.
+///
+/// ```
+/// use engine::{Participant, What};
+/// use quintet_test::{assert_ignored, assert_repeat_ignored, react};
+///
+/// #[derive(Clone, Copy, Debug)]
+/// enum State { Printing, Printed }
+///
+/// /// What a printer hears, in short.
+/// enum Said { Asked, Done }
+///
+/// quintet_test::histories! {
+///     const STATES: &[State];
+///     fn history(State) -> Vec<Said>;
+///
+///     Printing: [Said::Asked];
+///     Printed: [Said::Asked, Said::Done];
+/// }
+/// assert_eq!(STATES.len(), 2);
+/// assert!(matches!(history(State::Printed)[..], [Said::Asked, Said::Done]));
+///
+/// /// A ticket is printed once, however often that is asked.
+/// fn a_repeat_does_nothing<P>(unknown: fn() -> P::World, input: fn(Said) -> What<P>)
+/// where
+///     P: Participant<World: Clone + std::fmt::Debug>,
+/// {
+///     let world_in = |state: &State| {
+///         let mut world = unknown();
+///         for said in history(*state) {
+///             react(&mut world, input(said));
+///         }
+///         world
+///     };
+///     assert_repeat_ignored(STATES.iter().map(world_in), || input(Said::Asked));
+///     assert_ignored(&world_in(&State::Printed), input(Said::Done));
+/// }
+/// ```
+#[macro_export]
+macro_rules! histories {
+    (
+        const $states:ident: &[$state:ident];
+        fn $history:ident($of:ident) -> Vec<$input:ty>;
+        $($name:ident: [$($step:expr),+ $(,)?];)+
+    ) => {
+        /// All states.
+        const $states: &[$state] = &[$($state::$name),+];
+
+        /// Inputs that lead to this state.
+        fn $history(state: $of) -> ::std::vec::Vec<$input> {
+            match state { $($of::$name => ::std::vec![$($step),+],)+ }
+        }
+    };
 }

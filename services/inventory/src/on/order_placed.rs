@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
     use crate::support::{
-        Applied, apply, assert_ignored, assert_repeat_ignored, item, items, order_id,
+        Applied, apply, assert_ignored, assert_repeat_ignored, every_world, item, items, order_id,
         other_order_id, placed, placed_by, placed_for_too_much, product, reservation, rows, shelf,
         shipment_voided, sku, worlds_except,
     };
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(placed);
-        assert_repeat_ignored(placed_for_too_much);
+        assert_repeat_ignored(every_world(), placed);
+        assert_repeat_ignored(every_world(), placed_for_too_much);
     }
 }

@@ -16,8 +16,9 @@ mod tests {
     use crate::{
         Reservation,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, item, other_order_id, placed,
-            placed_by, product, reservation, shelf, shipment_dispatched, world_in, worlds_except,
+            Applied, apply, assert_ignored, assert_repeat_ignored, every_world, item,
+            other_order_id, placed, placed_by, product, reservation, shelf, shipment_dispatched,
+            world_in, worlds_except,
         },
     };
 
@@ -60,6 +61,6 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(shipment_dispatched);
+        assert_repeat_ignored(every_world(), shipment_dispatched);
     }
 }

@@ -15,7 +15,7 @@ mod tests {
     use crate::{
         Product, Reservation, State,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, ending, order_id,
+            Applied, apply, assert_ignored, assert_repeat_ignored, ending, every_world, order_id,
             payment_declined, placed, product, reservation, shelf, shipment_voided, world_in,
             worlds_except,
         },
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(payment_declined);
+        assert_repeat_ignored(every_world(), payment_declined);
     }
 
     #[test]

@@ -15,8 +15,8 @@ mod tests {
     use crate::{
         Product, Reservation, State,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, order_id, product, reservation,
-            shelf, shipment_failed, world_in, worlds_except,
+            Applied, apply, assert_ignored, assert_repeat_ignored, every_world, order_id, product,
+            reservation, shelf, shipment_failed, world_in, worlds_except,
         },
     };
 
@@ -47,6 +47,6 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(shipment_failed);
+        assert_repeat_ignored(every_world(), shipment_failed);
     }
 }

@@ -27,9 +27,9 @@ mod tests {
     use crate::{
         Product,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, ending, item, order_id,
-            other_order_id, placed, placed_by, product, reservation, rows, shelf, shipment_voided,
-            world_in, worlds_except,
+            Applied, apply, assert_ignored, assert_repeat_ignored, ending, every_world, item,
+            order_id, other_order_id, placed, placed_by, product, reservation, rows, shelf,
+            shipment_voided, world_in, worlds_except,
         },
     };
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(shipment_voided);
+        assert_repeat_ignored(every_world(), shipment_voided);
     }
 
     #[test]

@@ -34,8 +34,8 @@ mod tests {
         Payment,
         support::{
             Applied, amount, apply, assert_ignored, assert_repeat_ignored, charge_captured,
-            charge_declined, ending, order_id, payment, placed, refund, shipment_voided,
-            stock_reserved, unknown, world_in, worlds_except,
+            charge_declined, ending, every_world, order_id, payment, placed, refund,
+            shipment_voided, stock_reserved, unknown, world_in, worlds_except,
         },
     };
 
@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(charge_captured);
-        assert_repeat_ignored(charge_declined);
+        assert_repeat_ignored(every_world(), charge_captured);
+        assert_repeat_ignored(every_world(), charge_declined);
     }
 
     #[test]

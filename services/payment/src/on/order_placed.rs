@@ -34,8 +34,8 @@ mod tests {
     use crate::{
         State,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, order_id,
-            payment, placed, stock_reserved, unknown, world_in, worlds_except,
+            Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, every_world,
+            order_id, payment, placed, stock_reserved, unknown, world_in, worlds_except,
         },
     };
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(placed);
+        assert_repeat_ignored(every_world(), placed);
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub(crate) fn react(world: &mut World, event: &StockReserved, out: &mut Out) {
 mod tests {
     use super::*;
     use crate::support::{
-        Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, order_id, payment,
-        placed, stock_reserved, unknown, world_in, worlds_except,
+        Applied, apply, assert_ignored, assert_repeat_ignored, charge, ending, every_world,
+        order_id, payment, placed, stock_reserved, unknown, world_in, worlds_except,
     };
 
     #[test]
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(stock_reserved);
+        assert_repeat_ignored(every_world(), stock_reserved);
     }
 
     #[test]

@@ -21,8 +21,9 @@ pub(crate) fn react(world: &mut World, event: &OrderCancelled) {
 mod tests {
     use super::*;
     use crate::support::{
-        Applied, apply, assert_ignored, assert_repeat_ignored, cancelled, ending, order_id,
-        payment, placed, shipment_voided, stock_reserved, unknown, world_in, worlds_except,
+        Applied, apply, assert_ignored, assert_repeat_ignored, cancelled, ending, every_world,
+        order_id, payment, placed, shipment_voided, stock_reserved, unknown, world_in,
+        worlds_except,
     };
 
     #[test]
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(cancelled);
+        assert_repeat_ignored(every_world(), cancelled);
     }
 
     #[test]

@@ -29,8 +29,8 @@ mod tests {
     use crate::{
         Payment,
         support::{
-            Applied, amount, apply, assert_ignored, assert_repeat_ignored, order_id, payment,
-            refund_refused, refunded, retry_refund, unknown, world_in, worlds_except,
+            Applied, amount, apply, assert_ignored, assert_repeat_ignored, every_world, order_id,
+            payment, refund_refused, refunded, retry_refund, unknown, world_in, worlds_except,
         },
     };
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(refunded);
-        assert_repeat_ignored(refund_refused);
+        assert_repeat_ignored(every_world(), refunded);
+        assert_repeat_ignored(every_world(), refund_refused);
     }
 }

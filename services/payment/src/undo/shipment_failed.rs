@@ -17,8 +17,8 @@ mod tests {
     use crate::{
         Payment,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, cancelled, payment, refund,
-            shipment_failed, unknown, world_in, worlds_except,
+            Applied, apply, assert_ignored, assert_repeat_ignored, cancelled, every_world, payment,
+            refund, shipment_failed, unknown, world_in, worlds_except,
         },
     };
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(shipment_failed);
+        assert_repeat_ignored(every_world(), shipment_failed);
     }
 
     #[test]

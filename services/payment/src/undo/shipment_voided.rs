@@ -31,8 +31,8 @@ pub(crate) fn react(world: &mut World, event: &ShipmentVoided, out: &mut Out) {
 mod tests {
     use super::*;
     use crate::support::{
-        Applied, apply, assert_ignored, assert_repeat_ignored, ending, order_id, payment, placed,
-        refund, shipment_voided, stock_reserved, unknown, world_in, worlds_except,
+        Applied, apply, assert_ignored, assert_repeat_ignored, ending, every_world, order_id,
+        payment, placed, refund, shipment_voided, stock_reserved, unknown, world_in, worlds_except,
     };
 
     fn voided() -> Applied {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(shipment_voided);
+        assert_repeat_ignored(every_world(), shipment_voided);
     }
 
     #[test]

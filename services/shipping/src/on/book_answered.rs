@@ -30,7 +30,7 @@ mod tests {
         Shipment,
         support::{
             Applied, apply, assert_ignored, assert_repeat_ignored, booked, cancellation_requested,
-            captured, ending, order_id, placed, refused, shipment, unknown, world_in,
+            captured, ending, every_world, order_id, placed, refused, shipment, unknown, world_in,
             worlds_except,
         },
     };
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(booked);
-        assert_repeat_ignored(refused);
+        assert_repeat_ignored(every_world(), booked);
+        assert_repeat_ignored(every_world(), refused);
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
     use crate::support::{
         Applied, address, apply, assert_ignored, assert_repeat_ignored, book, captured, ending,
-        items, order_id, placed, shipment, unknown, world_in, worlds_except,
+        every_world, items, order_id, placed, shipment, unknown, world_in, worlds_except,
     };
 
     /// A shipment in this state of which the address is known.
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(placed);
+        assert_repeat_ignored(every_world(), placed);
     }
 
     #[test]

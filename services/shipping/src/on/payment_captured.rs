@@ -18,8 +18,8 @@ pub(crate) fn react(world: &mut World, event: &PaymentCaptured, out: &mut Out) {
 mod tests {
     use super::*;
     use crate::support::{
-        Applied, apply, assert_ignored, assert_repeat_ignored, book, captured, ending, order_id,
-        placed, shipment, unknown, world_in, worlds_except,
+        Applied, apply, assert_ignored, assert_repeat_ignored, book, captured, ending, every_world,
+        order_id, placed, shipment, unknown, world_in, worlds_except,
     };
 
     #[test]
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(captured);
+        assert_repeat_ignored(every_world(), captured);
     }
 
     #[test]

@@ -25,7 +25,8 @@ mod tests {
     use super::*;
     use crate::support::{
         Applied, apply, assert_ignored, assert_repeat_ignored, book, cancellation_requested,
-        captured, ending, order_id, placed, shipment, unknown, world_in, worlds_except,
+        captured, ending, every_world, order_id, placed, shipment, unknown, world_in,
+        worlds_except,
     };
 
     fn voided() -> Applied {
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(cancellation_requested);
+        assert_repeat_ignored(every_world(), cancellation_requested);
     }
 
     #[test]

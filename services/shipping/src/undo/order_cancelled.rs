@@ -23,7 +23,8 @@ mod tests {
     use super::*;
     use crate::support::{
         Applied, apply, assert_ignored, assert_repeat_ignored, cancellation_requested, cancelled,
-        captured, ending, order_id, placed, shipment, unknown, world_in, worlds_except,
+        captured, ending, every_world, order_id, placed, shipment, unknown, world_in,
+        worlds_except,
     };
 
     #[test]
@@ -52,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_repeat_does_nothing() {
-        assert_repeat_ignored(cancelled);
+        assert_repeat_ignored(every_world(), cancelled);
     }
 
     #[test]
