@@ -47,6 +47,7 @@ pub use value::{Field, Json, Kind, Value};
 /// What the macros of this crate expand to; not for use by hand.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::value::parsed;
     pub use store_macros::embed_migrations;
     pub use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -178,6 +178,19 @@ impl<T: Serialize + DeserializeOwned> Field for Json<T> {
     }
 }
 
+/// From a text column, whose text is parsed. `expected` is the name of the type.
+///
+/// # Errors
+/// [`StoreError::Column`] if the text is none of such a value.
+pub fn parsed<T: FromStr>(
+    row: &Row,
+    index: usize,
+    expected: &'static str,
+) -> Result<Option<T>, StoreError> {
+    let Some(text) = row.native::<String>(index)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| StoreError::Column { column: index, value: text, expected })
+}
+
 /// Makes a [`Field`] of types that turn into text and back: enums with strum's `IntoStaticStr`
 /// and `EnumString`.
 #[macro_export]
@@ -192,15 +205,7 @@ macro_rules! text_field {
                 row: &$crate::Row,
                 index: usize,
             ) -> $crate::private::Result<::core::option::Option<Self>> {
-                let text = <::std::string::String as $crate::Field>::read(row, index)?;
-                let Some(text) = text else {
-                    return Ok(None);
-                };
-                text.parse().map(Some).map_err(|_| $crate::StoreError::Column {
-                    column: index,
-                    value: text,
-                    expected: stringify!($type),
-                })
+                $crate::private::parsed(row, index, stringify!($type))
             }
         }
     )+};
@@ -219,15 +224,7 @@ macro_rules! parsed_field {
                 row: &$crate::Row,
                 index: usize,
             ) -> $crate::private::Result<::core::option::Option<Self>> {
-                let text = <::std::string::String as $crate::Field>::read(row, index)?;
-                let Some(text) = text else {
-                    return Ok(None);
-                };
-                text.parse().map(Some).map_err(|_| $crate::StoreError::Column {
-                    column: index,
-                    value: text,
-                    expected: stringify!($type),
-                })
+                $crate::private::parsed(row, index, stringify!($type))
             }
         }
     )+};
