@@ -3,7 +3,7 @@
 
 use contracts::{
     Address, Currency, Customer, Event, Item, Money, OrderId, OrderPlaced, PaymentDeclined,
-    PaymentMethod, ShipmentDispatched, ShipmentFailed, ShipmentVoided, Sku,
+    PaymentMethod, ShipmentDispatched, ShipmentFailed, ShipmentVoided, Sku, StockReleased,
 };
 use quintet::{Rows, What};
 use quintet_test::{histories, react};
@@ -203,6 +203,24 @@ pub(crate) fn rows(world: &World) -> AllRows {
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
     let out = react::<InventoryService>(world, what);
     Applied { events: out.events().cloned().collect(), reply: out.answer().cloned() }
+}
+
+/// What other services are told when the order's stock is free again.
+pub(crate) fn released() -> Applied {
+    Applied::event(StockReleased { order_id: order_id() })
+}
+
+/// Asserts that the input frees every line that was set aside, and tells so.
+#[track_caller]
+pub(crate) fn assert_releases(input: Incoming) {
+    let mut world = world_in(State::Reserved);
+    let before = reservation(&world).cloned().expect("a reservation");
+    let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
+    assert_eq!(apply(&mut world, input), released());
+    let expected = Reservation { state: State::Released, ..before };
+    assert_eq!(reservation(&world), Some(&expected));
+    assert_eq!(product(&world, "mug"), Product { reserved: 0, ..mug });
+    assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
 }
 
 /// How a story ends that begins with a full shelf.

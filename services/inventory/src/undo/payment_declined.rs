@@ -10,28 +10,17 @@ pub(crate) fn react(world: &mut World, event: &PaymentDeclined, out: &mut Out) {
 
 #[cfg(test)]
 mod tests {
-    use contracts::StockReleased;
-
     use crate::{
-        Product, Reservation, State,
+        State,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, ending, every_world, order_id,
-            payment_declined, placed, product, reservation, shelf, shipment_voided, world_in,
-            worlds_except,
+            assert_ignored, assert_releases, assert_repeat_ignored, ending, every_world,
+            payment_declined, placed, released, shelf, shipment_voided, worlds_except,
         },
     };
 
     #[test]
     fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
-        let mut world = world_in(State::Reserved);
-        let before = reservation(&world).cloned().unwrap();
-        let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
-        let released = StockReleased { order_id: order_id() };
-        assert_eq!(apply(&mut world, payment_declined()), Applied::event(released));
-        let expected = Reservation { state: State::Released, ..before };
-        assert_eq!(reservation(&world), Some(&expected));
-        assert_eq!(product(&world, "mug"), Product { reserved: 0, ..mug });
-        assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
+        assert_releases(payment_declined());
     }
 
     #[test]
@@ -54,8 +43,7 @@ mod tests {
     #[test]
     fn the_stock_is_released_once_whether_the_decline_or_the_void_comes_first() {
         let declined_first = ending([placed(), payment_declined(), shipment_voided()]);
-        let released = StockReleased { order_id: order_id() };
-        assert_eq!(declined_first.followed.events[1..], [released.into()]);
+        assert_eq!(declined_first.followed.events[1..], released().events);
         assert!(declined_first.rows.products.iter().all(|product| product.reserved == 0));
         assert_eq!(ending([placed(), shipment_voided(), payment_declined()]), declined_first);
     }

@@ -10,27 +10,17 @@ pub(crate) fn react(world: &mut World, event: &ShipmentFailed, out: &mut Out) {
 
 #[cfg(test)]
 mod tests {
-    use contracts::StockReleased;
-
     use crate::{
-        Product, Reservation, State,
+        State,
         support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, every_world, order_id, product,
-            reservation, shelf, shipment_failed, world_in, worlds_except,
+            assert_ignored, assert_releases, assert_repeat_ignored, every_world, shelf,
+            shipment_failed, worlds_except,
         },
     };
 
     #[test]
     fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
-        let mut world = world_in(State::Reserved);
-        let before = reservation(&world).cloned().unwrap();
-        let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
-        let released = StockReleased { order_id: order_id() };
-        assert_eq!(apply(&mut world, shipment_failed()), Applied::event(released));
-        let expected = Reservation { state: State::Released, ..before };
-        assert_eq!(reservation(&world), Some(&expected));
-        assert_eq!(product(&world, "mug"), Product { reserved: 0, ..mug });
-        assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
+        assert_releases(shipment_failed());
     }
 
     #[test]

@@ -24,18 +24,11 @@ pub(crate) fn react(world: &mut World, event: &ShipmentVoided, out: &mut Out) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Product,
-        support::{
-            Applied, apply, assert_ignored, assert_repeat_ignored, ending, every_world, item,
-            order_id, other_order_id, placed, placed_by, product, reservation, rows, shelf,
-            shipment_voided, world_in, worlds_except,
-        },
+    use crate::support::{
+        apply, assert_ignored, assert_releases, assert_repeat_ignored, ending, every_world, item,
+        order_id, other_order_id, placed, placed_by, product, released, reservation, rows, shelf,
+        shipment_voided, worlds_except,
     };
-
-    fn released() -> Applied {
-        Applied::event(StockReleased { order_id: order_id() })
-    }
 
     #[test]
     fn an_order_that_is_not_known_yet_is_remembered_and_told_as_released() {
@@ -50,14 +43,7 @@ mod tests {
 
     #[test]
     fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
-        let mut world = world_in(State::Reserved);
-        let before = reservation(&world).cloned().unwrap();
-        let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
-        assert_eq!(apply(&mut world, shipment_voided()), released());
-        let expected = Reservation { state: State::Released, ..before };
-        assert_eq!(reservation(&world), Some(&expected));
-        assert_eq!(product(&world, "mug"), Product { reserved: 0, ..mug });
-        assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
+        assert_releases(shipment_voided());
     }
 
     #[test]
