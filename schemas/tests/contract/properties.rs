@@ -1,6 +1,6 @@
 //! What holds for any order and for any bytes.
 
-use crate::record::Record;
+use crate::record::{envelope, example};
 use contracts::{
     Address, Currency, Customer, Event, EventType, Item, Money, OrderPlaced, PaymentMethod, Sku,
 };
@@ -8,6 +8,7 @@ use event::{Contract as _, Decoded, EventId, Trace, Versions, decode, encode};
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use quintet_test::golden::Record;
 use uuid::Uuid;
 
 fn money() -> impl Strategy<Value = Money> {
@@ -64,7 +65,7 @@ proptest! {
         let event = Event::from(order);
         event.check().unwrap();
         let record: Record = encode(id, "/quintet/order", at, &trace, &event, &versions).into();
-        let envelope = record.envelope();
+        let envelope = envelope(&record);
         prop_assert_eq!(envelope.event, event);
         prop_assert_eq!((envelope.id, envelope.at, envelope.trace), (id, at, trace));
     }
@@ -83,14 +84,14 @@ proptest! {
         nth in 0..Event::schemas().count(), header in any::<prop::sample::Index>(),
         text in any::<Vec<u8>>(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {
-        let mut record = Record::example(Event::schemas().nth(nth).unwrap());
+        let mut record = example(Event::schemas().nth(nth).unwrap());
         let position = at.index(record.value.len());
         record.value[position] = byte;
-        if let Ok(Decoded::Event(envelope)) = record.decode() {
+        if let Ok(Decoded::Event(envelope)) = record.decode::<Event>() {
             envelope.event.check().unwrap();
         }
         let name = record.headers[header.index(record.headers.len())].0.clone();
-        if let Ok(Decoded::Event(envelope)) = record.with(&name, text).decode() {
+        if let Ok(Decoded::Event(envelope)) = record.with(&name, text).decode::<Event>() {
             envelope.event.check().unwrap();
         }
     }

@@ -27,24 +27,7 @@ const LONGEST_ERROR: usize = 500;
 /// A record in order, with data of this version.
 fn record(schema: &Schema<EventType>, data: &Value) -> Record {
     let key = data.get("order_id").or_else(|| data.get("sku")).and_then(Value::as_str).unwrap();
-    let headers = [
-        ("ce_specversion", "1.0"),
-        ("ce_id", "018f3a5c-1b2d-8a10-9c00-a1b2c3d4e5f6"),
-        ("ce_type", schema.event_type.as_str()),
-        ("ce_source", &format!("/quintet/{}", schema.event_type.publisher())),
-        ("ce_time", "2024-05-01T10:00:00.123456Z"),
-        ("ce_subject", key),
-        ("ce_dataschema", schema.id),
-        ("content-type", "application/json"),
-        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-        ("tracestate", "vendor=a"),
-    ];
-    Record {
-        remarks: Vec::new(),
-        key: key.into(),
-        headers: headers.map(|(name, text)| (name.into(), text.into())).into(),
-        value: serde_json::to_vec(data).unwrap(),
-    }
+    Record::new::<Event>(schema, key, data)
 }
 
 /// Any record that follows the contract.

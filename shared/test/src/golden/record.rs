@@ -1,5 +1,8 @@
 use bus::Incoming;
-use event::{Contract, DecodeError, Decoded, Encoded, Headers, decode};
+use event::{
+    Contract, DecodeError, Decoded, Encoded, EventType as _, Headers, Schema, TypeOf, decode,
+};
+use serde_json::Value;
 
 /// A record as the broker hands it over. As a file it is text: a line for the key and each header, an
 /// empty line, and the value as it is. Lines that begin with `#` are remarks.
@@ -16,6 +19,51 @@ pub struct Record {
 }
 
 impl Record {
+    /// The `ce_id` of [`Record::new`].
+    pub const EVENT_ID: &str = "018f3a5c-1b2d-8a10-9c00-a1b2c3d4e5f6";
+    /// The `traceparent` of [`Record::new`].
+    pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// A record with this data in this version of an event, whether or not the data fits. All else is in order. Tests
+    /// of a contract spoil one piece of it at a time.
+    #[must_use]
+    pub fn new<C: Contract>(schema: &Schema<TypeOf<C>>, key: &str, data: &Value) -> Self {
+        let event_type = schema.event_type;
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", Self::EVENT_ID),
+            ("ce_type", event_type.as_str()),
+            ("ce_source", &format!("/{}/{}", C::NAMESPACE, event_type.publisher())),
+            ("ce_time", "2024-05-01T10:00:00.123456Z"),
+            ("ce_subject", key),
+            ("ce_dataschema", schema.id),
+            ("content-type", "application/json"),
+            ("traceparent", Self::TRACEPARENT),
+            ("tracestate", "vendor=a"),
+        ];
+        Self {
+            remarks: Vec::new(),
+            key: key.into(),
+            headers: headers.map(|(name, text)| (name.into(), text.into())).into(),
+            value: data.to_string().into(),
+        }
+    }
+
+    /// The same record, without this header.
+    #[must_use]
+    pub fn without(mut self, header: &str) -> Self {
+        self.headers.retain(|(name, _)| name != header);
+        self
+    }
+
+    /// The same record, with this text in this header.
+    #[must_use]
+    pub fn with(self, header: &str, text: impl Into<Vec<u8>>) -> Self {
+        let mut record = self.without(header);
+        record.headers.push((header.to_owned(), text.into()));
+        record
+    }
+
     /// Reads a file's bytes; the line break at its end is no part of the value.
     ///
     /// # Panics
