@@ -18,8 +18,16 @@ pub struct Participants<P> {
     roles: Vec<Box<dyn Role<P>>>,
 }
 
+impl Participants<()> {
+    /// No services yet, of a saga that asks nothing of the outside world.
+    #[must_use]
+    pub fn without_providers() -> Self {
+        Self::new()
+    }
+}
+
 impl<P: Providers> Participants<P> {
-    /// No services yet.
+    /// No services yet. [`Participants::without_providers`] begins those of a saga that has no providers.
     #[must_use]
     pub fn new() -> Self {
         Self { roles: Vec::new() }

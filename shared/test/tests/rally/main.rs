@@ -111,7 +111,7 @@ fn a_simulation_that_is_not_complete_says_what_it_lacks() {
     let twice = Simulation::new(twice).workload(|_| Players::default());
     let error = twice.run(0..1).expect_err("it has two pings").to_string();
     assert!(error.contains("two participants are named ping"), "{error}");
-    let alone = Participants::<Umpire>::new().described::<Ping, Rallies>();
+    let alone = Participants::new().described::<Ping, Rallies>();
     let alone = Simulation::new(alone).workload(|_| Players::default());
     let error = alone.run(0..1).expect_err("it has no umpire").to_string();
     assert!(error.contains("give them by Simulation::providers"), "{error}");

@@ -24,8 +24,7 @@ fn the_schemas_say_what_the_types_say() {
 /// The first that breaks the invariant is told as short as it can be.
 #[test]
 fn whatever_fails_a_sold_ticket_has_its_seat() {
-    // Of no outside world.
-    let services = Participants::<()>::new().with(Tickets).with(Seats);
+    let services = Participants::without_providers().with(Tickets).with(Seats);
     let played = Simulation::new(services)
         .workload(|_| Customers)
         .invariant(invariants::SEATED, |known| {
