@@ -16,6 +16,3 @@ pub use ids::OrderId;
 pub use money::{Currency, InvalidCurrency, Money};
 pub use payload::{Address, CancelReason, Customer, Item, Milestone, PaymentMethod, Shortage};
 pub use sku::{InvalidSku, Sku};
-
-/// The compacted topic of [`ProductListed`], keyed by SKU.
-pub const PRODUCTS_TOPIC: &str = EventType::ProductListed.topic();

@@ -9,6 +9,7 @@ use std::{
 use choreography::Described;
 use contracts::EventType;
 use engine::Participant as _;
+use event::EventType as _;
 use inventory::InventoryService;
 use notification::NotificationService;
 use order::OrderService;

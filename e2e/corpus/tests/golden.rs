@@ -13,7 +13,7 @@ use std::{
 use contracts::{Event, EventType};
 use corpus::{Consumer, Golden, Record, golden};
 use engine::Participant as _;
-use event::{Contract as _, Decoded, Versions, encode};
+use event::{Contract as _, Decoded, EventType as _, Versions, encode};
 use inventory::InventoryService;
 use notification::NotificationService;
 use order::OrderService;

@@ -9,6 +9,7 @@ use audit::{
     ReservationState, Row, ShipmentState,
 };
 use contracts::{CancelReason, Event, EventType, Milestone, OrderId};
+use event::Contract as _;
 use stateright::Property;
 
 use crate::{

@@ -4,6 +4,7 @@ use std::{
 };
 
 use crate::Publisher;
+use event::Contract as _;
 use inventory::Product;
 use stateright::{Model, Property};
 

@@ -1,5 +1,6 @@
 use crate::Publisher;
 use contracts::EventType;
+use event::EventType as _;
 
 /// What is played, and how much of it.
 #[derive(Clone, Debug)]

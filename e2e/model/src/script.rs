@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::Publisher;
 use contracts::{Event, EventType, OrderId};
 use engine::Participant;
-use event::EventId;
+use event::{Contract as _, EventId};
 use inventory::InventoryService;
 use notification::NotificationService;
 use order::OrderService;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Publisher;
 use audit::Row;
+use event::Contract as _;
 use stateright::Path;
 
 use crate::{

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use contracts::{Event, EventType, OrderId, OrderPlaced, ProductListed, Sku};
 use engine::{Never, Nobody, Outside, What};
+use event::{Contract as _, EventType as _};
 use inventory::Product;
 use order::{CancelOrder, Command, Order, OrderService, PlaceOrder, Policy};
 use quintet_test::{AGGREGATE, Described, fingerprint, row_of};

@@ -31,7 +31,7 @@
 //!     }
 //! }
 //!
-//! use quintet_event::Contract as _;
+//! use quintet_event::{Contract as _, EventType as _};
 //! let served: GameEvent = Served { game_id: uuid::Uuid::nil().into(), speed: 90 }.into();
 //! assert_eq!(served.event_type().topic(), "games");
 //! ```

@@ -63,16 +63,11 @@ macro_rules! contract {
         #[allow(missing_docs, reason = "each payload of the same name has its own")]
         $vis enum $types { $($name,)+ }
 
-        $crate::contract!(@types $types: $($name $publisher $topic $folder;)+);
-        $crate::contract!(@schemas $types $namespace $schemas: $($name $folder: $($version)+;)+);
-
-        impl $event {
-            /// Its type.
-            #[must_use]
-            $vis const fn event_type(&self) -> $types {
-                match self { $(Self::$name(_) => $types::$name,)+ }
-            }
-        }
+        $crate::contract!(@text $types: $($name)+);
+        $crate::contract!(
+            @types $types $namespace $schemas:
+            $($name $publisher $topic $folder: $($version)+;)+
+        );
 
         impl $crate::Contract for $event {
             const NAMESPACE: &'static str = $namespace;
@@ -81,7 +76,7 @@ macro_rules! contract {
             type Key = $key_type;
 
             fn event_type(&self) -> $types {
-                Self::event_type(self)
+                match self { $(Self::$name(_) => $types::$name,)+ }
             }
 
             fn subject(&self) -> $crate::Subject<$key_type> {
@@ -130,7 +125,7 @@ macro_rules! contract {
                 };
                 let _ = version;
                 decoded.map_err(|source| $crate::DecodeError::Unfit {
-                    event_type: event_type.as_str(),
+                    event_type: $crate::EventType::as_str(event_type),
                     source,
                 })
             }
@@ -139,8 +134,9 @@ macro_rules! contract {
                 static TOPICS: ::std::sync::LazyLock<::std::vec::Vec<$crate::TopicSpec>> =
                     ::std::sync::LazyLock::new(|| {
                         let compacted: &[&str] = &[$($compacted),*];
+                        let types = <$types as $crate::EventType>::ALL.iter();
                         let names: ::std::collections::BTreeSet<_> =
-                            $types::ALL.iter().map(|it| it.topic()).collect();
+                            types.map(|it| $crate::EventType::topic(*it)).collect();
                         let names = names.into_iter();
                         names.map(|it| $crate::TopicSpec::new(it, compacted.contains(&it))).collect()
                     });
@@ -154,39 +150,10 @@ macro_rules! contract {
         $crate::Subject::Other($data.$about.to_string())
     };
 
-    (@types $types:ident: $($name:ident $publisher:literal $topic:literal $folder:literal;)+) => {
-        impl $types {
-            /// Every type.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// Its name, also its `ce_type`.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => ::core::stringify!($name),)+ }
-            }
-
-            /// The service that publishes it.
-            #[must_use]
-            pub const fn publisher(self) -> &'static str {
-                match self { $(Self::$name => $publisher,)+ }
-            }
-
-            /// The topic that carries it.
-            #[must_use]
-            pub const fn topic(self) -> &'static str {
-                match self { $(Self::$name => $topic,)+ }
-            }
-
-            /// The folder of its schemas.
-            #[must_use]
-            pub const fn folder(self) -> &'static str {
-                match self { $(Self::$name => $folder,)+ }
-            }
-        }
-
+    (@text $types:ident: $($name:ident)+) => {
         impl ::std::fmt::Display for $types {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.pad(self.as_str())
+                f.pad($crate::EventType::as_str(*self))
             }
         }
 
@@ -206,7 +173,7 @@ macro_rules! contract {
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
+                serializer.serialize_str($crate::EventType::as_str(*self))
             }
         }
 
@@ -223,26 +190,26 @@ macro_rules! contract {
         }
     };
 
-    (@schemas $types:ident $namespace:literal $schemas:literal:
-        $($name:ident $folder:literal: $($version:literal)+;)+
+    (@types $types:ident $namespace:literal $schemas:literal:
+        $($name:ident $publisher:literal $topic:literal $folder:literal: $($version:literal)+;)+
     ) => {
         impl $crate::EventType for $types {
-            const ALL: &'static [Self] = Self::ALL;
+            const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             fn as_str(self) -> &'static str {
-                self.as_str()
+                match self { $(Self::$name => ::core::stringify!($name),)+ }
             }
 
             fn publisher(self) -> &'static str {
-                self.publisher()
+                match self { $(Self::$name => $publisher,)+ }
             }
 
             fn topic(self) -> &'static str {
-                self.topic()
+                match self { $(Self::$name => $topic,)+ }
             }
 
             fn folder(self) -> &'static str {
-                self.folder()
+                match self { $(Self::$name => $folder,)+ }
             }
 
             fn schemas(self) -> &'static [$crate::Schema<Self>] {

@@ -15,7 +15,7 @@ use engine::{
     Attempt, Engine, EngineOptions, Input, Origin, Outside, Participant, Remembered, Runtime,
     Settings, Surroundings, What, Work,
 };
-use event::{EffectId, Trace, Versions};
+use event::{Contract as _, EffectId, EventType as _, Trace, Versions};
 use jiff::Timestamp;
 use serde_json::Value;
 use service::{App, Parts, Sampling, Service, Telemetry, public_router};

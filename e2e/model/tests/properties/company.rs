@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use audit::{RefundStatus, Snapshot};
 use choreography::ORDER;
 use contracts::OrderId;
-use event::{Envelope, derived};
+use event::{Contract as _, Envelope, derived};
 use inventory::InventoryService;
 use model::Entry;
 use notification::NotificationService;

@@ -10,7 +10,9 @@ use contracts::{EventType, OrderId};
 use engine::{
     Effect, Engine, EngineOptions, Input, Origin, Relay, Remembered, Sent, Settings, What, Work,
 };
-use event::{Decoded, EffectId, Envelope, Trace, Versions, decode, derived};
+use event::{
+    Contract as _, Decoded, EffectId, Envelope, EventType as _, Trace, Versions, decode, derived,
+};
 use jiff::Timestamp;
 use model::Entry;
 use saga::Described;

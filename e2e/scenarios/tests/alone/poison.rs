@@ -1,6 +1,7 @@
 //! What cannot be applied is parked with its order, and nobody else notices.
 
 use contracts::{EventType, OrderId};
+use event::EventType as _;
 use scenarios::{NewOrder, PATIENCE, Visitor, services, until};
 use serde_json::Value;
 use store::{Db, DbKind};

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::PRODUCTS_TOPIC;
-use quintet::{App, bus::PartitionState, http::Problem};
+use contracts::EventType;
+use quintet::{App, EventType as _, bus::PartitionState, http::Problem};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::OrderService;
@@ -46,5 +46,6 @@ impl PriceList {
 }
 
 fn is_read(states: &[PartitionState]) -> bool {
-    states.iter().filter(|state| state.topic == PRODUCTS_TOPIC).all(|state| state.lag() <= 0)
+    let products = EventType::ProductListed.topic();
+    states.iter().filter(|state| state.topic == products).all(|state| state.lag() <= 0)
 }

@@ -1,6 +1,6 @@
 use contracts::{CancelReason, Money, OrderId};
 use jiff::Timestamp;
-use quintet::EventId;
+use quintet::{EventId, EventType as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

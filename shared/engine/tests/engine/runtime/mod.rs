@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, Log, LogOptions, Outgoing, Topic};
 use clock::{ManualClock, SystemRandom};
-use event::{EventId, Trace, Versions, decode, encode};
+use event::{Contract as _, EventId, EventType as _, Trace, Versions, decode, encode};
 use jiff::Timestamp;
 use quintet_engine::{Answer, Commands, Engine, Fatal, Runtime, Settings, Surroundings};
 use tempfile::TempDir;
