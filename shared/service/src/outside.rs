@@ -41,8 +41,9 @@ pub fn client() -> reqwest::Result<Client> {
 
 /// Sends a request under its idempotency key, with its trace; decides by `definite` what the
 /// answer means. A status for which that says `None` is no answer. Of the statuses that decide
-/// nothing, [`is_malformed`] says which refuse the request itself. A text of the answer is cut to what
-/// can be kept; what names something is a [`Reference`], which is not.
+/// nothing, those of class 4xx refuse the request itself, unless they are about who asks (401, 402, 403, 407), where
+/// (404, 410, 421), or when and how often (408, 409, 423, 424, 425, 429). A text of the answer is cut to what can be
+/// kept; what names something is a [`Reference`], which is not.
 pub async fn answer<B: DeserializeOwned, O>(
     request: RequestBuilder,
     id: EffectId,
@@ -76,9 +77,8 @@ pub async fn answer<B: DeserializeOwned, O>(
 }
 
 /// Whether a status that decides nothing refuses the request itself, so that sending the same again
-/// soon is pointless. A client error does (RFC 9110 §15.5), unless it is about who asks (401, 402,
-/// 403, 407), where (404, 410, 421), or when and how often (408, 409, 423, 424, 425, 429). A status
-/// that is unknown here counts as the first of its class.
+/// soon is pointless. A client error does (RFC 9110 §15.5), with the exceptions that [`answer`] lists. A status that is
+/// unknown here counts as the first of its class.
 fn is_malformed(status: StatusCode) -> bool {
     const TRANSIENT: [u16; 13] = [401, 402, 403, 404, 407, 408, 409, 410, 421, 423, 424, 425, 429];
     status.is_client_error() && !TRANSIENT.contains(&status.as_u16())
