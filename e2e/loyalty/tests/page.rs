@@ -49,14 +49,12 @@ fn the_code_on_the_page_is_the_services() {
 
 /// The usual manifest with the page's service in it, started from where it was built.
 fn manifest(page: &str, folder: &Path) -> PathBuf {
-    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suite.toml");
-    let usual = fs::read_to_string(usual).expect("the usual file");
     let [loyalty] = &blocks(page, "toml")[..] else { panic!("one service is added") };
     let built = "target/debug/quintet-loyalty";
     assert!(loyalty.contains(built), "{loyalty}");
     let loyalty = loyalty.replace(built, env!("CARGO_BIN_EXE_quintet-loyalty"));
     let file = folder.join("suite.toml");
-    fs::write(&file, format!("{usual}\n{loyalty}")).expect("it is written");
+    fs::write(&file, format!("{}\n{loyalty}", scenarios::manifest())).expect("it is written");
     file
 }
 

@@ -6,13 +6,11 @@ use scenarios::{Backend, NewOrder, Options, Suite, Visitor};
 
 /// The usual file with loyalty in it.
 fn manifest(folder: &Path) -> std::path::PathBuf {
-    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suite.toml");
-    let usual = fs::read_to_string(usual).expect("the usual file");
     let program = env!("CARGO_BIN_EXE_quintet-loyalty");
     let loyalty =
         format!("\n[[services]]\nname = \"loyalty\"\nport = 8085\nstart = [{program:?}]\n");
     let file = folder.join("suite.toml");
-    fs::write(&file, usual + &loyalty).expect("it is written");
+    fs::write(&file, scenarios::manifest() + &loyalty).expect("it is written");
     file
 }
 

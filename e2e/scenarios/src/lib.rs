@@ -31,7 +31,7 @@ pub use quintet_suite::Replica;
 pub use quintet_test::proxy::Proxy;
 pub use run::{Play, Scenarios, Shared};
 pub use rustix::process::Signal;
-pub use suite::{READER, Suite, services, signal};
+pub use suite::{READER, Suite, manifest, services, signal};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};
 

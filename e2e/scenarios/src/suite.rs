@@ -18,8 +18,14 @@ use crate::{Backend, Options, Ways, backend, launcher::Launcher, programs, waiti
 /// The services of the order saga, as its manifest lists them.
 #[must_use]
 pub fn services() -> Vec<&'static str> {
-    let manifest = Manifest::built_in(include_str!("../../../suite.toml")).expect("the manifest");
+    let manifest = Manifest::built_in(&manifest()).expect("the manifest");
     manifest.services().map(Component::name).collect()
+}
+
+/// The text of the usual manifest, without services that a team has added to it.
+#[must_use]
+pub fn manifest() -> String {
+    testkit::only_services(include_str!("../../../suite.toml"), &audit::SERVICES)
 }
 
 /// The consumer group of scenarios that read the bus themselves.
@@ -70,9 +76,9 @@ impl Suite {
     pub fn up(&self) {
         let mut command = self.quintet();
         command.args(["up", "--quiet", "--port", &self.ports.first().to_string()]);
-        if let Some(manifest) = &self.options.manifest {
-            command.arg("--suite").arg(manifest);
-        }
+        let usual = self.path("suite.toml");
+        fs::write(&usual, manifest()).expect("it is written");
+        command.arg("--suite").arg(self.options.manifest.as_ref().unwrap_or(&usual));
         command.args(self.options.backend.arguments(&self.namespace));
         command.args(["--replicas", &self.options.replicas.to_string()]);
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
@@ -272,6 +278,8 @@ impl Suite {
         let quintet =
             if with_crash_points { programs::with_crash_points() } else { programs::quintet() };
         let mut command = Command::new(quintet);
+        // What the usual manifest starts is relative to the checkout, and `bench` knows no other.
+        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         command.arg("--data").arg(data).arg("--json");
         command
     }

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(overrides[0].to_string(), "engine.batch=1");
         let manifest = Manifest::built_in(include_str!("../../../../suite.toml")).unwrap();
         let variables = variables(&manifest, &overrides);
-        assert_eq!(variables.len(), 10);
+        assert_eq!(variables.len(), 2 * manifest.services().count());
         let has =
             |name: &str, value: &str| variables.contains(&(name.to_owned(), value.to_owned()));
         assert!(has("QUINTET_PAYMENT__ENGINE__BATCH", "1"), "{variables:?}");

@@ -269,11 +269,13 @@ async fn a_suite_is_found_from_a_sub_folder() {
     let _up = suite.running().await;
     let deep = suite.temp.path().join("a/b");
     fs::create_dir_all(&deep).unwrap();
-    let orders = async || {
+    let orders = async |folder: &Path| {
         let mut command = tokio::process::Command::new(suite.temp.path().join("bin/quintet"));
-        command.arg("orders").current_dir(&deep).output().await.unwrap()
+        command.arg("orders").current_dir(folder).output().await.unwrap()
     };
-    let none = orders().await;
+    // Not below the checkout, in which a suite may have run.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let none = orders(elsewhere.path()).await;
     let said = "quintet: there is no directory .quintet: start a suite with `quintet up`\n";
     assert_eq!(text(&none.stderr), said);
 
@@ -283,7 +285,7 @@ async fn a_suite_is_found_from_a_sub_folder() {
     file["control"] = usual.join("control.sock").to_str().into();
     fs::rename(suite.data(), &usual).unwrap();
     fs::write(usual.join("up.json"), file.to_string()).unwrap();
-    let found = orders().await;
+    let found = orders(&deep).await;
     assert!(text(&found.stdout).starts_with("order  "), "{}", text(&found.stderr));
 }
 

@@ -1,5 +1,7 @@
 //! `quintet schema check`, in a repository of its own.
 
+use contracts::Event;
+use event::Contract as _;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -53,12 +55,20 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// How many the contract lists.
+fn schemas() -> usize {
+    Event::schemas().count()
+}
+
 #[test]
 fn what_is_released_passes_until_it_changes() {
     let repository = Repository::new();
     let (code, told) = repository.check(&["--against", "v1"]);
     assert_eq!(code, Some(0), "{told}");
-    assert!(told.ends_with("; all 18 of v1 are as they were released\n"), "{told}");
+    assert!(
+        told.ends_with(&format!("; all {} of v1 are as they were released\n", schemas())),
+        "{told}"
+    );
     assert_eq!(repository.check(&[]).0, Some(0));
 
     let file = repository.0.path().join("schemas/shipment_failed/v1.json");
@@ -71,7 +81,10 @@ fn what_is_released_passes_until_it_changes() {
 
     let (code, told) = repository.check(&["--against", "v1", "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((code, &told["against"], &told["released"]), (Some(1), &"v1".into(), &18.into()));
+    assert_eq!(
+        (code, &told["against"], &told["released"]),
+        (Some(1), &"v1".into(), &schemas().into())
+    );
     let violations = told["violations"].as_array().unwrap();
     let changed = violations.iter().find(|it| it["rule"] == "released-changed").unwrap();
     for field in ["file", "problem", "fix"] {

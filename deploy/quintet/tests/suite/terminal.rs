@@ -100,7 +100,7 @@ async fn a_taken_port_is_said_in_one_line() {
     let admin = suite.port + 104;
     let _held = std::net::TcpListener::bind(("127.0.0.1", admin)).unwrap();
     let port = suite.port.to_string();
-    let (code, said) = told(&suite.run(&["up", "--port", &port]).await);
+    let (code, said) = told(&suite.run(&["up", "--suite", "suite.toml", "--port", &port]).await);
     assert_eq!(code, Some(1));
     is_plain("a taken port", &said);
     let expected = format!(

@@ -49,8 +49,8 @@ wait
 
 /// The usual suite, of which each program is a script.
 fn manifest() -> String {
-    let usual = include_str!("../../../../../suite.toml");
-    PROGRAMS.iter().fold(usual.to_owned(), |text, program| {
+    let usual = testkit::only_services(include_str!("../../../../../suite.toml"), &PROGRAMS);
+    PROGRAMS.iter().fold(usual, |text, program| {
         let name = format!("\nname = \"{program}\"\n");
         text.replace(&name, &format!("{name}start = [\"bin/quintet-{program}\"]\n"))
     })
