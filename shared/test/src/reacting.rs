@@ -71,8 +71,7 @@ pub fn assert_repeat_ignored<P>(
 }
 
 /// Lists the states that a row can have, each with inputs that lead to it. It makes a constant with all states, and a
-/// function that returns a state's inputs. It does not compile
-/// while a state is missing.
+/// function that returns a state's inputs. It does not compile while a state is missing.
 ///
 /// ```
 /// use engine::{Participant, What};

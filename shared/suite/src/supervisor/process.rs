@@ -111,8 +111,8 @@ pub fn signal(group: Pid, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Whether one of our programs runs under this id. A dead one that nobody has collected does not,
-/// and a stranger that was given the id since is none of ours.
+/// Whether one of our programs runs under this id. A zombie does not run: its parent has yet to wait for it. Another
+/// program, to which the system has given the id since, is not ours.
 #[must_use]
 pub fn alive(pid: u32) -> bool {
     let exists = i32::try_from(pid)
@@ -125,9 +125,8 @@ pub fn alive(pid: u32) -> bool {
     exists && (0..LOOKS).find_map(|_| looked_at(pid)).unwrap_or(false)
 }
 
-/// Whether it is one of ours, as far as the system can tell at this moment: for the blink in which a process takes
-/// on its program, it has neither arguments nor an environment. A dead one that nobody has collected has no program
-/// either.
+/// Whether the process is one of ours; nothing while the system cannot tell. A process that is about to execute its
+/// program has that program, but neither arguments nor an environment yet. A zombie has none of the three.
 fn looked_at(pid: u32) -> Option<bool> {
     let of = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let (arguments, is_ours) = (of("cmdline"), is_leashed(&of("environ")));
