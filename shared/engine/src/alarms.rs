@@ -125,7 +125,7 @@ impl Alarms {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
+    pub async fn step<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = Moment::of(&*self.clock);
         self.mender.mend(&self.db, CLAIMED, now, self.settings.longest_pause()).await?;
         let now = now.wall;

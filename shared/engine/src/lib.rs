@@ -1,71 +1,74 @@
-//! The loop that every service runs: one transaction per batch.
+//! The engine that every service runs: one transaction per batch.
 //!
-//! A service is a pure function over its rows ([`Participant::react`]). The engine takes what is
-//! waiting (events, commands, outcomes of effects, alarms), applies it in one transaction together
-//! with the inbox, the outbox, the effects and alarms that follow from it ([`Engine::turn`]), and
-//! only then answers, stores offsets, and lets events and requests leave the process.
+//! A service is a pure function over its rows ([`Participant::react`]). The engine takes the inputs that
+//! wait (events, commands, outcomes of effects, alarms), applies them in one transaction together
+//! with the inbox, the outbox, and the effects and alarms that follow ([`Engine::apply_batch`]). Only
+//! then it answers, stores offsets, and lets events and requests leave the process.
 //!
-//! It is driven in steps, each awaited to its end: [`Engine::turn`], [`Relay::turn`],
-//! [`EffectRunner::turn`], [`Alarms::turn`], [`Replays::turn`], [`Pruner::turn`]. [`Runtime::run`] turns them for ever.
+//! The rooms, each of which imports only those above it:
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `participant`, `reaction`, `work`, … | what a service implements and receives; errors, settings, clock readings |
+//! | `faults` | crash points and injected bugs, for tests |
+//! | `telemetry` | metrics, spans, trace context |
+//! | `effects`, `alarms`, `dead_letters`, `outbox` | a table each, with the loop's step that works on it |
+//! | `batch` | the pipeline and its retry loop |
+//! | `upkeep` | status, readiness, operators' requests, pruning |
+//! | `input` | where inputs come from |
+//! | `runtime` | the loops |
+//!
+//! The engine is driven in steps, each awaited to its end: [`Engine::apply_batch`], [`Relay::step`],
+//! [`EffectRunner::step`], [`Alarms::step`], [`Replays::step`], [`Pruner::step`]. [`Runtime::run`] repeats them
+//! until it is told to stop. A simulator calls them in an order of its own.
 
-mod acquainted;
 mod aggregate;
 mod alarms;
+mod applied;
+mod batch;
+mod bus_identity;
 mod claim;
-mod commands;
-#[cfg(feature = "crash-points")]
-mod crash_points;
 mod dead_letters;
+mod depth;
 mod effects;
-mod exclusive;
-mod fold;
-mod handoff;
-mod idempotency;
-mod inbox;
-#[cfg(feature = "injected-bugs")]
-pub mod injected_bugs;
-mod intake;
-mod lease;
-mod loops;
+mod fatal;
+mod faults;
+mod input;
 mod outbox;
-mod outside;
 mod participant;
-mod place;
-mod prune;
 mod reaction;
-mod readiness;
-mod relay;
-mod run;
+mod resolution;
+mod runtime;
 mod settings;
-mod settle;
-mod standstill;
-mod status;
+mod shutdown;
 mod telemetry;
-mod turn;
-mod turned;
+mod upkeep;
 mod work;
 
 pub use aggregate::AggregateField;
 pub use alarms::Alarms;
-pub use commands::Commands;
+pub use applied::{Applied, BatchError, UnconfirmedAnswers};
+pub use batch::Engine;
 pub use dead_letters::{
     Cause, DeadLetter, DeadLetters, Discarded, Group, Held, Lane, Parked, ParkedLane, Parking, Raw,
     Reason, Replaying, Replays, Unreadable,
 };
-pub use effects::{EffectPage, EffectRunner, EffectView, Impossible, Resolution, ResolveError};
-pub use intake::{Chunk, chunk, group, subscription};
-pub use outside::{Attempt, Nobody, Outside};
-pub use participant::{Alarm, Effect, Input, Key, Never, Participant, Reply, What};
-pub use prune::{PruneError, Pruner};
+pub use depth::Depth;
+pub use effects::{Attempt, EffectRunner, Nobody, Outside};
+pub use fatal::Fatal;
+#[cfg(feature = "injected-bugs")]
+pub use faults::injected_bugs;
+pub use input::{Chunk, Commands, chunk};
+pub use outbox::{Relay, RelayError, Sent};
+pub use participant::{
+    Alarm, Effect, Input, Key, Never, Participant, Reply, What, group, subscription,
+};
 pub use reaction::{Emitted, Reaction};
-pub use relay::{Relay, RelayError, Sent};
-pub use run::{Runtime, Surroundings};
+pub use resolution::{Impossible, Resolution};
+pub use runtime::{Runtime, Surroundings};
 pub use settings::{EngineOptions, Messaging, Settings};
-pub use settle::Fatal;
-pub use status::{Depth, Queues, Status};
 pub use telemetry::{Metrics, trace};
-pub use turn::Engine;
-pub use turned::{Remembered, Turn, TurnError};
+pub use upkeep::{EffectPage, EffectView, PruneError, Pruner, Queues, ResolveError, Status};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
 /// Whether the bug of this name is injected here: never without the feature `injected-bugs`, and then only
@@ -91,7 +94,7 @@ macro_rules! inject_bug {
 #[cfg(feature = "crash-points")]
 macro_rules! crash_point {
     ($point:ident, $what:expr) => {
-        $crate::crash_points::pass(crash::Point::$point, $what)
+        $crate::faults::crash_points::pass(crash::Point::$point, $what)
     };
 }
 

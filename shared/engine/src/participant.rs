@@ -1,13 +1,17 @@
-use std::{any::TypeId, fmt::Debug, str::FromStr};
+use std::{any::TypeId, collections::BTreeSet, fmt::Debug, str::FromStr};
 
 use async_trait::async_trait;
+use bus::Incoming;
 use event::{AggregateKey, Contract, EffectId, EventType, KeyOf, Trace, TypeOf, derived};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use store::{StoreError, Tx};
 use uuid::Uuid;
 
-use crate::{Impossible, Reaction, Resolution};
+use crate::{
+    Reaction,
+    resolution::{Impossible, Resolution},
+};
 
 /// A service: a pure function over the rows that it touches, and how those are loaded and saved.
 #[async_trait]
@@ -63,6 +67,26 @@ pub trait Participant: Sized + Send + Sync + 'static {
 
 /// The key of the aggregates of a service's saga.
 pub type Key<P> = KeyOf<<P as Participant>::Contract>;
+
+/// The consumer group of a service.
+#[must_use]
+pub fn group<P: Participant>() -> String {
+    format!("{}-{}", P::Contract::NAMESPACE, P::NAME)
+}
+
+/// The topics of a service's events.
+#[must_use]
+pub fn subscription<P: Participant>() -> Vec<&'static str> {
+    let topics: BTreeSet<_> = P::CONSUMES.iter().map(|event| event.topic()).collect();
+    topics.into_iter().collect()
+}
+
+/// Whether this service reacts to events of the record's type. A record without a legible type counts as one of
+/// them: decoding it says what is wrong.
+pub(crate) fn consumes<P: Participant>(record: &Incoming) -> bool {
+    let name = record.headers.text("ce_type");
+    name.is_none_or(|name| P::CONSUMES.iter().any(|event| event.as_str() == name))
+}
 
 /// Something that a service reacts to.
 #[derive(Debug)]

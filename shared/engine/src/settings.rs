@@ -1,3 +1,5 @@
+//! How an engine behaves, and how it reads its clocks.
+
 use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
@@ -28,17 +30,17 @@ pub struct Settings {
     pub commands_queue: usize,
     /// Events that may wait for the broker before commands are refused.
     pub outbox_limit: usize,
-    /// Whether this engine is the only one on its database: then it sends straight from memory.
+    /// Whether this engine is the only one on its database for ever, as on a file: it works in exclusive mode.
     pub exclusive: bool,
-    /// How often the outbox is looked at although nobody woke the relay.
+    /// How often the relay looks at the outbox without being woken.
     pub relay_poll: Duration,
-    /// How long a relay's turn lasts after its last sign of life, on a shared outbox.
+    /// How long a relay keeps a shared outbox after it last renewed its lease.
     pub lease: Duration,
     /// Effects under way at once.
     pub effects_concurrency: usize,
     /// How long an attempt may take. Shorter than the claim.
     pub effects_timeout: Duration,
-    /// How long nobody else takes an effect or alarm that was claimed.
+    /// For how long no other replica takes an effect or alarm that this one claimed.
     pub claim: Duration,
     /// The pause after a first attempt without an answer; doubles with each.
     pub backoff: Duration,
@@ -51,13 +53,13 @@ pub struct Settings {
     pub refused_pause: Duration,
     /// How often effects and alarms that are due are looked for in the database.
     pub poll: Duration,
-    /// How long a first answer is kept under its idempotency key.
+    /// For how long the response to a request is kept under its idempotency key.
     pub idempotency_window: Duration,
     /// Whether the inbox forgets what no topic can bring again.
     pub inbox_prune: bool,
-    /// How long the database may not take the batch in hand before it counts as away: commands are refused
-    /// then, and the service is not ready.
-    pub standstill: Duration,
+    /// For how long the database may not take the batch in hand before that counts as an outage: then commands are
+    /// refused, and the service is not ready.
+    pub outage_after: Duration,
     /// How long stopping may take to send the outbox.
     pub drain: Duration,
     /// What spans say of the broker.
@@ -96,9 +98,9 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,
-            // Within five seconds a command is answered, whatever the database does. One that is back within
-            // that time, after a failover say, was not away for anybody.
-            standstill: Duration::from_millis(4_500),
+            // A command is answered within five seconds, whatever the database does. A failover that takes less
+            // time is not reported to any client.
+            outage_after: Duration::from_millis(4_500),
             drain: Duration::from_secs(5),
             messaging: Arc::new(Messaging { system: "kafka", ..Messaging::default() }),
         }
@@ -133,8 +135,8 @@ pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The pause after attempt number `attempt` (from 1): doubling, with full jitter in its upper
-/// half so that what failed together does not come back together.
+/// The pause after attempt number `attempt` (from 1). It doubles with each attempt, and its upper half is random
+/// ("equal jitter"), so that attempts which failed together are not repeated together.
 pub(crate) fn backoff(settings: &Settings, attempt: u32, random: &dyn clock::Random) -> Duration {
     let half = longest_backoff(settings, attempt) / 2;
     let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);

@@ -1,4 +1,6 @@
-use bus::Incoming;
+//! An input of a batch: what it is, where it came from, and how its sender is answered.
+
+use bus::{Incoming, Position};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -9,11 +11,11 @@ use crate::{Input, Parked, Participant};
 pub struct Work<P: Participant> {
     /// What the service reacts to.
     pub input: Input<P>,
-    /// How it came, which says how a repeat is recognised.
+    /// Where it came from, which determines how a repeat is recognised.
     pub origin: Origin,
 }
 
-/// How an [`Input`] came.
+/// Where an [`Input`] came from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
     /// From the broker, in this record. A repeat is in the inbox.
@@ -65,7 +67,7 @@ pub enum CommandError {
     OutboxFull,
     /// The database has taken no batch for seconds: it is away, or full.
     #[error("the database takes no changes")]
-    Standstill,
+    DatabaseOutage,
     /// The service is stopping, or its database is away.
     #[error("the service is stopping")]
     Stopping,
@@ -77,15 +79,15 @@ pub enum CommandError {
     Failed,
 }
 
-/// What a command's sender gets.
+/// What the sender of a command gets.
 pub type Answer<P> = Result<<P as Participant>::Reply, CommandError>;
 
-/// Work with the way to answer it.
+/// An input that waits for its batch.
 #[derive(Debug)]
 pub struct Pending<P: Participant> {
     /// The work.
     pub work: Work<P>,
-    /// Who waits for the answer, of commands.
+    /// Where the answer goes, if it is a command.
     pub reply: Option<oneshot::Sender<Answer<P>>>,
 }
 
@@ -110,4 +112,10 @@ impl<P: Participant> Work<P> {
             _ => None,
         }
     }
+}
+
+/// The position to store once this record is applied: the offset after its own.
+pub(crate) fn after(record: &Incoming) -> Position {
+    let (topic, partition) = (record.topic.clone(), record.partition);
+    Position { topic, partition, next: record.offset + 1 }
 }

@@ -23,7 +23,7 @@ pub use letter::{Raw, Unreadable};
 pub use reason::{Cause, Reason};
 pub use replay::Replays;
 pub use sort::Parking;
-pub(crate) use sort::{Sorted, sort};
+pub(crate) use sort::{Entered, Sorted, sort};
 
 use crate::Metrics;
 

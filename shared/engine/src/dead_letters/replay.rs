@@ -10,7 +10,7 @@ use super::{Parked, Reason, lanes::Lanes, letter};
 use crate::{
     Input, Origin, Participant, Settings, What, Work,
     claim::{Claim, Mender, Rows, claim},
-    intake,
+    participant::consumes,
     settings::{Moment, later},
 };
 
@@ -40,7 +40,7 @@ impl Replays {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn turn<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
+    pub async fn step<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = Moment::of(&*self.clock);
         self.mender.mend(&self.db, PARKED, now, self.settings.claim).await?;
         let now = now.wall;
@@ -109,7 +109,7 @@ type Tried = (Reason, i64);
 fn work<P: Participant>(row: &Row, lane: Uuid) -> Result<Result<Work<P>, Tried>, StoreError> {
     let (record, attempt) = letter::record(row, 0)?;
     let envelope = match decode(&record.key, &record.headers, &record.value) {
-        Ok(Decoded::Event(envelope)) if intake::is_ours::<P>(&record) => envelope,
+        Ok(Decoded::Event(envelope)) if consumes::<P>(&record) => envelope,
         Ok(_) => return Ok(Err((Reason::foreign(), attempt))),
         Err(error) => return Ok(Err((Reason::unreadable(&error), attempt))),
     };

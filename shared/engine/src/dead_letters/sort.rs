@@ -6,7 +6,15 @@ use store::{Kind, StoreError, Tx};
 use uuid::Uuid;
 
 use super::{Parked, Reason, Unreadable, lanes::Lanes, letter::Letter};
-use crate::{Input, Origin, Participant, What, Work, inbox::Entered};
+use crate::{Input, Origin, Participant, What, Work};
+
+/// What the inbox says of a batch.
+pub(crate) struct Entered {
+    /// The places of the inputs that were not applied before, as far as the inbox knows.
+    pub(crate) fresh: Vec<usize>,
+    /// Whether any aggregate is parked, if the database was asked.
+    pub(crate) any_parked: Option<bool>,
+}
 
 /// What of a batch is to be parked, by what is known before it is applied.
 #[derive(Debug, Default)]
@@ -91,7 +99,7 @@ pub(crate) async fn sort<P: Participant>(
     now: Timestamp,
 ) -> Result<Sorted, StoreError> {
     let replays = || batch.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
-    if entered.parked != Some(true) && parking.is_empty() && !replays() {
+    if entered.any_parked != Some(true) && parking.is_empty() && !replays() {
         return Ok(Sorted { fresh: entered.fresh, ..Sorted::default() });
     }
     let (touched, replayed) = lanes_of(batch, parking);

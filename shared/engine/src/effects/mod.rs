@@ -5,24 +5,24 @@
 //! slots ([`schedule`]). An attempt that takes much longer than answers do gives its slot to others that wait
 //! ([`patience`]). Effects that fail together share an isolation key, and the failures of a key cost
 //! that key only ([`isolation`]). An effect that is refused as malformed, or has had no answer for too long, is
-//! held for an operator ([`admin`]).
+//! held for an operator ([`crate::upkeep`]).
 
-mod admin;
 mod answers;
 mod attempts;
 mod breaker;
 mod isolation;
 mod jumps;
+mod outside;
 mod patience;
 mod queue;
 mod rows;
 mod runner;
 mod schedule;
 
-pub use admin::{EffectPage, EffectView, Impossible, Resolution, ResolveError};
+pub use outside::{Attempt, Nobody, Outside};
 pub(crate) use queue::EffectQueue;
 #[cfg(feature = "crash-points")]
-pub(crate) use rows::{Claimed, PutOff};
-pub(crate) use rows::{InsertMode, Requested, insert, release_orphans, take};
+pub(crate) use rows::PutOff;
+pub(crate) use rows::{Claimed, InsertMode, Requested, insert, release_orphans, take};
 pub use runner::EffectRunner;
 pub(crate) use runner::RunnerParts;

@@ -129,4 +129,10 @@ impl<P: Participant> EffectQueue<P> {
             waiting.push(next);
         }
     }
+
+    /// Has the runner look at the table at once.
+    pub(crate) fn look_at_table(&self) {
+        self.overflow.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
 }

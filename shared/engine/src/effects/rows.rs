@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use store::{Column, Condition, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 use uuid::Uuid;
 
-use super::Resolution;
 use crate::{
-    Effect, Key, Participant, Settings,
+    Effect, Key, Participant, Resolution, Settings,
     claim::{Claim, Later, Rows, claim, make_due, readable},
     settings::{Moment, later},
 };

@@ -109,7 +109,7 @@ impl<P: Participant> EffectRunner<P> {
     ///
     /// # Errors
     /// If the database is away. Nothing is lost: the requests stay in their table.
-    pub async fn turn(&mut self) -> Result<Vec<Work<P>>, StoreError> {
+    pub async fn step(&mut self) -> Result<Vec<Work<P>>, StoreError> {
         self.start().await?;
         while !self.running.is_empty() {
             self.join().await;

@@ -11,23 +11,23 @@ use prometheus_client::{
 };
 use strum::VariantArray;
 
-use crate::{Cause, Participant, Turn, What, Work};
+use crate::{Applied, Cause, Participant, What, Work};
 
 /// From half a millisecond to 16 seconds.
 const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
 /// From one input to 1024.
 const INPUTS: (f64, f64, u16) = (1.0, 2.0, 11);
 
-/// What an engine counts. Counting needs no registry; whoever has one registers it there.
+/// What an engine counts. Counting works without a registry; [`Metrics::register`] shows the metrics in one.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     inputs: Family<OfKind, Counter>,
-    turns: Counter,
+    batches: Counter,
     emitted: Counter,
     duplicates: Counter,
-    failed_turns: Counter,
-    batch: Histogram,
-    turn: Histogram,
+    failed_batches: Counter,
+    batch_inputs: Histogram,
+    batch_duration: Histogram,
     parked: Family<OfCause, Counter>,
     replayed: Counter,
     attempts: Family<OfAttempt, Counter>,
@@ -87,12 +87,12 @@ impl Default for Metrics {
         }
         Self {
             inputs,
-            turns: Counter::default(),
+            batches: Counter::default(),
             emitted: Counter::default(),
             duplicates: Counter::default(),
-            failed_turns: Counter::default(),
-            batch: Histogram::new(exponential_buckets(start, factor, length)),
-            turn: seconds(),
+            failed_batches: Counter::default(),
+            batch_inputs: Histogram::new(exponential_buckets(start, factor, length)),
+            batch_duration: seconds(),
             parked,
             replayed: Counter::default(),
             attempts: Family::default(),
@@ -106,16 +106,16 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         let inputs = "Inputs applied or recognised as duplicates, by kind";
         registry.register("inputs", inputs, self.inputs.clone());
-        registry.register("turns", "Turns that committed", self.turns.clone());
-        let emitted = "Events that committed turns put into the outbox";
+        registry.register("batches", "Batches that committed", self.batches.clone());
+        let emitted = "Events that committed batches put into the outbox";
         registry.register("events_emitted", emitted, self.emitted.clone());
         let duplicates = "Inputs that had been applied before";
         registry.register("duplicates", duplicates, self.duplicates.clone());
-        let failed = "Turns that did not commit; each is tried again";
-        registry.register("failed_turns", failed, self.failed_turns.clone());
-        registry.register("batch_inputs", "Inputs of a committed turn", self.batch.clone());
-        let turn = "Time from a turn's begin to its commit";
-        registry.register_with_unit("turn", turn, Unit::Seconds, self.turn.clone());
+        let failed = "Attempts at a batch that did not commit; each is tried again";
+        registry.register("failed_batches", failed, self.failed_batches.clone());
+        registry.register("batch_inputs", "Inputs of a committed batch", self.batch_inputs.clone());
+        let duration = "Time from a batch's begin to its commit";
+        registry.register_with_unit("batch", duration, Unit::Seconds, self.batch_duration.clone());
         let parked = "Records that were parked instead of applied, by cause";
         registry.register("dead_letters_parked", parked, self.parked.clone());
         let replayed = "Dead letters that were applied after all";
@@ -129,7 +129,7 @@ impl Metrics {
     pub(crate) fn committed<P: Participant>(
         &self,
         batch: &[Work<P>],
-        turn: &Turn<P>,
+        applied: &Applied<P>,
         took: Duration,
     ) {
         let mut counts = [0_u64; KINDS.len()];
@@ -139,11 +139,11 @@ impl Metrics {
         for (kind, count) in KINDS.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
             self.inputs.get_or_create(&OfKind { kind }).inc_by(count);
         }
-        self.turns.inc();
-        self.emitted.inc_by(turn.emitted as u64);
-        self.duplicates.inc_by(turn.duplicates as u64);
-        self.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        self.turn.observe(took.as_secs_f64());
+        self.batches.inc();
+        self.emitted.inc_by(applied.emitted as u64);
+        self.duplicates.inc_by(applied.duplicates as u64);
+        self.batch_inputs.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        self.batch_duration.observe(took.as_secs_f64());
     }
 
     pub(crate) fn parked(&self, cause: Cause) {
@@ -155,7 +155,7 @@ impl Metrics {
     }
 
     pub(crate) fn failed(&self) {
-        self.failed_turns.inc();
+        self.failed_batches.inc();
     }
 
     pub(crate) fn attempted(&self, effect: String, result: &'static str, took: Duration) {
@@ -165,9 +165,9 @@ impl Metrics {
         self.attempts.get_or_create(&OfAttempt { effect, result }).inc();
     }
 
-    /// Turns that committed.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns.get()
+    /// Batches that committed.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.get()
     }
 
     /// Inputs in them.

@@ -5,4 +5,4 @@ mod spans;
 pub mod trace;
 
 pub use metrics::Metrics;
-pub(crate) use spans::{AttemptSpan, TurnSpans};
+pub(crate) use spans::{AttemptSpan, BatchSpans};

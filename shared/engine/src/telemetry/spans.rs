@@ -9,12 +9,12 @@ use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::trace::{TARGET, Traced};
-use crate::{Attempt, Effect, Messaging, Origin, Participant, TurnError, What, Work};
+use crate::{Attempt, BatchError, Effect, Messaging, Origin, Participant, What, Work};
 
 /// A span for each input of a batch whose trace is sampled, from the turn's begin to its end: what
 /// commits together takes equally long. Each says how large the batch was, and is linked with the first.
 #[derive(Debug, Default)]
-pub(crate) struct TurnSpans {
+pub(crate) struct BatchSpans {
     inputs: HashMap<usize, Traced>,
     messaging: Arc<Messaging>,
 }
@@ -28,7 +28,7 @@ struct Batch<'m> {
     messaging: &'m Messaging,
 }
 
-impl TurnSpans {
+impl BatchSpans {
     /// Opens them. `attempt` counts the turns of this batch, from 1.
     pub(crate) fn open<P: Participant>(
         works: &[Work<P>],
@@ -106,7 +106,7 @@ impl TurnSpans {
     }
 
     /// The turn did not commit.
-    pub(crate) fn failed(&self, error: &TurnError) {
+    pub(crate) fn failed(&self, error: &BatchError) {
         for input in self.inputs.values() {
             input.span.record("otel.status_description", error.to_string());
         }
@@ -164,7 +164,7 @@ fn of_record<P: Participant>(
         messaging.batch.message_count = batch.inputs,
         messaging.destination.name = record.topic,
         messaging.destination.partition.id = %record.partition,
-        messaging.consumer.group.name = crate::intake::group::<P>(),
+        messaging.consumer.group.name = crate::participant::group::<P>(),
         messaging.kafka.offset = record.offset,
         messaging.kafka.message.key = key.as_deref(),
         messaging.message.id = %cause,

@@ -1,34 +1,34 @@
-use std::{sync::Arc, time::Duration};
+//! Where a service stands: what waits, and for how long.
+
+use std::time::Duration;
 
 use bus::{Bus, BusError, PartitionState};
-use clock::Random;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Db, Row, StoreError, Value};
+use store::{Db, StoreError, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    Alarms, EffectRunner, Engine, Metrics, Outside, Participant, Relay, Replays,
-    effects::{self, RunnerParts},
-    intake::{group, subscription},
-    lease, outbox,
+    Engine, Metrics, Participant,
+    depth::{Depth, by_id, read_depth},
+    outbox::{lease, rows},
+    participant::{group, subscription},
 };
 
-/// Where a service stands: what waits, and for how long. Turns, inputs and duplicates are this
-/// process's, as it alone can count them exactly; the rest is all replicas'.
+/// Where a service stands. Batches, inputs and duplicates are counted by the process that answers; everything else
+/// is the same for all replicas.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     /// The service's name.
     pub service: &'static str,
-    /// Which of its processes answers: a new id with each start.
+    /// The process that answers. It gets a new id with each start.
     pub replica: Uuid,
-    /// The one whose relay sends the outbox; `null` while nobody holds that lease.
+    /// The replica whose relay sends the outbox; `null` while none holds the lease.
     pub relay: Option<Uuid>,
-    /// Batches committed since this process started. The same figure twice, of each replica:
-    /// nothing happened.
-    pub turns: u64,
+    /// Batches committed since this process started. If the figure of each replica stays the same, nothing happened.
+    pub batches: u64,
     /// Inputs in them.
     pub inputs: u64,
     /// Those among them that had been applied before.
@@ -60,16 +60,6 @@ pub struct Queues {
     pub held: i64,
 }
 
-/// How many rows a queue table holds, and how old the oldest is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct Depth {
-    /// Rows.
-    pub depth: i64,
-    /// Age of the oldest, in seconds; 0 where there is none. For alarms: for how long it has been
-    /// due.
-    pub oldest_seconds: f64,
-}
-
 /// How long the broker may take to tell the lag.
 const LAG_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -82,9 +72,9 @@ impl<P: Participant> Engine<P> {
         let partitions = timeout(LAG_TIMEOUT, self.partitions(bus)).await.ok().and_then(Result::ok);
         Ok(Status {
             service: P::NAME,
-            replica: self.replica,
+            replica: self.outbox.replica,
             relay: self.relay_holder().await?,
-            turns: self.metrics.turns(),
+            batches: self.metrics.batches(),
             inputs: self.metrics.inputs(),
             duplicates: self.metrics.duplicates(),
             queues: self.queues().await?,
@@ -112,8 +102,8 @@ impl<P: Participant> Engine<P> {
     }
 
     async fn relay_holder(&self) -> Result<Option<Uuid>, StoreError> {
-        if self.exclusive.is_always() {
-            return Ok(Some(self.replica));
+        if self.outbox.always_sole {
+            return Ok(Some(self.outbox.replica));
         }
         lease::holder(&self.db, lease::RELAY, self.settings.lease).await
     }
@@ -126,8 +116,8 @@ impl<P: Participant> Engine<P> {
 
     /// Rows that were sent and are not deleted yet do not count.
     async fn outbox_depth(&self, now: Timestamp) -> Result<Depth, StoreError> {
-        let stored = outbox::depth(&self.db, now).await?;
-        let sent = i64::try_from(self.handoff.acknowledged_events()).unwrap_or(i64::MAX);
+        let stored = rows::depth(&self.db, now).await?;
+        let sent = i64::try_from(self.outbox.acknowledged_events()).unwrap_or(i64::MAX);
         let depth = stored.depth.saturating_sub(sent).max(0);
         Ok(Depth { depth, oldest_seconds: if depth == 0 { 0.0 } else { stored.oldest_seconds } })
     }
@@ -148,59 +138,6 @@ impl<P: Participant> Engine<P> {
     /// The database, to read from.
     pub fn db(&self) -> &Db {
         &self.db
-    }
-
-    /// The relay of this engine's outbox.
-    pub fn relay(&self, bus: Arc<dyn Bus>) -> Relay {
-        let outbox = (self.db.clone(), Arc::clone(&self.handoff));
-        let exclusive = Arc::clone(&self.exclusive);
-        Relay::new(outbox, exclusive, bus, Arc::clone(&self.clock), self.settings.clone())
-    }
-
-    /// The runner of this engine's effects.
-    pub fn effect_runner(
-        &self,
-        outside: Arc<dyn Outside<P>>,
-        random: Arc<dyn Random>,
-    ) -> EffectRunner<P> {
-        EffectRunner::new(RunnerParts {
-            db: self.db.clone(),
-            queue: Arc::clone(&self.effects),
-            outside,
-            clock: Arc::clone(&self.clock),
-            random,
-            settings: self.settings.clone(),
-            metrics: Arc::clone(&self.metrics),
-        })
-    }
-
-    /// The alarms of this engine.
-    pub fn alarms(&self) -> Alarms {
-        Alarms::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
-    }
-
-    /// The replays of this engine's dead letters.
-    pub fn replays(&self) -> Replays {
-        Replays::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
-    }
-
-    /// Before anything runs: takes the outbox, counts what earlier runs left in it, and takes over the
-    /// effects that they had claimed, if there is nobody else to do them.
-    pub async fn take_stock(&self) {
-        let now = self.clock.now();
-        if let Err(error) = self.exclusive.take(&self.db).await {
-            tracing::warn!(%error, "cannot take the outbox; it is shared for now");
-        }
-        self.handoff.set_held(self.exclusive.is_alone());
-        match outbox::depth(&self.db, now).await {
-            Ok(stored) => self.handoff.set_depth(stored.depth),
-            Err(error) => tracing::warn!(%error, "cannot count the outbox"),
-        }
-        if self.exclusive.is_always()
-            && let Err(error) = effects::release_orphans(&self.db, now).await
-        {
-            tracing::warn!(%error, "cannot take over effects; they are when their claims end");
-        }
     }
 }
 
@@ -244,17 +181,4 @@ async fn queue(db: &Db, sql: &str, now: Timestamp) -> Result<Queue, StoreError> 
     let rows = db.fetch(sql, Vec::<Value>::new()).await?;
     let count = |place: usize| rows.first().map_or(Ok(0), |row| row.get(place));
     Ok(Queue { depth: read_depth(rows.first(), now)?, held: count(2)?, refused: count(3)? })
-}
-
-/// The rows of a queue, read by way of their key: PostgreSQL then meets each row that is gone once and
-/// remembers that in the index, where reading the table meets all of them until it is vacuumed.
-pub(crate) fn by_id(table: &str, columns: &str) -> String {
-    format!("(select {columns} from {table} order by id) as queued")
-}
-
-pub(crate) fn read_depth(row: Option<&Row>, now: Timestamp) -> Result<Depth, StoreError> {
-    let Some(row) = row else { return Ok(Depth { depth: 0, oldest_seconds: 0.0 }) };
-    let oldest: Option<Timestamp> = row.get(1)?;
-    let age = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
-    Ok(Depth { depth: row.get(0)?, oldest_seconds: age })
 }

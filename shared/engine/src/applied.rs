@@ -1,4 +1,4 @@
-//! What comes of a turn.
+//! How an attempt at a batch ends.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::{Answer, Participant, Reason};
 
-/// What a committed turn leaves to do.
+/// What a committed batch leaves to do.
 #[derive(Debug)]
-pub struct Turn<P: Participant> {
-    /// The answers to the batch's commands, by their place in the batch.
+pub struct Applied<P: Participant> {
+    /// The answers to the batch's commands, each with the command's place in the batch.
     pub answers: Vec<(usize, Answer<P>)>,
     /// Positions to store: the batch is applied up to there.
     pub positions: Vec<Position>,
@@ -23,10 +23,10 @@ pub struct Turn<P: Participant> {
     pub parked: usize,
 }
 
-/// Why a turn did not commit.
+/// Why a batch did not commit.
 #[derive(Debug, thiserror::Error)]
-pub enum TurnError {
-    /// The database refused, was away, or did not say whether it committed.
+pub enum BatchError {
+    /// The database refused, did not answer, or did not say whether it committed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// One input cannot be applied, however often it is tried.
@@ -39,7 +39,7 @@ pub enum TurnError {
     },
 }
 
-impl TurnError {
+impl BatchError {
     /// What to do about it.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -50,6 +50,6 @@ impl TurnError {
     }
 }
 
-/// Answers of attempts whose commit has an unknown result: if their commands turn out to be
-/// duplicates, these are what was committed.
-pub type Remembered<P> = HashMap<Uuid, Answer<P>>;
+/// The answers of attempts whose commit has an unknown outcome, by the commands' ids. If a later attempt finds
+/// such a command in the inbox, the earlier attempt did commit, and its answer is the one to give.
+pub type UnconfirmedAnswers<P> = HashMap<Uuid, Answer<P>>;

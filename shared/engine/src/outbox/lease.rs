@@ -1,3 +1,5 @@
+//! The relay's lease: the right to send from a shared outbox, for a time.
+
 use std::time::Duration;
 
 use store::{Db, DbKind, StoreError, Value};
@@ -5,21 +7,21 @@ use uuid::Uuid;
 
 /// The name of the relay's lease.
 pub(crate) const RELAY: &str = "relay";
-/// Where replicas on one PostgreSQL database tell each other's relays something.
+/// The PostgreSQL channel on which replicas notify each other's relays.
 pub(crate) const CHANNEL: &str = "quintet_relay";
-/// Said to whoever holds the lease: the outbox has more.
+/// Tells the holder of the lease: the outbox has more rows.
 pub(crate) const MORE: &str = "more";
-/// Said to those who stand by: the lease is to be had.
+/// Tells the others: the lease is free.
 pub(crate) const FREE: &str = "free";
 
 /// The end of a lease that has none.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// The right to do something alone, for a time, with a fencing token that rises with each holder.
+/// A replica's view of a lease. Its fencing token rises with each holder.
 ///
-/// Only the database's clock says when it ends. One that ends later than any lease lasts was taken before
-/// that clock was set back: it counts as ended. Our own clock, the steady one, merely says when to look
-/// again: wherever it matters, the database checks the [`Lease::fence`].
+/// Only the database's clock says when a lease ends. A lease that ends later than any lease lasts was taken before
+/// that clock was set back, and counts as ended. This process's steady clock only says when to look again.
+/// Each delete that relies on the lease checks [`Lease::fence`] in the database.
 #[derive(Debug)]
 pub(crate) struct Lease {
     name: &'static str,
@@ -37,29 +39,29 @@ impl Lease {
         Self { name, holder, length, token: None, renew_at, taken_until }
     }
 
-    /// Whether it is ours and needs no renewal yet.
+    /// Whether it is this replica's, and needs no renewal yet.
     pub(crate) fn is_fresh(&self, now: Duration) -> bool {
         self.token.is_some() && now < self.renew_at
     }
 
-    /// Whether it is known to be somebody else's for now.
+    /// Whether another replica is known to hold it.
     pub(crate) fn is_taken(&self, now: Duration) -> bool {
         self.token.is_none() && now < self.taken_until
     }
 
-    /// Whether it was ours when we last looked.
+    /// Whether this replica held it when it last looked.
     pub(crate) fn was_ours(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Somebody let go of it.
+    /// Another replica released it.
     pub(crate) fn freed(&mut self) {
         self.taken_until = Duration::ZERO;
     }
 
-    /// Takes or renews it if it is free or ours; whether it is ours now.
+    /// Takes or renews it if it is free or this replica's. Returns whether this replica holds it now.
     pub(crate) async fn take(&mut self, db: &Db, now: Duration) -> Result<bool, StoreError> {
-        // A look first: even an upsert that changes nothing writes, for the row's lock.
+        // A read first: an upsert that changes nothing still writes, to lock the row.
         if self.token.is_none()
             && let Some(left) = self.left_to_another(db).await?
         {
@@ -82,7 +84,7 @@ impl Lease {
         Ok(self.token.is_some())
     }
 
-    /// For how long another replica still holds it, as far as the database tells.
+    /// For how long another replica still holds it, by the database's clock.
     async fn left_to_another(&self, db: &Db) -> Result<Option<Duration>, StoreError> {
         let (clock, lasts) = (db.kind().clock(), lasts(db.kind(), "$3"));
         let sql = format!(
@@ -92,14 +94,14 @@ impl Lease {
         let values = vec![self.name.into(), self.holder.into(), micros(self.length)];
         let rows = db.fetch(&sql, values).await?;
         let left = rows.first().map(|row| row.get::<i64>(0)).transpose()?;
-        // One without an end may get one.
+        // A lease without an end may get one at any time.
         Ok(left.map(|micros| {
             Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(self.length)
         }))
     }
 
-    /// What holds in the database as long as the lease is ours, for [`Db::discard_if`]; nothing if
-    /// it is not even to our knowledge.
+    /// A condition that holds in the database as long as this replica has the lease, for [`Db::discard_if`].
+    /// `None` if this replica knows that it has not.
     pub(crate) fn fence(&self) -> Option<(&'static str, Vec<Value>)> {
         let token = self.token?;
         let sql = "exists (select 1 from lease where name = $2 and holder = $3 and token = $4)";
@@ -111,7 +113,7 @@ impl Lease {
         self.token = None;
     }
 
-    /// Lets go of it and tells those who stand by.
+    /// Releases it and tells the other replicas.
     pub(crate) async fn release(&mut self, db: &Db) -> Result<(), StoreError> {
         let Some(token) = self.token.take() else { return Ok(()) };
         let sql = "update lease set expires_at = 0 where name = $1 and holder = $2 and token = $3";
@@ -123,7 +125,7 @@ impl Lease {
     }
 }
 
-/// The replica that holds the lease of this name now. One that ends later than `length` from now has ended.
+/// The replica that holds the lease of this name now. A lease that ends later than `length` from now has ended.
 pub(crate) async fn holder(
     db: &Db,
     name: &'static str,
@@ -135,7 +137,7 @@ pub(crate) async fn holder(
     rows.first().map(|row| row.get(0)).transpose()
 }
 
-/// What holds of a lease that has not ended, where this parameter is the length of a lease.
+/// A condition that holds for a lease that has not ended. The parameter `length` is how long a lease lasts.
 fn lasts(kind: DbKind, length: &str) -> String {
     let clock = kind.clock();
     format!(

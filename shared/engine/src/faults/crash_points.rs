@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::{
     Effect, Origin, Participant, Reaction, What, Work,
     effects::{Claimed, PutOff},
-    handoff::Rows,
-    intake::after,
+    outbox::SentRows,
+    work::after,
 };
 
 static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
@@ -151,7 +151,7 @@ impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
 }
 
 /// A batch that was committed, and the events whose rows went with it.
-impl<P: Participant> Passing for (&[Work<P>], &Rows) {
+impl<P: Participant> Passing for (&[Work<P>], &SentRows) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (batch, deleted) = self;
         for work in *batch {
@@ -190,7 +190,7 @@ impl Passing for [EventId] {
 }
 
 /// Events whose rows are gone.
-impl Passing for Rows {
+impl Passing for SentRows {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         deaths.following(point, self.values().flatten())
     }

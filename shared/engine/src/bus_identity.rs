@@ -8,26 +8,26 @@ use bus::{Bus, PartitionState};
 use store::{Db, Row, StoreError, Value};
 use uuid::Uuid;
 
-use crate::{Fatal, intake::away};
+use crate::Fatal;
 
 /// Checks that this database and this bus belong together, and has them remember each other at their first
 /// meeting. `proposed` becomes the id of a bus that has none.
-pub(crate) async fn require(db: &Db, bus: &dyn Bus, proposed: Uuid) -> Result<Meeting, Fatal> {
-    let Some(id) = bus.identity(proposed).await? else { return Ok(Meeting::Unnamed) };
-    let known = known(db).await.map_err(|error| away(&error))?;
+pub(crate) async fn require(db: &Db, bus: &dyn Bus, proposed: Uuid) -> Result<Acquaintance, Fatal> {
+    let Some(id) = bus.identity(proposed).await? else { return Ok(Acquaintance::Unnamed) };
+    let known = known(db).await.map_err(|error| Fatal::database_unavailable(&error))?;
     let Some(known) = known else {
-        return Ok(Meeting::First(Known { id, address: bus.address() }));
+        return Ok(Acquaintance::First(Known { id, address: bus.address() }));
     };
     if known.id == id {
-        return Ok(Meeting::Again);
+        return Ok(Acquaintance::Known);
     }
     Err(Fatal::Stranger { known: known.address, known_id: known.id, bus: bus.address(), id })
 }
 
 /// How a database and a bus meet.
-pub(crate) enum Meeting {
+pub(crate) enum Acquaintance {
     /// They know each other.
-    Again,
+    Known,
     /// The database knows no bus yet.
     First(Known),
     /// The bus keeps no id.
@@ -40,7 +40,7 @@ pub(crate) struct Known {
     address: String,
 }
 
-impl Meeting {
+impl Acquaintance {
     /// At a first meeting of a database that never read anything, the group must not have read anything
     /// either: its offsets would pass over all that this database has not applied.
     pub(crate) async fn require_unread(
@@ -53,7 +53,7 @@ impl Meeting {
         let read = |state: &&PartitionState| state.committed.is_some_and(|next| next > state.low);
         let Some(state) = states.iter().find(read) else { return Ok(()) };
         let places = db.fetch("select 1 from place limit 1", Vec::new()).await;
-        if !places.map_err(|error| away(&error))?.is_empty() {
+        if !places.map_err(|error| Fatal::database_unavailable(&error))?.is_empty() {
             // It was used before databases remembered their bus.
             return Ok(());
         }

@@ -1,15 +1,13 @@
-//! The outbox's rows. One holds the events that a batch emitted: a row an event takes PostgreSQL three
-//! times as long. The view `outbox_event` shows them one by one.
+//! The table `outbox`. A row holds the events that a batch emitted: with a row for each event PostgreSQL takes
+//! three times as long. The view `outbox_event` shows them one by one.
 
 use bus::record_bytes;
 use event::{Encoded, EventId};
 use jiff::Timestamp;
 use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 
-use crate::{
-    handoff::Rows,
-    status::{Depth, by_id, read_depth},
-};
+use super::{SentRows, queue::QueuedRow};
+use crate::depth::{Depth, by_id, read_depth};
 
 const TABLE: Table = Table {
     name: "outbox",
@@ -24,83 +22,88 @@ const TABLE: Table = Table {
 /// A row whose records have so many bytes takes no further one.
 const ROW_BYTES: usize = 1 << 20;
 
-/// Events that share a row.
+/// A row: events of one batch.
 #[derive(Debug)]
-pub(crate) struct Bundle {
-    /// Finds the row: the id of its first event. Not the row's own, which SQLite gives again once the
-    /// table is empty.
-    pub(crate) row: EventId,
+pub(crate) struct OutboxRow {
+    /// The id of its first event, which finds the row. SQLite gives a row's own id again once the table is empty.
+    pub(crate) id: EventId,
     pub(crate) events: Vec<Encoded>,
 }
 
-/// How many events they hold.
-pub(crate) fn count<'a>(bundles: impl IntoIterator<Item = &'a Bundle>) -> usize {
-    bundles.into_iter().map(|bundle| bundle.events.len()).sum()
+/// How many events these rows hold.
+pub(crate) fn count(rows: &[OutboxRow]) -> usize {
+    rows.iter().map(QueuedRow::event_count).sum()
 }
 
-impl Bundle {
-    pub(crate) fn ids(&self) -> Vec<EventId> {
+impl OutboxRow {
+    pub(crate) fn event_ids(&self) -> Vec<EventId> {
         self.events.iter().map(|event| event.id).collect()
     }
 }
 
-/// What an event's record has.
+impl QueuedRow for OutboxRow {
+    fn event_count(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// The size of an event's record, as the broker counts it.
 pub(crate) fn bytes(event: &Encoded) -> usize {
     record_bytes(&event.key, &event.headers, event.value.get().as_bytes())
 }
 
-/// What a batch emitted, by rows.
-pub(crate) fn bundles(events: Vec<Encoded>) -> Vec<Bundle> {
-    let mut bundles: Vec<Bundle> = Vec::new();
+/// Packs the events of a batch into rows.
+pub(crate) fn pack(events: Vec<Encoded>) -> Vec<OutboxRow> {
+    let mut rows: Vec<OutboxRow> = Vec::new();
     let mut filled = 0;
     for event in events {
         let more = bytes(&event);
-        match bundles.last_mut() {
-            Some(bundle) if filled < ROW_BYTES => bundle.events.push(event),
+        match rows.last_mut() {
+            Some(row) if filled < ROW_BYTES => row.events.push(event),
             _ => {
                 filled = 0;
-                bundles.push(Bundle { row: event.id, events: vec![event] });
+                rows.push(OutboxRow { id: event.id, events: vec![event] });
             }
         }
         filled += more;
     }
-    bundles
+    rows
 }
 
-/// Adds what is ready to be sent, and deletes what was sent.
+/// Adds the rows of a batch, and deletes rows that were sent.
 pub(crate) async fn change(
     tx: &mut Tx,
-    ready: &[Bundle],
-    sent: &Rows,
+    added: &[OutboxRow],
+    sent: &SentRows,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let rows = ready.iter().map(|Bundle { row, events }| {
+    let rows = added.iter().map(|OutboxRow { id, events }| {
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        vec![(*row).into(), count.into(), now.into(), Value::json(events)]
+        vec![(*id).into(), count.into(), now.into(), Value::json(events)]
     });
     tx.exchange(&TABLE, rows.collect(), ("first_event", Kind::Uuid, keys(sent))).await
 }
 
-pub(crate) async fn delete(tx: &mut Tx, rows: &Rows) -> Result<(), StoreError> {
+pub(crate) async fn delete(tx: &mut Tx, rows: &SentRows) -> Result<(), StoreError> {
     tx.discard(TABLE.name, "first_event", Kind::Uuid, keys(rows)).await
 }
 
-/// Deletes what the broker has, while this fence holds; whether it did.
+/// Deletes rows that were sent, if the lease is still the caller's. Returns whether it is.
 pub(crate) async fn delete_fenced(
     db: &Db,
-    rows: &Rows,
+    rows: &SentRows,
     fence: (&str, Vec<Value>),
 ) -> Result<bool, StoreError> {
     let key = (TABLE.name, "first_event", Kind::Uuid);
     Ok(db.discard_if(key, keys(rows), fence).await? == rows.len())
 }
 
-fn keys(rows: &Rows) -> Vec<Value> {
+fn keys(rows: &SentRows) -> Vec<Value> {
     rows.keys().map(|row| (*row).into()).collect()
 }
 
 /// The oldest rows, as many as hold `limit` events, or all.
-pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Bundle>, StoreError> {
+pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
     let sql = "select first_event, events from outbox where id <= ( \
                    select max(id) from ( \
                        select id, sum(event_count) over (order by id) - event_count as before \
@@ -111,9 +114,9 @@ pub(crate) async fn oldest(db: &Db, limit: usize) -> Result<Vec<Bundle>, StoreEr
     db.fetch(sql, vec![Value::Int(limit)]).await?.iter().map(read).collect()
 }
 
-fn read(row: &Row) -> Result<Bundle, StoreError> {
+fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     let Json(events) = row.get(1)?;
-    Ok(Bundle { row: row.get(0)?, events })
+    Ok(OutboxRow { id: row.get(0)?, events })
 }
 
 /// How many events there are, and how old the oldest is.

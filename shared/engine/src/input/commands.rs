@@ -1,3 +1,5 @@
+//! Commands: what an HTTP handler asks of the service, and waits for.
+
 use std::{sync::Arc, time::Duration};
 
 use clock::{Clock, Random, uuid_v7};
@@ -8,19 +10,19 @@ use tokio::{
 };
 
 use crate::{
-    Answer, CommandError, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
-    handoff::Handoff, standstill::Standstill,
+    Answer, CommandError, Engine, IdempotencyKey, Input, Origin, Participant, Pending, What, Work,
+    batch::outage::DatabaseOutage, outbox::Outbox,
 };
 
-/// How long a command waits for its answer where others are carried out before it.
+/// How long a command waits for its answer while the engine applies earlier inputs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends commands to the engine and waits until they are committed. Cheap to clone.
 pub struct Commands<P: Participant> {
     queue: mpsc::Sender<Pending<P>>,
-    handoff: Arc<Handoff>,
+    outbox: Arc<Outbox>,
     outbox_limit: usize,
-    standstill: Arc<Standstill>,
+    outage: Arc<DatabaseOutage>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -29,9 +31,9 @@ impl<P: Participant> Clone for Commands<P> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
-            handoff: Arc::clone(&self.handoff),
+            outbox: Arc::clone(&self.outbox),
             outbox_limit: self.outbox_limit,
-            standstill: Arc::clone(&self.standstill),
+            outage: Arc::clone(&self.outage),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }
@@ -40,31 +42,37 @@ impl<P: Participant> Clone for Commands<P> {
 
 impl<P: Participant> Commands<P> {
     pub(crate) fn new(
+        engine: &Engine<P>,
         queue: mpsc::Sender<Pending<P>>,
-        (handoff, outbox_limit): (Arc<Handoff>, usize),
-        standstill: Arc<Standstill>,
-        clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { queue, handoff, outbox_limit, standstill, clock, random }
+        Self {
+            queue,
+            outbox: Arc::clone(&engine.outbox),
+            outbox_limit: engine.settings.outbox_limit,
+            outage: Arc::clone(&engine.outage),
+            clock: Arc::clone(&engine.clock),
+            random,
+        }
     }
 
-    /// Has a command carried out and answers once that is committed.
+    /// Has a command carried out. Returns its answer once it is committed.
     ///
     /// # Errors
-    /// [`CommandError::Busy`] and [`CommandError::OutboxFull`] at once, where the queues are full, and
-    /// [`CommandError::Standstill`] where the database takes nothing; otherwise what became of it.
+    /// At once, [`CommandError::Busy`] if too many commands wait, [`CommandError::OutboxFull`] if too many events
+    /// wait, and [`CommandError::DatabaseOutage`] if the database takes no batch. Later, [`CommandError::TimedOut`]
+    /// if the database stops answering, and what else prevented the command.
     pub async fn send(
         &self,
         command: P::Command,
         key: Option<IdempotencyKey>,
         trace: Trace,
     ) -> Answer<P> {
-        if self.handoff.depth() >= self.outbox_limit {
+        if self.outbox.depth() >= self.outbox_limit {
             return Err(CommandError::OutboxFull);
         }
-        if self.standstill.is_at(Instant::now()) {
-            return Err(CommandError::Standstill);
+        if self.outage.is_at(Instant::now()) {
+            return Err(CommandError::DatabaseOutage);
         }
         let input = Input {
             cause: uuid_v7(&*self.clock, &*self.random),
@@ -84,7 +92,7 @@ impl<P: Participant> Commands<P> {
             tokio::select! {
                 biased;
                 answer = answer => answer.unwrap_or(Err(CommandError::Stopping)),
-                () = self.standstill.comes() => Err(CommandError::TimedOut),
+                () = self.outage.begins() => Err(CommandError::TimedOut),
             }
         };
         timeout(PATIENCE, answered).await.unwrap_or(Err(CommandError::TimedOut))

@@ -29,20 +29,18 @@ use clock::Clock;
 use event::TopicSpec;
 use jiff::Timestamp;
 use store::{Db, DbKind, Json, Row, StoreError, Value};
-use tokio::{sync::watch, time::sleep};
 use uuid::Uuid;
 
 use crate::{
     Engine, Participant,
-    intake::{group, subscription},
-    run::stopped,
+    participant::{group, subscription},
     settings::later,
 };
 
 /// How often it is marked and pruned.
-const EVERY: Duration = Duration::from_hours(1);
+pub(crate) const EVERY: Duration = Duration::from_hours(1);
 /// The pause after the broker or the database failed us.
-const RETRY: Duration = Duration::from_mins(1);
+pub(crate) const RETRY: Duration = Duration::from_mins(1);
 /// Rows from so shortly before a mark stay.
 const MARGIN: Duration = Duration::from_hours(24);
 /// Marks that wait, at most: topics may keep their records for years.
@@ -91,7 +89,7 @@ impl Pruner {
     ///
     /// # Errors
     /// If the broker or the database is away; what went until then is gone.
-    pub async fn turn(&self) -> Result<u64, PruneError> {
+    pub async fn step(&self) -> Result<u64, PruneError> {
         // Before the broker is asked: what came until now lies below what it will say.
         let now = self.clock.now();
         let states = self.bus.partitions(&self.group, &self.topics).await?;
@@ -173,29 +171,4 @@ fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
 fn first_id_of(time: Timestamp) -> Uuid {
     let millis = u128::try_from(time.as_millisecond()).unwrap_or(0);
     Uuid::from_u128(millis << 80)
-}
-
-pub(crate) async fn run_pruner(pruner: Pruner, mut stop: watch::Receiver<bool>) {
-    loop {
-        let turned = tokio::select! {
-            turned = pruner.turn() => turned,
-            () = stopped(&mut stop) => return,
-        };
-        let pause = match turned {
-            Ok(gone) => {
-                if gone > 0 {
-                    tracing::info!(rows = gone, "the inbox forgot what cannot come again");
-                }
-                EVERY
-            }
-            Err(error) => {
-                tracing::info!(%error, "the inbox cannot be pruned now");
-                RETRY
-            }
-        };
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = stopped(&mut stop) => return,
-        }
-    }
 }

@@ -12,9 +12,9 @@ impl<P: Participant> Engine<P> {
     /// # Errors
     /// What is the matter with it; [`StoreError::TimedOut`] where it has not said within seconds.
     pub async fn ready(&self, db: &Db) -> Result<(), StoreError> {
-        let answered = timeout(self.settings.standstill, db.require_writable()).await;
+        let answered = timeout(self.settings.outage_after, db.require_writable()).await;
         answered.unwrap_or(Err(StoreError::TimedOut))?;
-        if self.standstill.is_at(Instant::now()) {
+        if self.outage.is_at(Instant::now()) {
             return Err(StoreError::TimedOut);
         }
         Ok(())

@@ -1,10 +1,20 @@
-//! From the broker to the engine.
+//! The consumer: receives the records of the service's topics, validates and decodes them, and stores the offsets
+//! of those that are applied.
+//!
+//! It runs from the start of the service until the engine has finished its last batch.
+//!
+//! 1. It joins the consumer group, once the checks of [`EventConsumer::try_join`] say that nothing was missed. While the
+//!    broker or the database does not answer, it tries again. A failed check ends the service with a [`Fatal`].
+//! 2. It receives chunks of records and hands them to the engine, two ahead at most. While the engine has no room it
+//!    keeps its membership alive and pauses its partitions.
+//! 3. It stores an offset only when the engine says that the batch is committed. After a crash the records in
+//!    between come again, and the inbox recognises them.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Said, Topic};
-use event::{Contract, Decoded, EventId, EventType, decode};
-use store::{Db, StoreError};
+use event::{Decoded, EventId, decode};
+use store::Db;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
@@ -12,34 +22,38 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, acquainted, place,
-    run::stopped,
+    Fatal, Input, Origin, Participant, Pending, Reason, Unreadable, What, Work, bus_identity,
+    participant::{consumes, group, subscription},
+    shutdown::stopped,
+    upkeep::partitions,
+    work::after,
 };
 
 /// Chunks that wait for the engine: one to take while the next is fetched.
 pub(crate) const CHUNKS: usize = 2;
 /// How long the engine may be busy before the partitions are paused.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The pause after the broker failed us.
+/// The pause after the broker failed.
 const RETRY: Duration = Duration::from_millis(500);
-/// How often that long a predecessor may still hold the group: half a minute.
+/// For how many such pauses a predecessor of this process may still hold the group: half a minute.
 const PREDECESSOR: u32 = 60;
 
 /// What one poll brought.
 pub struct Chunk<P: Participant> {
     /// The events that the service reacts to.
     pub works: Vec<Pending<P>>,
-    /// Positions of records that are none of ours.
+    /// Positions of records that the service does not react to.
     pub passed: Vec<Position>,
     /// Records that cannot be understood, each with the place among the works before which it came.
     pub unreadable: Vec<(usize, Unreadable)>,
 }
 
-pub(crate) struct Intake<P: Participant> {
+/// See the module.
+pub(crate) struct EventConsumer<P: Participant> {
     pub(crate) bus: Arc<dyn Bus>,
-    /// Knows in which partitions the group has had an offset.
+    /// Holds the partition registry.
     pub(crate) db: Db,
-    /// The topics to create, those that others publish included: whoever comes first creates them.
+    /// The topics to create, including those of other services: the service that starts first creates them.
     pub(crate) topics: Vec<Topic>,
     /// Records of one chunk, at most.
     pub(crate) chunk: usize,
@@ -48,25 +62,12 @@ pub(crate) struct Intake<P: Participant> {
     pub(crate) stop: watch::Receiver<bool>,
     /// Becomes the id of a bus that has none.
     pub(crate) replica: Uuid,
-    /// Which trouble with the broker was said: one that lasts is a line a minute.
+    /// Which failures of the broker were logged. One that lasts is logged once a minute.
     pub(crate) said: Said,
 }
 
-/// The consumer group of a service.
-#[must_use]
-pub fn group<P: Participant>() -> String {
-    format!("{}-{}", P::Contract::NAMESPACE, P::NAME)
-}
-
-/// The topics of a service's events.
-#[must_use]
-pub fn subscription<P: Participant>() -> Vec<&'static str> {
-    let topics: BTreeSet<_> = P::CONSUMES.iter().map(|event| event.topic()).collect();
-    topics.into_iter().collect()
-}
-
-impl<P: Participant> Intake<P> {
-    /// Receives until told to stop; then stores what the engine still does, and leaves the group.
+impl<P: Participant> EventConsumer<P> {
+    /// Receives until told to stop. Then stores the offsets of the last batches, and leaves the group.
     pub(crate) async fn run(mut self) -> Result<(), Fatal> {
         let mut consumer = loop {
             let Some(mut consumer) = self.join().await? else { return Ok(()) };
@@ -84,16 +85,16 @@ impl<P: Participant> Intake<P> {
         if let Err(error) = consumer.close().await {
             tracing::warn!(%error, "could not leave the group; its events come again");
         }
-        let noting = async {
+        let registering = async {
             let states = bus.partitions(&group::<P>(), &subscription::<P>()).await.ok()?;
-            place::forgotten(&db, &states).await.ok().map(drop)
+            partitions::forgotten(&db, &states).await.ok().map(drop)
         };
-        // Else it is noted at the next start.
-        let _ = timeout(RETRY, noting).await;
+        // If this fails, the partitions are registered at the next start.
+        let _ = timeout(RETRY, registering).await;
         Ok(())
     }
 
-    /// Joins the group once the broker is there; `None` if told to stop before.
+    /// Joins the group once the broker answers. `None` if told to stop before.
     async fn join(&mut self) -> Result<Option<Box<dyn Consumer>>, Fatal> {
         let (mut patience, mut stop) = (PREDECESSOR, self.stop.clone());
         loop {
@@ -121,16 +122,17 @@ impl<P: Participant> Intake<P> {
         }
     }
 
+    /// Joins if the bus is the one that this database belongs to, and every offset of the group is within its
+    /// partition.
     async fn try_join(&self) -> Result<Box<dyn Consumer>, Fatal> {
         self.bus.create_topics(&self.topics).await?;
         let (group, topics) = (group::<P>(), subscription::<P>());
-        let meeting = acquainted::require(&self.db, &*self.bus, self.replica).await?;
+        let known = bus_identity::require(&self.db, &*self.bus, self.replica).await?;
         let states = self.bus.partitions(&group, &topics).await?;
-        meeting.require_unread(&self.db, &group, &states).await?;
-        meeting.remember(&self.db).await.map_err(|error| away(&error))?;
-        if let Some(state) =
-            place::forgotten(&self.db, &states).await.map_err(|error| away(&error))?
-        {
+        known.require_unread(&self.db, &group, &states).await?;
+        known.remember(&self.db).await.map_err(|error| Fatal::database_unavailable(&error))?;
+        let forgotten = partitions::forgotten(&self.db, &states).await;
+        if let Some(state) = forgotten.map_err(|error| Fatal::database_unavailable(&error))? {
             let (topic, partition) = (state.topic.clone(), state.partition);
             let (low, high) = (state.low, state.high);
             return Err(Fatal::Forgotten { group, topic, partition, low, high });
@@ -148,7 +150,7 @@ impl<P: Participant> Intake<P> {
         Ok(self.bus.consumer(&group, &topics).await?)
     }
 
-    /// Receives until told to stop, or until this consumer cannot any more.
+    /// Receives until told to stop, or until the broker's client cannot go on.
     async fn receive(&mut self, consumer: &mut dyn Consumer) -> Result<(), BusError> {
         let mut paused = false;
         loop {
@@ -165,24 +167,19 @@ impl<P: Participant> Intake<P> {
                     if self.said.over() {
                         tracing::info!("events arrive again");
                     }
-                    // There is room, and nobody else sends; if the engine is gone, so are we.
+                    // There is room, and this is the only sender. So this fails only if the engine has ended.
                     if !records.is_empty() && self.chunks.try_send(chunk(records)).is_err() {
                         return Ok(());
                     }
                 }
                 () = sleep(PATIENCE), if !room && !paused => {
-                    // Nothing is handed out from here on, even if the broker's client failed.
+                    // Even if pausing fails, nothing is handed out from here on.
                     succeeded(consumer.pause(), "pause its partitions");
                     paused = true;
                 }
             }
         }
     }
-}
-
-/// The database is away: one joins later.
-pub(crate) fn away(error: &StoreError) -> Fatal {
-    BusError::Unavailable { reason: format!("the database does not answer: {error}") }.into()
 }
 
 fn succeeded(result: Result<(), BusError>, what: &str) -> bool {
@@ -197,13 +194,6 @@ fn store(consumer: &mut dyn Consumer, positions: &[Position]) {
     crate::crash_point!(AfterOffsets, positions);
 }
 
-/// Whether this service reacts to such an event. A new version of any other is none of its concern.
-/// What has no legible type is decoded, which says what is wrong with it.
-pub(crate) fn is_ours<P: Participant>(record: &Incoming) -> bool {
-    let name = record.headers.text("ce_type");
-    name.is_none_or(|name| P::CONSUMES.iter().any(|event| event.as_str() == name))
-}
-
 /// Decodes records.
 #[must_use]
 pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
@@ -213,7 +203,7 @@ pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
         unreadable: Vec::new(),
     };
     for record in records {
-        if !is_ours::<P>(&record) {
+        if !consumes::<P>(&record) {
             chunk.passed.push(after(&record));
             continue;
         }
@@ -235,10 +225,4 @@ pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
         }
     }
     chunk
-}
-
-/// The position once this record is done with.
-pub(crate) fn after(record: &Incoming) -> Position {
-    let (topic, partition) = (record.topic.clone(), record.partition);
-    Position { topic, partition, next: record.offset + 1 }
 }

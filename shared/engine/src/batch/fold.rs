@@ -1,43 +1,39 @@
+//! Reacts to the inputs of a batch one after the other, and collects what follows.
+
 use std::{
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use event::{Encoded, encode};
-use jiff::Timestamp;
 
+use super::{context::Batch, idempotency::Keys};
 use crate::{
-    Answer, Cause, CommandError, Effect, Engine, Origin, Participant, Reaction, Reason, Remembered,
-    TurnError, What, Work, alarms, dead_letters::Sorted, effects, idempotency::Keys, outbox,
-    reaction::AlarmChange, telemetry::TurnSpans,
+    Answer, BatchError, Cause, CommandError, Effect, Engine, Origin, Participant, Reaction, Reason,
+    UnconfirmedAnswers, What, Work, alarms, dead_letters::Sorted, effects, outbox::rows,
+    reaction::AlarmChange,
 };
 
 /// What a batch's reactions add up to.
 pub(crate) struct Fold<'e, P: Participant> {
     engine: &'e Engine<P>,
-    now: Timestamp,
-    spans: &'e TurnSpans,
+    batch: Batch<'e, P>,
     answers: HashMap<usize, Answer<P>>,
     pub(crate) keys: Keys<P>,
-    pub(crate) ready: Vec<Encoded>,
+    /// The events to send.
+    pub(crate) events: Vec<Encoded>,
     pub(crate) effects: Vec<effects::Requested<P>>,
     pub(crate) alarms: alarms::Changes<P>,
 }
 
 impl<'e, P: Participant> Fold<'e, P> {
-    pub(crate) fn new(
-        engine: &'e Engine<P>,
-        keys: Keys<P>,
-        now: Timestamp,
-        spans: &'e TurnSpans,
-    ) -> Self {
+    pub(crate) fn new(engine: &'e Engine<P>, batch: Batch<'e, P>, keys: Keys<P>) -> Self {
         Self {
             engine,
-            now,
-            spans,
+            batch,
             keys,
             answers: HashMap::new(),
-            ready: Vec::new(),
+            events: Vec::new(),
             effects: Vec::new(),
             alarms: alarms::Changes::new(),
         }
@@ -49,40 +45,45 @@ impl<'e, P: Participant> Fold<'e, P> {
         world: &mut P::World,
         index: usize,
         work: &Work<P>,
-    ) -> Result<(), TurnError> {
+    ) -> Result<(), BatchError> {
         if let Some(answer) = self.keys.answer(work.idempotency_key()) {
             self.answers.insert(index, answer);
             return Ok(());
         }
-        // What an earlier input of the batch did counts as if it had been committed alone.
+        // An earlier input of the batch counts as if it had been committed in a batch of its own.
         let cause = work.input.cause;
         match work.origin {
-            // Cleared, or set anew: then this ring is void.
+            // An earlier input cleared this alarm, or set it anew.
             Origin::Alarm if self.alarms.contains_key(&cause) => return Ok(()),
-            // Asked for while it was pending: the same request, and this is its answer.
+            // An earlier input requested this effect again. It is the same request, and this is its answer.
             Origin::Outcome => self.effects.retain(|requested| requested.id.uuid() != cause),
             _ => {}
         }
-        let mut out = Reaction::new(cause, self.now);
+        let mut out = Reaction::new(cause, self.batch.now);
         // A world that a panic left half changed is never saved: the batch is given up.
         catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out))).map_err(
             |panic| {
                 let reason = Reason::panicked(work.input.what.name(), panic.as_ref());
-                TurnError::Poison { culprit: index, reason }
+                BatchError::Poison { culprit: index, reason }
             },
         )?;
         crate::crash_point!(AfterReact, &(work, &out));
         self.collect(index, work, out)
     }
 
-    fn collect(&mut self, index: usize, work: &Work<P>, out: Reaction<P>) -> Result<(), TurnError> {
-        let trace = self.spans.trace(index, &work.input.trace);
+    fn collect(
+        &mut self,
+        index: usize,
+        work: &Work<P>,
+        out: Reaction<P>,
+    ) -> Result<(), BatchError> {
+        let trace = self.batch.spans.trace(index, &work.input.trace);
         for (id, event) in out.events {
             let source = &self.engine.source;
-            let made = self.spans.made(index, id, &event);
+            let made = self.batch.spans.made(index, id, &event);
             let made = made.as_ref().unwrap_or(trace);
-            let encoded = encode(id, source, self.now, made, &event, &self.engine.versions);
-            self.ready.push(self.sendable(encoded, index)?);
+            let encoded = encode(id, source, self.batch.now, made, &event, &self.engine.versions);
+            self.events.push(self.sendable(encoded, index)?);
         }
         self.effects.extend(out.effects.into_iter().map(|effect| effects::Requested {
             id: effect.id(),
@@ -112,26 +113,27 @@ impl<'e, P: Participant> Fold<'e, P> {
         Ok(())
     }
 
-    fn sendable(&self, event: Encoded, culprit: usize) -> Result<Encoded, TurnError> {
-        let (bytes, limit) = (outbox::bytes(&event), self.engine.max_record_bytes);
+    fn sendable(&self, event: Encoded, culprit: usize) -> Result<Encoded, BatchError> {
+        let (bytes, limit) = (rows::bytes(&event), self.engine.max_record_bytes);
         if bytes > limit {
             let why = format!("event {} has {bytes} bytes, the broker takes {limit}", event.id);
-            return Err(TurnError::Poison { culprit, reason: Reason::new(Cause::TooLarge, [why]) });
+            return Err(BatchError::Poison {
+                culprit,
+                reason: Reason::new(Cause::TooLarge, [why]),
+            });
         }
         Ok(event)
     }
 
-    /// The answers of the batch's commands; those of duplicates come from the attempt that
-    /// committed them.
+    /// The answers of the batch's commands. The answer of a duplicate comes from the attempt that committed it.
     pub(crate) fn answers(
         &mut self,
-        batch: &[Work<P>],
         sorted: &Sorted,
-        remembered: &Remembered<P>,
+        unconfirmed: &UnconfirmedAnswers<P>,
     ) -> Vec<(usize, Answer<P>)> {
-        // What is fresh and has no answer, or was set aside, is refused.
+        // A fresh command without an answer, and a command that was set aside, are refused.
         let fresh: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
-        let commands = batch.iter().enumerate();
+        let commands = self.batch.works.iter().enumerate();
         let commands = commands.filter(|(_, work)| matches!(work.origin, Origin::Command(_)));
         commands
             .map(|(index, work)| {
@@ -139,7 +141,7 @@ impl<'e, P: Participant> Fold<'e, P> {
                 let answer = match self.answers.remove(&index) {
                     Some(answer) => answer,
                     None if fresh.contains(&index) => Err(CommandError::Failed),
-                    None => remembered.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
+                    None => unconfirmed.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
                 };
                 (index, answer)
             })

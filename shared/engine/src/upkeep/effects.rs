@@ -1,15 +1,13 @@
 //! What an operator asks about requests to the outside world, and does with those that are held.
 
-use std::sync::atomic::Ordering;
-
 use event::EffectId;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value as Payload;
 use store::{Json, Row, StoreError, Value};
 use utoipa::ToSchema;
 
-use crate::{AggregateField, Effect, Engine, Participant, settings::later};
+use crate::{AggregateField, Effect, Engine, Impossible, Participant, Resolution, settings::later};
 
 /// Some of the requests that have no definite answer yet.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,90 +44,6 @@ pub struct EffectView {
     /// The request itself, without what is secret.
     #[schema(value_type = Option<Object>)]
     pub request: Option<Payload>,
-}
-
-/// The definite outcome of a held request, as an operator found it at the provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Resolution {
-    /// What came of it, in a word that the service knows for such a request, as `booked` or `refused`; or
-    /// `never_arrived`, if the provider has no such request and refuses it from now on.
-    #[schema(example = "booked", min_length = 1, max_length = 500)]
-    pub outcome: String,
-    /// The provider's reference, of what was done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "ref_1", min_length = 1, max_length = 500)]
-    pub reference: Option<String>,
-    /// Why, of what was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1, max_length = 500)]
-    pub reason: Option<String>,
-}
-
-impl Resolution {
-    /// The longest outcome, reference or reason, in characters.
-    pub const LONGEST_TEXT: usize = 500;
-
-    /// The outcome of a request that the provider never received, and that it refuses from now on.
-    pub const NEVER_ARRIVED: &'static str = "never_arrived";
-
-    /// The provider's reference.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn reference(&self) -> Result<String, Impossible> {
-        self.reference.clone().ok_or_else(|| {
-            let why =
-                format!("is missing: the outcome {} has the provider's reference", self.outcome);
-            Impossible { field: "reference", why }
-        })
-    }
-
-    /// Why the provider refused; without a reason, a standard one. That of a request that never arrived says so.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        // The audit knows by this beginning that the provider's ledger has no entry of the request.
-        let never_arrived = "never arrived";
-        match (self.outcome == Self::NEVER_ARRIVED, &self.reason) {
-            (true, Some(reason)) => format!("{never_arrived}: {reason}"),
-            (true, None) => never_arrived.to_owned(),
-            (false, Some(reason)) => reason.clone(),
-            (false, None) => "refused, as an operator found at the provider".to_owned(),
-        }
-    }
-
-    fn check(&self) -> Result<(), Impossible> {
-        for (field, text) in [("reference", &self.reference), ("reason", &self.reason)] {
-            let Some(text) = text else { continue };
-            let long = text.trim().is_empty() || text.chars().count() > Self::LONGEST_TEXT;
-            if long || text.contains(char::is_control) {
-                let why = format!(
-                    "must be 1 to {} characters, none of them a control character",
-                    Self::LONGEST_TEXT
-                );
-                return Err(Impossible { field, why });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A request cannot have the outcome that an operator reports.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} {why}")]
-pub struct Impossible {
-    /// The field of the [`Resolution`] that is wrong.
-    pub field: &'static str,
-    /// What is wrong with it, and what would be right.
-    pub why: String,
-}
-
-impl Impossible {
-    /// The request has no such outcome; `possible` lists those that it can have.
-    #[must_use]
-    pub fn outcome(possible: &str) -> Self {
-        Self { field: "outcome", why: format!("must be {possible}") }
-    }
 }
 
 /// Why a request cannot be resolved.
@@ -253,18 +167,10 @@ impl<P: Participant> Engine<P> {
         if found == 0 {
             return Err(ResolveError::Unknown);
         }
-        crate::crash_point!(AfterResolve, &crate::crash_points::Asked::of::<P>(&effect));
+        crate::crash_point!(AfterResolve, &crate::faults::crash_points::Asked::of::<P>(&effect));
         let (effect, outcome) = (effect.name(), &resolution.outcome);
         tracing::warn!(effect_id = %id, effect, outcome, %applied_at, "an operator resolved a held request");
         Ok(applied_at)
-    }
-}
-
-impl<P: Participant> super::EffectQueue<P> {
-    /// Has the runner look at the table at once.
-    fn look_at_table(&self) {
-        self.overflow.store(true, Ordering::Release);
-        self.wake.notify_one();
     }
 }
 

@@ -12,10 +12,19 @@ use tokio::{
 
 use crate::{
     Commands, Engine, Fatal, Outside, Participant, Pending,
-    intake::{CHUNKS, Intake},
-    loops::{Inputs, run_alarms, run_effects, run_engine, run_relay, run_replays},
-    prune::run_pruner,
-    settle::Settler,
+    batch::retry::RetryLoop,
+    input::{
+        consumer::{CHUNKS, EventConsumer},
+        fairness::Inputs,
+    },
+    shutdown::stopped,
+};
+
+mod loops;
+mod parts;
+
+use loops::{
+    run_alarms, run_effects, run_engine, run_key_pruner, run_pruner, run_relay, run_replays,
 };
 
 /// Outcomes and alarms that wait for the engine.
@@ -47,10 +56,7 @@ impl<P: Participant> Runtime<P> {
     /// Puts the parts together; nothing runs yet. Commands sent before [`Runtime::run`] wait.
     pub fn new(engine: Engine<P>, around: Surroundings<P>) -> (Self, Commands<P>) {
         let (sender, commands) = mpsc::channel(engine.settings.commands_queue);
-        let outbox = (Arc::clone(&engine.handoff), engine.settings.outbox_limit);
-        let standstill = Arc::clone(&engine.standstill);
-        let clock = Arc::clone(&engine.clock);
-        let handle = Commands::new(sender, outbox, standstill, clock, Arc::clone(&around.random));
+        let handle = Commands::new(&engine, sender, Arc::clone(&around.random));
         let Surroundings { bus, outside, random, topics } = around;
         (Self { engine: Arc::new(engine), bus, outside, random, topics, commands }, handle)
     }
@@ -74,27 +80,26 @@ impl<P: Participant> Runtime<P> {
         tokio::select! {
             () = stopped(&mut stop) => {}
             ended = &mut parts.engine => {
-                whole(ended);
+                result_of(ended);
                 applied = true;
             }
-            ended = &mut parts.intake => received = Some(whole(ended)),
-            // These end only after the engine or when told to, else by a panic, which must not go
-            // unnoticed.
-            Some(ended) = parts.sources.join_next() => whole(ended),
-            ended = &mut parts.relay => whole(ended),
+            ended = &mut parts.consumer => received = Some(result_of(ended)),
+            // These end after the engine, or when told to. Before that only a panic ends them, which is passed on.
+            Some(ended) = parts.sources.join_next() => result_of(ended),
+            ended = &mut parts.relay => result_of(ended),
         }
         parts.stop.send_replace(true);
         if !applied {
-            whole(parts.engine.await);
+            result_of(parts.engine.await);
         }
         while let Some(ended) = parts.sources.join_next().await {
-            whole(ended);
+            result_of(ended);
         }
         parts.last.notify_one();
         if !parts.relay.is_finished() && !ends_within(drain, &mut parts.relay).await {
             tracing::warn!("the outbox could not be sent; it will be after the next start");
         }
-        if received.is_none() && !ends_within(drain, &mut parts.intake).await {
+        if received.is_none() && !ends_within(drain, &mut parts.consumer).await {
             tracing::warn!("could not leave the group; its events come again");
         }
         received.unwrap_or(Ok(()))
@@ -107,7 +112,7 @@ impl<P: Participant> Runtime<P> {
         let (done, done_in) = mpsc::unbounded_channel();
         let (internal, internal_in) = mpsc::channel(INTERNAL_QUEUE);
         let batch = engine.settings.batch;
-        let intake = Intake {
+        let consumer = EventConsumer {
             bus: Arc::clone(&bus),
             db: engine.db.clone(),
             topics,
@@ -115,7 +120,7 @@ impl<P: Participant> Runtime<P> {
             chunks,
             done: done_in,
             stop: stopping.clone(),
-            replica: engine.replica,
+            replica: engine.outbox.replica,
             said: Said::default(),
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
@@ -123,7 +128,7 @@ impl<P: Participant> Runtime<P> {
         let pruner = engine.settings.inbox_prune.then(|| engine.pruner(Arc::clone(&bus)));
         let relay = engine.relay(bus);
         let last = Arc::new(Notify::new());
-        let settler = Settler { engine: Arc::clone(&engine), random, stop: stopping.clone() };
+        let retry_loop = RetryLoop { engine: Arc::clone(&engine), random, stop: stopping.clone() };
         let inputs = Inputs { chunks: chunks_in, commands, internal: internal_in, batch };
         let shared = || Arc::clone(&engine);
         let mut sources = JoinSet::new();
@@ -131,12 +136,13 @@ impl<P: Participant> Runtime<P> {
         if let Some(pruner) = pruner {
             sources.spawn(run_pruner(pruner, stopping.clone()));
         }
+        sources.spawn(run_key_pruner(shared(), stopping.clone()));
         sources.spawn(run_replays(replays, shared(), internal.clone(), stopping.clone()));
         sources.spawn(run_alarms(alarms, shared(), internal, stopping));
         Parts {
             stop,
-            engine: tokio::spawn(run_engine(settler, inputs, done)),
-            intake: tokio::spawn(intake.run()),
+            engine: tokio::spawn(run_engine(retry_loop, inputs, done)),
+            consumer: tokio::spawn(consumer.run()),
             sources,
             relay: tokio::spawn(run_relay(relay, shared(), Arc::clone(&last))),
             last,
@@ -144,19 +150,19 @@ impl<P: Participant> Runtime<P> {
     }
 }
 
-/// The loops of a running service. Whichever ends first, ends all.
+/// The loops of a running service. The first one that ends, ends all.
 struct Parts {
     stop: watch::Sender<bool>,
     engine: JoinHandle<()>,
-    intake: JoinHandle<Result<(), Fatal>>,
-    /// Effects, alarms, dead letters and the pruner.
+    consumer: JoinHandle<Result<(), Fatal>>,
+    /// Effects, alarms, dead letters and the pruners.
     sources: JoinSet<()>,
     relay: JoinHandle<()>,
-    /// Tells the relay that nothing more comes.
+    /// Tells the relay that no further batch commits.
     last: Arc<Notify>,
 }
 
-/// Whether a task ends in time; otherwise it is given up.
+/// Whether a task ends in time. If not, it is aborted.
 async fn ends_within<T>(limit: Duration, task: &mut JoinHandle<T>) -> bool {
     let ended = timeout(limit, &mut *task).await.is_ok();
     if !ended {
@@ -165,13 +171,8 @@ async fn ends_within<T>(limit: Duration, task: &mut JoinHandle<T>) -> bool {
     ended
 }
 
-/// Returns once the mark is set, or nobody is left to set it.
-pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// A task that panicked takes the service with it.
-fn whole<T>(ended: Result<T, JoinError>) -> T {
+/// The result of a task. A panic in it ends the service.
+fn result_of<T>(ended: Result<T, JoinError>) -> T {
     match ended {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

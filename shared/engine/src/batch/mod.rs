@@ -1,0 +1,229 @@
+//! Batches: everything that happens to a service's rows happens in [`Engine::apply_batch`], one transaction per
+//! batch.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`stages`] | the pipeline: open, deduplicate, sort out parked, load, react, save, commit, publish |
+//! | [`context`] | what the stages of one attempt share |
+//! | [`inbox`] | which inputs were applied before |
+//! | [`idempotency`] | the response under each `Idempotency-Key` |
+//! | [`fold`] | the reactions, one after the other |
+//! | [`retry`] | the retry loop: a batch that fails runs again until it commits |
+//! | [`outage`] | whether the database has not taken a batch for long |
+//!
+//! An attempt ends in one of three ways. It commits. It fails, and nothing is stored. Or its outcome is unknown,
+//! because the connection broke during COMMIT. After the last two the retry loop applies the same batch again: the
+//! inbox tells a repeat from a first application.
+
+mod context;
+mod fold;
+pub(crate) mod idempotency;
+mod inbox;
+pub(crate) mod outage;
+pub(crate) mod retry;
+mod stages;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use clock::Clock;
+use context::{Batch, Optimism};
+use event::{Contract, Versions};
+use outage::DatabaseOutage;
+use store::{Db, StoreError};
+use tokio::sync::Notify;
+
+use crate::{
+    Answer, Applied, BatchError, EngineOptions, Metrics, Origin, Parking, Participant, Settings,
+    UnconfirmedAnswers, Work,
+    effects::EffectQueue,
+    outbox::{Change, Outbox},
+    telemetry::BatchSpans,
+};
+
+/// Applies batches.
+pub struct Engine<P: Participant> {
+    pub(crate) participant: P,
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) versions: Versions<P::Contract>,
+    pub(crate) max_record_bytes: usize,
+    /// The source of its events, as CloudEvents names it.
+    pub(crate) source: String,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) outage: Arc<DatabaseOutage>,
+    pub(crate) effects: Arc<EffectQueue<P>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// An operator has asked for a replay of dead letters.
+    pub(crate) replay_wake: Arc<Notify>,
+    /// Whether an aggregate may be parked. False only if the database said so since this process last parked one.
+    maybe_parked: AtomicBool,
+    /// Attempts since the last commit.
+    attempts: AtomicU32,
+}
+
+impl<P: Participant> Engine<P> {
+    /// An engine for `participant` on `db`. It does nothing until a batch is applied.
+    pub fn new(
+        participant: P,
+        db: Db,
+        clock: Arc<dyn Clock>,
+        options: EngineOptions<P::Contract>,
+    ) -> Self {
+        let EngineOptions { settings, versions, max_record_bytes, replica } = options;
+        Self {
+            participant,
+            db,
+            clock,
+            versions,
+            max_record_bytes,
+            source: format!("/{}/{}", P::Contract::NAMESPACE, P::NAME),
+            outbox: Arc::new(Outbox::new(replica, &settings)),
+            outage: Arc::new(DatabaseOutage::after(settings.outage_after)),
+            effects: Arc::new(EffectQueue::new(settings.effects_concurrency)),
+            settings,
+            metrics: Arc::default(),
+            replay_wake: Arc::default(),
+            maybe_parked: AtomicBool::new(true),
+            attempts: AtomicU32::new(0),
+        }
+    }
+
+    /// Applies a batch in one transaction: all of it, or nothing.
+    ///
+    /// After an error nothing is known to be applied. Apply the same batch again, with the same `unconfirmed`.
+    ///
+    /// # Errors
+    /// [`BatchError::Store`] if the database did not commit; [`BatchError::Poison`] if an input
+    /// cannot be applied.
+    pub async fn apply_batch(
+        &self,
+        works: &[Work<P>],
+        unconfirmed: &mut UnconfirmedAnswers<P>,
+    ) -> Result<Applied<P>, BatchError> {
+        self.apply_batch_parking(works, &Parking::default(), unconfirmed).await
+    }
+
+    /// As [`Engine::apply_batch`], of a batch of which `parking` is parked and not applied.
+    ///
+    /// # Errors
+    /// As [`Engine::apply_batch`].
+    pub async fn apply_batch_parking(
+        &self,
+        works: &[Work<P>],
+        parking: &Parking,
+        unconfirmed: &mut UnconfirmedAnswers<P>,
+    ) -> Result<Applied<P>, BatchError> {
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let spans = BatchSpans::open(works, attempt, &self.settings.messaging);
+        let (now, began) = (self.clock.now(), self.clock.steady());
+        let batch = Batch { works, parking, now, spans: &spans };
+        let result = self.attempt_with_optimism(batch, unconfirmed).await;
+        match &result {
+            Ok(applied) => {
+                self.attempts.store(0, Ordering::Relaxed);
+                let took = self.clock.steady().saturating_sub(began);
+                self.metrics.committed(works, applied, took);
+            }
+            Err(error) => {
+                self.outbox.row_cache.forget();
+                self.metrics.failed();
+                spans.failed(error);
+            }
+        }
+        result
+    }
+
+    /// As a rule nothing in a batch was applied before. To assume that costs the database half as much. Where it
+    /// is wrong a statement fails, and the batch runs again at once without the assumption.
+    async fn attempt_with_optimism(
+        &self,
+        batch: Batch<'_, P>,
+        unconfirmed: &mut UnconfirmedAnswers<P>,
+    ) -> Result<Applied<P>, BatchError> {
+        let optimism = self.optimism(batch);
+        let mut answers = AnswersOnTheirWay { unconfirmed, new: UnconfirmedAnswers::<P>::new() };
+        let mut result = self.attempt(batch, optimism, &mut answers).await;
+        if optimism != Optimism::Nothing && result.as_ref().is_err_and(may_be_wrongly_assumed) {
+            self.outbox.row_cache.forget();
+            answers.new.clear();
+            result = self.attempt(batch, Optimism::Nothing, &mut answers).await;
+        }
+        if let Err(BatchError::Store(StoreError::Unmet)) = result {
+            // Another replica took or shared the outbox. The batch runs again, with that known.
+            let looked = self.outbox.look(&self.db).await;
+            return Err(looked.err().unwrap_or(StoreError::Unmet).into());
+        }
+        result
+    }
+
+    /// What the next attempt may assume.
+    ///
+    /// - After a commit with an unknown outcome the same batch may have been applied: nothing is assumed.
+    /// - While an aggregate may be parked, [`crate::dead_letters`] must know which inputs are new and which
+    ///   aggregates are parked before the reactions run, so the inbox statement is waited for.
+    /// - A file database has no other process, so this one knows that no aggregate is parked.
+    fn optimism(&self, batch: Batch<'_, P>) -> Optimism {
+        let Batch { works, parking, .. } = batch;
+        let replays = || works.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
+        let maybe_parked = self.maybe_parked.load(Ordering::Acquire);
+        if self.outbox.ownership().is_in_doubt() || maybe_parked || !parking.is_empty() || replays()
+        {
+            Optimism::Nothing
+        } else if self.outbox.always_sole {
+            Optimism::NewAndUnparked
+        } else {
+            Optimism::New
+        }
+    }
+
+    /// Whether an aggregate may be parked from now on.
+    fn note_parked(&self, parked: bool) {
+        self.maybe_parked.store(parked, Ordering::Release);
+    }
+
+    /// The caller dropped an attempt, perhaps during its COMMIT, and applies the batch again.
+    pub fn abandon_attempt(&self) -> BatchError {
+        self.outbox.change(Change::CommitUnknown);
+        StoreError::TimedOut.into()
+    }
+}
+
+/// The answers of the attempts at a batch. They are remembered even if the attempt is dropped during its COMMIT,
+/// which may have succeeded.
+struct AnswersOnTheirWay<'a, P: Participant> {
+    unconfirmed: &'a mut UnconfirmedAnswers<P>,
+    new: UnconfirmedAnswers<P>,
+}
+
+impl<P: Participant> AnswersOnTheirWay<'_, P> {
+    fn add(&mut self, works: &[Work<P>], answers: &[(usize, Answer<P>)]) {
+        let by_id =
+            answers.iter().map(|(index, answer)| (works[*index].input.cause, answer.clone()));
+        self.new.extend(by_id);
+    }
+}
+
+impl<P: Participant> Drop for AnswersOnTheirWay<'_, P> {
+    fn drop(&mut self) {
+        self.unconfirmed.extend(self.new.drain());
+    }
+}
+
+/// Whether the attempt may have failed because something in the batch was not new or not pending, or because a
+/// row was not as it was cached. No statement reports that before the reactions, so a poisoned input may be an
+/// effect of it too.
+fn may_be_wrongly_assumed(error: &BatchError) -> bool {
+    use StoreError::{Taken, Vanished};
+    let BatchError::Store(error) = error else { return true };
+    matches!(error, Taken { .. } | Vanished { .. })
+}
+
+/// Whether nothing was committed. A statement of the transaction failed, and COMMIT reported that.
+fn is_definite(error: &StoreError) -> bool {
+    use StoreError::{Taken, Unmet, Vanished};
+    matches!(error, Taken { .. } | Unmet | Vanished { .. })
+}

@@ -1,0 +1,157 @@
+//! The retry loop: a batch that fails runs again with the same inputs until it commits.
+//!
+//! | what failed | what the loop does |
+//! |---|---|
+//! | a race with another replica | runs the batch again after some milliseconds |
+//! | the database does not answer, or its answer is lost | runs it again, with growing pauses |
+//! | the reaction to one input panics, or emits an event that is too large | parks that input, and runs the others |
+//! | the database refuses some value | runs each input in a batch of its own, and parks the one that fails |
+//!
+//! A command is not parked: its sender gets an error.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Position;
+use clock::Random;
+use store::Class;
+use tokio::{
+    sync::{oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    Answer, Applied, BatchError, Engine, Parking, Participant, Pending, Reason, UnconfirmedAnswers,
+    What, Work, settings::backoff, shutdown::stopped,
+};
+
+/// The longest pause after a lost race with another replica: enough to let it commit.
+const RACE_PAUSE_MILLIS: u64 = 5;
+/// A batch that loses so many races in a row has another problem: a fault of the program that returns each time.
+const RACES: u32 = 20;
+
+/// How long an attempt may take before the database counts as away. Its host may have vanished without closing
+/// the connection.
+const ATTEMPT_LIMIT: Duration = Duration::from_mins(1);
+
+/// How the retry loop ends for a batch.
+#[derive(Debug)]
+pub(crate) enum Retried {
+    /// The batch is applied; these positions are done.
+    Applied(Vec<Position>),
+    /// The service stops while its database does not answer. Inputs without an answer come again.
+    GivenUp,
+}
+
+/// Applies batches, however often each has to be tried.
+pub(crate) struct RetryLoop<P: Participant> {
+    pub(crate) engine: Arc<Engine<P>>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl<P: Participant> RetryLoop<P> {
+    /// Applies a batch and answers its commands.
+    pub(crate) async fn apply(&mut self, batch: Vec<Pending<P>>, mut parking: Parking) -> Retried {
+        let (works, mut replies): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
+        let (mut unconfirmed, mut failures) = (UnconfirmedAnswers::<P>::new(), 0_u32);
+        let outage = Arc::clone(&self.engine.outage);
+        let _attempts = outage.attempts(Instant::now());
+        loop {
+            let attempt = self.engine.apply_batch_parking(&works, &parking, &mut unconfirmed);
+            let attempt = timeout(ATTEMPT_LIMIT, attempt).await;
+            let error = match attempt.unwrap_or_else(|_| Err(self.engine.abandon_attempt())) {
+                Ok(Applied { answers, positions, .. }) => {
+                    for (index, answer) in answers {
+                        if let Some(reply) = replies[index].take() {
+                            let _ = reply.send(answer);
+                        }
+                    }
+                    crate::crash_point!(AfterReply, &*works);
+                    return Retried::Applied(positions);
+                }
+                Err(error) => error,
+            };
+            let culprit = match &error {
+                BatchError::Poison { culprit, reason } => Some((*culprit, reason.clone())),
+                BatchError::Store(error) if error.class() == Class::Data => match works.len() {
+                    0 => None,
+                    1 => Some((0, Reason::refused(error))),
+                    _ => return self.one_by_one(works, replies, parking).await,
+                },
+                BatchError::Store(_) => None,
+            };
+            if let Some((culprit, reason)) = culprit.filter(|(place, _)| !parking.refuses(*place)) {
+                log_refusal(&works[culprit], &reason);
+                parking.refuse(culprit, reason);
+                continue;
+            }
+            failures += 1;
+            if !self.pause(&error, failures).await {
+                return Retried::GivenUp;
+            }
+        }
+    }
+
+    /// The database refuses a value of one of the inputs. Batches of one input each show which.
+    async fn one_by_one(
+        &mut self,
+        works: Vec<Work<P>>,
+        replies: Vec<Option<oneshot::Sender<Answer<P>>>>,
+        mut parking: Parking,
+    ) -> Retried {
+        let mut done = Vec::new();
+        for (place, (work, reply)) in works.into_iter().zip(replies).enumerate() {
+            let only = parking.only(place);
+            match Box::pin(self.apply(vec![Pending { work, reply }], only)).await {
+                Retried::Applied(positions) => done.extend(positions),
+                Retried::GivenUp => return Retried::GivenUp,
+            }
+        }
+        match Box::pin(self.apply(Vec::new(), parking)).await {
+            Retried::Applied(positions) => Retried::Applied([done, positions].concat()),
+            Retried::GivenUp => Retried::GivenUp,
+        }
+    }
+
+    /// Waits before the next attempt. Returns false if the service stops instead.
+    async fn pause(&mut self, error: &BatchError, failures: u32) -> bool {
+        let race = error.class() == Class::Conflict;
+        if race && failures <= RACES {
+            tracing::debug!(%error, failures, "lost a race with another replica; applying the batch again");
+            sleep(Duration::from_millis(1 + self.random.below(RACE_PAUSE_MILLIS))).await;
+            return true;
+        }
+        if failures == 1 || race {
+            tracing::error!(%error, "the database does not take the batch; trying until it does");
+        }
+        let pause = backoff(&self.engine.settings, failures, &*self.random);
+        tokio::select! {
+            () = sleep(pause) => true,
+            () = stopped(&mut self.stop) => false,
+        }
+    }
+}
+
+/// Logs that an input cannot be applied. Events are logged once they are parked.
+fn log_refusal<P: Participant>(work: &Work<P>, reason: &Reason) {
+    let (trace_id, why) = (work.input.trace.trace_id(), reason.to_string());
+    match &work.input.what {
+        What::Command(command) => {
+            tracing::error!(?command, trace_id, why, "a command cannot be applied");
+        }
+        What::Outcome(aggregate_id, outcome) => {
+            tracing::error!(
+                %aggregate_id, ?outcome, trace_id, why,
+                "an outcome cannot be applied: its effect will be asked again"
+            );
+        }
+        What::Alarm(aggregate_id, alarm) => {
+            tracing::error!(
+                %aggregate_id, ?alarm, trace_id, why,
+                "an alarm cannot be applied: it will ring again"
+            );
+        }
+        What::Event(_) => {}
+    }
+}

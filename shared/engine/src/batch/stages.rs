@@ -1,0 +1,271 @@
+//! The stages of one attempt at a batch, in the order in which [`Engine::attempt`] calls them.
+//!
+//! The order of the stages is the order of the locks, the same in every service: inbox, dead letters, idempotency
+//! keys, state tables, effects, alarms, outbox. Each statement sorts its keys. So two replicas whose batches
+//! share rows wait for each other, and do not deadlock. A sole replica does not lock state rows at all.
+
+use std::collections::BTreeMap;
+
+use bus::Position;
+
+use super::{
+    AnswersOnTheirWay,
+    context::{Batch, BatchContext, Optimism},
+    fold::Fold,
+    idempotency::Keys,
+    inbox,
+};
+use crate::{
+    Answer, Applied, BatchError, Engine, Input, Origin, Participant, alarms,
+    dead_letters::{self, Entered, Sorted},
+    effects::{self, Claimed, InsertMode},
+    outbox::{Change, OutboxRow, Ownership, SentRows, rows},
+    settings::Moment,
+};
+
+/// The rows that a batch may read or change.
+pub(super) struct Loaded<P: Participant> {
+    world: P::World,
+    keys: Keys<P>,
+    /// The places of the inputs to react to.
+    live: Vec<usize>,
+}
+
+/// What the commit makes true, to be passed on after it.
+pub(super) struct Saved<P: Participant> {
+    world: P::World,
+    live: Vec<usize>,
+    answers: Vec<(usize, Answer<P>)>,
+    rows: Vec<OutboxRow>,
+    emitted: usize,
+    /// Effects that this process may attempt at once, of so many that were requested.
+    claimed: Vec<Claimed<P>>,
+    requested: usize,
+}
+
+impl<P: Participant> Engine<P> {
+    /// One attempt at a batch: open, deduplicate, sort out parked, load, react, save, commit, publish.
+    pub(super) async fn attempt(
+        &self,
+        batch: Batch<'_, P>,
+        optimism: Optimism,
+        answers: &mut AnswersOnTheirWay<'_, P>,
+    ) -> Result<Applied<P>, BatchError> {
+        let mut context = BatchContext::open(self, batch, optimism).await?;
+        let entered = context.deduplicate().await?;
+        context.sort_out_parked(entered).await?;
+        let loaded = context.load().await?;
+        let reacted = context.react(loaded, answers).await?;
+        let saved = context.save(reacted).await?;
+        let committed = context.commit().await?;
+        Ok(self.publish(committed, saved))
+    }
+}
+
+/// What is left of the context once its transaction has committed.
+pub(super) struct Committed<'a, P: Participant> {
+    batch: Batch<'a, P>,
+    ownership: Ownership,
+    sorted: Sorted,
+    sent: SentRows,
+}
+
+impl<'a, P: Participant> BatchContext<'a, P> {
+    /// Begins the transaction. While no commit is in doubt, a sole replica neither locks the state rows nor reads
+    /// those that it cached.
+    async fn open(
+        engine: &'a Engine<P>,
+        batch: Batch<'a, P>,
+        optimism: Optimism,
+    ) -> Result<Self, BatchError> {
+        crate::crash_point!(BeforeBegin, batch.works);
+        let mut tx = engine.outbox.begin(&engine.db).await?;
+        // Only after the begin: the outbox cannot change hands from here on.
+        let ownership = engine.outbox.ownership();
+        if ownership == Ownership::Sole {
+            tx.nobody_else_writes(&engine.outbox.row_cache, batch.now);
+        }
+        let sent = SentRows::new();
+        let sorted = Sorted::default();
+        Ok(Self { engine, batch, optimism, ownership, tx, sorted, sent })
+    }
+
+    /// Enters the ids into the inbox, and checks what the transaction relies on.
+    async fn deduplicate(&mut self) -> Result<Entered, BatchError> {
+        let premise = self.engine.outbox.premise(self.ownership);
+        let entering = inbox::Entering { now: self.batch.now, optimism: self.optimism, premise };
+        let entered = inbox::enter(&mut self.tx, self.batch.works, entering).await?;
+        if let Some(parked) = entered.any_parked {
+            self.engine.note_parked(parked);
+        }
+        crate::crash_point!(AfterInbox, self.batch.works);
+        if crate::inject_bug!(InboxApart) {
+            self.commit_early().await?;
+        }
+        Ok(entered)
+    }
+
+    /// Parks the inputs that cannot be applied, and the events behind them.
+    async fn sort_out_parked(&mut self, entered: Entered) -> Result<(), BatchError> {
+        let Batch { works, parking, now, .. } = self.batch;
+        self.sorted = dead_letters::sort(&mut self.tx, works, parking, entered, now).await?;
+        Ok(())
+    }
+
+    /// Loads the idempotency keys and the state rows, and takes the rows of outcomes and alarms.
+    async fn load(&mut self) -> Result<Loaded<P>, BatchError> {
+        let works = self.batch.works;
+        let keys = Keys::load(&mut self.tx, works, self.batch.now, &self.engine.settings).await?;
+        let world = self.load_world().await?;
+        let live = self.still_pending().await?;
+        crate::crash_point!(AfterLoad, works);
+        Ok(Loaded { world, keys, live })
+    }
+
+    async fn load_world(&mut self) -> Result<P::World, BatchError> {
+        let works = self.batch.works;
+        let inputs: Vec<&Input<P>> =
+            self.sorted.fresh.iter().map(|index| &works[*index].input).collect();
+        Ok(self.engine.participant.load(&mut self.tx, &inputs).await?)
+    }
+
+    /// The places of the fresh inputs, without outcomes and alarms whose own row is gone (an earlier batch
+    /// applied them) and without alarms that were set anew.
+    async fn still_pending(&mut self) -> Result<Vec<usize>, BatchError> {
+        let (works, fresh) = (self.batch.works, &self.sorted.fresh);
+        let causes = |origin: Origin| {
+            let fresh = fresh.iter().map(|index| &works[*index]);
+            fresh.filter(|work| work.origin == origin).map(|work| work.input.cause).collect()
+        };
+        let (outcomes, rung) = (causes(Origin::Outcome), causes(Origin::Alarm));
+        let mut pending =
+            effects::take(&mut self.tx, outcomes, self.optimism.assumes_new()).await?;
+        pending.extend(alarms::take(&mut self.tx, rung, self.batch.now).await?);
+        let live = fresh.iter().copied().filter(|index| {
+            let work = &works[*index];
+            work.inbox_id().is_some()
+                || pending.remove(&work.input.cause)
+                || crate::inject_bug!(OutcomeTwice)
+        });
+        Ok(live.collect())
+    }
+
+    /// Has the service react to each input in turn, on the rows in memory.
+    async fn react(
+        &mut self,
+        loaded: Loaded<P>,
+        answers: &mut AnswersOnTheirWay<'_, P>,
+    ) -> Result<Reacted<'a, P>, BatchError> {
+        let works = self.batch.works;
+        let Loaded { mut world, keys, live } = loaded;
+        let mut fold = Fold::new(self.engine, self.batch, keys);
+        for index in live.iter().copied() {
+            if crate::inject_bug!(StaleFold) {
+                world = self.load_world().await?;
+            }
+            fold.apply(&mut world, index, &works[index])?;
+        }
+        let given = fold.answers(&self.sorted, answers.unconfirmed);
+        answers.add(works, &given);
+        Ok(Reacted { world, live, answers: given, fold })
+    }
+
+    /// Writes what has changed, and what follows from it.
+    async fn save(&mut self, reacted: Reacted<'_, P>) -> Result<Saved<P>, BatchError> {
+        let (engine, Batch { works, parking, now, .. }) = (self.engine, self.batch);
+        let Reacted { world, live, answers, fold } = reacted;
+        fold.keys.save(&mut self.tx, now).await?;
+        engine.participant.save(&mut self.tx, &world).await?;
+        let requested = fold.effects.len();
+        let assume_new = self.optimism.assumes_new();
+        let mode = InsertMode { room: engine.effects.room(), assume_new };
+        let at = Moment { wall: now, steady: engine.clock.steady() };
+        let claimed =
+            effects::insert(&mut self.tx, fold.effects, mode, at, &engine.settings).await?;
+        dead_letters::put_off(&mut self.tx, works, parking, now, &engine.settings).await?;
+        alarms::change(&mut self.tx, fold.alarms, assume_new).await?;
+        if self.ownership.is_sole() {
+            self.sent = engine.outbox.rows_to_delete();
+        }
+        if crate::inject_bug!(DualWrite) {
+            self.commit_early().await?;
+        }
+        let emitted = fold.events.len();
+        let rows = rows::pack(fold.events);
+        rows::change(&mut self.tx, &rows, &self.sent, now).await?;
+        Ok(Saved { world, live, answers, rows, emitted, claimed, requested })
+    }
+
+    /// Commits. When the outcome is unknown, the rows may be in the table, and are not in the queue.
+    async fn commit(self) -> Result<Committed<'a, P>, BatchError> {
+        let Self { engine, batch, ownership, tx, sorted, sent, .. } = self;
+        if sorted.parked() > 0 {
+            // Before the commit: its outcome may stay unknown.
+            engine.note_parked(true);
+        }
+        crate::crash_point!(BeforeCommit, batch.works);
+        if let Err(error) = tx.commit().await {
+            if !super::is_definite(&error) {
+                engine.outbox.change(Change::CommitUnknown);
+            }
+            return Err(error.into());
+        }
+        crate::crash_point!(AfterCommit, &(batch.works, &sent));
+        Ok(Committed { batch, ownership, sorted, sent })
+    }
+
+    /// Two injected bugs: what was written so far becomes true without what follows.
+    async fn commit_early(&mut self) -> Result<(), BatchError> {
+        let next = self.engine.db.begin().await?;
+        std::mem::replace(&mut self.tx, next).commit().await?;
+        Ok(())
+    }
+}
+
+impl<P: Participant> Engine<P> {
+    /// Only now: hands events to the relay and effects to their runner, and reports what happened.
+    fn publish(&self, committed: Committed<'_, P>, saved: Saved<P>) -> Applied<P> {
+        let Committed { batch, ownership, sorted, sent } = committed;
+        let Saved { world, live, answers, rows, emitted, claimed, requested } = saved;
+        self.outbox.committed(rows, ownership, &sent);
+        self.effects.push(claimed, requested);
+        self.participant.committed(&world, self.clock.now());
+        if sorted.more {
+            self.replay_wake.notify_one();
+        }
+        sorted.tell(&self.metrics);
+        batch.spans.duplicates(&live, &sorted.aside);
+        Applied {
+            answers,
+            positions: positions(batch),
+            duplicates: batch.works.len() - live.len() - sorted.aside.len(),
+            emitted,
+            parked: sorted.parked(),
+        }
+    }
+}
+
+/// The rows as the reactions left them, and what the reactions add up to.
+pub(super) struct Reacted<'a, P: Participant> {
+    world: P::World,
+    live: Vec<usize>,
+    answers: Vec<(usize, Answer<P>)>,
+    fold: Fold<'a, P>,
+}
+
+/// For each partition the offset after the batch's last record.
+fn positions<P: Participant>(batch: Batch<'_, P>) -> Vec<Position> {
+    let mut furthest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+    let applied = batch.works.iter().filter_map(|work| match &work.origin {
+        Origin::Event(record) => Some(record),
+        _ => None,
+    });
+    for record in applied.chain(batch.parking.unreadable.iter().map(|(_, it)| &it.record)) {
+        let next = furthest.entry((record.topic.as_str(), record.partition)).or_default();
+        *next = (record.offset + 1).max(*next);
+    }
+    let positions = furthest.into_iter();
+    positions
+        .map(|((topic, partition), next)| Position { topic: topic.to_owned(), partition, next })
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! Faults that tests inject: points at which a process dies, and bugs. Without their features nothing of this is
+//! compiled.
+
+#[cfg(feature = "crash-points")]
+pub(crate) mod crash_points;
+#[cfg(feature = "injected-bugs")]
+pub mod injected_bugs;

@@ -1,0 +1,266 @@
+//! Which replica may send straight from its outbox queue.
+//!
+//! A replica that starts *takes* the outbox: it becomes the holder of the relay's lease, without an end, and
+//! works in **exclusive mode**. Each of its transactions then relies on that lease. A replica that finds the
+//! outbox taken by another one *shares* it: the lease gets an end, and both work in **shared mode**, in which
+//! one relay at a time sends, and only what it has read from the table.
+//!
+//! [`Ownership`] is what a replica knows about this, and [`Ownership::after`] is the whole state machine.
+//! [`Outbox::take`], [`Outbox::share`], [`Outbox::look`], [`Outbox::confirm`] and [`Outbox::release`] are the
+//! transactions that bring it about. When the database fails, they leave the state as it was, and the next
+//! call tries again.
+//!
+//! # Why an aggregate's first occurrences reach the broker in the order of their commits
+//!
+//! Premises, each kept by the code that is named:
+//!
+//! 1. A batch's transaction holds [`LOCK`] in shared form until it ends ([`Outbox::begin`]). A transaction that
+//!    takes or shares the outbox holds it alone. So no batch is under way while the outbox changes hands.
+//! 2. A batch's transaction fails unless the database agrees with the ownership that it relies on
+//!    ([`Outbox::premise`]): in exclusive mode the lease without an end is its own, in shared mode there is none.
+//! 3. Only rows whose transaction relied on exclusive mode enter the queue, in the order of their commits, and
+//!    none does while a commit is in doubt ([`OwnedQueue::committed`]).
+//! 4. After each change of ownership, and after the commit that ends a doubt, the queue is empty until the relay
+//!    reads the table ([`Change::leaves_queue_incomplete`]).
+//! 5. A relay sends the table's rows oldest first, and waits for the broker before it reads again
+//!    ([`super::relay`]).
+//!
+//! Conclusions:
+//!
+//! 1. Everything that commits between two changes of ownership is the owner's (premises 1 and 2).
+//! 2. Everything that others committed before a replica took the outbox was in the table when its relay first
+//!    read it (premises 1 and 4).
+//! 3. Once the outbox is shared, nothing that commits enters the former owner's queue: its next transaction
+//!    fails and runs again in shared mode (premises 2 and 3).
+//! 4. The rows that are in its queue then may still be sent: each predecessor was sent before, or is ahead of
+//!    them in the queue (conclusions 1 and 2).
+//! 5. A replica that hangs and wakes up can repeat an event, and cannot send one ahead of its predecessor.
+//!
+//! `ownership_model.rs` plays every interleaving of two replicas that start, share, commit, hang, die and stop,
+//! with this state machine, and asserts the conclusions in each state. It also asserts that a wrong target of
+//! each transition is found.
+
+use store::{Condition, Db, StoreError, Tx, Value};
+
+use super::{
+    Outbox,
+    lease::{self, RELAY, micros},
+    queue::{OutboxQueue, QueuedRow},
+};
+
+/// The number of the advisory lock, the same in all databases: "quintet" in ASCII.
+const LOCK: i64 = 0x0071_7569_6e74_6574;
+/// The end of a lease that has none.
+const NEVER: Value = Value::Int(lease::NEVER);
+/// True while a replica has taken the outbox; `$2` is [`NEVER`].
+const TAKEN: &str = "exists (select 1 from lease where name = $1 and expires_at = $2)";
+/// True while replica `$3` has taken it.
+const OURS: &str =
+    "exists (select 1 from lease where name = $1 and expires_at = $2 and holder = $3)";
+
+/// What a replica knows about the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Ownership {
+    /// Exclusive mode: this is the sole replica. Its relay sends from the queue, and the row cache is valid.
+    Sole,
+    /// Shared mode: relays send what they read from the table, one relay at a time.
+    Shared,
+    /// The last COMMIT had an unknown outcome: its rows may be in the table, and are not in the queue. Batches
+    /// assume nothing until one of them commits.
+    InDoubt {
+        /// Whether the replica was in exclusive mode, and returns to it.
+        sole: bool,
+    },
+}
+
+/// What happens to a replica's ownership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Change {
+    /// This replica took the outbox for itself.
+    Taken,
+    /// This replica looked, and still has the outbox.
+    FoundOurs,
+    /// This replica looked, and does not have the outbox.
+    FoundShared,
+    /// A COMMIT ended without a result.
+    CommitUnknown,
+    /// A batch committed.
+    Committed,
+}
+
+impl Change {
+    /// Whether rows may be in the table from now on that neither the queue has nor the relay has read.
+    pub(crate) fn leaves_queue_incomplete(self) -> bool {
+        matches!(self, Self::Taken | Self::FoundOurs | Self::FoundShared)
+    }
+}
+
+impl Ownership {
+    /// Whether this replica works in exclusive mode.
+    pub(crate) fn is_sole(self) -> bool {
+        matches!(self, Self::Sole | Self::InDoubt { sole: true })
+    }
+
+    /// Whether the last COMMIT had an unknown outcome.
+    pub(crate) fn is_in_doubt(self) -> bool {
+        matches!(self, Self::InDoubt { .. })
+    }
+
+    /// The state machine. A doubt outlasts a change of hands: only a commit ends it.
+    pub(crate) fn after(self, change: Change) -> Self {
+        match (self, change) {
+            (Self::Sole | Self::Shared, Change::Taken | Change::FoundOurs) => Self::Sole,
+            (Self::Sole | Self::Shared, Change::FoundShared) => Self::Shared,
+            (Self::Sole | Self::Shared, Change::Committed) => self,
+            (Self::InDoubt { .. }, Change::Taken | Change::FoundOurs) => {
+                Self::InDoubt { sole: true }
+            }
+            (Self::InDoubt { .. }, Change::FoundShared) => Self::InDoubt { sole: false },
+            (Self::InDoubt { sole: true }, Change::Committed) => Self::Sole,
+            (Self::InDoubt { sole: false }, Change::Committed) => Self::Shared,
+            (_, Change::CommitUnknown) => Self::InDoubt { sole: self.is_sole() },
+        }
+    }
+}
+
+/// The ownership and the queue, which change together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct OwnedQueue<R> {
+    ownership: Ownership,
+    queue: OutboxQueue<R>,
+}
+
+impl<R: QueuedRow> OwnedQueue<R> {
+    pub(crate) fn new(ownership: Ownership) -> Self {
+        Self { ownership, queue: OutboxQueue::default() }
+    }
+
+    pub(crate) fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+
+    pub(crate) fn change(&mut self, change: Change) {
+        self.ownership = self.ownership.after(change);
+        if change.leaves_queue_incomplete() {
+            self.queue.mark_incomplete();
+        }
+    }
+
+    /// A batch committed `rows` in a transaction that relied on `relied_on`. Returns whether the relay must read
+    /// the table.
+    ///
+    /// The commit in doubt is decided only now: this batch repeated its inputs, so its transaction waited for
+    /// the locks of the other one. Both commits' rows are in the table, and this one's must not go first.
+    pub(crate) fn committed(&mut self, rows: Vec<R>, relied_on: Ownership) -> bool {
+        let was_in_doubt = self.ownership.is_in_doubt();
+        if was_in_doubt {
+            self.queue.mark_incomplete();
+        } else if relied_on.is_sole() {
+            self.queue.push(rows);
+        }
+        self.change(Change::Committed);
+        was_in_doubt
+    }
+
+    pub(crate) fn take(&mut self, limit: usize) -> Vec<R> {
+        self.queue.take(limit)
+    }
+
+    pub(crate) fn mark_incomplete(&mut self) {
+        self.queue.mark_incomplete();
+    }
+
+    pub(crate) fn take_incomplete(&mut self) -> bool {
+        self.queue.take_incomplete()
+    }
+}
+
+impl Outbox {
+    /// Begins a batch's transaction: the outbox changes hands before it, or after it.
+    pub(crate) async fn begin(&self, db: &Db) -> Result<Tx, StoreError> {
+        if self.always_sole { db.begin().await } else { db.begin_beside_others(LOCK).await }
+    }
+
+    /// What such a transaction requires of the database, so that it commits only if `ownership` is right.
+    pub(crate) fn premise(&self, ownership: Ownership) -> Condition {
+        if self.always_sole {
+            return Condition::default();
+        }
+        let mut values = vec![RELAY.into(), NEVER];
+        if ownership.is_sole() {
+            values.push(self.replica.into());
+            Condition::new(OURS, values)
+        } else {
+            Condition::new(format!("not {TAKEN}"), values)
+        }
+    }
+
+    /// Takes the outbox, at the start and once the other replicas seem to have gone. A replica that had taken it
+    /// notices at its next batch, or when it next calls [`Outbox::confirm`].
+    pub(crate) async fn take(&self, db: &Db) -> Result<(), StoreError> {
+        if self.always_sole {
+            return Ok(());
+        }
+        let mut tx = db.begin().await?;
+        tx.lock_alone(LOCK).await?;
+        let sql = "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, $3) \
+                   on conflict (name) do update \
+                   set holder = $2, token = lease.token + 1, expires_at = $3";
+        tx.execute(sql, vec![RELAY.into(), self.replica.into(), NEVER]).await?;
+        tx.commit().await?;
+        self.change(Change::Taken);
+        Ok(())
+    }
+
+    /// Called before this relay takes the lease: shares the outbox if another replica has taken it.
+    pub(crate) async fn share(&self, db: &Db) -> Result<(), StoreError> {
+        let taken = format!("select 1 where {TAKEN}");
+        if db.fetch(&taken, vec![RELAY.into(), NEVER]).await?.is_empty() {
+            return Ok(());
+        }
+        self.look(db).await
+    }
+
+    /// Called when a batch's premise did not hold: finds out whether this replica has the outbox. If another
+    /// one has, both share it from now on.
+    pub(crate) async fn look(&self, db: &Db) -> Result<(), StoreError> {
+        let mut tx = db.begin().await?;
+        tx.lock_alone(LOCK).await?;
+        let values = vec![RELAY.into(), NEVER, self.replica.into()];
+        let ours = !tx.fetch(&format!("select 1 where {OURS}"), values).await?.is_empty();
+        if !ours {
+            let clock = db.kind().clock();
+            let sql = format!(
+                "update lease set expires_at = {clock} + $3 where name = $1 and expires_at = $2"
+            );
+            tx.execute(&sql, vec![RELAY.into(), NEVER, micros(self.lease_length)]).await?;
+        }
+        tx.commit().await?;
+        self.change(if ours { Change::FoundOurs } else { Change::FoundShared });
+        Ok(())
+    }
+
+    /// Called now and then by the relay of a sole replica: notices that another replica has shared the outbox.
+    /// That one may be gone before it sends what it committed.
+    pub(crate) async fn confirm(&self, db: &Db) -> Result<(), StoreError> {
+        let values = vec![RELAY.into(), NEVER, self.replica.into()];
+        if !self.always_sole
+            && db.fetch(&format!("select 1 where {OURS}"), values).await?.is_empty()
+        {
+            self.change(Change::FoundShared);
+        }
+        Ok(())
+    }
+
+    /// Called at the end of a drain: the next replica may have the lease at once.
+    pub(crate) async fn release(&self, db: &Db) -> Result<(), StoreError> {
+        if self.always_sole {
+            return Ok(());
+        }
+        let mut tx = db.begin().await?;
+        let sql = "update lease set expires_at = 0 \
+                   where name = $1 and expires_at = $2 and holder = $3";
+        tx.execute(sql, vec![RELAY.into(), NEVER, self.replica.into()]).await?;
+        tx.commit().await
+    }
+}

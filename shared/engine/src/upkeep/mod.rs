@@ -1,0 +1,21 @@
+//! What keeps a running service in order, and what an operator asks of it.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`status`] | how much waits, and for how long |
+//! | [`readiness`] | whether the service can work |
+//! | [`effects`] | requests to the outside world: lists, retries and resolves them |
+//! | [`prune`] | deletes inbox ids that no record can bring again |
+//! | [`keys`] | deletes responses whose idempotency window is over |
+//! | [`partitions`] | the partition registry: where the consumer group has had an offset |
+
+pub(crate) mod effects;
+pub(crate) mod keys;
+pub(crate) mod partitions;
+pub(crate) mod prune;
+mod readiness;
+mod status;
+
+pub use effects::{EffectPage, EffectView, ResolveError};
+pub use prune::{PruneError, Pruner};
+pub use status::{Queues, Status};
