@@ -170,6 +170,24 @@ impl<R: QueuedRow> OwnedQueue<R> {
         self.queue.mark_incomplete();
     }
 
+    #[cfg(test)]
+    pub(super) fn set_ownership(&mut self, ownership: Ownership) {
+        self.ownership = ownership;
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_queue_of(&mut self, other: &Self)
+    where
+        R: Clone,
+    {
+        self.queue = other.queue.clone();
+    }
+
+    #[cfg(test)]
+    pub(super) fn push(&mut self, rows: Vec<R>) {
+        self.queue.push(rows);
+    }
+
     pub(crate) fn take_incomplete(&mut self) -> bool {
         self.queue.take_incomplete()
     }
