@@ -29,5 +29,5 @@ fn every_word_of_a_type_is_listed_in_its_schema() {
 #[test]
 fn a_type_with_another_name_is_not_found() {
     let error = "orderplaced".parse::<EventType>().unwrap_err();
-    assert_eq!(error.to_string(), "`orderplaced` is no event type of this contract");
+    assert_eq!(error.to_string(), "`orderplaced` is not an event type of this contract");
 }

@@ -1,51 +1,53 @@
-//! What can go wrong on either bus.
+//! The errors of a bus, and which of them a retry can help against.
 
 use std::error::Error;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// What can go wrong on either bus.
+/// Why a bus did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BusError {
-    /// The broker cannot be reached, or cannot serve at the moment; the same call may succeed later.
+    /// The broker cannot be reached, or cannot serve at the moment. The same call may succeed later.
     #[error("the bus is not available: {reason}")]
     Unavailable {
-        /// What was tried and what came back.
+        /// What was tried, and what failed.
         reason: String,
     },
-    /// The record is larger than the bus takes; it was not sent.
+    /// The record is larger than the bus allows. It was not sent.
     #[error(
         "the record {key} for topic {topic} has {bytes} bytes, at most {limit} are allowed: \
          make it smaller or raise the limit of the broker and of its clients"
     )]
     TooLarge {
-        /// Where it was to go.
+        /// The record's topic.
         topic: String,
-        /// Its key.
+        /// The record's key.
         key: String,
-        /// Key, headers and value together.
+        /// The size of key, headers and value together.
         bytes: usize,
         /// See [`crate::Bus::max_record_bytes`].
         limit: usize,
     },
-    /// The broker denies a right, or the login. It is granted while the caller waits, or never.
-    #[error("{what}: Kafka denies it ({code}): {remedy}; it is tried again until Kafka allows it")]
+    /// The broker denies a right or the login. An operator may grant it while the caller retries.
+    #[error(
+        "{what}: Kafka denies access ({code}): {remedy}; the service retries until Kafka allows it"
+    )]
     Denied {
         /// What was tried, with the topic or group if one is known.
         what: String,
-        /// The broker's own word for it.
+        /// The broker's error code.
         code: String,
         /// What an operator does about it.
         remedy: &'static str,
     },
-    /// Nobody created this topic.
+    /// The topic does not exist.
     #[error("topic {topic} does not exist: create it first")]
     UnknownTopic {
-        /// Its name, without the namespace.
+        /// The topic's name, without the namespace.
         topic: String,
     },
-    /// On the log, the group has its one member already.
+    /// On the log, where a group has one member only, the group has a member already.
     #[error(
         "group {group} is taken: with SQLite a service is one process; \
          several replicas need Kafka and PostgreSQL"
@@ -54,15 +56,16 @@ pub enum BusError {
         /// The group's name.
         group: String,
     },
-    /// The group's offsets cannot be set while somebody reads.
+    /// The group's offsets cannot be set while the group has members.
     #[error("group {group} has members: stop the service before its offsets are rewound")]
     GroupActive {
         /// The group's name.
         group: String,
     },
-    /// The group's next record lies outside of what the broker holds.
+    /// The group's next record does not exist: its offset is below or above those that the broker holds.
     #[error(
-        "the next record of a partition is not there: deleted unread, or the broker lost its end"
+        "the next record of a partition does not exist: it was deleted before it was read, or the broker \
+         has lost its latest records"
     )]
     OutOfReach,
     /// A setting cannot be used.
@@ -78,15 +81,15 @@ pub enum BusError {
     Io {
         /// What was tried, with the path.
         what: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The log's database failed.
     #[error("the log's database failed")]
     Db {
-        /// Whether it can work again while the process waits, as when a disk has room again.
-        passing: bool,
-        /// What SQLite or its client said.
+        /// Whether the database may work again while the process waits, as when a disk has room again.
+        is_transient: bool,
+        /// The error of SQLite or its client.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The Kafka client failed for good.
@@ -94,7 +97,7 @@ pub enum BusError {
     Kafka {
         /// What was tried.
         what: String,
-        /// What the client said.
+        /// The error of the client.
         source: Box<dyn Error + Send + Sync>,
     },
 }
@@ -105,7 +108,7 @@ impl BusError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Db { passing, .. } => *passing,
+            Self::Db { is_transient, .. } => *is_transient,
             Self::Unavailable { .. } | Self::Denied { .. } | Self::UnknownTopic { .. } => true,
             Self::Io { source, .. } => {
                 use std::io::ErrorKind::{
@@ -129,12 +132,12 @@ impl BusError {
     }
 
     pub(crate) fn db(source: sqlx::Error) -> Self {
-        let passing = match &source {
-            sqlx::Error::Database(error) => is_passing(error.as_ref()),
+        let is_transient = match &source {
+            sqlx::Error::Database(error) => is_transient_in_sqlite(error.as_ref()),
             sqlx::Error::Io(_) => true,
             _ => false,
         };
-        Self::Db { passing, source: Box::new(source) }
+        Self::Db { is_transient, source: Box::new(source) }
     }
 
     pub(crate) fn settings(name: impl Into<String>, why: impl Into<String>) -> Self {
@@ -151,7 +154,7 @@ impl BusError {
                 if let Some((code, remedy)) = denial(&source) {
                     return Self::Denied { what, code: code.to_string(), remedy };
                 }
-                if can_pass(&source) {
+                if is_transient_in_kafka(&source) {
                     return Self::Unavailable { reason: format!("{what}: {source}") };
                 }
                 Self::Kafka { what, source: Box::new(source) }
@@ -160,9 +163,9 @@ impl BusError {
     }
 }
 
-/// `SQLite`'s primary result codes for a busy or locked database, a failed or full disk, and files whose
-/// rights can be given back.
-fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
+/// Whether `SQLite`'s error can go away while the process waits: a busy or locked database, a failed or full
+/// disk, missing rights on a file.
+fn is_transient_in_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
     const PERMISSION: u32 = 3;
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
@@ -171,7 +174,7 @@ fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
     const FULL: u32 = 13;
     const CANNOT_OPEN: u32 = 14;
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
-    // The low byte is the primary code, the rest says more about it.
+    // The low byte of a result code is the primary code.
     code.is_some_and(|code| {
         matches!(
             code & 0xff,
@@ -187,7 +190,7 @@ fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
-/// The code by which the broker denies a right or the login, and what an operator does about it.
+/// The code of a denied right or login, and what an operator does about it. `None` for other errors.
 pub(crate) fn denial(error: &KafkaError) -> Option<(RDKafkaErrorCode, &'static str)> {
     use RDKafkaErrorCode as Code;
     let code = code_of(error)?;
@@ -208,9 +211,9 @@ pub(crate) fn denial(error: &KafkaError) -> Option<(RDKafkaErrorCode, &'static s
     Some((code, remedy))
 }
 
-/// Whether the cause can go away while the process waits: all but what the broker or its client will
-/// never accept from this program with these settings.
-fn can_pass(error: &KafkaError) -> bool {
+/// Whether the cause can go away while the process waits. That is so for all errors except those that say that
+/// the broker or its client will never accept a request of this program with these settings.
+fn is_transient_in_kafka(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let never = [
         Code::InvalidArgument,
@@ -231,7 +234,7 @@ fn can_pass(error: &KafkaError) -> bool {
     code_of(error).is_some_and(|code| !never.contains(&code))
 }
 
-/// Whether librdkafka gets over it by itself, with the same client.
+/// Whether librdkafka gets over the error by itself, so that the same client can go on.
 pub(crate) fn kafka_heals(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = match error {
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_that_is_denied_is_waited_for_and_the_error_says_what_to_grant() {
+    fn a_denied_right_is_transient_and_the_error_names_the_right_to_grant() {
         let codes = [
             (RDKafkaErrorCode::TopicAuthorizationFailed, "grant DESCRIBE and READ on each topic"),
             (RDKafkaErrorCode::GroupAuthorizationFailed, "grant READ on the service's consumer"),
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_rights_were_taken_is_waited_for() {
+    fn missing_rights_on_a_file_are_transient() {
         let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         assert!(BusError::io("opening bus.db", denied).is_transient());
         let absent = std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn taken_names_the_way_out() {
+    fn the_error_about_a_second_member_says_what_several_replicas_need() {
         let text = BusError::Taken { group: "booking".into() }.to_string();
         assert!(text.contains("booking") && text.contains("several replicas need Kafka"));
     }

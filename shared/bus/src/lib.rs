@@ -1,18 +1,21 @@
-//! The bus between the services: one small trait, implemented by Apache Kafka and by the *log*, a
-//! single `SQLite` file with Kafka's topics, partitions, offsets and groups; and, for simulations, in
-//! memory.
+//! The bus between the services: the trait [`Bus`] with three implementations.
 //!
-//! Delivery is at least once: offsets reach the broker lazily, after the reader has stored them.
-//! One suite (`tests/conformance.rs`) holds all three to the same behaviour.
+//! - Apache Kafka, by librdkafka;
+//! - the *log*: a single `SQLite` file with Kafka's topics, partitions, offsets and groups;
+//! - [`Memory`]: a broker in memory, for simulations.
+//!
+//! Delivery is at least once. A consumer stores the offset after a record when the record was applied, and
+//! stored offsets reach the broker later. Records whose offsets did not reach it before a crash come again.
+//! `tests/conformance.rs` checks that all three behave alike.
 
 mod error;
 mod identity;
 mod kafka;
 mod log;
+mod log_throttle;
 mod memory;
 mod murmur2;
 mod names;
-mod said;
 mod settings;
 
 use async_trait::async_trait;
@@ -22,34 +25,36 @@ use uuid::Uuid;
 pub use error::BusError;
 pub use identity::IDENTITY_TOPIC;
 pub use log::{Log, LogOptions};
+pub use log_throttle::LogThrottle;
 pub use memory::{Memory, OffsetsReach};
 pub use murmur2::partition_of;
-pub use said::Said;
 pub use settings::{Settings, connect};
 
-/// Key, headers and value of one record together, in bytes, unless the broker is told otherwise.
+/// The default limit on the size of a record: key, headers and value together, in bytes.
 ///
-/// Kafka's default limit is 1 MiB for a whole batch with its framing; the log keeps the same limit,
-/// so that what fits on one fits on the other.
+/// Kafka's default limit is 1 MiB for a batch with its framing. The log has the same limit, so that a record
+/// that fits on one fits on the other.
 pub const DEFAULT_MAX_RECORD_BYTES: usize = 1_000_000;
 
-/// A topic as it is to be created.
+/// A topic to be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// Its name, without the namespace.
+    /// The topic's name, without the namespace.
     pub name: &'static str,
-    /// How many partitions it gets; at least one.
+    /// The number of partitions; at least one.
     pub partitions: i32,
-    /// Whether only the latest record per key is kept for ever.
+    /// Whether the topic keeps the latest record of each key for ever, and only that.
     pub compacted: bool,
 }
 
 impl Topic {
-    /// All topics of a contract, with so many partitions each.
+    /// All topics of a contract, each with this number of partitions.
     #[must_use]
     pub fn all_of<C: Contract>(partitions: i32) -> Vec<Self> {
         let topics = C::topics().iter();
-        topics.map(|it| Self { name: it.name, partitions, compacted: it.compacted }).collect()
+        topics
+            .map(|topic| Self { name: topic.name, partitions, compacted: topic.compacted })
+            .collect()
     }
 }
 
@@ -58,7 +63,7 @@ impl Topic {
 pub struct Outgoing {
     /// The topic, without the namespace.
     pub topic: String,
-    /// Decides the partition: records of one key keep their order.
+    /// The key, which decides the partition. Records of one key keep their order.
     pub key: String,
     /// Names and values, in order.
     pub headers: Headers,
@@ -67,14 +72,14 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// What counts against [`Bus::max_record_bytes`].
+    /// The bytes that count towards [`Bus::max_record_bytes`].
     #[must_use]
     pub fn bytes(&self) -> usize {
         record_bytes(&self.key, &self.headers, &self.value)
     }
 }
 
-/// What of a record counts against [`Bus::max_record_bytes`].
+/// The bytes of a record that count towards [`Bus::max_record_bytes`].
 #[must_use]
 pub fn record_bytes(key: &str, headers: &Headers, value: &[u8]) -> usize {
     key.len() + headers.payload_bytes() + value.len()
@@ -87,14 +92,14 @@ impl From<Encoded> for Outgoing {
     }
 }
 
-/// A record as it was received.
+/// A record that was received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incoming {
     /// The topic, without the namespace.
     pub topic: String,
     /// The partition of the topic.
     pub partition: i32,
-    /// Its place in the partition; rising, not always without gaps.
+    /// The record's offset in the partition. Offsets ascend and may have gaps.
     pub offset: i64,
     /// The key; empty if the producer gave none.
     pub key: Vec<u8>,
@@ -104,7 +109,7 @@ pub struct Incoming {
     pub value: Vec<u8>,
 }
 
-/// How far a partition has been worked off.
+/// How far a consumer has applied a partition's records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Position {
     /// The topic, without the namespace.
@@ -115,24 +120,25 @@ pub struct Position {
     pub next: i64,
 }
 
-/// What became of a publish.
+/// The outcome of a publish.
 #[derive(Debug)]
 pub struct Published {
-    /// One per record, in the order given. `false` with an error may still have arrived.
+    /// Whether the broker acknowledged each record, in the order of the records. One that was not acknowledged
+    /// may have arrived all the same.
     pub acknowledged: Vec<bool>,
     /// Why not all of them were acknowledged.
     pub error: Option<BusError>,
 }
 
-/// A partition's watermarks and how far a group has come.
+/// A partition's watermarks, and the offset that a group has committed there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionState {
     /// The topic, without the namespace.
     pub topic: String,
     /// The partition of the topic.
     pub partition: i32,
-    /// The lowest offset still there; equals `high` when there is none. What compaction takes does
-    /// not count.
+    /// The lowest offset that was not deleted; equals `high` if the partition is empty. Records that compaction
+    /// removed do not count as deleted.
     pub low: i64,
     /// The offset that the next record will get.
     pub high: i64,
@@ -141,43 +147,44 @@ pub struct PartitionState {
 }
 
 impl PartitionState {
-    /// How many records the group has yet to work off.
+    /// How many records the group has not applied yet.
     #[must_use]
     pub fn lag(&self) -> i64 {
         self.high - self.committed.unwrap_or(self.low)
     }
 
-    /// Whether the next record of the group can still come, or come one day.
+    /// Whether the group's next record exists, or will be the next one to be published. Otherwise it was deleted
+    /// before the group read it, or the broker has lost records that the group has read.
     #[must_use]
     pub fn is_in_reach(&self) -> bool {
         self.committed.is_none_or(|next| (self.low..=self.high).contains(&next))
     }
 }
 
-/// A broker, reached or not. Every method may wait for it.
+/// A broker, which need not be reachable yet. Each method may wait for it.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Creates what is missing and waits until it can be used; existing topics stay as they are.
+    /// Creates the topics that do not exist and waits until they can be used. Existing topics stay as they are.
     ///
     /// # Errors
     /// [`BusError::Unavailable`] while the broker cannot be reached, [`BusError::Settings`] for an
     /// impossible topic.
     async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError>;
 
-    /// A producer of its own, for one task.
+    /// Opens a producer, for one task.
     ///
     /// # Errors
     /// [`BusError::Settings`] if the client refuses a setting.
     async fn producer(&self) -> Result<Box<dyn Producer>, BusError>;
 
-    /// Joins `group`; records come from its stored offsets on, at first from the beginning.
+    /// Joins `group`. Records come from the group's committed offsets on, and at first from the beginning.
     ///
     /// # Errors
     /// [`BusError::UnknownTopic`], [`BusError::Unavailable`], and on the log [`BusError::Taken`] and
     /// [`BusError::OutOfReach`].
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError>;
 
-    /// Watermarks and committed offsets of every partition, ordered as `topics` and by partition.
+    /// Watermarks and committed offsets of every partition, in the order of `topics`, then by partition.
     ///
     /// # Errors
     /// [`BusError::UnknownTopic`], [`BusError::Unavailable`].
@@ -187,13 +194,13 @@ pub trait Bus: Send + Sync {
         topics: &[&str],
     ) -> Result<Vec<PartitionState>, BusError>;
 
-    /// Sets a group's offsets to the lowest records that are left.
+    /// Sets a group's offsets to the lowest records that exist.
     ///
     /// # Errors
-    /// [`BusError::GroupActive`] while the group has members; nothing is changed then.
+    /// [`BusError::GroupActive`] while the group has members; then nothing is changed.
     async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError>;
 
-    /// Reads topics from their lowest records on, as no member of any group: nothing is committed.
+    /// Opens a reader of these topics from their lowest records on. It belongs to no group and commits nothing.
     ///
     /// # Errors
     /// [`BusError::UnknownTopic`], [`BusError::Unavailable`]; [`BusError::Settings`] where the bus cannot
@@ -203,8 +210,8 @@ pub trait Bus: Send + Sync {
         Err(BusError::settings("bus.url", why))
     }
 
-    /// The id that this bus was given at its first use: `proposed` from now on, if there was none. `None`
-    /// where a bus keeps none, as in memory.
+    /// The id that this bus got at its first use. A bus without an id gets `proposed`. `None` if this kind of bus
+    /// keeps no id, as the one in memory.
     ///
     /// # Errors
     /// [`BusError::Unavailable`] while the broker cannot be reached.
@@ -213,29 +220,29 @@ pub trait Bus: Send + Sync {
         Ok(None)
     }
 
-    /// Where it is, as in [`Settings::url`], for messages.
+    /// The address of the bus, as in [`Settings::url`], for messages.
     fn address(&self) -> String {
         "memory".to_owned()
     }
 
-    /// The most bytes of key, headers and value together; a larger record is refused.
+    /// The limit on the size of a record: key, headers and value together, in bytes. A larger one is refused.
     fn max_record_bytes(&self) -> usize;
 }
 
-/// Sends records. Not shared: whoever owns it decides the order.
+/// Publishes records. One task owns it and decides their order.
 #[async_trait]
 pub trait Producer: Send {
-    /// Publishes in order and waits for every report, however long the broker is away.
+    /// Publishes records in order and waits for the broker's report on each, however long the broker is away.
     ///
-    /// Stops at the first record that cannot be sent: what follows it is not sent.
+    /// Stops at the first record that cannot be sent: the records behind it are not sent.
     async fn publish(&mut self, records: &[Outgoing]) -> Published;
 }
 
-/// Reads what is on the bus.
+/// Reads topics without being a member of a group.
 #[async_trait]
 pub trait Reader: Send {
-    /// What is there and was not returned yet, about `max` at most, in the order of each partition; nothing
-    /// once the end has been reached, and later what has come since. Dropped before it has returned, the
+    /// Returns about `max` records that it has not returned yet, in the order of each partition. Returns none at
+    /// the end of all partitions, and may be called again for records that come later. After a dropped call the
     /// reader cannot be used any more.
     ///
     /// # Errors
@@ -246,37 +253,37 @@ pub trait Reader: Send {
 /// A member of a consumer group.
 #[async_trait]
 pub trait Consumer: Send {
-    /// Waits until at least one record is there, then returns what is waiting, at most `max`,
-    /// without waiting to fill. Cancel safe: a dropped future loses nothing.
+    /// Waits for a record, then returns all records that are waiting, at most `max`, without waiting for more.
+    /// Cancel safe: a dropped future loses no record.
     ///
     /// # Errors
-    /// Only what does not heal by itself; a broker that is away is waited for.
-    /// [`BusError::OutOfReach`] where records were deleted before this group read them: none is
-    /// passed over.
+    /// Only errors that do not go away by themselves; while the broker is away the call waits.
+    /// [`BusError::OutOfReach`] if records were deleted before this group read them: no record is passed over.
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
 
-    /// Remembers these as done. They reach the broker lazily and at [`Consumer::close`], so that
-    /// redelivery after a crash really happens. Partitions no longer owned are ignored.
+    /// Stores how far the records were applied. Stored positions reach the broker after a while, and at
+    /// [`Consumer::close`]; a crash before that makes the records come again. Positions of partitions that this
+    /// member does not have any more are ignored.
     ///
     /// # Errors
-    /// If the client refuses, which no retry heals.
+    /// If the client refuses, which no retry helps against.
     fn store(&mut self, positions: &[Position]) -> Result<(), BusError>;
 
-    /// From now on [`Consumer::receive`] keeps the membership alive and never returns a record.
+    /// From now on [`Consumer::receive`] keeps this member in the group and never returns a record.
     ///
     /// # Errors
     /// If the client refuses.
     fn pause(&mut self) -> Result<(), BusError>;
 
-    /// Ends [`Consumer::pause`]; goes on with the first record not yet returned.
+    /// Ends [`Consumer::pause`]: [`Consumer::receive`] goes on with the first record not returned yet.
     ///
     /// # Errors
     /// If the client refuses.
     fn resume(&mut self) -> Result<(), BusError>;
 
-    /// Commits what was stored and leaves the group.
+    /// Commits the stored positions and leaves the group.
     ///
     /// # Errors
-    /// If the commit failed: the records are delivered again.
+    /// If the commit failed. The records then come again.
     async fn close(self: Box<Self>) -> Result<(), BusError>;
 }

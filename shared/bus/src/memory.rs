@@ -1,5 +1,5 @@
-//! A broker in memory with Kafka's shape, for simulations and tests: what a reader gets next is
-//! drawn, so that nothing can rely on an order between partitions.
+//! A broker in memory with topics, partitions and groups as Kafka has them, for simulations and tests. It draws
+//! at random which records a consumer gets next, so that no test can rely on an order between partitions.
 
 mod consumer;
 mod state;
@@ -22,13 +22,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OffsetsReach {
-    /// As they are stored.
+    /// When they are stored.
     AtOnce,
-    /// When [`Memory::flush`] says so; a member that is gone until then has stored in vain.
+    /// When [`Memory::flush`] is called. Offsets of a member that is dropped before are lost, as in a crash.
     WhenFlushed,
 }
 
-/// A broker in memory. Clones share it.
+/// A broker in memory. Clones are the same broker.
 #[derive(Clone)]
 pub struct Memory {
     shared: Arc<Shared>,
@@ -39,38 +39,38 @@ struct Shared {
     state: Mutex<State>,
     random: Arc<dyn Random>,
     offsets: OffsetsReach,
-    /// Rings when something was published.
-    bell: watch::Sender<()>,
+    /// Changes whenever records were published.
+    published: watch::Sender<()>,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whole between statements, whoever panicked.
+        // No method leaves the state half changed, so it is usable after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Memory {
-    /// An empty broker; `random` decides which partitions are served first, and how far.
+    /// An empty broker. `random` decides which partitions a consumer reads first, and how many records of each.
     #[must_use]
     pub fn new(random: Arc<dyn Random>, offsets: OffsetsReach) -> Self {
-        let (state, bell) = (Mutex::default(), watch::Sender::new(()));
-        let shared = Arc::new(Shared { state, random, offsets, bell });
+        let (state, published) = (Mutex::default(), watch::Sender::new(()));
+        let shared = Arc::new(Shared { state, random, offsets, published });
         Self { shared, namespace: Namespace::default() }
     }
 
     /// The same broker under another namespace.
     ///
     /// # Errors
-    /// [`BusError::Settings`] if that cannot be part of a name.
+    /// [`BusError::Settings`] if the namespace cannot be a part of a name.
     pub fn namespaced(&self, namespace: &str) -> Result<Self, BusError> {
         Ok(Self { shared: Arc::clone(&self.shared), namespace: Namespace::new(namespace)? })
     }
 
-    /// The offsets that the group's member has stored reach the broker.
+    /// Makes the offsets that the group's member has stored reach the broker.
     ///
     /// # Errors
-    /// [`BusError::Settings`] if the group's name is none.
+    /// [`BusError::Settings`] if the group cannot have this name.
     pub fn flush(&self, group: &str) -> Result<(), BusError> {
         let group = self.namespace.outer("group", group)?;
         self.shared.state().group(&group).flush();
@@ -125,17 +125,17 @@ impl Bus for Memory {
 #[async_trait]
 impl Producer for Memory {
     async fn publish(&mut self, records: &[Outgoing]) -> Published {
-        let mut acknowledged = vec![false; records.len()];
-        for (record, yes) in records.iter().zip(&mut acknowledged) {
+        let (mut acknowledged, mut error) = (vec![false; records.len()], None);
+        for (record, acknowledged) in records.iter().zip(&mut acknowledged) {
             let topic = self.namespace.outer("topic", &record.topic);
             let appended = topic.and_then(|topic| self.shared.state().append(&topic, record));
-            if let Err(error) = appended {
-                self.shared.bell.send_replace(());
-                return Published { acknowledged, error: Some(error) };
+            if let Err(failed) = appended {
+                error = Some(failed);
+                break;
             }
-            *yes = true;
+            *acknowledged = true;
         }
-        self.shared.bell.send_replace(());
-        Published { acknowledged, error: None }
+        self.shared.published.send_replace(());
+        Published { acknowledged, error }
     }
 }

@@ -1,4 +1,4 @@
-//! The partition of a key, as Kafka's Java client and librdkafka's `murmur2_random` choose it.
+//! Chooses the partition of a key as Kafka's Java client and librdkafka's `murmur2_random` do.
 
 const SEED: u32 = 0x9747_b28c;
 const M: u32 = 0x5bd1_e995;
@@ -7,7 +7,7 @@ const R: u32 = 24;
 /// The partition of `key` among `partitions`, the same on every bus.
 ///
 /// # Panics
-/// If `partitions` is not positive: no topic is created like that.
+/// If `partitions` is not positive. No topic can be created like that.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
     assert!(partitions > 0, "a topic has at least one partition");

@@ -1,14 +1,16 @@
-//! Topic and group names, at the broker with a namespace before them.
+//! Names of topics and groups. At the broker they have the namespace as a prefix.
 
 use crate::BusError;
 
-/// What is put before every topic and group name at the broker, invisible to callers.
+/// The prefix of every topic and group name at the broker. Callers never see it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Namespace(String);
 
 impl Namespace {
+    /// Checks and keeps a namespace.
+    ///
     /// # Errors
-    /// [`BusError::Settings`] if Kafka would not take it as part of a name.
+    /// [`BusError::Settings`] if Kafka would not accept it as part of a name.
     pub(crate) fn new(namespace: &str) -> Result<Self, BusError> {
         if namespace.chars().all(is_legal) {
             return Ok(Self(namespace.to_owned()));
@@ -19,10 +21,10 @@ impl Namespace {
         ))
     }
 
-    /// The name at the broker.
+    /// The name at the broker of a topic or group, which `kind` says.
     ///
     /// # Errors
-    /// [`BusError::Settings`] if it is no name that Kafka and a file name could both hold.
+    /// [`BusError::Settings`] if the name does not fit into both a name of Kafka and the name of a file.
     pub(crate) fn outer(&self, kind: &str, name: &str) -> Result<String, BusError> {
         const LONGEST: usize = 200;
         if name.is_empty() || name.len() > LONGEST || !name.chars().all(is_legal) {
@@ -33,12 +35,12 @@ impl Namespace {
         Ok(format!("{}{name}", self.0))
     }
 
-    /// The caller's name of a topic at the broker.
+    /// The caller's name of a topic or group, whose name at the broker is `outer`.
     pub(crate) fn inner<'a>(&self, outer: &'a str) -> &'a str {
         outer.strip_prefix(&self.0).unwrap_or(outer)
     }
 
-    /// An address, with the namespace if there is one.
+    /// An address for messages, with the namespace if there is one.
     pub(crate) fn of(&self, address: &str) -> String {
         if self.0.is_empty() {
             return address.to_owned();
@@ -46,7 +48,7 @@ impl Namespace {
         format!("{address} (namespace {})", self.0)
     }
 
-    /// [`Namespace::outer`] of many topics.
+    /// The names at the broker of these topics.
     pub(crate) fn topics(&self, names: &[&str]) -> Result<Vec<String>, BusError> {
         names.iter().map(|name| self.outer("topic", name)).collect()
     }
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_namespace_goes_on_and_comes_off() {
+    fn a_namespace_is_put_before_a_name_and_removed_again() {
         let namespace = Namespace::new("t1-").expect("legal");
         let outer = namespace.outer("topic", "trips").expect("legal");
         assert_eq!(outer, "t1-trips");
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_no_file_could_bear_are_refused() {
+    fn names_that_no_file_could_have_are_refused() {
         assert!(Namespace::new("../").is_err());
         let plain = Namespace::new("").expect("legal");
         for name in ["", "a/b", "a b", "ä"] {

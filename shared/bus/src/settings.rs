@@ -1,4 +1,4 @@
-//! Which bus, where, and under which namespace.
+//! The settings of a bus, and [`connect`], which opens one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,24 +9,24 @@ use crate::log::{Log, LogOptions};
 use crate::names::Namespace;
 use crate::{Bus, BusError};
 
-/// Which bus, where, and under which namespace.
+/// The settings of a bus.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// `log:PATH/bus.db` or `kafka:HOST:PORT,HOST:PORT`.
+    /// The address: `log:PATH/bus.db` or `kafka:HOST:PORT,HOST:PORT`.
     pub url: String,
-    /// Put before topic and group names at the broker, such as `t1-`; empty for none.
+    /// The prefix of topic and group names at the broker, such as `t1-`; empty for none.
     pub namespace: String,
-    /// What the broker knows this process by (Kafka's `client.id`), such as `travel-booking`; empty for
-    /// `quintet`.
+    /// The broker's name for this process (Kafka's `client.id`), such as `travel-booking`; empty for `quintet`.
     pub client: String,
-    /// Passed to librdkafka, over our defaults; those that the delivery promise rests on are refused.
+    /// Settings of librdkafka, which override our defaults. Those that delivery at least once and in order
+    /// depends on are refused.
     pub kafka: BTreeMap<String, String>,
 }
 
-/// Opens the bus. Kafka need not be reachable yet; the log is created where it is missing.
+/// Opens the bus. Kafka need not be reachable yet. The log is created if it does not exist.
 ///
 /// # Errors
-/// [`BusError::Settings`] naming the setting, or the log's file cannot be used.
+/// [`BusError::Settings`] that names a wrong setting; an error of the log's files.
 pub async fn connect(settings: &Settings) -> Result<Arc<dyn Bus>, BusError> {
     let namespace = Namespace::new(&settings.namespace)?;
     match settings.url.split_once(':') {

@@ -1,6 +1,6 @@
-//! One list of checks, held against every bus.
+//! One list of checks that every bus has to pass.
 //!
-//! The log and the broker in memory always take part; Kafka where `QUINTET_TEST_KAFKA=HOST:PORT` names a broker. With
+//! The log and the broker in memory are always checked, Kafka if `QUINTET_TEST_KAFKA=HOST:PORT` names a broker. With
 //! `QUINTET_TEST_REQUIRE_SERVERS=1` a missing broker is a failure.
 
 #[path = "conformance/checks.rs"]
@@ -10,7 +10,7 @@ mod positions;
 #[path = "conformance/rig.rs"]
 mod rig;
 
-/// Makes a test of each check, for each bus; of some only for those that last longer than a process.
+/// Makes a test of each check for each bus. The checks after `on brokers` are only for buses that outlive a process.
 macro_rules! conformance {
     ($($module:ident::$check:ident),+ $(,)? ; on brokers $($outer:ident::$only:ident),+ $(,)?) => {
         mod log {
@@ -63,22 +63,22 @@ conformance! {
     checks::headers_and_binary_values_arrive_intact,
     checks::unknown_topics_are_named,
     checks::a_large_record_passes,
-    checks::a_too_large_record_stops_the_line,
-    checks::an_empty_publish_is_nothing,
-    checks::a_waiting_reader_is_woken,
-    checks::no_more_than_asked_for_is_returned,
+    checks::no_record_behind_a_too_large_one_is_published,
+    checks::an_empty_publish_does_nothing,
+    checks::a_waiting_consumer_is_woken,
+    checks::no_more_than_max_records_are_returned,
     checks::a_dropped_receive_loses_nothing,
     checks::two_producers_leave_no_gap,
     checks::two_groups_see_everything,
     checks::namespaces_do_not_see_each_other,
-    positions::what_was_not_stored_comes_again,
-    positions::what_was_stored_before_close_does_not,
+    positions::records_that_were_not_stored_come_again,
+    positions::records_that_were_stored_before_close_do_not_come_again,
     positions::stored_offsets_reach_the_broker_by_themselves,
-    positions::partitions_tell_watermarks_and_lag,
-    positions::a_group_is_rewound_only_when_empty,
+    positions::partitions_report_watermarks_and_lag,
+    positions::only_a_group_without_members_can_be_rewound,
     positions::nothing_arrives_while_paused,
-    positions::positions_of_others_are_ignored;
+    positions::positions_of_foreign_partitions_are_ignored;
     on brokers
-    checks::a_reader_sees_everything_and_then_what_comes,
-    checks::a_bus_has_the_id_that_it_was_given_first,
+    checks::a_reader_sees_all_records_and_later_ones,
+    checks::a_bus_keeps_the_id_that_it_got_first,
 }

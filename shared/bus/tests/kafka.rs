@@ -1,4 +1,5 @@
-//! What only Kafka can do, or suffer. Needs `QUINTET_TEST_KAFKA=HOST:PORT` where it needs a broker.
+//! Checks of Kafka only: several members of a group, rebalances, an absent broker. Most need
+//! `QUINTET_TEST_KAFKA=HOST:PORT`.
 
 #[path = "conformance/rig.rs"]
 #[expect(dead_code, reason = "shared with the conformance suite")]
@@ -15,10 +16,10 @@ use rdkafka::client::DefaultClientContext;
 use rig::{KafkaRig, Rig, after, numbered, publish, sorted_numbers, within};
 use tokio::time::timeout;
 
-/// How long one round waits before it publishes again.
+/// How long a round waits before it publishes again.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// The members of a group share the partitions, and inherit those of a member that leaves.
+/// The members of a group share the partitions, and get those of a member that leaves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_share_the_partitions() {
     let Some(rig) = KafkaRig::new() else { return };
@@ -27,7 +28,7 @@ async fn replicas_share_the_partitions() {
     let mut second = two.consumer("g", &["trips"]).await.expect("a consumer");
     let mut start = 0;
     let mut seen = BTreeSet::new();
-    // Until both have got something of the same round, which they cannot without a partition each.
+    // Until both members receive records of the same round, for which each must have a partition.
     within(async {
         loop {
             publish(&*one, &numbered(start..start + 50)).await;
@@ -53,17 +54,17 @@ async fn replicas_share_the_partitions() {
     }
 }
 
-/// A member that hung while the group went on does not set it back with what it had in hand.
+/// A member that hung while the group went on does not set the group back by the records that it still had.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
+async fn a_member_that_wakes_up_late_does_not_undo_what_others_have_stored() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
-    // So few that its absence is noticed soon; Kafka takes no less than the session.
-    let hasty = rig.open("", &[("max.poll.interval.ms", "6000")]).await;
+    // Short, so that its absence is noticed soon. Kafka accepts no less than the session time-out.
+    let impatient = rig.open("", &[("max.poll.interval.ms", "6000")]).await;
     publish(&*bus, &numbered(0..30)).await;
-    let mut late = hasty.consumer("g", &["trips"]).await.expect("a consumer");
-    let in_hand = rig::take(&mut late, 30).await;
-    // It does not receive any more, and the next one gets what it had.
+    let mut late = impatient.consumer("g", &["trips"]).await.expect("a consumer");
+    let held = rig::take(&mut late, 30).await;
+    // The late member does not poll any more, so the next one gets its partitions.
     let mut next = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let again = rig::take(&mut next, 30).await;
     next.store(&after(&again)).expect("stored");
@@ -71,19 +72,19 @@ async fn who_comes_back_late_does_not_undo_what_others_have_stored() {
 
     publish(&*bus, &numbered(30..60)).await;
     let more = rig::take(&mut late, 30).await;
-    let stale: Vec<_> = in_hand.iter().map(|record| after(std::slice::from_ref(record))).collect();
+    let stale: Vec<_> = held.iter().map(|record| after(std::slice::from_ref(record))).collect();
     for positions in stale {
-        late.store(&positions).expect("passed over");
+        late.store(&positions).expect("ignored");
     }
     within(late.close()).await.expect("closed");
     let lag = async || {
         let states = bus.partitions("g", &["trips"]).await.expect("states");
         states.iter().map(quintet_bus::PartitionState::lag).sum::<i64>()
     };
-    assert_eq!(usize::try_from(lag().await), Ok(more.len()), "only what it did not store");
+    assert_eq!(usize::try_from(lag().await), Ok(more.len()), "only the new records are not stored");
 }
 
-/// Stores what was received; how many there were.
+/// Stores the received records and returns how many there were.
 fn note(
     consumer: &mut Box<dyn Consumer>,
     records: Result<Vec<quintet_bus::Incoming>, quintet_bus::BusError>,
@@ -95,9 +96,9 @@ fn note(
     records.len()
 }
 
-/// A member that joins while the group is paused gets nothing either until it is resumed.
+/// A consumer that is paused before it has any partition returns nothing until it is resumed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_that_come_during_a_pause_are_paused() {
+async fn partitions_that_are_assigned_during_a_pause_are_paused() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..30)).await;
@@ -105,7 +106,7 @@ async fn partitions_that_come_during_a_pause_are_paused() {
     // Before it has any partition.
     paused.pause().expect("paused");
     let joined = async {
-        // Served by `receive`, the membership becomes visible: the group cannot be rewound.
+        // The polls of `receive` make it a member, which shows when the group cannot be rewound any more.
         while bus.rewind("g", &["trips"]).await.is_ok() {}
         let mut witness = bus.consumer("w", &["trips"]).await.expect("a consumer");
         rig::take(&mut witness, 30).await
@@ -118,9 +119,9 @@ async fn partitions_that_come_during_a_pause_are_paused() {
     assert_eq!(rig::take(&mut paused, 30).await.len(), 30);
 }
 
-/// Partitions that were taken away during a pause are read once they come back after its end.
+/// Partitions that are revoked during a pause and assigned again after it are read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_that_went_during_a_pause_come_back_unpaused() {
+async fn partitions_that_are_revoked_during_a_pause_come_back_unpaused() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -133,7 +134,7 @@ async fn partitions_that_went_during_a_pause_come_back_unpaused() {
     first.pause().expect("paused");
     let mut second = rig.connect().await.consumer("g", &["trips"]).await.expect("a consumer");
     let mut start = 30;
-    // Until the group has given some of them to the other one.
+    // Until the group has assigned some partitions to the second member.
     let taken = async {
         loop {
             publish(&*bus, &numbered(start..start + 30)).await;
@@ -156,9 +157,9 @@ async fn partitions_that_went_during_a_pause_come_back_unpaused() {
     }
 }
 
-/// Long before librdkafka's own five minutes.
+/// They are read within seconds. By its default librdkafka would take five minutes to notice them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_that_are_added_under_a_reader_are_read() {
+async fn partitions_that_are_added_while_a_consumer_runs_are_read() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -171,7 +172,7 @@ async fn partitions_that_are_added_under_a_reader_are_read() {
     let (more, options) = (NewPartitions::new(&topic, 12), AdminOptions::new());
     let added = within(client.create_partitions([&more], &options)).await.expect("an answer");
     assert!(added.iter().all(Result::is_ok), "{added:?}");
-    // A new client knows them at once; most of its keys go there.
+    // A new client knows them at once. Most keys go to them.
     let all = async || bus.partitions("g", &["trips"]).await.is_ok_and(|all| all.len() == 12);
     within(async { while !all().await {} }).await;
     publish(&*bus, &numbered(30..60)).await;
@@ -181,29 +182,29 @@ async fn partitions_that_are_added_under_a_reader_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_away_is_a_passing_trouble() {
-    // A port that was free a moment ago.
+async fn an_absent_broker_is_a_transient_error() {
+    // A port on which no process listens.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
-    let bus = connect(&format!("kafka:127.0.0.1:{port}")).await.expect("not reached yet");
+    let bus = connect(&format!("kafka:127.0.0.1:{port}")).await.expect("no connection yet");
     let mut producer = bus.producer().await.expect("a producer");
     let published = within(producer.publish(&numbered(0..2))).await;
     assert_eq!(published.acknowledged, [false, false]);
     assert!(published.error.expect("an error").is_transient());
-    let (asked, joined, created) = tokio::join!(
+    let (states, consumer, created) = tokio::join!(
         within(bus.partitions("g", &["trips"])),
         within(bus.consumer("g", &["trips"])),
         within(bus.create_topics(&rig::TOPICS)),
     );
-    for error in [asked.err(), joined.err(), created.err()] {
+    for error in [states.err(), consumer.err(), created.err()] {
         let error = error.expect("no broker");
         assert!(error.is_transient(), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_url_says_what_a_right_one_is() {
+async fn the_error_about_a_wrong_url_says_what_a_right_one_is() {
     for url in ["", "kafka:", "log:", "localhost:9092", "redis://x"] {
         let error = connect(url).await.err().expect("must be refused");
         assert!(error.to_string().contains("kafka:HOST:PORT"), "{url}: {error}");

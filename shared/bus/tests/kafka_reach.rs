@@ -1,4 +1,4 @@
-//! What a group has to read is not there any more, or not yet. Needs `QUINTET_TEST_KAFKA=HOST:PORT`.
+//! Groups whose next record was deleted, or does not exist any more. Needs `QUINTET_TEST_KAFKA=HOST:PORT`.
 
 #[path = "conformance/rig.rs"]
 #[expect(dead_code, reason = "shared with the conformance suite")]
@@ -20,8 +20,8 @@ fn brokers(rig: &KafkaRig) -> &str {
     rig.url.trim_start_matches("kafka:")
 }
 
-/// The offsets of all three partitions of `trips`.
-fn everywhere(rig: &KafkaRig, offset: i64) -> TopicPartitionList {
+/// The same offset in all three partitions of `trips`.
+fn in_all_partitions(rig: &KafkaRig, offset: i64) -> TopicPartitionList {
     let (mut list, topic) = (TopicPartitionList::new(), name(rig, "trips"));
     for partition in 0..3 {
         list.add_partition_offset(&topic, partition, Offset::Offset(offset)).expect("an offset");
@@ -29,11 +29,11 @@ fn everywhere(rig: &KafkaRig, offset: i64) -> TopicPartitionList {
     list
 }
 
-/// As retention does: deletes what lies below this offset.
+/// Deletes the records below this offset, as retention does.
 async fn delete_below(rig: &KafkaRig, offset: i64) {
     let config = ClientConfig::new().set("bootstrap.servers", brokers(rig)).to_owned();
     let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
-    let deleting = client.delete_records(&everywhere(rig, offset), &AdminOptions::new());
+    let deleting = client.delete_records(&in_all_partitions(rig, offset), &AdminOptions::new());
     let deleted = within(deleting).await.expect("an answer");
     assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
 }
@@ -51,14 +51,14 @@ async fn read_and_leave(bus: &dyn Bus, group: &str, count: usize) -> Vec<Incomin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_deleted_unread_is_not_passed_over() {
+async fn records_that_were_deleted_unread_are_not_passed_over() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..100)).await;
     read_and_leave(&*bus, "g", 100).await;
     publish(&*bus, &numbered(100..200)).await;
     assert!(states(&*bus, "g").await.iter().all(PartitionState::is_in_reach));
-    // Of each partition all but the last records: some of the second hundred too.
+    // Of each partition only the last records are kept, so some of the second hundred are deleted too.
     let lowest = states(&*bus, "g").await.iter().map(|state| state.high).min().expect("a topic");
     delete_below(&rig, lowest - 1).await;
     let missed = states(&*bus, "g").await;
@@ -74,7 +74,7 @@ async fn what_was_deleted_unread_is_not_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_deleted_before_the_first_read_is_missed_too() {
+async fn records_that_were_deleted_before_the_first_read_count_as_missed() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     let member = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -86,7 +86,7 @@ async fn what_was_deleted_before_the_first_read_is_missed_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_deleted_under_a_reader_is_not_passed_over() {
+async fn records_that_were_deleted_while_a_consumer_runs_are_not_passed_over() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -94,7 +94,7 @@ async fn what_was_deleted_under_a_reader_is_not_passed_over() {
     let first = take(&mut consumer, 1).await;
     consumer.store(&after(&first)).expect("stored");
     consumer.pause().expect("paused");
-    // Fetches that are under way bring a few; the second thousand comes after the pause for sure.
+    // Fetches under way may bring records of the first thousand. The second thousand comes after the pause.
     publish(&*bus, &numbered(1..1_001)).await;
     publish(&*bus, &numbered(1_001..2_001)).await;
     let lowest = states(&*bus, "g").await.iter().map(|state| state.high).min().expect("a topic");
@@ -113,7 +113,7 @@ async fn what_was_deleted_under_a_reader_is_not_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_that_never_read_begins_with_the_oldest_that_is_left() {
+async fn a_new_group_begins_with_the_oldest_record() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..100)).await;
@@ -127,15 +127,15 @@ async fn a_group_that_never_read_begins_with_the_oldest_that_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_place_beyond_the_end_is_told() {
+async fn an_offset_beyond_the_end_is_an_error() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..100)).await;
-    // As if the broker had lost what the group has read.
+    // The group's offsets are as if the broker had lost records that the group has read.
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers(&rig)).set("group.id", name(&rig, "g"));
     let operator: BaseConsumer = config.create().expect("a client");
-    let beyond = everywhere(&rig, 1_000);
+    let beyond = in_all_partitions(&rig, 1_000);
     operator.commit(&beyond, CommitMode::Sync).expect("a group without members takes it");
     let states = states(&*bus, "g").await;
     assert!(states.iter().all(|state| !state.is_in_reach()), "{states:?}");

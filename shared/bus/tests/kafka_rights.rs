@@ -1,4 +1,4 @@
-//! Rights that the broker withdraws for a while. Needs `QUINTET_TEST_KAFKA_DIR=DIR`, a distribution of Kafka.
+//! Rights that the broker denies for a while. Needs `QUINTET_TEST_KAFKA_DIR=DIR`, a distribution of Kafka.
 
 #[path = "conformance/rig.rs"]
 #[expect(dead_code, reason = "shared with the conformance suite")]
@@ -15,7 +15,7 @@ const GROUP: &str = "travel-hotels";
 
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 
-/// A broker that lets everybody do what no rule denies.
+/// A broker that allows every operation that no rule denies.
 fn broker(kafka: &Path) -> Broker {
     let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
     let settings =
@@ -26,7 +26,7 @@ fn broker(kafka: &Path) -> Broker {
     broker
 }
 
-/// With topics of a test's own.
+/// Opens the broker under a namespace of the test, with topics.
 async fn connect(broker: &Broker, namespace: &str) -> Arc<dyn Bus> {
     let (url, namespace) = (format!("kafka:{}", broker.address()), namespace.to_owned());
     let settings = Settings { url, namespace, ..Settings::default() };
@@ -35,24 +35,24 @@ async fn connect(broker: &Broker, namespace: &str) -> Arc<dyn Bus> {
     bus
 }
 
-/// One broker for all, as each takes seconds to start.
+/// All checks use one broker, because a broker takes seconds to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rights_that_are_withdrawn_are_waited_for() {
+async fn denied_rights_are_transient_errors() {
     let Some(kafka) = kafka_dir() else { return };
     let broker = broker(&kafka);
-    a_topic_that_may_not_be_read_is_read_once_it_may(&broker).await;
-    a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(&broker).await;
-    a_service_that_may_not_create_topics_uses_those_that_are_there(&broker).await;
+    a_topic_is_read_once_the_right_is_granted_again(&broker).await;
+    the_error_names_the_group_which_is_joined_once_the_right_is_granted(&broker).await;
+    a_service_without_the_right_to_create_topics_uses_existing_ones(&broker).await;
 }
 
-/// Denies a right to everybody, or no longer.
+/// Adds (`--add`) or removes (`--remove`) a rule that denies an operation to all users.
 fn deny(broker: &Broker, verb: &str, operation: &str, resource: &[&str]) {
     let rule = [verb, "--deny-principal", "User:*", "--operation", operation];
     let force = if verb == "--remove" { ["--force"].as_slice() } else { &[] };
     broker.tool(ACLS, &[&rule, resource, force].concat());
 }
 
-async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
+async fn a_topic_is_read_once_the_right_is_granted_again(broker: &Broker) {
     let bus = connect(broker, "r-").await;
     let mut consumer = bus.consumer(GROUP, &["trips", "notices"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..10)).await;
@@ -61,7 +61,7 @@ async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
     let trips = ["--topic", "r-trips"];
     deny(broker, "--add", "Read", &trips);
     publish(&*bus, &numbered(10..20)).await;
-    // The other topic goes on. What the broker had handed out before the denial may still come.
+    // The other topic can still be read. Records that the broker sent before the denial may still come.
     let notice = quintet_bus::Outgoing { topic: "notices".to_owned(), ..rig::record("board", "p") };
     publish(&*bus, &[notice]).await;
     let mut early = Vec::new();
@@ -76,7 +76,7 @@ async fn a_topic_that_may_not_be_read_is_read_once_it_may(broker: &Broker) {
     within(consumer.close()).await.expect("closed");
 }
 
-async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: &Broker) {
+async fn the_error_names_the_group_which_is_joined_once_the_right_is_granted(broker: &Broker) {
     let bus = connect(broker, "g-").await;
     let mut consumer = bus.consumer(GROUP, &["trips"]).await.expect("a consumer");
     publish(&*bus, &numbered(0..10)).await;
@@ -99,7 +99,7 @@ async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: 
     }
     deny(broker, "--remove", "All", &["--group", "g-travel-hotels"]);
     drop(consumer);
-    // The rule goes within moments.
+    // The broker applies the removal after a moment.
     let mut consumer = within(async {
         loop {
             if let Ok(consumer) = bus.consumer(GROUP, &["trips"]).await {
@@ -115,15 +115,15 @@ async fn a_group_that_may_not_be_joined_is_named_and_joined_once_it_may(broker: 
     }
 }
 
-async fn a_service_that_may_not_create_topics_uses_those_that_are_there(broker: &Broker) {
+async fn a_service_without_the_right_to_create_topics_uses_existing_ones(broker: &Broker) {
     let bus = connect(broker, "w-").await;
     deny(broker, "--add", "Create", &["--cluster"]);
     deny(broker, "--add", "Create", &["--topic", "*"]);
-    bus.create_topics(&TOPICS).await.expect("what is there is enough");
-    // Another's topic is none of its concern until it needs it.
+    bus.create_topics(&TOPICS).await.expect("the topics exist");
+    // A missing topic is an error only when it is used.
     let missing = quintet_bus::Topic { name: "missing", partitions: 1, compacted: false };
     bus.create_topics(&[missing]).await.expect("an operator may create it");
-    let unknown = within(bus.partitions(GROUP, &["missing"])).await.expect_err("it is not there");
+    let unknown = within(bus.partitions(GROUP, &["missing"])).await.expect_err("no such topic");
     assert!(unknown.is_transient(), "{unknown:?}");
 
     deny(broker, "--add", "Write", &["--topic", "w-trips"]);

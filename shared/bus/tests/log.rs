@@ -1,4 +1,4 @@
-//! What only the log does: one member per group, retention, lazy offsets of its own.
+//! Checks of the log only: one member in each group, retention, its limits.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,13 +36,13 @@ impl Fixture {
         self.directory.path().join("bus.db")
     }
 
-    /// Reads and writes the file as a shell does.
+    /// Opens the file itself, as a shell does.
     async fn shell(&self) -> SqliteConnection {
         let url = format!("sqlite://{}", self.path().display());
         SqliteConnection::connect(&url).await.expect("the file")
     }
 
-    /// As another process.
+    /// Opens the log as another process would.
     async fn reopen(&self) -> Log {
         open(self.directory.path(), &self.clock).await
     }
@@ -55,13 +55,14 @@ impl Fixture {
         assert!(published.error.is_none(), "{:?}", published.error);
     }
 
-    /// How many records go is not known: a consumer that has just started applies it too.
-    async fn retain(&self) {
+    /// Applies the retention. How many records this deletes is unknown, because a consumer that has just started
+    /// applies it too.
+    async fn apply_retention(&self) {
         self.log.retention().await.expect("applied");
     }
 
-    /// Low and high watermark of the topic's one partition.
-    async fn marks(&self, topic: &str) -> (i64, i64) {
+    /// The low and the high watermark of the topic's one partition.
+    async fn watermarks(&self, topic: &str) -> (i64, i64) {
         let states = self.log.partitions("g", &[topic]).await.expect("states");
         (states[0].low, states[0].high)
     }
@@ -70,7 +71,7 @@ impl Fixture {
 async fn open(directory: &Path, clock: &Arc<ManualClock>) -> Log {
     let options = LogOptions {
         retention: 7 * DAY,
-        // Never by itself within a test.
+        // Longer than a test, so that neither happens by itself.
         commit_interval: Duration::from_hours(1),
         poll: Duration::from_hours(1),
         max_wal_bytes: MAX_WAL_BYTES,
@@ -110,7 +111,7 @@ async fn a_group_has_one_member() {
 }
 
 #[tokio::test]
-async fn what_was_stored_but_not_written_down_comes_again() {
+async fn records_whose_offsets_were_stored_but_not_committed_come_again() {
     let fixture = Fixture::new().await;
     fixture.publish("trips", &["a", "b"]).await;
     let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
@@ -122,9 +123,9 @@ async fn what_was_stored_but_not_written_down_comes_again() {
 }
 
 #[tokio::test]
-async fn retention_deletes_what_is_old() {
+async fn retention_deletes_old_records() {
     let fixture = Fixture::new().await;
-    // More than one step of the deletion.
+    // More than one transaction of the retention deletes.
     let keys = vec!["k"; 2_500];
     fixture.publish("trips", &keys).await;
     fixture.clock.advance(6 * DAY);
@@ -132,16 +133,16 @@ async fn retention_deletes_what_is_old() {
     assert_eq!(fixture.log.retention().await.expect("applied"), 0);
     fixture.clock.advance(2 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 2_500);
-    assert_eq!(fixture.marks("trips").await, (2_500, 2_501));
+    assert_eq!(fixture.watermarks("trips").await, (2_500, 2_501));
     let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let left = consumer.receive(10).await.expect("records");
     assert_eq!((left.len(), left[0].key.as_slice()), (1, b"young".as_slice()));
-    // Offsets are never used again, not even after everything is gone.
+    // Offsets are never used again, not even after all records were deleted.
     consumer.store(&[position("trips", 2_501)]).expect("stored");
     consumer.close().await.expect("closed");
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
-    assert_eq!(fixture.marks("trips").await, (2_501, 2_501));
+    assert_eq!(fixture.watermarks("trips").await, (2_501, 2_501));
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn retention_waits_for_a_group_that_has_not_read_yet() {
     consumer.close().await.expect("closed");
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 1);
-    assert_eq!(fixture.marks("trips").await, (1, 3));
+    assert_eq!(fixture.watermarks("trips").await, (1, 3));
 }
 
 #[tokio::test]
@@ -172,17 +173,17 @@ async fn a_compacted_topic_keeps_the_latest_of_each_key() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_under_a_reader_is_not_passed_over() {
+async fn records_that_were_deleted_while_a_consumer_runs_are_not_passed_over() {
     let fixture = Fixture::new().await;
     let topics = ["trips", "notices"];
     for left in [&[][..], &["young"]] {
         let mut consumer = fixture.log.consumer("g", &topics).await.expect("a consumer");
         fixture.publish("trips", &["old"]).await;
-        subscribe_to_nothing(&fixture).await;
+        delete_subscriptions(&fixture).await;
         fixture.clock.advance(30 * DAY);
         fixture.publish("trips", left).await;
-        fixture.retain().await;
-        let (low, high) = fixture.marks("trips").await;
+        fixture.apply_retention().await;
+        let (low, high) = fixture.watermarks("trips").await;
         assert_eq!((low..high).count(), left.len());
         fixture.publish("notices", &["new"]).await;
         let error = consumer.receive(10).await.expect_err("a record is missing");
@@ -193,14 +194,14 @@ async fn what_was_deleted_under_a_reader_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn a_group_that_missed_records_is_not_let_in_until_it_is_rewound() {
+async fn a_group_that_missed_records_has_to_be_rewound_before_it_reads() {
     let fixture = Fixture::new().await;
     fixture.publish("trips", &["a"]).await;
     let mut consumer = fixture.log.consumer("g", &["trips", "notices"]).await.expect("one");
     consumer.receive(1).await.expect("records");
     consumer.store(&[position("trips", 1)]).expect("stored");
     consumer.close().await.expect("closed");
-    subscribe_to_nothing(&fixture).await;
+    delete_subscriptions(&fixture).await;
     fixture.publish("trips", &["b", "c"]).await;
     fixture.clock.advance(30 * DAY);
     assert_eq!(fixture.log.retention().await.expect("applied"), 3);
@@ -215,7 +216,7 @@ async fn a_group_that_missed_records_is_not_let_in_until_it_is_rewound() {
 }
 
 #[tokio::test]
-async fn what_compaction_took_was_not_missed() {
+async fn records_that_compaction_removed_do_not_count_as_missed() {
     let fixture = Fixture::new().await;
     fixture.publish("notices", &["a"]).await;
     let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
@@ -230,35 +231,34 @@ async fn what_compaction_took_was_not_missed() {
     assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
 }
 
-/// As if the reader's group, of two topics, had been taken off the list of those that retention
-/// waits for.
-async fn subscribe_to_nothing(fixture: &Fixture) {
+/// Deletes the subscriptions of the only group, which reads two topics. Retention does not wait for it then.
+async fn delete_subscriptions(fixture: &Fixture) {
     let mut file = fixture.shell().await;
     let deleted = sqlx::query("delete from subscription").execute(&mut file).await;
     assert_eq!(deleted.expect("deleted").rows_affected(), 2);
 }
 
 #[tokio::test]
-async fn a_reader_passes_over_what_compaction_took_under_its_hands() {
+async fn a_consumer_passes_over_records_that_compaction_removes_while_it_runs() {
     let fixture = Fixture::new().await;
     let mut consumer = fixture.log.consumer("g", &["notices"]).await.expect("a consumer");
     fixture.publish("notices", &["a", "a", "b"]).await;
     fixture.clock.advance(30 * DAY);
-    fixture.retain().await;
+    fixture.apply_retention().await;
     let read = consumer.receive(1).await.expect("records");
     assert_eq!(read[0].offset, 1);
     assert_eq!(consumer.receive(10).await.expect("records")[0].offset, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dropped_publish_is_whole_or_not_there() {
+async fn a_dropped_publish_is_committed_as_a_whole_or_not_at_all() {
     let fixture = Fixture::new().await;
     let mut producer = fixture.log.producer().await.expect("a producer");
     let batch: Vec<_> = ["a", "b", "c"].map(|key| record("trips", key)).into();
     let mut acknowledged = 0;
-    for turns in 0..300 {
+    for round in 0..300 {
         let give_up = async {
-            for _ in 0..turns % 60 {
+            for _ in 0..round % 60 {
                 tokio::task::yield_now().await;
             }
         };
@@ -272,7 +272,7 @@ async fn a_dropped_publish_is_whole_or_not_there() {
     }
     let published = producer.publish(&batch).await;
     assert_eq!(published.acknowledged, [true; 3]);
-    let (low, high) = fixture.marks("trips").await;
+    let (low, high) = fixture.watermarks("trips").await;
     assert!(low == 0 && high % 3 == 0 && high >= 3 * (acknowledged + 1), "{high}");
     let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let all = consumer.receive(2_000).await.expect("records");
@@ -283,7 +283,7 @@ async fn a_dropped_publish_is_whole_or_not_there() {
 }
 
 #[tokio::test]
-async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() {
+async fn a_reader_in_another_process_stops_publishing_at_the_limit_and_nothing_is_lost() {
     let fixture = Fixture::new().await;
     let mut consumer = fixture.log.consumer("g", &["trips"]).await.expect("a consumer");
     let mut producer = fixture.log.producer().await.expect("a producer");
@@ -291,7 +291,7 @@ async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() 
     let mut wal = fixture.path().into_os_string();
     wal.push("-wal");
     let wal_bytes = || std::fs::metadata(&wal).expect("a write-ahead log").len();
-    // It goes on seeing the file as it is now.
+    // As long as its transaction lasts, the reader needs the file as it is now.
     let mut reader = fixture.shell().await;
     sqlx::raw_sql("begin; select * from head").execute(&mut reader).await.expect("it reads");
     let mut acknowledged = 0;
@@ -308,7 +308,7 @@ async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() 
     assert!(matches!(refused, BusError::Unavailable { .. }) && refused.is_transient());
     let text = refused.to_string();
     assert!(text.contains("bus.db-wal has 2 MiB") && text.contains("end that program"), "{text}");
-    // Whoever reads goes on, and offsets wait.
+    // Consumers still receive records, and their offsets wait.
     let read = consumer.receive(1_000).await.expect("records");
     assert_eq!(read.len(), acknowledged);
     consumer.store(&[position("trips", 1)]).expect("stored");
@@ -317,7 +317,7 @@ async fn a_reader_elsewhere_stops_publishing_at_the_limit_and_nothing_is_lost() 
     reader.close().await.expect("it ends");
     fixture.publish("trips", &["next"]).await;
     assert!(wal_bytes() < MAX_WAL_BYTES);
-    let (low, high) = fixture.marks("trips").await;
+    let (low, high) = fixture.watermarks("trips").await;
     assert_eq!((low, usize::try_from(high).expect("positive")), (0, acknowledged + 1));
 }
 

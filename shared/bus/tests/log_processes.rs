@@ -1,6 +1,6 @@
-//! The log among processes: writers are killed in the middle of it, and nothing may be missing.
+//! Several processes publish to one log and are killed while they do. No record may be missing.
 //!
-//! Without the usual harness, because the program is its own child process.
+//! The test has no harness, because the program starts itself as its child processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use quintet_bus::{Bus, Incoming, Log, LogOptions, Outgoing, Topic};
 
 const WRITERS: usize = 3;
 const LIVES: usize = 4;
-/// Batches that each life publishes before it is killed.
+/// How many batches a process publishes at least before it is killed.
 const BATCHES: usize = 10;
 const BATCH: usize = 25;
 
@@ -24,7 +24,7 @@ fn main() {
         [command, path, writer] if command == "write" => {
             runtime.block_on(write(Path::new(path), writer));
         }
-        // Test runners ask for a list, and for another one of what is ignored: nothing.
+        // Test runners ask for a list of tests, and for one of ignored tests, of which there are none.
         [list, .., ignored] if list == "--list" && ignored == "--ignored" => {}
         [list, ..] if list == "--list" => println!("killed_writers_leave_no_gap: test"),
         _ => {
@@ -34,7 +34,7 @@ fn main() {
     }
 }
 
-/// Publishes for ever, and says which batches were acknowledged.
+/// Publishes for ever, and prints which batches were acknowledged.
 async fn write(path: &Path, writer: &str) {
     let log = open(path).await;
     let mut producer = log.producer().await.expect("a producer");
@@ -49,7 +49,7 @@ async fn write(path: &Path, writer: &str) {
         let records: Vec<_> = records.collect();
         let published = producer.publish(&records).await;
         assert!(published.error.is_none(), "{:?}", published.error);
-        writeln!(out, "{writer} {batch}").expect("somebody listens");
+        writeln!(out, "{writer} {batch}").expect("the parent process reads");
     }
 }
 
@@ -59,7 +59,7 @@ async fn killed_writers_leave_no_gap() {
     let log = open(&path).await;
     let topic = Topic { name: "trips", partitions: 3, compacted: false };
     log.create_topics(&[topic]).await.expect("a topic");
-    // Reads while they write and die.
+    // Joined before the writers start, so that it reads while they write and are killed.
     let mut consumer = log.consumer("g", &["trips"]).await.expect("a consumer");
     let threads: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -80,11 +80,11 @@ async fn killed_writers_leave_no_gap() {
         let received = tokio::time::timeout(Duration::from_mins(1), consumer.receive(1_000)).await;
         all.extend(received.expect("must not take that long").expect("records"));
     }
-    judge(&all, &acknowledged);
-    integrity(&path).await;
+    check_records(&all, &acknowledged);
+    check_integrity(&path).await;
 }
 
-/// Starts it, listens to it for a while, kills it, several times; what it said was acknowledged.
+/// Starts and kills a writer several times. Returns the batches that were acknowledged.
 fn lives_of_a_writer(path: &Path, writer: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for life in 0..LIVES {
@@ -92,9 +92,9 @@ fn lives_of_a_writer(path: &Path, writer: usize) -> Vec<String> {
         let mut lines = BufReader::new(out).lines().map_while(Result::ok);
         acknowledged.extend(lines.by_ref().take(BATCHES));
         child.kill().expect("killed");
-        // What it said before it died counts as well.
+        // Lines that it printed until it was killed count as well.
         acknowledged.extend(lines);
-        child.wait().expect("gone");
+        child.wait().expect("its end");
     }
     assert!(acknowledged.len() >= LIVES * BATCHES, "a writer failed by itself");
     acknowledged
@@ -113,8 +113,8 @@ fn spawn(path: &Path, writer: &str) -> (Child, ChildStdout) {
     (child, out)
 }
 
-/// No gap, no batch in part, nothing acknowledged that is missing.
-fn judge(all: &[Incoming], acknowledged: &BTreeSet<String>) {
+/// Checks that offsets have no gap, that no batch is there in part, and that no acknowledged batch is missing.
+fn check_records(all: &[Incoming], acknowledged: &BTreeSet<String>) {
     let mut next = BTreeMap::new();
     let mut batches: BTreeMap<String, usize> = BTreeMap::new();
     for record in all {
@@ -128,17 +128,17 @@ fn judge(all: &[Incoming], acknowledged: &BTreeSet<String>) {
         assert_eq!(*records, BATCH, "batch {batch} is there in part");
     }
     for batch in acknowledged {
-        assert!(batches.contains_key(batch), "batch {batch} was acknowledged and is gone");
+        assert!(batches.contains_key(batch), "batch {batch} was acknowledged and is missing");
     }
 }
 
-async fn integrity(path: &Path) {
+async fn check_integrity(path: &Path) {
     use sqlx::Connection;
     let url = format!("sqlite://{}", path.display());
     let mut file = sqlx::SqliteConnection::connect(&url).await.expect("the file");
-    let verdict: String =
-        sqlx::query_scalar("pragma integrity_check").fetch_one(&mut file).await.expect("a verdict");
-    assert_eq!(verdict, "ok");
+    let result: String =
+        sqlx::query_scalar("pragma integrity_check").fetch_one(&mut file).await.expect("a result");
+    assert_eq!(result, "ok");
 }
 
 async fn open(path: &Path) -> Log {

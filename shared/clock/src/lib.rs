@@ -1,5 +1,5 @@
-//! Time and randomness, passed in: what production reads from the machine, tests and the simulator
-//! set. The globals are banned in `clippy.toml`.
+//! Time and randomness as traits that are passed in. In production they read the machine; tests and the
+//! simulator set them. `clippy.toml` bans the global functions.
 
 mod random;
 mod time;
@@ -9,7 +9,7 @@ pub use time::{Clock, ManualClock, SystemClock};
 
 use uuid::{Builder, Uuid};
 
-/// An RFC 9562 version 7 UUID made from the clock's milliseconds and 74 random bits.
+/// A version 7 UUID (RFC 9562), made from the clock's milliseconds and 74 random bits.
 ///
 /// A time before 1970 counts as 1970.
 pub fn uuid_v7(clock: &dyn Clock, random: &dyn Random) -> Uuid {
@@ -25,7 +25,7 @@ mod tests {
     use uuid::{Variant, Version};
 
     #[test]
-    fn a_version_7_uuid_carries_the_clocks_milliseconds() {
+    fn a_version_7_uuid_contains_the_clocks_milliseconds() {
         let now: Timestamp = "2024-05-01T10:00:00.123456Z".parse().unwrap();
         let id = uuid_v7(&ManualClock::new(now), &SeededRandom::new(1));
         assert_eq!(id.get_version(), Some(Version::SortRand));

@@ -1,4 +1,4 @@
-//! What chance decides.
+//! Randomness.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ pub trait Random: Send + Sync {
     fn below(&self, n: u64) -> u64;
 }
 
-/// The thread's generator, seeded by the operating system.
+/// The generator of the current thread, which the operating system has seeded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
@@ -28,7 +28,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// A generator that a seed replays, the same on every platform.
+/// A generator whose numbers follow from a seed, the same on every platform.
 #[derive(Debug)]
 pub struct SeededRandom(Mutex<Xoshiro256PlusPlus>);
 
@@ -40,7 +40,7 @@ impl SeededRandom {
     }
 
     fn draw<T>(&self, draw: impl FnOnce(&mut Xoshiro256PlusPlus) -> T) -> T {
-        // A generator has no broken state: one that a panic left behind draws on.
+        // Every state of a generator is valid, so it is usable after a panic.
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stay_below_the_limit_and_reach_all_of_it() {
+    fn every_number_below_the_limit_is_drawn_and_none_above() {
         for random in [&SeededRandom::new(3) as &dyn Random, &SystemRandom] {
             let mut seen = [false; 5];
             for _ in 0..1_000 {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_the_same_sequence_in_every_release() {
+    fn a_seed_gives_the_same_numbers_in_every_release() {
         let random = SeededRandom::new(42);
         let drawn = [(); 3].map(|()| random.below(1_000));
         assert_eq!(drawn, [814, 318, 983]);

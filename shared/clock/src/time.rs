@@ -1,4 +1,4 @@
-//! What time it is.
+//! Clocks.
 
 use std::{
     sync::{
@@ -10,18 +10,18 @@ use std::{
 
 use jiff::Timestamp;
 
-/// Tells the time.
+/// A wall clock and a steady clock.
 pub trait Clock: Send + Sync {
-    /// The current time, truncated to microseconds: `PostgreSQL` keeps no more, and a time that
-    /// was written and read back must compare equal.
+    /// The current time, truncated to microseconds. `PostgreSQL` stores no more, and a time that was written and
+    /// read back must be equal.
     fn now(&self) -> Timestamp;
 
-    /// The time that has passed since some fixed moment of this process. It never goes back, and setting the
-    /// wall clock does not change it: pauses within a process are measured with it.
+    /// The time that has passed since some fixed moment of this process. It never goes back, and setting the wall
+    /// clock does not change it, so pauses within a process are measured with it.
     fn steady(&self) -> Duration;
 }
 
-/// The machine's clock.
+/// The clock of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -37,7 +37,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise.
+/// A clock that moves only when [`ManualClock::advance`] or [`ManualClock::set`] is called.
 #[derive(Debug)]
 pub struct ManualClock {
     micros: AtomicI64,
@@ -51,18 +51,17 @@ impl ManualClock {
         Self { micros: AtomicI64::new(start.as_microsecond()), steady_micros: AtomicU64::new(0) }
     }
 
-    /// Lets time pass; what is under a microsecond is dropped, and the wall clock stops at
-    /// `Timestamp::MAX`.
+    /// Lets time pass, truncated to microseconds. The wall clock stops at `Timestamp::MAX`.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let later = |micros: i64| Some(micros.saturating_add(by));
         let longer = |micros: u64| Some(micros.saturating_add(by.unsigned_abs()));
-        // Neither function ever declines, so there is no error to look at.
+        // Neither function returns `None`, so there is no error.
         let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
         let _ = self.steady_micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, longer);
     }
 
-    /// Sets the wall clock, forward or back. No time passes.
+    /// Sets the wall clock, forward or back, without letting time pass.
     pub fn set(&self, to: Timestamp) {
         self.micros.store(to.as_microsecond(), Ordering::SeqCst);
     }
@@ -79,7 +78,7 @@ impl Clock for ManualClock {
 }
 
 fn from_micros(micros: i64) -> Timestamp {
-    // Only a clock that was advanced beyond the year 9999 is out of range.
+    // Out of range only for a manual clock beyond the year 9999.
     Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
 }
 
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_clock_moves_only_when_told() {
+    fn the_manual_clock_moves_only_when_it_is_advanced_or_set() {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         assert_eq!(clock.now(), clock.now());
         clock.advance(Duration::from_millis(1_500));
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_the_wall_clock_leaves_the_steady_time_alone() {
+    fn setting_the_wall_clock_does_not_change_the_steady_clock() {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         clock.advance(Duration::from_secs(3));
         clock.set(Timestamp::UNIX_EPOCH);

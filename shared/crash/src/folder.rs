@@ -9,24 +9,24 @@ use crate::{Armed, FOLDER};
 
 const ARMED: &str = "armed.json";
 
-/// What is armed, and what has fired: files that outlive those who die by them.
+/// The folder that has which cells are armed and which have fired. Its files outlive the processes that die.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// The one at this path.
+    /// The folder at this path.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// The one that the environment names, if it does.
+    /// The folder that the environment names, if it names one.
     #[must_use]
     pub fn of_environment() -> Option<Self> {
         env::var_os(FOLDER).map(|path| Self(path.into()))
     }
 
-    /// Arms these cells, and no others. Processes look when they start.
+    /// Arms these cells and disarms all others. Processes read them when they start.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -36,10 +36,10 @@ impl Folder {
         fs::rename(new, self.0.join(ARMED))
     }
 
-    /// The cells that are armed and have not fired; none if nothing was ever armed.
+    /// The armed cells that have not fired.
     ///
     /// # Errors
-    /// If the file cannot be read, or holds something else.
+    /// If the file cannot be read or is damaged.
     pub fn armed(&self) -> io::Result<Vec<Armed>> {
         let text = match fs::read(self.0.join(ARMED)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -50,7 +50,7 @@ impl Folder {
         Ok(cells)
     }
 
-    /// Notes that a cell has fired, by this mark.
+    /// Stores that a cell has fired for an input with this mark.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -58,14 +58,14 @@ impl Folder {
         fs::write(self.0.join(format!("{cell}.hit")), mark)
     }
 
-    /// The mark by which a cell has fired, if it has.
+    /// The mark of the input for which a cell has fired, if it has.
     #[must_use]
     pub fn hit(&self, cell: &str) -> Option<String> {
         fs::read_to_string(self.0.join(format!("{cell}.hit"))).ok()
     }
 
-    /// Remembers the events that a cell's reaction emitted: whoever publishes them may be another
-    /// process.
+    /// Stores the events that the reaction to a cell's input emitted, because another process may publish them.
+    /// Each event has the mark of the input.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -73,10 +73,10 @@ impl Folder {
         fs::write(self.0.join(format!("{cell}.events")), serde_json::to_vec(events)?)
     }
 
-    /// The events of a cell's reaction, each with the mark of its input.
+    /// The events of [`Folder::emitted`], each with the mark of its input.
     ///
     /// # Errors
-    /// If the file cannot be read, or holds something else.
+    /// If the file cannot be read or is damaged.
     pub fn events(&self, cell: &str) -> io::Result<Vec<(Uuid, String)>> {
         match fs::read(self.0.join(format!("{cell}.events"))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_fired_is_not_armed_any_more() {
+    fn a_cell_that_has_fired_is_not_armed_any_more() {
         let temp = tempfile::tempdir().expect("a folder");
         let folder = Folder::at(temp.path());
         assert_eq!(folder.armed().expect("nothing yet"), []);

@@ -1,8 +1,8 @@
-//! Named points at which a process dies when it is told to, to see what its next start makes of it.
+//! Crash points: named points at which a test makes a process die, to check that its next start recovers.
 //!
-//! The engine passes them only if it was built with its feature `crash-points`; nothing that is
-//! deployed knows of them. What is armed lies in a [`Folder`], which the variable [`FOLDER`] names.
-//! Each cell fires once, however often its process is started.
+//! The engine has them only if it was built with its feature `crash-points`, which no deployed program has. A
+//! test arms *cells*: combinations of a service, a kind of input and a point. They are in a [`Folder`], which
+//! the environment variable [`FOLDER`] names. Each cell fires once, however often its process is started.
 
 mod folder;
 
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 pub use folder::Folder;
 
-/// The variable that names the [`Folder`]. A process without it never dies.
+/// The environment variable that names the [`Folder`]. In a process without it no crash point fires.
 pub const FOLDER: &str = "QUINTET_CRASH_POINTS";
 
 macro_rules! points {
     ($($name:ident: $what:literal,)*) => {
-        /// Where an input, or what follows from it, stands when its process dies.
+        /// How far an input, or an event or effect of it, has come when its process dies.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr)]
         #[serde(rename_all = "snake_case")]
         #[strum(serialize_all = "snake_case")]
@@ -26,10 +26,10 @@ macro_rules! points {
         }
 
         impl Point {
-            /// All there are, in the order in which an input passes them.
+            /// All points, in the order in which an input passes them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Where it lies, in words.
+            /// The point, in words.
             #[must_use]
             pub const fn what(self) -> &'static str {
                 match self {
@@ -62,25 +62,24 @@ points! {
     AfterDelete: "its event is published and deleted",
 }
 
-/// One cell of the matrix, armed: the process dies when an input of this kind with one of these marks
-/// passes the point.
+/// An armed cell: the process dies when an input of this kind that has one of these marks passes the point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Armed {
-    /// Its name, fit for a file.
+    /// The cell's name, which is a part of file names.
     pub cell: String,
     /// The service.
     pub service: String,
-    /// The kind of input: an event by its type, a command by its own, `*reserve` for the answer to
-    /// the request `reserve`, `*reserve held` when it is held for an operator, `*reserve resolved` for the
-    /// operator's outcome, `@first_deadline` for an alarm.
+    /// The kind of input: the type of an event or a command, `*reserve` for the answer to the request `reserve`,
+    /// `*reserve held` when that request is held for an operator, `*reserve resolved` for the operator's outcome,
+    /// `@first_deadline` for an alarm.
     pub input: String,
     /// The point.
     pub point: Point,
-    /// What such an input says of itself if it is meant: an aggregate's id, a name, an address.
+    /// The marks that select inputs: an aggregate's id, a name, an address.
     pub marks: Vec<String>,
 }
 
-/// A command's kind: the innermost name that its debug form begins with.
+/// The kind of a command: the innermost name at the beginning of its debug form.
 #[must_use]
 pub fn command_name(command: &impl Debug) -> String {
     let text = format!("{command:?}");
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_goes_by_its_innermost_name() {
+    fn the_kind_of_a_command_is_its_innermost_name() {
         #[derive(Debug)]
         #[expect(dead_code, reason = "only its debug form is read")]
         struct ListHotel {

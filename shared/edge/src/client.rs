@@ -3,18 +3,18 @@ use std::net::{IpAddr, Ipv6Addr};
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The connection that a request came by. The server adds it to each request as an extension.
+/// The connection of a request. The server adds it to each request as an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// The address at the other end.
+    /// The address of the other end.
     pub address: IpAddr,
-    /// Whether that is a proxy, which names the client in `X-Forwarded-For`.
+    /// Whether the other end is a proxy, which names the client in `X-Forwarded-For`.
     pub is_proxy: bool,
-    /// Whether the listener is full, so that only health may be asked for.
+    /// Whether the listener is full, so that the connection may only ask for health.
     pub health_only: bool,
 }
 
-/// The proxies whose `X-Forwarded-For` is believed.
+/// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies(Vec<IpNet>);
 
@@ -24,12 +24,12 @@ impl Proxies {
     /// # Errors
     /// The first text that is neither.
     pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, String> {
-        let one = |text: &T| {
+        let parse_one = |text: &T| {
             let text = text.as_ref();
             let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
             net.map_err(|_| text.to_owned())
         };
-        texts.iter().map(one).collect::<Result<_, _>>().map(Self)
+        texts.iter().map(parse_one).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a proxy has this address.
@@ -38,8 +38,8 @@ impl Proxies {
         self.0.iter().any(|net| net.contains(&address.to_canonical()))
     }
 
-    /// Whom a request comes from: behind a proxy the last address of `X-Forwarded-For` that is no proxy's.
-    /// The addresses before it are the client's own words. An IPv6 client is its /64 network.
+    /// The client of a request. Behind a proxy it is the last address in `X-Forwarded-For` that is not a proxy.
+    /// The client itself may have written the addresses before that one. An IPv6 client is its /64 network.
     #[must_use]
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.address;
@@ -58,7 +58,8 @@ impl Proxies {
     }
 }
 
-/// The address as quotas count it: an IPv6 host has as many addresses in its /64 as it likes.
+/// The address that quotas count. For IPv6 it is the /64 network, in which a host may have any number of
+/// addresses.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_is_believed_whom_it_asks_for() {
+    fn only_a_proxy_is_trusted_to_name_the_client() {
         assert_eq!(client("192.0.2.7", &["203.0.113.1"]), "192.0.2.7");
         assert_eq!(client("127.0.0.1", &["203.0.113.1"]), "203.0.113.1");
         assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
@@ -93,21 +94,21 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_claims_before_the_last_hop_counts_for_nothing() {
+    fn addresses_that_the_client_wrote_itself_are_ignored() {
         let spoofed = ["198.51.100.9, 203.0.113.1, 10.0.0.1"];
         assert_eq!(client("127.0.0.1", &spoofed), "203.0.113.1");
         assert_eq!(client("127.0.0.1", &["198.51.100.9", "203.0.113.1"]), "203.0.113.1");
     }
 
     #[test]
-    fn an_ipv6_client_is_its_network_and_a_mapped_address_the_ipv4_one() {
+    fn an_ipv6_client_is_its_network_and_a_mapped_address_is_the_ipv4_address() {
         assert_eq!(client("2001:db8:1:2:3::4", &[]), "2001:db8:1:2::");
         assert_eq!(client("::ffff:192.0.2.7", &[]), "192.0.2.7");
         assert_eq!(client("::ffff:127.0.0.1", &["203.0.113.1"]), "203.0.113.1");
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn an_error_names_the_text_that_is_not_a_network() {
         assert_eq!(Proxies::parse(&["10.0.0.0/8", "lb"]).unwrap_err(), "lb");
     }
 }

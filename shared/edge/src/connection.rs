@@ -32,16 +32,16 @@ pub(crate) enum Phase {
 const PHASES: [Phase; 5] = [Phase::Head, Phase::Idle, Phase::Busy, Phase::Closing, Phase::Gone];
 const PHASE_BITS: u32 = 3;
 
-/// A connection as the crowd sees it. Its times are milliseconds of the crowd's clock, which is read once a
-/// second or so: neither a request nor an answer looks at a clock or sets a timer.
+/// The state of a connection, by which the crowd decides when to close it. Times are milliseconds of the crowd's
+/// clock, which is read about once a second: a request neither reads a clock nor sets a timer.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) listener: &'static str,
     pub(crate) limits: Limits,
     now: Arc<AtomicU64>,
-    /// The phase, and since when.
+    /// The phase, and the time at which it began.
     phase: AtomicU64,
-    /// Since when the client has not taken what is written to it; 0 while it does.
+    /// The time since when the client has not read its answer; 0 while it reads.
     stalled: AtomicU64,
     /// Whether the request has a body that was not read to its end.
     unread: AtomicBool,
@@ -55,9 +55,9 @@ impl Connection {
         Self { listener, limits, now, phase, stalled, unread, task }
     }
 
-    /// The task that serves it, which ends with it.
+    /// Sets the task that serves the connection, to abort it when the connection is closed.
     pub(crate) fn set_task(&self, task: AbortHandle) {
-        // Nothing sets it twice.
+        // Called once for each connection.
         let _ = self.task.set(task);
     }
 
@@ -65,19 +65,19 @@ impl Connection {
         self.phase.store(packed(phase, self.now.load(Relaxed)), Relaxed);
     }
 
-    /// Whether it is of no more use once its request is answered, as more of that is on its way.
+    /// Whether a part of the request's body was not read. Then the connection cannot be used for another request.
     pub(crate) fn is_left_unread(&self) -> bool {
         self.unread.load(Relaxed)
     }
 
-    /// Bytes came: between two requests the first of them begin a head.
+    /// Bytes were received. Between two requests the first of them begin the next head.
     pub(crate) fn received(&self) {
         if unpacked(self.phase.load(Relaxed)).0 == Phase::Idle {
             self.enter(Phase::Head);
         }
     }
 
-    /// The client took something that was written, or nothing although there was something.
+    /// A write was accepted (`progress`), or has to wait until the client reads.
     pub(crate) fn wrote(&self, progress: bool) {
         let stalled = self.stalled.load(Relaxed);
         if progress && stalled != 0 {
@@ -87,7 +87,8 @@ impl Connection {
         }
     }
 
-    /// Since when it has waited for its client: for a request, or to read on in an answer.
+    /// The time since when the connection has waited for its client to send a request or to read its answer. `None`
+    /// if it does not wait for its client.
     pub(crate) fn waits_since(&self) -> Option<u64> {
         let (phase, since) = unpacked(self.phase.load(Relaxed));
         let stalled = self.stalled.load(Relaxed);
@@ -98,7 +99,7 @@ impl Connection {
         }
     }
 
-    /// Why it has to be closed now, if it has to.
+    /// The time limit that the connection has exceeded at `now`, if there is one.
     pub(crate) fn overdue(&self, now: u64) -> Option<Reason> {
         let (phase, since) = unpacked(self.phase.load(Relaxed));
         let late = |since: u64, limit: std::time::Duration| {
@@ -115,7 +116,7 @@ impl Connection {
         }
     }
 
-    /// Closes it at once.
+    /// Closes the connection at once.
     pub(crate) fn close(&self) {
         self.enter(Phase::Gone);
         if let Some(task) = self.task.get() {
@@ -134,20 +135,20 @@ fn unpacked(packed: u64) -> (Phase, u64) {
     (phase.copied().unwrap_or(Phase::Gone), packed >> PHASE_BITS)
 }
 
-/// The body of a request. Its connection learns whether it was read to its end.
-pub(crate) struct Asked {
+/// The body of a request, which notes for its connection whether it was read to its end.
+pub(crate) struct RequestBody {
     body: Incoming,
     connection: Arc<Connection>,
 }
 
-impl Asked {
+impl RequestBody {
     pub(crate) fn new(body: Incoming, connection: Arc<Connection>) -> Self {
         connection.unread.store(!body.is_end_stream(), Relaxed);
         Self { body, connection }
     }
 }
 
-impl HttpBody for Asked {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -171,19 +172,19 @@ impl HttpBody for Asked {
     }
 }
 
-/// The body of an answer. Once it is sent or dropped, its connection waits for the next request.
-pub(crate) struct Answer {
+/// The body of an answer. When it has been sent or is dropped, its connection waits for the next request.
+pub(crate) struct AnswerBody {
     body: Body,
     connection: Arc<Connection>,
 }
 
-impl Answer {
+impl AnswerBody {
     pub(crate) fn new(body: Body, connection: Arc<Connection>) -> Self {
         Self { body, connection }
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -203,7 +204,7 @@ impl HttpBody for Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for AnswerBody {
     fn drop(&mut self) {
         self.connection.enter(Phase::Idle);
     }
@@ -227,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn each_phase_has_its_time() {
+    fn each_phase_has_its_time_limit() {
         let (connection, now) = connection();
         assert_eq!(connection.overdue(1_010), None);
         assert_eq!(connection.overdue(1_011), Some(Reason::Head));
         connection.enter(Phase::Busy);
-        assert_eq!(connection.overdue(1_000_000), None, "an answer may take its time");
+        assert_eq!(connection.overdue(1_000_000), None, "an answer has no limit");
         now.store(2_000, Relaxed);
         connection.enter(Phase::Idle);
         assert_eq!(connection.overdue(2_100), None);
@@ -241,11 +242,11 @@ mod tests {
         connection.received();
         now.store(2_058, Relaxed);
         connection.received();
-        assert_eq!(connection.overdue(2_061), Some(Reason::Head), "bytes gain no time");
+        assert_eq!(connection.overdue(2_061), Some(Reason::Head), "more bytes do not extend it");
     }
 
     #[test]
-    fn a_client_that_reads_on_may_take_long_and_one_that_does_not_may_not() {
+    fn only_a_client_that_does_not_read_its_answer_is_over_the_limit() {
         let (connection, now) = connection();
         connection.enter(Phase::Busy);
         connection.wrote(false);
@@ -269,7 +270,7 @@ mod tests {
         assert_eq!(connection.waits_since(), None);
         now.store(1_005, Relaxed);
         let connection = Arc::new(connection);
-        drop(Answer::new(Body::empty(), Arc::clone(&connection)));
+        drop(AnswerBody::new(Body::empty(), Arc::clone(&connection)));
         assert_eq!(connection.waits_since(), Some(1_005));
         connection.close();
         assert_eq!(connection.waits_since(), None);

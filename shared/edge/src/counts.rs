@@ -4,7 +4,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What a server counts of its connections.
+/// The metrics of a server's connections.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     open: Family<At, Gauge>,
@@ -26,9 +26,9 @@ struct Because {
 /// Why a connection was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The listener has as many as it may.
+    /// The listener has as many connections as it may have.
     Full,
-    /// The client's address has as many as it may.
+    /// The client's address has as many connections as it may have.
     Address,
     /// The process has no file handles left.
     Handles,
@@ -43,7 +43,7 @@ pub(crate) enum Reason {
     Idle,
     /// The client did not read its answer in time.
     Write,
-    /// A new connection needed its place.
+    /// The connection was waiting for its client, and a new connection took its place.
     Replaced,
 }
 
@@ -69,7 +69,7 @@ impl Reason {
 }
 
 impl Counts {
-    /// Shows them.
+    /// Adds the metrics to a registry.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Connections of clients that are open";
         registry.register("http_connections", help, self.open.clone());
@@ -79,8 +79,9 @@ impl Counts {
         registry.register("http_connections_closed", help, self.closed.clone());
     }
 
+    /// The gauge of a listener's open connections.
     pub(crate) fn open(&self, listener: &'static str) -> Gauge {
-        // A series that begins at 0 shows its first increase.
+        // Creates the counters at 0: only then does a query of increases see the first one.
         for reason in [Refusal::Full, Refusal::Address, Refusal::Handles].map(Refusal::name) {
             let _ = self.refused.get_or_create_owned(&Because { listener, reason });
         }

@@ -17,12 +17,13 @@ use crate::{
     counts::{Counts, Reason},
 };
 
-/// How often the connections are looked at: an eighth of the shortest time that one may take, within these bounds.
-const LOOKS: u32 = 8;
-const SHORTEST_LOOK: Duration = Duration::from_millis(5);
-const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// The pause between two checks of the connections is this fraction of the shortest time limit.
+const CHECKS_PER_LIMIT: u32 = 8;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// All connections of a server, and the clock by which they are late.
+/// All connections of a server, and the clock that their time limits are measured by. The clock moves only when it
+/// is read for a check or for a new connection.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     started: Instant,
@@ -38,7 +39,7 @@ struct Members {
     connections: HashMap<u64, Arc<Connection>>,
 }
 
-/// A connection's place in the crowd, until it is dropped.
+/// A connection's entry in the crowd, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Member {
     crowd: Arc<Crowd>,
@@ -52,7 +53,7 @@ impl Crowd {
         Arc::new(Self { started: Instant::now(), now: Arc::default(), members, arrived, counts })
     }
 
-    /// The clock, brought up to date.
+    /// The clock, set to the present.
     pub(crate) fn clock(&self) -> Arc<AtomicU64> {
         self.tick();
         Arc::clone(&self.now)
@@ -81,14 +82,18 @@ impl Crowd {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the connection that has waited longest for its client: of this listener, or of any. Answers whether
+    /// Closes the connection of this listener, or of any, that has waited longest for its client. Returns whether
     /// there was one.
     pub(crate) fn replace_one(&self, listener: Option<&str>) -> bool {
         let members = self.members();
-        let own = |it: &Connection| listener.is_none_or(|listener| it.listener == listener);
-        let waiting = members.connections.iter().filter(|(_, it)| own(it));
-        let waiting = waiting.filter_map(|(id, it)| Some((it.waits_since()?, id, it)));
-        // Of those that began to wait within the same tick of the clock, the one that came first.
+        let is_candidate = |connection: &Connection| {
+            listener.is_none_or(|listener| connection.listener == listener)
+        };
+        let candidates =
+            members.connections.iter().filter(|(_, connection)| is_candidate(connection));
+        let waiting = candidates
+            .filter_map(|(id, connection)| Some((connection.waits_since()?, id, connection)));
+        // If several began to wait in the same tick of the clock, the one that was accepted first.
         let longest = waiting.min_by_key(|(since, id, _)| (*since, *id));
         let Some((_, _, longest)) = longest else { return false };
         longest.close();
@@ -96,7 +101,7 @@ impl Crowd {
         true
     }
 
-    /// Closes what is late, as long as it is polled.
+    /// Closes connections that are over a time limit, for ever.
     pub(crate) async fn watch(&self) {
         loop {
             let Some(pause) = self.close_late() else {
@@ -107,7 +112,8 @@ impl Crowd {
         }
     }
 
-    /// Answers when to look again; `None` while there is no connection.
+    /// Closes connections that are over a time limit. Returns the pause until the next check; `None` if there are
+    /// no connections.
     fn close_late(&self) -> Option<Duration> {
         let now = self.tick();
         let members = self.members();
@@ -121,7 +127,8 @@ impl Crowd {
             let least = limits.head.min(limits.idle).min(limits.write);
             shortest = Some(shortest.map_or(least, |shortest: Duration| shortest.min(least)));
         }
-        shortest.map(|shortest| (shortest / LOOKS).clamp(SHORTEST_LOOK, LONGEST_LOOK))
+        let pause = |shortest: Duration| shortest / CHECKS_PER_LIMIT;
+        shortest.map(|shortest| pause(shortest).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
     }
 }
 

@@ -2,12 +2,12 @@ use std::io;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Handles that are no connections of clients: databases, the broker, files, providers.
+/// How many handles are not for connections of clients, but for databases, the broker, files, providers.
 const OWN: usize = 256;
-/// Connections that are served however few handles there are.
+/// How many connections are served however few handles there are.
 const LEAST: usize = 16;
 
-/// Raises the soft limit of file handles to the hard limit. Answers how many there are then; `None` for no limit.
+/// Raises the soft limit on file handles to the hard limit, and returns the new limit; `None` for no limit.
 ///
 /// # Errors
 /// If the operating system refuses.
@@ -20,7 +20,7 @@ pub fn raise_handle_limit() -> io::Result<Option<u64>> {
     Ok(limit.current)
 }
 
-/// How many of `wanted` connections this many handles leave room for, beside `others` that have to fit as well.
+/// How many of `wanted` connections are possible with this many handles, if there are `others` besides.
 #[must_use]
 pub fn cap_connections(wanted: usize, others: usize, handles: Option<u64>) -> usize {
     let handles = handles.and_then(|handles| usize::try_from(handles).ok()).unwrap_or(usize::MAX);

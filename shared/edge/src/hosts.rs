@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header, uri::Authority};
 
-/// The names that a listener is asked under. A request under another name, or one that changes something and
-/// comes from another site's page, is refused: a browser sends both for any web page.
+/// The names of a listener. Requests for another name are refused, and so are requests that change something and
+/// come from a page of another site. A browser would send either kind for any web page.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
     names: Vec<String>,
@@ -13,13 +13,13 @@ pub struct Hosts {
     writable: &'static [&'static str],
 }
 
-/// Why a request is refused.
+/// Why a request is refused. The text continues the name of the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
-    /// It names no host, or none that can be read.
+    /// The request names no host, several hosts, or a host that cannot be read.
     #[error("must name one host once, as in `Host: localhost`")]
     NoHost,
-    /// It is for a host that is not this listener.
+    /// The request is for a host that is not this listener.
     #[error(
         "names a host that is not served here; use an address or a name of this service, or add the \
          name to {setting}"
@@ -28,13 +28,13 @@ pub enum Foreign {
         /// The setting that has the names.
         setting: &'static str,
     },
-    /// It changes something and comes from another site's page.
+    /// The request changes something and comes from a page of another site.
     #[error(
         "says that another site's page sends this request, which may change nothing here; send it from \
          a page of this site, or without a browser"
     )]
     OtherSite {
-        /// The header that says so.
+        /// The header that names the other site.
         header: &'static str,
     },
 }
@@ -61,20 +61,21 @@ impl Foreign {
 }
 
 impl Hosts {
-    /// Of a listener for everybody: these names, or any if there are none.
+    /// The names of a public listener. Without names, requests for any name are answered.
     #[must_use]
     pub fn public(names: &[String]) -> Self {
         Self { names: lower(names), ..Self::default() }
     }
 
-    /// Of a listener for operators: these names, IP addresses, and names without a dot, such as `localhost`
-    /// and a container's. A page can make a name of its own site point here, but owns no name without a dot.
+    /// The names of a listener for operators: these names, all IP addresses, and all names without a dot, such as
+    /// `localhost` or that of a container. An attacker can make names of an own site point to this listener, but
+    /// cannot own a name without a dot.
     #[must_use]
     pub fn private(names: &[String]) -> Self {
         Self { names: lower(names), private: true, ..Self::default() }
     }
 
-    /// Lets pages of these origins (`https://shop.example`) change something too, below these paths.
+    /// Allows pages of these origins (`https://shop.example`) to change something below these paths.
     #[must_use]
     pub fn with_origins(mut self, origins: &[String], writable: &'static [&'static str]) -> Self {
         self.origins = lower(origins);
@@ -82,10 +83,10 @@ impl Hosts {
         self
     }
 
-    /// Whether the request may be answered.
+    /// Succeeds if the request may be answered.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Why the request is refused.
     pub fn check(
         &self,
         method: &Method,
@@ -105,7 +106,7 @@ impl Hosts {
     fn check_host(&self, uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Foreign> {
         let mut given = headers.get_all(header::HOST).iter();
         let Some(first) = given.next() else {
-            // HTTP/1.0 knows no Host, and no browser speaks it.
+            // HTTP/1.0 has no `Host`, and no browser uses it.
             let old = version == Version::HTTP_10 && uri.authority().is_none();
             return if old { Ok(()) } else { Err(Foreign::NoHost) };
         };
@@ -114,7 +115,7 @@ impl Hosts {
         }
         let host = first.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
         let host = host.ok_or(Foreign::NoHost)?;
-        // The target of `GET http://host/` comes before the header (RFC 9112, 3.2.2).
+        // The target of `GET http://host/` has precedence over the header (RFC 9112, 3.2.2).
         let asked = [Some(&host), uri.authority()];
         if asked.into_iter().flatten().all(|authority| self.serves(authority.host())) {
             return Ok(());
@@ -130,16 +131,18 @@ impl Hosts {
         own || self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// As browsers tell it: by `Sec-Fetch-Site`, the older of them by `Origin` only.
+    /// Checks the site of the page that sends a request. Browsers name it by `Sec-Fetch-Site`; old ones have only
+    /// `Origin`.
     fn check_site(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let origin = text("origin");
-        let allowed = |origin: &str| self.origins.iter().any(|it| it.eq_ignore_ascii_case(origin));
-        let below = |path: &&str| {
+        let is_allowed =
+            |origin: &str| self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin));
+        let is_below = |path: &&str| {
             let rest = uri.path().strip_prefix(*path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if origin.is_some_and(allowed) && self.writable.iter().any(below) {
+        if origin.is_some_and(is_allowed) && self.writable.iter().any(is_below) {
             return Ok(());
         }
         match (text("sec-fetch-site"), origin) {
@@ -163,9 +166,10 @@ fn lower(names: &[String]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn asked(hosts: &Hosts, method: &Method, given: &[(&'static str, &str)]) -> u16 {
+    /// The status of a request with these headers; 200 if it may be answered.
+    fn status(hosts: &Hosts, method: &Method, pairs: &[(&'static str, &str)]) -> u16 {
         let mut headers = HeaderMap::new();
-        for (name, value) in given {
+        for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
         let checked = hosts.check(method, &Uri::from_static("/x"), Version::HTTP_11, &headers);
@@ -175,28 +179,28 @@ mod tests {
         checked.map_or_else(|foreign| foreign.status().as_u16(), |()| 200)
     }
 
-    fn under(hosts: &Hosts, host: &str) -> u16 {
-        asked(hosts, &Method::GET, &[("host", host)])
+    fn status_for(hosts: &Hosts, host: &str) -> u16 {
+        status(hosts, &Method::GET, &[("host", host)])
     }
 
     #[test]
-    fn operators_ask_by_address_or_plain_name_and_pages_of_others_by_theirs() {
+    fn a_private_listener_has_addresses_names_without_a_dot_and_configured_names() {
         let admin = Hosts::private(&["ops.example".to_owned()]);
         for fine in ["127.0.0.1:8180", "[::1]:8180", "localhost", "booking:8180", "OPS.example."] {
-            assert_eq!(under(&admin, fine), 200, "{fine}");
+            assert_eq!(status_for(&admin, fine), 200, "{fine}");
         }
         for foreign in ["evil.example", "127.0.0.1.evil.example:8180", "localhost.evil.example"] {
-            assert_eq!(under(&admin, foreign), 421, "{foreign}");
+            assert_eq!(status_for(&admin, foreign), 421, "{foreign}");
         }
         for none in ["", "a b", "a/b"] {
-            assert_eq!(under(&admin, none), 400, "{none:?}");
+            assert_eq!(status_for(&admin, none), 400, "{none:?}");
         }
-        assert_eq!(asked(&admin, &Method::GET, &[]), 400);
-        assert_eq!(asked(&admin, &Method::GET, &[("host", "a"), ("host", "b")]), 400);
+        assert_eq!(status(&admin, &Method::GET, &[]), 400);
+        assert_eq!(status(&admin, &Method::GET, &[("host", "a"), ("host", "b")]), 400);
     }
 
     #[test]
-    fn the_target_of_the_request_counts_as_well_as_the_header() {
+    fn the_target_of_the_request_is_checked_as_well_as_the_header() {
         let mut headers = HeaderMap::new();
         headers.insert("host", "localhost".parse().unwrap());
         let target = Uri::from_static("http://evil.example/x");
@@ -206,19 +210,19 @@ mod tests {
     }
 
     #[test]
-    fn a_public_listener_has_any_name_until_it_is_given_some() {
-        assert_eq!(under(&Hosts::public(&[]), "evil.example"), 200);
+    fn a_public_listener_without_names_answers_to_any_name() {
+        assert_eq!(status_for(&Hosts::public(&[]), "evil.example"), 200);
         let named = Hosts::public(&["shop.example".to_owned()]);
-        assert_eq!(under(&named, "shop.example:443"), 200);
-        assert_eq!(under(&named, "127.0.0.1"), 421);
+        assert_eq!(status_for(&named, "shop.example:443"), 200);
+        assert_eq!(status_for(&named, "127.0.0.1"), 421);
     }
 
     #[test]
-    fn pages_of_other_sites_change_nothing() {
+    fn pages_of_other_sites_may_change_nothing() {
         let hosts = Hosts::public(&[]).with_origins(&["https://app.example/".to_owned()], &["/x"]);
-        let post = |given: &[(&'static str, &str)]| {
+        let post = |pairs: &[(&'static str, &str)]| {
             let host = [("host", "shop.example")];
-            asked(&hosts, &Method::POST, &[&host[..], given].concat())
+            status(&hosts, &Method::POST, &[&host[..], pairs].concat())
         };
         for site in ["cross-site", "same-site", "nonsense"] {
             assert_eq!(post(&[("sec-fetch-site", site)]), 403, "{site}");
@@ -234,8 +238,8 @@ mod tests {
         let allowed = [("sec-fetch-site", "cross-site"), ("origin", "https://APP.example")];
         assert_eq!(post(&allowed), 200);
         let elsewhere = Hosts { writable: &["/xy", "/"], ..hosts.clone() };
-        assert_eq!(asked(&elsewhere, &Method::POST, &allowed), 403);
+        assert_eq!(status(&elsewhere, &Method::POST, &allowed), 403);
         let read = [("host", "shop.example"), ("sec-fetch-site", "cross-site")];
-        assert_eq!(asked(&hosts, &Method::GET, &read), 200);
+        assert_eq!(status(&hosts, &Method::GET, &read), 200);
     }
 }

@@ -4,18 +4,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// An amount of something that clients share, with a bound for all of them and one for each.
+/// A resource that clients share, with a limit for all clients together and one for each client.
 ///
-/// Nothing waits for a share: it is there or refused, so clients that keep theirs cannot hold up others.
+/// A share is given at once or refused. No client waits for one, so clients that keep theirs cannot hold up
+/// others.
 #[derive(Debug)]
 pub struct Quota {
     all: usize,
     each: usize,
-    taken: Mutex<Taken>,
+    usage: Mutex<Usage>,
 }
 
+/// The amounts that clients have taken.
 #[derive(Debug, Default)]
-struct Taken {
+struct Usage {
     all: usize,
     by_client: HashMap<IpAddr, usize>,
 }
@@ -24,14 +26,14 @@ struct Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// All clients together would have too much.
-    #[error("all clients together have as much as there is")]
+    #[error("all clients together have as much as they may have")]
     All,
     /// This client would have too much.
     #[error("this client has as much as one client may have")]
     Each,
 }
 
-/// A client's share. Dropping it gives it back.
+/// A client's share, which is given back when it is dropped.
 #[derive(Debug)]
 pub struct Share {
     quota: Arc<Quota>,
@@ -40,11 +42,12 @@ pub struct Share {
 }
 
 impl Quota {
-    /// So much for all clients together, and so much for each of them; `each` = 0 bounds no single client.
+    /// A quota with the limit `all` for all clients together and `each` for each client; 0 means that a client
+    /// may have everything.
     #[must_use]
     pub fn new(all: usize, each: usize) -> Arc<Self> {
         let each = if each == 0 { all } else { each };
-        Arc::new(Self { all, each, taken: Mutex::default() })
+        Arc::new(Self { all, each, usage: Mutex::default() })
     }
 
     /// Takes `amount` for this client.
@@ -57,27 +60,27 @@ impl Quota {
         Ok(share)
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Share {
-    /// Takes so much more.
+    /// Takes `amount` more.
     ///
     /// # Errors
-    /// As [`Quota::take`]; the share is as large as before then.
+    /// As [`Quota::take`]. Then the share is as large as before.
     pub fn grow(&mut self, amount: usize) -> Result<(), Exceeded> {
-        let mut taken = self.quota.taken();
-        if amount > self.quota.all.saturating_sub(taken.all) {
+        let mut usage = self.quota.usage();
+        if amount > self.quota.all.saturating_sub(usage.all) {
             return Err(Exceeded::All);
         }
-        let held = taken.by_client.get(&self.client).copied().unwrap_or(0);
+        let held = usage.by_client.get(&self.client).copied().unwrap_or(0);
         if amount > self.quota.each.saturating_sub(held) {
             return Err(Exceeded::Each);
         }
-        taken.all += amount;
-        taken.by_client.insert(self.client, held + amount);
+        usage.all += amount;
+        usage.by_client.insert(self.client, held + amount);
         self.amount += amount;
         Ok(())
     }
@@ -85,12 +88,12 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = self.quota.taken();
-        taken.all = taken.all.saturating_sub(self.amount);
-        if let Some(held) = taken.by_client.get_mut(&self.client) {
+        let mut usage = self.quota.usage();
+        usage.all = usage.all.saturating_sub(self.amount);
+        if let Some(held) = usage.by_client.get_mut(&self.client) {
             *held = held.saturating_sub(self.amount);
             if *held == 0 {
-                taken.by_client.remove(&self.client);
+                usage.by_client.remove(&self.client);
             }
         }
     }
@@ -106,7 +109,7 @@ mod tests {
     const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
     #[test]
-    fn a_client_has_a_bound_and_all_clients_have_one() {
+    fn there_is_a_limit_for_each_client_and_one_for_all() {
         let quota = Quota::new(10, 6);
         let mut ada = quota.take(ADA, 5).unwrap();
         assert_eq!(ada.grow(2), Err(Exceeded::Each));
@@ -118,11 +121,11 @@ mod tests {
         drop(bob);
         assert_eq!(quota.take(ADA, 7).unwrap_err(), Exceeded::Each);
         quota.take(ADA, 6).unwrap();
-        assert!(quota.taken().by_client.is_empty(), "nothing is remembered of clients that left");
+        assert!(quota.usage().by_client.is_empty(), "clients that left take no memory");
     }
 
     #[test]
-    fn without_a_bound_for_each_a_client_may_have_all() {
+    fn without_a_limit_for_each_a_client_may_have_everything() {
         let quota = Quota::new(2, 0);
         let all = quota.take(ADA, 2).unwrap();
         assert_eq!(quota.take(BOB, 1).unwrap_err(), Exceeded::All);

@@ -29,7 +29,7 @@ use tower_service::Service;
 
 use crate::{
     client::{Peer, Proxies, network},
-    connection::{Answer, Asked, Connection, Phase},
+    connection::{AnswerBody, Connection, Phase, RequestBody},
     counts::{Counts, Refusal},
     crowd::{Crowd, Member},
     quota::{Quota, Share},
@@ -38,30 +38,30 @@ use crate::{
 
 /// The longest head of a request, in bytes; a longer one is answered 431.
 pub const HEAD_BYTES: usize = 16 * 1024;
-/// What the kernel keeps of a connection in each direction, in bytes. It would take megabytes of a client that
-/// does not read, and counts them as the container's memory.
+/// The size of the kernel's buffers for a connection in each direction, in bytes. By default they would grow to
+/// megabytes for a client that does not read, and they count as memory of the container.
 const SOCKET_BYTES: usize = 64 * 1024;
-/// How much of a refused request is read and forgotten.
-const FORGOTTEN: usize = 64 * 1024 * 1024;
-/// How long accepting rests after it failed for want of file handles.
+/// How much of a refused request is read and discarded.
+const MAX_DISCARDED: usize = 64 * 1024 * 1024;
+/// How long the listener waits after it could not accept a connection because there was no file handle.
 const HANDLES_PAUSE: Duration = Duration::from_millis(50);
 /// How often the log says that connections are refused.
-const TELL: Duration = Duration::from_mins(1);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The bounds of a listener.
+/// The limits of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once.
+    /// How many connections there may be at a time.
     pub connections: usize,
-    /// Connections beyond that, which may only ask for health.
+    /// How many more connections there may be, which may only ask for health.
     pub health_connections: usize,
-    /// Connections of one client address that is no proxy; 0 for no limit.
+    /// How many connections a client address may have, unless it is a proxy; 0 for no limit.
     pub per_address: usize,
-    /// How long a request's head may take to come.
+    /// How long the head of a request may take.
     pub head: Duration,
     /// How long a connection may wait for its next request.
     pub idle: Duration,
-    /// How long a client may not read on in its answer.
+    /// How long a client may not read its answer.
     pub write: Duration,
 }
 
@@ -78,26 +78,26 @@ impl Default for Limits {
     }
 }
 
-/// A socket, and what it serves.
+/// A socket with its limits and its router.
 #[derive(Debug)]
 pub struct Listener {
     /// The name in metrics and the log.
     pub name: &'static str,
-    /// Where clients connect.
+    /// The socket that clients connect to.
     pub socket: TcpListener,
-    /// What they can take.
+    /// The limits of its clients.
     pub limits: Limits,
-    /// What answers.
+    /// The router that answers requests.
     pub router: Router,
 }
 
-/// Serves listeners, which share the memory and the file handles of a process.
+/// A server of several listeners, which share the memory and the file handles of a process.
 #[derive(Debug)]
 pub struct Server {
     crowd: Arc<Crowd>,
     counts: Counts,
     proxies: Proxies,
-    /// Closes connections that are late; it begins with the first listener.
+    /// The task that closes connections that are over a time limit. It starts with the first listener.
     watching: OnceLock<AbortHandle>,
 }
 
@@ -110,7 +110,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Behind these proxies.
+    /// A server behind these proxies.
     #[must_use]
     pub fn new(proxies: Proxies) -> Self {
         let counts = Counts::default();
@@ -118,19 +118,19 @@ impl Server {
         Self { crowd, counts, proxies, watching: OnceLock::new() }
     }
 
-    /// Shows what it counts.
+    /// Adds the metrics to a registry.
     pub fn register(&self, registry: &mut Registry) {
         self.counts.register(registry);
     }
 
-    /// Serves until `stop` says so, then lets requests in flight end.
+    /// Serves until `stop` is true, then waits until requests in flight are answered.
     pub async fn serve(&self, listener: Listener, stop: watch::Receiver<bool>) {
         let Listener { name, socket, limits, router } = listener;
         self.watching.get_or_init(|| {
             let crowd = Arc::clone(&self.crowd);
             tokio::spawn(async move { crowd.watch().await }).abort_handle()
         });
-        // Connections inherit them. Without them all works as well, but for the memory of the kernel.
+        // Connections inherit these sizes. If they cannot be set, the kernel only uses more memory.
         let _ = sockopt::set_socket_send_buffer_size(&socket, SOCKET_BYTES);
         let _ = sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BYTES);
         let door = Door {
@@ -140,13 +140,13 @@ impl Server {
             server: self,
             addresses: Quota::new(usize::MAX, limits.per_address),
             open: Arc::default(),
-            told: Mutex::default(),
+            logged_at: Mutex::default(),
         };
         door.serve(socket, stop).await;
     }
 }
 
-/// A listener at work.
+/// A listener that accepts connections.
 struct Door<'s> {
     name: &'static str,
     limits: Limits,
@@ -155,7 +155,7 @@ struct Door<'s> {
     addresses: Arc<Quota>,
     open: Arc<AtomicUsize>,
     /// When the log last said that connections are refused.
-    told: Mutex<Option<Instant>>,
+    logged_at: Mutex<Option<Instant>>,
 }
 
 impl Door<'_> {
@@ -168,7 +168,7 @@ impl Door<'_> {
                 Some(_) = served.join_next() => {}
                 accepted = socket.accept() => match accepted {
                     Ok((stream, from)) => self.admit(stream, from, &stop, &mut served),
-                    Err(error) if is_of_one_connection(&error) => {}
+                    Err(error) if is_aborted(&error) => {}
                     Err(error) => self.out_of_handles(&error).await,
                 },
             }
@@ -199,7 +199,7 @@ impl Door<'_> {
             return self.refuse(stream, Refusal::Full, "all have a request in flight");
         }
         if health_only {
-            self.tell("all have a request in flight; more may only ask for health");
+            self.log("all have a request in flight; more may only ask for health");
         }
         let connection = Connection::new(self.name, self.limits, self.server.crowd.clock());
         let guest = Guest {
@@ -213,12 +213,12 @@ impl Door<'_> {
         connection.set_task(task);
     }
 
-    /// Says why, as far as the client can hear it at once.
+    /// Refuses a connection with 503, as far as that fits into the socket's buffer: no task waits for the client.
     fn refuse(&self, stream: TcpStream, refusal: Refusal, why: &str) {
         const PROBLEM: &str = "{\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"too many \
             connections are open; close some, or connect again later\"}";
         self.server.counts.refused(self.name, refusal);
-        self.tell(why);
+        self.log(why);
         if let Ok(mut stream) = stream.into_std() {
             let length = PROBLEM.len();
             let head =
@@ -230,40 +230,41 @@ impl Door<'_> {
         }
     }
 
-    /// Closing a connection that waits gives a handle back, so that this listener goes on.
+    /// Closes a waiting connection, whose handle the listener can use for the next one.
     async fn out_of_handles(&self, error: &io::Error) {
         self.server.counts.refused(self.name, Refusal::Handles);
-        self.tell(&format!("{error}; raise the limit of open files (ulimit -n)"));
+        self.log(&format!("{error}; raise the limit of open files (ulimit -n)"));
         self.server.crowd.replace_one(None);
         sleep(HANDLES_PAUSE).await;
     }
 
-    fn tell(&self, why: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+    fn log(&self, why: &str) {
+        let mut logged_at = self.logged_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if told.is_none_or(|told| now.duration_since(told) >= TELL) {
-            *told = Some(now);
+        if logged_at.is_none_or(|at| now.duration_since(at) >= LOG_INTERVAL) {
+            *logged_at = Some(now);
             let (listener, open) = (self.name, self.open.load(Relaxed));
             tracing::warn!(
-                "the {listener} listener refuses connections, {open} are open: {why} (said once a minute; \
-                 quintet_http_connections_refused_total counts them)"
+                "the {listener} listener refuses connections, {open} are open: {why} (logged once a \
+                 minute; quintet_http_connections_refused_total counts them)"
             );
         }
     }
 }
 
+/// Waits until `stop` is true.
 async fn until(stop: &mut watch::Receiver<bool>) {
-    // An error means that nothing can say so any more.
+    // An error means that the sender is gone, which is a stop too.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// The client went before it was accepted.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether the client has closed the connection before it was accepted.
+fn is_aborted(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A place among those that a listener has.
+/// One of the places that a listener has for connections, which is freed when this is dropped.
 struct Place {
     open: Arc<AtomicUsize>,
     shown: Gauge,
@@ -284,7 +285,7 @@ impl Drop for Place {
     }
 }
 
-/// A connection that was accepted, with what it takes.
+/// An accepted connection, with all that it uses of the limits.
 struct Guest {
     member: Member,
     _place: Place,
@@ -294,7 +295,7 @@ struct Guest {
 
 impl Guest {
     async fn serve(self, socket: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
-        // Events of a stream are small and must not wait for more.
+        // Events of a stream are small, and must be sent without waiting for more.
         let _ = socket.set_nodelay(true);
         let connection = &self.member.connection;
         let (stream, leftover) = Stream::new(socket, Arc::clone(connection));
@@ -305,15 +306,15 @@ impl Guest {
             let mut router = router.clone();
             let connection = Arc::clone(connection);
             async move {
-                let of = Arc::clone(&connection);
-                let request = request.map(|body| Body::new(Asked::new(body, of)));
-                let Ok(mut answered) = router.call(request).await;
+                let reading = Arc::clone(&connection);
+                let request = request.map(|body| Body::new(RequestBody::new(body, reading)));
+                let Ok(mut answer) = router.call(request).await;
                 if connection.is_left_unread() {
-                    // A client that used it once more would be cut off.
+                    // The connection will be closed, so the client must not send another request on it.
                     let close = HeaderValue::from_static("close");
-                    answered.headers_mut().insert(header::CONNECTION, close);
+                    answer.headers_mut().insert(header::CONNECTION, close);
                 }
-                Ok::<_, Infallible>(answered.map(|body| Answer::new(body, connection)))
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection)))
             }
         });
         {
@@ -332,7 +333,7 @@ impl Guest {
         }
         connection.enter(Phase::Closing);
         if !*stop.borrow() {
-            leftover.linger(FORGOTTEN).await;
+            leftover.linger(MAX_DISCARDED).await;
         }
     }
 }

@@ -13,13 +13,13 @@ use tokio::{
 
 use crate::connection::Connection;
 
-/// What is read at once of a request that was refused before it was read whole.
-const FORGOTTEN: usize = 16 * 1024;
+/// How much of a refused request is read and discarded at once.
+const DISCARD_BUFFER: usize = 16 * 1024;
 
-/// A connection's bytes. The connection learns what moves.
+/// The socket of a connection, which notes for the connection what was received and written.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// There until the stream is dropped.
+    /// `Some` until the stream is dropped.
     socket: Option<TcpStream>,
     connection: Arc<Connection>,
     /// The client has closed its end.
@@ -27,24 +27,24 @@ pub(crate) struct Stream {
     leftover: Leftover,
 }
 
-/// The socket of a stream that was dropped, unless the client had closed it.
+/// The socket of a stream that was dropped before the client had closed its end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leftover(Arc<Mutex<Option<TcpStream>>>);
 
 impl Leftover {
-    /// Closes this end and waits for the other, at most for `most` bytes. A client that still sends while the socket
-    /// is closed would see a reset instead of its answer.
-    pub(crate) async fn linger(self, most: usize) {
+    /// Closes this end, then reads and discards at most `max` bytes until the client closes its end. If the socket
+    /// were closed while the client still sends, the client would see a reset instead of its answer.
+    pub(crate) async fn linger(self, max: usize) {
         let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(socket) = socket else { return };
         if rustix::net::shutdown(&socket, Shutdown::Write).is_err() {
             return;
         }
-        let (mut forgotten, mut buffer) = (0, vec![0; FORGOTTEN]);
-        while forgotten < most && socket.readable().await.is_ok() {
+        let (mut discarded, mut buffer) = (0, vec![0; DISCARD_BUFFER]);
+        while discarded < max && socket.readable().await.is_ok() {
             match socket.try_read(&mut buffer) {
                 Ok(0) => return,
-                Ok(read) => forgotten += read,
+                Ok(read) => discarded += read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
@@ -53,10 +53,11 @@ impl Leftover {
 }
 
 impl Stream {
+    /// The stream, and where its socket will be after its drop.
     pub(crate) fn new(socket: TcpStream, connection: Arc<Connection>) -> (Self, Leftover) {
         let leftover = Leftover::default();
-        let kept = leftover.clone();
-        (Self { socket: Some(socket), connection, ended: false, leftover }, kept)
+        let shared = leftover.clone();
+        (Self { socket: Some(socket), connection, ended: false, leftover }, shared)
     }
 
     fn poll_written(
@@ -115,12 +116,12 @@ impl AsyncWrite for Stream {
         true
     }
 
-    /// A socket has nothing to flush.
+    /// Does nothing: a socket has no buffer here.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    /// Left to [`Leftover::linger`].
+    /// Does nothing: [`Leftover::linger`] closes the socket.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

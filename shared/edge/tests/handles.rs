@@ -1,4 +1,4 @@
-//! A process without file handles. A test binary of its own: the limit is the process's.
+//! A process without free file handles. The limit is that of the process, so this test has its own program.
 
 use std::{
     io::Write,
@@ -28,7 +28,7 @@ async fn asks(address: SocketAddr) -> String {
     answer
 }
 
-/// Opens handles until there are none, and gives one back for the client to come.
+/// Opens connections until there are no handles, and closes one for the client of the test.
 async fn use_up(address: SocketAddr) -> Vec<TcpStream> {
     let mut clients = Vec::new();
     while let Ok(client) = TcpStream::connect(address).await {
@@ -38,7 +38,7 @@ async fn use_up(address: SocketAddr) -> Vec<TcpStream> {
     clients
 }
 
-/// What was logged.
+/// The collected log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -52,8 +52,8 @@ impl Log {
 
     fn lines_of(&self, listener: &str) -> usize {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let said = format!("the {listener} listener refuses connections");
-        text.lines().filter(|line| line.contains(&said) && line.contains("ulimit -n")).count()
+        let refuses = format!("the {listener} listener refuses connections");
+        text.lines().filter(|line| line.contains(&refuses) && line.contains("ulimit -n")).count()
     }
 }
 
@@ -68,7 +68,7 @@ impl Write for Log {
     }
 }
 
-/// How often a listener found no handle.
+/// How many connections a listener has refused because there was no handle.
 fn refused(registry: &Registry, listener: &str) -> u64 {
     let mut text = String::new();
     encode(&mut text, registry).unwrap();
@@ -103,7 +103,7 @@ async fn without_handles_every_listener_still_answers() {
         let answer = asks(*address).await;
         assert!(answer.ends_with("fine"), "{answer}");
     }
-    // Each time is counted, and told once a minute.
+    // Each refusal is counted, and the log has one line a minute.
     assert!(refused(&registry, "public") > 1);
     assert_eq!(log.lines_of("public"), 1);
     drop(clients);

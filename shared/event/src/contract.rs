@@ -1,4 +1,4 @@
-//! What a saga's events have in common.
+//! The trait of a saga's events, and the types around it.
 
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
@@ -13,31 +13,30 @@ use uuid::Uuid;
 
 use crate::{DecodeError, Schema, Violation};
 
-/// The events of one saga. Implemented by [`crate::contract!`] for an enum with a variant for each type
-/// of event.
+/// The events of one saga. [`crate::contract!`] implements it for an enum with a variant for each type of event.
 pub trait Contract: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The saga's name: the prefix of consumer groups, of `ce_source`, of schema URNs and of metrics.
     const NAMESPACE: &'static str;
-    /// The name of the key in JSON, such as `trip_id`: of events, and of the admin interface.
+    /// The name of the aggregate's key in JSON, such as `trip_id`, in events and in the admin interface.
     const KEY_FIELD: &'static str;
     /// The types of events.
     type Type: EventType;
-    /// The key of an aggregate: what most events are about, such as a trip.
+    /// The key of an aggregate, which is the subject of most events, such as a trip.
     type Key: AggregateKey;
 
-    /// Its type.
+    /// The event's type.
     fn event_type(&self) -> Self::Type;
 
-    /// What it is about.
+    /// The event's subject.
     fn subject(&self) -> Subject<Self::Key>;
 
-    /// Its data as JSON, in the version in which its type is to be published, and that version.
+    /// The version in which the event is to be published, and its data in that version as JSON.
     fn encode(&self, versions: &Versions<Self>) -> (u32, Box<RawValue>);
 
-    /// The event whose data, in this version, is this JSON.
+    /// The event whose data in this version is this JSON.
     ///
     /// # Errors
-    /// [`DecodeError::Unfit`] when the JSON lacks a property or has one of another type.
+    /// [`DecodeError::Unfit`] if the JSON lacks a property or has one of another type.
     fn decode(event_type: Self::Type, version: u32, data: Value) -> Result<Self, DecodeError>;
 
     /// All topics, sorted by name.
@@ -48,7 +47,7 @@ pub trait Contract: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
         Self::Type::ALL.iter().flat_map(|event_type| event_type.schemas())
     }
 
-    /// The aggregate that it is about, if any.
+    /// The aggregate that is the event's subject, if it is one.
     fn aggregate(&self) -> Option<Self::Key> {
         match self.subject() {
             Subject::Aggregate(key) => Some(key),
@@ -56,7 +55,7 @@ pub trait Contract: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
         }
     }
 
-    /// The record's key: the hyphenated id of the aggregate, or the text of another subject.
+    /// The key of the event's record: the hyphenated id of the aggregate, or the text of another subject.
     fn key(&self) -> String {
         match self.subject() {
             Subject::Aggregate(key) => key.to_string(),
@@ -64,28 +63,28 @@ pub trait Contract: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
         }
     }
 
-    /// Its data, in the latest version.
+    /// The event's data in the latest version.
     fn to_json(&self) -> Value {
         let (_, data) = self.encode(&Versions::default());
-        // The text was written a moment ago by a JSON serializer.
+        // Cannot fail: a JSON serializer has just written the text.
         serde_json::from_str(data.get()).unwrap_or_default()
     }
 
-    /// The event whose data, in the latest version, is this JSON.
+    /// The event whose data in the latest version is this JSON.
     ///
     /// # Errors
-    /// [`DecodeError::Unfit`] when the JSON lacks a property or has one of another type.
+    /// [`DecodeError::Unfit`] if the JSON lacks a property or has one of another type.
     fn from_json(event_type: Self::Type, data: Value) -> Result<Self, DecodeError> {
         Self::decode(event_type, event_type.latest_version(), data)
     }
 
-    /// Whether its data follows the latest version of its schema.
+    /// Succeeds if the event's data follows the latest version of its schema.
     ///
-    /// For the edges where data of others becomes an event: what does not conform is refused by
-    /// every consumer.
+    /// Call it where data from outside becomes an event: every consumer refuses an event that does not follow its
+    /// schema.
     ///
     /// # Errors
-    /// The first property that does not, and why.
+    /// The first property that does not follow it, and why.
     fn check(&self) -> Result<(), Violation> {
         let schema = self.event_type().schemas().last();
         schema.map_or(Ok(()), |schema| schema.check(&self.to_json()))
@@ -97,7 +96,7 @@ pub type KeyOf<C> = <C as Contract>::Key;
 /// The types of a contract's events.
 pub type TypeOf<C> = <C as Contract>::Type;
 
-/// The types of a contract's events. Implemented by [`crate::contract!`].
+/// The types of a contract's events. [`crate::contract!`] implements it.
 pub trait EventType:
     Copy
     + Debug
@@ -112,22 +111,22 @@ pub trait EventType:
     + Sync
     + 'static
 {
-    /// Every type.
+    /// All types.
     const ALL: &'static [Self];
 
-    /// Its name, such as `TripBooked`: also its `ce_type`.
+    /// The type's name, such as `TripBooked`, which is also the `ce_type`.
     fn as_str(self) -> &'static str;
 
-    /// The service that publishes it.
+    /// The service that publishes events of this type.
     fn publisher(self) -> &'static str;
 
-    /// The topic that carries it.
+    /// The topic of events of this type.
     fn topic(self) -> &'static str;
 
-    /// The folder of its schemas, such as `trip_booked`; also its name in schema URNs.
+    /// The folder of the type's schemas, such as `trip_booked`; also the name in schema URNs.
     fn folder(self) -> &'static str;
 
-    /// Its schemas, by version in ascending order.
+    /// The type's schemas, in ascending order of versions.
     fn schemas(self) -> &'static [Schema<Self>];
 
     /// The schema of this version, if there is one.
@@ -135,13 +134,13 @@ pub trait EventType:
         self.schemas().iter().find(|schema| schema.version == version)
     }
 
-    /// The latest version of its schema.
+    /// The latest version of the type's schema.
     fn latest_version(self) -> u32 {
         self.schemas().last().map_or(0, |schema| schema.version)
     }
 }
 
-/// The key of an aggregate: a newtype over [`Uuid`], as [`crate::ids!`] makes it.
+/// The key of an aggregate: a newtype over [`Uuid`], which [`crate::ids!`] makes.
 pub trait AggregateKey:
     Copy
     + Debug
@@ -160,12 +159,12 @@ pub trait AggregateKey:
 {
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject<K> {
-    /// An aggregate: its events are applied in the order of their topic.
+    /// An aggregate. Its events of one topic are applied in the order of that topic.
     Aggregate(K),
-    /// Anything else, such as a hotel; it is no part of an aggregate's history.
+    /// Another subject, such as a hotel, which belongs to no aggregate.
     Other(String),
 }
 
@@ -173,9 +172,9 @@ pub enum Subject<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct TopicSpec {
-    /// Its name.
+    /// The topic's name.
     pub name: &'static str,
-    /// Whether it keeps the latest record of each key for ever.
+    /// Whether the topic keeps the latest record of each key for ever.
     pub compacted: bool,
 }
 
@@ -195,19 +194,19 @@ impl TopicSpec {
 
 /// A `ce_type` that is not in the contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no event type of this contract")]
+#[error("`{0}` is not an event type of this contract")]
 pub struct UnknownEventType(String);
 
 impl UnknownEventType {
-    /// The name that was given, as far as it is worth repeating.
+    /// The error about this name, of which it repeats 64 characters.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(format!("{name:.64}"))
     }
 }
 
-/// In which versions events are published, while not every consumer knows the latest. A type that is
-/// not named is published in its latest version; what a version cannot say goes out in the latest.
+/// The versions in which types of events are published while not every consumer knows the latest. Events of
+/// other types are published in the latest version. So is an event that an earlier version cannot express.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions<C: Contract>(Vec<(C::Type, u32)>);
 
@@ -218,7 +217,7 @@ impl<C: Contract> Default for Versions<C> {
 }
 
 impl<C: Contract> Versions<C> {
-    /// The same, with this type published in this version.
+    /// These versions, with events of this type published in this version.
     #[must_use]
     pub fn with(mut self, event_type: C::Type, version: u32) -> Self {
         self.0.retain(|(named, _)| *named != event_type);
@@ -226,32 +225,31 @@ impl<C: Contract> Versions<C> {
         self
     }
 
-    /// The types that are named, each with its version.
+    /// The types that have a version here, each with it.
     pub fn iter(&self) -> impl Iterator<Item = (C::Type, u32)> {
         self.0.iter().copied()
     }
 
-    /// The version of this type, if it is named.
+    /// The version of this type, if it has one here.
     #[must_use]
     pub fn of(&self, event_type: C::Type) -> Option<u32> {
         self.0.iter().find(|(named, _)| *named == event_type).map(|(_, version)| *version)
     }
 }
 
-/// An earlier version of an event's data: how it becomes the next version, and how the latest is still
-/// said in it.
+/// An earlier version of an event's data: converts it to the next version, and the latest version to it.
 pub trait Earlier<'a, Latest>: Serialize + Sized {
-    /// Brings data of this version to the next one.
+    /// Converts data of this version to the next one.
     fn upcast(data: &mut Value);
 
-    /// The latest version's data in this version; `None` where this version cannot say it.
+    /// The data of the latest version in this version; `None` if this version cannot express it.
     fn downcast(latest: &'a Latest) -> Option<Self>;
 }
 
 /// The data of an event as JSON text.
 ///
 /// # Panics
-/// If the data has a map whose keys are no text, which no JSON Schema can describe.
+/// If the data has a map whose keys are not strings, which no JSON Schema can describe.
 pub fn text(data: &impl Serialize) -> Box<RawValue> {
     to_raw_value(data).expect("an event's data is plain JSON")
 }

@@ -1,4 +1,4 @@
-//! What a record says besides its key and its value.
+//! The headers of a record.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -6,39 +6,39 @@ use std::io::Write;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The headers of a record: names and values, in order, in one buffer. A record has ten of them and
-/// passes through many hands; twenty strings would be allocated and copied every time.
+/// The headers of a record: names and values, in order, in one buffer. A record has ten headers and is copied
+/// several times on its way. As strings they would be twenty allocations each time.
 ///
-/// In the buffer each is the length of its name, that of its value (both 32 bits, little-endian),
-/// its name, its value.
+/// In the buffer a header is the length of its name and the length of its value (32 bits each, little-endian),
+/// its name, and its value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<u8>);
 
-/// What was given are not the bytes of headers.
+/// The bytes are not the buffer of headers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no header begins at byte {at}: it is cut off, or its name is not UTF-8")]
 pub struct InvalidHeaders {
-    /// Where the last one ends that is whole.
+    /// The end of the last valid header.
     pub at: usize,
 }
 
-/// What one of the two lengths takes.
+/// The size of each of the two lengths.
 const LENGTH_BYTES: usize = size_of::<u32>();
 
 impl Headers {
-    /// None yet.
+    /// No headers.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// None yet, with room for so many bytes of [`Self::as_bytes`].
+    /// No headers, with room for this many bytes of [`Self::as_bytes`].
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
-    /// Adds one at the end, also if there is one of this name.
+    /// Adds a header at the end, also if there is one of this name.
     ///
     /// # Panics
     /// If the name or the value takes 4 GiB or more.
@@ -51,7 +51,7 @@ impl Headers {
         self.0.extend_from_slice(value);
     }
 
-    /// As [`Self::push`], with the value written where it belongs.
+    /// As [`Self::push`], but writes the value directly into the buffer.
     ///
     /// # Panics
     /// As [`Self::push`], and if the value cannot be displayed.
@@ -65,10 +65,10 @@ impl Headers {
         self.0[at..at + LENGTH_BYTES].copy_from_slice(&value_bytes);
     }
 
-    /// The value of the first of this name.
+    /// The value of the first header of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        // As bytes: whether the other names are text was asked when they came in.
+        // Compared as bytes: that names are UTF-8 was checked when they were added.
         let found = self.raw().find(|(header, _)| *header == name.as_bytes())?;
         Some(found.1)
     }
@@ -84,28 +84,29 @@ impl Headers {
         self.raw().map_while(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
     }
 
-    /// Whether there are none.
+    /// Whether there are no headers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bytes of all names and values: what counts against the limit of a record.
+    /// The size of all names and values, which counts towards the limit of a record.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.raw().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// The buffer, for [`Self::from_bytes`].
+    /// The buffer, to be stored and read by [`Self::from_bytes`].
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The headers that [`Self::as_bytes`] gave, from where anything could have become of them.
+    /// The headers whose [`Self::as_bytes`] were stored. The bytes are checked, because the storage may have
+    /// damaged them.
     ///
     /// # Errors
-    /// [`InvalidHeaders`] if the bytes are anything else.
+    /// [`InvalidHeaders`] if the bytes are not those of headers.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, InvalidHeaders> {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
@@ -127,7 +128,7 @@ impl Headers {
     }
 }
 
-/// Name and value of the first, and what comes after it.
+/// The name and value of the first header, and the bytes after it.
 fn first(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (name_bytes, rest) = bytes.split_first_chunk()?;
     let (value_bytes, rest) = rest.split_first_chunk()?;
@@ -157,7 +158,8 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
     }
 }
 
-/// In JSON a list of names and values: a value is a string if it is text, else a list of its bytes.
+/// In JSON, headers are a list of pairs of name and value. A value is a string if it is UTF-8, and otherwise a
+/// list of its bytes.
 impl Serialize for Headers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let readable = |value| match str::from_utf8(value) {
@@ -212,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_pushed_comes_back(pairs in pairs()) {
+        fn pushed_headers_are_read_back(pairs in pairs()) {
             let headers: Headers = pairs.iter().map(|(name, value)| (name, value)).collect();
             prop_assert_eq!(&read(&headers), &pairs);
             prop_assert_eq!(headers.is_empty(), pairs.is_empty());
@@ -229,7 +231,9 @@ mod tests {
         }
 
         #[test]
-        fn what_is_cut_off_is_refused(pairs in pairs(), at in any::<prop::sample::Index>()) {
+        fn a_buffer_that_is_cut_off_is_refused(
+            pairs in pairs(), at in any::<prop::sample::Index>(),
+        ) {
             let mut headers = Headers::new();
             let mut whole = vec![0];
             for (name, value) in &pairs {
@@ -245,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn of_any_bytes_all_or_nothing_is_taken(
+        fn any_bytes_are_read_completely_or_refused(
             lengths in [0_u32..12, 0_u32..12], rest in any::<Vec<u8>>(),
         ) {
             let bytes = [lengths[0].to_le_bytes().into(), lengths[1].to_le_bytes().into(), rest];
@@ -258,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_displayed_is_as_its_text(
+        fn a_displayed_value_equals_its_pushed_text(
             before in pairs(), name in ".*", number in any::<f64>(),
         ) {
             let mut displayed: Headers = before.into_iter().collect();
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_shown_as_text() {
+    fn headers_are_shown_as_text() {
         let headers: Headers = [("a", b"1".as_slice()), ("b", b"\xff")].into_iter().collect();
         assert_eq!(format!("{headers:?}"), "[(\"a\", \"1\"), (\"b\", \"\u{fffd}\")]");
         assert_eq!(serde_json::json!(headers), serde_json::json!([["a", "1"], ["b", [255]]]));

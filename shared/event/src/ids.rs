@@ -1,4 +1,4 @@
-//! The names of things.
+//! Ids: newtypes over UUIDs, and ids that are derived.
 
 use sha2::{Digest, Sha256};
 use utoipa::openapi::{
@@ -6,7 +6,7 @@ use utoipa::openapi::{
 };
 use uuid::{Builder, Uuid};
 
-/// Makes newtypes over [`Uuid`]: ids, and the key of a saga's aggregates
+/// Makes newtypes over [`Uuid`] for ids, such as the key of a saga's aggregates
 /// ([`AggregateKey`](crate::AggregateKey)).
 ///
 /// ```
@@ -89,7 +89,7 @@ macro_rules! ids {
     )*};
 }
 
-/// How `OpenAPI` describes an id.
+/// The schema of an id for `OpenAPI`.
 #[doc(hidden)]
 #[must_use]
 pub fn id_schema(docs: &[&str]) -> RefOr<Schema> {
@@ -102,21 +102,21 @@ pub fn id_schema(docs: &[&str]) -> RefOr<Schema> {
 }
 
 crate::ids! {
-    /// An event: what the inbox remembers. Derived, so that a repeat is a repeat.
+    /// The id of an event, which the inbox stores. It is derived, so that a repeated event has the same id.
     EventId;
-    /// A request to the outside world, and its idempotency key. Derived, never random.
+    /// The id of an effect, which is also its idempotency key. It is derived, never random.
     EffectId;
 }
 
-/// The id of the `nth` thing of this `kind` that `cause` brought about: the same for the same
-/// arguments, so that what is done again is recognised.
+/// The id of the `nth` event or effect of this `kind` that `cause` has caused. The same arguments give the same
+/// id, so that a repetition is recognised.
 ///
-/// A `UUIDv8` (RFC 9562). Its first 48 bits are those of `near`, an aggregate's `UUIDv7` time, so
-/// that what belongs to one aggregate lies side by side in an index; the rest is from SHA-256.
+/// It is a `UUIDv8` (RFC 9562). Its first 48 bits are those of `near`, the time of an aggregate's `UUIDv7`, so
+/// that the rows of one aggregate are neighbours in an index. The rest is from SHA-256.
 #[must_use]
 pub fn derived(near: Uuid, cause: Uuid, kind: &str, nth: u32) -> Uuid {
     let mut hash = Sha256::new();
-    // With the lengths in front, no two different triples are the same bytes.
+    // With their lengths in front, no two different triples have the same bytes.
     for part in [cause.as_bytes().as_slice(), kind.as_bytes(), &nth.to_be_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);

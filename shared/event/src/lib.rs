@@ -1,8 +1,8 @@
-//! What the services of a saga say to each other: a [`Contract`] of events, their JSON Schemas and
-//! their form on the wire, `CloudEvents` 1.0 in Kafka's binary mode.
+//! The events between the services of a saga: a [`Contract`], its JSON Schemas, and the form of events on the
+//! wire, `CloudEvents` 1.0 in Kafka's binary mode.
 //!
-//! A saga writes its contract as one table, [`contract!`]. An event enters a service through
-//! [`decode`] and leaves it through [`encode`].
+//! A saga writes its contract as one table, [`contract!`]. A service makes a record from an event by [`encode`],
+//! and an event from a record by [`decode`].
 //!
 //! # Example
 //!
@@ -14,7 +14,7 @@
 //! }
 //!
 //! quintet_event::contract! {
-//!     /// What is said in a game.
+//!     /// The events of a game.
 //!     pub enum GameEvent: GameEventType;
 //!     namespace "arcade";
 //!     key game_id: GameId;

@@ -1,4 +1,4 @@
-//! The JSON Schemas, compiled in.
+//! The JSON Schemas, which are compiled into the program.
 
 use std::sync::OnceLock;
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 pub struct Schema<T> {
     /// The event's type.
     pub event_type: T,
-    /// The version, from 1.
+    /// The version, counted from 1.
     pub version: u32,
-    /// Its `$id`, also the `ce_dataschema`, such as `urn:arcade:schemas:served:v1`.
+    /// The schema's `$id` and the event's `ce_dataschema`, such as `urn:arcade:schemas:served:v1`.
     pub id: &'static str,
     /// The text of the schema.
     pub text: &'static str,
@@ -27,9 +27,9 @@ pub struct Schema<T> {
 pub struct Violation {
     /// The schema's `$id`.
     pub schema: &'static str,
-    /// Where, as a JSON pointer; empty for the whole.
+    /// The place in the data, as a JSON pointer; empty for the whole.
     pub pointer: String,
-    /// What is wrong, without the value: it may be personal.
+    /// What is wrong. It does not repeat the value, which may be personal.
     pub message: String,
 }
 
@@ -45,10 +45,10 @@ impl<T> Schema<T> {
         Self { event_type, version, id, text, example, validator: OnceLock::new() }
     }
 
-    /// Whether the data follows this schema.
+    /// Succeeds if the data follows this schema.
     ///
     /// # Errors
-    /// The first property that does not, and why.
+    /// The first property that does not follow it, and why.
     pub fn check(&self, data: &Value) -> Result<(), Violation> {
         let validator = self.validator.get_or_init(|| compile(self.text));
         validator.validate(data).map_err(|error| Violation {
@@ -60,7 +60,7 @@ impl<T> Schema<T> {
 }
 
 fn compile(text: &str) -> Validator {
-    // The texts are part of this program, and a test compiles each.
+    // Cannot fail: the texts are a part of this program, and a test compiles each.
     let schema = serde_json::from_str(text).expect("an embedded schema is JSON");
     jsonschema::validator_for(&schema).expect("an embedded schema is a JSON Schema")
 }

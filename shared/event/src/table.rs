@@ -1,29 +1,29 @@
-//! The macro that makes a contract out of a table.
+//! The macro that makes a contract from a table.
 
-/// Makes a [`Contract`](crate::Contract) out of a table: the enum of events, the enum of their types, and a
-/// struct for the data of each.
+/// Makes a [`Contract`](crate::Contract) from a table: the enum of events, the enum of their types, and a struct
+/// for the data of each event.
 ///
 /// The table begins with
 /// - the two enums: `pub enum Event: EventType;`
 /// - `namespace`: the saga's name, see [`Contract::NAMESPACE`](crate::Contract::NAMESPACE);
 /// - `key`: the field that names the aggregate in the data of events, and its type;
-/// - `schemas`: the folder of the JSON Schemas, from the crate's root;
-/// - `compacted`: topics that keep the latest record of each key for ever, separated by commas, or none;
-/// - `payloads(…)`: what the structs of the data derive. `Clone`, `Debug`, `PartialEq`, `serde::Serialize` and
-///   `serde::Deserialize` are needed.
+/// - `schemas`: the folder of the JSON Schemas, relative to the crate's root;
+/// - `compacted`: the topics that keep the latest record of each key for ever, separated by commas, or none;
+/// - `payloads(…)`: the traits that the structs of the data derive. `Clone`, `Debug`, `PartialEq`,
+///   `serde::Serialize` and `serde::Deserialize` are necessary.
 ///
-/// Then it has an entry for each type of event:
+/// It continues with an entry for each type of event:
 ///
 /// ```text
 /// TripBooked by "booking" on "trips" in "trip_booked": 1 as TripBookedV1, 2 { trip_id: TripId, … }
 /// ```
 ///
-/// - `by` the service that publishes it, `on` the topic that carries it;
+/// - `by` the service that publishes the event, `on` its topic;
 /// - `in` the folder of its schemas: `trip_booked/v1.json` and an example, `trip_booked/v1.example.json`;
-/// - its versions in ascending order; an earlier one names a type that implements
-///   [`Earlier`](crate::Earlier) for the latest. Without a type its data is taken as that of the next version;
-/// - the fields of its data in the latest version. An event that is about something else than an aggregate
-///   names the field that says about what: `HotelListed about hotel by …`.
+/// - its versions in ascending order. An earlier version names a type that implements
+///   [`Earlier`](crate::Earlier) for the latest. Without a type, its data is read as that of the next version;
+/// - the fields of its data in the latest version. An event whose subject is not an aggregate names the field
+///   of its subject: `HotelListed about hotel by …`.
 #[macro_export]
 macro_rules! contract {
     (
@@ -55,12 +55,12 @@ macro_rules! contract {
 
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
-        #[allow(missing_docs, reason = "each payload of the same name has its own")]
+        #[allow(missing_docs, reason = "the struct of the same name is documented")]
         $vis enum $event { $($name($name),)+ }
 
-        /// The type of an event; what each says is in the payload of the same name.
+        /// The type of an event. The struct of the same name has its data.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "each payload of the same name has its own")]
+        #[allow(missing_docs, reason = "the struct of the same name is documented")]
         $vis enum $types { $($name,)+ }
 
         $crate::contract!(@text $types: $($name)+);

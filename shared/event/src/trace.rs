@@ -1,4 +1,4 @@
-//! Which trace an event belongs to.
+//! The trace context of an event (W3C Trace Context).
 
 use std::{collections::BTreeSet, fmt::Write, ops::Range};
 
@@ -7,23 +7,23 @@ use std::{collections::BTreeSet, fmt::Write, ops::Range};
 pub struct Trace {
     /// `00-<trace id>-<span id>-<flags>`: always 55 characters.
     pub traceparent: Option<String>,
-    /// What the vendors of tracing systems add.
+    /// Data of tracing systems, as `vendor=data,…`.
     pub tracestate: Option<String>,
 }
 
-/// The longest `tracestate` that the specification asks to pass on, in characters.
+/// The longest `tracestate` that the specification requires to pass on, in characters.
 const MAX_TRACESTATE: usize = 512;
-/// The most members of a `tracestate` (W3C Trace Context §3.3.1.1).
+/// The most members that a `tracestate` may have (W3C Trace Context §3.3.1.1).
 const MAX_MEMBERS: usize = 32;
-/// The length of a `traceparent` of version 00. A higher version may go on after a dash.
+/// The length of a `traceparent` of version 00. In a higher version a dash and more may follow.
 const TRACEPARENT: usize = 55;
 /// The flags that version 00 knows: `sampled`, and `random` of Level 2.
 const KNOWN_FLAGS: u8 = 0b11;
-/// These flags as a `traceparent` writes them.
+/// The known flags as a `traceparent` writes them.
 const KNOWN: [&str; 4] = ["00", "01", "02", "03"];
 
 impl Trace {
-    /// A trace that begins here; none at all if an id is all zero, which means "invalid".
+    /// A new trace. There is none if an id is all zero, which means "invalid".
     #[must_use]
     pub fn root(trace_id: [u8; 16], span_id: [u8; 8], sampled: bool) -> Self {
         let flags = u8::from(sampled);
@@ -31,9 +31,9 @@ impl Trace {
         Self::parse(Some(&traceparent), None)
     }
 
-    /// What came in, without what is malformed: a broken trace must not stop an event. A
-    /// `traceparent` of a higher version continues as version 00 (W3C Trace Context §3.2.4), so a
-    /// caller decides neither its length nor flags that are unknown here.
+    /// The trace of a request or record. Malformed parts are dropped, because a broken trace must not stop an
+    /// event. A `traceparent` of a higher version continues as version 00 (W3C Trace Context §3.2.4), so that a
+    /// caller can neither make it longer nor set flags that are unknown here.
     #[must_use]
     pub fn parse(traceparent: Option<&str>, tracestate: Option<&str>) -> Self {
         let Some(parent) = traceparent.and_then(Parent::parse) else { return Self::default() };
@@ -43,7 +43,7 @@ impl Trace {
         }
     }
 
-    /// The trace of a database row. An earlier program may have stored any length.
+    /// The trace of a database row. Earlier versions of the program may have stored texts of any length.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "the columns of a row come as owned texts")]
     pub fn stored(traceparent: Option<String>, tracestate: Option<String>) -> Self {
@@ -56,7 +56,7 @@ impl Trace {
         Some(self.parent()?.trace_id())
     }
 
-    /// Whether its spans are collected, as whoever began it decided.
+    /// Whether the spans of the trace are collected. The system that began the trace has decided that.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.parent().is_some_and(|parent| parent.flags() & 1 == 1)
@@ -95,7 +95,7 @@ impl<'a> Parent<'a> {
         &self.0[Self::TRACE_ID]
     }
 
-    /// Those that version 00 knows.
+    /// The flags that version 00 knows.
     fn flags(&self) -> u8 {
         u8::from_str_radix(&self.0[Self::FLAGS], 16).unwrap_or(0) & KNOWN_FLAGS
     }
@@ -122,7 +122,7 @@ fn is_tracestate(text: &str) -> bool {
         && has_each_key_once(text)
 }
 
-/// Whether each member has a key of its own. A member may be empty.
+/// Whether no two members have the same key. A member may be empty.
 fn has_each_key_once(tracestate: &str) -> bool {
     let members = tracestate.split(',').map(str::trim).filter(|member| !member.is_empty());
     let mut keys = BTreeSet::new();
@@ -146,7 +146,7 @@ mod tests {
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_root_has_the_ids_that_it_was_given() {
+    fn a_root_has_the_given_ids() {
         let trace = Trace::root([0xab; 16], [0x01; 8], false);
         let expected = format!("00-{}-{}-00", "ab".repeat(16), "01".repeat(8));
         assert_eq!(trace.traceparent, Some(expected));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_bit_of_the_flags_says_whether_it_is_sampled() {
+    fn the_last_bit_of_the_flags_says_whether_the_trace_is_sampled() {
         for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("ff", true)] {
             let parent = format!("{}{flags}", &PARENT[..53]);
             assert_eq!(Trace::parse(Some(&parent), None).is_sampled(), sampled, "{flags}");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_well_formed_passes_unchanged() {
+    fn a_well_formed_trace_is_unchanged() {
         let most = members(MAX_MEMBERS);
         for state in ["vendor=a,other=b", "a=1, ,b=1=2,", &most] {
             let trace = Trace::parse(Some(PARENT), Some(state));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_are_unknown_here_are_not_passed_on() {
+    fn unknown_flags_are_not_passed_on() {
         for (flags, known) in [("ff", "03"), ("fe", "02"), ("04", "00"), ("03", "03")] {
             for version in ["00", "cc"] {
                 let parent = format!("{version}{}{flags}", &PARENT[2..53]);
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_program_stored_is_bounded_when_it_is_read() {
+    fn a_long_stored_trace_is_shortened_when_it_is_read() {
         let long = PARENT.replacen("00", "01", 1) + "-" + &"x".repeat(70_000);
         let trace = Trace::stored(Some(long), Some("a=".to_owned() + &"x".repeat(70_000)));
         assert_eq!(trace, Trace::parse(Some(PARENT), None));
     }
 
     #[test]
-    fn what_is_malformed_is_dropped() {
+    fn malformed_parts_are_dropped() {
         let zeroes = "0".repeat(32);
         for wrong in [
             "",

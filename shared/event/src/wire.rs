@@ -1,5 +1,5 @@
-//! Events on the wire: `CloudEvents` 1.0 in Kafka's binary mode. The attributes are headers, the
-//! data is the value, the key is the id of the aggregate, or what else the event is about.
+//! Events on the wire: `CloudEvents` 1.0 in Kafka's binary mode. The attributes are headers, the data is the
+//! value, and the key is the event's subject: the id of an aggregate, or another text.
 
 use std::str::FromStr;
 
@@ -10,12 +10,12 @@ use serde_json::{Value, value::RawValue};
 use crate::schema::{Schema, Violation};
 use crate::{Contract, EventId, EventType, Headers, Trace, Versions};
 
-/// The header that a dead letter gets when it is tried again: how often it was tried, this time
-/// included. No record on the broker has it.
+/// The header of a dead letter that is tried again: the number of the attempt. No record on the broker has it.
 pub const ATTEMPT_HEADER: &str = "quintet_attempt";
 
-/// What is repeated of a key or subject, and what is told of a header, in characters.
+/// How many characters of a wrong key or subject an error repeats.
 const LONGEST_FOUND: usize = 64;
+/// How many characters the reason of an error about a header has at most.
 const LONGEST_REASON: usize = 200;
 
 const SPEC_VERSION: &str = "ce_specversion";
@@ -29,29 +29,29 @@ const CONTENT_TYPE: &str = "content-type";
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// An event with what is known about it.
+/// An event with its attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Envelope<C> {
-    /// Tells a repeat from something new.
+    /// The event's id, by which a repeated event is recognised.
     pub id: EventId,
-    /// The service that published it, such as `/travel/booking`.
+    /// The service that published the event, such as `/travel/booking`.
     pub source: String,
-    /// When it was said, to the microsecond.
+    /// When the event happened, to the microsecond.
     pub at: Timestamp,
-    /// The trace that it belongs to.
+    /// The trace that the event belongs to.
     pub trace: Trace,
-    /// The version in which it came in; `event` is in the latest.
+    /// The version of the record's data. `event` is in the latest version.
     pub version: u32,
-    /// What was said.
+    /// The event.
     pub event: C,
 }
 
 /// A record for the broker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Encoded {
-    /// The event's id, which is among the headers too.
+    /// The event's id, which is also a header.
     pub id: EventId,
-    /// Where it goes.
+    /// The record's topic.
     pub topic: String,
     /// The record's key.
     pub key: String,
@@ -61,28 +61,28 @@ pub struct Encoded {
     pub value: Box<RawValue>,
 }
 
-/// What a record turned out to be.
+/// A decoded record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decoded<C> {
     /// An event of this contract.
     Event(Box<Envelope<C>>),
-    /// Something else, to be ignored.
+    /// An event that is not in this contract, to be ignored.
     Foreign {
-        /// Its `ce_type`.
+        /// The record's `ce_type`.
         event_type: String,
     },
 }
 
-/// Why a record is no event.
+/// Why a record is not an event.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A header is not there.
+    /// A header is missing.
     #[error("the header `{name}` is missing: a CloudEvent in binary mode has it")]
     MissingHeader {
         /// The header.
         name: &'static str,
     },
-    /// A header is there, but says nothing usable.
+    /// The value of a header cannot be used.
     #[error("the header `{name}` is invalid: {reason}")]
     InvalidHeader {
         /// The header.
@@ -90,16 +90,16 @@ pub enum DecodeError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Of a version that this program does not know, likely a newer one.
+    /// The event has a version that this program does not know, probably a newer one.
     #[error(
         "{event_type} v{version} is unknown here, the latest is v{latest}: upgrade, then replay"
     )]
     UnknownVersion {
         /// The event's type.
         event_type: &'static str,
-        /// The version that came in.
+        /// The version of the record.
         version: u32,
-        /// The latest that this program knows.
+        /// The latest version that this program knows.
         latest: u32,
     },
     /// The value is not JSON.
@@ -108,28 +108,28 @@ pub enum DecodeError {
     /// The data does not follow the schema of its version.
     #[error(transparent)]
     Schema(#[from] Violation),
-    /// The data follows its schema, but not the program's types: JSON Schema takes `1.0` for an
-    /// integer.
+    /// The data follows its schema, but cannot be read as the program's types. For example, `1.0` is an integer
+    /// in JSON Schema.
     #[error("the data of {event_type} does not fit: {source}")]
     Unfit {
         /// The event's type.
         event_type: &'static str,
-        /// What does not fit.
+        /// The part that does not fit.
         source: serde_json::Error,
     },
-    /// The key or the subject names something else than the data.
+    /// The key or the subject of the record differs from the subject of its data.
     #[error("the {what} is `{found}`, but the data is about `{expected}`")]
     Mismatch {
         /// `key` or `ce_subject`.
         what: &'static str,
-        /// What the data is about.
+        /// The subject of the data.
         expected: String,
-        /// What the key or the subject says.
+        /// The key or the subject of the record.
         found: String,
     },
 }
 
-/// The record that says `event`.
+/// The record of an event.
 #[must_use]
 pub fn encode<C: Contract>(
     id: EventId,
@@ -157,20 +157,20 @@ pub fn encode<C: Contract>(
     Encoded { id, topic: event_type.topic().to_owned(), key, headers, value }
 }
 
-/// What an event's headers take at most, so that they are allocated once.
+/// The largest size of an event's headers, so that they are allocated once.
 fn room(source: &str, key: &str, trace: &Trace) -> usize {
-    /// What is of no length of its own: the names, the framing, the values that are alike in all.
+    /// The size of everything that is about as long in every event: names, framing, most values.
     const FIXED: usize = 352;
     let trace = [&trace.traceparent, &trace.tracestate];
     let trace: usize = trace.into_iter().flatten().map(String::len).sum();
     FIXED + source.len() + key.len() + trace
 }
 
-/// The event that a record says: checked against the schema of its version, then brought to the
-/// latest.
+/// The event of a record. Its data is checked against the schema of its version, then converted to the latest
+/// version.
 ///
 /// # Errors
-/// When it is of this contract by its type, but does not keep to it.
+/// If the record's type is in this contract, but the record does not follow the contract.
 pub fn decode<C: Contract>(
     key: &[u8],
     headers: &Headers,
@@ -213,11 +213,12 @@ fn same(what: &'static str, expected: &str, found: &[u8]) -> Result<(), DecodeEr
     })
 }
 
-/// Others may be more exact than what the databases keep.
+/// Truncates a time, because other publishers may be more exact than what the databases store.
 fn microseconds(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
+/// The attributes of a `CloudEvent` in the headers of a record.
 struct Attributes<'a>(&'a Headers);
 
 impl<'a> Attributes<'a> {
@@ -243,15 +244,15 @@ impl<'a> Attributes<'a> {
 
     fn check_format(&self) -> Result<(), DecodeError> {
         if self.text(SPEC_VERSION)? != "1.0" {
-            return Err(invalid(SPEC_VERSION, "only 1.0 is understood"));
+            return Err(invalid(SPEC_VERSION, "only 1.0 is supported"));
         }
-        // Parameters, such as a charset, may follow: JSON is UTF-8 whatever they say.
+        // Parameters such as a charset may follow. They do not matter: JSON is always UTF-8.
         let content_type = self.text(CONTENT_TYPE)?;
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if media_type.eq_ignore_ascii_case("application/json") {
             Ok(())
         } else {
-            Err(invalid(CONTENT_TYPE, "only application/json is understood"))
+            Err(invalid(CONTENT_TYPE, "only application/json is supported"))
         }
     }
 
@@ -266,7 +267,7 @@ impl<'a> Attributes<'a> {
             let version = id.strip_prefix(&family).and_then(|number| number.parse().ok());
             let (latest, event_type) = (event_type.latest_version(), event_type.as_str());
             match version {
-                // One to come, as it would be written: `v01` is none.
+                // A later version, written as versions are: `v01` is not.
                 Some(version) if version > latest && id.ends_with(&format!("v{version}")) => {
                     DecodeError::UnknownVersion { event_type, version, latest }
                 }
@@ -285,7 +286,7 @@ fn invalid(name: &'static str, reason: impl Into<String>) -> DecodeError {
     DecodeError::InvalidHeader { name, reason }
 }
 
-/// For one line of a log, whatever was sent: not long, and without control characters.
+/// The text for one line of a log: at most `longest` characters, without control characters.
 fn line(text: &str, longest: usize) -> String {
     let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().take(longest).map(plain).collect()
@@ -301,7 +302,7 @@ mod tests {
     }
 
     crate::contract! {
-        /// What is said in a game.
+        /// The events of a game.
         pub enum GameEvent: GameEventType;
         namespace "arcade";
         key game_id: GameId;
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_the_headers_of_an_event() {
+    fn the_room_for_the_headers_of_an_event_is_enough_and_not_much_more() {
         let trace =
             Trace { traceparent: Some("parent".to_owned()), tracestate: Some("state".to_owned()) };
         for schema in GameEventType::ALL.iter().flat_map(|event_type| event_type.schemas()) {

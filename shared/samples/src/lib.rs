@@ -1,5 +1,5 @@
-//! Data that follows a JSON Schema, drawn at random and made small where it makes something fail:
-//! for checks and tests of whoever takes such data.
+//! Draws random data that follows a JSON Schema, for tests of programs that read such data. When a test fails,
+//! proptest shrinks the data.
 
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
@@ -7,47 +7,48 @@ use proptest::sample::select;
 use proptest::string::string_regex;
 use serde_json::{Map, Value, json};
 
-/// What says nothing about which data is valid.
+/// Keywords that do not restrict the data.
 const ANNOTATIONS: &[&str] =
     &["$schema", "$id", "$defs", "title", "description", "format", "examples", "default"];
-/// The longest text and the longest array that are drawn where the schema sets no limit.
-const LONGEST: u64 = 300;
-const MOST: u64 = 5;
+/// The length of the longest text that is drawn if the schema sets no limit.
+const LONGEST_TEXT: u64 = 300;
+/// How many elements more than the least an array has at most, if the schema sets no limit.
+const EXTRA_ELEMENTS: u64 = 5;
 
-/// A keyword that nothing is drawn for yet.
+/// A part of a schema for which no data can be drawn yet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{pointer}`: nothing can be drawn for {what}; teach it to shared/samples")]
+#[error("`{pointer}`: no data can be drawn for {what}; add it to shared/samples")]
 pub struct Unsupported {
-    /// Where in the schema, as a JSON pointer.
+    /// The place in the schema, as a JSON pointer.
     pub pointer: String,
-    /// What it is.
+    /// The unsupported part, such as `the keyword uniqueItems`.
     pub what: String,
 }
 
-type Drawn = Result<BoxedStrategy<Value>, Unsupported>;
+type DataStrategy = Result<BoxedStrategy<Value>, Unsupported>;
 
-/// Any data that follows this schema: its limits are drawn often, optional properties may be
-/// missing, and unknown ones stand beside the known.
+/// Draws any data that follows this schema. Limits are drawn often, optional properties may be missing, and
+/// there may be properties that the schema does not know.
 ///
 /// # Errors
-/// If the schema uses a keyword for which nothing can be drawn.
-pub fn following(schema: &Value) -> Drawn {
+/// If the schema uses a keyword for which no data can be drawn.
+pub fn following(schema: &Value) -> DataStrategy {
     Root(schema).node(schema, "")
 }
 
-/// The whole schema, for references.
+/// The whole schema, to look up references.
 struct Root<'a>(&'a Value);
 
 impl Root<'_> {
-    fn node(&self, node: &Value, at: &str) -> Drawn {
+    fn node(&self, node: &Value, at: &str) -> DataStrategy {
         if let Some(reference) = node["$ref"].as_str() {
             let pointer = reference.trim_start_matches('#');
             let target = self.0.pointer(pointer);
             return self.node(target.ok_or_else(|| unsupported(at, reference))?, pointer);
         }
-        if let Some(words) = node["enum"].as_array() {
-            known(node, at, &["type", "enum"])?;
-            return Ok(select(words.clone()).boxed());
+        if let Some(values) = node["enum"].as_array() {
+            require_known(node, at, &["type", "enum"])?;
+            return Ok(select(values.clone()).boxed());
         }
         match node["type"].as_str() {
             Some("object") => self.object(node, at),
@@ -55,15 +56,15 @@ impl Root<'_> {
             Some("string") => text(node, at),
             Some("integer") => integer(node, at),
             Some("boolean") => {
-                known(node, at, &["type"])?;
+                require_known(node, at, &["type"])?;
                 Ok(any::<bool>().prop_map(Value::from).boxed())
             }
             _ => Err(unsupported(at, &format!("the type {}", node["type"]))),
         }
     }
 
-    fn object(&self, node: &Value, at: &str) -> Drawn {
-        known(node, at, &["type", "properties", "required"])?;
+    fn object(&self, node: &Value, at: &str) -> DataStrategy {
+        require_known(node, at, &["type", "properties", "required"])?;
         let required = node["required"].as_array().map_or(&[][..], Vec::as_slice);
         let mut object = Just(Map::new()).boxed();
         for (name, property) in node["properties"].as_object().into_iter().flatten() {
@@ -80,7 +81,7 @@ impl Root<'_> {
             };
             object = (object, value).prop_map(with).boxed();
         }
-        // Beside the known ones: a name that no schema uses.
+        // A property that no schema knows.
         let unknown = proptest::option::weighted(0.2, anything());
         let with = |(mut object, unknown): (Map<String, Value>, Option<Value>)| {
             object.extend(unknown.map(|value| ("x_from_the_future".to_owned(), value)));
@@ -89,18 +90,18 @@ impl Root<'_> {
         Ok((object, unknown).prop_map(with).boxed())
     }
 
-    fn array(&self, node: &Value, at: &str) -> Drawn {
-        known(node, at, &["type", "items", "minItems", "maxItems"])?;
+    fn array(&self, node: &Value, at: &str) -> DataStrategy {
+        require_known(node, at, &["type", "items", "minItems", "maxItems"])?;
         let least = node["minItems"].as_u64().unwrap_or(0);
-        let most = node["maxItems"].as_u64().unwrap_or(least + MOST);
+        let most = node["maxItems"].as_u64().unwrap_or(least + EXTRA_ELEMENTS);
         let element = self.node(&node["items"], &format!("{at}/items"))?;
-        let few = vec(element.clone(), sizes(least, most.min(least + MOST)));
+        let few = vec(element.clone(), sizes(least, most.min(least + EXTRA_ELEMENTS)));
         let full = vec(element, sizes(most, most));
         Ok(prop_oneof![9 => few, 1 => full].prop_map(Value::from).boxed())
     }
 }
 
-/// Any JSON, not deep.
+/// Draws any JSON with a few levels.
 pub fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -119,17 +120,17 @@ pub fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-fn text(node: &Value, at: &str) -> Drawn {
+fn text(node: &Value, at: &str) -> DataStrategy {
     if let Some(pattern) = node["pattern"].as_str() {
-        known(node, at, &["type", "pattern"])?;
+        require_known(node, at, &["type", "pattern"])?;
         let anchored = pattern.strip_prefix('^').and_then(|pattern| pattern.strip_suffix('$'));
         let drawn = anchored.and_then(|pattern| string_regex(pattern).ok());
         let drawn = drawn.ok_or_else(|| unsupported(at, &format!("the pattern {pattern}")))?;
         return Ok(drawn.prop_map(Value::from).boxed());
     }
-    known(node, at, &["type", "minLength", "maxLength"])?;
+    require_known(node, at, &["type", "minLength", "maxLength"])?;
     let least = node["minLength"].as_u64().unwrap_or(0);
-    let most = node["maxLength"].as_u64().unwrap_or(least.max(LONGEST));
+    let most = node["maxLength"].as_u64().unwrap_or(least.max(LONGEST_TEXT));
     let characters = |least, most| {
         vec(any::<char>(), sizes(least, most)).prop_map(|text| text.into_iter().collect::<String>())
     };
@@ -137,8 +138,8 @@ fn text(node: &Value, at: &str) -> Drawn {
     Ok(prop_oneof![9 => short, 1 => characters(most, most)].prop_map(Value::from).boxed())
 }
 
-fn integer(node: &Value, at: &str) -> Drawn {
-    known(node, at, &["type", "minimum", "maximum"])?;
+fn integer(node: &Value, at: &str) -> DataStrategy {
+    require_known(node, at, &["type", "minimum", "maximum"])?;
     let limit = |name: &str, otherwise| match &node[name] {
         Value::Null => Ok(otherwise),
         limit => limit.as_i64().ok_or_else(|| unsupported(at, &format!("the limit {limit}"))),
@@ -152,8 +153,8 @@ fn sizes(least: u64, most: u64) -> SizeRange {
     (size(least)..=size(most)).into()
 }
 
-/// Whether there is no other keyword: one that is passed over would draw invalid data.
-fn known(node: &Value, at: &str, keywords: &[&str]) -> Result<(), Unsupported> {
+/// Fails if the node has another keyword: if it were ignored, invalid data would be drawn.
+fn require_known(node: &Value, at: &str, keywords: &[&str]) -> Result<(), Unsupported> {
     let mut names = node.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let other = names.find(|name| !keywords.contains(name) && !ANNOTATIONS.contains(name));
     other.map_or(Ok(()), |name| Err(unsupported(at, &format!("the keyword {name}"))))
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_follows_the_schema_and_reaches_its_limits() {
+    fn drawn_data_follows_the_schema_and_reaches_its_limits() {
         let (schema, mut seen) = (schema(), BTreeSet::new());
         let validator = jsonschema::validator_for(&schema).unwrap();
         let mut runner = TestRunner::deterministic();
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_that_would_be_passed_over_is_named() {
+    fn an_error_names_a_keyword_that_would_be_ignored() {
         for (schema, what) in [
             (json!({"type": "array", "uniqueItems": true}), "the keyword uniqueItems"),
             (json!({"type": "string", "pattern": "a+"}), "the pattern a+"),

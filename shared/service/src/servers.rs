@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use bus::{Bus, BusError, Said};
+use bus::{Bus, BusError, LogThrottle};
 use store::{Db, StoreError};
 use tokio::time::sleep;
 
@@ -63,14 +63,14 @@ fn bus_settings(client: &str, config: &Config) -> bus::Settings {
 }
 
 pub(crate) async fn open_database<S: Service>(config: &Config) -> anyhow::Result<Db> {
-    let said = Said::default();
+    let said = LogThrottle::default();
     loop {
         let error = match try_open_database::<S>(config).await {
             Ok(db) => return Ok(db),
             Err(error) if error.is_away() => error,
             Err(error) => return Err(error.into()),
         };
-        if said.worth_saying(&error.to_string(), Instant::now()) {
+        if said.should_log(&error.to_string(), Instant::now()) {
             tracing::warn!(%error, "{} waits for its database", S::NAME);
         }
         sleep(DATABASE_RETRY).await;

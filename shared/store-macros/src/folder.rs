@@ -1,8 +1,8 @@
-//! The files of a folder of migrations, and which of them are refused.
+//! Reads the names of the files in a folder of migrations, and refuses wrong ones.
 
 use std::{fs, path::Path};
 
-/// The migrations of a service: the same files for both databases.
+/// The migrations of a service. Both databases have files of the same names.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Folder {
     pub(crate) sqlite: Vec<File>,
@@ -13,23 +13,23 @@ pub(crate) struct Folder {
 #[derive(Debug, PartialEq)]
 pub(crate) struct File {
     pub(crate) version: i64,
-    /// The words after the version, with spaces between them.
+    /// The words after the version, separated by spaces.
     pub(crate) description: String,
     pub(crate) name: String,
 }
 
 impl Folder {
-    /// Reads `folder/sqlite` and `folder/postgres`, each by version. The error names the file and what to
-    /// do about it.
+    /// Reads `folder/sqlite` and `folder/postgres`, in the order of versions. An error names the file and the
+    /// fix.
     pub(crate) fn read(crate_directory: &Path, folder: &str) -> Result<Self, String> {
         let (sqlite, postgres) = (format!("{folder}/sqlite"), format!("{folder}/postgres"));
-        let both = Self {
+        let read = Self {
             sqlite: files(crate_directory, &sqlite)?,
             postgres: files(crate_directory, &postgres)?,
         };
-        require_all(&both.sqlite, &sqlite, &both.postgres, &postgres)?;
-        require_all(&both.postgres, &postgres, &both.sqlite, &sqlite)?;
-        Ok(both)
+        require_all(&read.sqlite, &sqlite, &read.postgres, &postgres)?;
+        require_all(&read.postgres, &postgres, &read.sqlite, &sqlite)?;
+        Ok(read)
     }
 }
 
@@ -62,7 +62,7 @@ fn files(crate_directory: &Path, folder: &str) -> Result<Vec<File>, String> {
     Ok(files)
 }
 
-/// Each file of one database must be there for the other one too.
+/// Fails if a file of one database is missing for the other one.
 fn require_all(
     files: &[File],
     folder: &str,
@@ -72,14 +72,14 @@ fn require_all(
     match files.iter().find(|file| !others.contains(file)) {
         None => Ok(()),
         Some(File { name, .. }) => Err(format!(
-            "{folder}/{name} is there and {other_folder}/{name} is not: add it (a comment alone will do \
+            "{folder}/{name} exists and {other_folder}/{name} does not: add it (a comment alone is enough \
              if there is nothing to change)"
         )),
     }
 }
 
 impl File {
-    /// As its name says: `VERSION_DESCRIPTION.sql`.
+    /// Reads a name of the form `VERSION_DESCRIPTION.sql`.
     fn named(name: &str) -> Result<Self, String> {
         let stem = name.strip_suffix(".sql").filter(|stem| !stem.contains('.'));
         let (version, words) = stem.and_then(|stem| stem.split_once('_')).ok_or(FORM)?;
@@ -102,7 +102,7 @@ const FORM: &str = "name it VERSION_DESCRIPTION.sql, such as 1000_trips.sql (mig
 mod tests {
     use super::*;
 
-    /// What becomes of folders with these files.
+    /// Reads folders that have files of these names.
     fn read(sqlite: &[&str], postgres: &[&str]) -> Result<Folder, String> {
         let directory = tempfile::tempdir().unwrap();
         for (kind, names) in [("sqlite", sqlite), ("postgres", postgres)] {
@@ -120,20 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn files_come_by_version_whatever_their_names_sort_like() {
+    fn files_are_in_the_order_of_versions_whatever_the_order_of_their_names() {
         let names = ["1000_trips.sql", "0002_dead_letters.sql", ".gitkeep"];
         let read = read(&names, &names).unwrap();
-        let told = |file: &File| (file.version, file.description.clone(), file.name.clone());
+        let parts = |file: &File| (file.version, file.description.clone(), file.name.clone());
         let expected = [
             (2, "dead letters".to_owned(), names[1].to_owned()),
             (1000, "trips".to_owned(), names[0].to_owned()),
         ];
-        assert_eq!(read.sqlite.iter().map(told).collect::<Vec<_>>(), expected);
+        assert_eq!(read.sqlite.iter().map(parts).collect::<Vec<_>>(), expected);
         assert_eq!(read.sqlite, read.postgres);
     }
 
     #[test]
-    fn a_name_that_is_no_version_and_description_is_refused() {
+    fn a_name_without_a_version_and_a_description_is_refused() {
         for name in [
             "trips.sql",
             "1000-trips.sql",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_positive_and_each_is_there_once() {
+    fn versions_are_positive_and_occur_once() {
         let zero = refusal(&["0_trips.sql"]);
         assert!(zero.contains("must be from 1"), "{zero}");
         let large = refusal(&["9223372036854775808_trips.sql"]);
@@ -164,10 +164,10 @@ mod tests {
     fn a_migration_for_one_database_only_is_refused() {
         let (one, two) = (["1_first.sql"], ["1_first.sql", "2_second.sql"]);
         let why = read(&one, &two).unwrap_err();
-        assert!(why.starts_with("migrations/postgres/2_second.sql is there"), "{why}");
+        assert!(why.starts_with("migrations/postgres/2_second.sql exists"), "{why}");
         let why = read(&two, &one).unwrap_err();
-        assert!(why.starts_with("migrations/sqlite/2_second.sql is there"), "{why}");
-        // Under another name it would be another migration.
+        assert!(why.starts_with("migrations/sqlite/2_second.sql exists"), "{why}");
+        // A file with the same version and another name is another migration.
         read(&one, &["1_other.sql"]).unwrap_err();
     }
 

@@ -1,5 +1,5 @@
-//! Reads a folder of migrations at compile time. `store::migrations!` is the macro to call; it expands
-//! to the one here.
+//! Reads a folder of migrations at compile time, for the macro `store::migrations!`, which expands to the one
+//! here.
 
 mod folder;
 
@@ -14,12 +14,12 @@ use crate::folder::{File, Folder};
 #[proc_macro]
 pub fn embed_migrations(input: TokenStream) -> TokenStream {
     let expansion = expand(input).unwrap_or_else(|why| format!("compile_error!({why:?})"));
-    // Only literals are put into it, each escaped by `Debug`.
+    // Cannot fail: only literals are inserted into it, each escaped by `Debug`.
     expansion.parse().unwrap_or_default()
 }
 
 fn expand(input: TokenStream) -> Result<String, String> {
-    let folder = literal(input).ok_or(r#"give the folder as one text, such as "migrations""#)?;
+    let folder = literal(input).ok_or(r#"give the folder as one string, such as "migrations""#)?;
     let crate_directory = env::var("CARGO_MANIFEST_DIR")
         .map_err(|_| "CARGO_MANIFEST_DIR is not set: compile this crate with cargo")?;
     let Folder { sqlite, postgres } = Folder::read(Path::new(&crate_directory), &folder)?;
@@ -30,12 +30,12 @@ fn expand(input: TokenStream) -> Result<String, String> {
     ))
 }
 
-/// A `Vec` of the migrations in these files.
+/// The expression for a `Vec` of the migrations in these files.
 fn list(folder: &str, files: &[File]) -> String {
     let mut list = String::from("::std::vec![");
     for File { version, description, name } in files {
         let path = format!("/{folder}/{name}");
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = write!(
             list,
             "QuintetMigration::new({version}, {description:?}, \
@@ -45,12 +45,12 @@ fn list(folder: &str, files: &[File]) -> String {
     list + "]"
 }
 
-/// The text that is all of the input.
+/// The text of the string that is the whole input.
 fn literal(input: TokenStream) -> Option<String> {
     let mut tokens = input.into_iter();
     let text = match (tokens.next()?, tokens.next()) {
         (TokenTree::Literal(literal), None) => literal.to_string(),
-        // A literal that a declarative macro passes on comes in an invisible group.
+        // A declarative macro passes a literal on in an invisible group.
         (TokenTree::Group(group), None) => return literal(group.stream()),
         _ => return None,
     };

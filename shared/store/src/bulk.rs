@@ -1,35 +1,40 @@
-//! Many rows in a handful of statements: arrays and `unnest` in PostgreSQL, multi-row `values`
-//! in SQLite, there in fixed sizes so that the statements stay prepared.
+//! Inserts, updates and selects many rows in a handful of statements: by arrays and `unnest` in PostgreSQL, by
+//! multi-row `values` in SQLite, in fixed sizes so that few different statements have to be prepared.
+//!
+//! On PostgreSQL most writes are pipelined: they are sent without waiting for the answer, so that no code reads
+//! their row count. Such a statement reports a failed precondition by dividing by zero. The client translates
+//! that error into the one that the statement was sent with.
 
 use tokio_postgres::error::SqlState;
 
 use crate::{
     Column, Condition, Kind, Row, StoreError, Table, Tx, Value,
-    postgres::{Parameters, array},
+    postgres::{Parameters, ReportedAs, array},
     tx::{On, execute_sqlite},
 };
 
-/// By a division by zero a statement that nobody waits for says that something is not so.
-pub(crate) const NOT_SO: &[SqlState] = &[SqlState::DIVISION_BY_ZERO];
-const TAKEN_OR_NOT_SO: &[SqlState] = &[SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
+/// How a pipelined statement reports a failed precondition. See the module.
+pub(crate) const CONDITION_FAILED: &[SqlState] = &[SqlState::DIVISION_BY_ZERO];
+const OPTIMISM_FAILED: &[SqlState] = &[SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
 
-/// Rows a statement in SQLite, largest first.
+/// How many rows one statement in SQLite has, largest first.
 const SQLITE_SIZES: [usize; 3] = [64, 8, 1];
 
 impl Tx {
-    /// Inserts rows (each in the order of the table's columns). A key that is taken is an error.
+    /// Inserts rows, each in the order of the table's columns.
     ///
     /// # Errors
-    /// Of class [`Conflict`](crate::Class::Conflict) if a key is taken.
+    /// Of class [`Conflict`](crate::Class::Conflict) if a key exists already.
     pub async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         self.write(table, rows, "").await
     }
 
-    /// Inserts rows in the belief that no key is taken, and that this condition holds: asking would cost
-    /// the database more than that. Without rows nothing is asked.
+    /// An optimistic insert: assumes that none of the keys exists and that `condition` holds. To ask which keys
+    /// exist, as [`Tx::insert_new`] does, costs the database more. Without rows nothing is checked.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] if it does not, or a key is taken; [`Tx::insert_new`] tells which.
+    /// [`StoreError::Taken`] if a key exists or the condition does not hold. [`Tx::insert_new`] finds out which
+    /// keys exist.
     pub async fn insert_untaken(
         &mut self,
         table: &Table,
@@ -41,11 +46,12 @@ impl Tx {
             return Ok(());
         }
         if let On::Postgres(tx) = &mut self.on {
-            let holds = condition.holds_after(table.columns.len());
-            let holds = holds.map(|it| format!("where {it} = 1"));
-            let sql = insert_arrays(table, &holds.unwrap_or_default());
+            let check = condition.check_after(table.columns.len());
+            let check = check.map(|check| format!("where {check} = 1"));
+            let sql = insert_arrays(table, &check.unwrap_or_default());
             let values = columns(table, rows).and(condition.values);
-            return tx.execute_later(&sql, values, Some((TAKEN_OR_NOT_SO, taken))).await;
+            let reported = ReportedAs { states: OPTIMISM_FAILED, error: taken };
+            return tx.execute_later(&sql, values, Some(reported)).await;
         }
         let written = match self.require(condition).await {
             Ok(()) => self.write(table, rows, "").await,
@@ -58,25 +64,25 @@ impl Tx {
         })
     }
 
-    /// Inserts rows, in the place of those whose key is taken.
+    /// Inserts rows. A row whose key exists already replaces the one in the table.
     ///
     /// # Errors
-    /// If the database refuses the statement or is away.
+    /// If the database refuses the statement or is unavailable.
     pub async fn upsert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-        let anew = table
+        let changes = table
             .columns
             .iter()
             .skip(1)
             .map(|Column { name, .. }| format!("{name} = excluded.{name}"));
-        let anew = anew.collect::<Vec<_>>().join(", ");
-        let tail = format!("on conflict ({}) do update set {anew}", table.key().name);
+        let changes = changes.collect::<Vec<_>>().join(", ");
+        let tail = format!("on conflict ({}) do update set {changes}", table.key().name);
         self.write(table, rows, &tail).await
     }
 
-    /// Inserts rows, passes over those whose key is taken, and answers the keys of the new ones.
+    /// Inserts those rows whose key does not exist yet, and returns their keys.
     ///
     /// # Errors
-    /// If the database refuses the statement or is away.
+    /// If the database refuses the statement or is unavailable.
     pub async fn insert_new(
         &mut self,
         table: &Table,
@@ -85,7 +91,8 @@ impl Tx {
         self.insert_new_and(table, rows, "").await
     }
 
-    /// As [`Tx::insert_new`]; each row answers `more` too: a comma and expressions, or nothing.
+    /// As [`Tx::insert_new`]. Each returned row also has the columns `more`: a comma followed by expressions, or
+    /// an empty text for none.
     ///
     /// # Errors
     /// As [`Tx::insert_new`].
@@ -99,7 +106,7 @@ impl Tx {
         self.bulk_insert(table, rows, &tail).await
     }
 
-    /// Inserts rows, the keys of which come back if `tail` says so.
+    /// Inserts rows and returns what the `returning` of `tail` asks for.
     async fn bulk_insert(
         &mut self,
         table: &Table,
@@ -117,7 +124,7 @@ impl Tx {
         }
     }
 
-    /// Inserts rows, none of which comes back.
+    /// Inserts rows and returns nothing.
     async fn write(
         &mut self,
         table: &Table,
@@ -132,10 +139,10 @@ impl Tx {
         }
     }
 
-    /// Updates rows by their first column.
+    /// Updates the rows whose key is the first value of one of these.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] if one of them is not there.
+    /// [`StoreError::Vanished`] if one of them is not in the table.
     pub async fn update(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         let expected = rows.len();
         if expected == 0 {
@@ -157,9 +164,8 @@ impl Tx {
                     unnest(table),
                     name = table.name,
                 );
-                return tx
-                    .change_later(&update, columns(table, rows), (table.name, expected))
-                    .await;
+                let values = columns(table, rows);
+                return tx.change_later(&update, values, table.name, expected).await;
             }
             On::Sqlite(tx) => tx,
         };
@@ -174,13 +180,13 @@ impl Tx {
             let values = chunk.into_iter().flatten().collect();
             found += execute_sqlite(tx, &sql, values).await?;
         }
-        all_of(table.name, expected, usize::try_from(found).unwrap_or(usize::MAX))
+        require_all(table.name, expected, usize::try_from(found).unwrap_or(usize::MAX))
     }
 
-    /// Reads the rows with these keys, in the order of their keys, and locks them.
+    /// Reads and locks the rows with these keys, in the order of their keys.
     ///
     /// # Errors
-    /// If the database refuses the query or is away.
+    /// If the database refuses the query or is unavailable.
     pub async fn select_locked(
         &mut self,
         table: &Table,
@@ -189,14 +195,13 @@ impl Tx {
         self.select(table, keys, true).await
     }
 
-    /// As [`Tx::select_locked`], but does not lock them where
-    /// [nobody else changes them](Tx::nobody_else_writes).
+    /// As [`Tx::select_locked`], but a [sole writer](Tx::assume_sole_writer) does not lock the rows.
     pub(crate) async fn select_to_change(
         &mut self,
         table: &Table,
         keys: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let lock = self.alone.is_none();
+        let lock = self.cache.is_none();
         self.select(table, keys, lock).await
     }
 
@@ -215,6 +220,7 @@ impl Tx {
         self.by_keys(&head, name, *kind, keys, &tail).await
     }
 
+    /// Runs `head where key in (keys) tail`. The rows come back chunk by chunk in SQLite.
     pub(crate) async fn by_keys(
         &mut self,
         head: &str,
@@ -253,8 +259,12 @@ impl Tx {
     }
 }
 
-/// Whether all rows were there that were to change.
-pub(crate) fn all_of(table: &'static str, expected: usize, found: usize) -> Result<(), StoreError> {
+/// Fails unless a statement has found as many rows as it was to change.
+pub(crate) fn require_all(
+    table: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), StoreError> {
     if found == expected { Ok(()) } else { Err(StoreError::Vanished { table, expected }) }
 }
 
@@ -269,9 +279,9 @@ fn chunks(mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
     chunks
 }
 
-/// `(?, ?), (?, ?)`. Without numbers: sqlx asks for the name of each parameter, and SQLite searches a list of
-/// all names for it, which takes a sixth of a service's time with many rows. Only the values of the rows may be
-/// parameters of such a statement.
+/// `(?, ?), (?, ?)`. The parameters have no numbers: sqlx asks for the name of each parameter, and SQLite then
+/// searches a list of all names, which took a sixth of a service's time with many rows. Therefore the values of
+/// the rows must be the only parameters of the statement.
 fn tuples(count: usize, width: usize) -> String {
     let row = format!("({})", vec!["?"; width].join(", "));
     vec![row.as_str(); count].join(", ")
@@ -286,9 +296,9 @@ pub(crate) fn insert_arrays(table: &Table, tail: &str) -> String {
     format!("{} {} {tail}", insert_into(table), unnest(table))
 }
 
-/// `select unnest($1::uuid[]) as a, unnest($2::text[]) as b`: the rows of arrays of one length, side by
-/// side. Not as a table, by `from unnest($1, $2)`: PostgreSQL would write down each array's elements
-/// before it joins them, a sixth of what an insert takes.
+/// `select unnest($1::uuid[]) as a, unnest($2::text[]) as b`: one row for each index of the arrays, which have
+/// the same length. `from unnest($1, $2)` would mean the same, but PostgreSQL then stores the elements of each
+/// array before it joins them, which costs a sixth of an insert.
 fn unnest(table: &Table) -> String {
     let columns = table.columns.iter().enumerate().map(|(index, Column { name, kind })| {
         format!("unnest(${}::{}) as {name}", index + 1, kind.postgres_array())
@@ -296,7 +306,7 @@ fn unnest(table: &Table) -> String {
     format!("select {}", columns.collect::<Vec<_>>().join(", "))
 }
 
-/// An array for each column.
+/// The values of these rows as one array for each column.
 pub(crate) fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Parameters {
     let mut columns: Vec<Vec<Value>> =
         table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();

@@ -1,4 +1,4 @@
-//! Single connections, for tests and simulations that stop or exhaust a database.
+//! Access to single connections, for tests and simulations that stop or exhaust a database.
 
 use std::{any::Any, fmt};
 
@@ -6,7 +6,7 @@ use sqlx::SqlitePool;
 
 use crate::{Db, StoreError, db::Pools};
 
-/// Connections that are reserved until this is dropped: other queries wait for one.
+/// Connections that are reserved until this is dropped. Meanwhile other queries wait for a connection.
 pub struct Held(Vec<Box<dyn Any + Send>>);
 
 impl fmt::Debug for Held {
@@ -15,25 +15,26 @@ impl fmt::Debug for Held {
     }
 }
 
-/// When SQLite calls a function of ours, on the thread that it works on.
+/// The point at which SQLite calls a hook, on its own thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqliteHook {
-    /// Before each operation of its virtual machine. `false` interrupts the statement.
+    /// Before each operation of SQLite's virtual machine. If the hook returns `false`, the statement is
+    /// interrupted.
     Operation,
-    /// Before each commit. `false` turns it into a rollback.
+    /// Before each commit. If the hook returns `false`, the commit becomes a rollback.
     Commit,
 }
 
-/// The connection by which a SQLite database is written.
+/// The writing connection of a SQLite database.
 #[derive(Debug)]
 pub struct SqliteWriter<'db>(&'db SqlitePool);
 
 impl Db {
-    /// Takes every connection that [`Db::fetch`] could use. Those in use are waited for.
+    /// Reserves every connection that [`Db::fetch`] could use, and waits for those in use.
     ///
     /// # Errors
-    /// If one cannot be had in time.
+    /// If a connection is not available in time.
     pub async fn hold_readers(&self) -> Result<Held, StoreError> {
         let mut held: Vec<Box<dyn Any + Send>> = Vec::new();
         match &self.0 {
@@ -52,7 +53,7 @@ impl Db {
         Ok(Held(held))
     }
 
-    /// The writer of a SQLite database; `None` with PostgreSQL.
+    /// The writing connection of a SQLite database; `None` for PostgreSQL.
     #[must_use]
     pub fn sqlite_writer(&self) -> Option<SqliteWriter<'_>> {
         match &self.0 {
@@ -66,7 +67,7 @@ impl SqliteWriter<'_> {
     /// Has SQLite call `step` at this point from now on, until [`SqliteWriter::clear_hooks`].
     ///
     /// # Errors
-    /// If the connection cannot be had in time.
+    /// If the connection is not available in time.
     pub async fn set_hook(
         &self,
         hook: SqliteHook,
@@ -81,10 +82,10 @@ impl SqliteWriter<'_> {
         Ok(())
     }
 
-    /// Has SQLite call nothing any more.
+    /// Removes the hooks.
     ///
     /// # Errors
-    /// If the connection cannot be had in time.
+    /// If the connection is not available in time.
     pub async fn clear_hooks(&self) -> Result<(), StoreError> {
         let mut connection = self.0.acquire().await.map_err(StoreError::sqlx)?;
         let mut handle = connection.lock_handle().await.map_err(StoreError::sqlx)?;

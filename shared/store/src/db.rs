@@ -13,29 +13,29 @@ use crate::{
     wal::Bound,
 };
 
-/// How long a caller waits for a connection before it hears that the database is away.
+/// How long a caller waits for a connection before the database counts as unavailable.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer of another process (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// SQLite's one writer need not become one first.
+/// Takes SQLite's write lock at once. A transaction that begins as a reader may fail when it turns to writing.
 const BEGIN: &str = "BEGIN IMMEDIATE";
-/// SQLite's own, on which its limit counts.
+/// SQLite's default page size. Its limit on the size of a file counts pages.
 const PAGE_BYTES: u32 = 4096;
-/// Readers beside SQLite's one writer.
+/// Reading connections beside SQLite's one writing connection.
 const SQLITE_READERS: u32 = 4;
 
-/// Which database a [`Db`] is.
+/// The kind of database that a [`Db`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DbKind {
     /// One file, one writer.
     Sqlite,
     /// A server, shared by replicas.
     Postgres,
 }
 
-impl Kind {
-    /// The database's own time in microseconds since the epoch, as SQL: the one clock that replicas
-    /// share.
+impl DbKind {
+    /// An SQL expression for the database's own time in microseconds since the Unix epoch. It is the one clock
+    /// that all replicas share.
     #[must_use]
     pub fn clock(self) -> &'static str {
         match self {
@@ -45,20 +45,20 @@ impl Kind {
     }
 }
 
-/// A database of either kind. Cheap to clone.
+/// A database of either kind. Clones are cheap and share the connections.
 #[derive(Debug, Clone)]
 pub struct Db(pub(crate) Pools);
 
-/// The connections to it.
+/// The connections to a database.
 #[derive(Debug, Clone)]
 pub(crate) enum Pools {
     /// SQLite in WAL mode with `synchronous=FULL`: one writer, readers beside it.
     Sqlite {
-        /// The only connection that writes, so that writers queue here and fairly.
+        /// The only connection that writes. Writers queue for it, and each gets its turn.
         writer: SqlitePool,
         /// Connections that only read.
         readers: SqlitePool,
-        /// What the file and its write-ahead log may grow to.
+        /// The limit on the size of the file and its write-ahead log.
         bound: Option<Arc<Bound>>,
     },
     /// PostgreSQL.
@@ -67,7 +67,7 @@ pub(crate) enum Pools {
 
 impl Db {
     /// Opens `url`: `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. PostgreSQL need not be
-    /// reachable yet. `connections` bounds the pool.
+    /// reachable yet. The pool to PostgreSQL has at most `connections` connections.
     ///
     /// # Errors
     /// [`StoreError::Url`] if the address cannot be used; [`StoreError::Database`] if the SQLite
@@ -76,8 +76,8 @@ impl Db {
         Self::connect_within(url, connections, 0).await
     }
 
-    /// The same, where a SQLite file with its write-ahead log may grow to `max_mib` mebibytes; 0 for no
-    /// limit. Beyond, what needs more is refused as on a full disk.
+    /// As [`Db::connect`], with a limit: a SQLite file and its write-ahead log may grow to `max_mib` mebibytes
+    /// together; 0 means no limit. At the limit writes fail as on a full disk.
     ///
     /// # Errors
     /// As [`Db::connect`].
@@ -92,7 +92,10 @@ impl Db {
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Self::sqlite(path, max_mib).await,
             Some(("postgres" | "postgresql", _)) => Self::postgres(url, connections),
-            _ => Err(StoreError::Url { url: without_password(url), why: "unknown kind".into() }),
+            _ => Err(StoreError::Url {
+                url: without_password(url),
+                why: "the kind of database is unknown".into(),
+            }),
         }
     }
 
@@ -119,14 +122,15 @@ impl Db {
         Ok(Self(Pools::Sqlite { writer, readers, bound }))
     }
 
-    /// One connection reads and writes: for tests and simulations, which take turns.
+    /// A database in memory, with one connection that reads and writes. It is for tests and simulations, where
+    /// no two tasks need a connection at a time.
     async fn in_memory() -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new().in_memory(true);
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            // A thread of ours does not go away.
+            // The database is a thread of this process, so its connection cannot break.
             .test_before_acquire(false)
             .connect_with(options)
             .await
@@ -141,12 +145,12 @@ impl Db {
         }
     }
 
-    /// Which kind it is.
+    /// The kind of this database.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DbKind {
         match &self.0 {
-            Pools::Sqlite { .. } => Kind::Sqlite,
-            Pools::Postgres(_) => Kind::Postgres,
+            Pools::Sqlite { .. } => DbKind::Sqlite,
+            Pools::Postgres(_) => DbKind::Postgres,
         }
     }
 
@@ -167,10 +171,10 @@ impl Db {
         .map_err(StoreError::migrate)
     }
 
-    /// Whether it answers and takes changes.
+    /// Succeeds if the database answers and accepts writes.
     ///
     /// # Errors
-    /// If it does not; [`StoreError::ReadOnly`] if it only answers.
+    /// If it does not. [`StoreError::ReadOnly`] if it answers but accepts no writes.
     pub async fn require_writable(&self) -> Result<(), StoreError> {
         match &self.0 {
             Pools::Sqlite { writer, readers, bound } => {
@@ -183,10 +187,10 @@ impl Db {
         }
     }
 
-    /// Whether a connection to PostgreSQL keeps its session, as prepared statements and settings need it.
+    /// Succeeds if each connection to PostgreSQL keeps its session, which prepared statements and settings need.
     ///
     /// # Errors
-    /// [`StoreError::Pooled`] where a pooler gives each transaction another one.
+    /// [`StoreError::Pooled`] if a pooler gives each transaction another session.
     pub async fn require_sessions(&self) -> Result<(), StoreError> {
         match &self.0 {
             Pools::Sqlite { .. } => Ok(()),
@@ -195,10 +199,10 @@ impl Db {
     }
 
     /// Begins a transaction that may write (`BEGIN IMMEDIATE` in SQLite, READ COMMITTED in
-    /// PostgreSQL). Dropped without [`Tx::commit`], it rolls back.
+    /// PostgreSQL). If it is dropped without [`Tx::commit`], it is rolled back.
     ///
     /// # Errors
-    /// If no connection can be had.
+    /// If no connection is available.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
             Pools::Sqlite { writer, bound, .. } => {
@@ -215,7 +219,7 @@ impl Db {
     /// Reads outside any transaction.
     ///
     /// # Errors
-    /// If the database refuses the query or is away.
+    /// If the database refuses the query or is unavailable.
     pub async fn fetch(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         match &self.0 {
             Pools::Sqlite { readers, .. } => tx::fetch_sqlite(readers, sql, values).await,
@@ -226,7 +230,7 @@ impl Db {
     /// The record under this key, without locking it.
     ///
     /// # Errors
-    /// If the database is away or a column holds what it should not.
+    /// If the database is unavailable, or a column holds a value that its type does not take.
     pub async fn find<R: Record>(&self, key: R::Key) -> Result<Option<R>, StoreError> {
         let table = R::TABLE;
         let (names, key_name) = (table.names(), table.key().name);
@@ -234,7 +238,7 @@ impl Db {
         self.fetch(&sql, vec![key.into()]).await?.first().map(R::read).transpose()
     }
 
-    /// Records in the order of their keys: those after `after`, at most `limit`.
+    /// The first `limit` records whose keys follow `after`, in the order of their keys.
     ///
     /// # Errors
     /// As [`Db::find`].
@@ -254,7 +258,7 @@ impl Db {
         self.fetch(&sql, values).await?.iter().map(R::read).collect()
     }
 
-    /// Closes the pool after the work in hand.
+    /// Closes the connections, each once its current user has returned it.
     pub async fn close(&self) {
         match &self.0 {
             Pools::Sqlite { writer, readers, .. } => {
@@ -266,8 +270,9 @@ impl Db {
     }
 }
 
-/// A COMMIT that finds the disk full is rolled back by SQLite itself. Its client misses that: it believes to
-/// be within a transaction for ever after, so it has to go.
+/// Begins a transaction, on a new connection if the old one cannot begin any more. When a COMMIT finds the disk
+/// full, SQLite itself rolls back. Its client does not notice, believes that the transaction is still open, and
+/// refuses every later BEGIN; so the connection has to be replaced.
 async fn begin_sqlite(
     writer: &SqlitePool,
 ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {

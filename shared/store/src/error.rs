@@ -6,12 +6,12 @@ use tokio_postgres::{
     types::{WasNull, WrongType},
 };
 
-/// What went wrong between us and the database.
+/// Why the database, or the client of it, did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database, or the way to it, said no.
-    #[error("database: {}", .0.told())]
+    /// The database refused, or could not be reached.
+    #[error("database: {}", .0.message())]
     Database(#[source] ClientError),
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
@@ -22,21 +22,21 @@ pub enum StoreError {
          version above {before} (a service's own begin at 1000)"
     )]
     MigrationOrder {
-        /// The version before it.
+        /// The version before the wrong one.
         before: i64,
-        /// The version that is not higher.
+        /// The version that should be higher.
         after: i64,
-        /// The description of the latter.
+        /// The description of the wrong version.
         description: &'static str,
     },
-    /// A stored value is not what its column promises.
+    /// A column holds a value that its type does not take.
     #[error("column {column} holds {value:?}, which is not {expected}")]
     Column {
         /// The column's position in the query, from 0.
         column: usize,
-        /// What stands there.
+        /// The value.
         value: String,
-        /// What should stand there.
+        /// What the column should hold.
         expected: &'static str,
     },
     /// The address of the database cannot be used.
@@ -44,28 +44,28 @@ pub enum StoreError {
         "database.url {url:?}: {why}; use sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DB"
     )]
     Url {
-        /// The address as it was given, without its password.
+        /// The configured address, without its password.
         url: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The database took too long. It is not known what it did.
+    /// The database took too long. Whether it did what it was asked is unknown.
     #[error(
         "the database has not answered in time: it is overloaded, it hangs, or the network drops what is \
          sent to it"
     )]
     TimedOut,
-    /// The server takes a connection and does not answer what is asked on it.
+    /// The server accepts a connection and does not answer the queries on it.
     #[error(
-        "the server of database.url takes a connection and answers nothing on it: a pooler in between \
+        "the server of database.url accepts a connection and does not answer on it: a pooler in between \
          has no session of PostgreSQL left (set PgBouncer's default_pool_size to database.connections \
-         + 2 for each replica of the service), or PostgreSQL hangs; it is tried again until it answers"
+         + 2 for each replica of the service), or PostgreSQL hangs; the service retries until it answers"
     )]
     Unserved,
-    /// PostgreSQL answers, and takes no changes.
+    /// PostgreSQL answers, but accepts no writes.
     #[error(
         "PostgreSQL is read-only: the server is a standby, or default_transaction_read_only is on; \
-         it is tried again until it takes changes"
+         the service retries until it accepts writes"
     )]
     ReadOnly,
     /// A pooler gives each transaction another session of the server.
@@ -76,46 +76,46 @@ pub enum StoreError {
          PostgreSQL itself"
     )]
     Pooled,
-    /// The write-ahead log of a SQLite file has grown beyond the limit and cannot be emptied.
+    /// The write-ahead log of a SQLite file has grown beyond its limit, and a reader keeps it from being emptied.
     #[error(
         "{file}-wal has {wal_mib} MiB, {file} and it may have {max_mib} MiB together \
          (database.max_mib): another program reads {file} and keeps the write-ahead log from being \
          emptied; end that program (a shell, a backup)"
     )]
     Pinned {
-        /// The database.
+        /// The file of the database.
         file: String,
         /// The size of its write-ahead log.
         wal_mib: u64,
         /// The limit.
         max_mib: u64,
     },
-    /// A statement met fewer rows than it was given.
-    #[error("{table}: not all of {expected} rows to change were there")]
+    /// Some of the rows that a statement was to change or delete do not exist.
+    #[error("{table}: not all of the {expected} rows to change or delete exist")]
     Vanished {
         /// The table.
         table: &'static str,
-        /// How many rows were to change, or to go.
+        /// How many rows were to be changed or deleted.
         expected: usize,
     },
-    /// A row was there already, or what its insertion relied on is not so.
-    #[error("{table}: a key is taken, or what was relied on is not so")]
+    /// An optimistic insert failed: a key exists already, or the condition of the insert does not hold.
+    #[error("{table}: a key exists already, or the condition of the insert does not hold")]
     Taken {
         /// The table.
         table: &'static str,
     },
-    /// What the transaction relied on does not hold any more.
-    #[error("what the transaction relied on does not hold any more")]
+    /// A precondition of the transaction does not hold.
+    #[error("a precondition of the transaction does not hold")]
     Unmet,
 }
 
-/// What the client library of a database reports. Its text says what happened; [`StoreError::class`] and
+/// An error of the client library of a database. Its text says what happened. [`StoreError::class`] and
 /// [`StoreError::is_away`] say what to do.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ClientError(Client);
 
-/// Which library it is, and its error.
+/// The error, by the library that it comes from.
 #[derive(Debug, thiserror::Error)]
 enum Client {
     #[error(transparent)]
@@ -127,10 +127,10 @@ enum Client {
 }
 
 impl ClientError {
-    /// What the server said, or else what its client met.
-    fn told(&self) -> String {
+    /// The server's message, or else the client's.
+    fn message(&self) -> String {
         match &self.0 {
-            Client::Postgres(error) => told(error),
+            Client::Postgres(error) => message_of(error),
             other => other.to_string(),
         }
     }
@@ -141,11 +141,11 @@ impl ClientError {
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
             )
             | Client::Sqlx(error) => {
-                let file = error.as_database_error().is_some_and(|error| {
+                let is_sqlite = error.as_database_error().is_some_and(|error| {
                     error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
                 });
-                let wrong = file || matches!(error, sqlx::Error::Configuration(_));
-                !wrong && class_of(error) == Class::Unavailable
+                let lasts = is_sqlite || matches!(error, sqlx::Error::Configuration(_));
+                !lasts && class_of(error) == Class::Unavailable
             }
             Client::Migrate(_) => false,
             Client::Postgres(_) => self.class() == Class::Unavailable,
@@ -157,7 +157,8 @@ impl ClientError {
             Client::Sqlx(error) => class_of(error),
             Client::Postgres(error) => match error.code() {
                 Some(state) => postgres_class(state.code()),
-                // A value that is not of its column's type, or the way to the server.
+                // Without a code the error is the client's own: about a value of the wrong type, or about
+                // the connection.
                 None if is_of_data(error) => Class::Data,
                 None => Class::Unavailable,
             },
@@ -169,11 +170,11 @@ impl ClientError {
 /// What to do about a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Someone else was faster: run the batch again at once.
+    /// Another transaction was faster: run the batch again at once.
     Conflict,
-    /// The data itself is refused: running the same batch again gives the same answer.
+    /// The database refuses the data itself: the same batch would fail again.
     Data,
-    /// The database is away, full or overloaded: try again later.
+    /// The database is unavailable, full or overloaded: run the batch again later.
     Unavailable,
 }
 
@@ -204,7 +205,8 @@ impl StoreError {
         Self::Migrate(ClientError(Client::Migrate(error)))
     }
 
-    /// Whether waiting may help: the server was away, not wrong. A file is never away.
+    /// Whether waiting may help, because a server is unavailable for now. A wrong setting lasts, and so does an
+    /// error of SQLite, whose file is on this machine.
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
@@ -214,7 +216,7 @@ impl StoreError {
         }
     }
 
-    /// Whether PostgreSQL's session, or all of PostgreSQL, takes no changes.
+    /// Whether this session of PostgreSQL, or the whole server, accepts no writes.
     pub(crate) fn is_read_only(&self) -> bool {
         let read_only = Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
         match self {
@@ -233,7 +235,7 @@ impl StoreError {
         }
     }
 
-    /// How the engine should meet this error.
+    /// How the engine should react to this error.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
@@ -252,13 +254,15 @@ impl StoreError {
     }
 }
 
-/// What the server said, or else what its client met.
-pub(crate) fn told(error: &tokio_postgres::Error) -> String {
-    let said = error.as_db_error().map(ToString::to_string);
-    said.or_else(|| error.source().map(|cause| format!("{error}: {cause}")))
+/// The server's message, or else the client's.
+pub(crate) fn message_of(error: &tokio_postgres::Error) -> String {
+    let from_server = error.as_db_error().map(ToString::to_string);
+    from_server
+        .or_else(|| error.source().map(|cause| format!("{error}: {cause}")))
         .unwrap_or_else(|| error.to_string())
 }
 
+/// Whether a value has another type than its column, or is null where it must not be.
 fn is_of_data(error: &tokio_postgres::Error) -> bool {
     error.source().is_some_and(|cause| cause.is::<WrongType>() || cause.is::<WasNull>())
 }
@@ -291,7 +295,7 @@ fn postgres_class(code: &str) -> Class {
 }
 
 fn sqlite_class(kind: ErrorKind, code: &str) -> Class {
-    // The extended code's low byte is the primary one.
+    // The low byte of an extended result code is the primary code.
     match (kind, code.parse::<i32>().unwrap_or(0) & 0xff) {
         (ErrorKind::UniqueViolation, _) | (_, SQLITE_BUSY | SQLITE_LOCKED) => Class::Conflict,
         (_, SQLITE_CONSTRAINT | SQLITE_TOOBIG | SQLITE_MISMATCH) => Class::Data,
@@ -304,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn postgres_states_are_classed_by_what_helps() {
+    fn postgres_states_have_the_class_that_says_what_helps() {
         assert_eq!(postgres_class("23505"), Class::Conflict);
         assert_eq!(postgres_class("40P01"), Class::Conflict);
         assert_eq!(postgres_class("22003"), Class::Data);
@@ -314,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn sqlite_codes_are_classed_by_what_helps() {
+    fn sqlite_codes_have_the_class_that_says_what_helps() {
         assert_eq!(sqlite_class(ErrorKind::UniqueViolation, "1555"), Class::Conflict);
         assert_eq!(sqlite_class(ErrorKind::Other, "517"), Class::Conflict);
         assert_eq!(sqlite_class(ErrorKind::CheckViolation, "275"), Class::Data);

@@ -1,4 +1,5 @@
-//! The ids of events and effects as columns (they live in another crate, so this has to live here).
+//! Implements [`Field`](crate::Field) for the ids of events and effects. The crate that defines them does not
+//! know this one, so the implementations are here.
 
 use event::{EffectId, EventId};
 

@@ -1,5 +1,7 @@
-//! What processes on one PostgreSQL database tell each other. Whoever does not listen at that moment
-//! never hears it: it saves time and nothing may rest on it.
+//! Notifications between the processes that use one PostgreSQL database (`LISTEN` and `NOTIFY`).
+//!
+//! A process that does not listen at the moment of a notification never receives it. So a notification may only
+//! save time: every process must also find by itself, later, what a notification would have said.
 
 use sqlx::{
     PgPool,
@@ -12,7 +14,7 @@ use crate::{
     tx::On,
 };
 
-/// Hears what is said on one channel, over a connection of its own.
+/// Receives the notifications of one channel, over a connection of its own.
 #[derive(Debug)]
 pub struct Listener {
     pool: PgPool,
@@ -21,11 +23,11 @@ pub struct Listener {
 }
 
 impl Db {
-    /// A listener; `None` with SQLite, where there is nobody to hear.
+    /// A listener; `None` for SQLite, where there is no other process to send anything.
     #[must_use]
     pub fn listener(&self, channel: &'static str) -> Option<Listener> {
         let Pools::Postgres(shared) = &self.0 else { return None };
-        // Not one of the pool's: it is held for good, and the pool may be as small as one.
+        // Not a connection of the shared pool: the listener keeps it, and that pool may have only one.
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .max_lifetime(None)
@@ -35,19 +37,19 @@ impl Db {
         Some(Listener { pool, channel, open: None })
     }
 
-    /// Says something on a channel; nothing with SQLite.
+    /// Sends a notification on a channel. Does nothing with SQLite.
     ///
     /// # Errors
-    /// If the database refuses or is away.
+    /// If the database refuses or is unavailable.
     pub async fn notify(
         &self,
         channel: &'static str,
-        what: &'static str,
+        message: &'static str,
     ) -> Result<(), StoreError> {
         match &self.0 {
             Pools::Sqlite { .. } => Ok(()),
             Pools::Postgres(_) => {
-                self.fetch(NOTIFY, vec![channel.into(), what.into()]).await.map(drop)
+                self.fetch(NOTIFY, vec![channel.into(), message.into()]).await.map(drop)
             }
         }
     }
@@ -56,29 +58,30 @@ impl Db {
 const NOTIFY: &str = "select pg_notify($1, $2)";
 
 impl Tx {
-    /// As [`Db::notify`], once this is committed.
+    /// As [`Db::notify`]; the notification is sent when this transaction commits.
     ///
     /// # Errors
-    /// If the database refuses or is away.
+    /// If the database refuses or is unavailable.
     pub async fn notify(
         &mut self,
         channel: &'static str,
-        what: &'static str,
+        message: &'static str,
     ) -> Result<(), StoreError> {
         match &mut self.on {
             On::Sqlite(_) => Ok(()),
             On::Postgres(_) => {
-                self.fetch(NOTIFY, vec![channel.into(), what.into()]).await.map(drop)
+                self.fetch(NOTIFY, vec![channel.into(), message.into()]).await.map(drop)
             }
         }
     }
 }
 
 impl Listener {
-    /// Waits for what is said next. What is said while the connection is down is not heard.
+    /// Waits for the next notification and returns its message. Notifications that are sent while the connection
+    /// is down are lost.
     ///
     /// # Errors
-    /// If the database is away; to be called again after a pause.
+    /// If the database is unavailable. Call it again after a pause.
     pub async fn hear(&mut self) -> Result<String, StoreError> {
         loop {
             let listener = match &mut self.open {
@@ -91,8 +94,8 @@ impl Listener {
                 }
             };
             match listener.try_recv().await {
-                Ok(Some(said)) => return Ok(said.payload().to_owned()),
-                // The connection broke, and is made anew.
+                Ok(Some(notification)) => return Ok(notification.payload().to_owned()),
+                // The connection broke. The next call of `try_recv` opens another.
                 Ok(None) => {}
                 Err(error) => {
                     self.open = None;

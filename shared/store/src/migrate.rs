@@ -7,7 +7,7 @@ use sqlx::{
 
 use crate::StoreError;
 
-/// One schema in both dialects. [`migrations!`](crate::migrations!) makes it of a folder.
+/// A schema in the dialects of both databases. [`migrations!`](crate::migrations!) makes it from a folder.
 #[derive(Debug, Clone)]
 pub struct Migrations {
     pub(crate) sqlite: Vec<Migration>,
@@ -23,8 +23,8 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Runs `sql` after all lower versions, in a transaction of its own unless its first line is
-    /// `-- no-transaction`.
+    /// A migration that runs after all lower versions. It runs in a transaction of its own unless the first line
+    /// of `sql` is `-- no-transaction`.
     #[must_use]
     pub const fn new(version: i64, description: &'static str, sql: &'static str) -> Self {
         Self { version, description, sql }
@@ -32,14 +32,14 @@ impl Migration {
 }
 
 impl Migrations {
-    /// The same schema for both databases, each by rising versions.
+    /// The same schema for both databases, each in ascending order of versions.
     #[must_use]
     pub fn new(sqlite: Vec<Migration>, postgres: Vec<Migration>) -> Self {
         Self { sqlite, postgres }
     }
 
-    /// This schema and then `other`'s, whose versions must be higher. [`Db::migrate`](crate::Db::migrate)
-    /// refuses them if they are not.
+    /// This schema followed by `other`, whose versions must be higher. If they are not,
+    /// [`Db::migrate`](crate::Db::migrate) refuses the schema.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.sqlite.extend(other.sqlite);
@@ -71,17 +71,17 @@ pub(crate) fn migrator(migrations: &[Migration]) -> Result<Migrator, StoreError>
         )
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
-    // What a newer version of the program has run is left alone.
+    // A newer version of the program may have run migrations that this one does not know.
     migrator.set_ignore_missing(true);
     Ok(migrator)
 }
 
-/// Embeds a folder of migrations of the calling crate and makes [`Migrations`] of them.
+/// Embeds a folder of migrations of the calling crate and makes [`Migrations`] from them.
 ///
 /// The folder is relative to the crate's `Cargo.toml`. It has one folder for each database, `sqlite` and
 /// `postgres`, with files of the same names, `VERSION_DESCRIPTION.sql`, such as `1000_trips.sql`. A
-/// service's versions begin at 1000. A wrong name, a version that is there twice, or a file for one
-/// database only does not compile.
+/// service's versions begin at 1000. A wrong name, a version that occurs twice, or a file for one database
+/// only is an error of the compiler.
 ///
 /// ```
 /// # use quintet_store::Migrations;

@@ -2,21 +2,21 @@ use std::hash::Hash;
 
 use crate::{Kind, Row, StoreError, Value};
 
-/// A table's shape, as the statements over it need it.
+/// The name and the columns of a table, from which statements are made.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name in the database.
+    /// The table's name in the database.
     pub name: &'static str,
-    /// Its columns; the first is the key by which rows are found and locked.
+    /// The table's columns. The first is the key by which rows are found and locked.
     pub columns: &'static [Column],
 }
 
-/// A column's name and kind.
+/// The name and kind of a column.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name in the database.
+    /// The column's name in the database.
     pub name: &'static str,
-    /// What it holds.
+    /// What the column holds.
     pub kind: Kind,
 }
 
@@ -30,35 +30,35 @@ impl Table {
     }
 }
 
-/// A row of a service's state. Made by [`record!`](crate::record).
+/// A row of a service's state. [`record!`](crate::record) implements it.
 pub trait Record: Sized + Clone + PartialEq + Send + Sync + 'static {
-    /// What finds it.
+    /// The type of the key.
     type Key: Ord + Hash + Clone + std::fmt::Debug + Send + Sync + Into<Value>;
 
-    /// Its table.
+    /// The table of these records.
     const TABLE: Table;
 
-    /// The columns of it that may change: its key, and those that are not fixed.
+    /// The columns that an update needs: the key, and the columns that are not fixed.
     const CHANGES: Table;
 
-    /// What finds this one.
+    /// The key of this record.
     fn key(&self) -> Self::Key;
 
-    /// Its columns' values, in the table's order.
+    /// The values of all columns, in the order of [`Record::TABLE`].
     fn values(&self) -> Vec<Value>;
 
-    /// The values of the columns that may change, in the order of [`Record::CHANGES`].
+    /// The values that an update needs, in the order of [`Record::CHANGES`].
     fn changes(&self) -> Vec<Value>;
 
-    /// From a row that holds the table's columns in order.
+    /// Reads a record from a row that has the columns of [`Record::TABLE`] in order.
     ///
     /// # Errors
-    /// [`StoreError::Column`] if a column holds what its type does not take.
+    /// [`StoreError::Column`] if a column holds a value that its type does not take.
     fn read(row: &Row) -> Result<Self, StoreError>;
 }
 
-/// Says in which table and columns a struct lives; the first column is its key. What stands behind
-/// `fixed` is written when the row is, and never again.
+/// Implements [`Record`](crate::Record) for a struct: names its table and columns, of which the first is the
+/// key. The columns after `fixed` are written when a row is inserted, and never updated.
 ///
 /// ```
 /// use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! TLS towards a server, by rustls.
+//! TLS for connections to a server, by rustls.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rustls::{
     },
 };
 
-/// Why there can be no TLS.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -20,19 +20,19 @@ pub enum TlsError {
     File {
         /// The file.
         file: String,
-        /// Why.
+        /// Why it cannot be read.
         source: pem::Error,
     },
-    /// Nothing vouches for any server.
+    /// There are no trusted certificates, so that no server could be trusted.
     #[error("there are no certificates to check the server's against")]
     NoCertificates,
-    /// Something is wrong with rustls itself.
+    /// rustls refuses its configuration.
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
 }
 
-/// Checks a server's certificate and its name against the certificates in `file`, else against the
-/// system's.
+/// A client that accepts a server whose certificate is for its name and is signed by one of the certificates in
+/// `file`. Without a file the system's certificates are trusted.
 ///
 /// # Errors
 /// [`TlsError`], mostly about the file.
@@ -40,7 +40,7 @@ pub fn client_config(file: Option<&str>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(match file {
         Some(file) => {
-            of_file(file).map_err(|source| TlsError::File { file: file.to_owned(), source })?
+            read(file).map_err(|source| TlsError::File { file: file.to_owned(), source })?
         }
         None => rustls_native_certs::load_native_certs().certs,
     });
@@ -54,6 +54,6 @@ pub fn client_config(file: Option<&str>) -> Result<ClientConfig, TlsError> {
     Ok(config)
 }
 
-fn of_file(file: &str) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+fn read(file: &str) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
     CertificateDer::pem_file_iter(file)?.collect()
 }

@@ -5,17 +5,19 @@ use sqlx::{
 };
 use tokio_postgres::types::FromSqlOwned;
 
-use crate::{DbKind, Field, StoreError, Value, kept::Alone, postgres, postgres::parameters};
+use crate::{
+    DbKind, Field, StoreError, Value, postgres, postgres::parameters, row_cache::CacheSession,
+};
 
 /// A transaction on either database.
 ///
-/// On PostgreSQL a write that answers nothing is sent and not waited for: if it fails, the next read
-/// says so, at the latest the commit, which then has not committed.
+/// On PostgreSQL a write whose result is not needed is sent without waiting for the answer. If it fails, the
+/// next read reports the failure, or at the latest the commit, which then has not committed.
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) on: On,
-    /// What is known of the rows, if nobody else changes them.
-    pub(crate) alone: Option<Alone>,
+    /// This transaction's use of the row cache; only a sole writer has one.
+    pub(crate) cache: Option<CacheSession>,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub(crate) enum On {
 
 impl From<On> for Tx {
     fn from(on: On) -> Self {
-        Self { on, alone: None }
+        Self { on, cache: None }
     }
 }
 
@@ -44,7 +46,7 @@ impl Row {
     /// The column at `index`.
     ///
     /// # Errors
-    /// If it is null or not of this type.
+    /// If the column is null or not of this type.
     pub fn get<T: Field>(&self, index: usize) -> Result<T, StoreError> {
         T::require(self, index)
     }
@@ -61,7 +63,7 @@ impl Row {
 }
 
 impl Tx {
-    /// Which database it is on.
+    /// Which database the transaction is on.
     #[must_use]
     pub fn kind(&self) -> DbKind {
         match &self.on {
@@ -70,10 +72,10 @@ impl Tx {
         }
     }
 
-    /// Runs a query and takes its rows.
+    /// Runs a query and returns its rows.
     ///
     /// # Errors
-    /// If the database refuses the query or is away.
+    /// If the database refuses the query or is unavailable.
     pub async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         match &mut self.on {
             On::Sqlite(tx) => fetch_sqlite(&mut **tx, sql, values).await,
@@ -81,10 +83,10 @@ impl Tx {
         }
     }
 
-    /// Runs a statement; answers how many rows it touched.
+    /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
-    /// If the database refuses the statement or is away.
+    /// If the database refuses the statement or is unavailable.
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         match &mut self.on {
             On::Sqlite(tx) => execute_sqlite(tx, sql, values).await,
@@ -92,7 +94,7 @@ impl Tx {
         }
     }
 
-    /// Commits. After an error it is *not known* whether the database did.
+    /// Commits. After an error the outcome is *unknown*: the database may have committed.
     ///
     /// # Errors
     /// If the database did not confirm the commit.
@@ -101,8 +103,8 @@ impl Tx {
             On::Sqlite(tx) => tx.commit().await.map_err(StoreError::sqlx)?,
             On::Postgres(tx) => tx.commit().await?,
         }
-        if let Some(alone) = self.alone {
-            alone.committed();
+        if let Some(cache) = self.cache {
+            cache.committed();
         }
         Ok(())
     }
@@ -110,8 +112,7 @@ impl Tx {
 
 type SqliteQuery = Query<'static, Sqlite, SqliteArguments>;
 
-// All SQL is assembled from constants of this workspace; what comes from outside is bound, never
-// spliced.
+// Safe: all SQL is assembled from constants of this workspace. Values from outside are bound, never spliced.
 fn sqlite(sql: &str, values: Vec<Value>) -> SqliteQuery {
     values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Uuid(value) => query.bind(value),
@@ -132,7 +133,7 @@ pub(crate) async fn fetch_sqlite<'e>(
     Ok(rows.into_iter().map(|row| Row(Native::Sqlite(row))).collect())
 }
 
-/// Answers how many rows it touched.
+/// Returns how many rows it changed.
 pub(crate) async fn execute_sqlite(
     tx: &mut sqlx::Transaction<'static, Sqlite>,
     sql: &str,

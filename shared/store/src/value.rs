@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::{Row, StoreError};
 
-/// The kinds of column there are. Times are integers of microseconds since the Unix epoch, so
-/// that both databases order and compare them alike; money is an integer of minor units.
+/// What a column can hold. A time is an integer of microseconds since the Unix epoch, so that both databases
+/// order and compare times alike. Money is an integer of minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -17,14 +17,14 @@ pub enum Kind {
     Int,
     /// A truth value.
     Bool,
-    /// Text; also enums and JSON.
+    /// Text, which enums and JSON are stored as too.
     Text,
     /// Bytes.
     Bytes,
 }
 
 impl Kind {
-    /// The name of an array of this kind in PostgreSQL.
+    /// PostgreSQL's name for an array of this kind.
     pub(crate) fn postgres_array(self) -> &'static str {
         match self {
             Self::Uuid => "uuid[]",
@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// A value on its way into a column.
+/// A value to be written into a column or bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -50,13 +50,13 @@ pub enum Value {
     Text(Cow<'static, str>),
     /// See [`Kind::Bytes`].
     Bytes(Vec<u8>),
-    /// No value, in a column of this kind.
+    /// Null, in a column of this kind.
     Null(Kind),
 }
 
 impl Value {
-    /// As JSON in a text column. Our own types have string keys and no failing serialisers; one
-    /// that fails all the same is stored as `null`.
+    /// JSON for a text column. A value that cannot be serialised, such as a map whose keys are no strings, is
+    /// stored as `null`.
     pub fn json(value: &impl Serialize) -> Self {
         Self::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".into()).into())
     }
@@ -74,24 +74,24 @@ impl From<&'static str> for Value {
     }
 }
 
-/// A type that a column can hold.
+/// A Rust type that a column can hold.
 pub trait Field: Sized {
-    /// The kind of column it needs.
+    /// The kind of column that holds it.
     const KIND: Kind;
 
-    /// To the column.
+    /// The value to write into the column.
     fn into_value(self) -> Value;
 
-    /// From the column at `index` of `row`; `None` where it is null.
+    /// Reads the column at `index` of `row`; `None` if it is null.
     ///
     /// # Errors
-    /// [`StoreError::Column`] if what stands there is not such a value.
+    /// [`StoreError::Column`] if the column holds no value of this type.
     fn read(row: &Row, index: usize) -> Result<Option<Self>, StoreError>;
 
     /// As [`Field::read`], for a column that is never null.
     ///
     /// # Errors
-    /// As [`Field::read`], and if it is null.
+    /// As [`Field::read`], and if the column is null.
     fn require(row: &Row, index: usize) -> Result<Self, StoreError> {
         Self::read(row, index)?.ok_or_else(|| StoreError::Column {
             column: index,
@@ -132,11 +132,11 @@ impl Field for Timestamp {
 
     fn read(row: &Row, index: usize) -> Result<Option<Self>, StoreError> {
         let Some(micros) = row.native::<i64>(index)? else { return Ok(None) };
-        // Not `from_microsecond`: it refuses the last second of all, `Timestamp::MAX` included.
-        let (second, micros_of_it) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-        // Below 10^9, so it fits.
-        let nanos = i32::try_from(micros_of_it * 1_000).unwrap_or(i32::MAX);
-        Self::new(second, nanos).map(Some).map_err(|_| StoreError::Column {
+        // Not `from_microsecond`: it refuses times in the last second that there is, such as `Timestamp::MAX`.
+        let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        // Below 10^9, so the conversion cannot fail.
+        let nanos = i32::try_from(rest * 1_000).unwrap_or(i32::MAX);
+        Self::new(seconds, nanos).map(Some).map_err(|_| StoreError::Column {
             column: index,
             value: micros.to_string(),
             expected: "a time in microseconds",
@@ -156,7 +156,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// A part of a row that only its own service reads: JSON in a text column.
+/// A field that is stored as JSON in a text column, for parts of a row that no SQL looks into.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
@@ -178,10 +178,10 @@ impl<T: Serialize + DeserializeOwned> Field for Json<T> {
     }
 }
 
-/// From a text column, whose text is parsed. `expected` is the name of the type.
+/// Reads a text column and parses the text. `expected` is the name of the type, for the error.
 ///
 /// # Errors
-/// [`StoreError::Column`] if the text is none of such a value.
+/// [`StoreError::Column`] if the text cannot be parsed.
 pub fn parsed<T: FromStr>(
     row: &Row,
     index: usize,
@@ -191,8 +191,8 @@ pub fn parsed<T: FromStr>(
     text.parse().map(Some).map_err(|_| StoreError::Column { column: index, value: text, expected })
 }
 
-/// Makes a [`Field`] of types that turn into text and back: enums with strum's `IntoStaticStr`
-/// and `EnumString`.
+/// Implements [`Field`](crate::Field) for enums that convert to and from text by strum's `IntoStaticStr` and
+/// `EnumString`.
 #[macro_export]
 macro_rules! text_field {
     ($($type:ty),+ $(,)?) => {$(
@@ -211,7 +211,7 @@ macro_rules! text_field {
     )+};
 }
 
-/// Makes a [`Field`] of a type that is text to look at (`as_str`) and is parsed from it.
+/// Implements [`Field`](crate::Field) for types that have their text by `as_str` and are parsed from it.
 #[macro_export]
 macro_rules! parsed_field {
     ($($type:ty),+ $(,)?) => {$(
@@ -230,7 +230,7 @@ macro_rules! parsed_field {
     )+};
 }
 
-/// Makes a [`Field`] of a newtype over a UUID.
+/// Implements [`Field`](crate::Field) for newtypes over a UUID.
 #[macro_export]
 macro_rules! uuid_field {
     ($($type:ty),+ $(,)?) => {$(

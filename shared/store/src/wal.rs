@@ -1,4 +1,9 @@
-//! The write-ahead log of a SQLite file counts against the file's limit.
+//! Limits the size of a SQLite file together with its write-ahead log (WAL).
+//!
+//! SQLite appends each commit to the WAL and, by itself, moves it into the file every few megabytes. While
+//! another program reads the file, SQLite cannot move what that reader still needs, so the WAL grows without end.
+//! [`Bound::require_room`] runs before each writing transaction. At the limit it tries to empty the WAL, and
+//! refuses the transaction if a reader prevents that.
 
 use std::fs;
 
@@ -7,14 +12,14 @@ use sqlx::SqlitePool;
 use crate::StoreError;
 
 const MIB: u64 = 1 << 20;
-/// What the log may have at any time: twice what SQLite lets it grow to before it empties it.
-const ROOM: u64 = 8 * MIB;
-/// How long readers that are about to end are waited for before the log counts as pinned.
+/// The size that the WAL may always have: twice the size at which SQLite empties it by itself.
+const ALWAYS_ALLOWED: u64 = 8 * MIB;
+/// How long emptying the WAL waits for short readers before a reader counts as keeping it.
 const READERS_END_WITHIN: &str = "pragma busy_timeout = 500";
-/// As the connection had it, see [`crate::Db`].
-const AS_BEFORE: &str = "pragma busy_timeout = 5000";
+/// Restores the connection's own time-out; [`crate::Db`] sets the same.
+const RESTORE_TIMEOUT: &str = "pragma busy_timeout = 5000";
 
-/// What a SQLite file and its write-ahead log may grow to together.
+/// The limit on the size of a SQLite file and its write-ahead log together.
 #[derive(Debug)]
 pub(crate) struct Bound {
     file: String,
@@ -26,8 +31,7 @@ impl Bound {
         Self { file: file.to_owned(), max_mib }
     }
 
-    /// Goes on if there is room, after emptying the log where that makes some. SQLite empties it by
-    /// itself, unless a reader still needs it: such a reader lets it grow without end.
+    /// Succeeds if the limit leaves room for another transaction, after emptying the WAL if it has to.
     pub(crate) async fn require_room(&self, writer: &SqlitePool) -> Result<(), StoreError> {
         if !self.is_exceeded() {
             return Ok(());
@@ -45,13 +49,13 @@ impl Bound {
         sqlx::query(READERS_END_WITHIN).execute(&mut *connection).await?;
         let emptied =
             sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *connection).await;
-        sqlx::query(AS_BEFORE).execute(&mut *connection).await?;
+        sqlx::query(RESTORE_TIMEOUT).execute(&mut *connection).await?;
         emptied.map(drop)
     }
 
     fn is_exceeded(&self) -> bool {
         let log = self.log_bytes();
-        log > ROOM && log + size(&self.file) > u64::from(self.max_mib) * MIB
+        log > ALWAYS_ALLOWED && log + size(&self.file) > u64::from(self.max_mib) * MIB
     }
 
     fn log_bytes(&self) -> u64 {
@@ -59,7 +63,7 @@ impl Bound {
     }
 }
 
-/// In bytes; nothing for a file that is not there.
+/// The size of a file in bytes; 0 if there is no file.
 fn size(path: &str) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }

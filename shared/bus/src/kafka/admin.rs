@@ -1,4 +1,4 @@
-//! Topics, watermarks and offsets.
+//! Creates topics, looks up watermarks and committed offsets, and rewinds groups.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::context::Context;
 use crate::names::Namespace;
 use crate::{BusError, PartitionState, Topic};
 
-/// For one answer of a broker.
+/// How long one answer of a broker may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) async fn create_topics(
@@ -23,7 +23,7 @@ pub(super) async fn create_topics(
     namespace: &Namespace,
     topics: &[Topic],
 ) -> Result<(), BusError> {
-    // The broker's own default: three on a cluster, one on a laptop.
+    // The broker's own default, such as three on a cluster and one on a laptop.
     const BROKERS_DEFAULT: TopicReplication<'_> = TopicReplication::Fixed(-1);
     let names: Vec<&str> = topics.iter().map(|topic| topic.name).collect();
     let names = namespace.topics(&names)?;
@@ -41,22 +41,22 @@ pub(super) async fn create_topics(
         .create_topics(&new, &options)
         .await
         .map_err(|error| BusError::kafka("creating topics", error))?;
-    let mut there = Vec::with_capacity(names.len());
+    let mut existing = Vec::with_capacity(names.len());
     for result in results {
         match result {
-            Ok(topic) | Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => there.push(topic),
-            // An operator may have made it; whether this service can use it shows when it does.
-            Err((topic, code)) if is_right(code) => {
+            Ok(topic) | Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => existing.push(topic),
+            // An operator may have created the topic. If not, its first use fails.
+            Err((topic, code)) if is_denial(code) => {
                 tracing::debug!(topic, %code, "this service may not create the topic");
             }
             Err((topic, code)) => return Err(refused(namespace.inner(&topic), code)),
         }
     }
     let namespace = namespace.clone();
-    blocking(move || await_leaders(client.inner(), &namespace, &there)).await
+    blocking(move || await_leaders(client.inner(), &namespace, &existing)).await
 }
 
-fn is_right(code: RDKafkaErrorCode) -> bool {
+fn is_denial(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
     matches!(code, ClusterAuthorizationFailed | TopicAuthorizationFailed)
 }
@@ -77,7 +77,7 @@ fn refused(topic: &str, code: RDKafkaErrorCode) -> BusError {
     }
 }
 
-/// A topic just created is unknown to some brokers for a moment.
+/// Waits until each partition's leader answers: some brokers do not know a new topic for a moment.
 fn await_leaders<C: ClientContext>(
     client: &Client<C>,
     namespace: &Namespace,
@@ -88,9 +88,9 @@ fn await_leaders<C: ClientContext>(
     for topic in topics {
         let mut attempt = 1;
         while let Err(error) = answers(client, namespace, topic) {
-            let passing =
+            let is_transient =
                 matches!(error, BusError::Unavailable { .. } | BusError::UnknownTopic { .. });
-            if !passing || attempt == ATTEMPTS {
+            if !is_transient || attempt == ATTEMPTS {
                 return Err(error);
             }
             attempt += 1;
@@ -100,7 +100,7 @@ fn await_leaders<C: ClientContext>(
     Ok(())
 }
 
-/// Whether the leader of each partition answers: one may not know yet that it is.
+/// Succeeds if the leader of each partition answers. A broker may not know yet that it is the leader.
 fn answers<C: ClientContext>(
     client: &Client<C>,
     namespace: &Namespace,
@@ -114,7 +114,7 @@ fn answers<C: ClientContext>(
     Ok(())
 }
 
-/// How many partitions the topic (by its name at the broker) has, all of them led.
+/// How many partitions a topic has, by its name at the broker. Each must have a leader.
 pub(super) fn partition_count<C: ClientContext>(
     client: &Client<C>,
     namespace: &Namespace,
@@ -141,14 +141,14 @@ pub(super) fn partition_count<C: ClientContext>(
             ));
         }
     }
-    let led = |partition: &rdkafka::metadata::MetadataPartition| partition.leader() >= 0;
-    if found.partitions().is_empty() || !found.partitions().iter().all(led) {
+    let has_leader = |partition: &rdkafka::metadata::MetadataPartition| partition.leader() >= 0;
+    if found.partitions().is_empty() || !found.partitions().iter().all(has_leader) {
         return Err(unavailable("not every partition has a leader"));
     }
     i32::try_from(found.partitions().len()).map_err(|_| unavailable("too many partitions"))
 }
 
-/// Watermarks and committed offsets; `topics` by their names at the broker.
+/// Watermarks and committed offsets of all partitions of `topics`, which are names at the broker.
 pub(super) fn states(
     observer: &BaseConsumer<Context>,
     namespace: &Namespace,
@@ -186,7 +186,7 @@ pub(super) fn states(
             });
         }
     }
-    // Never subscribed, it has no records to lose: only log lines are waiting, one a poll.
+    // The observer is not subscribed, so these polls lose no records. They only print waiting log lines, one each.
     for _ in 0..LOG_LINES {
         observer.poll(Duration::ZERO);
     }
@@ -197,8 +197,8 @@ fn asking_for_offsets(observer: &BaseConsumer<Context>) -> String {
     format!("asking for the offsets of group {}", observer.context().group)
 }
 
-/// What the group has committed. The first question of all has the broker choose a coordinator
-/// first, and until then it knows of none.
+/// The offsets that the group has committed. The first question about any group makes the broker choose a
+/// coordinator; until then the answer is that there is none, and the question is repeated.
 fn committed(
     observer: &BaseConsumer<Context>,
     asked: &TopicPartitionList,
@@ -220,8 +220,8 @@ fn committed(
     }
 }
 
-/// Commits the low watermark of every partition where the group has no offset yet: what is deleted
-/// before it is read is missed then, not unheard of.
+/// Commits the low watermark of each partition where the group has no offset yet. If records are deleted before
+/// the group reads them, its offset is then below the low watermark, which shows that it missed them.
 pub(super) fn begin(
     observer: &BaseConsumer<Context>,
     namespace: &Namespace,
@@ -230,7 +230,7 @@ pub(super) fn begin(
     let mut new = states(observer, namespace, topics)?;
     new.retain(|state| state.committed.is_none());
     match commit_lowest(observer, namespace, &new) {
-        // It has members, who did so before us.
+        // The group has members, and the first of them has done this.
         Err(BusError::Kafka { source, .. }) if source.downcast_ref().is_some_and(is_active) => {
             Ok(())
         }
@@ -238,14 +238,14 @@ pub(super) fn begin(
     }
 }
 
-/// Commits the low watermarks; `group` is the caller's name and the broker's.
+/// Commits the low watermarks for the observer's group, whose name at the broker is `outer`.
 pub(super) fn rewind(
     observer: &BaseConsumer<Context>,
     namespace: &Namespace,
-    (group, outer): (&str, &str),
+    outer: &str,
     topics: &[String],
 ) -> Result<(), BusError> {
-    let active = || BusError::GroupActive { group: group.to_owned() };
+    let active = || BusError::GroupActive { group: observer.context().group.clone() };
     let groups = observer
         .client()
         .fetch_group_list(Some(outer), ANSWER)
@@ -254,7 +254,7 @@ pub(super) fn rewind(
         return Err(active());
     }
     match commit_lowest(observer, namespace, &states(observer, namespace, topics)?) {
-        // Somebody joined in between.
+        // A member joined in between.
         Err(BusError::Kafka { source, .. }) if source.downcast_ref().is_some_and(is_active) => {
             Err(active())
         }
@@ -280,14 +280,14 @@ fn commit_lowest(
     observer.commit(&lowest, CommitMode::Sync).map_err(|source| {
         let what = "committing offsets";
         if is_active(&source) {
-            // Which `BusError::kafka` would take for a trouble that passes.
+            // `BusError::kafka` would make a transient error of it.
             return BusError::Kafka { what: what.to_owned(), source: Box::new(source) };
         }
         BusError::kafka(what, source)
     })
 }
 
-/// The broker takes no offsets from outside while a group has members.
+/// Whether the broker refuses offsets from outside because the group has members.
 fn is_active(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
     let active = [UnknownMemberId, IllegalGeneration, RebalanceInProgress];

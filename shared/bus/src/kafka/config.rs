@@ -1,4 +1,4 @@
-//! librdkafka's settings: ours, and the user's over them.
+//! The settings of librdkafka: our defaults, the user's settings over them, and checks of both.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,14 +9,14 @@ use rdkafka::error::KafkaError;
 
 use crate::{BusError, DEFAULT_MAX_RECORD_BYTES};
 
-/// What `message.max.bytes` holds beyond a record: batch header, lengths, room for many headers.
+/// The part of `message.max.bytes` that is not for the record: batch header, lengths, room for many headers.
 const FRAMING_BYTES: usize = (1 << 20) - DEFAULT_MAX_RECORD_BYTES;
 
 const COMMON: [(&str, &str); 3] = [
-    // So often a client asks which topics and partitions there are: added partitions are read within
-    // seconds, and a topic whose rights were withdrawn is read again soon after they are granted.
+    // How often a client asks which topics and partitions exist. Partitions that are added are read within
+    // seconds, and so is a topic once a withdrawn right is granted again.
     ("topic.metadata.refresh.interval.ms", "5000"),
-    // Short enough that a restarted broker is found at once.
+    // Short, so that a restarted broker is found soon.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
 ];
@@ -24,33 +24,35 @@ const COMMON: [(&str, &str); 3] = [
 const PRODUCER: [(&str, &str); 9] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
-    // A record that failed for good must stop the line, not leave a gap.
+    // After a record that failed for good no later one is sent: there must be no gap.
     ("enable.gapless.guarantee", "true"),
-    // Never: a timed-out record would let a later one pass.
+    // No time-out: after one, a later record could pass the earlier one.
     ("message.timeout.ms", "0"),
     ("message.max.bytes", "1048576"),
-    // The partition that Java clients choose, and the log.
+    // The same partition that Java clients and the log choose.
     ("partitioner", "murmur2_random"),
-    // What is sent together lies in its queue together. To wait for more takes a thread's wake-up for
-    // every hop of an aggregate's events, a quarter of the time from its first event to its last.
+    // Records of one publish are in the queue together anyway. Waiting for more costs a wake-up of a thread for
+    // each hop of an aggregate's events, a quarter of the time from its first event to its last.
     ("linger.ms", "0"),
     ("compression.codec", "lz4"),
     ("retry.backoff.max.ms", "500"),
 ];
 
 const CONSUMER: [(&str, &str); 7] = [
-    // Lazily, but only what was stored: what a crash interrupts is delivered again.
+    // librdkafka commits in the background, but only offsets that were stored after a batch was applied. So
+    // records of a batch that a crash interrupts are delivered again.
     ("enable.auto.commit", "true"),
     ("enable.auto.offset.store", "false"),
     ("auto.commit.interval.ms", "1000"),
-    // What was deleted unread is not passed over. Where a group has no offset, see `Context`.
+    // Records that were deleted unread must not be passed over silently. `Context` says what happens where a
+    // group has no offset.
     ("auto.offset.reset", "error"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "6000"),
     ("heartbeat.interval.ms", "1500"),
 ];
 
-/// What the delivery promise rests on, with librdkafka's other names for it.
+/// The settings that at-least-once delivery in order depends on, with librdkafka's other names for them.
 const GUARDED: [&str; 15] = [
     "acks",
     "auto.offset.reset",
@@ -69,7 +71,7 @@ const GUARDED: [&str; 15] = [
     "transactional.id",
 ];
 
-/// Whether the setting makes TLS take any certificate, or one of another host.
+/// Whether the setting makes TLS accept any certificate, or one of another host.
 fn is_unchecked(name: &str, value: &str) -> bool {
     match name {
         "enable.ssl.certificate.verification" => !matches!(value, "true" | "1" | "t"),
@@ -78,11 +80,11 @@ fn is_unchecked(name: &str, value: &str) -> bool {
     }
 }
 
-/// What would be sent for anybody to read who listens between here and the broker.
+/// Secrets that SASL_PLAINTEXT would send unencrypted.
 const SENT_IN_CLEAR: [&str; 3] =
     ["sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "sasl.password"];
 
-/// A broker as `HOST:PORT`, or `HOST` with the port that Kafka usually has; none if it is neither.
+/// The host of a broker that is given as `HOST:PORT` or `HOST`; `None` if it is neither.
 fn host(broker: &str) -> Option<&str> {
     let (host, port) = match broker.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),
@@ -96,36 +98,36 @@ fn host(broker: &str) -> Option<&str> {
     (is_port && !host.is_empty() && !host.contains(['/', '@', ' '])).then_some(host)
 }
 
-/// The hosts of all brokers. Which protocol they speak is a setting of its own.
+/// The hosts of all brokers. Their protocol is another setting.
 fn hosts(brokers: &str) -> Result<Vec<&str>, BusError> {
-    let read = |broker: &'_ str| host(broker.trim()).is_none();
-    if brokers.split(',').any(read) {
+    let is_wrong = |broker: &'_ str| host(broker.trim()).is_none();
+    if brokers.split(',').any(is_wrong) {
         let why = format!(
-            "\"kafka:{brokers}\" should be kafka:HOST:PORT,HOST:PORT with ports of 1 to 65535 and no \
-             protocol, which is the setting kafka.security.protocol"
+            "\"kafka:{brokers}\" should be kafka:HOST:PORT,HOST:PORT with ports of 1 to 65535 and without \
+             a protocol: set the protocol by kafka.security.protocol"
         );
         return Err(BusError::settings("bus.url", why));
     }
     Ok(brokers.split(',').filter_map(|broker| host(broker.trim())).collect())
 }
 
-/// Whether what is sent to this host stays on this machine.
-fn is_here(host: &str) -> bool {
+/// Whether the host is this machine.
+fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Refuses to send a password that others can read on its way.
+/// Refuses settings that would send a secret unencrypted over a network.
 fn refuse_clear(hosts: &[&str], overrides: &BTreeMap<String, String>) -> Result<(), BusError> {
     let protocol = overrides.get("security.protocol");
     let in_clear = protocol.is_some_and(|it| it.eq_ignore_ascii_case("sasl_plaintext"));
     let secret = SENT_IN_CLEAR.into_iter().find(|name| overrides.contains_key(*name));
     match secret {
-        Some(secret) if in_clear && !hosts.iter().all(|host| is_here(host)) => {
+        Some(secret) if in_clear && !hosts.iter().all(|host| is_local(host)) => {
             let why = format!(
-                "SASL_PLAINTEXT would send kafka.{secret} in clear: set SASL_SSL, which takes a build \
-                 with --features tls; only a broker on this machine (localhost, 127.0.0.1, [::1]) may be \
-                 spoken to so"
+                "SASL_PLAINTEXT would send kafka.{secret} unencrypted: set SASL_SSL, which needs a build \
+                 with --features tls; SASL_PLAINTEXT is only allowed for brokers on this machine \
+                 (localhost, 127.0.0.1, [::1])"
             );
             Err(BusError::settings("kafka.security.protocol", why))
         }
@@ -133,7 +135,7 @@ fn refuse_clear(hosts: &[&str], overrides: &BTreeMap<String, String>) -> Result<
     }
 }
 
-/// What librdkafka says of a setting, without its value: that may be a secret.
+/// Why librdkafka refuses a setting. The error does not repeat the value, which may be a secret.
 fn refused(error: KafkaError) -> BusError {
     let KafkaError::ClientConfig(_, why, name, value) = error else {
         return BusError::kafka("checking the settings", error);
@@ -143,19 +145,21 @@ fn refused(error: KafkaError) -> BusError {
     BusError::settings(format!("kafka.{name}"), format!("{why}{remedy}"))
 }
 
-/// The settings of every client.
+/// The settings from which those of each client are made.
 #[derive(Clone)]
 pub(crate) struct Config {
     brokers: String,
-    /// `client.id`, by which the broker's logs, quotas and metrics tell clients apart.
+    /// `client.id`, which distinguishes clients in the broker's logs, quotas and metrics.
     client: String,
     overrides: BTreeMap<String, String>,
     max_record_bytes: usize,
 }
 
 impl Config {
+    /// Checks the settings and keeps them.
+    ///
     /// # Errors
-    /// [`BusError::Settings`] naming what librdkafka does not take or what must not be changed.
+    /// [`BusError::Settings`] that names a setting that librdkafka refuses or that must not be changed.
     pub(crate) fn new(
         brokers: &str,
         client: &str,
@@ -163,14 +167,15 @@ impl Config {
     ) -> Result<Self, BusError> {
         for name in overrides.keys() {
             if GUARDED.contains(&name.as_str()) {
-                let why = "must stay as it is, the delivery promise rests on it: remove it";
+                let why = "must not be set, because delivery at least once and in order depends on it: \
+                           remove it";
                 return Err(BusError::settings(format!("kafka.{name}"), why));
             }
         }
         for (name, value) in overrides {
             if is_unchecked(name, value) {
                 let why = format!(
-                    "{value} would let anybody pass for the broker: remove it, and name the authority \
+                    "with {value} any server could pose as the broker: remove it, and name the authority \
                      that signed the broker's certificate by ssl.ca.location"
                 );
                 return Err(BusError::settings(format!("kafka.{name}"), why));
@@ -206,7 +211,7 @@ impl Config {
         self.client(&PRODUCER)
     }
 
-    /// `group` is the name at the broker.
+    /// The settings of a consumer in `group`, which is the name at the broker.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
         let mut config = self.client(&CONSUMER);
         config.set("group.id", group);
@@ -241,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn librdkafkas_settings_pass_through_over_ours() {
+    fn the_users_settings_override_ours() {
         let config = with("linger.ms", "7").expect("a known setting");
         assert_eq!(config.producer().get("linger.ms"), Some("7"));
         assert_eq!(config.max_record_bytes(), DEFAULT_MAX_RECORD_BYTES);
     }
 
     #[test]
-    fn every_client_bears_the_name_of_its_service_unless_the_user_gives_another() {
+    fn every_client_has_the_name_of_its_service_unless_the_user_sets_another() {
         let config = with("linger.ms", "7").expect("a known setting");
         for client in [config.producer(), config.consumer("g"), config.admin()] {
             assert_eq!(client.get("client.id"), Some("quintet-test"));
@@ -264,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_are_hosts_and_perhaps_ports() {
+    fn brokers_are_hosts_with_or_without_a_port() {
         let none = BTreeMap::new();
         for right in ["a", "a:1", "a:9092, b.example:9092", "[::1]:9092", "[::1]", "10.0.0.1:65535"]
         {
@@ -278,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_in_clear_to_this_machine_only() {
+    fn a_secret_is_sent_unencrypted_to_this_machine_only() {
         let connect = |brokers: &str, secret: &str| {
             let settings = [("security.protocol", "sasl_plaintext"), (secret, "x")];
             let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -293,21 +298,21 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_not_repeated_and_a_build_without_tls_is_named() {
-        let told = |name, value| with(name, value).err().map(|error| error.to_string());
-        let wrong = told("linger.ms", "hunter2").expect("must be refused");
-        assert!(wrong.starts_with("kafka.linger.ms: ") && !wrong.contains("hunter2"), "{wrong}");
+    fn an_error_does_not_repeat_the_value_and_names_a_build_without_tls() {
+        let error_of = |name, value| with(name, value).err().map(|error| error.to_string());
+        let error = error_of("linger.ms", "hunter2").expect("must be refused");
+        assert!(error.starts_with("kafka.linger.ms: ") && !error.contains("hunter2"), "{error}");
         if !cfg!(feature = "tls") {
             for name in ["ssl.key.password", "ssl.key.pem"] {
-                let wrong = told(name, "hunter2").expect("must be refused");
-                assert!(wrong.ends_with("build with --features tls"), "{wrong}");
-                assert!(!wrong.contains("hunter2"), "{wrong}");
+                let error = error_of(name, "hunter2").expect("must be refused");
+                assert!(error.ends_with("build with --features tls"), "{error}");
+                assert!(!error.contains("hunter2"), "{error}");
             }
         }
     }
 
     #[test]
-    fn unknown_wrong_and_dangerous_settings_are_named() {
+    fn an_error_names_an_unknown_wrong_or_dangerous_setting() {
         let cases = [
             ("no.such.setting", "1"),
             ("linger.ms", "soon"),

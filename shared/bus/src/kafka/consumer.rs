@@ -1,5 +1,71 @@
-//! Receiving: straight from librdkafka's queue, with no buffer of our own that would outlive a
-//! rebalance.
+//! A member of a Kafka consumer group. It returns records, and commits the offsets that its caller stores.
+//!
+//! The group divides the partitions of its topics among its members. In a *rebalance* it assigns partitions to a
+//! member or revokes them. A *position* is the next offset to read in a partition: one more than the offset of
+//! the last record that was applied.
+//!
+//! # What it does, and when
+//!
+//! The engine's consumer task owns one and calls, over and over:
+//!
+//! 1. `receive`, which takes records straight from librdkafka's queue;
+//! 2. `store` with the position after each record that was applied, once the database transaction that applied
+//!    it has committed. librdkafka commits stored offsets to the broker every second, and when the group takes
+//!    a partition away.
+//! 3. `pause` and `resume` around times in which no record may be returned, such as a database outage.
+//!    `receive` is called during a pause too: only its polls keep this member in the group.
+//! 4. `close` at the end, which commits what was stored and leaves the group.
+//!
+//! # What it assumes
+//!
+//! 1. One task uses it: `receive` and `pause` never run at the same time (both take `&mut self`).
+//! 2. The caller stores a position only after the record before it was applied for good.
+//! 3. The caller recognises repeated records: delivery is at least once.
+//! 4. `config.rs` sets `enable.auto.offset.store = false` and `auto.offset.reset = error`, and users cannot
+//!    override them.
+//! 5. librdkafka calls the functions of [`Context`] about rebalances only within a poll, so only within
+//!    `receive`.
+//!
+//! # What it promises
+//!
+//! - *A dropped `receive` loses nothing.* Its only `await` is `recv`, which either returns a record or takes
+//!   none. From there to the return nothing is awaited.
+//! - *No record is skipped.* By 2 and 4 the broker learns only offsets up to which all records were applied.
+//!   After a crash the others come again, which 3 permits. Where the next record was deleted unread,
+//!   librdkafka reports `AutoOffsetReset`, and `receive` fails.
+//! - *No stale position sets the group back.* A member that was too slow may still hold records of a partition
+//!   that another member has read further since. By 5 [`Context`] knows which records came since the partition
+//!   was assigned, and `store` ignores positions from before.
+//! - *No record is returned during a pause*, and none is lost by it: records that librdkafka had queued before
+//!   the pause wait in `queued_before_pause`.
+//!
+//! # When something fails
+//!
+//! | what fails | what happens |
+//! |---|---|
+//! | the broker is away | `receive` waits; librdkafka reconnects |
+//! | a topic is missing, or reading it is denied | a warning; the other topics go on, and librdkafka looks for this one every few seconds |
+//! | the group excludes a member that has not polled for too long | a warning; the next poll joins again |
+//! | the next record does not exist (deleted unread, or lost by the broker) | [`BusError::OutOfReach`] |
+//! | the committed offsets of a newly assigned partition cannot be learned | [`BusError::Unavailable`]; the caller opens another consumer |
+//! | any other error, such as a denied group | the error, which says whether a retry can help |
+//! | records were received before the error | they are returned first, and the next `receive` returns the error |
+//! | the last commit in `close` | the error; the records come again |
+//!
+//! # What would break without
+//!
+//! - `failed`: librdkafka reports an error once. Returned after the records, it would otherwise be lost, and
+//!   the service would read on behind a gap.
+//! - `queued_before_pause`: records would be returned during a pause, or lost.
+//! - the check of `is_current` in `store`: a member that wakes up late would set the group back, and records
+//!   that were applied long ago would come again.
+//! - the call of `Context::received` in `take`: no position would ever be current, so none would be stored, and
+//!   after a restart all records would come again.
+//! - the inner loop with `now_or_never`: each `receive` would return one record, and the caller's batches would
+//!   have one record each.
+//! - `lost_its_place`: librdkafka would never read a partition whose offset it could not learn.
+//! - the threads in `close` and `drop`: leaving the group waits for the broker, and an absent broker would
+//!   block an async thread or keep the process from ending.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,28 +84,29 @@ use crate::error::kafka_heals;
 use crate::names::Namespace;
 use crate::{BusError, Consumer, Incoming, Position};
 
-/// For the last commit and the farewell to the group; whoever stops has little time.
+/// How long `close` waits for the last commit. A process that stops has little time.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// What the headers of an event take, about: with this room they are allocated once.
+/// The usual size of an event's headers in bytes: with this room they are allocated once.
 const USUAL_HEADERS: usize = 512;
 
+/// See the module.
 pub(super) struct KafkaConsumer {
-    /// `None` once it is closed.
+    /// `None` once the consumer is closed.
     client: Option<StreamConsumer<Context>>,
     namespace: Namespace,
-    /// What cut a receive short: librdkafka says it once, and the records before it went out first.
-    broken: Option<BusError>,
-    /// What came while the partitions were being paused: handed out once they are resumed.
-    slipped: Vec<Incoming>,
+    /// The error that ended a `receive` which had records to return first. The next `receive` returns it.
+    failed: Option<BusError>,
+    /// Records that librdkafka had queued when the partitions were paused. They are returned after the pause.
+    queued_before_pause: Vec<Incoming>,
 }
 
 impl KafkaConsumer {
     pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
-        Self { client: Some(client), namespace, broken: None, slipped: Vec::new() }
+        Self { client: Some(client), namespace, failed: None, queued_before_pause: Vec::new() }
     }
 
-    /// What one poll brought, if it was a record to return.
+    /// The record of one poll. `None` if the poll met an error that librdkafka gets over by itself.
     fn take(
         client: &StreamConsumer<Context>,
         namespace: &Namespace,
@@ -51,18 +118,18 @@ impl KafkaConsumer {
         }
         let message = match polled {
             Ok(message) => message,
-            Err(error) => return Self::judge(client.context(), error).map(|()| None),
+            Err(error) => return Self::check(client.context(), error).map(|()| None),
         };
-        client.context().came(message.topic(), message.partition(), message.offset());
+        client.context().received(message.topic(), message.partition(), message.offset());
         Ok(Some(incoming(namespace, &message)))
     }
 
-    /// Passes over what librdkafka gets over by itself.
-    fn judge(context: &Context, error: KafkaError) -> Result<(), BusError> {
+    /// Passes an error on, unless librdkafka gets over it by itself.
+    fn check(context: &Context, error: KafkaError) -> Result<(), BusError> {
         match error.rdkafka_error_code() {
             // The other topics go on, and librdkafka looks for this one every few seconds.
             Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                if context.denied.worth_saying(&code.to_string(), Instant::now()) {
+                if context.denials.should_log(&code.to_string(), Instant::now()) {
                     let error =
                         BusError::kafka(format!("receiving for group {}", context.group), error);
                     tracing::warn!(%error, "a subscribed topic cannot be read");
@@ -70,24 +137,24 @@ impl KafkaConsumer {
                 Ok(())
             }
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                // Also seen for a moment while a broker comes up; it goes on by itself then.
-                tracing::warn!(%error, "a subscribed topic is not there");
+                // This also occurs for a moment while a broker starts, and then goes away.
+                tracing::warn!(%error, "a subscribed topic does not exist");
                 Ok(())
             }
-            // Too slow between two receives: the group went on without us, the next poll rejoins.
+            // The pause between two polls was too long for the group. The next poll joins again.
             Some(RDKafkaErrorCode::PollExceeded) => {
                 tracing::warn!(%error, "the group went on without this member, joining again");
                 Ok(())
             }
-            // The next record is gone, or not there yet: `Bus::partitions` tells which.
+            // The next record was deleted, or does not exist yet. `Bus::partitions` finds out which.
             Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
             _ if kafka_heals(&error) => Ok(()),
             _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
         }
     }
 
-    /// Pauses or resumes what is assigned; what is assigned later follows the context's flag, also
-    /// after an error.
+    /// Pauses or resumes the assigned partitions. The flag of the context is set first: partitions that are
+    /// assigned later follow it, also if pausing the present ones fails.
     fn set_paused(&self, paused: bool) -> Result<(), BusError> {
         let client = open(self.client.as_ref())?;
         client.context().paused.store(paused, Ordering::SeqCst);
@@ -105,27 +172,27 @@ impl KafkaConsumer {
 #[async_trait]
 impl Consumer for KafkaConsumer {
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
-        if let Some(error) = self.broken.take() {
+        if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let Self { client, namespace, broken, slipped } = self;
+        let Self { client, namespace, failed, queued_before_pause } = self;
         let client = open(client.as_ref())?;
-        // Nobody pauses or resumes while this receives.
+        // By assumption 1 this cannot change during the call.
         let paused = client.context().paused.load(Ordering::SeqCst);
-        let known = if paused { 0 } else { slipped.len().min(max) };
-        let mut received: Vec<_> = slipped.drain(..known).collect();
+        let waiting = if paused { 0 } else { queued_before_pause.len().min(max) };
+        let mut received: Vec<_> = queued_before_pause.drain(..waiting).collect();
         while received.is_empty() {
-            // The only wait: from here to the return nothing is awaited, so nothing can be lost.
-            // Rebalances happen inside these polls, so never while a batch is being worked on;
-            // what a batch still holds of a revoked partition reaches its new owner as well.
+            // The only await: see the first promise. Rebalances happen within these polls, so never while the
+            // caller works on a batch. Records of a revoked partition that the caller still holds come to the
+            // partition's new owner as well.
             let mut polled = Some(client.recv().await);
             while let Some(result) = polled {
                 match Self::take(client, namespace, result) {
-                    Ok(record) if paused => slipped.extend(record),
+                    Ok(record) if paused => queued_before_pause.extend(record),
                     Ok(record) => received.extend(record),
                     Err(error) if received.is_empty() => return Err(error),
                     Err(error) => {
-                        *broken = Some(error);
+                        *failed = Some(error);
                         return Ok(received);
                     }
                 }
@@ -146,7 +213,7 @@ impl Consumer for KafkaConsumer {
             list.add_partition_offset(&topic, position.partition, Offset::Offset(position.next))
                 .map_err(|error| BusError::kafka("naming an offset", error))?;
             match client.store_offsets(&list) {
-                Err(error) if !not_ours(&error) => {
+                Err(error) if !is_not_assigned(&error) => {
                     return Err(BusError::kafka("storing offsets", error));
                 }
                 Ok(()) | Err(_) => {}
@@ -168,12 +235,12 @@ impl Consumer for KafkaConsumer {
             return Ok(());
         };
         let (done, closed) = oneshot::channel();
-        // Not on the runtime's blocking threads: its end would wait for an absent broker.
+        // Not one of the runtime's blocking threads: the runtime would wait for it at its end.
         std::thread::spawn(move || {
             let committed = client.commit_consumer_state(CommitMode::Sync);
             // Leaves the group.
             drop(client);
-            // Nobody listens any more if it took too long.
+            // After the time-out below there is no receiver any more.
             let _ = done.send(committed);
         });
         let Ok(Ok(committed)) = tokio::time::timeout(LEAVE, closed).await else {
@@ -192,7 +259,7 @@ impl Consumer for KafkaConsumer {
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            // Not on an async thread: leaving the group takes a round trip.
+            // Not on an async thread: leaving the group takes a round trip to the broker.
             std::thread::spawn(move || drop(client));
         }
     }
@@ -203,8 +270,8 @@ fn open(client: Option<&StreamConsumer<Context>>) -> Result<&StreamConsumer<Cont
     client.ok_or_else(closed)
 }
 
-/// Whether the partition has been taken away in the meantime.
-fn not_ours(error: &KafkaError) -> bool {
+/// Whether the group has taken the partition away in the meantime.
+fn is_not_assigned(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition)

@@ -1,4 +1,9 @@
-//! What librdkafka calls back: log lines, reports and rebalances.
+//! The functions that librdkafka calls back: for log lines, delivery reports and rebalances.
+//!
+//! A rebalance assigns partitions to a consumer or revokes them. Before an assignment takes effect,
+//! [`Context`] looks up where the group is to read on (`seek_to_committed`). Afterwards it pauses the new
+//! partitions if the consumer is paused. It also notes which records came since the assignment, so that the
+//! consumer does not store positions from before it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,41 +19,42 @@ use tokio::sync::oneshot;
 
 use super::admin::ANSWER;
 use super::producer::Report;
-use crate::Said;
+use crate::LogThrottle;
 use crate::error::denial;
 
-/// What librdkafka calls back.
+/// The state of one client that librdkafka's calls change. See the module.
 #[derive(Default)]
 pub(super) struct Context {
-    /// The consumer group that the client speaks for, without the namespace; empty for none.
+    /// The client's consumer group, without the namespace; empty for none.
     pub(super) group: String,
-    /// Whether partitions that come in are to be paused.
+    /// Whether newly assigned partitions are to be paused.
     pub(super) paused: AtomicBool,
-    /// Whether partitions were assigned whose offsets could not be learned. librdkafka would ask
-    /// for them itself, but once its question has failed it never reads them: better to join anew.
+    /// Whether partitions were assigned whose committed offsets could not be learned. librdkafka would ask for
+    /// the offsets by itself, but if that fails too it never reads the partitions. So the caller has to open
+    /// another consumer.
     pub(super) lost_its_place: AtomicBool,
-    first: Mutex<First>,
-    /// What of the broker's denials was said.
-    pub(super) denied: Said,
+    first_offsets: Mutex<FirstOffsets>,
+    /// Limits how often a denial by the broker is logged.
+    pub(super) denials: LogThrottle,
 }
 
-/// The first offset that came of each partition since it was assigned, by topic.
-type First = HashMap<String, HashMap<i32, i64>>;
+/// The first offset that came from each partition since it was assigned, by topic and partition.
+type FirstOffsets = HashMap<String, HashMap<i32, i64>>;
 
 impl Context {
-    /// Of a client that speaks for this group.
+    /// The context of a client that belongs to this group, or asks about it.
     pub(super) fn of_group(group: &str) -> Self {
         Self { group: group.to_owned(), ..Self::default() }
     }
 
-    fn first(&self) -> MutexGuard<'_, First> {
-        // An entry comes or goes as a whole, whoever panicked.
-        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    fn first_offsets(&self) -> MutexGuard<'_, FirstOffsets> {
+        // Each entry is inserted and removed as a whole, so the map is usable after a panic.
+        self.first_offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that this record came.
-    pub(super) fn came(&self, topic: &str, partition: i32, offset: i64) {
-        let mut first = self.first();
+    /// Notes that this record was received.
+    pub(super) fn received(&self, topic: &str, partition: i32, offset: i64) {
+        let mut first = self.first_offsets();
         match first.get_mut(topic) {
             Some(partitions) => {
                 partitions.entry(partition).or_insert(offset);
@@ -59,19 +65,21 @@ impl Context {
         }
     }
 
-    /// Whether this position follows a record that came since the partition was assigned. Any other
-    /// is from before the group took it away; another member has come further since, and to store
-    /// it would set the group back.
+    /// Whether this position is after the first record that came since the partition was assigned. Any other
+    /// position is from before the group took the partition away. Another member has read further since, and
+    /// to store the position would set the group back.
     pub(super) fn is_current(&self, topic: &str, partition: i32, next: i64) -> bool {
-        let first = self.first();
-        first.get(topic).and_then(|of| of.get(&partition)).is_some_and(|first| *first < next)
+        let first = self.first_offsets();
+        let first = first.get(topic).and_then(|partitions| partitions.get(&partition));
+        first.is_some_and(|first| *first < next)
     }
 
-    fn forget(&self, partitions: &TopicPartitionList) {
-        let mut first = self.first();
-        for element in partitions.elements() {
-            if let Some(of) = first.get_mut(element.topic()) {
-                of.remove(&element.partition());
+    /// Drops what was noted about partitions that the group took away.
+    fn revoked(&self, revoked: &TopicPartitionList) {
+        let mut first = self.first_offsets();
+        for element in revoked.elements() {
+            if let Some(partitions) = first.get_mut(element.topic()) {
+                partitions.remove(&element.partition());
             }
         }
     }
@@ -80,9 +88,9 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
-            // It heals by itself and is said on every attempt to connect.
+            // An attempt to connect failed. librdkafka retries, and reports each attempt.
             _ if facility == "FAIL" => tracing::info!(facility, "Kafka client: {message}"),
-            // A consumer's setting given to a producer, as pass-through settings go to both.
+            // A consumer's setting was given to a producer: the user's settings go to both.
             _ if facility == "CONFWARN" => tracing::debug!(facility, "Kafka client: {message}"),
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -98,15 +106,15 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
-        // Consumers get it from their next poll as well, producers from the report. These are said many
-        // times a second while the broker is away, and why not once an attempt: see `log`.
+        // A consumer gets the error from its next poll too, and a producer from the report. While the broker is
+        // away these three come many times a second. `log` says the cause once for each attempt to connect.
         let away = [AllBrokersDown, BrokerTransportFailure, Resolve];
         if error.rdkafka_error_code().is_some_and(|code| away.contains(&code)) {
             tracing::debug!(%error, "Kafka client: {reason}");
         } else if let Some((code, remedy)) = denial(&error) {
-            // librdkafka repeats it with every attempt to connect.
-            if self.denied.worth_saying(&code.to_string(), Instant::now()) {
-                tracing::warn!("Kafka denies it ({code}): {remedy}; Kafka client: {reason}");
+            // librdkafka repeats it with each attempt to connect.
+            if self.denials.should_log(&code.to_string(), Instant::now()) {
+                tracing::warn!("Kafka denies access ({code}): {remedy}; Kafka client: {reason}");
             }
         } else {
             tracing::info!(%error, "Kafka client: {reason}");
@@ -118,7 +126,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<oneshot::Sender<Report>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
-        // Whoever published may have given up.
+        // The publisher may have been dropped, and with it the receiver.
         let _ = report.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
     }
 }
@@ -128,7 +136,7 @@ impl ConsumerContext for Context {
         let Rebalance::Assign(partitions) = rebalance else {
             return;
         };
-        if let Err(error) = take_up(consumer, partitions) {
+        if let Err(error) = seek_to_committed(consumer, partitions) {
             tracing::warn!(%error, "the committed offsets of new partitions are not known");
             self.lost_its_place.store(true, Ordering::SeqCst);
         }
@@ -137,12 +145,12 @@ impl ConsumerContext for Context {
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let partitions = match rebalance {
             Rebalance::Assign(partitions) => partitions,
-            Rebalance::Revoke(partitions) => return self.forget(partitions),
+            Rebalance::Revoke(partitions) => return self.revoked(partitions),
             Rebalance::Error(_) => return,
         };
         tracing::debug!(partitions = partitions.count(), "Kafka assigned partitions");
         let paused = self.paused.load(Ordering::SeqCst);
-        // Also to be resumed: one that was paused when it went is still paused when it comes back.
+        // Resumed too: a partition that was paused when it was revoked is still paused when it is assigned again.
         let done = if paused { consumer.pause(partitions) } else { consumer.resume(partitions) };
         if let Err(error) = done {
             tracing::error!(%error, paused, "new partitions could not be paused or resumed");
@@ -151,19 +159,22 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Reads on where the group has come to; where it has committed nothing yet (the partition is new,
-/// and the group had members when this one joined), from the lowest record on.
-fn take_up(consumer: &BaseConsumer<Context>, assigned: &TopicPartitionList) -> KafkaResult<()> {
+/// Starts each assigned partition at the offset that the group has committed. Where the group has committed
+/// none, as in a partition that was added while the group had members, it starts at the lowest record.
+fn seek_to_committed(
+    consumer: &BaseConsumer<Context>,
+    assigned: &TopicPartitionList,
+) -> KafkaResult<()> {
     if assigned.count() == 0 {
         return Ok(());
     }
     let committed = consumer.committed_offsets(assigned.clone(), ANSWER)?;
     for mut partition in assigned.elements() {
-        let known = committed.find_partition(partition.topic(), partition.partition());
-        let Some(known) = known else { continue };
-        // That nothing is known of it yet does not mean that there is nothing.
-        known.error()?;
-        partition.set_offset(match known.offset() {
+        let answer = committed.find_partition(partition.topic(), partition.partition());
+        let Some(answer) = answer else { continue };
+        // With an error the offset is unknown. It must not count as "none committed".
+        answer.error()?;
+        partition.set_offset(match answer.offset() {
             Offset::Invalid => Offset::Beginning,
             committed => committed,
         })?;

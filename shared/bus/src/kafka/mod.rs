@@ -25,7 +25,7 @@ use crate::{Bus, BusError, Consumer, PartitionState, Producer, Reader, Topic};
 pub(crate) struct Kafka {
     config: Config,
     namespace: Namespace,
-    /// One client per group that asks for offsets, never a member of it.
+    /// A client for each group, to ask for the group's offsets. It is never a member of the group.
     observers: Mutex<HashMap<String, Arc<BaseConsumer<Context>>>>,
 }
 
@@ -34,9 +34,9 @@ impl Kafka {
         Self { config, namespace, observers: Mutex::default() }
     }
 
-    /// A client that asks on behalf of `group` (the name at the broker) without joining it.
+    /// A client that asks about `group` (the name at the broker) without joining it.
     fn observer(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, BusError> {
-        // Clients come and go as a whole: the map is usable after any panic.
+        // Each client is inserted as a whole, so the map is usable after a panic.
         let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(observer) = observers.get(group) {
             return Ok(Arc::clone(observer));
@@ -66,7 +66,7 @@ impl Bus for Kafka {
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, BusError> {
         let group = self.namespace.outer("group", group)?;
         let topics = self.namespace.topics(topics)?;
-        // A missing topic would only show as an error of some later poll.
+        // Otherwise a missing topic would only show as an error of a later poll.
         let observer = self.observer(&group)?;
         let (wanted, namespace) = (topics.clone(), self.namespace.clone());
         blocking(move || admin::begin(&observer, &namespace, &wanted)).await?;
@@ -98,8 +98,7 @@ impl Bus for Kafka {
         let topics = self.namespace.topics(topics)?;
         let observer = self.observer(&outer)?;
         let namespace = self.namespace.clone();
-        let group = group.to_owned();
-        blocking(move || admin::rewind(&observer, &namespace, (&group, &outer), &topics)).await
+        blocking(move || admin::rewind(&observer, &namespace, &outer, &topics)).await
     }
 
     async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
@@ -122,7 +121,7 @@ impl Bus for Kafka {
     }
 }
 
-/// Runs what waits for the broker's answer without an async interface.
+/// Runs a call of librdkafka that blocks until the broker answers, on a thread of its own.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BusError> + Send + 'static,
 ) -> Result<T, BusError> {

@@ -1,4 +1,9 @@
-//! Publishing: everything into librdkafka's queue, in order, then every report.
+//! Publishes records: puts them into librdkafka's queue in order, then waits for the report on each.
+//!
+//! Order is kept by three rules. Records enter the queue one after another, also if the queue is full. After a
+//! record fails, no later record of the batch is sent: the queue is purged, and the gapless guarantee of
+//! librdkafka (see `config.rs`) covers what is already on its way. After a failure the client is replaced, so
+//! that nothing of the old queue can be sent behind the next publish.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -17,44 +22,45 @@ use super::{admin, blocking};
 use crate::names::Namespace;
 use crate::{BusError, Outgoing, Producer, Published};
 
-/// How long a look for reports lasts. They are heard at once all the same, but the client spins for the
-/// last millisecond of each look: that of `rdkafka`'s own thread, ten a second, took a hundredth of a core.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time-out of one poll for reports. A report ends a poll at once, so this delays nothing. But librdkafka
+/// spins for the last millisecond of each poll: `rdkafka`'s own thread, with ten polls a second, took a hundredth
+/// of a core.
+const POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What became of a record.
+/// The broker's report on a record.
 pub(super) type Report = Result<(), KafkaError>;
 
-/// librdkafka's producer, with a thread that hears its reports.
+/// librdkafka's producer, with a thread that polls for its reports.
 struct Client {
     producer: Arc<BaseProducer<Context>>,
-    done_with: Arc<AtomicBool>,
+    is_dropped: Arc<AtomicBool>,
 }
 
 impl Client {
     fn connect(config: &Config) -> Result<Self, BusError> {
         let failed = |error| BusError::kafka("creating a producer", error);
         let producer = config.producer().create_with_context(Context::default()).map_err(failed)?;
-        let client = Self { producer: Arc::new(producer), done_with: Arc::default() };
-        let (producer, done_with) = (Arc::clone(&client.producer), Arc::clone(&client.done_with));
-        let listen = move || {
-            while !done_with.load(Ordering::Acquire) {
-                producer.poll(LOOK);
+        let client = Self { producer: Arc::new(producer), is_dropped: Arc::default() };
+        let (producer, is_dropped) = (Arc::clone(&client.producer), Arc::clone(&client.is_dropped));
+        let poll = move || {
+            while !is_dropped.load(Ordering::Acquire) {
+                producer.poll(POLL_TIMEOUT);
             }
         };
         let thread = std::thread::Builder::new().name("kafka reports".to_owned());
-        thread.spawn(listen).map_err(|error| BusError::Unavailable {
-            reason: format!("there is no thread for Kafka's reports: {error}"),
+        thread.spawn(poll).map_err(|error| BusError::Unavailable {
+            reason: format!("cannot start the thread for Kafka's reports: {error}"),
         })?;
         Ok(client)
     }
 }
 
 impl Drop for Client {
-    /// What it still holds must not be sent behind the caller's back.
+    /// Purges the queue: its records must not be sent after the caller has given up.
     fn drop(&mut self) {
-        self.done_with.store(true, Ordering::Release);
+        self.is_dropped.store(true, Ordering::Release);
         let producer = Arc::clone(&self.producer);
-        // Not on an async thread: it waits for librdkafka's.
+        // Not on an async thread: the purge waits for librdkafka's threads.
         std::thread::spawn(move || producer.purge(PurgeConfig::default().queue().inflight()));
     }
 }
@@ -64,8 +70,14 @@ pub(super) struct KafkaProducer {
     namespace: Namespace,
     /// `None` after a failure.
     client: Option<Arc<Client>>,
-    /// Topics (by the names at the broker) that were there once.
+    /// Topics, by their names at the broker, that are known to exist.
     known: HashSet<String>,
+}
+
+/// Topic and headers of a record that can be enqueued.
+struct Prepared {
+    topic: String,
+    headers: OwnedHeaders,
 }
 
 impl KafkaProducer {
@@ -83,7 +95,7 @@ impl KafkaProducer {
         Ok(client)
     }
 
-    /// The topic's name at the broker, if the record can go there.
+    /// Checks that the record can be published, and returns its topic's name at the broker.
     async fn check(&mut self, client: &Client, record: &Outgoing) -> Result<String, BusError> {
         let limit = self.config.max_record_bytes();
         if record.bytes() > limit {
@@ -96,7 +108,7 @@ impl KafkaProducer {
         }
         let topic = self.namespace.outer("topic", &record.topic)?;
         if !self.known.contains(&topic) {
-            // librdkafka would keep records for a topic that is not there for half a minute.
+            // For a topic that does not exist librdkafka would keep the record for half a minute.
             let (producer, namespace) = (Arc::clone(&client.producer), self.namespace.clone());
             let name = topic.clone();
             blocking(move || admin::partition_count(producer.client(), &namespace, &name)).await?;
@@ -112,38 +124,38 @@ impl KafkaProducer {
     ) -> Result<(), BusError> {
         let client = self.client()?;
         let mut reports = Reports::default();
-        let (ready, mut outcome) = self.prepare(&client, records).await;
-        for (ready, record) in ready.into_iter().zip(records) {
-            if let Err(error) = enqueue(&client, ready, record, &mut reports).await {
+        let (prepared, mut outcome) = self.prepare(&client, records).await;
+        for (prepared, record) in prepared.into_iter().zip(records) {
+            if let Err(error) = enqueue(&client, prepared, record, &mut reports).await {
                 outcome = Err(error);
                 break;
             }
         }
-        // What precedes the refused record is on its way: its reports count.
+        // The records before the refused one are on their way, so their reports count.
         let reported = reports.finish(&client, acknowledged).await;
         if reported.is_err() || client.producer.client().fatal_error().is_some() {
-            // The next publish makes a new one.
+            // The next publish connects a new client.
             self.client = None;
         }
         reported.and(outcome)
     }
 
-    /// Topics and headers of the records, up to the first that cannot go. All of them before one is
-    /// enqueued: librdkafka sends what it finds as soon as there is something, so what comes slowly goes in
-    /// more requests.
+    /// Prepares the records up to the first that cannot be published, and returns why that one cannot. All are
+    /// prepared before the first is enqueued: librdkafka sends at once what it finds in its queue, so records
+    /// that are enqueued slowly go out in more requests.
     async fn prepare(
         &mut self,
         client: &Client,
         records: &[Outgoing],
-    ) -> (Vec<(String, OwnedHeaders)>, Result<(), BusError>) {
-        let mut ready = Vec::with_capacity(records.len());
+    ) -> (Vec<Prepared>, Result<(), BusError>) {
+        let mut prepared = Vec::with_capacity(records.len());
         for record in records {
             match self.check(client, record).await {
-                Ok(topic) => ready.push((topic, headers(record))),
-                Err(error) => return (ready, Err(error)),
+                Ok(topic) => prepared.push(Prepared { topic, headers: headers(record) }),
+                Err(error) => return (prepared, Err(error)),
             }
         }
-        (ready, Ok(()))
+        (prepared, Ok(()))
     }
 }
 
@@ -162,14 +174,15 @@ fn headers(outgoing: &Outgoing) -> OwnedHeaders {
     all.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 
-/// Puts the record into librdkafka's queue, waiting for room: it must not be passed by the next.
+/// Puts the record into librdkafka's queue and waits while the queue is full, so that no later record passes it.
 async fn enqueue(
     client: &Client,
-    (topic, headers): (String, OwnedHeaders),
+    prepared: Prepared,
     outgoing: &Outgoing,
     reports: &mut Reports,
 ) -> Result<(), BusError> {
     const FULL: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+    let Prepared { topic, headers } = prepared;
     let (report, pending) = oneshot::channel();
     let record = BaseRecord::with_opaque_to(&topic, Box::new(report));
     let mut record = record.key(&outgoing.key).payload(&outgoing.value).headers(headers);
@@ -188,7 +201,7 @@ async fn enqueue(
     }
 }
 
-/// The delivery reports of a batch, in its order.
+/// The delivery reports of a batch, in the order of its records.
 #[derive(Default)]
 struct Reports {
     done: Vec<Report>,
@@ -196,27 +209,27 @@ struct Reports {
 }
 
 impl Reports {
-    /// Waits for the oldest report, which empties a place in the queue.
+    /// Waits for the oldest report, which frees a place in the queue.
     async fn make_room(&mut self) -> Result<(), BusError> {
         const RETRY: Duration = Duration::from_millis(10);
         let Some(report) = self.pending.front_mut() else {
-            // The queue is full of what a dropped publish left behind.
+            // The queue is full of records of an earlier publish that was dropped.
             tokio::time::sleep(RETRY).await;
             return Ok(());
         };
-        // Taken out only when it is there: a dropped future must not lose it.
+        // Removed only once it has come: if this future is dropped, the report must not be lost.
         let result = outcome(report.await);
         self.pending.pop_front();
         self.done.push(result.clone());
         result.map_err(|error| BusError::kafka("publishing", error))
     }
 
-    /// Waits for the rest and notes what arrived; the first failure is the error.
+    /// Waits for all other reports and notes which records the broker acknowledged. The error is the first one.
     async fn finish(mut self, client: &Client, acknowledged: &mut [bool]) -> Result<(), BusError> {
         let mut failed = self.done.iter().any(Result::is_err);
         for report in self.pending {
             if failed {
-                // What follows a failed record is not to be sent; the rest reports at once then.
+                // No record behind a failed one may be sent. The purge makes the others report at once.
                 client.producer.purge(PurgeConfig::default().queue().inflight());
             }
             let result = outcome(report.await);
@@ -234,6 +247,7 @@ impl Reports {
     }
 }
 
-fn outcome<Lost>(report: Result<Report, Lost>) -> Report {
+/// A report whose sender was dropped counts as one on a purged record.
+fn outcome<Dropped>(report: Result<Report, Dropped>) -> Report {
     report.unwrap_or(Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue)))
 }

@@ -1,4 +1,4 @@
-//! Reading as no member of any group.
+//! Reads topics without being a member of a group, from their lowest records on.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::error::kafka_heals;
 use crate::names::Namespace;
 use crate::{BusError, Incoming, Reader};
 
-/// librdkafka wants one; it never joins it and commits nothing.
+/// librdkafka requires a group. The reader never joins it, and commits nothing.
 const GROUP: &str = "quintet-reader";
-/// How long a record is waited for before the ends are looked up.
-const LOOK: Duration = Duration::from_millis(250);
+/// How long a poll waits for a record before the reader asks whether it has reached the end.
+const POLL_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// See the module. Empty while it reads, and for good if that was given up.
+/// See the module. `None` while a read is under way, and for good if that read was dropped.
 pub(super) struct KafkaReader(Option<Reading>);
 
 struct Reading {
@@ -34,7 +34,7 @@ struct Reading {
 }
 
 impl KafkaReader {
-    /// `topics` by their names at the broker. Waits for the broker.
+    /// Opens a reader of `topics` (their names at the broker) and waits for the broker's answers.
     pub(super) fn open(
         config: &Config,
         namespace: Namespace,
@@ -59,6 +59,7 @@ impl KafkaReader {
     }
 }
 
+/// The low and the high watermark of a partition.
 fn ends(
     client: &BaseConsumer<Context>,
     namespace: &Namespace,
@@ -75,15 +76,15 @@ impl Reading {
     fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
         let mut received = Vec::new();
         while received.len() < max {
-            let wait = if received.is_empty() { LOOK } else { Duration::ZERO };
-            match self.client.poll(wait) {
+            let timeout = if received.is_empty() { POLL_TIMEOUT } else { Duration::ZERO };
+            match self.client.poll(timeout) {
                 Some(Ok(message)) => {
-                    let place = (message.topic().to_owned(), message.partition());
-                    self.next.insert(place, message.offset() + 1);
+                    let partition = (message.topic().to_owned(), message.partition());
+                    self.next.insert(partition, message.offset() + 1);
                     received.push(incoming(&self.namespace, &message));
                 }
                 Some(Err(error)) => {
-                    // It is no member of the group, and needs no right on it.
+                    // The reader does not join its group, so it needs no right on it.
                     let of_group = Some(RDKafkaErrorCode::GroupAuthorizationFailed);
                     if error.rdkafka_error_code() != of_group && !kafka_heals(&error) {
                         return Err(BusError::kafka("reading", error));
@@ -110,8 +111,10 @@ impl Reading {
 #[async_trait]
 impl Reader for KafkaReader {
     async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
-        let closed = || BusError::Unavailable { reason: "the reader was given up".to_owned() };
-        let mut reading = self.0.take().ok_or_else(closed)?;
+        let dropped = || BusError::Unavailable {
+            reason: "an earlier read of this reader was dropped: open another reader".to_owned(),
+        };
+        let mut reading = self.0.take().ok_or_else(dropped)?;
         let (reading, read) = blocking(move || {
             let read = reading.read(max);
             Ok((reading, read))

@@ -1,4 +1,15 @@
-//! Reading: what is new in all partitions, fairly between them.
+//! The only member of a group on the log. It returns new records of all its partitions, fairly among them.
+//!
+//! - *When it runs*: its owner calls `receive` in a loop, and `store` after records were applied. [`Flush`]
+//!   commits stored positions in the background.
+//! - *What it assumes*: the group lock keeps every other member out, so that only this consumer's cursors move.
+//!   One task uses it: `receive`, `pause` and `resume` take `&mut self`.
+//! - *A dropped `receive` loses nothing*: cursors move only when the records are about to be returned.
+//! - *No record is passed over*: in a topic that is not compacted, offsets have no gaps. If the record at a
+//!   cursor does not exist although the partition's head is beyond it, it was deleted unread, and `receive` fails
+//!   with [`BusError::OutOfReach`].
+//! - *When the file cannot be read*: `receive` logs the error, at most once a minute, and polls on. It returns
+//!   an error that cannot go away by itself.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -12,22 +23,23 @@ use tokio::sync::watch;
 use super::flush::Flush;
 use super::group::GroupLock;
 use crate::names::Namespace;
-use crate::{BusError, Consumer, Incoming, PartitionState, Position, Said};
+use crate::{BusError, Consumer, Incoming, LogThrottle, PartitionState, Position};
 
-/// A receive stops here, whatever `max` says, so that large records do not fill the memory.
+/// A receive stops at this size, even below `max` records, so that large records do not fill the memory.
 const MAX_RECEIVED_BYTES: usize = 16 << 20;
 
+/// See the module.
 pub(super) struct LogConsumer {
-    // Before the lock: it must not write any more once the group is free.
+    // Declared before the lock, so that it is dropped first: it must not commit once the group is free.
     flush: Flush,
     reader: SqliteConnection,
-    partitions: Vec<Cursor>,
-    /// The partition that is served first next time.
+    cursors: Vec<Cursor>,
+    /// The index of the cursor that is served first next time.
     first: usize,
-    bell: watch::Receiver<u64>,
+    wake_ups: watch::Receiver<u64>,
     poll: Duration,
     paused: bool,
-    said: Said,
+    throttle: LogThrottle,
     _lock: GroupLock,
 }
 
@@ -38,13 +50,14 @@ pub(super) struct Cursor {
     /// The topic's name in the log, with the namespace.
     name: String,
     pub(super) partition: i32,
+    /// The next offset to read.
     pub(super) next: i64,
-    /// Whether its offsets have gaps that are no loss.
+    /// Whether the topic is compacted: then its offsets have gaps, which are no loss.
     compacted: bool,
 }
 
 impl Cursor {
-    /// Before this offset of a partition.
+    /// A cursor before the offset `next` of a partition.
     pub(super) fn at(
         state: &PartitionState,
         next: i64,
@@ -56,27 +69,42 @@ impl Cursor {
     }
 }
 
+/// A cursor for each partition, at the offset that the group has committed, or else at the beginning.
+/// `compacted` has the names in the log of compacted topics.
+pub(super) fn committed_cursors(
+    states: &[PartitionState],
+    compacted: &HashSet<String>,
+    namespace: &Namespace,
+) -> Result<Vec<Cursor>, BusError> {
+    let cursors = states.iter().map(|state| {
+        let cursor = Cursor::at(state, state.committed.unwrap_or(state.low), namespace)?;
+        Ok(Cursor { compacted: compacted.contains(&cursor.name), ..cursor })
+    });
+    cursors.collect()
+}
+
+/// How many records a receive may read from the partition of one cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    /// The index of the cursor.
+    cursor: usize,
+    records: i64,
+}
+
 impl LogConsumer {
     pub(super) fn new(
         lock: GroupLock,
         reader: SqliteConnection,
         flush: Flush,
-        namespace: &Namespace,
-        (states, compacted): (&[PartitionState], &HashSet<String>),
-        bell: watch::Receiver<u64>,
+        cursors: Vec<Cursor>,
+        wake_ups: watch::Receiver<u64>,
         poll: Duration,
-    ) -> Result<Self, BusError> {
-        let mut partitions = Vec::with_capacity(states.len());
-        for state in states {
-            let mut cursor = Cursor::at(state, state.committed.unwrap_or(state.low), namespace)?;
-            cursor.compacted = compacted.contains(&cursor.name);
-            partitions.push(cursor);
-        }
-        let (paused, said) = (false, Said::default());
-        Ok(Self { flush, reader, partitions, first: 0, bell, poll, paused, said, _lock: lock })
+    ) -> Self {
+        let (paused, throttle) = (false, LogThrottle::default());
+        Self { flush, reader, cursors, first: 0, wake_ups, poll, paused, throttle, _lock: lock }
     }
 
-    /// What is waiting; nothing only if nothing is.
+    /// At most `max` waiting records. Empty only if none is waiting.
     async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
         loop {
             let waiting = self.waiting().await?;
@@ -85,55 +113,59 @@ impl LogConsumer {
                 return Ok(Vec::new());
             }
             let received = self.read_shares(&waiting, shares).await?;
+            // Empty if compaction has removed all records below the heads. The cursors have moved, so the next
+            // round finds the rest.
             if !received.is_empty() {
                 return Ok(received);
             }
         }
     }
 
-    /// Positions move only at the end, so that a dropped future loses nothing.
+    /// Reads these shares. Cursors move only at the end, after the last await, so that a dropped future loses
+    /// nothing.
     async fn read_shares(
         &mut self,
         waiting: &[i64],
-        shares: Vec<(usize, i64)>,
+        shares: Vec<Share>,
     ) -> Result<Vec<Incoming>, BusError> {
         let mut received = Vec::new();
-        let mut next = Vec::new();
+        let mut moves = Vec::new();
         let mut bytes = 0;
-        for (index, share) in shares {
+        for Share { cursor: index, records } in shares {
             if bytes >= MAX_RECEIVED_BYTES {
                 break;
             }
             let before = received.len();
-            let cursor = &self.partitions[index];
-            fetch(&mut self.reader, cursor, share, &mut received, &mut bytes).await?;
+            let cursor = &self.cursors[index];
+            fetch(&mut self.reader, cursor, records, &mut received, &mut bytes).await?;
             let read = &received[before..];
             let first = read.first().map(|first| first.offset);
             if first != Some(cursor.next) && !cursor.compacted {
                 return Err(BusError::OutOfReach);
             }
-            // Nothing below the head: compaction took it.
-            let after = read.last().map_or(cursor.next + waiting[index], |last| last.offset + 1);
-            next.push((index, after));
+            // Without a record, compaction has removed all of them up to the head.
+            let next = read.last().map_or(cursor.next + waiting[index], |last| last.offset + 1);
+            moves.push((index, next));
         }
-        for (index, after) in next {
-            self.partitions[index].next = after;
-            self.first = (index + 1) % self.partitions.len();
+        for (index, next) in moves {
+            self.cursors[index].next = next;
+            self.first = (index + 1) % self.cursors.len();
         }
         Ok(received)
     }
 
-    /// How many offsets lie before each partition's head.
+    /// How many offsets there are between each cursor and its partition's head.
     async fn waiting(&mut self) -> Result<Vec<i64>, BusError> {
-        // All of the log's heads: a few dozen rows cost less than a query per topic.
+        // The heads of all topics: a few dozen rows cost less than a query for each topic.
         let rows: Vec<(String, i32, i64)> =
             sqlx::query_as("select topic, partition, next from head")
                 .fetch_all(&mut self.reader)
                 .await
                 .map_err(BusError::db)?;
         let rows = rows.into_iter();
-        let heads: HashMap<_, _> = rows.map(|(t, p, next)| ((t, p), next)).collect();
-        let waiting = self.partitions.iter().map(|cursor| {
+        let heads: HashMap<_, _> =
+            rows.map(|(topic, partition, next)| ((topic, partition), next)).collect();
+        let waiting = self.cursors.iter().map(|cursor| {
             let head = heads.get(&(cursor.name.clone(), cursor.partition));
             head.map_or(0, |head| head - cursor.next)
         });
@@ -141,30 +173,30 @@ impl LogConsumer {
     }
 }
 
-/// How many records of which partition: everybody an equal share, what one leaves goes to the rest.
-fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
+/// Divides `max` records among the partitions that have any waiting, from the cursor `first` on. Each partition
+/// gets an equal share. What a partition does not need is divided among the others.
+fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<Share> {
     let order = (first..waiting.len()).chain(0..first.min(waiting.len()));
-    let mut shares: Vec<_> = order.filter(|&index| waiting[index] > 0).collect();
-    // Those with the least first: what they leave is divided among the others.
-    let rotated = shares.clone();
-    shares.sort_by_key(|&index| waiting[index]);
-    if max < shares.len() {
-        return rotated.into_iter().take(max).map(|index| (index, 1)).collect();
+    let rotated: Vec<_> = order.filter(|&index| waiting[index] > 0).collect();
+    if max < rotated.len() {
+        return rotated.into_iter().take(max).map(|cursor| Share { cursor, records: 1 }).collect();
     }
+    // Partitions with the fewest records first: what they do not need is left for the others.
+    let mut ascending = rotated.clone();
+    ascending.sort_by_key(|&index| waiting[index]);
     let mut left = i64::try_from(max).unwrap_or(i64::MAX);
     let mut granted = vec![0; waiting.len()];
-    let mut takers = i64::try_from(shares.len()).unwrap_or(i64::MAX);
-    for index in shares {
+    let mut takers = i64::try_from(ascending.len()).unwrap_or(i64::MAX);
+    for index in ascending {
         let share = waiting[index].min(left.div_euclid(takers));
         granted[index] = share;
         left -= share;
         takers -= 1;
     }
-    let granted = rotated.into_iter().map(|index| (index, granted[index]));
-    granted.collect()
+    rotated.into_iter().map(|cursor| Share { cursor, records: granted[cursor] }).collect()
 }
 
-/// Appends up to `share` records after the cursor.
+/// Appends up to `share` records from the cursor on to `received`, and their size to `bytes`.
 pub(super) async fn fetch(
     reader: &mut SqliteConnection,
     cursor: &Cursor,
@@ -207,38 +239,38 @@ impl Consumer for LogConsumer {
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
         loop {
             if self.paused {
-                // Only `resume` ends this, and it needs this future gone.
+                // Waits until the future is dropped, which `resume` requires.
                 std::future::pending::<()>().await;
             }
-            // Seen before the look: whatever comes after it rings again.
-            self.bell.mark_unchanged();
+            // Before the read: a publish after it is another wake-up.
+            self.wake_ups.mark_unchanged();
             match self.read(max.max(1)).await {
                 Ok(received) if received.is_empty() => {}
                 Err(error) if error.is_transient() => {
-                    if self.said.worth_saying(&error.to_string(), Instant::now()) {
+                    if self.throttle.should_log(&error.to_string(), Instant::now()) {
                         tracing::warn!(%error, "the log cannot be read, trying again");
                     }
                 }
                 done => return done,
             }
-            // Without file events the bell is closed; the poll alone is left then.
-            let bell = self.bell.changed();
-            let rung = async {
-                if bell.await.is_err() {
+            let changed = self.wake_ups.changed();
+            let woken = async {
+                if changed.await.is_err() {
+                    // There are no file events, so that only the time-out ends the wait.
                     std::future::pending::<()>().await;
                 }
             };
-            let _slow_poll = tokio::time::timeout(self.poll, rung).await;
+            let _timed_out = tokio::time::timeout(self.poll, woken).await;
         }
     }
 
     fn store(&mut self, positions: &[Position]) -> Result<(), BusError> {
         for position in positions {
-            let ours = |cursor: &&Cursor| {
+            let is_same = |cursor: &&Cursor| {
                 cursor.topic == position.topic && cursor.partition == position.partition
             };
-            if let Some(cursor) = self.partitions.iter().find(ours) {
-                self.flush.remember(cursor.name.clone(), cursor.partition, position.next);
+            if let Some(cursor) = self.cursors.iter().find(is_same) {
+                self.flush.store(cursor.name.clone(), cursor.partition, position.next);
             }
         }
         Ok(())
@@ -263,16 +295,21 @@ impl Consumer for LogConsumer {
 mod tests {
     use super::*;
 
+    fn shares(waiting: &[i64], first: usize, max: usize) -> Vec<(usize, i64)> {
+        let shares = super::shares(waiting, first, max);
+        shares.into_iter().map(|Share { cursor, records }| (cursor, records)).collect()
+    }
+
     #[test]
-    fn every_partition_gets_its_share_and_nothing_is_left_over() {
+    fn every_partition_gets_its_share_and_no_place_is_wasted() {
         assert_eq!(shares(&[5, 100, 0, 100], 0, 65), [(0, 5), (1, 30), (3, 30)]);
         assert_eq!(shares(&[1, 1], 1, 10), [(1, 1), (0, 1)]);
         assert_eq!(shares(&[0, 0], 0, 10), []);
     }
 
     #[test]
-    fn fewer_places_than_partitions_are_never_exceeded() {
-        let total: i64 = shares(&[9; 7], 3, 4).iter().map(|(_, share)| share).sum();
+    fn no_more_than_max_records_are_granted_with_more_partitions_than_that() {
+        let total: i64 = shares(&[9; 7], 3, 4).iter().map(|(_, records)| records).sum();
         assert_eq!(total, 4);
         assert_eq!(shares(&[9, 1, 9], 2, 2), [(2, 1), (0, 1)]);
     }

@@ -1,4 +1,4 @@
-//! Writing stored offsets down now and then, as Kafka's clients do.
+//! Commits stored offsets in the background, as Kafka's clients do, and applies the retention once an hour.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::writer::Writer;
 use super::{LogOptions, group, retention};
-use crate::{BusError, Said};
+use crate::{BusError, LogThrottle};
 
 type Offsets = BTreeMap<(String, i32), i64>;
 type SharedWriter = Arc<tokio::sync::Mutex<Writer>>;
 
-/// Stored offsets on their way to the log. Dropped without [`Flush::finish`], it forgets them.
+/// Stored offsets of a consumer, and the task that commits them. If it is dropped without [`Flush::finish`],
+/// offsets that were not committed are lost, and their records come again.
 pub(super) struct Flush {
     group: Arc<str>,
     writer: SharedWriter,
@@ -35,16 +36,16 @@ impl Flush {
         Self { group, writer, stored, task }
     }
 
-    pub(super) fn remember(&self, topic: String, partition: i32, next: i64) {
+    pub(super) fn store(&self, topic: String, partition: i32, next: i64) {
         locked(&self.stored).insert((topic, partition), next);
     }
 
-    /// Writes down what is left and stops.
+    /// Stops the task and commits the rest.
     pub(super) async fn finish(mut self) -> Result<(), BusError> {
         self.task.abort();
-        // Ends cancelled, or by itself just before: either way it writes no more.
+        // Waits until the task has ended, so that it cannot commit older offsets afterwards.
         let _ended = (&mut self.task).await;
-        write(&self.writer, &self.group, &self.stored).await
+        commit(&self.writer, &self.group, &self.stored).await
     }
 }
 
@@ -62,20 +63,20 @@ async fn run(
 ) {
     const RETENTION_EVERY: Duration = Duration::from_hours(1);
     let start = Instant::now() + options.commit_interval;
-    let mut commit = tokio::time::interval_at(start, options.commit_interval);
-    commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let said = Said::default();
-    let mut retain = tokio::time::interval(RETENTION_EVERY);
+    let mut commit_timer = tokio::time::interval_at(start, options.commit_interval);
+    commit_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let throttle = LogThrottle::default();
+    let mut retention_timer = tokio::time::interval(RETENTION_EVERY);
     loop {
         tokio::select! {
-            _ = commit.tick() => {
-                if let Err(error) = write(&writer, &group, &stored).await
-                    && said.worth_saying(&error.to_string(), Instant::now().into_std())
+            _ = commit_timer.tick() => {
+                if let Err(error) = commit(&writer, &group, &stored).await
+                    && throttle.should_log(&error.to_string(), Instant::now().into_std())
                 {
                     tracing::warn!(%error, bus.group = %group, "offsets not committed yet, trying again");
                 }
             }
-            _ = retain.tick() => match retention::apply(&writer, &options).await {
+            _ = retention_timer.tick() => match retention::apply(&writer, &options).await {
                 Ok(0) => {}
                 Ok(records) => tracing::info!(records, "retention deleted old records of the log"),
                 Err(error) => tracing::warn!(%error, "retention failed, trying again in an hour"),
@@ -84,8 +85,8 @@ async fn run(
     }
 }
 
-/// Commits what was stored since the last time. What fails is kept for the next.
-async fn write(
+/// Commits the offsets that were stored since the last call. After a failure they are kept for the next call.
+async fn commit(
     writer: &SharedWriter,
     group: &str,
     stored: &Mutex<Offsets>,
@@ -95,17 +96,17 @@ async fn write(
         return Ok(());
     }
     let mut writer = writer.lock().await;
-    let mut turn = writer.begin().await?;
+    let mut transaction = writer.begin().await?;
     for ((topic, partition), next) in &offsets {
-        group::commit(turn.connection(), group, topic, *partition, *next).await?;
+        group::commit(transaction.connection(), group, topic, *partition, *next).await?;
     }
-    turn.commit().await?;
-    // Whatever was stored meanwhile waits for the next time.
-    locked(stored).retain(|place, next| offsets.get(place) != Some(next));
+    transaction.commit().await?;
+    // Offsets that were stored meanwhile are kept for the next call.
+    locked(stored).retain(|partition, next| offsets.get(partition) != Some(next));
     Ok(())
 }
 
 fn locked(stored: &Mutex<Offsets>) -> std::sync::MutexGuard<'_, Offsets> {
-    // A map of numbers is whole after any panic.
+    // Each offset is stored as a whole, so the map is usable after a panic.
     stored.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Consumer groups: their one member, their offsets, what is left for them.
+//! Consumer groups: the lock of their one member, their subscriptions, and their committed offsets.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -9,13 +9,13 @@ use super::writer::open_beside;
 use crate::names::Namespace;
 use crate::{BusError, PartitionState};
 
-/// Membership of a group; the system ends it with the process.
+/// The membership of a group, as a locked file. The operating system unlocks it when the process ends.
 pub(super) struct GroupLock {
     _file: File,
 }
 
 impl GroupLock {
-    /// `None` if somebody else is the group's member.
+    /// Becomes the group's member. `None` if the group has a member.
     pub(super) fn take(path: &Path, group: &str) -> Result<Option<Self>, BusError> {
         let file = open_beside(path, &format!("group-{group}.lock"))?;
         match file.try_lock() {
@@ -28,7 +28,7 @@ impl GroupLock {
     }
 }
 
-/// Notes that the group wants these topics, and no others.
+/// Stores that the group reads these topics and no others.
 pub(super) async fn subscribe(
     connection: &mut SqliteConnection,
     group: &str,
@@ -50,7 +50,7 @@ pub(super) async fn subscribe(
     Ok(())
 }
 
-/// Writes down the next offset that the group is to read.
+/// Stores the next offset that the group is to read.
 pub(super) async fn commit(
     connection: &mut SqliteConnection,
     group: &str,
@@ -72,7 +72,7 @@ pub(super) async fn commit(
     Ok(())
 }
 
-/// Watermarks and committed offsets; `group` and `topics` are the names in the log.
+/// Watermarks and committed offsets of all partitions. `group` and `topics` are the names in the log.
 pub(super) async fn states(
     connection: &mut SqliteConnection,
     namespace: &Namespace,
@@ -82,7 +82,7 @@ pub(super) async fn states(
     let mut states = Vec::new();
     for topic in topics {
         let rows: Vec<(i32, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
-            // What compaction takes is no loss: a compacted topic begins at its beginning.
+            // Records that compaction removed were not missed, so the low watermark of a compacted topic is 0.
             "select h.partition, h.next, \
                  iif(t.compacted, 0, (select min(r.offset) from record r \
                   where r.topic = h.topic and r.partition = h.partition)), \

@@ -1,7 +1,8 @@
-//! The log: one `SQLite` file that several processes share as their broker.
+//! The log: one `SQLite` file that several processes share in place of a broker.
 //!
-//! It keeps Kafka's shape, so that everything above cannot tell: topics with partitions, offsets
-//! without end, groups with committed offsets, compaction. A group has one member only.
+//! It behaves as Kafka does, so that its users need not know the difference: topics with partitions, ascending
+//! offsets that are never used twice, groups with committed offsets, retention and compaction. But a group has
+//! only one member.
 
 mod consumer;
 mod flush;
@@ -10,7 +11,7 @@ mod producer;
 mod reader;
 mod retention;
 mod schema;
-mod wake;
+mod wake_ups;
 mod wal;
 mod writer;
 
@@ -25,7 +26,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::group::GroupLock;
-use self::wake::Bell;
+use self::wake_ups::WakeUps;
 use self::writer::Writer;
 use crate::identity::identity;
 use crate::names::Namespace;
@@ -33,22 +34,22 @@ use crate::{
     Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Reader, Topic,
 };
 
-/// What can be chosen about a log.
+/// The options of a log.
 #[derive(Clone)]
 pub struct LogOptions {
-    /// How long records stay at least. What a group has not read yet, and the latest record per key
-    /// of a compacted topic, stay longer.
+    /// How long records are kept at least. Records that a group has not read yet, and the latest record of each
+    /// key of a compacted topic, are kept longer.
     pub retention: Duration,
-    /// How often a reader looks by itself, should a wake-up get lost.
+    /// How often a consumer polls, in case a wake-up was lost.
     pub poll: Duration,
-    /// Key, headers and value of one record together.
+    /// The limit on the size of a record: key, headers and value together, in bytes.
     pub max_record_bytes: usize,
-    /// How often stored offsets are written down, like Kafka's `auto.commit.interval.ms`.
+    /// How often stored offsets are committed, like Kafka's `auto.commit.interval.ms`.
     pub commit_interval: Duration,
-    /// What the file's write-ahead log may have before something is written: beyond, a reader keeps it
-    /// from being emptied, and writing waits for that reader.
+    /// The size that the file's write-ahead log may have when a transaction begins to write. It is larger only
+    /// while a reader keeps it from being emptied; then all writes fail until that reader ends.
     pub max_wal_bytes: u64,
-    /// Dates the records.
+    /// The clock that dates the records.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -66,22 +67,22 @@ impl Default for LogOptions {
     }
 }
 
-/// A log, opened by this process.
+/// A log that this process has opened.
 pub struct Log {
     path: PathBuf,
     namespace: Namespace,
     options: LogOptions,
     writer: Arc<Mutex<Writer>>,
     reader: Mutex<SqliteConnection>,
-    bell: Arc<Bell>,
+    wake_ups: Arc<WakeUps>,
 }
 
 impl Log {
-    /// Opens the log at `path`, or creates it with its directory.
+    /// Opens the log at `path`. Creates the file and its directory if they do not exist.
     ///
     /// # Errors
     /// [`BusError::Io`] or [`BusError::Db`] if the files cannot be used, [`BusError::Settings`] if
-    /// the file is no log that this version understands.
+    /// the file is a log of another version.
     pub async fn open(path: &Path, namespace: &str, options: LogOptions) -> Result<Self, BusError> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| {
@@ -96,16 +97,15 @@ impl Log {
             options,
             writer: Arc::new(Mutex::new(writer)),
             reader,
-            bell: Arc::new(Bell::hang(path)?),
+            wake_ups: Arc::new(WakeUps::watch(path)?),
         })
     }
 
-    /// Deletes what is older than the retention allows; returns how many records went.
-    ///
-    /// Consumers do it by themselves, once an hour.
+    /// Deletes records that are older than the retention, and returns how many. Consumers do this by themselves
+    /// once an hour.
     ///
     /// # Errors
-    /// [`BusError::Db`] or [`BusError::Io`]; what went until then is gone.
+    /// [`BusError::Db`] or [`BusError::Io`]. Some records may have been deleted before the error.
     pub async fn retention(&self) -> Result<u64, BusError> {
         retention::apply(&self.writer, &self.options).await
     }
@@ -123,11 +123,11 @@ impl Bus for Log {
             named.push((self.namespace.outer("topic", topic.name)?, *topic));
         }
         let mut writer = self.writer.lock().await;
-        let mut turn = writer.begin().await?;
+        let mut transaction = writer.begin().await?;
         for (name, topic) in &named {
-            schema::create_topic(turn.connection(), name, topic).await?;
+            schema::create_topic(transaction.connection(), name, topic).await?;
         }
-        turn.commit().await
+        transaction.commit().await
     }
 
     async fn producer(&self) -> Result<Box<dyn Producer>, BusError> {
@@ -147,29 +147,29 @@ impl Bus for Log {
         let mut reader = schema::reader(&self.path).await?;
         let states = {
             let mut writer = self.writer.lock().await;
-            let mut turn = writer.begin().await?;
-            let connection = turn.connection();
+            let mut transaction = writer.begin().await?;
+            let connection = transaction.connection();
+            // In one transaction, so that no record is deleted between the two: once the group has subscribed,
+            // retention keeps the records that it has not read.
             let states = group::states(connection, &self.namespace, &outer, &topics).await?;
-            // Together: from here on retention waits for the group.
             group::subscribe(connection, &outer, &topics).await?;
-            turn.commit().await?;
+            transaction.commit().await?;
             states
         };
         if !states.iter().all(PartitionState::is_in_reach) {
             return Err(BusError::OutOfReach);
         }
         let compacted = schema::compacted(&mut reader).await?;
+        let cursors = consumer::committed_cursors(&states, &compacted, &self.namespace)?;
         let flush = flush::Flush::start(Arc::clone(&self.writer), outer, &self.options);
-        let consumer = consumer::LogConsumer::new(
+        Ok(Box::new(consumer::LogConsumer::new(
             lock,
             reader,
             flush,
-            &self.namespace,
-            (&states, &compacted),
-            self.bell.listen(),
+            cursors,
+            self.wake_ups.subscribe(),
             self.options.poll,
-        )?;
-        Ok(Box::new(consumer))
+        )))
     }
 
     async fn partitions(
@@ -186,23 +186,23 @@ impl Bus for Log {
     async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError> {
         let outer = self.namespace.outer("group", group)?;
         let topics = self.namespace.topics(topics)?;
-        // Held to the end: nobody joins while the offsets change.
+        // Held to the end, so that no member joins while the offsets change.
         let _lock = GroupLock::take(&self.path, &outer)?
             .ok_or_else(|| BusError::GroupActive { group: group.to_owned() })?;
         let mut writer = self.writer.lock().await;
-        let mut turn = writer.begin().await?;
-        let connection = turn.connection();
+        let mut transaction = writer.begin().await?;
+        let connection = transaction.connection();
         for state in group::states(connection, &self.namespace, &outer, &topics).await? {
             let topic = self.namespace.outer("topic", &state.topic)?;
             group::commit(connection, &outer, &topic, state.partition, state.low).await?;
         }
-        turn.commit().await
+        transaction.commit().await
     }
 
     async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
         let topics = self.namespace.topics(topics)?;
         let mut connection = schema::reader(&self.path).await?;
-        // Of a group that is none: only the ends count.
+        // For a group that cannot exist: the reader needs only the low watermarks.
         let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
         Ok(Box::new(reader::LogReader::new(connection, &self.namespace, &states)?))
     }

@@ -1,4 +1,4 @@
-//! Publishing: one transaction for the whole batch.
+//! Publishes a batch of records in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,19 +36,19 @@ impl Producer for LogProducer {
 }
 
 impl LogProducer {
-    /// Appends up to the first record that the log refuses: how many, and why not that one.
+    /// Appends the records up to the first that the log refuses. Returns how many, and why it refused that one.
     async fn append(&self, records: &[Outgoing]) -> Result<(usize, Option<BusError>), BusError> {
         if records.is_empty() {
             return Ok((0, None));
         }
         let at = self.clock.now().as_millisecond();
         let mut writer = self.writer.lock().await;
-        let mut turn = writer.begin().await?;
-        let mut batch = Batch::default();
+        let mut transaction = writer.begin().await?;
+        let mut heads = Heads::default();
         let mut rows = Vec::with_capacity(records.len());
         let mut refused = None;
         for record in records {
-            match self.place(turn.connection(), &mut batch, record).await? {
+            match self.place(transaction.connection(), &mut heads, record).await? {
                 Ok(row) => rows.push(row),
                 Err(error) => {
                     refused = Some(error);
@@ -56,17 +56,18 @@ impl LogProducer {
                 }
             }
         }
-        insert(turn.connection(), &rows, at).await?;
-        batch.advance(turn.connection()).await?;
-        turn.commit_and_ring().await?;
+        insert(transaction.connection(), &rows, at).await?;
+        heads.save(transaction.connection()).await?;
+        transaction.commit_and_wake().await?;
         Ok((rows.len(), refused))
     }
 
-    /// The record's place in the log, or why it gets none.
+    /// Gives the record its partition and offset. The inner error says why the log refuses this record; the
+    /// outer one says that the database failed.
     async fn place<'a>(
         &self,
         connection: &mut SqliteConnection,
-        batch: &mut Batch,
+        heads: &mut Heads,
         record: &'a Outgoing,
     ) -> Result<Result<Row<'a>, BusError>, BusError> {
         if record.bytes() > self.limit {
@@ -81,29 +82,38 @@ impl LogProducer {
             Ok(topic) => topic,
             Err(error) => return Ok(Err(error)),
         };
-        let heads = batch.heads(connection, &topic).await?;
-        let Ok(partitions @ 1..) = i32::try_from(heads.len()) else {
+        let partitions = heads.of_topic(connection, &topic).await?.len();
+        let Ok(partitions @ 1..) = i32::try_from(partitions) else {
             return Ok(Err(BusError::UnknownTopic { topic: record.topic.clone() }));
         };
         let partition = partition_of(record.key.as_bytes(), partitions);
-        let offset = batch.take(&topic, partition);
+        let offset = heads.take_offset(&topic, partition);
         Ok(Ok(Row { topic, partition, offset, record }))
     }
 }
 
-/// The heads of the partitions that a batch touches.
+/// The heads of the partitions of a batch's topics.
 #[derive(Default)]
-struct Batch {
-    /// Per topic the next offset of every partition, and whether the batch moved it.
-    topics: BTreeMap<String, Vec<(i64, bool)>>,
+struct Heads {
+    /// The head of each partition, by topic.
+    topics: BTreeMap<String, Vec<Head>>,
 }
 
-impl Batch {
-    async fn heads(
+/// The head of a partition.
+struct Head {
+    /// The offset that the next record gets.
+    next: i64,
+    /// Whether the batch has a record for this partition.
+    is_changed: bool,
+}
+
+impl Heads {
+    /// The heads of a topic's partitions; none if there is no such topic.
+    async fn of_topic(
         &mut self,
         connection: &mut SqliteConnection,
         topic: &str,
-    ) -> Result<&[(i64, bool)], BusError> {
+    ) -> Result<&[Head], BusError> {
         if !self.topics.contains_key(topic) {
             let heads: Vec<i64> =
                 sqlx::query_scalar("select next from head where topic = ? order by partition")
@@ -111,28 +121,28 @@ impl Batch {
                     .fetch_all(connection)
                     .await
                     .map_err(BusError::db)?;
-            let heads = heads.into_iter().map(|next| (next, false)).collect();
-            self.topics.insert(topic.to_owned(), heads);
+            let heads = heads.into_iter().map(|next| Head { next, is_changed: false });
+            self.topics.insert(topic.to_owned(), heads.collect());
         }
         Ok(&self.topics[topic])
     }
 
-    /// The partition's next offset, which it then no longer is.
-    fn take(&mut self, topic: &str, partition: i32) -> i64 {
+    /// The partition's next offset, which is used up then.
+    fn take_offset(&mut self, topic: &str, partition: i32) -> i64 {
         let heads = self.topics.get_mut(topic);
         let head = heads.and_then(|heads| heads.get_mut(partition.unsigned_abs() as usize));
-        head.map_or(0, |(next, moved)| {
-            *moved = true;
-            *next += 1;
-            *next - 1
+        head.map_or(0, |head| {
+            head.is_changed = true;
+            head.next += 1;
+            head.next - 1
         })
     }
 
-    async fn advance(&self, connection: &mut SqliteConnection) -> Result<(), BusError> {
+    async fn save(&self, connection: &mut SqliteConnection) -> Result<(), BusError> {
         for (topic, heads) in &self.topics {
-            for (partition, (next, _)) in (0_i32..).zip(heads).filter(|(_, (_, moved))| *moved) {
+            for (partition, head) in (0_i32..).zip(heads).filter(|(_, head)| head.is_changed) {
                 sqlx::query("update head set next = ? where topic = ? and partition = ?")
-                    .bind(next)
+                    .bind(head.next)
                     .bind(topic)
                     .bind(partition)
                     .execute(&mut *connection)
@@ -144,7 +154,7 @@ impl Batch {
     }
 }
 
-/// A record with its place.
+/// A record with its partition and offset.
 struct Row<'a> {
     topic: String,
     partition: i32,
@@ -152,7 +162,7 @@ struct Row<'a> {
     record: &'a Outgoing,
 }
 
-/// Many rows a statement, in few sizes so that the statements stay prepared.
+/// Inserts many rows with each statement, in fixed sizes so that few different statements have to be prepared.
 async fn insert(
     connection: &mut SqliteConnection,
     mut rows: &[Row<'_>],

@@ -1,4 +1,4 @@
-//! Reading as no member of any group.
+//! Reads topics without being a member of a group.
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -30,10 +30,10 @@ impl Reader for LogReader {
         for cursor in &mut self.partitions {
             let left = i64::try_from(max.saturating_sub(received.len())).unwrap_or(i64::MAX);
             fetch(&mut self.connection, cursor, left, &mut received, &mut bytes).await?;
-            let ours = |record: &&Incoming| {
+            let is_of_cursor = |record: &&Incoming| {
                 record.partition == cursor.partition && record.topic == cursor.topic
             };
-            if let Some(last) = received.last().filter(ours) {
+            if let Some(last) = received.last().filter(is_of_cursor) {
                 cursor.next = last.offset + 1;
             }
         }

@@ -1,4 +1,4 @@
-//! Deleting old records, in small transactions so that nobody waits long.
+//! Deletes old records, in small transactions so that publishers never wait for long.
 
 use tokio::sync::Mutex;
 
@@ -6,10 +6,10 @@ use super::LogOptions;
 use super::writer::Writer;
 use crate::BusError;
 
-/// Records deleted in one transaction at most.
+/// How many records one transaction deletes at most.
 const STEP: i64 = 1_000;
 
-/// The oldest records, up to the first that is young enough or that a group has yet to read.
+/// Deletes the oldest records, up to the first that is young enough or that a subscribed group has not read.
 const EXPIRE: &str = "
 with
 floor as (
@@ -29,7 +29,7 @@ where topic = ?1 and partition = ?2
     and offset <= (select max(offset) from oldest)
     and offset < coalesce((select min(offset) from oldest where at >= ?3), 9223372036854775807)";
 
-/// Old records with a younger one of the same key.
+/// Deletes old records if a younger record has the same key.
 const COMPACT: &str = "
 delete from record
 where topic = ?1 and partition = ?2 and offset in (
@@ -40,46 +40,46 @@ where topic = ?1 and partition = ?2 and offset in (
     order by offset limit ?4
 )";
 
-/// Deletes what has had its time; returns how many records went.
+/// Deletes the records that the retention does not keep, and returns how many.
 pub(super) async fn apply(writer: &Mutex<Writer>, options: &LogOptions) -> Result<u64, BusError> {
     let now = options.clock.now().as_millisecond();
     let keep = i64::try_from(options.retention.as_millis()).unwrap_or(i64::MAX);
     let before = now.saturating_sub(keep);
-    let mut gone = 0;
+    let mut deleted_in_all = 0;
     for (topic, partition, compacted) in partitions(writer).await? {
         let statement = if compacted { COMPACT } else { EXPIRE };
         loop {
-            // A turn for every step: publishers get in between.
+            // A transaction for each step, so that publishers get the lock in between.
             let mut writer = writer.lock().await;
-            let mut turn = writer.begin().await?;
+            let mut transaction = writer.begin().await?;
             let deleted = sqlx::query(statement)
                 .bind(&topic)
                 .bind(partition)
                 .bind(before)
                 .bind(STEP)
-                .execute(turn.connection())
+                .execute(transaction.connection())
                 .await
                 .map_err(BusError::db)?
                 .rows_affected();
-            turn.commit().await?;
-            gone += deleted;
+            transaction.commit().await?;
+            deleted_in_all += deleted;
             if deleted == 0 {
                 break;
             }
         }
     }
-    Ok(gone)
+    Ok(deleted_in_all)
 }
 
-/// Topic, partition, and whether the topic is compacted.
+/// The topic and number of each partition, and whether the topic is compacted.
 async fn partitions(writer: &Mutex<Writer>) -> Result<Vec<(String, i32, bool)>, BusError> {
     let mut writer = writer.lock().await;
-    let mut turn = writer.begin().await?;
+    let mut transaction = writer.begin().await?;
     let rows = sqlx::query_as(
         "select head.topic, head.partition, topic.compacted \
          from head join topic on topic.name = head.topic",
     )
-    .fetch_all(turn.connection())
+    .fetch_all(transaction.connection())
     .await
     .map_err(BusError::db)?;
     Ok(rows)

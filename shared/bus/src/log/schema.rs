@@ -1,4 +1,4 @@
-//! The log's tables and its connections.
+//! The tables of the log, and the connections to its file.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::{BusError, Topic};
 
-/// Raised with every change to the tables; a file of another version is refused.
+/// The version of the tables, to be raised with each change. A file of another version is refused.
 const VERSION: i64 = 2;
 
 const TABLES: &str = "
@@ -19,7 +19,7 @@ create table topic (
     compacted integer not null
 ) strict, without rowid;
 
--- The offset that the next record gets. A row per partition, made with the topic.
+-- The offset that the next record gets. Each partition has a row, which is made with the topic.
 create table head (
     topic text not null,
     partition integer not null,
@@ -46,7 +46,7 @@ create table group_offset (
     primary key (\"group\", topic, partition)
 ) strict, without rowid;
 
--- Who still wants to read what: retention waits for them.
+-- Which group reads which topics. Retention keeps the records that a subscribed group has not read.
 create table subscription (
     \"group\" text not null,
     topic text not null,
@@ -54,7 +54,8 @@ create table subscription (
 ) strict, without rowid;
 ";
 
-/// A connection that writes. The caller holds the lock file, as switching to WAL needs the file alone.
+/// A connection that writes, and creates the tables if there are none. The caller holds the lock file, because
+/// no other connection may be open while `SQLite` switches the file to WAL mode.
 pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
     let mut connection = options(path)
         .create_if_missing(true)
@@ -80,7 +81,7 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, BusError> {
     Ok(connection)
 }
 
-/// A connection to a log that is there already, which waits so long for readers.
+/// A writing connection to an existing log, which waits for readers for this long.
 pub(super) async fn writing(
     path: &Path,
     busy_timeout: Duration,
@@ -97,7 +98,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .synchronous(SqliteSynchronous::Full)
-        // The lock file keeps writers apart; what is left to wait for is a checkpoint.
+        // Writers wait for each other by the lock file. This is for a checkpoint, the only other reason to wait.
         .busy_timeout(Duration::from_secs(5))
 }
 
@@ -119,7 +120,7 @@ pub(super) async fn compacted(
     Ok(names.into_iter().collect())
 }
 
-/// Adds the topic with its partitions, unless it is there.
+/// Adds the topic with its partitions, unless it exists.
 pub(super) async fn create_topic(
     connection: &mut SqliteConnection,
     name: &str,

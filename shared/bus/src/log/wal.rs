@@ -1,4 +1,7 @@
-//! The file's write-ahead log is bounded.
+//! Limits the size of the file's write-ahead log (WAL).
+//!
+//! `SQLite` appends each commit to the WAL and, by itself, moves it into the file. While another program reads
+//! the file, `SQLite` cannot move what that reader still needs, so the WAL grows without end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,18 +11,17 @@ use sqlx::Connection;
 use super::schema;
 use crate::BusError;
 
-/// How long readers that are about to end are waited for before the write-ahead log counts as pinned.
+/// How long emptying the WAL waits for short readers before a reader counts as keeping it.
 const READERS_END_WITHIN: Duration = Duration::from_millis(500);
 const MIB: u64 = 1 << 20;
 
-/// Goes on if the write-ahead log of the file at `path` has at most `max_bytes`, after emptying it where it
-/// has more. `SQLite` empties it by itself, unless a reader still needs it: such a reader lets it grow
-/// without end. The caller holds the lock file.
+/// Succeeds if the WAL of the file at `path` has at most `max_bytes`, after emptying it if it has more. The
+/// caller holds the lock file.
 pub(super) async fn require_room(path: &Path, max_bytes: u64) -> Result<(), BusError> {
     if bytes(path) <= max_bytes {
         return Ok(());
     }
-    // A connection of its own, as the writer's waits for longer.
+    // Another connection than the writer's, which would wait for readers for longer.
     let mut connection = schema::writing(path, READERS_END_WITHIN).await?;
     sqlx::query("pragma wal_checkpoint(truncate)")
         .execute(&mut connection)
@@ -39,7 +41,7 @@ pub(super) async fn require_room(path: &Path, max_bytes: u64) -> Result<(), BusE
     Err(BusError::Unavailable { reason })
 }
 
-/// The size of the write-ahead log; nothing where there is none.
+/// The size of the WAL in bytes; 0 if there is none.
 fn bytes(path: &Path) -> u64 {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");

@@ -1,11 +1,12 @@
-//! Reading: from partitions in a drawn order, as many records of each as are drawn.
+//! The consumer of the broker in memory. The order of the partitions, and how many records of each it returns,
+//! are drawn at random.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::state::Place;
+use super::state::TopicPartition;
 use super::{Memory, OffsetsReach, Shared};
 use crate::{BusError, Consumer, Incoming, Position};
 
@@ -14,13 +15,15 @@ pub(super) struct MemoryConsumer {
     group: String,
     member: u64,
     partitions: Vec<Cursor>,
-    bell: watch::Receiver<()>,
+    published: watch::Receiver<()>,
     paused: bool,
 }
 
+/// How far a partition was read.
 struct Cursor {
+    /// The caller's name of the topic.
     topic: String,
-    place: Place,
+    place: TopicPartition,
     next: i64,
 }
 
@@ -34,25 +37,28 @@ impl MemoryConsumer {
         let mut partitions = Vec::with_capacity(states.len());
         for state in states {
             let name = namespace.outer("topic", &state.topic)?;
-            let (place, next) = ((name, state.partition), state.committed.unwrap_or(state.low));
+            let place = TopicPartition { topic: name, partition: state.partition };
+            let next = state.committed.unwrap_or(state.low);
             partitions.push(Cursor { topic: state.topic, place, next });
         }
         drop(state);
-        let (shared, bell) = (Arc::clone(&memory.shared), memory.shared.bell.subscribe());
-        Ok(Self { shared, group: outer, member, partitions, bell, paused: false })
+        let (shared, published) = (Arc::clone(&memory.shared), memory.shared.published.subscribe());
+        Ok(Self { shared, group: outer, member, partitions, published, paused: false })
     }
 
-    /// What is waiting, as far as chance has it; nothing only if nothing is.
+    /// Some of the waiting records, drawn at random. Empty only if none is waiting.
     fn read(&mut self, max: usize) -> Vec<Incoming> {
         let (state, random) = (self.shared.state(), &*self.shared.random);
-        let waiting = |cursor: &&mut Cursor| !state.after(&cursor.place, cursor.next).is_empty();
-        let mut waiting: Vec<&mut Cursor> = self.partitions.iter_mut().filter(waiting).collect();
+        let has_records =
+            |cursor: &&mut Cursor| !state.records_from(&cursor.place, cursor.next).is_empty();
+        let mut waiting: Vec<&mut Cursor> =
+            self.partitions.iter_mut().filter(has_records).collect();
         let mut received = Vec::new();
         while !waiting.is_empty() && received.len() < max {
             let cursor = waiting.swap_remove(below(random, waiting.len()));
-            let records = state.after(&cursor.place, cursor.next);
+            let records = state.records_from(&cursor.place, cursor.next);
             let most = records.len().min(max - received.len());
-            // The first partition brings at least one.
+            // At least one record of the first partition, so that the result is not empty.
             let least = usize::from(received.is_empty());
             let count = least + below(random, most - least + 1);
             received.extend_from_slice(&records[..count]);
@@ -71,17 +77,17 @@ impl Consumer for MemoryConsumer {
     async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
         loop {
             if self.paused {
-                // Only `resume` ends this, and it needs this future gone.
+                // Waits until the future is dropped, which `resume` requires.
                 std::future::pending::<()>().await;
             }
-            // Seen before the look: whatever comes after it rings again.
-            self.bell.mark_unchanged();
+            // Before the read: a publish after it changes the value again.
+            self.published.mark_unchanged();
             let received = self.read(max.max(1));
             if !received.is_empty() {
                 return Ok(received);
             }
-            // Cannot fail: the sender lives as long as the broker that we share.
-            let _ = self.bell.changed().await;
+            // Cannot fail: the sender is in `self.shared`.
+            let _ = self.published.changed().await;
         }
     }
 
@@ -89,10 +95,10 @@ impl Consumer for MemoryConsumer {
         let mut state = self.shared.state();
         let group = state.group(&self.group);
         for position in positions {
-            let ours = |cursor: &&Cursor| {
-                cursor.topic == position.topic && cursor.place.1 == position.partition
+            let is_same = |cursor: &&Cursor| {
+                cursor.topic == position.topic && cursor.place.partition == position.partition
             };
-            if let Some(cursor) = self.partitions.iter().find(ours) {
+            if let Some(cursor) = self.partitions.iter().find(is_same) {
                 group.store(cursor.place.clone(), position.next);
             }
         }

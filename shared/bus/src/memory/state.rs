@@ -1,4 +1,4 @@
-//! What the broker keeps: records without end, and how far each group has come.
+//! The state of the broker in memory: all records, which are never deleted, and each group's offsets.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,29 @@ use crate::{
     BusError, DEFAULT_MAX_RECORD_BYTES, Incoming, Outgoing, PartitionState, Topic, partition_of,
 };
 
-/// A topic's name at the broker, and a partition of it.
-pub(super) type Place = (String, i32);
+/// A partition of a topic.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TopicPartition {
+    /// The topic's name at the broker.
+    pub(super) topic: String,
+    pub(super) partition: i32,
+}
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Each topic's partitions; an offset is a place in one.
+    /// The partitions of each topic. The offset of a record is its index in its partition.
     topics: BTreeMap<String, Vec<Vec<Incoming>>>,
     groups: BTreeMap<String, Group>,
-    /// How often anybody has joined.
+    /// How many members have joined any group. The number of a member is the count when it joined.
     joined: u64,
 }
 
 #[derive(Default)]
 pub(super) struct Group {
     member: Option<u64>,
-    /// Has not reached the broker.
-    stored: BTreeMap<Place, i64>,
-    committed: BTreeMap<Place, i64>,
+    /// Offsets that have not reached the broker yet.
+    stored: BTreeMap<TopicPartition, i64>,
+    committed: BTreeMap<TopicPartition, i64>,
 }
 
 impl Group {
@@ -36,15 +41,15 @@ impl Group {
         self.member == Some(member)
     }
 
-    pub(super) fn store(&mut self, place: Place, next: i64) {
-        self.stored.insert(place, next);
+    pub(super) fn store(&mut self, partition: TopicPartition, next: i64) {
+        self.stored.insert(partition, next);
     }
 
     pub(super) fn flush(&mut self) {
         self.committed.append(&mut self.stored);
     }
 
-    /// What was stored and has not reached the broker is lost.
+    /// The member leaves. Offsets that have not reached the broker are lost.
     pub(super) fn leave(&mut self) {
         self.member = None;
         self.stored.clear();
@@ -56,7 +61,7 @@ impl State {
         self.groups.entry(group.to_owned()).or_default()
     }
 
-    /// Makes somebody the group's member, unless it has one.
+    /// Joins the group and returns the member's number; `None` if the group has a member.
     pub(super) fn join(&mut self, group: &str) -> Option<u64> {
         self.joined += 1;
         let member = self.joined;
@@ -77,7 +82,7 @@ impl State {
         Ok(())
     }
 
-    /// Appends a record to its topic, whose name at the broker this is.
+    /// Appends a record to the topic with this name at the broker.
     pub(super) fn append(&mut self, topic: &str, record: &Outgoing) -> Result<(), BusError> {
         let (bytes, limit) = (record.bytes(), DEFAULT_MAX_RECORD_BYTES);
         if bytes > limit {
@@ -100,10 +105,11 @@ impl State {
         Ok(())
     }
 
-    /// The records of a partition from an offset on.
-    pub(super) fn after(&self, (topic, partition): &Place, next: i64) -> &[Incoming] {
-        let partitions = self.topics.get(topic);
-        let records = partitions.and_then(|all| all.get(partition.unsigned_abs() as usize));
+    /// The records of a partition from the offset `next` on.
+    pub(super) fn records_from(&self, place: &TopicPartition, next: i64) -> &[Incoming] {
+        let partitions = self.topics.get(&place.topic);
+        let index = place.partition.unsigned_abs() as usize;
+        let records = partitions.and_then(|partitions| partitions.get(index));
         let next = usize::try_from(next).unwrap_or(usize::MAX);
         records.and_then(|records| records.get(next..)).unwrap_or_default()
     }
@@ -122,12 +128,13 @@ impl State {
             };
             for (partition, records) in (0_i32..).zip(partitions) {
                 let committed = self.groups.get(group).map(|group| &group.committed);
+                let place = TopicPartition { topic: name.clone(), partition };
                 states.push(PartitionState {
                     topic: topic.clone(),
                     partition,
                     low: 0,
                     high: i64::try_from(records.len()).unwrap_or(i64::MAX),
-                    committed: committed.and_then(|it| it.get(&(name.clone(), partition)).copied()),
+                    committed: committed.and_then(|offsets| offsets.get(&place).copied()),
                 });
             }
         }
@@ -141,8 +148,9 @@ impl State {
         topics: &[String],
     ) -> Result<(), BusError> {
         for state in self.partitions(namespace, group, topics)? {
-            let name = namespace.outer("topic", &state.topic)?;
-            self.group(group).committed.insert((name, state.partition), state.low);
+            let topic = namespace.outer("topic", &state.topic)?;
+            let place = TopicPartition { topic, partition: state.partition };
+            self.group(group).committed.insert(place, state.low);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Publishing and receiving.
+//! Checks of publishing and receiving.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ pub async fn creating_topics_twice_changes_nothing(rig: &dyn Rig) {
     publish(&*bus, &numbered(0..20)).await;
     let more = Topic { partitions: 7, ..TOPICS[0] };
     let other = rig.connect().await;
-    other.create_topics(&[more]).await.expect("it is there");
+    other.create_topics(&[more]).await.expect("the topic exists");
     let states = other.partitions("g", &["trips"]).await.expect("states");
     assert_eq!(states.len(), 3);
     assert_eq!(states.iter().map(|state| state.high).sum::<i64>(), 20);
@@ -27,12 +27,12 @@ pub async fn order_is_kept_per_key(rig: &dyn Rig) {
     let mut last = BTreeMap::new();
     for record in take(&mut consumer, 500).await {
         let number: usize = String::from_utf8_lossy(&record.value).parse().expect("one");
-        let place = (record.partition, record.offset);
-        if let Some((before, partition, offset)) =
-            last.insert(record.key, (number, record.partition, record.offset))
+        let (partition, offset) = (record.partition, record.offset);
+        if let Some((before, partition_before, offset_before)) =
+            last.insert(record.key, (number, partition, offset))
         {
             assert_eq!(number, before + 10, "one of the key's records is missing");
-            assert!(place > (partition, offset) && place.0 == partition);
+            assert!(offset > offset_before && partition == partition_before);
         }
     }
     assert_eq!(last.len(), 10);
@@ -73,25 +73,25 @@ pub async fn headers_and_binary_values_arrive_intact(rig: &dyn Rig) {
 
 pub async fn unknown_topics_are_named(rig: &dyn Rig) {
     let bus = rig.bus().await;
-    let named = |error: BusError| match error {
+    let unknown_topic = |error: BusError| match error {
         BusError::UnknownTopic { topic } => topic,
         other => panic!("{other:?}"),
     };
     let mut producer = bus.producer().await.expect("a producer");
-    let astray = Outgoing { topic: "ordrs".to_owned(), ..record("k", "lost") };
-    let records = [record("k", "1"), astray, record("k", "2")];
+    let misspelt = Outgoing { topic: "ordrs".to_owned(), ..record("k", "lost") };
+    let records = [record("k", "1"), misspelt, record("k", "2")];
     let published = within(producer.publish(&records)).await;
     assert_eq!(published.acknowledged, [true, false, false]);
-    assert_eq!(named(published.error.expect("an error")), "ordrs");
-    let asked = within(bus.partitions("g", &["ordrs"])).await;
-    assert_eq!(named(asked.expect_err("unknown")), "ordrs");
-    let joined = within(bus.consumer("g", &["trips", "ordrs"])).await;
-    assert_eq!(named(joined.err().expect("unknown")), "ordrs");
+    assert_eq!(unknown_topic(published.error.expect("an error")), "ordrs");
+    let states = within(bus.partitions("g", &["ordrs"])).await;
+    assert_eq!(unknown_topic(states.expect_err("unknown")), "ordrs");
+    let consumer = within(bus.consumer("g", &["trips", "ordrs"])).await;
+    assert_eq!(unknown_topic(consumer.err().expect("unknown")), "ordrs");
 }
 
 pub async fn a_large_record_passes(rig: &dyn Rig) {
     let bus = rig.bus().await;
-    // Does not compress: every byte is on its way.
+    // Random bytes, which compression does not make smaller.
     let mut state = 1_u32;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -105,7 +105,7 @@ pub async fn a_large_record_passes(rig: &dyn Rig) {
     assert!(received[0].value == large, "the large value changed");
 }
 
-pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
+pub async fn no_record_behind_a_too_large_one_is_published(rig: &dyn Rig) {
     let bus = rig.bus().await;
     let mut producer = bus.producer().await.expect("a producer");
     let limit = bus.max_record_bytes();
@@ -114,12 +114,12 @@ pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
     let published = within(producer.publish(&records)).await;
     assert_eq!(published.acknowledged, [true, true, false, false]);
     match published.error.expect("an error") {
-        BusError::TooLarge { key, bytes, limit: told, .. } => {
-            assert_eq!((key.as_str(), bytes, told), ("c", limit + 1, limit));
+        BusError::TooLarge { key, bytes, limit: reported, .. } => {
+            assert_eq!((key.as_str(), bytes, reported), ("c", limit + 1, limit));
         }
         other => panic!("{other:?}"),
     }
-    // The producer goes on, and what was refused left no trace.
+    // The producer still works, and the refused records do not arrive later.
     let published = within(producer.publish(&[record("a", "5")])).await;
     assert_eq!(published.acknowledged, [true]);
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -128,21 +128,21 @@ pub async fn a_too_large_record_stops_the_line(rig: &dyn Rig) {
     assert_eq!(received, ["1", "2", "5"]);
 }
 
-pub async fn an_empty_publish_is_nothing(rig: &dyn Rig) {
+pub async fn an_empty_publish_does_nothing(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &[]).await;
     let states = bus.partitions("g", &["trips"]).await.expect("states");
     assert!(states.iter().all(|state| state.high == 0));
 }
 
-pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
+pub async fn a_waiting_consumer_is_woken(rig: &dyn Rig) {
     let reading = rig.bus().await;
     let writing = rig.connect().await;
     let mut consumer = reading.consumer("g", &["trips"]).await.expect("a consumer");
     let mut producer = writing.producer().await.expect("a producer");
     for round in 0..20 {
         let sent = numbered(round..round + 1);
-        // Often polled before the publish begins, at times after: neither may be missed.
+        // The consumer is polled before the publish in most rounds, and after it in some. Both must work.
         let publishing = within(producer.publish(&sent));
         let (received, published) = tokio::join!(take(&mut consumer, 1), publishing);
         assert_eq!(published.acknowledged, [true]);
@@ -150,7 +150,7 @@ pub async fn a_waiting_reader_is_woken(rig: &dyn Rig) {
     }
 }
 
-pub async fn no_more_than_asked_for_is_returned(rig: &dyn Rig) {
+pub async fn no_more_than_max_records_are_returned(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..50)).await;
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -174,7 +174,7 @@ pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
         for n in 0..COUNT {
             let published = producer.publish(&numbered(n..n + 1)).await;
             assert_eq!(published.acknowledged, [true]);
-            // So that readers find nothing at times, however fast the bus is.
+            // Waits for a dropped receive, so that some find no record, however fast the bus is.
             let before = dropped.get();
             while n % 2 == 0 && dropped.get() == before {
                 tokio::task::yield_now().await;
@@ -184,7 +184,7 @@ pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
     let receiving = async {
         let mut all = Vec::new();
         for round in 0.. {
-            match receive_within_turns(&mut consumer, round % 40).await {
+            match receive_within_yields(&mut consumer, round % 40).await {
                 Some(records) => all.extend(records),
                 None => dropped.set(dropped.get() + 1),
             }
@@ -200,17 +200,17 @@ pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
     assert_eq!(sorted_numbers(&all), (0..COUNT).collect::<Vec<_>>());
 }
 
-/// Drops the receive after so many turns of the runtime.
-async fn receive_within_turns(
+/// Drops the receive after this number of yields to the runtime.
+async fn receive_within_yields(
     consumer: &mut Box<dyn Consumer>,
-    turns: usize,
+    yields: usize,
 ) -> Option<Vec<Incoming>> {
     let give_up = async {
-        for _ in 0..turns {
+        for _ in 0..yields {
             tokio::task::yield_now().await;
         }
-        // Time for the answer of a database thread to come in, in some of the rounds.
-        if turns % 4 == 3 {
+        // In some rounds this gives a database thread the time to answer.
+        if yields % 4 == 3 {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     };
@@ -261,7 +261,7 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     there.create_topics(&TOPICS).await.expect("topics");
     publish(&*there, &[record("k", "there")]).await;
     publish(&*here, &[record("k", "here")]).await;
-    // The same group in both is two groups.
+    // A group of the same name is another group in another namespace.
     let mut one = here.consumer("g", &["trips"]).await.expect("a consumer");
     let mut two = there.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut one, 1).await), ["here"]);
@@ -269,8 +269,8 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "trips"));
 }
 
-/// Reads all that is there, by chunks that are smaller than that.
-pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
+/// Reads all records in small chunks, then one that is published later.
+pub async fn a_reader_sees_all_records_and_later_ones(rig: &impl Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..50)).await;
     let mut reader = bus.reader(&["trips", "notices"]).await.expect("a reader");
@@ -292,11 +292,11 @@ pub async fn a_reader_sees_everything_and_then_what_comes(rig: &impl Rig) {
     assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
 }
 
-pub async fn a_bus_has_the_id_that_it_was_given_first(rig: &impl Rig) {
+pub async fn a_bus_keeps_the_id_that_it_got_first(rig: &impl Rig) {
     let [one, two, three] = [1, 2, 3].map(uuid::Uuid::from_u128);
-    let (first, again) = (rig.connect().await, rig.connect().await);
-    let both = tokio::join!(within(first.identity(one)), within(again.identity(two)));
-    let (Ok(Some(given)), Ok(Some(seen))) = both else { panic!("no id: {both:?}") };
+    let (first, second) = (rig.connect().await, rig.connect().await);
+    let ids = tokio::join!(within(first.identity(one)), within(second.identity(two)));
+    let (Ok(Some(given)), Ok(Some(seen))) = ids else { panic!("no id: {ids:?}") };
     assert!(given == seen && [one, two].contains(&given), "{given} and {seen}");
     assert_eq!(rig.connect().await.identity(three).await.expect("an id"), Some(given));
     let other = rig.connect_as("other-").await;

@@ -1,21 +1,21 @@
-//! Offsets, lag, rewinding and pausing.
+//! Checks of offsets, lag, rewinding and pausing.
 
 use quintet_bus::{Bus, BusError, PartitionState, Position};
 
 use crate::rig::{Rig, after, numbered, publish, sorted_numbers, take, values, within};
 
-pub async fn what_was_not_stored_comes_again(rig: &dyn Rig) {
+pub async fn records_that_were_not_stored_come_again(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
     let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
     let all = take(&mut first, 20).await;
-    // As a crash would: no close.
+    // Without `close`, as in a crash.
     drop(first);
     let other = rig.connect().await;
     let mut second = other.consumer("g", &["trips"]).await.expect("a consumer");
     let again = take(&mut second, 20).await;
     assert_eq!(sorted_numbers(&again), sorted_numbers(&all));
-    // Of each partition the first record only, then an orderly end.
+    // Stores the first record of each partition only, and closes.
     let firsts: Vec<_> = again.into_iter().filter(|record| record.offset == 0).collect();
     second.store(&after(&firsts)).expect("stored");
     second.close().await.expect("closed");
@@ -24,7 +24,7 @@ pub async fn what_was_not_stored_comes_again(rig: &dyn Rig) {
     assert!(rest.iter().all(|record| record.offset > 0));
 }
 
-pub async fn what_was_stored_before_close_does_not(rig: &dyn Rig) {
+pub async fn records_that_were_stored_before_close_do_not_come_again(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
     let mut first = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -43,16 +43,16 @@ pub async fn stored_offsets_reach_the_broker_by_themselves(rig: &dyn Rig) {
     let all = take(&mut consumer, 20).await;
     consumer.store(&after(&all)).expect("stored");
     let other = rig.connect().await;
-    let settled = async { while lag(&states(&*other).await) > 0 {} };
-    within(settled).await;
-    // The offsets hold, although nobody closes.
+    let committed = async { while lag(&states(&*other).await) > 0 {} };
+    within(committed).await;
+    // The offsets are committed although the consumer is not closed.
     drop(consumer);
     publish(&*bus, &numbered(20..21)).await;
     let mut second = other.consumer("g", &["trips"]).await.expect("a consumer");
     assert_eq!(values(&take(&mut second, 1).await), ["20"]);
 }
 
-pub async fn partitions_tell_watermarks_and_lag(rig: &dyn Rig) {
+pub async fn partitions_report_watermarks_and_lag(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
     let before = states(&*bus).await;
@@ -73,7 +73,7 @@ pub async fn partitions_tell_watermarks_and_lag(rig: &dyn Rig) {
     assert_eq!(lag(&states(&*bus).await), 3);
 }
 
-pub async fn a_group_is_rewound_only_when_empty(rig: &dyn Rig) {
+pub async fn only_a_group_without_members_can_be_rewound(rig: &dyn Rig) {
     let bus = rig.bus().await;
     let other = rig.connect().await;
     publish(&*bus, &numbered(0..20)).await;
@@ -95,11 +95,11 @@ pub async fn nothing_arrives_while_paused(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
-    // Some of it has been fetched already when the pause comes.
+    // When the pause begins, the client has fetched some records already.
     let mut all = within(consumer.receive(3)).await.expect("records");
     consumer.pause().expect("paused");
     publish(&*bus, &numbered(20..40)).await;
-    // Somebody else sees it all, and still nothing comes here.
+    // Until another group has received all records, this consumer receives none.
     let witness = async {
         let mut witness = bus.consumer("w", &["trips"]).await.expect("a consumer");
         take(&mut witness, 40).await
@@ -113,7 +113,7 @@ pub async fn nothing_arrives_while_paused(rig: &dyn Rig) {
     assert_eq!(sorted_numbers(&all), (0..40).collect::<Vec<_>>());
 }
 
-pub async fn positions_of_others_are_ignored(rig: &dyn Rig) {
+pub async fn positions_of_foreign_partitions_are_ignored(rig: &dyn Rig) {
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..20)).await;
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");

@@ -1,4 +1,4 @@
-//! What a check needs: a broker that several processes could share, and short ways to use it.
+//! A broker for each check, which opens it as several processes would, and short ways to use it.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use quintet_bus::{
     Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
 };
 
-/// What a check gets at the most; a bus that works needs a fraction.
+/// How long a check waits for one call. A bus that works needs a fraction of it.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// The topics of most checks.
@@ -19,18 +19,18 @@ pub const TOPICS: [Topic; 2] = [
     Topic { name: "notices", partitions: 2, compacted: true },
 ];
 
-/// A broker of its own for each check.
+/// A new broker for each check.
 #[async_trait]
 pub trait Rig: Sync {
-    /// As another process would open it.
+    /// Opens the broker as another process with this namespace would.
     async fn connect_as(&self, namespace: &str) -> Arc<dyn Bus>;
 
-    /// As another process of the same system would open it.
+    /// Opens the broker as another process with the same namespace would.
     async fn connect(&self) -> Arc<dyn Bus> {
         self.connect_as("").await
     }
 
-    /// With [`TOPICS`] created.
+    /// Opens the broker and creates [`TOPICS`].
     async fn bus(&self) -> Arc<dyn Bus> {
         let bus = self.connect().await;
         bus.create_topics(&TOPICS).await.expect("topics are created");
@@ -51,7 +51,7 @@ impl LogRig {
 impl Rig for LogRig {
     async fn connect_as(&self, namespace: &str) -> Arc<dyn Bus> {
         let options = LogOptions {
-            // So slow that only a wake-up can be in time.
+            // So rarely that only a wake-up can be in time.
             poll: Duration::from_hours(1),
             ..LogOptions::default()
         };
@@ -77,11 +77,11 @@ impl Rig for MemoryRig {
     }
 }
 
-/// A namespace of its own in the broker that the environment names.
+/// A new namespace of the broker that the environment names.
 pub struct KafkaRig {
     /// `kafka:HOST:PORT`.
     pub url: String,
-    /// Before the names of topics and groups at the broker.
+    /// The prefix of topics and groups at the broker.
     pub namespace: String,
 }
 
@@ -91,14 +91,14 @@ impl KafkaRig {
             let required =
                 std::env::var("QUINTET_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
             assert!(!required, "QUINTET_TEST_KAFKA=HOST:PORT must name a broker");
-            say_what_is_left_out();
+            report_skipped_checks();
             return None;
         };
         let id = clock::uuid_v7(&SystemClock, &SystemRandom);
         Some(Self { url: format!("kafka:{brokers}"), namespace: format!("t{}-", id.simple()) })
     }
 
-    /// As a process with these settings of librdkafka would open it.
+    /// Opens the broker as a process with these settings of librdkafka would.
     pub async fn open(&self, namespace: &str, kafka: &[(&str, &str)]) -> Arc<dyn Bus> {
         let kafka = kafka.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings {
@@ -118,11 +118,11 @@ impl Rig for KafkaRig {
     }
 }
 
-fn say_what_is_left_out() {
+fn report_skipped_checks() {
     use std::io::Write;
-    static SAID: Once = Once::new();
-    SAID.call_once(|| {
-        // Not `eprintln!`, which tests that pass swallow.
+    static REPORTED: Once = Once::new();
+    REPORTED.call_once(|| {
+        // Not `eprintln!`, whose output is not shown for tests that pass.
         let _ = writeln!(
             std::io::stderr(),
             "left out: the conformance of Kafka (QUINTET_TEST_KAFKA=HOST:PORT names no broker)"
@@ -139,13 +139,13 @@ pub fn record(key: &str, value: impl AsRef<[u8]>) -> Outgoing {
     }
 }
 
-/// `count` records over ten keys, whose values are their numbers.
+/// A record for each number, which is its value. There are ten keys.
 pub fn numbered(numbers: std::ops::Range<usize>) -> Vec<Outgoing> {
     let keyed = numbers.map(|n| record(&format!("key {}", n % 10), n.to_string()));
     keyed.collect()
 }
 
-/// Publishes all of it or fails.
+/// Publishes all records, or fails the check.
 pub async fn publish(bus: &dyn Bus, records: &[Outgoing]) {
     let mut producer = bus.producer().await.expect("a producer");
     let published = within(producer.publish(records)).await;
@@ -153,18 +153,18 @@ pub async fn publish(bus: &dyn Bus, records: &[Outgoing]) {
     assert_eq!(published.acknowledged, vec![true; records.len()]);
 }
 
-/// A check fails rather than hangs.
+/// Fails the check if the future takes too long.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future).await.expect("must not take that long")
 }
 
-/// Receives until there are `count`.
+/// Receives `count` records.
 pub async fn take(consumer: &mut Box<dyn Consumer>, count: usize) -> Vec<Incoming> {
     let mut records = Vec::new();
     while records.len() < count {
         records.extend(within(consumer.receive(100)).await.expect("records"));
     }
-    assert_eq!(records.len(), count, "more than were expected");
+    assert_eq!(records.len(), count, "there are more records than expected");
     records
 }
 

@@ -1,4 +1,4 @@
-//! Sizes and times.
+//! Limits on sizes and times.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::rig::{HELD, HELLO, Rig};
 
-/// Long enough to be no matter, unless a test shortens one of them.
+/// Limits that no test reaches, unless it shortens one of them.
 fn patient() -> Limits {
     let long = Duration::from_hours(1);
     Limits { head: long, idle: long, write: long, ..Limits::default() }
@@ -16,7 +16,7 @@ fn patient() -> Limits {
 const SHORT: Duration = Duration::from_millis(50);
 
 #[tokio::test]
-async fn a_head_may_be_as_long_as_it_says_and_no_longer() {
+async fn a_head_may_be_as_long_as_its_limit_and_no_longer() {
     let rig = Rig::within(patient(), &[]).await;
     let head = |length: usize| {
         let start = "GET /hello HTTP/1.1\r\nhost: x\r\nx-long: ";
@@ -28,7 +28,7 @@ async fn a_head_may_be_as_long_as_it_says_and_no_longer() {
     client.send(HELLO).await;
     client.hears("hello").await;
 
-    // Refused while most of it is on its way: the answer arrives all the same.
+    // The head is refused while the client still sends. The answer must arrive all the same.
     let mut client = rig.connect().await;
     client.send(&head(50 * HEAD_BYTES)).await;
     let answer = client.hears("\r\n\r\n").await;
@@ -36,7 +36,7 @@ async fn a_head_may_be_as_long_as_it_says_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_not_kept() {
+async fn a_head_that_does_not_end_is_refused() {
     let rig = Rig::within(patient(), &[]).await;
     let mut client = rig.connect().await;
     client.send("GET /hello HTTP/1.1\r\nhost: x\r\n").await;
@@ -56,7 +56,7 @@ async fn connections_without_a_whole_head_are_closed() {
     assert_eq!(silent.rest().await, "");
     assert_eq!(half.rest().await, "");
 
-    // Between two requests a connection has more time, until the next begins.
+    // Between two requests a connection has more time, until the next request begins.
     let mut client = rig.connect().await;
     client.send(HELLO).await;
     client.hears("hello").await;
@@ -78,12 +78,12 @@ async fn connections_without_a_next_request_are_closed() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_its_answer_is_not_late() {
+async fn a_client_that_waits_for_its_answer_is_not_closed() {
     let rig =
         Rig::within(Limits { head: SHORT, idle: SHORT, write: SHORT, ..patient() }, &[]).await;
     let mut waiting = rig.connect().await;
     waiting.send(HELD).await;
-    // Others have come and gone by their times meanwhile.
+    // Meanwhile other connections reach their time limits.
     for _ in 0..2 {
         assert_eq!(rig.connect().await.rest().await, "");
     }
@@ -92,7 +92,7 @@ async fn a_client_that_waits_for_its_answer_is_not_late() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_cut_off() {
+async fn a_client_that_does_not_read_its_answer_is_closed() {
     let rig = Rig::within(Limits { write: SHORT, ..patient() }, &[]).await;
     let mut client = rig.connect().await;
     client.send("GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -101,14 +101,14 @@ async fn a_client_that_does_not_read_is_cut_off() {
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut kept = Vec::new();
-    let _ = client.0.read_to_end(&mut kept).await;
-    // Most of it lies in the client's own buffer, which its kernel lets grow to 6 MiB.
-    assert!(kept.len() < 8 << 20, "the kernel kept {} bytes for it", kept.len());
+    let mut buffered = Vec::new();
+    let _ = client.0.read_to_end(&mut buffered).await;
+    // Most of it is in the client's own buffer, which the kernel lets grow to 6 MiB.
+    assert!(buffered.len() < 8 << 20, "the kernel has buffered {} bytes", buffered.len());
 }
 
 #[tokio::test]
-async fn an_answer_before_the_body_reaches_a_client_that_still_sends() {
+async fn an_early_answer_reaches_a_client_that_still_sends_its_body() {
     let rig = Rig::within(patient(), &[]).await;
     let mut client = rig.connect().await;
     let length = 10 * 1024 * 1024;
@@ -129,7 +129,7 @@ async fn an_answer_before_the_body_reaches_a_client_that_still_sends() {
 }
 
 #[tokio::test]
-async fn a_body_within_the_bounds_is_whole() {
+async fn a_body_within_the_limits_arrives_completely() {
     let rig = Rig::within(patient(), &[]).await;
     let mut client = rig.connect().await;
     for head in ["content-length: 100000\r\n\r\n", "transfer-encoding: chunked\r\n\r\n186a0\r\n"] {
@@ -145,7 +145,7 @@ async fn a_body_within_the_bounds_is_whole() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_ends_before_the_server_does() {
+async fn requests_in_flight_are_answered_before_the_server_stops() {
     let rig = Rig::within(patient(), &[]).await;
     let (mut idle, mut waiting) = (rig.connect().await, rig.connect().await);
     idle.send(HELLO).await;

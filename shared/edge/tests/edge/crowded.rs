@@ -1,4 +1,4 @@
-//! More connections than there may be.
+//! More connections than the limits allow.
 
 use quintet_edge::Limits;
 
@@ -13,7 +13,7 @@ async fn busy(rig: &Rig, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..count {
         let mut client = rig.connect().await;
-        // The answer to the first says that the second is next.
+        // The answer to the first request shows that the second is being handled.
         client.send([HELLO, HELD].concat()).await;
         client.hears("hello").await;
         clients.push(client);
@@ -22,7 +22,7 @@ async fn busy(rig: &Rig, count: usize) -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn a_new_client_gets_the_place_of_the_one_that_waits_longest() {
+async fn a_new_connection_replaces_the_one_that_has_waited_longest_for_its_client() {
     let rig = Rig::within(few(3), &[]).await;
     let _busy = busy(&rig, 1).await;
     let mut silent = rig.connect().await;
@@ -40,7 +40,7 @@ async fn a_new_client_gets_the_place_of_the_one_that_waits_longest() {
 }
 
 #[tokio::test]
-async fn hundreds_of_silent_clients_keep_nobody_out() {
+async fn hundreds_of_silent_clients_do_not_keep_another_client_out() {
     let rig = Rig::within(few(20), &[]).await;
     let mut silent = Vec::new();
     for _ in 0..200 {
@@ -52,16 +52,16 @@ async fn hundreds_of_silent_clients_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn beyond_the_last_place_there_is_one_for_health_and_then_none() {
+async fn a_full_listener_accepts_connections_for_health_and_then_none() {
     let rig = Rig::within(few(2), &[]).await;
     let mut clients = busy(&rig, 2).await;
     let mut health = rig.connect().await;
-    // What it may ask is the router's matter: it is told.
+    // The router decides what such a connection may ask; it gets `health_only`.
     health.send("GET /reserved HTTP/1.1\r\nhost: x\r\n\r\n").await;
     health.hears("health only: true").await;
     let mut client = rig.connect().await;
     client.send(HELLO).await;
-    // The connection for health waits, and yields.
+    // The connection for health waits for its client, so it is replaced.
     client.hears("hello").await;
     assert_eq!(health.rest().await, "");
     client.send(HELD).await;
@@ -74,7 +74,7 @@ async fn beyond_the_last_place_there_is_one_for_health_and_then_none() {
 }
 
 #[tokio::test]
-async fn one_address_has_its_share_and_a_proxy_speaks_for_many() {
+async fn the_limit_of_an_address_does_not_apply_to_a_proxy() {
     let limits = Limits { per_address: 2, ..Limits::default() };
     let rig = Rig::within(limits, &[]).await;
     let (mut first, _second) = (rig.connect().await, rig.connect().await);

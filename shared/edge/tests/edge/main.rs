@@ -1,4 +1,4 @@
-//! What the server takes of its clients, over real connections.
+//! Tests of the server over real connections.
 
 mod bounds;
 mod crowded;

@@ -19,17 +19,17 @@ use tokio::{
     time::timeout,
 };
 
-/// Nothing takes as long unless it hangs.
+/// How long a test waits before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A whole request, after which the connection stays.
+/// A complete request, after which the connection stays open.
 pub const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
-/// A request that is answered once [`Rig::held`] says so.
+/// A request that is answered once [`Rig::held`] is notified.
 pub const HELD: &str = "GET /held HTTP/1.1\r\nhost: x\r\n\r\n";
 
 pub struct Rig {
     pub address: SocketAddr,
-    /// Lets one request to `/held` be answered.
+    /// A notification answers one request to `/held`.
     pub held: Arc<Notify>,
     pub stop: watch::Sender<bool>,
     pub serving: JoinHandle<()>,
@@ -58,7 +58,7 @@ impl Rig {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// The metric with these labels, 0 if it is not there yet.
+    /// The value of a metric with these labels; 0 if there is none yet.
     pub fn counted(&self, series: &str) -> u64 {
         let mut text = String::new();
         encode(&mut text, &self.registry).unwrap();
@@ -71,14 +71,14 @@ fn routes(held: Arc<Notify>) -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello" }))
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
-        // Answers without a look at the body.
+        // Answers without reading the body.
         .route("/refused", post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }))
-        .route("/reserved", get(told))
+        .route("/reserved", get(health_only))
         .route("/held", get(|| async move { held.notified().await }))
         .route("/endless", get(|| async { Body::from_stream(stream::repeat_with(piece)) }))
 }
 
-async fn told(Extension(peer): Extension<Peer>) -> String {
+async fn health_only(Extension(peer): Extension<Peer>) -> String {
     format!("health only: {}", peer.health_only)
 }
 
@@ -95,7 +95,7 @@ impl Client {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Reads up to the end of these words.
+    /// Reads up to this text.
     pub async fn hears(&mut self, words: &str) -> String {
         let mut text = Vec::new();
         while !text.ends_with(words.as_bytes()) {

@@ -129,7 +129,7 @@ impl<P: Participant> Engine<P> {
                 self.metrics.committed(works, applied, took);
             }
             Err(error) => {
-                self.outbox.row_cache.forget();
+                self.outbox.row_cache.clear();
                 self.metrics.failed();
                 spans.failed(error);
             }
@@ -148,7 +148,7 @@ impl<P: Participant> Engine<P> {
         let mut answers = AnswersOnTheirWay { unconfirmed, new: UnconfirmedAnswers::<P>::new() };
         let mut result = self.attempt(batch, optimism, &mut answers).await;
         if optimism != Optimism::Nothing && result.as_ref().is_err_and(may_be_wrongly_assumed) {
-            self.outbox.row_cache.forget();
+            self.outbox.row_cache.clear();
             answers.new.clear();
             result = self.attempt(batch, Optimism::Nothing, &mut answers).await;
         }

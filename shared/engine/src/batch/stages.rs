@@ -83,7 +83,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         // Only after the begin: the outbox cannot change hands from here on.
         let ownership = engine.outbox.ownership();
         if ownership == Ownership::Sole {
-            tx.nobody_else_writes(&engine.outbox.row_cache, batch.now);
+            tx.assume_sole_writer(&engine.outbox.row_cache, batch.now);
         }
         let sent = SentRows::new();
         let sorted = Sorted::default();

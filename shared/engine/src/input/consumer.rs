@@ -12,7 +12,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Consumer, Incoming, PartitionState, Position, Said, Topic};
+use bus::{Bus, BusError, Consumer, Incoming, LogThrottle, PartitionState, Position, Topic};
 use event::{Decoded, EventId, decode};
 use store::Db;
 use tokio::{
@@ -63,7 +63,7 @@ pub(crate) struct EventConsumer<P: Participant> {
     /// Becomes the id of a bus that has none.
     pub(crate) replica: Uuid,
     /// Which failures of the broker were logged. One that lasts is logged once a minute.
-    pub(crate) said: Said,
+    pub(crate) said: LogThrottle,
 }
 
 impl<P: Participant> EventConsumer<P> {
@@ -72,7 +72,7 @@ impl<P: Participant> EventConsumer<P> {
         let mut consumer = loop {
             let Some(mut consumer) = self.join().await? else { return Ok(()) };
             let Err(error) = self.receive(&mut *consumer).await else { break consumer };
-            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
+            if self.said.should_log(&error.to_string(), Instant::now().into_std()) {
                 tracing::warn!(%error, "cannot receive any more; joining the group anew");
             }
             sleep(RETRY).await;
@@ -112,7 +112,7 @@ impl<P: Participant> EventConsumer<P> {
                 }
                 Err(fatal) => return Err(fatal),
             };
-            if self.said.worth_saying(&error.to_string(), Instant::now().into_std()) {
+            if self.said.should_log(&error.to_string(), Instant::now().into_std()) {
                 tracing::warn!(%error, "cannot join the group yet; trying again");
             }
             tokio::select! {
@@ -164,7 +164,7 @@ impl<P: Participant> EventConsumer<P> {
                 Some(positions) = self.done.recv() => store(consumer, &positions),
                 received = consumer.receive(self.chunk), if room || paused => {
                     let records = received?;
-                    if self.said.over() {
+                    if self.said.reset() {
                         tracing::info!("events arrive again");
                     }
                     // There is room, and this is the only sender. So this fails only if the engine has ended.

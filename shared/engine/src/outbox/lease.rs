@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Db, DbKind, StoreError, Value};
+use store::{Condition, Db, DbKind, StoreError, Value};
 use uuid::Uuid;
 
 /// The name of the relay's lease.
@@ -102,10 +102,11 @@ impl Lease {
 
     /// A condition that holds in the database as long as this replica has the lease, for [`Db::discard_if`].
     /// `None` if this replica knows that it has not.
-    pub(crate) fn fence(&self) -> Option<(&'static str, Vec<Value>)> {
+    pub(crate) fn fence(&self) -> Option<Condition> {
         let token = self.token?;
-        let sql = "exists (select 1 from lease where name = $2 and holder = $3 and token = $4)";
-        Some((sql, vec![self.name.into(), self.holder.into(), Value::Int(token)]))
+        let sql = "exists (select 1 from lease where name = $1 and holder = $2 and token = $3)";
+        let values = vec![self.name.into(), self.holder.into(), Value::Int(token)];
+        Some(Condition::new(sql, values))
     }
 
     /// The fence did not hold.

@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use store::Kept;
+use store::RowCache;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ pub(crate) struct Outbox {
     /// How long a lease with an end lasts.
     lease_length: Duration,
     /// The state rows as this process left them. It is cleared whenever another replica may have changed them.
-    pub(crate) row_cache: Arc<Kept>,
+    pub(crate) row_cache: Arc<RowCache>,
     state: Mutex<State>,
     /// Events in rows of which the broker has not acknowledged all.
     depth: AtomicI64,
@@ -110,7 +110,7 @@ impl Outbox {
 
     /// The state machine moves on. Whatever happened, the row cache may be wrong now.
     pub(crate) fn change(&self, change: Change) {
-        self.row_cache.forget();
+        self.row_cache.clear();
         self.state().owned.change(change);
         if change.leaves_queue_incomplete() {
             self.announce();

@@ -196,7 +196,7 @@ impl<R: QueuedRow> OwnedQueue<R> {
 impl Outbox {
     /// Begins a batch's transaction: the outbox changes hands before it, or after it.
     pub(crate) async fn begin(&self, db: &Db) -> Result<Tx, StoreError> {
-        if self.always_sole { db.begin().await } else { db.begin_beside_others(LOCK).await }
+        if self.always_sole { db.begin().await } else { db.begin_with_shared_lock(LOCK).await }
     }
 
     /// What such a transaction requires of the database, so that it commits only if `ownership` is right.
@@ -220,7 +220,7 @@ impl Outbox {
             return Ok(());
         }
         let mut tx = db.begin().await?;
-        tx.lock_alone(LOCK).await?;
+        tx.lock_exclusively(LOCK).await?;
         let sql = "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, $3) \
                    on conflict (name) do update \
                    set holder = $2, token = lease.token + 1, expires_at = $3";
@@ -243,7 +243,7 @@ impl Outbox {
     /// one has, both share it from now on.
     pub(crate) async fn look(&self, db: &Db) -> Result<(), StoreError> {
         let mut tx = db.begin().await?;
-        tx.lock_alone(LOCK).await?;
+        tx.lock_exclusively(LOCK).await?;
         let values = vec![RELAY.into(), NEVER, self.replica.into()];
         let ours = !tx.fetch(&format!("select 1 where {OURS}"), values).await?.is_empty();
         if !ours {

@@ -4,7 +4,7 @@
 use bus::record_bytes;
 use event::{Encoded, EventId};
 use jiff::Timestamp;
-use store::{Column, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
+use store::{Column, Condition, Db, Json, Kind, Row, StoreError, Table, Tx, Value};
 
 use super::{SentRows, queue::QueuedRow};
 use crate::depth::{Depth, by_id, read_depth};
@@ -81,7 +81,7 @@ pub(crate) async fn change(
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         vec![(*id).into(), count.into(), now.into(), Value::json(events)]
     });
-    tx.exchange(&TABLE, rows.collect(), ("first_event", Kind::Uuid, keys(sent))).await
+    tx.exchange(&TABLE, rows.collect(), keys(sent)).await
 }
 
 pub(crate) async fn delete(tx: &mut Tx, rows: &SentRows) -> Result<(), StoreError> {
@@ -92,10 +92,9 @@ pub(crate) async fn delete(tx: &mut Tx, rows: &SentRows) -> Result<(), StoreErro
 pub(crate) async fn delete_fenced(
     db: &Db,
     rows: &SentRows,
-    fence: (&str, Vec<Value>),
+    fence: Condition,
 ) -> Result<bool, StoreError> {
-    let key = (TABLE.name, "first_event", Kind::Uuid);
-    Ok(db.discard_if(key, keys(rows), fence).await? == rows.len())
+    Ok(db.discard_if(&TABLE, keys(rows), fence).await? == rows.len())
 }
 
 fn keys(rows: &SentRows) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, Said, Topic};
+use bus::{Bus, LogThrottle, Topic};
 use clock::Random;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -121,7 +121,7 @@ impl<P: Participant> Runtime<P> {
             done: done_in,
             stop: stopping.clone(),
             replica: engine.outbox.replica,
-            said: Said::default(),
+            said: LogThrottle::default(),
         };
         let runner = engine.effect_runner(outside, Arc::clone(&random));
         let (alarms, replays) = (engine.alarms(), engine.replays());

@@ -9,44 +9,46 @@ use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use super::{Parameters, Transaction};
-use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::told, tx::Native};
+use crate::{Row, StoreError, db::ACQUIRE_TIMEOUT, error::message_of, tx::Native};
 
 /// A PostgreSQL server, and the connections to it.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// Connections with our [`SETTINGS`].
     pool: Pool,
-    /// For connections that are to be as the server gives them.
+    /// Connections with the server's own settings, to find out whether there is a pooler in between.
     plain: Pool,
-    /// For what sqlx does: migrating, and listening.
+    /// For the tasks that sqlx does: migrating and listening.
     pub(crate) options: PgConnectOptions,
 }
 
-/// What each connection is set to, once it is there: PgBouncer refuses settings at the start-up.
+/// The settings of each connection. They are set by statements after it is open, because PgBouncer refuses
+/// settings in the start-up packet.
 const SETTINGS: [(&str, &str); 7] = [
-    // A batch touches rows by their keys, whatever statistics say that may be a minute old: planned
-    // once, and never to read a whole table, also where the plan was made while it was empty.
+    // A batch finds its rows by their keys. So each statement is planned once, and no plan may read a whole
+    // table, even if the table was empty when the plan was made. The planner's statistics may be a minute old.
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    // A forbidden scan that nothing can replace counts as endless, which would be worth compiling.
+    // Where only a scan is possible, its forbidden plan looks so expensive that PostgreSQL would compile it.
     ("jit", "off"),
     // A replica that was stopped must not hold its locks for ever.
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "5s"),
 ];
 
-/// How long it may take to tell whether there is a pooler in between.
+/// How long [`Server::require_sessions`] may take.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to be served while it is told whether there is a pooler.
+/// How long a pooler may take to give a connection a session, in [`Server::require_sessions`].
 const SERVED_WITHIN: Duration = Duration::from_secs(3);
 
-/// How long a connection that nobody uses is probed after, so that a dead one is found.
+/// After so long without traffic TCP probes a connection, so that a dead one is found.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// At this URL, which need not be reachable yet.
+    /// The server at this URL, which need not be reachable yet.
     pub(crate) fn at(url: &str, connections: u32) -> Result<Self, String> {
         let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
         let (url, tls) = Tls::split(url)?;
@@ -54,9 +56,9 @@ impl Server {
             Tls::Off => PgSslMode::Disable,
             Tls::Checked { .. } => PgSslMode::VerifyFull,
         });
-        // PgBouncer does not know it, and refuses a client that sends it.
+        // PgBouncer does not know this setting, and refuses a client that sends it.
         let options = options.extra_float_digits(None);
-        let mut config = Config::from_str(&url).map_err(|error| told(&error))?;
+        let mut config = Config::from_str(&url).map_err(|error| message_of(&error))?;
         let settings = settings(config.get_options().unwrap_or_default());
         config.keepalives_idle(KEEPALIVE).connect_timeout(ACQUIRE_TIMEOUT);
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
@@ -70,7 +72,8 @@ impl Server {
         let pool = tls
             .manager(config)?
             .max_size(connections)
-            // Batch after batch on the same one, which has plans, catalogue and pages at hand.
+            // Successive batches use the same connection, whose server process has plans, catalogue and
+            // pages in memory.
             .queue_mode(QueueMode::Lifo)
             .post_create(Hook::async_fn(move |connection, _| {
                 let settings = settings.clone();
@@ -92,12 +95,12 @@ impl Server {
         self.pool.get().await.map_err(refused)
     }
 
-    /// Begins a transaction by these statements, which may do more.
+    /// Begins a transaction by these statements: `begin`, and perhaps others.
     pub(crate) async fn begin(&self, statements: &str) -> Result<Transaction, StoreError> {
         Transaction::begin(self.connection().await?, statements)
     }
 
-    /// Outside any transaction.
+    /// Runs a query outside any transaction.
     pub(crate) async fn fetch(
         &self,
         sql: &str,
@@ -110,19 +113,20 @@ impl Server {
         Ok(rows.into_iter().map(|row| Row(Native::Postgres(row))).collect())
     }
 
-    /// In a transaction of its own.
+    /// Runs a statement in a transaction of its own, and returns how many rows it changed.
     pub(crate) async fn execute(&self, sql: &str, values: Parameters) -> Result<u64, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(sql).await.map_err(StoreError::postgres)?;
         let done = connection.execute(&statement, &values.borrowed()).await;
         let done = done.map_err(StoreError::postgres);
         if done.as_ref().is_err_and(StoreError::is_read_only) {
+            // This session may stay read-only when the server accepts writes again.
             drop(Object::take(connection));
         }
         done
     }
 
-    /// Whether it answers and takes changes.
+    /// Succeeds if the server answers and accepts writes.
     pub(crate) async fn require_writable(&self) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         let answer = async {
@@ -132,12 +136,18 @@ impl Server {
         if answer.await.map_err(StoreError::postgres)? == "off" {
             return Ok(());
         }
-        // A session that began so may stay so when the server takes changes again.
+        // This session may stay read-only when the server accepts writes again.
         drop(Object::take(connection));
         Err(StoreError::ReadOnly)
     }
 
-    /// Whether a connection is one session of the server for as long as it lasts.
+    /// Succeeds if a connection keeps the same session of the server for as long as it lasts. A pooler that
+    /// changes sessions is found by the process of the server that serves a transaction:
+    ///
+    /// 1. Two transactions at a time have two sessions, A and B ([`require_one_each`]).
+    /// 2. When both have ended, such a pooler has both sessions free, and gives the next transaction either the
+    ///    one that came back first or the one that came back last.
+    /// 3. So the first connection gets another session in one of the two orders of ending.
     pub(crate) async fn require_sessions(&self) -> Result<(), StoreError> {
         let probing = async {
             let (one, two) = (self.session().await?, self.session().await?);
@@ -145,7 +155,6 @@ impl Server {
             for (first, last) in [(&one, &two), (&two, &one)] {
                 let before = begin(&one).await?;
                 begin(&two).await?;
-                // A pooler has two sessions to give now, in this order or the other.
                 commit(first).await?;
                 commit(last).await?;
                 let after = begin(&one).await?;
@@ -159,12 +168,12 @@ impl Server {
         timeout(PROBE, probing).await.unwrap_or(Err(StoreError::TimedOut))
     }
 
-    /// A connection outside the pool, as the server gives it.
+    /// A connection that is taken out of the pool, with the server's own settings.
     async fn session(&self) -> Result<ClientWrapper, StoreError> {
         self.plain.get().await.map(Object::take).map_err(refused)
     }
 
-    /// Every connection that the pool may have.
+    /// Takes every connection that the pool may have.
     pub(crate) async fn take_all(&self) -> Result<Vec<Object>, StoreError> {
         let mut taken = Vec::new();
         for _ in 0..self.pool.status().max_size {
@@ -184,23 +193,24 @@ fn refused(error: PoolError) -> StoreError {
             StoreError::postgres(error)
         }
         PoolError::PostCreateHook(HookError::Message(_)) => StoreError::Unserved,
-        // Closed, or nothing free in time.
+        // The pool is closed, or no connection became free in time.
         _ => StoreError::TimedOut,
     }
 }
 
-/// The statements that bring a session to [`SETTINGS`], but for those that the URL's options give.
-fn settings(given: &str) -> String {
-    let ours = SETTINGS.iter().filter(|(name, _)| !given.contains(&format!("{name}=")));
+/// The statements that set [`SETTINGS`], except those that the options of the URL set.
+fn settings(url_options: &str) -> String {
+    let ours = SETTINGS.iter().filter(|(name, _)| !url_options.contains(&format!("{name}=")));
     ours.map(|(name, value)| format!("set {name} = '{value}'")).collect::<Vec<_>>().join("; ")
 }
 
-/// Begins a transaction; the process of the server that serves it.
+/// Begins a transaction and returns the id of the server process that serves it.
 async fn begin(session: &ClientWrapper) -> Result<Option<String>, StoreError> {
     let answers = session.simple_query("begin; select pg_backend_pid()").await;
     let answers = answers.map_err(|error| {
+        // PgBouncer with pool_mode = statement refuses to begin a transaction.
         let refused =
-            error.as_db_error().is_some_and(|said| said.message().contains("statement pooling"));
+            error.as_db_error().is_some_and(|error| error.message().contains("statement pooling"));
         if refused { StoreError::Pooled } else { StoreError::postgres(error) }
     })?;
     Ok(answers.iter().find_map(|answer| match answer {
@@ -213,8 +223,9 @@ async fn commit(session: &ClientWrapper) -> Result<(), StoreError> {
     session.batch_execute("commit").await.map_err(StoreError::postgres)
 }
 
-/// A pooler that has a single session to give lets the second connection wait: for the end of the first
-/// one's transaction if it changes sessions, and for longer if it keeps them.
+/// Succeeds if two transactions at a time have a session each. A pooler with a single session lets the second
+/// transaction wait. If the pooler changes sessions, the wait ends with the first transaction, and both have had
+/// the same session. If it keeps sessions, the wait goes on: then there are too few sessions.
 async fn require_one_each(one: &ClientWrapper, two: &ClientWrapper) -> Result<(), StoreError> {
     let unserved = |_| StoreError::Unserved;
     let of_one = timeout(SERVED_WITHIN, begin(one)).await.map_err(unserved)??;
@@ -229,19 +240,19 @@ async fn require_one_each(one: &ClientWrapper, two: &ClientWrapper) -> Result<()
     if of_one == of_two { Err(StoreError::Pooled) } else { Ok(()) }
 }
 
-/// What the URL says of TLS.
+/// What the URL says about TLS.
 #[derive(Debug, PartialEq, Eq)]
 enum Tls {
     Off,
-    /// Checked against the system's certificates, or those in a file.
+    /// The server's certificate is checked against the certificates in a file, or else the system's.
     Checked {
         roots: Option<String>,
     },
 }
 
 impl Tls {
-    /// Takes `sslmode` and `sslrootcert` from the URL's query. Whoever asks for TLS gets it checked:
-    /// `require`, `verify-ca` and `verify-full` are the same.
+    /// Takes `sslmode` and `sslrootcert` out of the URL's query and returns the URL for the client. TLS always
+    /// includes the checks: `require`, `verify-ca` and `verify-full` mean the same.
     fn split(url: &str) -> Result<(String, Self), String> {
         let Some((base, query)) = url.split_once('?') else {
             return Ok((format!("{url}?sslmode=disable"), Self::Off));
@@ -275,7 +286,9 @@ impl Tls {
                 Manager::from_config(config, super::tls::connector(roots.as_deref())?, recycling)
             }
             #[cfg(not(feature = "tls"))]
-            Self::Checked { .. } => return Err("this build speaks no TLS (feature tls)".to_owned()),
+            Self::Checked { .. } => {
+                return Err("this build has no TLS: build it with --features tls".to_owned());
+            }
         };
         Ok(Pool::builder(manager))
     }
@@ -286,14 +299,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_the_url_gives_are_left_to_it() {
+    fn a_setting_that_the_url_sets_is_not_overridden() {
         assert!(settings("").starts_with("set plan_cache_mode = 'force_generic_plan'; "));
-        let given = settings("-c lock_timeout=1s");
-        assert!(!given.contains("set lock_timeout") && given.contains("set jit"), "{given}");
+        let others = settings("-c lock_timeout=1s");
+        assert!(!others.contains("set lock_timeout") && others.contains("set jit"), "{others}");
     }
 
     #[test]
-    fn tls_is_what_the_url_asks_for_and_then_checked() {
+    fn tls_is_used_if_the_url_asks_for_it_and_always_checked() {
         let off = |url: &str| (format!("{url}sslmode=disable"), Tls::Off);
         assert_eq!(Tls::split("postgres://h/d").unwrap(), off("postgres://h/d?"));
         assert_eq!(

@@ -1,6 +1,6 @@
-//! PostgreSQL. Its statements are pipelined: whatever needs no answer goes out at once, and what came
-//! of it is looked at when the next answer is awaited. A batch waits for the server once or twice
-//! instead of ten times.
+//! PostgreSQL, by tokio-postgres, with pipelined statements: a statement whose rows are not needed is sent
+//! without waiting for its answer, and its answer is read together with the next answer that is needed. A batch
+//! waits for the server once or twice instead of ten times.
 
 mod connect;
 #[cfg(feature = "tls")]
@@ -9,5 +9,5 @@ mod transaction;
 mod values;
 
 pub(crate) use connect::Server;
-pub(crate) use transaction::Transaction;
+pub(crate) use transaction::{ReportedAs, Transaction};
 pub(crate) use values::{Parameters, array, parameters};

@@ -2,8 +2,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::tls::{TlsError, client_config};
 
-/// Checks the server's certificate and its name against the certificates in `file`, else against
-/// the system's.
+/// TLS as [`client_config`] checks it. An error names the parameter of the URL to correct.
 pub(super) fn connector(file: Option<&str>) -> Result<MakeRustlsConnect, String> {
     let config = client_config(file).map_err(|error| match error {
         TlsError::File { .. } => format!("sslrootcert={error}"),

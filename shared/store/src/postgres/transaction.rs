@@ -1,3 +1,12 @@
+//! A transaction with pipelined statements.
+//!
+//! - [`Transaction::execute_later`] sends a statement and returns without its answer.
+//! - [`Transaction::fetch`], [`Transaction::execute`] and [`Transaction::commit`] send a statement and wait: for
+//!   all earlier answers, and then for their own. The first failure among them is the result.
+//!
+//! After a failed statement PostgreSQL refuses all that follow and turns COMMIT into ROLLBACK. So an unread
+//! failure can never be committed over, and the wait in `commit` at the latest returns it.
+
 use std::{pin::Pin, sync::Arc};
 
 use deadpool_postgres::Object;
@@ -5,27 +14,35 @@ use futures::{FutureExt, TryFutureExt};
 use tokio_postgres::error::SqlState;
 
 use super::Parameters;
-use crate::{Row, StoreError, Value, bulk::NOT_SO, tx::Native};
+use crate::{Row, StoreError, Value, bulk::CONDITION_FAILED, tx::Native};
 
-/// What came of a statement that nobody waited for.
-type Later = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+/// The answer to a statement that was sent.
+type Answer = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
-/// A transaction on PostgreSQL, which has begun by the time of its first answer.
+/// A transaction on PostgreSQL. Its BEGIN is pipelined too.
 pub(crate) struct Transaction {
-    /// There until this is dropped.
+    /// `Some` until this is dropped.
     connection: Option<Arc<Object>>,
-    /// Sent, in this order, and not looked at yet.
-    sent: Vec<Later>,
-    /// An answer is being awaited: whoever drops this now has lost patience with the server.
+    /// The answers to statements that were sent, in their order, as far as they were not awaited.
+    unread: Vec<Answer>,
+    /// A call is waiting for an answer. If this is dropped meanwhile, the server has taken too long.
     waiting: bool,
-    /// The session is read-only, and may stay so when the server takes changes again.
+    /// The session is read-only, and may stay so when the server accepts writes again.
     read_only: bool,
-    ended: bool,
+    committed: bool,
+}
+
+/// How a pipelined statement reports that one of its preconditions failed.
+pub(crate) struct ReportedAs {
+    /// The server's codes that mean it.
+    pub(crate) states: &'static [SqlState],
+    /// The error that takes the place of the server's.
+    pub(crate) error: StoreError,
 }
 
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transaction").field("sent", &self.sent.len()).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("unread", &self.unread.len()).finish_non_exhaustive()
     }
 }
 
@@ -34,10 +51,10 @@ impl Transaction {
         let connection = Arc::new(connection);
         let mut begun = Self {
             connection: Some(Arc::clone(&connection)),
-            sent: Vec::new(),
+            unread: Vec::new(),
             waiting: false,
             read_only: false,
-            ended: false,
+            committed: false,
         };
         let statements = statements.to_owned();
         begun.send(async move {
@@ -47,34 +64,35 @@ impl Transaction {
     }
 
     fn connection(&self) -> Arc<Object> {
-        self.connection.clone().expect("it is there until this is dropped")
+        self.connection.clone().expect("a transaction has its connection until it is dropped")
     }
 
-    /// Sends it now. What comes of it is told by whatever is awaited next.
+    /// Sends a statement now. The next call of [`Transaction::wait`] reads its answer.
     fn send(
         &mut self,
         statement: impl Future<Output = Result<(), StoreError>> + Send + 'static,
     ) -> Result<(), StoreError> {
-        let mut statement: Later = Box::pin(statement);
-        // The client sends when it is first asked.
-        if let Some(failed) = statement.as_mut().now_or_never() {
-            return failed;
+        let mut statement: Answer = Box::pin(statement);
+        // The client sends a statement when its future is polled first.
+        if let Some(answer) = statement.as_mut().now_or_never() {
+            return answer;
         }
-        self.sent.push(statement);
+        self.unread.push(statement);
         Ok(())
     }
 
-    /// Waits for this answer, and for all before it, the first failure of which is the one that counts.
-    async fn settle<T>(
+    /// Sends the statement `last` and waits for all answers up to its own. The first failure is the result.
+    async fn wait<T>(
         &mut self,
         last: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let mut last = Box::pin(last);
+        // Polled before the earlier answers are awaited, so that it is sent right behind their statements.
         let early = last.as_mut().now_or_never();
         self.waiting = true;
         let mut failed = None;
-        for sent in std::mem::take(&mut self.sent) {
-            failed = failed.or(sent.await.err());
+        for answer in std::mem::take(&mut self.unread) {
+            failed = failed.or(answer.await.err());
         }
         let last = match (failed, early) {
             (Some(error), _) => Err(error),
@@ -93,7 +111,7 @@ impl Transaction {
     ) -> Result<Vec<Row>, StoreError> {
         let connection = self.connection();
         let rows = self
-            .settle(
+            .wait(
                 async {
                     let statement = connection.prepare_cached(sql).await?;
                     connection.query(&statement, &values.borrowed()).await
@@ -110,7 +128,7 @@ impl Transaction {
         values: Parameters,
     ) -> Result<u64, StoreError> {
         let connection = self.connection();
-        self.settle(
+        self.wait(
             async {
                 let statement = connection.prepare_cached(sql).await?;
                 connection.execute(&statement, &values.borrowed()).await
@@ -120,71 +138,75 @@ impl Transaction {
         .await
     }
 
-    /// Sends a statement whose rows nobody needs. `else_said` is the error instead of those by which
-    /// this statement says that what it relied on is not so.
+    /// Sends a statement without waiting for its answer. If the server's answer has one of the codes in
+    /// `reported`, a later call fails with the error in `reported`.
     pub(crate) async fn execute_later(
         &mut self,
         sql: &str,
         values: Parameters,
-        else_said: Option<(&'static [SqlState], StoreError)>,
+        reported: Option<ReportedAs>,
     ) -> Result<(), StoreError> {
         let connection = self.connection();
         let mut preparing = Box::pin(connection.prepare_cached(sql).map_err(StoreError::postgres));
-        // Known already but for the first time.
+        // Only the first time on this connection does it have to wait.
         let statement = match preparing.as_mut().now_or_never() {
-            Some(known) => known?,
-            None => self.settle(preparing).await?,
+            Some(cached) => cached?,
+            None => self.wait(preparing).await?,
         };
         let connection = self.connection();
         self.send(async move {
-            match (connection.execute(&statement, &values.borrowed()).await, else_said) {
-                (Err(error), Some((states, said)))
+            match (connection.execute(&statement, &values.borrowed()).await, reported) {
+                (Err(error), Some(ReportedAs { states, error: reported }))
                     if error.code().is_some_and(|state| states.contains(state)) =>
                 {
-                    Err(said)
+                    Err(reported)
                 }
                 (done, _) => done.map(drop).map_err(StoreError::postgres),
             }
         })
     }
 
-    /// Sends a change of so many rows of a table. Nobody waits for the count: if fewer were there the
-    /// statement divides by zero, which comes to be [`StoreError::Vanished`].
+    /// Sends the statement `change`, which is to update or delete `expected` rows of `table`. No code reads its
+    /// row count. Instead the statement divides by zero if it finds fewer rows, and a later call fails with
+    /// [`StoreError::Vanished`].
     pub(crate) async fn change_later(
         &mut self,
         change: &str,
         values: Parameters,
-        (table, expected): (&'static str, usize),
+        table: &'static str,
+        expected: usize,
     ) -> Result<(), StoreError> {
         let sql = format!(
             "with found as ({change} returning 1) select 1 / (count(*) = ${})::int from found",
             values.borrowed().len() + 1
         );
         let count = i64::try_from(expected).unwrap_or(i64::MAX);
-        let vanished = StoreError::Vanished { table, expected };
+        let error = StoreError::Vanished { table, expected };
         let values = values.and(vec![Value::Int(count)]);
-        self.execute_later(&sql, values, Some((NOT_SO, vanished))).await
+        let reported = ReportedAs { states: CONDITION_FAILED, error };
+        self.execute_later(&sql, values, Some(reported)).await
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let connection = self.connection();
-        // After an earlier failure the server takes it for a rollback, and that failure is told.
+        // If an earlier statement failed, the server rolls back, and `wait` returns that failure.
         let committed = connection.batch_execute("commit").map_err(StoreError::postgres);
-        self.settle(committed).await?;
-        self.ended = true;
+        self.wait(committed).await?;
+        self.committed = true;
         Ok(())
     }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        self.sent.clear();
-        let Some(connection) = self.connection.take().filter(|_| !self.ended) else { return };
+        self.unread.clear();
+        let Some(connection) = self.connection.take().filter(|_| !self.committed) else { return };
         if self.waiting || self.read_only {
-            // It may never answer, or take no changes any more: the next user gets another one, and the server rolls back.
+            // The connection may never answer, or never accept writes again. It is closed instead of going
+            // back to the pool, and the server rolls back.
             Arc::into_inner(connection).map(Object::take);
         } else {
-            // Sent before anything that the connection's next user sends.
+            // Sent before any statement of the connection's next user.
             let _ = Box::pin(connection.batch_execute("rollback")).now_or_never();
         }
     }

@@ -4,7 +4,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_check
 
 use crate::{Kind, Value};
 
-/// The values of a statement, in its order.
+/// The values that are bound to a statement, in the order of their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(Vec<Box<dyn ToSql + Send + Sync>>);
 
@@ -37,8 +37,8 @@ pub(crate) fn parameters(values: Vec<Value>) -> Parameters {
     values.into_iter().map(parameter).collect()
 }
 
-/// One typed array. A value of another kind than its column's cannot come: both are made from the
-/// same [`Field`](crate::Field); it would be bound as null.
+/// A typed array of values of one kind. A value of another kind would become null, but none occurs: column and
+/// value have their kinds from the same [`Field`](crate::Field).
 pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Box<dyn ToSql + Send + Sync> {
     macro_rules! array {
         ($variant:ident) => {{
@@ -78,7 +78,7 @@ impl ToSql for Parameter {
     }
 
     fn accepts(_: &Type) -> bool {
-        // Which type it is shows only with the value.
+        // `to_sql` refuses a value that does not fit.
         true
     }
 

@@ -1,8 +1,8 @@
 use quintet_store::{Class, Kind, Record, StoreError, Tx, Value};
 
-use crate::tables::{Item, Label, databases, item, items, refusal};
+use crate::tables::{Item, Label, databases, item, items, reported_error};
 
-/// Nothing, one, and both sides of each size that SQLite's statements come in.
+/// Zero, one, and sizes just below, at and above those of SQLite's statements.
 const SIZES: [i64; 8] = [0, 1, 7, 8, 64, 65, 73, 200];
 
 fn values(ids: impl IntoIterator<Item = i64>) -> Vec<Vec<Value>> {
@@ -37,7 +37,7 @@ async fn insert_adds_every_row_once() {
 }
 
 #[tokio::test]
-async fn insert_takes_all_rows_or_none() {
+async fn insert_inserts_all_rows_or_none() {
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
         tx.insert(&Item::TABLE, values([199])).await.unwrap();
@@ -45,14 +45,14 @@ async fn insert_takes_all_rows_or_none() {
 
         let mut tx = db.begin().await.unwrap();
         let written = tx.insert(&Item::TABLE, values(0..200)).await;
-        let error = refusal(tx, written).await;
+        let error = reported_error(tx, written).await;
         assert_eq!(error.class(), Class::Conflict, "{error}");
         assert_eq!(items(&db).await, [item(199)]);
     }
 }
 
 #[tokio::test]
-async fn insert_new_answers_the_keys_that_were_free() {
+async fn insert_new_returns_the_keys_that_did_not_exist() {
     for (_database, db) in databases().await {
         for size in SIZES {
             let mut tx = db.begin().await.unwrap();
@@ -66,15 +66,15 @@ async fn insert_new_answers_the_keys_that_were_free() {
 
             let free: Vec<i64> = (0..size).filter(|id| id % 3 != 0).collect();
             assert_eq!(sorted(&new), free);
-            let names = items(&db).await;
-            assert_eq!(i64::try_from(names.len()).unwrap(), size);
-            assert!(names.iter().all(|item| (item.name == "old") == (item.id % 3 == 0)));
+            let all = items(&db).await;
+            assert_eq!(i64::try_from(all.len()).unwrap(), size);
+            assert!(all.iter().all(|item| (item.name == "old") == (item.id % 3 == 0)));
         }
     }
 }
 
 #[tokio::test]
-async fn insert_new_takes_a_key_that_comes_twice_once() {
+async fn insert_new_inserts_a_repeated_key_once() {
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
         let new = tx.insert_new(&Item::TABLE, values([1, 2, 1])).await.unwrap();
@@ -83,14 +83,14 @@ async fn insert_new_takes_a_key_that_comes_twice_once() {
 }
 
 #[tokio::test]
-async fn update_changes_its_own_rows_only() {
+async fn update_changes_no_other_rows() {
     for (_database, db) in databases().await {
         for size in SIZES {
             let mut tx = db.begin().await.unwrap();
             clear(&mut tx).await;
             tx.insert(&Item::TABLE, values(0..=size)).await.unwrap();
             let renamed = |id| Item { id, name: format!("renamed {id}") };
-            // Not in the order in which they lie there.
+            // Not in the order of the table.
             let changed = (0..size).rev().map(|id| renamed(id).values());
             tx.update(&Item::TABLE, changed.collect()).await.unwrap();
             tx.commit().await.unwrap();
@@ -102,12 +102,12 @@ async fn update_changes_its_own_rows_only() {
 }
 
 #[tokio::test]
-async fn an_update_of_a_row_that_is_gone_says_so() {
+async fn an_update_of_a_row_that_does_not_exist_fails() {
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
         tx.insert(&Item::TABLE, values(0..99)).await.unwrap();
         let written = tx.update(&Item::TABLE, values(0..100)).await;
-        let error = refusal(tx, written).await;
+        let error = reported_error(tx, written).await;
         assert_eq!(error.class(), Class::Conflict);
         let StoreError::Vanished { table, expected } = error else { panic!("{error}") };
         assert_eq!((table, expected), ("item", 100));
@@ -116,7 +116,7 @@ async fn an_update_of_a_row_that_is_gone_says_so() {
 }
 
 #[tokio::test]
-async fn select_locked_reads_what_is_there_in_the_order_of_the_keys() {
+async fn select_locked_reads_the_rows_that_exist_in_the_order_of_their_keys() {
     for (_database, db) in databases().await {
         for size in SIZES {
             let mut tx = db.begin().await.unwrap();
@@ -134,16 +134,16 @@ async fn select_locked_reads_what_is_there_in_the_order_of_the_keys() {
 }
 
 #[tokio::test]
-async fn delete_answers_the_keys_that_were_there() {
+async fn delete_returns_the_keys_that_existed() {
     for (_database, db) in databases().await {
         for size in SIZES {
             let mut tx = db.begin().await.unwrap();
             clear(&mut tx).await;
             tx.insert(&Item::TABLE, values((0..=size).filter(|id| id % 2 == 0))).await.unwrap();
-            let gone = tx.delete("item", "id", Kind::Int, keys(0..size)).await.unwrap();
+            let deleted = tx.delete("item", "id", Kind::Int, keys(0..size)).await.unwrap();
             tx.commit().await.unwrap();
 
-            assert_eq!(sorted(&gone), (0..size).filter(|id| id % 2 == 0).collect::<Vec<_>>());
+            assert_eq!(sorted(&deleted), (0..size).filter(|id| id % 2 == 0).collect::<Vec<_>>());
             let left = (size % 2 == 0).then(|| item(size));
             assert_eq!(items(&db).await, left.into_iter().collect::<Vec<_>>());
         }
@@ -151,15 +151,15 @@ async fn delete_answers_the_keys_that_were_there() {
 }
 
 #[tokio::test]
-async fn rows_are_found_by_a_text_as_well() {
+async fn a_key_may_be_a_text() {
     for (_database, db) in databases().await {
         let label = |name: &str, value| Label { name: name.into(), value };
         let mut tx = db.begin().await.unwrap();
         let all = [label("ä", 1), label("b", 2), label("", 3)];
         tx.insert(&Label::TABLE, all.iter().map(Record::values).collect()).await.unwrap();
         tx.update(&Label::TABLE, vec![label("ä", 4).values()]).await.unwrap();
-        let gone = tx.delete("label", "name", Kind::Text, vec!["b".into(), "c".into()]).await;
-        assert_eq!(gone.unwrap().len(), 1);
+        let deleted = tx.delete("label", "name", Kind::Text, vec!["b".into(), "c".into()]).await;
+        assert_eq!(deleted.unwrap().len(), 1);
         tx.commit().await.unwrap();
         assert_eq!(db.find::<Label>("ä".into()).await.unwrap(), Some(label("ä", 4)));
         assert_eq!(db.find::<Label>(String::new()).await.unwrap(), Some(label("", 3)));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use quintet_store::{Class, Db, DbKind, Record, Rows, StoreError, Value};
 use tokio::sync::Barrier;
 
-use crate::tables::{Item, databases, item, refusal};
+use crate::tables::{Item, databases, item, reported_error};
 
 async fn insert(db: &Db, item: Item) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
@@ -12,7 +12,7 @@ async fn insert(db: &Db, item: Item) -> Result<(), StoreError> {
 }
 
 #[tokio::test]
-async fn a_taken_key_is_a_conflict_and_a_refused_value_is_the_datas_fault() {
+async fn an_existing_key_is_a_conflict_and_a_refused_value_is_of_class_data() {
     for (_database, db) in databases().await {
         insert(&db, item(1)).await.unwrap();
         let taken = insert(&db, item(1)).await.unwrap_err();
@@ -25,13 +25,13 @@ async fn a_taken_key_is_a_conflict_and_a_refused_value_is_the_datas_fault() {
         let mut tx = db.begin().await.unwrap();
         let null = vec![Value::Int(3), Value::Null(quintet_store::Kind::Text)];
         let written = tx.insert(&Item::TABLE, vec![null]).await;
-        let null = refusal(tx, written).await;
+        let null = reported_error(tx, written).await;
         assert_eq!(null.class(), Class::Data, "{null}");
     }
 }
 
 #[tokio::test]
-async fn a_closed_database_is_away() {
+async fn a_closed_database_is_unavailable() {
     for (_database, db) in databases().await {
         db.close().await;
         let error = db.begin().await.unwrap_err();
@@ -40,7 +40,7 @@ async fn a_closed_database_is_away() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_used_is_named_without_its_password() {
+async fn an_error_about_an_address_names_it_without_its_password() {
     for url in ["", "sqlite:", "mysql://me:secret@host/db", "postgres://me:secret@host:x/db"] {
         let error = Db::connect(url, 1).await.unwrap_err();
         assert!(matches!(error, StoreError::Url { .. }), "{error}");
@@ -50,7 +50,7 @@ async fn an_address_that_cannot_be_used_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn on_sqlite_a_writer_elsewhere_is_waited_for_and_then_a_conflict() {
+async fn on_sqlite_begin_waits_for_another_process_and_then_fails_with_a_conflict() {
     let database = testkit::Database::in_a_file();
     let db = database.migrated(crate::tables::first()).await;
     let elsewhere = database.connect().await;
@@ -65,15 +65,15 @@ async fn on_sqlite_a_writer_elsewhere_is_waited_for_and_then_a_conflict() {
 async fn on_postgres_a_deadlock_is_a_conflict() {
     for (_database, db) in databases().await {
         if db.kind() == DbKind::Sqlite {
-            continue; // One writer: there is none.
+            continue; // SQLite has one writer, so there are no deadlocks.
         }
         insert(&db, item(1)).await.unwrap();
         insert(&db, item(2)).await.unwrap();
-        let both_hold_one = Barrier::new(2);
+        let each_holds_one = Barrier::new(2);
         let lock = async |first: i64, second: i64| {
             let mut tx = db.begin().await?;
             Rows::<Item>::load(&mut tx, [first]).await?;
-            both_hold_one.wait().await;
+            each_holds_one.wait().await;
             Rows::<Item>::load(&mut tx, [second]).await?;
             tx.commit().await
         };
@@ -84,7 +84,7 @@ async fn on_postgres_a_deadlock_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn on_postgres_a_lock_that_cannot_be_had_in_time_is_a_conflict() {
+async fn on_postgres_a_lock_that_is_not_free_in_time_is_a_conflict() {
     for (_database, db) in databases().await {
         if db.kind() == DbKind::Sqlite {
             continue;
@@ -99,7 +99,7 @@ async fn on_postgres_a_lock_that_cannot_be_had_in_time_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn on_postgres_a_lost_connection_is_away_and_the_next_one_serves() {
+async fn on_postgres_a_lost_connection_is_unavailable_and_the_next_one_works() {
     for (_database, db) in databases().await {
         if db.kind() == DbKind::Sqlite {
             continue;
@@ -107,7 +107,7 @@ async fn on_postgres_a_lost_connection_is_away_and_the_next_one_serves() {
         let mut tx = db.begin().await.unwrap();
         let pid = tx.fetch("select pg_backend_pid()::bigint", vec![]).await.unwrap();
         let pid: i64 = pid[0].get(0).unwrap();
-        // Waits until it is gone.
+        // The statement waits until that process has ended.
         let sql = "select pg_terminate_backend($1::int, $2)";
         let timeout = i64::try_from(Duration::from_secs(5).as_millis()).unwrap();
         db.fetch(sql, vec![Value::Int(pid), Value::Int(timeout)]).await.unwrap();
@@ -119,7 +119,7 @@ async fn on_postgres_a_lost_connection_is_away_and_the_next_one_serves() {
 }
 
 #[tokio::test]
-async fn on_postgres_text_that_it_cannot_hold_is_the_datas_fault() {
+async fn on_postgres_a_text_with_a_zero_byte_is_of_class_data() {
     for (_database, db) in databases().await {
         if db.kind() == DbKind::Sqlite {
             continue;

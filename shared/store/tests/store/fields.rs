@@ -54,7 +54,7 @@ fn full() -> Sample {
     }
 }
 
-/// Present where nulls could be taken for something empty.
+/// Values that could be mistaken for null: zeros, empty texts and lists.
 fn empty() -> Sample {
     Sample {
         id: Uuid::from_u128(3),
@@ -69,7 +69,7 @@ fn empty() -> Sample {
 }
 
 #[tokio::test]
-async fn every_kind_of_column_gives_back_what_it_was_given() {
+async fn every_kind_of_column_returns_the_value_that_was_written() {
     let samples = [plain(), full(), empty()];
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
@@ -89,22 +89,22 @@ async fn every_kind_of_column_gives_back_what_it_was_given() {
 #[tokio::test]
 async fn an_update_changes_every_column_to_and_from_null() {
     for (_database, db) in databases().await {
-        let (before, after) = (plain(), Sample { id: plain().id, ..full() });
-        for (now, then) in [(&before, &after), (&after, &before)] {
+        let (with_nulls, without) = (plain(), Sample { id: plain().id, ..full() });
+        for (before, after) in [(&with_nulls, &without), (&without, &with_nulls)] {
             let mut tx = db.begin().await.unwrap();
-            tx.delete("sample", "id", quintet_store::Kind::Uuid, vec![now.id.into()])
+            tx.delete("sample", "id", quintet_store::Kind::Uuid, vec![before.id.into()])
                 .await
                 .unwrap();
-            tx.insert(&Sample::TABLE, vec![now.values()]).await.unwrap();
-            tx.update(&Sample::TABLE, vec![then.values()]).await.unwrap();
+            tx.insert(&Sample::TABLE, vec![before.values()]).await.unwrap();
+            tx.update(&Sample::TABLE, vec![after.values()]).await.unwrap();
             tx.commit().await.unwrap();
-            assert_eq!(db.find(now.id).await.unwrap().as_ref(), Some(then));
+            assert_eq!(db.find(before.id).await.unwrap().as_ref(), Some(after));
         }
     }
 }
 
 #[tokio::test]
-async fn what_a_column_should_not_hold_is_named() {
+async fn an_error_names_the_column_and_the_value_that_it_should_not_hold() {
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
         tx.insert(&Sample::TABLE, vec![plain().values()]).await.unwrap();
@@ -115,9 +115,9 @@ async fn what_a_column_should_not_hold_is_named() {
             let db = &db;
             async move { db.fetch(sql, vec![]).await.unwrap().remove(0) }
         };
-        let wrong = |error: StoreError, said: &str| {
+        let wrong = |error: StoreError, text: &str| {
             assert_eq!(error.class(), Class::Data);
-            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.to_string().contains(text), "{error}");
         };
         let word = read("select id, word from sample").await.get::<Word>(1);
         wrong(word.unwrap_err(), "column 1 holds \"third\", which is not Word");

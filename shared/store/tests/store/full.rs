@@ -5,7 +5,7 @@ use crate::tables::{Item, first, item};
 
 /// The smallest limit there is.
 const MAX_MIB: u32 = 1;
-/// Rows of one insert.
+/// How many rows one insert has.
 const MANY: i64 = 2_000;
 
 async fn insert(db: &Db, begin: i64) -> Result<(), StoreError> {
@@ -16,7 +16,7 @@ async fn insert(db: &Db, begin: i64) -> Result<(), StoreError> {
 }
 
 #[tokio::test]
-async fn a_full_sqlite_file_is_unavailable_keeps_what_it_has_and_goes_on_where_there_is_room() {
+async fn a_full_sqlite_file_refuses_writes_keeps_its_rows_and_accepts_writes_after_a_delete() {
     let database = testkit::Database::in_a_file();
     drop(database.migrated(first()).await);
     let db = Db::connect_within(&database.url(), 1, MAX_MIB).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_full_sqlite_file_is_unavailable_keeps_what_it_has_and_goes_on_where_t
     };
     assert_eq!(full.class(), Class::Unavailable, "{full}");
     assert!(full.to_string().contains("full"), "{full}");
-    // Again and again: the connection takes no harm.
+    // The failures do not harm the connection.
     for _ in 0..3 {
         let again = insert(&db, next).await.unwrap_err();
         assert_eq!(again.class(), Class::Unavailable, "{again}");
@@ -45,21 +45,21 @@ async fn a_full_sqlite_file_is_unavailable_keeps_what_it_has_and_goes_on_where_t
 }
 
 #[tokio::test]
-async fn a_reader_elsewhere_lets_the_write_ahead_log_grow_to_the_limit_and_no_further() {
+async fn a_reader_in_another_process_lets_the_write_ahead_log_grow_to_its_limit_only() {
     const LIMIT_MIB: u64 = 12;
     let database = testkit::Database::in_a_file();
     drop(database.migrated(first()).await);
     let limit = u32::try_from(LIMIT_MIB).unwrap();
     let db = Db::connect_within(&database.url(), 1, limit).await.unwrap();
     insert(&db, 1).await.unwrap();
-    // As a backup or a shell does: it goes on seeing the file as it is now.
+    // A backup or a shell does the same: as long as its transaction lasts it needs the file as it is now.
     let mut reader = SqliteConnection::connect(&database.url()).await.unwrap();
     sqlx::raw_sql("begin; select count(*) from item").execute(&mut reader).await.unwrap();
     let log = format!("{}-wal", database.url().trim_start_matches("sqlite:"));
     let log_mib = || std::fs::metadata(&log).unwrap().len() >> 20;
     let mut round = 0_i64;
     let pinned = loop {
-        // The same rows again and again: the file itself does not grow.
+        // Writes the same rows again, so that the file itself does not grow.
         round += 1;
         if let Err(error) = rewrite(&db, round).await {
             break error;
@@ -82,11 +82,11 @@ async fn rewrite(db: &Db, round: i64) -> Result<(), StoreError> {
 }
 
 #[tokio::test]
-async fn a_transaction_that_sqlite_has_rolled_back_by_itself_is_not_the_last_one() {
+async fn after_a_rollback_by_sqlite_itself_the_next_transaction_works() {
     let database = testkit::Database::in_a_file();
     let db = database.migrated(first()).await;
     let mut tx = db.begin().await.unwrap();
-    // As it does when a COMMIT finds the disk full.
+    // SQLite rolls back like this when a COMMIT finds the disk full.
     tx.execute("rollback", vec![]).await.unwrap();
     tx.commit().await.unwrap_err();
     insert(&db, 1).await.unwrap();

@@ -1,11 +1,11 @@
-//! The store on every database there is.
+//! Tests of the store, each on SQLite and on PostgreSQL if there is a server.
 
-mod alone;
 mod bulk;
 mod classes;
 mod fields;
 mod full;
 mod migrations;
-mod refusals;
+mod preconditions;
 mod rows;
 mod tables;
+mod unusable_servers;

@@ -5,7 +5,7 @@ use quintet_store::{DbKind, Record, StoreError};
 use sqlx::migrate::Migrator;
 
 #[tokio::test]
-async fn an_older_binary_starts_on_a_newer_schema() {
+async fn an_older_program_starts_on_a_newer_schema() {
     for database in testkit::databases().await {
         let newer = database.migrated(first().and(second())).await;
         newer.fetch("select added from item", vec![]).await.unwrap();
@@ -18,7 +18,7 @@ async fn an_older_binary_starts_on_a_newer_schema() {
 }
 
 #[tokio::test]
-async fn what_ran_already_is_not_run_again_and_what_is_new_is() {
+async fn only_new_migrations_run() {
     for database in testkit::databases().await {
         let db = database.migrated(first()).await;
         db.fetch("select added from item", vec![]).await.unwrap_err();
@@ -41,7 +41,7 @@ async fn a_migration_that_was_changed_after_it_ran_is_refused() {
     }
 }
 
-/// What sqlx itself would note about the files of a folder.
+/// The version, description and checksum that sqlx itself would record for the files of a folder.
 async fn by_sqlx(folder: &str, kind: DbKind) -> Vec<(i64, String, Vec<u8>)> {
     let kind = match kind {
         DbKind::Sqlite => "sqlite",
@@ -56,22 +56,22 @@ async fn by_sqlx(folder: &str, kind: DbKind) -> Vec<(i64, String, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn a_database_notes_what_sqlx_notes_so_that_older_databases_open() {
+async fn a_database_records_what_sqlx_records_so_that_older_databases_open() {
     for database in testkit::databases().await {
         let db = database.migrated(first().and(second())).await;
         let sql = "select version, description, checksum from _sqlx_migrations order by version";
-        let noted = db.fetch(sql, vec![]).await.unwrap();
-        let noted = noted.iter().map(|row| {
+        let recorded = db.fetch(sql, vec![]).await.unwrap();
+        let recorded = recorded.iter().map(|row| {
             (row.get(0).unwrap(), row.get::<String>(1).unwrap(), row.get::<Vec<u8>>(2).unwrap())
         });
         let mut expected = by_sqlx("first", db.kind()).await;
         expected.extend(by_sqlx("second", db.kind()).await);
-        assert_eq!(noted.collect::<Vec<_>>(), expected);
+        assert_eq!(recorded.collect::<Vec<_>>(), expected);
     }
 }
 
 #[tokio::test]
-async fn versions_that_do_not_rise_are_refused_before_anything_runs() {
+async fn versions_that_do_not_ascend_are_refused_before_a_migration_runs() {
     let database = testkit::databases().await.swap_remove(0);
     let db = database.connect().await;
     for schema in [second().and(first()), first().and(first())] {

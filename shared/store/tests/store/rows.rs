@@ -1,6 +1,6 @@
 use quintet_store::{Class, Db, Record, Rows, StoreError};
 
-use crate::tables::{Item, databases, item, items, refusal};
+use crate::tables::{Item, databases, item, items, reported_error};
 
 async fn insert(db: &Db, ids: impl IntoIterator<Item = i64>) {
     let mut tx = db.begin().await.unwrap();
@@ -14,7 +14,7 @@ fn renamed(id: i64) -> Item {
 }
 
 #[tokio::test]
-async fn a_row_is_absent_until_one_was_put_and_saved() {
+async fn a_row_is_absent_until_a_record_was_put_and_saved() {
     for (_database, db) in databases().await {
         let mut tx = db.begin().await.unwrap();
         let mut rows = Rows::<Item>::load(&mut tx, [1, 2]).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_row_is_absent_until_one_was_put_and_saved() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_updated_what_is_not_inserted_and_the_rest_left_alone() {
+async fn save_updates_existing_rows_inserts_absent_ones_and_leaves_unchanged_ones_alone() {
     for (_database, db) in databases().await {
         insert(&db, 0..100).await;
         let mut tx = db.begin().await.unwrap();
@@ -42,7 +42,7 @@ async fn what_is_there_is_updated_what_is_not_inserted_and_the_rest_left_alone()
         for id in (0..200).filter(|id| id % 2 == 0) {
             rows.put(renamed(id));
         }
-        // Changed behind our back: would be overwritten if unchanged rows were saved.
+        // This change would be overwritten if `save` wrote unchanged rows.
         tx.execute("update item set name = 'other' where id = 1", vec![]).await.unwrap();
         rows.save(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
@@ -61,13 +61,13 @@ async fn what_is_there_is_updated_what_is_not_inserted_and_the_rest_left_alone()
 }
 
 #[tokio::test]
-async fn what_is_taken_away_is_deleted() {
+async fn a_removed_record_is_deleted() {
     for (_database, db) in databases().await {
         insert(&db, [1, 2]).await;
         let mut tx = db.begin().await.unwrap();
         let mut rows = Rows::<Item>::load(&mut tx, [1, 2, 3, 4]).await.unwrap();
         rows.remove(&1);
-        // Put and taken away again, as if nothing had been.
+        // A record that is put and removed again leaves the row absent.
         rows.put(item(3));
         rows.remove(&3);
         rows.remove(&4);
@@ -76,7 +76,7 @@ async fn what_is_taken_away_is_deleted() {
         tx.commit().await.unwrap();
         assert_eq!(items(&db).await, [item(2)]);
 
-        // In the same batch it may come again.
+        // A removed record may be put again in the same batch.
         let mut tx = db.begin().await.unwrap();
         let mut rows = Rows::<Item>::load(&mut tx, [2]).await.unwrap();
         rows.remove(&2);
@@ -89,12 +89,12 @@ async fn what_is_taken_away_is_deleted() {
 
 #[tokio::test]
 #[should_panic(expected = "item 2 was not loaded")]
-async fn what_was_not_loaded_cannot_be_put() {
+async fn a_record_whose_key_was_not_loaded_cannot_be_put() {
     Rows::absent([1]).put(item(2));
 }
 
 #[tokio::test]
-async fn of_two_that_saw_a_row_absent_the_second_must_run_again() {
+async fn of_two_batches_that_found_a_row_absent_the_second_meets_a_conflict() {
     for (_database, db) in databases().await {
         let save = async |name: &str| -> Result<(), StoreError> {
             let mut rows = Rows::absent([1]);
@@ -110,10 +110,10 @@ async fn of_two_that_saw_a_row_absent_the_second_must_run_again() {
 }
 
 #[tokio::test]
-async fn on_postgres_the_second_waits_for_the_first_and_then_must_run_again() {
+async fn on_postgres_the_second_batch_waits_for_the_first_and_then_meets_a_conflict() {
     for (_database, db) in databases().await {
         if db.kind() == quintet_store::DbKind::Sqlite {
-            continue; // One writer: nobody else sees anything meanwhile.
+            continue; // SQLite has one writer, so no two transactions overlap.
         }
         let (mut first, mut second) = (db.begin().await.unwrap(), db.begin().await.unwrap());
         let mut rows = Rows::<Item>::load(&mut first, [1]).await.unwrap();
@@ -123,12 +123,12 @@ async fn on_postgres_the_second_waits_for_the_first_and_then_must_run_again() {
         rows.save(&mut first).await.unwrap();
         let (committed, saved) = tokio::join!(first.commit(), others.save(&mut second));
         committed.unwrap();
-        assert_eq!(refusal(second, saved).await.class(), Class::Conflict);
+        assert_eq!(reported_error(second, saved).await.class(), Class::Conflict);
     }
 }
 
 #[tokio::test]
-async fn on_postgres_a_loaded_row_waits_for_whoever_holds_it() {
+async fn on_postgres_load_waits_for_the_transaction_that_holds_the_row() {
     for (_database, db) in databases().await {
         if db.kind() == quintet_store::DbKind::Sqlite {
             continue;
@@ -145,14 +145,14 @@ async fn on_postgres_a_loaded_row_waits_for_whoever_holds_it() {
             rows.save(&mut first).await.unwrap();
             first.commit().await.unwrap();
         };
-        // Whichever comes first: the lock is held, so the other sees the change.
+        // The first transaction holds the lock, so the other sees its change, whichever is polled first.
         let (seen, ()) = tokio::join!(other, holder);
         assert_eq!(seen, Some(renamed(1)));
     }
 }
 
 #[tokio::test]
-async fn a_dropped_transaction_leaves_no_trace() {
+async fn a_dropped_transaction_changes_nothing() {
     for (_database, db) in databases().await {
         insert(&db, [1]).await;
         let mut tx = db.begin().await.unwrap();
@@ -162,7 +162,7 @@ async fn a_dropped_transaction_leaves_no_trace() {
         rows.save(&mut tx).await.unwrap();
         drop(tx);
         assert_eq!(items(&db).await, [item(1)]);
-        // And the next one writes.
+        // The connection still works.
         insert(&db, [3]).await;
         assert_eq!(items(&db).await, [item(1), item(3)]);
     }

@@ -1,4 +1,4 @@
-//! The tables that the tests use.
+//! The tables of the tests, and the databases that have them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use quintet_store::{Db, Json, Migrations, StoreError, Tx};
 use testkit::Database;
 use uuid::Uuid;
 
-/// One column of each kind, and each once more where it may be null.
+/// A column of each kind, and another one of each kind that may be null.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     pub id: Uuid,
@@ -53,7 +53,7 @@ event::ids! {
 
 quintet_store::uuid_field!(GameId);
 
-/// Two characters.
+/// A code of two characters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Code([u8; 2]);
 
@@ -74,7 +74,7 @@ impl std::str::FromStr for Code {
 
 quintet_store::parsed_field!(Code);
 
-/// Found by a number; its name has room for 16 characters.
+/// A record whose key is a number. The column of its name has room for 16 characters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     pub id: i64,
@@ -83,7 +83,7 @@ pub struct Item {
 
 quintet_store::record!(Item in "item": id: i64, name: String);
 
-/// Found by a text.
+/// A record whose key is a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     pub name: String,
@@ -104,7 +104,8 @@ pub fn second() -> Migrations {
     quintet_store::migrations!("tests/store/migrations/second")
 }
 
-/// Every database, with the tables in it. The first of a pair lives as long as the test needs it.
+/// A database of each kind that is there, with the tables. The test keeps the first of each pair, whose drop
+/// deletes the database.
 pub async fn databases() -> Vec<(Database, Db)> {
     let mut migrated = Vec::new();
     for database in testkit::databases().await {
@@ -114,13 +115,13 @@ pub async fn databases() -> Vec<(Database, Db)> {
     migrated
 }
 
-/// All items, by their ids.
+/// All items, in the order of their ids.
 pub async fn items(db: &Db) -> Vec<Item> {
     db.page(None, i64::MAX).await.unwrap()
 }
 
-/// Why the database refuses what was written: told by the write, at the latest by the commit.
-pub async fn refusal(tx: Tx, written: Result<(), StoreError>) -> StoreError {
+/// The error of a write, which a pipelined write reports by the commit.
+pub async fn reported_error(tx: Tx, written: Result<(), StoreError>) -> StoreError {
     match written {
         Ok(()) => tx.commit().await.unwrap_err(),
         Err(error) => error,

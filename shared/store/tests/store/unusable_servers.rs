@@ -1,4 +1,4 @@
-//! Servers that answer and do not serve.
+//! Servers that answer but cannot be used: read-only ones, and poolers.
 
 use quintet_store::{Class, Db, Record, StoreError};
 use testkit::{Database, PgBouncer};
@@ -11,7 +11,7 @@ async fn insert(db: &Db, id: i64) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// Sets it for all sessions that begin from now on.
+/// Makes all sessions that begin from now on read-only, or no longer.
 async fn set_read_only(url: &str, on: bool) {
     let (_, name) = url.rsplit_once('/').unwrap();
     let operator = Db::connect(url, 1).await.unwrap();
@@ -25,7 +25,7 @@ async fn set_read_only(url: &str, on: bool) {
 }
 
 #[tokio::test]
-async fn a_read_only_server_is_away_for_changes_and_serves_as_soon_as_it_takes_them() {
+async fn a_read_only_server_is_unavailable_until_it_accepts_writes() {
     let Some(database) = Database::on_postgres().await else { return };
     let db = database.migrated(first()).await;
     insert(&db, 1).await.unwrap();
@@ -38,17 +38,17 @@ async fn a_read_only_server_is_away_for_changes_and_serves_as_soon_as_it_takes_t
     let refused = insert(&db, 2).await.unwrap_err();
     assert_eq!(refused.class(), Class::Unavailable, "{refused}");
     let rows = db.fetch("select 1 from item", vec![]).await.unwrap();
-    assert_eq!(rows.len(), 1, "it is read all the same");
+    assert_eq!(rows.len(), 1, "reads still work");
 
-    // Sessions that began read-only would stay so.
+    // A session that began read-only would stay so.
     set_read_only(&database.url(), false).await;
     let written = async || insert(&db, 2).await.ok();
-    testkit::eventually("the change to be taken", written).await;
+    testkit::eventually("the write to be accepted", written).await;
     db.require_writable().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_pooler_that_changes_the_session_is_refused_with_the_setting_that_would_do() {
+async fn a_pooler_that_changes_the_session_is_refused_and_the_error_names_the_setting() {
     let modes = ["transaction", "statement"];
     let poolers = modes.map(PgBouncer::start).into_iter();
     for pooler in poolers.chain(modes.map(PgBouncer::start_with_one_session)) {
@@ -62,7 +62,7 @@ async fn a_pooler_that_changes_the_session_is_refused_with_the_setting_that_woul
 }
 
 #[tokio::test]
-async fn a_pooler_that_keeps_the_session_serves_with_its_defaults() {
+async fn a_pooler_that_keeps_the_session_works_with_its_defaults() {
     let Some(pooler) = PgBouncer::start("session") else { return };
     let Some(database) = Database::on_postgres().await else { return };
     let db = Db::connect(&pooler.in_front_of(&database.url()), 4).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_pooler_that_keeps_the_session_serves_with_its_defaults() {
 }
 
 #[tokio::test]
-async fn a_pooler_without_a_session_left_is_waited_for_and_its_pool_size_named() {
+async fn a_pooler_without_a_free_session_is_unavailable_and_the_error_names_its_pool_size() {
     let Some(pooler) = PgBouncer::start_with_one_session("session") else { return };
     let Some(database) = Database::on_postgres().await else { return };
     let url = pooler.in_front_of(&database.url());
@@ -92,7 +92,7 @@ async fn a_pooler_without_a_session_left_is_waited_for_and_its_pool_size_named()
 }
 
 #[tokio::test]
-async fn postgres_itself_keeps_the_session() {
+async fn a_connection_to_postgres_itself_keeps_the_session() {
     let Some(database) = Database::on_postgres().await else { return };
     database.connect().await.require_sessions().await.unwrap();
 }
