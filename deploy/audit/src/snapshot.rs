@@ -45,7 +45,7 @@ pub struct Status {
     pub effects: Depth,
     /// Deadlines that have not fired.
     pub alarms: Depth,
-    /// Orders that are parked in the dead letters, and records that name none.
+    /// Orders that are parked, and dead letters that name no order: the dead-letter queues.
     #[serde(default)]
     pub parked: Depth,
     /// Records that the group has not applied; `None` while the broker does not answer.

@@ -52,7 +52,7 @@ impl Acquaintance {
         let Self::First(_) = self else { return Ok(()) };
         let read = |state: &&PartitionState| state.committed.is_some_and(|next| next > state.low);
         let Some(state) = states.iter().find(read) else { return Ok(()) };
-        let places = db.fetch("select 1 from place limit 1", Vec::new()).await;
+        let places = db.fetch("select 1 from partition_registry limit 1", Vec::new()).await;
         if !places.map_err(|error| Fatal::database_unavailable(&error))?.is_empty() {
             // It was used before databases remembered their bus.
             return Ok(());

@@ -37,6 +37,7 @@ mod input;
 mod outbox;
 mod participant;
 mod reaction;
+mod reason;
 mod resolution;
 mod runtime;
 mod settings;
@@ -49,10 +50,7 @@ pub use aggregate::AggregateField;
 pub use alarms::Alarms;
 pub use applied::{Applied, BatchError, UnconfirmedAnswers};
 pub use batch::Engine;
-pub use dead_letters::{
-    Cause, DeadLetter, DeadLetters, Discarded, Group, Held, Lane, Parked, ParkedLane, Parking, Raw,
-    Reason, Replaying, Replays, Unreadable,
-};
+pub use dead_letters::{Poison, Raw, Replay, Replays, Unreadable};
 pub use depth::Depth;
 pub use effects::{Attempt, EffectRunner, Nobody, Outside};
 pub use fatal::Fatal;
@@ -64,11 +62,16 @@ pub use participant::{
     Alarm, Effect, Input, Key, Never, Participant, Reply, What, group, subscription,
 };
 pub use reaction::{Emitted, Reaction};
+pub use reason::{Cause, Reason};
 pub use resolution::{Impossible, Resolution};
 pub use runtime::{Runtime, Surroundings};
 pub use settings::{EngineOptions, Messaging, Settings};
 pub use telemetry::{Metrics, trace};
-pub use upkeep::{EffectPage, EffectView, PruneError, Pruner, Queues, ResolveError, Status};
+pub use upkeep::{
+    DeadLetter, DeadLetterGroup, DeadLetterQueue, DeadLetterQueueSummary, DeadLetters, Discarded,
+    EffectPage, EffectView, PostponedInput, PruneError, Pruner, Queues, Replaying, ResolveError,
+    Status,
+};
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
 
 /// Whether the bug of this name is injected here: never without the feature `injected-bugs`, and then only

@@ -4,7 +4,7 @@ use bus::{Incoming, Position};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{Input, Parked, Participant};
+use crate::{Input, Participant, Replay};
 
 /// An input and where it came from.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub struct Work<P: Participant> {
 pub enum Origin {
     /// From the broker, in this record. A repeat is in the inbox.
     Event(Incoming),
-    /// From the dead letters, to be tried again. A repeat is in the inbox, or finds it gone.
-    Parked(Parked),
+    /// From a dead-letter queue, to be tried once more. A repeat is in the inbox, or finds the dead letter gone.
+    Replay(Replay),
     /// Over HTTP, perhaps under an idempotency key. A repeat is in the inbox.
     Command(Option<IdempotencyKey>),
     /// From the effect runner. A repeat finds its effect's row gone.
@@ -35,7 +35,7 @@ impl Origin {
     #[must_use]
     pub fn record(&self) -> Option<&Incoming> {
         match self {
-            Self::Event(record) | Self::Parked(Parked { record, .. }) => Some(record),
+            Self::Event(record) | Self::Replay(Replay { record, .. }) => Some(record),
             Self::Command(_) | Self::Outcome | Self::Alarm => None,
         }
     }
@@ -101,7 +101,7 @@ impl<P: Participant> Work<P> {
     /// The id that the inbox remembers, of events and commands.
     pub(crate) fn inbox_id(&self) -> Option<Uuid> {
         match self.origin {
-            Origin::Event(_) | Origin::Parked(_) | Origin::Command(_) => Some(self.input.cause),
+            Origin::Event(_) | Origin::Replay(_) | Origin::Command(_) => Some(self.input.cause),
             Origin::Outcome | Origin::Alarm => None,
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator asks about dead letters, and does with them.
+//! The routes by which an operator looks at dead-letter queues, has them replayed, and discards from them.
 
 use axum::{
     Json,
@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use engine::{DeadLetters, Discarded, Key, Lane, Participant, Replaying};
+use engine::{DeadLetterQueue, DeadLetters, Discarded, Key, Participant, Replaying};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,9 +18,10 @@ use crate::{
     http::{AggregatePath, Listing, Problem, Query, limit},
 };
 
-/// Lanes of one answer unless asked otherwise, and at most.
-const LANES: i64 = 100;
-const MOST_LANES: i64 = 1_000;
+/// The dead-letter queues of one answer, unless the request names a limit.
+const QUEUES: i64 = 100;
+/// The most dead-letter queues of one answer.
+const MOST_QUEUES: i64 = 1_000;
 
 pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
     OpenApiRouter::with_openapi(Routes::openapi())
@@ -41,33 +42,33 @@ struct ListQuery {
     /// The `next` of the answer before.
     #[param(nullable = false)]
     after: Option<Uuid>,
-    /// How many lanes, at most.
+    /// How many dead-letter queues, at most.
     #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
-    #[serde(default, deserialize_with = "limit::<MOST_LANES, _>")]
+    #[serde(default, deserialize_with = "limit::<MOST_QUEUES, _>")]
     limit: Option<i64>,
 }
 
-/// Lists what could not be applied, and what waits behind it, grouped by cause.
+/// Lists the dead-letter queues, grouped by what is wrong with their first dead letters.
 #[utoipa::path(get, path = "/admin/dead-letters", operation_id = "list_dead_letters", tag = "admin",
     params(ListQuery),
-    responses((status = 200, description = "What is parked, and how to go on.", body = DeadLetters)),
+    responses((status = 200, description = "The queues, and where the next page begins.", body = DeadLetters)),
 )]
 async fn list<P: Participant>(
     State(app): State<App<P>>,
     Query(query): Query<ListQuery>,
     listing: Listing,
 ) -> Result<Response, Problem> {
-    let limit = query.limit.unwrap_or(LANES);
+    let limit = query.limit.unwrap_or(QUEUES);
     listing.answer(&app.engine.dead_letters(query.after, limit).await?)
 }
 
-/// Shows all that is parked of an aggregate, in order, each record with what is wrong with it.
+/// Shows the dead-letter queue of an aggregate, each dead letter with what is wrong with it.
 #[utoipa::path(get, path = "/admin/dead-letters/{aggregate}", operation_id = "get_dead_letters",
     tag = "admin",
     params(("aggregate" = Uuid, Path, description = "The aggregate; or the id of a record that names none.")),
     responses(
-        (status = 200, description = "The letters of the aggregate.", body = Lane),
-        (status = 404, description = "Nothing is parked under this id."),
+        (status = 200, description = "The dead letters of the aggregate, in order.", body = DeadLetterQueue),
+        (status = 404, description = "There is no dead letter under this id."),
     ),
 )]
 async fn show<P: Participant>(
@@ -75,17 +76,17 @@ async fn show<P: Participant>(
     AggregatePath(aggregate): AggregatePath<Key<P>>,
     listing: Listing,
 ) -> Result<Response, Problem> {
-    let lane = app.engine.dead_letter(aggregate.into()).await?.ok_or_else(nothing_parked)?;
-    listing.answer(&lane)
+    let queue = app.engine.dead_letter_queue(aggregate.into()).await?;
+    listing.answer(&queue.ok_or_else(nothing_parked)?)
 }
 
-/// Has all that is parked of an aggregate tried again, in order, up to the first that fails again.
+/// Replays the dead letters of an aggregate, in order, up to the first that fails again.
 #[utoipa::path(post, path = "/admin/dead-letters/{aggregate}/replay",
     operation_id = "replay_dead_letters", tag = "admin",
     params(("aggregate" = Uuid, Path, description = "The aggregate; or the id of a record that names none.")),
     responses(
-        (status = 202, description = "They are being tried.", body = Replaying),
-        (status = 404, description = "Nothing is parked under this id."),
+        (status = 202, description = "The replay is requested.", body = Replaying),
+        (status = 404, description = "There is no dead letter under this id."),
     ),
 )]
 async fn replay<P: Participant>(
@@ -100,12 +101,12 @@ async fn replay<P: Participant>(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DiscardQuery {
-    /// All of them, and not only the first, which holds the others up.
+    /// Whether to discard all dead letters of the queue, and not only the first, which holds the others up.
     #[param(nullable = false, default = false)]
     all: Option<bool>,
 }
 
-/// Throws away the first of what is parked of an aggregate, or all of it. It will never be applied.
+/// Discards the first dead letter of an aggregate, or all of them. A discarded record is never applied.
 #[utoipa::path(post, path = "/admin/dead-letters/{aggregate}/discard",
     operation_id = "discard_dead_letters", tag = "admin",
     params(
@@ -113,8 +114,8 @@ struct DiscardQuery {
         DiscardQuery,
     ),
     responses(
-        (status = 200, description = "What is gone, and what is left.", body = Discarded),
-        (status = 404, description = "Nothing is parked under this id."),
+        (status = 200, description = "How many dead letters are discarded, and how many are left.", body = Discarded),
+        (status = 404, description = "There is no dead letter under this id."),
     ),
 )]
 async fn discard<P: Participant>(

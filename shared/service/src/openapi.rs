@@ -79,8 +79,8 @@ fn name_aggregates<C: Contract>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     let or_none = or_none.build();
     for (name, id) in [
         ("EffectView", &known),
-        ("Held", &known),
-        ("ParkedLane", &or_none),
+        ("PostponedInput", &known),
+        ("DeadLetterQueueSummary", &or_none),
         ("DeadLetter", &or_none),
     ] {
         if let Some(RefOr::T(Schema::Object(shown))) = schemas.get_mut(name) {

@@ -117,7 +117,7 @@ pub(crate) fn subject(value: &Value) -> &str {
     texts.next().unwrap_or_default()
 }
 
-/// `1 letter`, `2 letters`
+/// `1 dead letter`, `2 dead letters`
 pub(crate) fn count(number: i64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -285,7 +285,7 @@ impl Program {
             Some(Verb::Start(start)) => start.run(session).await,
             Some(Verb::Own(own)) => own.run(session).await,
             Some(Verb::Audit(audit)) => audit.run(session, extension, &self.invariants).await,
-            Some(Verb::DeadLetters(letters)) => letters.run(session).await,
+            Some(Verb::DeadLetters(dead_letters)) => dead_letters.run(session).await,
             Some(Verb::Effects(effects)) => effects.run(session).await,
             Some(Verb::Events(events)) => events.run(session).await,
             Some(Verb::Lag(lag)) => lag.run(session).await,

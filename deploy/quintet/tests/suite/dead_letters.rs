@@ -19,12 +19,15 @@ async fn they_are_listed_by_service() {
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
     let told = text(&listed.stdout);
-    assert!(told.starts_with("payment: OrderPlaced panicked, 2 letters in 2 orders"), "{told}");
+    assert!(
+        told.starts_with("payment: OrderPlaced panicked, 2 dead letters in 2 orders"),
+        "{told}"
+    );
     assert!(told.contains(&format!("    {}  1 attempt\n", order_id(2))), "{told}");
 
     let listed = suite.run(&["dead-letters", "list", "--service", "order", "--json"]).await;
     let told: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!(told, json!({"order": {"groups": [], "lanes": [], "held": []}}));
+    assert_eq!(told, json!({"order": {"groups": [], "queues": [], "postponed": []}}));
     let listed = suite.run(&["dead-letters", "list", "--service", "order"]).await;
     assert_eq!(text(&listed.stdout), "nothing is parked\n");
 }
@@ -41,7 +44,7 @@ async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
     let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
     assert_eq!(replayed.status.code(), Some(1));
     let told = text(&replayed.stdout);
-    assert_eq!(told, format!("payment: {} 1 letter still parked: told to\n", order_id(2)));
+    assert_eq!(told, format!("payment: {} 1 dead letter still parked: told to\n", order_id(2)));
 }
 
 #[tokio::test]
@@ -62,7 +65,7 @@ async fn what_is_not_parked_or_not_clear_is_said() {
     let order = order_id(1);
     let which = ["dead-letters", "discard", &order, "--service", "shipping"];
     let discarded = suite.run(&which).await;
-    assert_eq!(text(&discarded.stdout), "shipping: 1 letter discarded, nothing is left\n");
+    assert_eq!(text(&discarded.stdout), "shipping: 1 dead letter discarded, nothing is left\n");
     assert_eq!(suite.world.lock().unwrap().parked.len(), 2);
 }
 
@@ -77,10 +80,10 @@ async fn a_stopped_service_hides_nothing_of_the_others() {
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!((listed.status.code(), text(&listed.stderr)), (Some(1), stopped));
     let told = text(&listed.stdout);
-    assert!(told.starts_with("shipping: OrderPlaced panicked, 1 letter in 1 order"), "{told}");
+    assert!(told.starts_with("shipping: OrderPlaced panicked, 1 dead letter in 1 order"), "{told}");
     let shown = suite.run(&["dead-letters", "show", &order]).await;
     assert_eq!((shown.status.code(), text(&shown.stderr)), (Some(1), stopped));
-    assert!(text(&shown.stdout).starts_with(&format!("shipping: 1 letter of {order}")));
+    assert!(text(&shown.stdout).starts_with(&format!("shipping: 1 dead letter of {order}")));
 
     let discarded = suite.run(&["dead-letters", "discard", &order]).await;
     assert_eq!(discarded.status.code(), Some(1));

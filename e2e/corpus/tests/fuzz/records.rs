@@ -147,7 +147,7 @@ fn takes<P: Participant>(records: &[Record], topic: &str) -> Result<(), TestCase
     let chunk = chunk::<P>(incoming.collect());
     let seen = chunk.works.len() + chunk.passed.len() + chunk.unreadable.len();
     prop_assert_eq!(seen, records.len());
-    for (_, unreadable) in chunk.unreadable {
+    for unreadable in chunk.unreadable {
         prop_assert!(!unreadable.reason.to_string().is_empty());
     }
     Ok(())

@@ -26,8 +26,8 @@ pub(crate) async fn one_order_in_a_thousand_is_parked_and_ends_after_the_replay(
     }
     let (code, said) = suite.ask(&["dead-letters", "list"]).await;
     assert_eq!(code, Some(0));
-    let lanes = said[0]["payment"]["lanes"].as_array().expect("a list");
-    assert_eq!((lanes.len(), &lanes[0]["id"]), (1, &poisoned.to_string().into()), "{said:?}");
+    let queues = said[0]["payment"]["queues"].as_array().expect("a list");
+    assert_eq!((queues.len(), &queues[0]["id"]), (1, &poisoned.to_string().into()), "{said:?}");
     assert_eq!(said[0]["payment"]["groups"][0]["cause"], "refused", "{said:?}");
     assert_eq!(parked(&visitor, poisoned).await, ["OrderPlaced", "StockReserved"]);
     let (_, verdict) = suite.audit("3s").await;
@@ -36,37 +36,40 @@ pub(crate) async fn one_order_in_a_thousand_is_parked_and_ends_after_the_replay(
     // Before it is mended, a replay only counts one more attempt.
     let order = poisoned.to_string();
     let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
-    assert_eq!((code, &said[0]["lanes"][0]["outcome"]), (Some(1), &"parked".into()), "{said:?}");
-    assert_eq!(letters(&visitor, poisoned).await[0]["attempts"], 2);
+    assert_eq!((code, &said[0]["queues"][0]["outcome"]), (Some(1), &"parked".into()), "{said:?}");
+    assert_eq!(dead_letters(&visitor, poisoned).await[0]["attempts"], 2);
     accept(&db).await;
     db.close().await;
     let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
-    assert_eq!((code, &said[0]["lanes"][0]["outcome"]), (Some(0), &"applied".into()), "{said:?}");
+    assert_eq!((code, &said[0]["queues"][0]["outcome"]), (Some(0), &"applied".into()), "{said:?}");
     visitor.until_ended(poisoned, "completed").await;
     visitor.verdict().await;
 }
 
-/// The types of an order's letters in payment, which wait in the order of their arrival, the first of
+/// The types of an order's dead letters in payment, which wait in the order of their arrival, the first of
 /// them for what the database said.
 async fn parked(visitor: &Visitor, order: OrderId) -> Vec<String> {
-    let letters = letters(visitor, order).await;
-    let first = letters[0].to_string();
+    let dead_letters = dead_letters(visitor, order).await;
+    let first = dead_letters[0].to_string();
     assert!(first.contains("mistake"), "{first}");
-    assert_eq!(letters[0]["attempts"], 1);
-    assert_eq!(letters[0]["key"], order.to_string());
-    assert_eq!((&letters[1]["attempts"], &letters[1]["cause"]), (&0.into(), &"behind".into()));
-    let mut types: Vec<String> = letters
+    assert_eq!(dead_letters[0]["attempts"], 1);
+    assert_eq!(dead_letters[0]["key"], order.to_string());
+    assert_eq!(
+        (&dead_letters[1]["attempts"], &dead_letters[1]["cause"]),
+        (&0.into(), &"behind".into())
+    );
+    let mut types: Vec<String> = dead_letters
         .iter()
-        .map(|letter| letter["event_type"].as_str().expect("a type").to_owned())
+        .map(|dead_letter| dead_letter["event_type"].as_str().expect("a type").to_owned())
         .collect();
     types.sort();
     types
 }
 
-async fn letters(visitor: &Visitor, order: OrderId) -> Vec<Value> {
+async fn dead_letters(visitor: &Visitor, order: OrderId) -> Vec<Value> {
     let (code, said) = visitor.suite().ask(&["dead-letters", "show", &order.to_string()]).await;
     assert_eq!(code, Some(0));
-    said[0]["payment"]["letters"].as_array().expect("a list").clone()
+    said[0]["payment"]["dead_letters"].as_array().expect("a list").clone()
 }
 
 async fn refuse(db: &Db, order: OrderId) {
@@ -115,18 +118,18 @@ pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_disca
     let mut producer = suite.bus().await.producer().await.expect("a producer");
     let published = timeout(PATIENCE, producer.publish(&[stray])).await.expect("in time");
     assert!(published.error.is_none(), "{:?}", published.error);
-    let lane = until("it is parked", async || {
+    let queue = until("it is parked", async || {
         let (_, said) = suite.ask(&["dead-letters", "list", "--service", "shipping"]).await;
-        said[0]["shipping"]["lanes"][0]["id"].as_str().map(ToOwned::to_owned)
+        said[0]["shipping"]["queues"][0]["id"].as_str().map(ToOwned::to_owned)
     })
     .await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
     visitor.until_ended(order, "completed").await;
 
     for service in services() {
-        suite.ask(&["dead-letters", "discard", &lane, "--service", service]).await;
+        suite.ask(&["dead-letters", "discard", &queue, "--service", service]).await;
     }
-    let (code, _) = suite.ask(&["dead-letters", "show", &lane]).await;
+    let (code, _) = suite.ask(&["dead-letters", "show", &queue]).await;
     assert_eq!(code, Some(1), "it is gone");
     visitor.verdict().await;
 }

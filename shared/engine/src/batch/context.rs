@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use store::Tx;
 
 use crate::{
-    Engine, Parking, Participant, Work,
+    Engine, Participant, Poison, Work,
     dead_letters::Sorted,
     outbox::{Ownership, SentRows},
     telemetry::BatchSpans,
@@ -13,8 +13,8 @@ use crate::{
 /// A batch as the retry loop hands it over: the same at each attempt.
 pub(crate) struct Batch<'a, P: Participant> {
     pub(crate) works: &'a [Work<P>],
-    /// The inputs of it that are known to be unfit, and the unreadable records that came with it.
-    pub(crate) parking: &'a Parking,
+    /// What of it cannot be applied, and the unreadable records that came with it.
+    pub(crate) poison: &'a Poison,
     /// The wall clock at the begin of its first attempt: the time of all that it stores.
     pub(crate) now: Timestamp,
     pub(crate) spans: &'a BatchSpans,

@@ -17,8 +17,8 @@ const TABLE: Table = Table {
 };
 
 /// Whether any aggregate is parked, in the same snapshot in which the ids are entered.
-const ANY_PARKED: &str = ", exists (select 1 from parked)";
-const NONE_PARKED: &str = "not exists (select 1 from parked)";
+const ANY_PARKED: &str = ", exists (select 1 from dead_letter_queue)";
+const NONE_PARKED: &str = "not exists (select 1 from dead_letter_queue)";
 
 /// How a batch is entered.
 pub(super) struct Entering {

@@ -36,7 +36,7 @@ use store::{Db, StoreError};
 use tokio::sync::Notify;
 
 use crate::{
-    Answer, Applied, BatchError, EngineOptions, Metrics, Origin, Parking, Participant, Settings,
+    Answer, Applied, BatchError, EngineOptions, Metrics, Origin, Participant, Poison, Settings,
     UnconfirmedAnswers, Work,
     effects::EffectQueue,
     outbox::{Change, Outbox},
@@ -57,7 +57,7 @@ pub struct Engine<P: Participant> {
     pub(crate) outage: Arc<DatabaseOutage>,
     pub(crate) effects: Arc<EffectQueue<P>>,
     pub(crate) metrics: Arc<Metrics>,
-    /// An operator has asked for a replay of dead letters.
+    /// An operator has asked for a replay of dead letters, or a replay has more of them to try.
     pub(crate) replay_wake: Arc<Notify>,
     /// Whether an aggregate may be parked. False only if the database said so since this process last parked one.
     maybe_parked: AtomicBool,
@@ -104,23 +104,23 @@ impl<P: Participant> Engine<P> {
         works: &[Work<P>],
         unconfirmed: &mut UnconfirmedAnswers<P>,
     ) -> Result<Applied<P>, BatchError> {
-        self.apply_batch_parking(works, &Parking::default(), unconfirmed).await
+        self.apply_batch_without(works, &Poison::default(), unconfirmed).await
     }
 
-    /// As [`Engine::apply_batch`], of a batch of which `parking` is parked and not applied.
+    /// As [`Engine::apply_batch`], without what of the batch is known to be `poison`: that is parked.
     ///
     /// # Errors
     /// As [`Engine::apply_batch`].
-    pub async fn apply_batch_parking(
+    pub async fn apply_batch_without(
         &self,
         works: &[Work<P>],
-        parking: &Parking,
+        poison: &Poison,
         unconfirmed: &mut UnconfirmedAnswers<P>,
     ) -> Result<Applied<P>, BatchError> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let spans = BatchSpans::open(works, attempt, &self.settings.messaging);
         let (now, began) = (self.clock.now(), self.clock.steady());
-        let batch = Batch { works, parking, now, spans: &spans };
+        let batch = Batch { works, poison, now, spans: &spans };
         let result = self.attempt_with_optimism(batch, unconfirmed).await;
         match &result {
             Ok(applied) => {
@@ -163,14 +163,14 @@ impl<P: Participant> Engine<P> {
     /// What the next attempt may assume.
     ///
     /// - After a commit with an unknown outcome the same batch may have been applied: nothing is assumed.
-    /// - While an aggregate may be parked, [`crate::dead_letters`] must know which inputs are new and which
-    ///   aggregates are parked before the reactions run, so the inbox statement is waited for.
+    /// - While an aggregate may be parked, the answer of the inbox is needed before the reactions run.
+    ///   [`crate::dead_letters`] says why.
     /// - A file database has no other process, so this one knows that no aggregate is parked.
     fn optimism(&self, batch: Batch<'_, P>) -> Optimism {
-        let Batch { works, parking, .. } = batch;
-        let replays = || works.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
+        let Batch { works, poison, .. } = batch;
+        let replays = || works.iter().any(|work| matches!(work.origin, Origin::Replay(_)));
         let maybe_parked = self.maybe_parked.load(Ordering::Acquire);
-        if self.outbox.ownership().is_in_doubt() || maybe_parked || !parking.is_empty() || replays()
+        if self.outbox.ownership().is_in_doubt() || maybe_parked || !poison.is_empty() || replays()
         {
             Optimism::Nothing
         } else if self.outbox.always_sole {

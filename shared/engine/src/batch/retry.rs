@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    Answer, Applied, BatchError, Engine, Parking, Participant, Pending, Reason, UnconfirmedAnswers,
+    Answer, Applied, BatchError, Engine, Participant, Pending, Poison, Reason, UnconfirmedAnswers,
     What, Work, settings::backoff, shutdown::stopped,
 };
 
@@ -51,14 +51,14 @@ pub(crate) struct RetryLoop<P: Participant> {
 
 impl<P: Participant> RetryLoop<P> {
     /// Applies a batch and answers its commands.
-    pub(crate) async fn apply(&mut self, batch: Vec<Pending<P>>, mut parking: Parking) -> Retried {
+    pub(crate) async fn apply(&mut self, batch: Vec<Pending<P>>, mut poison: Poison) -> Retried {
         let (works, mut replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.work, pending.reply)).unzip();
         let (mut unconfirmed, mut failures) = (UnconfirmedAnswers::<P>::new(), 0_u32);
         let outage = Arc::clone(&self.engine.outage);
         let _attempts = outage.attempts(Instant::now());
         loop {
-            let attempt = self.engine.apply_batch_parking(&works, &parking, &mut unconfirmed);
+            let attempt = self.engine.apply_batch_without(&works, &poison, &mut unconfirmed);
             let attempt = timeout(ATTEMPT_LIMIT, attempt).await;
             let error = match attempt.unwrap_or_else(|_| Err(self.engine.abandon_attempt())) {
                 Ok(Applied { answers, positions, .. }) => {
@@ -77,13 +77,13 @@ impl<P: Participant> RetryLoop<P> {
                 BatchError::Store(error) if error.class() == Class::Data => match works.len() {
                     0 => None,
                     1 => Some((0, Reason::refused(error))),
-                    _ => return self.one_by_one(works, replies, parking).await,
+                    _ => return self.one_by_one(works, replies, poison).await,
                 },
                 BatchError::Store(_) => None,
             };
-            if let Some((culprit, reason)) = culprit.filter(|(place, _)| !parking.refuses(*place)) {
+            if let Some((culprit, reason)) = culprit.filter(|(place, _)| !poison.contains(*place)) {
                 log_refusal(&works[culprit], &reason);
-                parking.refuse(culprit, reason);
+                poison.add(culprit, reason);
                 continue;
             }
             failures += 1;
@@ -98,17 +98,17 @@ impl<P: Participant> RetryLoop<P> {
         &mut self,
         works: Vec<Work<P>>,
         replies: Vec<Option<oneshot::Sender<Answer<P>>>>,
-        mut parking: Parking,
+        mut poison: Poison,
     ) -> Retried {
         let mut done = Vec::new();
         for (place, (work, reply)) in works.into_iter().zip(replies).enumerate() {
-            let only = parking.only(place);
+            let only = poison.take_for(place);
             match Box::pin(self.apply(vec![Pending { work, reply }], only)).await {
                 Retried::Applied(positions) => done.extend(positions),
                 Retried::GivenUp => return Retried::GivenUp,
             }
         }
-        match Box::pin(self.apply(Vec::new(), parking)).await {
+        match Box::pin(self.apply(Vec::new(), poison)).await {
             Retried::Applied(positions) => Retried::Applied([done, positions].concat()),
             Retried::GivenUp => Retried::GivenUp,
         }

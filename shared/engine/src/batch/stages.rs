@@ -107,8 +107,8 @@ impl<'a, P: Participant> BatchContext<'a, P> {
 
     /// Parks the inputs that cannot be applied, and the events behind them.
     async fn sort_out_parked(&mut self, entered: Entered) -> Result<(), BatchError> {
-        let Batch { works, parking, now, .. } = self.batch;
-        self.sorted = dead_letters::sort(&mut self.tx, works, parking, entered, now).await?;
+        let Batch { works, poison, now, .. } = self.batch;
+        self.sorted = dead_letters::sort(&mut self.tx, works, poison, entered, now).await?;
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
 
     /// Writes what has changed, and what follows from it.
     async fn save(&mut self, reacted: Reacted<'_, P>) -> Result<Saved<P>, BatchError> {
-        let (engine, Batch { works, parking, now, .. }) = (self.engine, self.batch);
+        let (engine, Batch { works, poison, now, .. }) = (self.engine, self.batch);
         let Reacted { world, live, answers, fold } = reacted;
         fold.keys.save(&mut self.tx, now).await?;
         engine.participant.save(&mut self.tx, &world).await?;
@@ -182,7 +182,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         let at = Moment { wall: now, steady: engine.clock.steady() };
         let claimed =
             effects::insert(&mut self.tx, fold.effects, mode, at, &engine.settings).await?;
-        dead_letters::put_off(&mut self.tx, works, parking, now, &engine.settings).await?;
+        dead_letters::postpone(&mut self.tx, works, poison, now, &engine.settings).await?;
         alarms::change(&mut self.tx, fold.alarms, assume_new).await?;
         if self.ownership.is_sole() {
             self.sent = engine.outbox.rows_to_delete();
@@ -233,7 +233,7 @@ impl<P: Participant> Engine<P> {
         if sorted.more {
             self.replay_wake.notify_one();
         }
-        sorted.tell(&self.metrics);
+        sorted.report(&self.metrics);
         batch.spans.duplicates(&live, &sorted.aside);
         Applied {
             answers,
@@ -260,7 +260,7 @@ fn positions<P: Participant>(batch: Batch<'_, P>) -> Vec<Position> {
         Origin::Event(record) => Some(record),
         _ => None,
     });
-    for record in applied.chain(batch.parking.unreadable.iter().map(|(_, it)| &it.record)) {
+    for record in applied.chain(batch.poison.unreadable.iter().map(|it| &it.record)) {
         let next = furthest.entry((record.topic.as_str(), record.partition)).or_default();
         *next = (record.offset + 1).max(*next);
     }

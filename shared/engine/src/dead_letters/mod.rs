@@ -1,74 +1,34 @@
-//! What cannot be applied, and what came behind it of the same aggregate, until an operator replays
-//! or discards it.
+//! Dead letters: records that could not be applied, and the records that wait behind them.
 //!
-//! A *letter* is a record that was taken from its topic and not applied. Letters of an aggregate
-//! wait in one *lane*, in the order in which they came; a record that names no aggregate has a lane to
-//! itself. As long as a lane is *parked*, every event of its aggregate joins it. Outcomes and alarms pass:
-//! one that cannot be applied itself stays in its own table and is tried again now and then.
+//! A *dead letter* is a record that the service took from its topic and did not apply. The dead letters of
+//! one aggregate wait in its *dead-letter queue*, in the order of their arrival. A record that names no
+//! aggregate has a queue to itself. As long as an aggregate has a queue, the aggregate is *parked*: each of
+//! its events joins the queue, from whichever topic it comes, so that no event overtakes an earlier one. An
+//! operator has a queue replayed, or discards its dead letters.
+//!
+//! Commands, outcomes and alarms of a parked aggregate are still applied. An outcome or an alarm that cannot be
+//! applied does not become a dead letter: it stays in its own table and is tried again after a pause.
+//!
+//! | file | what it does | when it runs |
+//! |---|---|---|
+//! | `poison` | notes what in a batch cannot be applied | before a batch, and after an attempt that failed |
+//! | `sort` | decides which inputs are applied and which join a queue | in each batch, after the inbox |
+//! | `queues` | locks queues, and writes their changes | in `sort`, in `replay`, and when an operator discards |
+//! | `postponed` | puts off outcomes and alarms that cannot be applied | in each batch, after the reactions |
+//! | `replay` | reads the queues that an operator wants replayed | in a loop of its own |
+//! //! | `dead_letter` | the row of a dead letter | |
+//!
+//! What an operator does with dead letters is in `upkeep/dead_letters`.
 
-mod admin;
-mod held;
-mod lanes;
-mod letter;
-mod reason;
+pub(crate) mod dead_letter;
+mod poison;
+mod postponed;
+pub(crate) mod queues;
 mod replay;
 mod sort;
 
-use bus::Incoming;
-use uuid::Uuid;
-
-pub use admin::{DeadLetter, DeadLetters, Discarded, Group, Held, Lane, ParkedLane, Replaying};
-pub(crate) use held::put_off;
-pub use letter::{Raw, Unreadable};
-pub use reason::{Cause, Reason};
-pub use replay::Replays;
-pub use sort::Parking;
+pub use dead_letter::Raw;
+pub use poison::{Poison, Unreadable};
+pub(crate) use postponed::postpone;
+pub use replay::{Replay, Replays};
 pub(crate) use sort::{Entered, Sorted, sort};
-
-use crate::Metrics;
-
-/// A letter that is tried again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parked {
-    /// Its id in the table.
-    pub letter: Uuid,
-    /// The lane that it waits in.
-    pub lane: Uuid,
-    /// How often it was tried, this time included.
-    pub attempt: i64,
-    /// The record, with the number of the attempt in its header.
-    pub record: Incoming,
-}
-
-impl Sorted {
-    /// Says and counts what was parked, once that is committed.
-    pub(crate) fn tell(&self, metrics: &Metrics) {
-        for letter in &self.parked {
-            metrics.parked(letter.reason.cause);
-            let (topic, partition, offset) =
-                (&letter.record.topic, letter.record.partition, letter.record.offset);
-            let aggregate_id = letter.aggregate.map(tracing::field::display);
-            let (lane, why) = (letter.lane, letter.reason.to_string());
-            if letter.reason.cause == Cause::Behind {
-                tracing::info!(
-                    aggregate_id,
-                    topic,
-                    partition,
-                    offset,
-                    "an event waits behind a dead letter of its aggregate"
-                );
-            } else {
-                tracing::error!(
-                    aggregate_id, %lane, topic, partition, offset, why,
-                    "a record cannot be applied: it is parked, and later events of its aggregate too"
-                );
-            }
-        }
-        metrics.replayed(self.replayed.len());
-    }
-
-    /// How many letters are new.
-    pub(crate) fn parked(&self) -> usize {
-        self.parked.len()
-    }
-}

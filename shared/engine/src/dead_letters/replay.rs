@@ -1,27 +1,56 @@
+//! Reads the dead letters that an operator wants replayed, and hands them to the engine as inputs.
+//!
+//! An operator's request for a replay sets `due_at` of the queue. [`Replays::step`] runs in a loop: at once after
+//! a request to this replica, and every few seconds for requests to others. It claims the queues that are due,
+//! so that no other replica replays them meanwhile, and makes an input of each of their dead letters, in order.
+//! It applies nothing and deletes nothing. That is done in the batch that the inputs get into, where
+//! [`sort`](super::sort()) applies a dead letter only if it is the first of its queue.
+//!
+//! The first dead letter that cannot be decoded ends its queue's replay. If the process dies before the batch
+//! commits, the claim runs out after `settings.claim`, and a replica reads the same dead letters again.
+
 use std::{collections::BTreeSet, sync::Arc};
 
+use bus::Incoming;
 use clock::Clock;
 use event::{Decoded, decode};
 use jiff::Timestamp;
 use store::{Db, Row, StoreError, Value};
 use uuid::Uuid;
 
-use super::{Parked, Reason, lanes::Lanes, letter};
+use super::{
+    dead_letter::{self, Attempt},
+    queues::LockedQueues,
+};
 use crate::{
-    Input, Origin, Participant, Settings, What, Work,
+    Input, Origin, Participant, Reason, Settings, What, Work,
     claim::{Claim, Mender, Rows, claim},
     participant::consumes,
     settings::{Moment, later},
 };
 
-/// Every parked lane. Only those that are to be replayed are ever due.
-const PARKED: Rows<'_> = Rows { table: "parked", condition: "true" };
-/// Lanes replayed in one turn.
-const LANES: usize = 100;
-/// Letters of a lane taken at once.
-const LETTERS: i64 = 500;
+/// All dead-letter queues. Only those whose replay an operator has asked for are ever due.
+const QUEUES: Rows<'_> = Rows { table: "dead_letter_queue", condition: "true" };
+/// The most queues that one call claims.
+const CLAIMED: usize = 100;
+/// The most dead letters of a queue that one call reads. If more are left, the batch that applies these makes the
+/// queue due again.
+const READ: i64 = 500;
 
-/// Replays the lanes that an operator asked for.
+/// A dead letter that is tried once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Its id in the table.
+    pub dead_letter: Uuid,
+    /// The id of its queue.
+    pub queue: Uuid,
+    /// How often it was tried, this time included.
+    pub attempt: i64,
+    /// The record, with the number of the attempt in its header.
+    pub record: Incoming,
+}
+
+/// Replays the queues that an operator asks for.
 pub struct Replays {
     db: Db,
     clock: Arc<dyn Clock>,
@@ -34,84 +63,94 @@ impl Replays {
         Self { db, clock, settings, mender: Mender::default() }
     }
 
-    /// Takes the letters of lanes that are to be replayed, so that for the length of a claim nobody
-    /// else does. Each becomes an input, in the order in which they came; it leaves the table when
-    /// that is applied. The first of a lane that still cannot be understood ends its replay.
+    /// Claims the queues that are due, and returns their dead letters as inputs, in order.
     ///
     /// # Errors
-    /// If the database is away.
+    /// If the database does not answer.
     pub async fn step<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = Moment::of(&*self.clock);
-        self.mender.mend(&self.db, PARKED, now, self.settings.claim).await?;
+        self.mender.mend(&self.db, QUEUES, now, self.settings.claim).await?;
         let now = now.wall;
         let mut works = Vec::new();
         let wanted = Claim {
-            table: PARKED.table,
+            table: QUEUES.table,
             columns: "id",
-            condition: PARKED.condition,
+            condition: QUEUES.condition,
             until: later(now, self.settings.claim),
-            limit: LANES,
+            limit: CLAIMED,
         };
         for row in claim(&self.db, wanted, now).await? {
-            self.lane(row.get(0)?, now, &mut works).await?;
+            works.extend(self.read(row.get(0)?, now).await?);
         }
         Ok(works)
     }
 
-    async fn lane<P: Participant>(
+    /// The dead letters of a queue up to the first that cannot be decoded.
+    async fn read<P: Participant>(
         &self,
-        lane: Uuid,
+        queue: Uuid,
         now: Timestamp,
-        works: &mut Vec<Work<P>>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Work<P>>, StoreError> {
         let sql = format!(
-            "select {}, id from dead_letter where lane = $1 order by seq limit $2",
-            letter::RECORD
+            "select {}, id from dead_letter where queue_id = $1 order by seq limit $2",
+            dead_letter::RECORD
         );
-        let rows = self.db.fetch(&sql, vec![lane.into(), Value::Int(LETTERS)]).await?;
+        let rows = self.db.fetch(&sql, vec![queue.into(), Value::Int(READ)]).await?;
+        let mut works = Vec::with_capacity(rows.len());
         for row in &rows {
-            match work(row, lane)? {
+            match decoded(row, queue)? {
                 Ok(work) => works.push(work),
-                Err((reason, attempt)) => {
-                    return self.tried(lane, row.get(7)?, reason, attempt, now).await;
+                Err(failure) => {
+                    self.end(queue, failure, now).await?;
+                    break;
                 }
             }
         }
-        Ok(())
+        Ok(works)
     }
 
-    /// Notes that a letter was tried in vain, if it is the lane's first. The turn of any other comes
-    /// when those before it are applied.
-    async fn tried(
+    /// Ends the replay of a queue whose first dead letter still cannot be decoded. If it is not the first,
+    /// nothing is written: those before it are applied first, which makes the queue due again.
+    async fn end(
         &self,
-        lane: Uuid,
-        letter: Uuid,
-        reason: Reason,
-        attempt: i64,
+        queue: Uuid,
+        failure: Undecodable,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let Undecodable { dead_letter, reason, attempt } = failure;
         let mut tx = self.db.begin().await?;
-        let of_lane = BTreeSet::from([lane]);
-        let mut lanes = Lanes::lock(&mut tx, of_lane.clone(), &of_lane).await?;
-        if lanes.first(lane) == Some(letter) {
+        let of_queue = BTreeSet::from([queue]);
+        let mut queues = LockedQueues::lock(&mut tx, of_queue.clone(), &of_queue).await?;
+        // An operator may have discarded it since it was read.
+        if queues.first(queue) == Some(dead_letter) {
             let why = reason.to_string();
-            tracing::error!(%lane, attempt, why, "a dead letter still cannot be understood");
-            lanes.tried(lane, reason, attempt);
-            lanes.save(&mut tx, now).await?;
+            tracing::error!(%queue, attempt, why, "a dead letter still cannot be decoded");
+            queues.fail_first(queue, reason, attempt);
+            queues.save(&mut tx, now).await?;
         }
         tx.commit().await
     }
 }
 
-type Tried = (Reason, i64);
+/// A dead letter that was read and is no input.
+struct Undecodable {
+    dead_letter: Uuid,
+    reason: Reason,
+    attempt: i64,
+}
 
-/// The letter as an input, or why it is none.
-fn work<P: Participant>(row: &Row, lane: Uuid) -> Result<Result<Work<P>, Tried>, StoreError> {
-    let (record, attempt) = letter::record(row, 0)?;
+/// The dead letter of this row as an input, or why it is none.
+fn decoded<P: Participant>(
+    row: &Row,
+    queue: Uuid,
+) -> Result<Result<Work<P>, Undecodable>, StoreError> {
+    let Attempt { record, number: attempt } = Attempt::of(row)?;
+    let dead_letter: Uuid = row.get(7)?;
+    let undecodable = |reason| Ok(Err(Undecodable { dead_letter, reason, attempt }));
     let envelope = match decode(&record.key, &record.headers, &record.value) {
         Ok(Decoded::Event(envelope)) if consumes::<P>(&record) => envelope,
-        Ok(_) => return Ok(Err((Reason::foreign(), attempt))),
-        Err(error) => return Ok(Err((Reason::unreadable(&error), attempt))),
+        Ok(_) => return undecodable(Reason::foreign()),
+        Err(error) => return undecodable(Reason::unreadable(&error)),
     };
     let input = Input {
         cause: envelope.id.into(),
@@ -119,6 +158,6 @@ fn work<P: Participant>(row: &Row, lane: Uuid) -> Result<Result<Work<P>, Tried>,
         trace: envelope.trace,
         what: What::Event(envelope.event),
     };
-    let letter: Uuid = row.get(7)?;
-    Ok(Ok(Work { input, origin: Origin::Parked(Parked { letter, lane, attempt, record }) }))
+    let origin = Origin::Replay(Replay { dead_letter, queue, attempt, record });
+    Ok(Ok(Work { input, origin }))
 }

@@ -1,223 +1,292 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+//! Decides which inputs of a batch are applied, and which records join a dead-letter queue.
+//!
+//! [`sort`] runs in each batch, in the batch's transaction, after the inbox and before the reactions. It puts aside
+//! what is known to be [poison](super::Poison), each event whose aggregate is parked, and each replayed dead letter
+//! that is not the first of its queue. Events that are put aside join a queue. If the transaction fails, no queue
+//! has changed, and the batch is tried again.
+//!
+//! # Why no event overtakes a parked one
+//!
+//! To show: an event is applied only if no earlier event of its aggregate, from the same partition, is parked. This
+//! must hold although several replicas share the partitions and the database.
+//!
+//! Most batches read no queue, because no aggregate is parked. For such a batch:
+//!
+//! 1. The statement that enters a batch's ids into the inbox sees, in one snapshot, whether any aggregate is parked.
+//!    It returns that, or fails if one is. *Held by `inbox::enter`; test
+//!    `a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked`.*
+//! 2. A replica that receives an event has received all earlier records of the partition itself, or was
+//!    given the partition at the offset that another replica had stored. *Held by the bus.*
+//! 3. A replica stores an offset only after the commit of the batches that hold all records before it.
+//!    *Held by `run_engine`, which reports positions only once they are settled; by the crash matrix, at
+//!    `BeforeOffsets`.*
+//! 4. So each earlier record of the partition that was parked, was parked by a transaction that had committed
+//!    before this batch began (2, 3). The snapshot of 1 includes it. *Test as of 1.*
+//! 5. Records of different partitions have no order. An event that is applied while one of another
+//!    partition is being parked may as well have arrived first. So 4 covers all cases.
+//! 6. Where one process is always the only replica, as with SQLite, the statement of 1 does not look for parked
+//!    aggregates. This process has parked them itself, and remembers that in the flag `maybe_parked`. It
+//!    sets the flag before the commit, so that it remembers a commit too whose outcome is unknown. A process
+//!    that has just started has the flag set, until a batch has looked. *Test
+//!    `a_commit_in_doubt_that_parked_is_remembered`.*
+//!
+//! If an aggregate is parked, or the batch has poison or replays, the batch locks and reads the queues:
+//!
+//! 7. All transactions that add to a queue or take from it lock its row first. *Held by [`LockedQueues::lock`].*
+//! 8. A replay that takes the last dead letter deletes the queue in the same transaction. *Held by
+//!    [`LockedQueues::save`].*
+//! 9. So an event gets the lock before that transaction, joins the queue and is replayed too; or it gets the
+//!    lock after, finds no queue, and is applied. It is never left behind in a queue that is not replayed. *Tests
+//!    `an_event_that_joins_its_queue_during_a_replay_is_replayed_too` and
+//!    `an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_behind`.*
+//! 10. A queue that does not exist yet cannot be locked. Two replicas that park the same aggregate at once
+//!     both insert its row. The second one fails on the key, and runs its batch again with 7. *Test
+//!     `an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters`.*
+//!
+//! # Why a parked aggregate forbids optimistic inserts
+//!
+//! As a rule a batch enters its ids into the inbox optimistically: it assumes that all are new, and does not wait
+//! for the database's answer before the reactions run. While any aggregate is parked, the batch needs
+//! that answer first, for three reasons:
+//!
+//! - An event of a parked aggregate is not applied, and must not stay in the inbox. Which events these are is
+//!   known only once their queues are read, and an optimistic batch reads no queue.
+//! - Only a new event joins a queue. The inbox must say which events are repeats that were applied before.
+//! - A replayed dead letter may be in the inbox already, because a good copy of it was applied. To an optimistic
+//!   insert that is an error; here it is a dead letter to delete.
+//!
+//! So an optimistic batch has the precondition that no aggregate is parked (1 or 6), and [`sort`] returns early for it.
+
+use std::collections::{BTreeSet, HashSet};
 
 use event::{Contract, EventType};
 use jiff::Timestamp;
 use store::{Kind, StoreError, Tx};
 use uuid::Uuid;
 
-use super::{Parked, Reason, Unreadable, lanes::Lanes, letter::Letter};
-use crate::{Input, Origin, Participant, What, Work};
+use super::{Poison, Replay, dead_letter::NewDeadLetter, queues::LockedQueues};
+use crate::{Cause, Input, Metrics, Origin, Participant, Reason, What, Work};
 
 /// What the inbox says of a batch.
 pub(crate) struct Entered {
-    /// The places of the inputs that were not applied before, as far as the inbox knows.
+    /// The indices of the inputs that were not applied before, as far as the inbox knows.
     pub(crate) fresh: Vec<usize>,
     /// Whether any aggregate is parked, if the database was asked.
     pub(crate) any_parked: Option<bool>,
 }
 
-/// What of a batch is to be parked, by what is known before it is applied.
-#[derive(Debug, Default)]
-pub struct Parking {
-    /// Records that cannot be understood, each with the place in the batch before which it came; in
-    /// order.
-    pub unreadable: Vec<(usize, Unreadable)>,
-    refused: BTreeMap<usize, Reason>,
-}
-
-impl Parking {
-    /// These records, and nothing else.
-    #[must_use]
-    pub fn of(unreadable: Vec<(usize, Unreadable)>) -> Self {
-        Self { unreadable, refused: BTreeMap::new() }
-    }
-
-    /// The input at this place cannot be applied.
-    pub fn refuse(&mut self, place: usize, reason: Reason) {
-        self.refused.insert(place, reason);
-    }
-
-    /// Whether that is known already.
-    #[must_use]
-    pub fn refuses(&self, place: usize) -> bool {
-        self.refused.contains_key(&place)
-    }
-
-    /// Of the input at `place` alone, with what came just before it.
-    pub(crate) fn only(&mut self, place: usize) -> Self {
-        let before = self.unreadable.iter().take_while(|(before, _)| *before <= place).count();
-        let unreadable = self.unreadable.drain(..before).map(|(_, it)| (0, it)).collect();
-        let refused = self.refused.remove(&place).map(|reason| (0, reason));
-        Self { unreadable, refused: refused.into_iter().collect() }
-    }
-
-    /// Those that cannot be applied, by their places.
-    pub(super) fn refused(&self) -> impl Iterator<Item = (usize, &Reason)> {
-        self.refused.iter().map(|(place, reason)| (*place, reason))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unreadable.is_empty() && self.refused.is_empty()
-    }
-}
-
-/// A batch, sorted into what is applied and what is not.
+/// A batch, sorted into what is applied and what is not. The numbers are indices of inputs in the batch.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted {
     /// What is to be applied, as far as the inbox knows.
     pub(crate) fresh: Vec<usize>,
     /// What is neither applied nor a duplicate.
     pub(crate) aside: Vec<usize>,
-    /// Letters that were applied now.
-    pub(crate) replayed: Vec<usize>,
-    /// New letters.
-    pub(super) parked: Vec<Letter>,
-    /// There is more to replay.
+    /// The dead letters among `fresh`.
+    replayed: Vec<usize>,
+    /// The dead letters that are new.
+    parked: Vec<NewDeadLetter>,
+    /// A queue has dead letters left that are to be replayed at once.
     pub(crate) more: bool,
 }
 
-/// Parks what cannot be applied and whatever comes behind it.
+/// Sorts a batch whose ids the inbox has `entered`, and writes the changes of all dead-letter queues.
 ///
-/// # Why that misses nothing, with several replicas
-///
-/// Most batches meet no parked aggregate, and pay nothing to learn that: the statement that enters their
-/// ids into the inbox also says whether there is any, or fails if there is. (In SQLite this process
-/// alone parks, and so knows it without asking.) Its snapshot is recent enough. Whoever is given
-/// an event has taken all earlier ones of its partition itself, or was given the partition at an
-/// offset that another replica stored, which it did after its commit: so whatever of them was parked
-/// was committed before this batch began. Between topics there is no order: an event that is under
-/// way in one while another is parked in the second may as well have come before it.
-///
-/// If there is any, the lanes are locked and read again. An operator's replay takes the last letter
-/// of a lane and the lane's own row in one transaction under the same lock, so an event either gets
-/// in line before that, and is replayed too, or finds the lane gone, and is applied.
+/// The ids of inputs that are put aside are taken out of the inbox again, because they are not applied: if they stayed,
+/// their replay would count as a duplicate and change nothing.
 pub(crate) async fn sort<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],
-    parking: &Parking,
+    poison: &Poison,
     entered: Entered,
     now: Timestamp,
 ) -> Result<Sorted, StoreError> {
-    let replays = || batch.iter().any(|work| matches!(work.origin, Origin::Parked(_)));
-    if entered.any_parked != Some(true) && parking.is_empty() && !replays() {
+    if entered.any_parked != Some(true) && poison.is_empty() && !has_replays(batch) {
         return Ok(Sorted { fresh: entered.fresh, ..Sorted::default() });
     }
-    let (touched, replayed) = lanes_of(batch, parking);
+    let unreadable: Vec<NewDeadLetter> =
+        poison.unreadable.iter().map(NewDeadLetter::unreadable::<P::Contract>).collect();
+    let Touched { queues, replayed } = Touched::by(batch, &unreadable);
     let mut sorting = Sorting {
-        lanes: Lanes::lock(tx, touched, &replayed).await?,
-        fresh: entered.fresh.into_iter().collect(),
-        forgotten: BTreeSet::new(),
+        queues: LockedQueues::lock(tx, queues, &replayed).await?,
+        entered: entered.fresh.into_iter().collect(),
+        withdrawn: BTreeSet::new(),
         sorted: Sorted::default(),
     };
-    let mut unreadable = parking.unreadable.iter().peekable();
-    for (place, work) in batch.iter().enumerate() {
-        while let Some((_, record)) = unreadable.next_if(|(before, _)| *before <= place) {
-            sorting.lanes.add(Letter::unreadable::<P::Contract>(record.clone()));
-        }
-        sorting.place(place, work, parking.refused.get(&place));
-    }
-    for (_, record) in unreadable {
-        sorting.lanes.add(Letter::unreadable::<P::Contract>(record.clone()));
-    }
-    let Sorting { lanes, forgotten, mut sorted, .. } = sorting;
-    (sorted.parked, sorted.more) = lanes.save(tx, now).await?;
-    // What is not applied now is not known to the inbox.
-    let forgotten = forgotten.into_iter().map(Into::into).collect();
-    tx.discard("inbox", "id", Kind::Uuid, forgotten).await?;
-    Ok(sorted)
+    sorting.sort_all(batch, poison, unreadable);
+    sorting.save(tx, now).await
 }
 
-/// All lanes that matter to a batch, and those that it replays.
-fn lanes_of<P: Participant>(
-    batch: &[Work<P>],
-    parking: &Parking,
-) -> (BTreeSet<Uuid>, BTreeSet<Uuid>) {
-    let (mut touched, mut replayed) = (BTreeSet::new(), BTreeSet::new());
-    for work in batch {
-        match &work.origin {
-            Origin::Event(_) => _ = touched.insert(lane_of(&work.input)),
-            Origin::Parked(letter) => _ = replayed.insert(letter.lane),
-            Origin::Command(_) | Origin::Outcome | Origin::Alarm => {}
-        }
-    }
-    touched.extend(&replayed);
-    touched.extend(
-        parking
-            .unreadable
-            .iter()
-            .map(|(_, record)| Letter::unreadable::<P::Contract>(record.clone()).lane),
-    );
-    (touched, replayed)
+fn has_replays<P: Participant>(batch: &[Work<P>]) -> bool {
+    batch.iter().any(|work| matches!(work.origin, Origin::Replay(_)))
 }
 
-/// An event's lane is its aggregate's. An event about no aggregate has a lane to itself.
-fn lane_of<P: Participant>(input: &Input<P>) -> Uuid {
+/// The queues that matter to a batch.
+struct Touched {
+    /// All of them: the queues of its events, replays and unreadable records.
+    queues: BTreeSet<Uuid>,
+    /// Those of its replays.
+    replayed: BTreeSet<Uuid>,
+}
+
+impl Touched {
+    fn by<P: Participant>(batch: &[Work<P>], unreadable: &[NewDeadLetter]) -> Self {
+        let mut queues: BTreeSet<Uuid> = unreadable.iter().map(|it| it.queue).collect();
+        let mut replayed = BTreeSet::new();
+        for work in batch {
+            match &work.origin {
+                Origin::Event(_) => _ = queues.insert(queue_of(&work.input)),
+                Origin::Replay(replay) => _ = replayed.insert(replay.queue),
+                Origin::Command(_) | Origin::Outcome | Origin::Alarm => {}
+            }
+        }
+        queues.extend(&replayed);
+        Self { queues, replayed }
+    }
+}
+
+/// The id of the queue that an event would join: its aggregate's; its own, if it is about no aggregate.
+fn queue_of<P: Participant>(input: &Input<P>) -> Uuid {
     input.aggregate().map_or(input.cause, Into::into)
 }
 
+/// A batch while it is sorted, input by input.
 struct Sorting {
-    lanes: Lanes,
-    fresh: HashSet<usize>,
+    queues: LockedQueues,
+    /// The inputs that were new to the inbox, by index.
+    entered: HashSet<usize>,
     /// Ids to take out of the inbox again.
-    forgotten: BTreeSet<Uuid>,
+    withdrawn: BTreeSet<Uuid>,
     sorted: Sorted,
 }
 
 impl Sorting {
-    fn place<P: Participant>(&mut self, place: usize, work: &Work<P>, refused: Option<&Reason>) {
-        let fresh = self.fresh.contains(&place);
+    /// Sorts the inputs, and the dead letters of the records that cannot be decoded, in the order of arrival.
+    fn sort_all<P: Participant>(
+        &mut self,
+        batch: &[Work<P>],
+        poison: &Poison,
+        unreadable: Vec<NewDeadLetter>,
+    ) {
+        let positions = poison.unreadable.iter().map(|record| record.before);
+        let mut unreadable = positions.zip(unreadable).peekable();
+        for (index, work) in batch.iter().enumerate() {
+            while let Some((_, dead_letter)) = unreadable.next_if(|(before, _)| *before <= index) {
+                self.queues.add(dead_letter);
+            }
+            self.sort_input(index, work, poison.reason(index));
+        }
+        for (_, dead_letter) in unreadable {
+            self.queues.add(dead_letter);
+        }
+    }
+
+    /// Sorts the input at this index, which cannot be applied if there is a reason why not.
+    fn sort_input<P: Participant>(
+        &mut self,
+        index: usize,
+        work: &Work<P>,
+        reason: Option<&Reason>,
+    ) {
+        let id = work.input.cause;
         match (&work.origin, &work.input.what) {
-            (Origin::Parked(letter), _) => self.replay(place, work.input.cause, letter, refused),
-            _ if !fresh => {}
+            (Origin::Replay(replay), _) => self.sort_replay(index, id, replay, reason),
+            _ if !self.entered.contains(&index) => {}
             (Origin::Event(record), What::Event(event)) => {
-                let lane = lane_of(&work.input);
-                let reason = match refused {
+                let queue = queue_of(&work.input);
+                let reason = match reason {
                     Some(reason) => reason.clone(),
-                    None if self.lanes.is_parked(lane) => Reason::behind(),
-                    None => return self.sorted.fresh.push(place),
+                    None if self.queues.is_parked(queue) => Reason::behind(),
+                    None => return self.sorted.fresh.push(index),
                 };
-                self.lanes.add(Letter {
-                    id: work.input.cause,
-                    lane,
+                self.queues.add(NewDeadLetter {
+                    id,
+                    queue,
                     aggregate: work.input.aggregate().map(Into::into),
                     event_type: Some(event.event_type().as_str()),
                     reason,
                     record: record.clone(),
                 });
-                self.set_aside(place, work.input.cause);
+                self.put_aside(index, id);
             }
-            // An outcome or an alarm that is refused stays in its table, a command is answered so.
-            _ if refused.is_some() => self.set_aside(place, work.input.cause),
-            _ => self.sorted.fresh.push(place),
+            // A command is answered with an error; an outcome or an alarm is postponed in its own table.
+            _ if reason.is_some() => self.put_aside(index, id),
+            _ => self.sorted.fresh.push(index),
         }
     }
 
-    /// A letter is applied in its turn only, and once.
-    fn replay(&mut self, place: usize, id: Uuid, letter: &Parked, refused: Option<&Reason>) {
-        // The same event came just before it once more, and was set aside for it.
-        let again = self.forgotten.contains(&id);
-        let fresh = again || self.fresh.contains(&place);
-        match refused {
-            _ if self.lanes.first(letter.lane) != Some(letter.letter) => self.set_aside(place, id),
-            Some(reason) => {
-                self.lanes.tried(letter.lane, reason.clone(), letter.attempt);
-                self.set_aside(place, id);
-            }
-            None => {
-                self.lanes.take(letter.lane);
-                if fresh {
-                    self.forgotten.remove(&id);
-                    self.sorted.fresh.push(place);
-                    self.sorted.replayed.push(place);
-                }
-            }
+    /// Applies a dead letter if it is the first of its queue, and not if its event was applied already.
+    fn sort_replay(&mut self, index: usize, id: Uuid, replay: &Replay, reason: Option<&Reason>) {
+        if self.queues.first(replay.queue) != Some(replay.dead_letter) {
+            // It is discarded, or was replayed before, or one before it failed.
+            return self.put_aside(index, id);
+        }
+        if let Some(reason) = reason {
+            self.queues.fail_first(replay.queue, reason.clone(), replay.attempt);
+            return self.put_aside(index, id);
+        }
+        self.queues.take_first(replay.queue);
+        // The broker may have delivered the event again, before its replay in this batch. Then that
+        // copy was entered into the inbox and put aside, and the replay is the one to apply.
+        let is_copy_aside = self.withdrawn.remove(&id);
+        if is_copy_aside || self.entered.contains(&index) {
+            self.sorted.fresh.push(index);
+            self.sorted.replayed.push(index);
         }
     }
 
-    fn set_aside(&mut self, place: usize, id: Uuid) {
-        self.sorted.aside.push(place);
-        if self.fresh.contains(&place) {
-            self.forgotten.insert(id);
+    fn put_aside(&mut self, index: usize, id: Uuid) {
+        self.sorted.aside.push(index);
+        if self.entered.contains(&index) {
+            self.withdrawn.insert(id);
         }
+    }
+
+    /// Writes the queues, and takes out of the inbox what is not applied.
+    async fn save(self, tx: &mut Tx, now: Timestamp) -> Result<Sorted, StoreError> {
+        let Self { queues, withdrawn, mut sorted, .. } = self;
+        let saved = queues.save(tx, now).await?;
+        (sorted.parked, sorted.more) = (saved.parked, saved.more_to_replay);
+        let withdrawn = withdrawn.into_iter().map(Into::into).collect();
+        tx.discard("inbox", "id", Kind::Uuid, withdrawn).await?;
+        Ok(sorted)
+    }
+}
+
+impl Sorted {
+    /// How many dead letters are new.
+    pub(crate) fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Logs and counts what was parked and replayed. Runs once that is committed.
+    pub(crate) fn report(&self, metrics: &Metrics) {
+        for dead_letter in &self.parked {
+            metrics.parked(dead_letter.reason.cause);
+            log(dead_letter);
+        }
+        metrics.replayed(self.replayed.len());
+    }
+}
+
+/// A record that only waits behind another is no error of its own.
+fn log(dead_letter: &NewDeadLetter) {
+    let NewDeadLetter { queue, aggregate, reason, record, .. } = dead_letter;
+    let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
+    let aggregate_id = aggregate.map(tracing::field::display);
+    if reason.cause == Cause::Behind {
+        tracing::info!(
+            aggregate_id,
+            topic,
+            partition,
+            offset,
+            "an event waits behind a dead letter of its aggregate"
+        );
+    } else {
+        let why = reason.to_string();
+        tracing::error!(
+            aggregate_id, %queue, topic, partition, offset, why,
+            "a record cannot be applied: it is parked, and later events of its aggregate too"
+        );
     }
 }

@@ -44,8 +44,8 @@ pub struct Chunk<P: Participant> {
     pub works: Vec<Pending<P>>,
     /// Positions of records that the service does not react to.
     pub passed: Vec<Position>,
-    /// Records that cannot be understood, each with the place among the works before which it came.
-    pub unreadable: Vec<(usize, Unreadable)>,
+    /// Records that cannot be decoded, each with the index of the input among `works` before which it arrived.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// See the module.
@@ -220,7 +220,7 @@ pub fn chunk<P: Participant>(records: Vec<Incoming>) -> Chunk<P> {
             Ok(Decoded::Foreign { .. }) => chunk.passed.push(after(&record)),
             Err(error) => {
                 let reason = Reason::unreadable(&error);
-                chunk.unreadable.push((chunk.works.len(), Unreadable { record, reason }));
+                chunk.unreadable.push(Unreadable { before: chunk.works.len(), record, reason });
             }
         }
     }

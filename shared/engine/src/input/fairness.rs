@@ -25,7 +25,7 @@ pub(crate) struct NextBatch<P: Participant> {
     pub(crate) has_chunk: bool,
     /// Positions of records that the service does not react to.
     pub(crate) passed: Vec<Position>,
-    pub(crate) unreadable: Vec<(usize, Unreadable)>,
+    pub(crate) unreadable: Vec<Unreadable>,
 }
 
 impl<P: Participant> Inputs<P> {
@@ -69,7 +69,9 @@ impl<P: Participant> NextBatch<P> {
     fn chunk(&mut self, chunk: Chunk<P>) {
         let before = self.works.len();
         let unreadable = chunk.unreadable.into_iter();
-        self.unreadable.extend(unreadable.map(|(place, record)| (before + place, record)));
+        self.unreadable.extend(
+            unreadable.map(|record| Unreadable { before: before + record.before, ..record }),
+        );
         self.works.extend(chunk.works);
         self.passed.extend(chunk.passed);
         self.has_chunk = true;

@@ -21,6 +21,7 @@ impl<Id: Ord + Copy> Cursor<Id> {
     /// The table must be read next: a send failed, the queue is incomplete, or other replicas add rows.
     pub(crate) fn reread(&mut self) {
         self.reads_table = true;
+        self.read.clear();
     }
 
     pub(crate) fn reads_table(&self) -> bool {

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    Alarms, EffectRunner, Engine, Never, Parking, Participant, Pending, Pruner, Relay, RelayError,
+    Alarms, EffectRunner, Engine, Never, Participant, Pending, Poison, Pruner, Relay, RelayError,
     Replays, Sent, Work,
     batch::retry::{Retried, RetryLoop},
     input::fairness::Inputs,
@@ -51,7 +51,7 @@ pub(super) async fn run_engine<P: Participant>(
         let mut positions = next.passed;
         let (begun, count) = (Instant::now(), next.works.len() + next.unreadable.len());
         if count > 0 {
-            match retry_loop.apply(next.works, Parking::of(next.unreadable)).await {
+            match retry_loop.apply(next.works, Poison::of(next.unreadable)).await {
                 Retried::Applied(applied) => positions.extend(applied),
                 Retried::GivenUp => return,
             }

@@ -150,8 +150,8 @@ impl Metrics {
         self.parked.get_or_create(&OfCause { cause: cause.into() }).inc();
     }
 
-    pub(crate) fn replayed(&self, letters: usize) {
-        self.replayed.inc_by(letters as u64);
+    pub(crate) fn replayed(&self, dead_letters: usize) {
+        self.replayed.inc_by(dead_letters as u64);
     }
 
     pub(crate) fn failed(&self) {

@@ -147,7 +147,7 @@ fn of_record<P: Participant>(
     let (cause, messaging) = (work.input.cause, batch.messaging);
     let key = (!record.key.is_empty()).then(|| String::from_utf8_lossy(&record.key));
     let replay = match &work.origin {
-        Origin::Parked(letter) => Some(letter.attempt),
+        Origin::Replay(replay) => Some(replay.attempt),
         _ => None,
     };
     info_span!(

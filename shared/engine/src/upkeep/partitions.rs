@@ -13,7 +13,7 @@ pub(crate) async fn forgotten<'s>(
     db: &Db,
     states: &'s [PartitionState],
 ) -> Result<Option<&'s PartitionState>, StoreError> {
-    let rows = db.fetch("select topic, partition from place", Vec::new()).await?;
+    let rows = db.fetch("select topic, partition from partition_registry", Vec::new()).await?;
     let known = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
     let known: Vec<(String, i64)> = known.collect::<Result<_, StoreError>>()?;
     let is_known = |state: &PartitionState| {
@@ -31,7 +31,8 @@ pub(crate) async fn forgotten<'s>(
 }
 
 async fn note(db: &Db, states: impl Iterator<Item = &PartitionState>) -> Result<(), StoreError> {
-    let sql = "insert into place (topic, partition) values ($1, $2) on conflict do nothing";
+    let sql =
+        "insert into partition_registry (topic, partition) values ($1, $2) on conflict do nothing";
     let mut tx = db.begin().await?;
     for state in states {
         let values =

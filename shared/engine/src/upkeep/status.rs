@@ -52,12 +52,12 @@ pub struct Queues {
     pub effects_held: i64,
     /// Deadlines that have not fired.
     pub alarms: Depth,
-    /// Aggregates that are parked, and records that name none.
+    /// Aggregates that are parked, and dead letters that name none: the dead-letter queues.
     pub parked: Depth,
-    /// Records in the dead letters.
+    /// Dead letters: records in the dead-letter queues.
     pub dead_letters: i64,
     /// Outcomes and deadlines that cannot be applied; they are among the effects and alarms.
-    pub held: i64,
+    pub postponed: i64,
 }
 
 /// How long the broker may take to tell the lag.
@@ -95,9 +95,9 @@ impl<P: Participant> Engine<P> {
             effects: effects.depth,
             effects_held: effects.held,
             alarms: alarms.depth,
-            parked: depth(&self.db, "parked", "since", now).await?,
+            parked: depth(&self.db, "dead_letter_queue", "parked_at", now).await?,
             dead_letters: depth(&self.db, "dead_letter", "first_at", now).await?.depth,
-            held: effects.refused + alarms.refused,
+            postponed: effects.refused + alarms.refused,
         })
     }
 

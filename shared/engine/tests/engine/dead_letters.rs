@@ -1,12 +1,18 @@
-//! What cannot be applied is parked, and its tally with it, until an operator has it replayed or
-//! throws it away.
+//! A record that cannot be applied is parked, and its tally with it, until an operator has it replayed or
+//! discards it.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
 use event::ATTEMPT_HEADER;
-use quintet_engine::{Cause, Engine, Lane, Parking, Reason, Remembered, Turn, TurnError};
+use quintet_engine::{Cause, DeadLetterQueue, Engine, Poison, Reason, Remembered, Turn, TurnError};
 use store::Class;
 use testkit::toy::TallyId;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -18,49 +24,51 @@ use crate::{
 const INSTANT: Duration = Duration::from_micros(1);
 
 impl Rig {
-    /// Turns a batch as production does: what cannot be applied is parked. Answers how often it took.
+    /// Applies a batch as production does: what cannot be applied is parked. Returns how many attempts it took.
     pub async fn settle(&self, batch: &[Works]) -> (Turn<Toy>, usize) {
-        settle(&self.engine, batch, Parking::default()).await
+        settle(&self.engine, batch, Poison::default()).await
     }
 
-    /// Turns what an operator wants replayed until there is no more; answers how many letters that was.
-    pub async fn replay(&self, lane: impl Into<Uuid>) -> usize {
-        let lane = lane.into();
-        self.engine.replay(lane).await.unwrap().expect("it is parked");
-        let mut letters = 0;
+    /// Replays a queue until there is no more to replay; returns how many dead letters were tried.
+    pub async fn replay(&self, queue: impl Into<Uuid>) -> usize {
+        self.engine.replay(queue.into()).await.unwrap().expect("it is parked");
+        let mut tried = 0;
         while let works = self.engine.replays().turn::<Toy>().await.unwrap()
             && !works.is_empty()
         {
-            letters += works.len();
+            tried += works.len();
             self.settle(&works).await;
         }
-        letters
+        tried
     }
 
-    pub async fn lane(&self, lane: impl Into<Uuid>) -> Lane {
-        self.engine.dead_letter(lane.into()).await.unwrap().expect("it is parked")
+    pub async fn dead_letter_queue(&self, id: impl Into<Uuid>) -> DeadLetterQueue {
+        self.engine.dead_letter_queue(id.into()).await.unwrap().expect("it is parked")
     }
 
-    /// Why each letter of a lane is there, in order.
-    async fn causes(&self, lane: impl Into<Uuid>) -> Vec<Cause> {
-        self.lane(lane).await.letters.into_iter().map(|letter| letter.cause).collect()
+    /// Why each dead letter of a queue is parked, in order.
+    async fn causes(&self, queue: impl Into<Uuid>) -> Vec<Cause> {
+        let dead_letters = self.dead_letter_queue(queue).await.dead_letters;
+        dead_letters.into_iter().map(|dead_letter| dead_letter.cause).collect()
     }
 
     pub async fn nothing_is_parked(&self) {
-        assert_eq!((self.count("parked").await, self.count("dead_letter").await), (0, 0));
+        for table in ["dead_letter_queue", "dead_letter"] {
+            assert_eq!(self.count(table).await, 0, "{table}");
+        }
     }
 }
 
 pub async fn settle(
     engine: &Engine<Toy>,
     batch: &[Works],
-    mut parking: Parking,
+    mut poison: Poison,
 ) -> (Turn<Toy>, usize) {
     let mut remembered = Remembered::<Toy>::new();
     for attempt in 1.. {
-        match engine.turn_parking(batch, &parking, &mut remembered).await {
+        match engine.turn_parking(batch, &poison, &mut remembered).await {
             Ok(turn) => return (turn, attempt),
-            Err(TurnError::Poison { culprit, reason }) => parking.refuse(culprit, reason),
+            Err(TurnError::Poison { culprit, reason }) => poison.add(culprit, reason),
             Err(TurnError::Store(error)) => assert_eq!(error.class(), Class::Conflict, "{error}"),
         }
     }
@@ -77,7 +85,7 @@ pub fn fix(number: u128, tally_id: TallyId) -> Works {
 }
 
 #[tokio::test]
-async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
+async fn an_event_that_cannot_be_applied_is_parked_with_the_later_events_of_its_order() {
     for rig in rigs().await {
         rig.turn(&[ask(1, tally(1))]).await;
         let batch = [add(2, tally(1)), poison(3, tally(1)), add(4, tally(2)), add(5, tally(1))];
@@ -88,7 +96,7 @@ async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
         assert_eq!(rig.log(tally(2)).await, "add");
         assert_eq!(rig.causes(tally(1)).await, [Cause::Panicked, Cause::Behind]);
 
-        // Outcomes and commands pass, other tallies too; the same events again change nothing.
+        // Outcomes of the order are applied, and events of other tallies. A repeated event changes nothing.
         let later = [outcome(tally(1), 7), add(6, tally(1)), add(7, tally(3)), poison(3, tally(1))];
         let (turn, attempts) = rig.settle(&later).await;
         assert_eq!((attempts, turn.parked), (1, 1));
@@ -98,12 +106,12 @@ async fn what_cannot_be_applied_is_parked_with_what_follows_it_of_its_order() {
         let known = "select count(*) from inbox where id in ($1, $2, $3)";
         let ids = [3, 5, 6].map(|number| event_id(number).into()).to_vec();
         let known: i64 = rig.db.fetch(known, ids).await.unwrap()[0].get(0).unwrap();
-        assert_eq!(known, 0, "the inbox knows what was not applied");
+        assert_eq!(known, 0, "the inbox knows events that were not applied");
     }
 }
 
 #[tokio::test]
-async fn a_replay_applies_what_is_parked_in_order_and_the_order_goes_on() {
+async fn a_replay_applies_dead_letters_in_sequence_and_the_order_goes_on() {
     for rig in rigs().await {
         let batch = [poison(1, tally(1)), add(2, tally(1)), ask(3, tally(1))];
         rig.settle(&batch).await;
@@ -112,11 +120,14 @@ async fn a_replay_applies_what_is_parked_in_order_and_the_order_goes_on() {
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask");
         rig.nothing_is_parked().await;
 
-        // It is known to the inbox now, and what follows is applied as it comes.
+        // The inbox knows the events now, and later ones are applied as they arrive.
         let turn = rig.turn(&[batch.into_iter().next().unwrap(), add(5, tally(1))]).await;
         assert_eq!((turn.duplicates, turn.parked), (1, 0));
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask, add");
-        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().map(|it| it.letters), None);
+        assert_eq!(
+            rig.engine.replay(tally(1).into()).await.unwrap().map(|it| it.dead_letters),
+            None
+        );
     }
 }
 
@@ -126,9 +137,9 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
         rig.settle(&[add(1, tally(1)), poison(2, tally(1)), add(3, tally(1))]).await;
         for attempt in 2..4 {
             assert_eq!(rig.replay(tally(1)).await, 2);
-            let lane = rig.lane(tally(1)).await;
-            let [first, second] = &lane.letters[..] else { panic!("{lane:?}") };
-            assert!(!lane.replaying);
+            let queue = rig.dead_letter_queue(tally(1)).await;
+            let [first, second] = &queue.dead_letters[..] else { panic!("{queue:?}") };
+            assert!(!queue.replaying);
             assert_eq!((first.attempts, second.attempts), (attempt, 0));
             assert_eq!(first.errors, ["the reaction to Told panicked", "not fixed"]);
             assert_eq!(rig.log(tally(1)).await, "add");
@@ -141,7 +152,7 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
 }
 
 #[tokio::test]
-async fn a_letter_is_not_applied_before_its_turn() {
+async fn a_dead_letter_is_not_applied_before_those_ahead_of_it() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.turn(&[fix(3, tally(1))]).await;
@@ -153,7 +164,7 @@ async fn a_letter_is_not_applied_before_its_turn() {
         assert_eq!(rig.log(tally(1)).await, "command 100");
         assert_eq!(rig.count("dead_letter").await, 2);
 
-        // Once is enough, whoever else replays it.
+        // Two replicas may replay the same dead letter: it is applied once.
         rig.settle(&works).await;
         let (again, _) = rig.settle(&works).await;
         assert_eq!(again.emitted, 0);
@@ -162,13 +173,13 @@ async fn a_letter_is_not_applied_before_its_turn() {
 }
 
 #[tokio::test]
-async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() {
+async fn a_dead_letter_that_the_broker_delivers_again_is_applied_by_its_replay() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.turn(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
-        let batch: Vec<Works> = [add(2, tally(1))].into_iter().chain(letters).collect();
+        let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let batch: Vec<Works> = [add(2, tally(1))].into_iter().chain(dead_letters).collect();
         rig.settle(&batch).await;
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
         rig.nothing_is_parked().await;
@@ -177,27 +188,20 @@ async fn a_letter_that_comes_from_its_topic_once_more_is_applied_all_the_same() 
 }
 
 #[tokio::test]
-async fn what_is_discarded_while_its_replay_is_under_way_is_not_applied() {
+async fn a_dead_letter_that_is_discarded_during_its_replay_is_not_applied() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.turn(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
         rig.engine.discard(tally(1).into(), true).await.unwrap();
-        rig.settle(&letters).await;
+        rig.settle(&dead_letters).await;
         assert_eq!(rig.log(tally(1)).await, "command 100");
     }
 }
 
-#[test]
-fn what_is_refused_is_known_by_its_place() {
-    let mut parking = Parking::default();
-    parking.refuse(1, Reason { cause: Cause::Refused, errors: vec!["no".into()] });
-    assert!(parking.refuses(1) && !parking.refuses(0));
-}
-
 #[tokio::test]
-async fn what_is_discarded_is_never_applied_and_what_waited_behind_it_can_be() {
+async fn a_discarded_dead_letter_is_never_applied_and_those_behind_it_can_be() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1)), add(3, tally(1))]).await;
         let discarded = rig.engine.discard(tally(1).into(), false).await.unwrap().unwrap();
@@ -217,6 +221,60 @@ async fn what_is_discarded_is_never_applied_and_what_waited_behind_it_can_be() {
     }
 }
 
+/// A replica that is always alone does not ask the database whether an order is parked: it must know.
+#[tokio::test]
+async fn a_commit_in_doubt_that_parked_is_remembered() {
+    for rig in rigs().await {
+        rig.turn(&[ask(1, tally(2))]).await;
+        park_unheard(&rig, tally(1)).await;
+        rig.engine.gave_up();
+        // This batch ends the doubt. It has no events, and so does not ask whether an order is parked.
+        rig.turn(&[outcome(tally(2), 7)]).await;
+
+        let (applied, _) = rig.settle(&[add(2, tally(1))]).await;
+        assert_eq!((applied.parked, rig.log(tally(1)).await), (1, String::new()));
+    }
+}
+
+/// Parks an event in a batch that is dropped during its commit, before it learns that it committed.
+async fn park_unheard(rig: &Rig, tally_id: TallyId) {
+    let mut polls = 0;
+    for number in 100.. {
+        polls += 1;
+        let batch = [add(number, tally_id)];
+        let (mut poison, mut remembered) = (Poison::default(), Remembered::<Toy>::new());
+        poison.add(0, Reason { cause: Cause::Panicked, errors: Vec::new() });
+        let parks = rig.engine.turn_parking(&batch, &poison, &mut remembered);
+        if is_done_after(polls, parks).await {
+            // The database was faster than the poll: all over again.
+            rig.engine.discard(tally_id.into(), true).await.unwrap();
+            polls = 0;
+        } else if rig.count("dead_letter").await > 0 {
+            return;
+        }
+    }
+}
+
+/// Polls a future so many times, each time that it has something to do, and then drops it.
+async fn is_done_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
+    struct Woken(Notify);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+    let woken = Arc::new(Woken(Notify::new()));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut future = pin!(future);
+    for _ in 1..polls {
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            return true;
+        }
+        woken.0.notified().await;
+    }
+    future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+}
+
 #[tokio::test]
 async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_again() {
     for rig in rigs().await {
@@ -224,20 +282,20 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
         rig.settle(&[add(2, tally(1)), outcome(tally(1), Add::PANICS)]).await;
         assert_eq!(rig.log(tally(1)).await, "ask, add");
         assert_eq!(rig.count("effect").await, 1);
-        let parked = rig.engine.dead_letters(None, 10).await.unwrap();
-        assert_eq!((parked.held.len(), parked.lanes.len()), (1, 0));
-        assert_eq!(parked.held[0].why, "the reaction to an outcome panicked: told to");
-        assert_eq!(rig.engine.queues().await.unwrap().held, 1);
+        let listed = rig.engine.dead_letters(None, 10).await.unwrap();
+        assert_eq!((listed.postponed.len(), listed.queues.len()), (1, 0));
+        assert_eq!(listed.postponed[0].why, "the reaction to an outcome panicked: told to");
+        assert_eq!(rig.engine.queues().await.unwrap().postponed, 1);
 
         rig.turn(&[fix(3, tally(1))]).await;
-        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().held, 1);
+        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().postponed, 1);
         let due = "select count(*) from effect where due_at <= $1";
         let now = clock::Clock::now(&*rig.clock).into();
         let due: i64 = rig.db.fetch(due, vec![now]).await.unwrap()[0].get(0).unwrap();
         assert_eq!(due, 1);
         rig.settle(&[outcome(tally(1), Add::PANICS)]).await;
         assert_eq!(rig.log(tally(1)).await, "ask, add, command 100, answer 666");
-        assert_eq!(rig.engine.queues().await.unwrap().held, 0);
+        assert_eq!(rig.engine.queues().await.unwrap().postponed, 0);
     }
 }
 
@@ -249,17 +307,20 @@ async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
         let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm");
-        let held = rig.engine.dead_letters(None, 10).await.unwrap().held;
-        assert_eq!(held.len(), 1);
-        assert_eq!(held[0].why, "the reaction to ring panicked: told to");
+        let postponed = rig.engine.dead_letters(None, 10).await.unwrap().postponed;
+        assert_eq!(postponed.len(), 1);
+        assert_eq!(postponed[0].why, "the reaction to ring panicked: told to");
         rig.clock.advance(rig.settings.refused_pause.saturating_sub(INSTANT));
         assert!(rig.engine.alarms().turn::<Toy>().await.unwrap().is_empty(), "put off");
 
         rig.turn(&[fix(3, tally(1))]).await;
-        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().held, 1);
+        assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().postponed, 1);
         let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm, command 100, ring");
-        assert_eq!((rig.count("alarm").await, rig.engine.queues().await.unwrap().held), (0, 0));
+        assert_eq!(
+            (rig.count("alarm").await, rig.engine.queues().await.unwrap().postponed),
+            (0, 0)
+        );
     }
 }

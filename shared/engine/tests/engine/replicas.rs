@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use quintet_engine::{Parking, Remembered, Settings, TurnError};
+use quintet_engine::{Poison, Remembered, Settings, TurnError};
 use store::Class;
 use testkit::{Database, eventually};
 use tokio::sync::Barrier;
@@ -120,29 +120,29 @@ async fn batches_that_share_tallies_crosswise_all_commit() {
 }
 
 #[tokio::test]
-async fn an_order_that_two_park_at_once_is_parked_once_with_both_letters() {
+async fn an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     for number in (0..40).step_by(2) {
         let of = tally(number + 1);
         let (ours, theirs) = ([poison(number, of)], [poison(number + 1, of)]);
         let both = (
-            settle(&rig.engine, &ours, Parking::default()),
-            settle(&other, &theirs, Parking::default()),
+            settle(&rig.engine, &ours, Poison::default()),
+            settle(&other, &theirs, Poison::default()),
         );
         tokio::join!(both.0, both.1);
-        assert_eq!(rig.lane(of).await.letters.len(), 2);
+        assert_eq!(rig.dead_letter_queue(of).await.dead_letters.len(), 2);
     }
-    assert_eq!(rig.count("parked").await, 20);
+    assert_eq!(rig.count("dead_letter_queue").await, 20);
 }
 
 #[tokio::test]
-async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behind() {
+async fn an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_behind() {
     let Some(rig) = rig().await else { return };
     rig.settle(&[poison(1, tally(1))]).await;
     rig.turn(&[fix(2, tally(1))]).await;
     rig.engine.replay(tally(1).into()).await.unwrap();
-    let letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+    let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
 
     let barrier = Arc::new(Barrier::new(2));
     let interruption = Mutex::new(Some(Arc::clone(&barrier)));
@@ -156,23 +156,65 @@ async fn an_event_that_comes_while_the_last_letter_is_replayed_is_not_left_behin
             let sql = "select count(*) from pg_stat_activity \
                        where datname = current_database() and wait_event_type = 'Lock'";
             let waits = async || (rig.number(sql).await > 0).then_some(());
-            eventually("the event to wait for the lane", waits).await;
+            eventually("the event to wait for the lock of the queue", waits).await;
             barrier.wait().await;
         };
         tokio::join!(coming, going_on).0
     };
-    let (replayed, came) = tokio::join!(replaying.turn(&letters, &mut remembered), meanwhile);
+    let (replayed, came) = tokio::join!(replaying.turn(&dead_letters, &mut remembered), meanwhile);
     assert_eq!((replayed.unwrap().duplicates, came.parked), (0, 0));
     assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
-    assert_eq!(rig.count("parked").await, 0);
+    assert_eq!(rig.count("dead_letter_queue").await, 0);
 }
 
 #[tokio::test]
-async fn a_replica_sees_what_another_has_parked() {
+async fn a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked() {
+    let Some(rig) = rig().await else { return };
+    // Both replicas have learned that nothing is parked, and so insert optimistically.
+    let other = rig.another();
+    rig.turn(&[add(1, tally(3))]).await;
+    turn(&other, &[add(2, tally(3))]).await;
+
+    rig.settle(&[poison(3, tally(1))]).await;
+    let (applied, _) =
+        settle(&other, &[add(4, tally(1)), add(5, tally(2))], Poison::default()).await;
+    assert_eq!(applied.parked, 1);
+    assert_eq!((rig.log(tally(1)).await, rig.log(tally(2)).await), (String::new(), "add".into()));
+}
+
+#[tokio::test]
+async fn an_event_that_joins_its_queue_during_a_replay_is_replayed_too() {
     let Some(rig) = rig().await else { return };
     rig.settle(&[poison(1, tally(1))]).await;
-    let (turn, _) =
-        settle(&rig.another(), &[add(2, tally(1)), add(3, tally(2))], Parking::default()).await;
-    assert_eq!(turn.parked, 1);
-    assert_eq!((rig.log(tally(1)).await, rig.log(tally(2)).await), (String::new(), "add".into()));
+    rig.turn(&[fix(2, tally(1))]).await;
+    rig.engine.replay(tally(1).into()).await.unwrap();
+    let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+    // Another replica gets the lock of the queue before the batch of the replay does.
+    let (joined, _) = settle(&rig.another(), &[add(3, tally(1))], Poison::default()).await;
+    assert_eq!(joined.parked, 1);
+
+    rig.turn(&dead_letters).await;
+    assert_eq!(rig.log(tally(1)).await, "command 100, unfixed");
+    let rest = rig.engine.replays().turn::<Toy>().await.unwrap();
+    assert_eq!(rest.len(), 1, "the queue is due again without a further request");
+    rig.turn(&rest).await;
+    assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
+    rig.nothing_is_parked().await;
+}
+
+/// During an upgrade, replicas of the version before work on tables that migrations 11 and 12 have renamed.
+#[tokio::test]
+async fn the_former_names_of_renamed_tables_still_work() {
+    let Some(rig) = rig().await else { return };
+    let note = "insert into place (topic, partition) values ('payments', 3) on conflict do nothing";
+    assert_eq!(rig.execute(note, vec![]).await, 1);
+    assert_eq!(rig.execute(note, vec![]).await, 0);
+    assert_eq!(rig.count("partition_registry").await, 1);
+
+    rig.settle(&[poison(1, tally(1))]).await;
+    let claim = "update parked set due_at = 1 where id in \
+                 (select id from parked where since > 0 for update skip locked)";
+    assert_eq!(rig.execute(claim, vec![]).await, 1);
+    assert_eq!(rig.execute("delete from parked where due_at = 1", vec![]).await, 1);
+    assert_eq!(rig.count("dead_letter_queue").await, 0);
 }

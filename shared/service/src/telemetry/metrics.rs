@@ -252,11 +252,13 @@ fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
         ("Aggregates that are parked, and records that name none", "Age of the oldest dead letter");
     let parked = format!("dead_letters_{}s", noun::<C>());
     register(&parked, what, "dead_letters_oldest", since, queues.parked);
-    let (what, held) =
-        ("Records that wait for an operator", "Outcomes and deadlines that cannot be applied");
+    let (what, postponed) = (
+        "Records in the dead-letter queues",
+        "Outcomes and deadlines that cannot be applied, and are tried again",
+    );
     let figures = [
         Figure::one("dead_letters", what, queues.dead_letters),
-        Figure::one("dead_letters_held", held, queues.held),
+        Figure::one("dead_letters_postponed", postponed, queues.postponed),
         Figure::one(
             "effects_held",
             "Requests to the outside world that are held for an operator",

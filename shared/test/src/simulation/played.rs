@@ -106,12 +106,12 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
         let Some(Process { engine, in_hand: Some(batch), consumer, .. }) = &mut self.process else {
             return Ok(None);
         };
-        let takes = words::taken(&host.environment, &batch.works, &batch.parking);
+        let takes = words::taken(&host.environment, &batch.works, &batch.poison);
         if engine::inject_bug!(OffsetsFirst) {
             store(&mut **consumer, positions(&batch.works))?;
             host.broker.flush(&group::<S>())?;
         }
-        let turn = engine.turn_parking(&batch.works, &batch.parking, &mut batch.remembered);
+        let turn = engine.turn_parking(&batch.works, &batch.poison, &mut batch.remembered);
         let turn = match up_to(&db, interruption, turn).await? {
             Some(Ok(turn)) => turn,
             Some(Err(TurnError::Store(error))) if error.class() != Class::Data => {
@@ -192,14 +192,14 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
     async fn replay(&mut self) -> Result<Option<String>> {
         let environment = Arc::clone(&self.host.environment);
         let process = self.running().await?;
-        for lane in process.engine.dead_letters(None, ROWS).await?.lanes {
-            if !lane.replaying {
-                process.engine.replay(lane.id).await?;
+        for queue in process.engine.dead_letters(None, ROWS).await?.queues {
+            if !queue.replaying {
+                process.engine.replay(queue.id).await?;
             }
         }
-        let letters = process.engine.replays().turn::<S>().await?;
-        let told = words::batch(&environment, &letters);
-        process.waiting.extend(letters);
+        let dead_letters = process.engine.replays().turn::<S>().await?;
+        let told = words::batch(&environment, &dead_letters);
+        process.waiting.extend(dead_letters);
         Ok((!told.is_empty()).then(|| format!("is to try {told} again")))
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use bus::{Bus, Consumer, Incoming, Position};
 use clock::Random as _;
 use engine::{
-    Alarms, Cause, Chunk, EffectRunner, Engine, EngineOptions, Origin, Outside, Parking, Reason,
+    Alarms, Cause, Chunk, EffectRunner, Engine, EngineOptions, Origin, Outside, Poison, Reason,
     Relay, Remembered, Settings, Unreadable, Work, chunk, group, subscription,
 };
 use event::Versions;
@@ -49,7 +49,7 @@ pub(crate) struct Process<S: Service> {
 pub(crate) struct Batch<S: Service> {
     pub(crate) works: Vec<Work<S>>,
     /// Records that it does not understand.
-    pub(crate) parking: Parking,
+    pub(crate) poison: Poison,
     /// Positions of records that it does not react to.
     pub(crate) passed: Vec<Position>,
     pub(crate) remembered: Remembered<S>,
@@ -122,8 +122,8 @@ impl<S: Service> Process<S> {
         if dice.below(2) == 0 {
             works.splice(..0, events);
         } else {
-            for (place, _) in &mut unreadable {
-                *place += works.len();
+            for record in &mut unreadable {
+                record.before += works.len();
             }
             works.extend(events);
         }
@@ -131,8 +131,8 @@ impl<S: Service> Process<S> {
             store(&mut *self.consumer, passed)?;
             return Ok(false);
         }
-        let (parking, remembered) = (Parking::of(unreadable), Remembered::<S>::new());
-        self.in_hand = Some(Batch { works, parking, passed, remembered });
+        let (poison, remembered) = (Poison::of(unreadable), Remembered::<S>::new());
+        self.in_hand = Some(Batch { works, poison, passed, remembered });
         Ok(true)
     }
 }
@@ -151,7 +151,7 @@ fn read<S: Service>(host: &Host, records: Vec<Incoming>) -> Chunk<S> {
             Some(record) => {
                 let errors = vec!["it is of a version that is not known yet".to_owned()];
                 let reason = Reason { cause: Cause::UnknownVersion, errors };
-                read.unreadable.push((understood.len(), Unreadable { record, reason }));
+                read.unreadable.push(Unreadable { before: understood.len(), record, reason });
             }
             None => understood.push(pending),
         }

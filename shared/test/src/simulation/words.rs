@@ -1,6 +1,6 @@
 //! The story's words for what a service takes.
 
-use engine::{Parking, Participant, What, Work};
+use engine::{Participant, Poison, What, Work};
 use event::Contract as _;
 
 use super::Environment;
@@ -15,9 +15,9 @@ pub(crate) fn batch<P: Participant>(environment: &Environment, works: &[Work<P>]
 pub(crate) fn taken<P: Participant>(
     environment: &Environment,
     works: &[Work<P>],
-    parking: &Parking,
+    poison: &Poison,
 ) -> String {
-    match parking.unreadable.len() {
+    match poison.unreadable.len() {
         0 => batch(environment, works),
         unread => {
             let unread = format!("{} that it does not understand", count(unread, "record"));

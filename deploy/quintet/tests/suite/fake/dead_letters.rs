@@ -1,4 +1,4 @@
-//! What the stand-ins have parked: one letter an order. Shipping asks for a booking.
+//! What the stand-ins have parked: one dead letter an order. Shipping asks for a booking.
 
 use super::world::{Answer, Shared, World, order_id};
 use axum::extract::{Path as Segment, State};
@@ -20,13 +20,13 @@ pub fn routes() -> Router<(&'static str, Arc<Mutex<World>>)> {
 async fn list(State((program, world)): Shared) -> Json<Value> {
     let world = world.lock().unwrap();
     let parked = world.parked.iter().filter(|(service, _)| *service == program);
-    let lane = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": false});
-    let lanes: Vec<Value> = parked.map(lane).collect();
-    let count = lanes.len();
+    let queue = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": false});
+    let queues: Vec<Value> = parked.map(queue).collect();
+    let count = queues.len();
     let group = json!({"cause": "panicked", "summary": "told to", "event_type": "OrderPlaced",
-        "lanes": count, "letters": count, "first_at": "2026-01-01T00:00:00Z"});
+        "queues": count, "dead_letters": count, "first_at": "2026-01-01T00:00:00Z"});
     let groups: Vec<Value> = (count > 0).then_some(group).into_iter().collect();
-    Json(json!({"groups": groups, "lanes": lanes, "held": [], "next": null}))
+    Json(json!({"groups": groups, "queues": queues, "postponed": [], "next": null}))
 }
 
 async fn effects(State((program, _)): Shared) -> Json<Value> {
@@ -41,8 +41,8 @@ async fn show(State((program, world)): Shared, Segment(order): Segment<String>) 
     if !world.lock().unwrap().parked.contains(&(program, order.clone())) {
         return not_found();
     }
-    let letters = json!([{"errors": ["told to"], "attempts": 2}]);
-    (StatusCode::OK, Json(json!({"id": order, "replaying": false, "letters": letters})))
+    let dead_letters = json!([{"errors": ["told to"], "attempts": 2}]);
+    (StatusCode::OK, Json(json!({"id": order, "replaying": false, "dead_letters": dead_letters})))
 }
 
 async fn replay(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
@@ -54,7 +54,7 @@ async fn replay(State((program, world)): Shared, Segment(order): Segment<String>
     if !world.hopeless {
         world.parked.remove(&parked);
     }
-    (StatusCode::ACCEPTED, Json(json!({"letters": 1, "held": 0})))
+    (StatusCode::ACCEPTED, Json(json!({"dead_letters": 1, "postponed": 0})))
 }
 
 async fn discard(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {

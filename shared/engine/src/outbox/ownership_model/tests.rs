@@ -40,8 +40,16 @@ fn violations(budget: Budget, bug: Option<Bug>) -> Vec<String> {
 
 #[test]
 fn no_interleaving_of_two_replicas_reorders_or_loses_an_event() {
-    let b: Vec<u8> = std::env::var("BUDGET").unwrap().split(',').map(|x| x.parse().unwrap()).collect();
-    let budget = Budget { events: b[0], starts: b[1], deaths: b[2], unknown_commits: b[3], failed_sends: b[4], lost_results: b[5] };
+    let b: Vec<u8> =
+        std::env::var("BUDGET").unwrap().split(',').map(|x| x.parse().unwrap()).collect();
+    let budget = Budget {
+        events: b[0],
+        starts: b[1],
+        deaths: b[2],
+        unknown_commits: b[3],
+        failed_sends: b[4],
+        lost_results: b[5],
+    };
     let _ = BUDGET;
     assert_eq!(violations(budget, None), [] as [String; 0]);
 }

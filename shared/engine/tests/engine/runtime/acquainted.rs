@@ -77,7 +77,7 @@ async fn a_new_database_does_not_go_on_where_another_one_was() {
 #[tokio::test]
 async fn a_database_from_before_is_taken_for_the_buss_own() {
     for stage in stages().await {
-        let place = "insert into place (topic, partition) values ('payments', 3)";
+        let place = "insert into partition_registry (topic, partition) values ('payments', 3)";
         stage.rig.execute(place, vec![]).await;
         meet(&stage, &bus(1, Some(8))).await;
     }

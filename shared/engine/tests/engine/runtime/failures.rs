@@ -162,10 +162,11 @@ async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
         // Nothing was ever read.
         bus.set_partitions(state(3, None));
         stage.start_on(Arc::new(bus.clone()), Toy::default()).stop().await;
-        assert_eq!(stage.rig.count("place").await, 0);
+        assert_eq!(stage.rig.count("partition_registry").await, 0);
         let noted = async |bus: &MemoryBus, places| {
             let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
-            let noted = async || (stage.rig.count("place").await == places).then_some(());
+            let noted =
+                async || (stage.rig.count("partition_registry").await == places).then_some(());
             eventually("the place to be noted", noted).await;
             running.stop().await;
         };

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) struct Discard {
     #[command(flatten)]
     which: Which,
-    /// What waits behind it too: none of it will ever be applied
+    /// Also what waits behind it in the dead-letter queue: none of it will ever be applied
     #[arg(long)]
     all: bool,
 }
@@ -45,9 +45,11 @@ impl Discard {
             let number = |field: &str| it[field].as_i64().unwrap_or(0);
             let left = match number("left") {
                 0 => "nothing is left".to_owned(),
-                left => format!("{} left, to be replayed or discarded too", count(left, "letter")),
+                left => {
+                    format!("{} left, to be replayed or discarded too", count(left, "dead letter"))
+                }
             };
-            let gone = count(number("discarded"), "letter");
+            let gone = count(number("discarded"), "dead letter");
             ui::result(&format!("{service}: {gone} discarded, {left}"));
         }
         Ok(answers.code())

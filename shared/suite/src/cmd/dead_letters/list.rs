@@ -14,7 +14,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
-/// Lanes of one answer.
+/// Dead-letter queues of one answer.
 const PAGE: usize = 1_000;
 /// Aggregates named under one cause.
 const NAMED: usize = 5;
@@ -51,7 +51,7 @@ impl List {
 
 /// All that is parked in a service.
 pub(super) async fn parked(desk: &Desk, service: Component, admin: &str) -> Result<Value> {
-    let mut lanes: Vec<Value> = Vec::new();
+    let mut queues: Vec<Value> = Vec::new();
     let mut after = String::new();
     loop {
         let url = format!("{admin}/admin/dead-letters?limit={PAGE}{after}");
@@ -59,9 +59,10 @@ pub(super) async fn parked(desk: &Desk, service: Component, admin: &str) -> Resu
         let page = page.with_context(|| {
             format!("{service} has no /admin/dead-letters: it is older than this command")
         })?;
-        lanes.extend(page["lanes"].as_array().cloned().unwrap_or_default());
+        queues.extend(page["queues"].as_array().cloned().unwrap_or_default());
         let Some(next) = page["next"].as_str() else {
-            return Ok(json!({"groups": page["groups"], "lanes": lanes, "held": page["held"]}));
+            let (groups, postponed) = (&page["groups"], &page["postponed"]);
+            return Ok(json!({"groups": groups, "queues": queues, "postponed": postponed}));
         };
         after = format!("&after={next}");
     }
@@ -79,19 +80,19 @@ impl Teller<'_> {
     /// The causes, each with the first aggregates that wait for it; then what cannot be applied and comes again.
     fn told(&self, parked: &Value) -> Vec<String> {
         let list = |field: &str| parked[field].as_array().cloned().unwrap_or_default();
-        let lanes = list("lanes");
+        let queues = list("queues");
         let groups = list("groups");
-        let mut said: Vec<String> = groups.iter().flat_map(|it| self.cause(it, &lanes)).collect();
-        for held in list("held") {
-            let (service, kind) = (self.service, text(&held, "kind"));
-            let of = subject(&held);
+        let mut said: Vec<String> = groups.iter().flat_map(|it| self.cause(it, &queues)).collect();
+        for postponed in list("postponed") {
+            let (service, kind) = (self.service, text(&postponed, "kind"));
+            let of = subject(&postponed);
             said.push(format!("{service}: {kind} of {of} cannot be applied, and is tried again"));
-            said.extend(ui::wrapped(text(&held, "why"), 4));
+            said.extend(ui::wrapped(text(&postponed, "why"), 4));
         }
         said
     }
 
-    fn cause(&self, group: &Value, lanes: &[Value]) -> Vec<String> {
+    fn cause(&self, group: &Value, queues: &[Value]) -> Vec<String> {
         let number = |field: &str| group[field].as_i64().unwrap_or(0);
         let first = text(group, "first_at").parse();
         let age = first.map(|at| duration::age(self.now.duration_since(at)));
@@ -100,18 +101,19 @@ impl Teller<'_> {
             self.service,
             group["event_type"].as_str().unwrap_or("record"),
             text(group, "cause").replace('_', " "),
-            count(number("letters"), "letter"),
-            count(number("lanes"), self.aggregate),
+            count(number("dead_letters"), "dead letter"),
+            count(number("queues"), self.aggregate),
             age.unwrap_or_default(),
         )];
         said.extend(ui::wrapped(text(group, "summary"), 4));
-        let same =
-            |lane: &&Value| lane["cause"] == group["cause"] && lane["summary"] == group["summary"];
-        let of_group: Vec<&Value> = lanes.iter().filter(same).collect();
-        for lane in of_group.iter().take(NAMED) {
-            let tried = count(lane["attempts"].as_i64().unwrap_or(0), "attempt");
-            let replaying = if lane["replaying"] == true { ", being replayed" } else { "" };
-            said.push(format!("    {}  {tried}{replaying}", text(lane, "id")));
+        let same = |queue: &&Value| {
+            queue["cause"] == group["cause"] && queue["summary"] == group["summary"]
+        };
+        let of_group: Vec<&Value> = queues.iter().filter(same).collect();
+        for queue in of_group.iter().take(NAMED) {
+            let tried = count(queue["attempts"].as_i64().unwrap_or(0), "attempt");
+            let replaying = if queue["replaying"] == true { ", being replayed" } else { "" };
+            said.push(format!("    {}  {tried}{replaying}", text(queue, "id")));
         }
         if of_group.len() > NAMED {
             said.push(format!("    and {} more", of_group.len() - NAMED));
@@ -126,17 +128,20 @@ mod tests {
 
     #[test]
     fn causes_are_told_with_what_waits_for_them() {
-        let lane = |nth: usize| json!({"id": format!("trip-{nth}"), "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": nth == 0});
-        let lanes: Vec<Value> = (0..7).map(lane).collect();
+        let queue = |nth: usize| json!({"id": format!("trip-{nth}"), "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": nth == 0});
+        let queues: Vec<Value> = (0..7).map(queue).collect();
         let parked = json!({
             "groups": [{"cause": "panicked", "summary": "told to", "event_type": "TripBooked",
-                "lanes": 7, "letters": 9, "first_at": "2026-01-01T00:00:00Z"}],
-            "lanes": lanes, "held": [],
+                "queues": 7, "dead_letters": 9, "first_at": "2026-01-01T00:00:00Z"}],
+            "queues": queues, "postponed": [],
         });
         let now = "2026-01-01T00:03:00Z".parse().unwrap();
         let service = Component::named("flights");
         let told = Teller { aggregate: "trip", service, now }.told(&parked);
-        assert_eq!(told[0], "flights: TripBooked panicked, 9 letters in 7 trips, the first 3m ago");
+        assert_eq!(
+            told[0],
+            "flights: TripBooked panicked, 9 dead letters in 7 trips, the first 3m ago"
+        );
         assert_eq!(told[1], "    told to");
         assert_eq!(told[2], "    trip-0  1 attempt, being replayed");
         assert_eq!(told.last().unwrap(), "    and 2 more");

@@ -31,10 +31,10 @@ pub(crate) struct Replay {
     service: Option<Component>,
 }
 
-/// What became of a lane.
+/// What became of a dead-letter queue.
 enum End {
     Applied,
-    /// Its first letter failed again.
+    /// Its first dead letter failed again.
     Failed {
         left: usize,
         why: String,
@@ -47,34 +47,34 @@ impl Replay {
     /// Exit code 1 if something is still parked afterwards.
     pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
         let desk = Desk::of(session, self.service).await?;
-        let mut answers = self.lanes(&desk).await?;
-        let of = |(service, lanes): (Component, Vec<Uuid>)| {
-            lanes.into_iter().map(move |it| (service, it))
-        };
-        let lanes: Vec<(Component, Uuid)> = answers.found.drain(..).flat_map(of).collect();
+        let mut answers = self.request(&desk).await?;
+        let mut queues: Vec<(Component, Uuid)> = Vec::new();
+        for (service, ids) in answers.found.drain(..) {
+            queues.extend(ids.into_iter().map(|id| (service, id)));
+        }
         let (ui, mut left) = (Ui::default(), 0);
-        let progress = ui.bar("replaying", lanes.len() as u64);
+        let progress = ui.bar("replaying", queues.len() as u64);
         let (mut said, mut results) = (Vec::new(), Vec::new());
-        for (done, (service, lane)) in lanes.iter().enumerate() {
+        for (done, (service, queue)) in queues.iter().enumerate() {
             progress.at(done as u64);
-            let end = wait(&desk, *service, *lane).await?;
+            let end = wait(&desk, *service, *queue).await?;
             let (outcome, why) = match end {
                 End::Applied => ("applied", None),
                 End::Failed { left, why } => {
-                    let left = count(i64::try_from(left).unwrap_or(i64::MAX), "letter");
+                    let left = count(i64::try_from(left).unwrap_or(i64::MAX), "dead letter");
                     ("parked", Some(format!("{left} still parked: {why}")))
                 }
                 End::Unknown => ("replaying", Some("is still being replayed".to_owned())),
             };
             left += usize::from(outcome != "applied");
             let told = why.as_deref().unwrap_or("applied");
-            said.extend(ui::wrapped(&format!("{service}: {lane} {told}"), 0));
+            said.extend(ui::wrapped(&format!("{service}: {queue} {told}"), 0));
             let service = service.name();
-            results.push(json!({"service": service, "id": lane, "outcome": outcome, "why": why}));
+            results.push(json!({"service": service, "id": queue, "outcome": outcome, "why": why}));
         }
         drop(progress);
         if session.json {
-            ui::result(&json!({ "lanes": results }).to_string());
+            ui::result(&json!({ "queues": results }).to_string());
         } else if said.is_empty() {
             ui::result(&format!("nothing is parked{}", answers.scope()));
         } else {
@@ -84,8 +84,8 @@ impl Replay {
         Ok(if left == 0 { code } else { ExitCode::FAILURE })
     }
 
-    /// Has the lanes replayed; answers which they are in each service.
-    async fn lanes(&self, desk: &Desk) -> Result<Answers<Vec<Uuid>>> {
+    /// Requests the replays; returns the ids of the queues in each service.
+    async fn request(&self, desk: &Desk) -> Result<Answers<Vec<Uuid>>> {
         if let Some(aggregate) = self.aggregate {
             let Answers { found, silent } =
                 about::<Value>(desk, &Method::POST, aggregate, "/replay").await?;
@@ -96,35 +96,35 @@ impl Replay {
     }
 }
 
-/// Has all lanes of a service replayed; answers which they are.
+/// Requests the replay of all dead-letter queues of a service; returns their ids.
 async fn replayed(desk: &Desk, service: Component, admin: &str) -> Result<Vec<Uuid>> {
     let parked = list::parked(desk, service, admin).await?;
-    let mut lanes = Vec::new();
-    for lane in parked["lanes"].as_array().into_iter().flatten() {
-        let lane: Uuid = text(lane, "id").parse()?;
-        let url = format!("{admin}/admin/dead-letters/{lane}/replay");
+    let mut queues = Vec::new();
+    for queue in parked["queues"].as_array().into_iter().flatten() {
+        let queue: Uuid = text(queue, "id").parse()?;
+        let url = format!("{admin}/admin/dead-letters/{queue}/replay");
         if desk.ask::<Value>(service, Method::POST, &url).await?.is_some() {
-            lanes.push(lane);
+            queues.push(queue);
         }
     }
-    Ok(lanes)
+    Ok(queues)
 }
 
-/// Waits until a lane's replay has come to its end.
-async fn wait(desk: &Desk, service: Component, lane: Uuid) -> Result<End> {
+/// Waits until the replay of a dead-letter queue is over.
+async fn wait(desk: &Desk, service: Component, queue: Uuid) -> Result<End> {
     let admin = desk.admin(service);
-    let url = format!("{admin}/admin/dead-letters/{lane}");
+    let url = format!("{admin}/admin/dead-letters/{queue}");
     let give_up = Instant::now() + PATIENCE;
     loop {
         let Some(found) = desk.ask::<Value>(service, Method::GET, &url).await? else {
             return Ok(End::Applied);
         };
         if found["replaying"] == false {
-            let letters = found["letters"].as_array().cloned().unwrap_or_default();
-            let errors = letters.first().map(|letter| letter["errors"].clone());
+            let dead_letters = found["dead_letters"].as_array().cloned().unwrap_or_default();
+            let errors = dead_letters.first().map(|dead_letter| dead_letter["errors"].clone());
             let errors = errors.as_ref().and_then(Value::as_array).into_iter().flatten();
             let why: Vec<&str> = errors.filter_map(Value::as_str).collect();
-            return Ok(End::Failed { left: letters.len(), why: why.join(": ") });
+            return Ok(End::Failed { left: dead_letters.len(), why: why.join(": ") });
         }
         if Instant::now() >= give_up {
             return Ok(End::Unknown);

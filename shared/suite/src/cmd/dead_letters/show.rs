@@ -23,56 +23,56 @@ impl Show {
     pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
         let desk = Desk::of(session, self.which.service).await?;
         let mut answers = about::<Value>(&desk, &Method::GET, self.which.aggregate, "").await?;
-        let lanes = answers.found.drain(..);
+        let queues = answers.found.drain(..);
         if session.json {
-            let lanes = lanes.map(|(service, lane)| (service.name().to_owned(), lane));
-            ui::result(&Value::from(lanes.collect::<Map<_, _>>()).to_string());
+            let queues = queues.map(|(service, queue)| (service.name().to_owned(), queue));
+            ui::result(&Value::from(queues.collect::<Map<_, _>>()).to_string());
         } else {
-            let told = lanes.flat_map(|(service, lane)| told(service, &lane));
-            ui::result(&told.collect::<Vec<_>>().join("\n"));
+            let lines = queues.flat_map(|(service, queue)| lines_of(service, &queue));
+            ui::result(&lines.collect::<Vec<_>>().join("\n"));
         }
         Ok(answers.code())
     }
 }
 
-/// A lane's letters, in order.
-fn told(service: Component, lane: &Value) -> Vec<String> {
-    let letters = lane["letters"].as_array().cloned().unwrap_or_default();
-    let replaying = if lane["replaying"] == true { ", being replayed" } else { "" };
-    let number = i64::try_from(letters.len()).unwrap_or(i64::MAX);
+/// The dead letters of a queue, in order.
+fn lines_of(service: Component, queue: &Value) -> Vec<String> {
+    let dead_letters = queue["dead_letters"].as_array().cloned().unwrap_or_default();
+    let replaying = if queue["replaying"] == true { ", being replayed" } else { "" };
+    let number = i64::try_from(dead_letters.len()).unwrap_or(i64::MAX);
     let mut lines = vec![format!(
         "{service}: {} of {}, since {}{replaying}",
-        count(number, "letter"),
-        text(lane, "id"),
-        text(lane, "since"),
+        count(number, "dead letter"),
+        text(queue, "id"),
+        text(queue, "since"),
     )];
-    for (nth, letter) in letters.iter().enumerate() {
+    for (nth, dead_letter) in dead_letters.iter().enumerate() {
         lines.push(format!(
             "  {} {} at {}[{}] offset {}",
             nth + 1,
-            letter["event_type"].as_str().unwrap_or("record"),
-            text(letter, "topic"),
-            letter["partition"],
-            letter["offset"],
+            dead_letter["event_type"].as_str().unwrap_or("record"),
+            text(dead_letter, "topic"),
+            dead_letter["partition"],
+            dead_letter["offset"],
         ));
         lines.push(format!(
             "    {}, {}, parked {}, last tried {}",
-            text(letter, "cause").replace('_', " "),
-            count(letter["attempts"].as_i64().unwrap_or(0), "attempt"),
-            text(letter, "first_at"),
-            text(letter, "last_at"),
+            text(dead_letter, "cause").replace('_', " "),
+            count(dead_letter["attempts"].as_i64().unwrap_or(0), "attempt"),
+            text(dead_letter, "first_at"),
+            text(dead_letter, "last_at"),
         ));
-        for (depth, error) in letter["errors"].as_array().into_iter().flatten().enumerate() {
+        for (depth, error) in dead_letter["errors"].as_array().into_iter().flatten().enumerate() {
             let error = error.as_str().unwrap_or_default();
             let caused = if depth == 0 { "" } else { "caused by: " };
             lines.extend(ui::wrapped(&format!("{caused}{error}"), 4));
         }
-        lines.push(format!("    key {}", readable(&letter["key"])));
-        for header in letter["headers"].as_array().into_iter().flatten() {
+        lines.push(format!("    key {}", readable(&dead_letter["key"])));
+        for header in dead_letter["headers"].as_array().into_iter().flatten() {
             let name = header[0].as_str().unwrap_or_default();
             lines.push(format!("    {name}: {}", readable(&header[1])));
         }
-        let body: String = readable(&letter["value"]).chars().take(BODY).collect();
+        let body: String = readable(&dead_letter["value"]).chars().take(BODY).collect();
         lines.extend(ui::wrapped(&body, 4));
     }
     lines
@@ -90,16 +90,16 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_letter_tells_why_it_is_there() {
-        let lane = json!({"id": "trip-1", "since": "then", "replaying": false, "letters": [{
+    fn a_dead_letter_is_shown_with_its_errors() {
+        let queue = json!({"id": "trip-1", "since": "then", "replaying": false, "dead_letters": [{
             "event_type": "TripBooked", "topic": "bookings", "partition": 3, "offset": 17,
             "cause": "unknown_version", "attempts": 2, "first_at": "then", "last_at": "now",
             "errors": ["TripBooked v3 is unknown here", "upgrade"], "key": "trip-1",
             "headers": [["ce_id", "7"], ["odd", [255, 0]]], "value": "{\u{1b}}",
         }]});
-        let told = told(Component::named("flights"), &lane);
+        let lines = lines_of(Component::named("flights"), &queue);
         let expected = [
-            "flights: 1 letter of trip-1, since then",
+            "flights: 1 dead letter of trip-1, since then",
             "  1 TripBooked at bookings[3] offset 17",
             "    unknown version, 2 attempts, parked then, last tried now",
             "    TripBooked v3 is unknown here",
@@ -109,6 +109,6 @@ mod tests {
             "    odd: [255,0]",
             "    { }",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(lines, expected);
     }
 }

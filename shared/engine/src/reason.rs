@@ -1,3 +1,5 @@
+//! Why a record or an input cannot be applied: the cause that operators group by, and the errors.
+
 use std::{any::Any, error::Error, fmt};
 
 use event::DecodeError;
@@ -5,7 +7,7 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
-/// Why something is parked.
+/// Why a record is parked, or an outcome or alarm is postponed.
 #[derive(
     Debug,
     Clone,
@@ -22,42 +24,42 @@ use utoipa::ToSchema;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Cause {
-    /// The record does not keep to the contract.
+    /// The record breaks the contract: it cannot be decoded, or the service does not consume such an event.
     Undecodable,
-    /// Its version is not known here, likely a newer one.
+    /// The event has a version that this program does not know, probably a newer one.
     UnknownVersion,
-    /// The reaction to it panicked.
+    /// The reaction to the input panicked.
     Panicked,
-    /// What follows from it is larger than what the broker takes.
+    /// An event that follows from the input is larger than the broker accepts.
     TooLarge,
-    /// The database refuses what follows from it, as data.
+    /// The database refuses the changes that follow from the input, because of their data.
     Refused,
-    /// Nothing is wrong with it: an earlier event of its aggregate is parked, or was.
+    /// Nothing is wrong with the event itself: an earlier event of its aggregate was parked when it arrived.
     Behind,
 }
 
 store::text_field!(Cause);
 
 impl Cause {
-    /// Whether the record could not even be understood.
+    /// Whether the record could not be decoded, so that it never was an input.
     pub(crate) fn is_unreadable(self) -> bool {
         matches!(self, Self::Undecodable | Self::UnknownVersion)
     }
 }
 
-/// The longest text of an error that is kept, in characters.
+/// The longest text of an error that is stored, in characters.
 const LONGEST: usize = 2_000;
-/// The longest summary.
+/// The longest summary, in characters.
 const LONGEST_SUMMARY: usize = 200;
-/// A word of this length with a digit in it is an id of some kind.
+/// A word of this length that has a digit is taken for an id.
 const ID_LENGTH: usize = 8;
 
 /// What is wrong with an input: the cause, and the error with what led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// Of what kind it is.
+    /// The kind of failure.
     pub cause: Cause,
-    /// The error, then its sources.
+    /// The error, then the errors that led to it.
     pub errors: Vec<String>,
 }
 
@@ -95,15 +97,15 @@ impl Reason {
         Self::new(Cause::Undecodable, [why.to_owned()])
     }
 
-    /// The same for all that have the same thing wrong with them: without numbers and ids.
+    /// The text without numbers and ids, so that inputs that fail for the same reason have the same summary.
     pub(crate) fn summary(&self) -> String {
         let mut summary = String::new();
         let text = self.to_string();
         let mut rest = text.as_str();
         while let Some(first) = rest.chars().next() {
-            let in_word = |it: char| it.is_alphanumeric() || it == '-';
+            let in_word = |letter: char| letter.is_alphanumeric() || letter == '-';
             let end = if in_word(first) {
-                rest.find(|it| !in_word(it)).unwrap_or(rest.len())
+                rest.find(|letter| !in_word(letter)).unwrap_or(rest.len())
             } else {
                 first.len_utf8()
             };
@@ -115,14 +117,14 @@ impl Reason {
     }
 }
 
-/// The error and what led to it, in one line.
+/// The error and the errors that led to it, in one line.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.errors.join(": "))
     }
 }
 
-/// An error and its sources, those left out whose text the one before repeats.
+/// An error and its sources. A source is left out if the error before it includes its text.
 fn chain(error: &dyn Error) -> Vec<String> {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
@@ -136,7 +138,7 @@ fn chain(error: &dyn Error) -> Vec<String> {
     texts
 }
 
-/// PostgreSQL takes no NUL, a log no line breaks.
+/// Replaces control characters: PostgreSQL refuses NUL in text, and a line break would split a line of the log.
 fn printable(text: &str) -> String {
     text.chars().take(LONGEST).map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
