@@ -1,5 +1,5 @@
 //! Loyalty gives a point for each full euro (or whatever the currency's hundred is) of a completed
-//! order. It is the example of `docs/add-a-service.md`.
+//! order. It is the example of `docs/how-to/add-a-service.md`.
 
 mod domain;
 mod http;

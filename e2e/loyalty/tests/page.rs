@@ -1,4 +1,4 @@
-//! `docs/add-a-service.md` says what `e2e/loyalty` is, and its commands do what it says.
+//! `docs/how-to/add-a-service.md` says what `e2e/loyalty` is, and its commands do what it says.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use std::{
 use scenarios::{Backend, NewOrder, Options, Suite, Visitor, until};
 
 fn page() -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/add-a-service.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to/add-a-service.md");
     fs::read_to_string(page).expect("the page is there")
 }
 
