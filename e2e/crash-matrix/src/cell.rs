@@ -116,8 +116,9 @@ mod tests {
 
     #[test]
     fn every_point_is_reached_by_somebody() {
+        let matrix = matrix();
         for point in Point::ALL {
-            let reached = matrix()
+            let reached = matrix
                 .iter()
                 .any(|cell| cell.point == *point && matches!(cell.reach, Reach::By(_)));
             assert!(reached, "{point:?}");
