@@ -4,7 +4,7 @@ use crate::{bench, chaos, cmd, demo, feed, hints, schema};
 use anyhow::Result;
 use async_trait::async_trait;
 use clap::{Args as _, Command, FromArgMatches, Subcommand};
-use quintet_suite::{Commands, Extension, Program, Session, Suite, Told};
+use quintet_suite::{Commands, Extension, Program, Session, Suite, UpContext};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Commands for Own {
 
 #[async_trait(?Send)]
 impl Extension for Orders {
-    async fn bring_demo(&self, suite: &Suite, told: &Told<'_>) -> Result<()> {
+    async fn bring_demo(&self, suite: &Suite, told: &UpContext<'_>) -> Result<()> {
         demo::bring(suite, told).await
     }
 
@@ -59,7 +59,7 @@ impl Extension for Orders {
         hints::text(suite, demo, data)
     }
 
-    async fn feed(&self, suite: &Suite, told: &Told<'_>) -> Result<()> {
+    async fn feed(&self, suite: &Suite, told: &UpContext<'_>) -> Result<()> {
         feed::Feed::of(suite, told.ui)?.run().await;
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::names;
 use anyhow::{Context, Result};
 use quintet_suite::Component;
 use quintet_suite::http::{Api, Request};
-use quintet_suite::{Suite, Told};
+use quintet_suite::{Suite, UpContext};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ struct Outbox {
 ///
 /// # Errors
 /// When there are none in the file, or inventory refuses or does not answer.
-pub(crate) async fn bring(suite: &Suite, told: &Told<'_>) -> Result<()> {
+pub(crate) async fn bring(suite: &Suite, told: &UpContext<'_>) -> Result<()> {
     let demo = Demo::deserialize(told.demo)
         .context("the suite's file: demo: write products = [{ sku, name, euro_cents, stock }]")?;
     let _progress = told.ui.spinner("listing demo products");

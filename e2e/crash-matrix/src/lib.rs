@@ -16,7 +16,7 @@ mod verdict;
 
 pub use cell::{Cell, Reach, matrix};
 pub use matrix::{Verdicts, run};
-pub use quintet_test::crash_points::{Kind, Reaction};
+pub use quintet_test::crash_points::{InputKind as Kind, Reaction};
 pub use reactions::reactions;
 pub use story::{Request, Story};
 pub use verdict::Verdict;

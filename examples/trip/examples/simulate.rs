@@ -1,4 +1,4 @@
-//! Plays the saga from seeds: `cargo run --example simulate -- --seeds 0..10000`. With `--bug NAME` a bug is planted.
+//! Plays the saga from seeds: `cargo run --example simulate -- --seeds 0..10000`. The option `--bug NAME` injects a bug.
 
 use std::process::ExitCode;
 
@@ -21,14 +21,14 @@ use simulation::{Bug, simulation};
 struct Args {
     #[command(flatten)]
     options: cli::Options,
-    /// Plants this bug, to show that it is found: `doubt_is_no` or `no_compensation`.
+    /// Injects this bug, to show that it is found: `doubt_is_no` or `no_compensation`.
     #[arg(long, value_name = "NAME")]
     bug: Option<Bug>,
 }
 
 fn main() -> Result<ExitCode> {
     let Args { options, bug } = Args::parse();
-    let planted = bug.map(|bug| format!(" --bug {bug}")).unwrap_or_default();
-    let command = format!("cargo run --example simulate --{planted}");
+    let option = bug.map(|bug| format!(" --bug {bug}")).unwrap_or_default();
+    let command = format!("cargo run --example simulate --{option}");
     cli::play(&simulation(bug), &options, &|| {}, &command)
 }

@@ -1,4 +1,4 @@
-//! Booking takes trips, and says what became of them.
+//! The service booking, which accepts trips, and confirms or cancels them.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Trip {
     pub state: State,
     pub flight: Part,
     pub hotel: Part,
-    /// Why it was cancelled.
+    /// Why a part of the trip was refused.
     pub reason: Option<String>,
     pub traveller: String,
     pub destination: String,
@@ -37,13 +37,13 @@ pub struct Trip {
 }
 
 quintet::text_enum! {
-    /// What becomes of a trip. *Confirmed* and *cancelled* are final.
+    /// The state of a trip. *Confirmed* and *cancelled* are final.
     pub enum State { Requested = "requested", Confirmed = "confirmed", Cancelled = "cancelled" }
 }
 
 quintet::text_enum! {
-    /// What is known of a part of a trip. It only ever becomes greater, so that the order in which events arrive, and
-    /// how often they do, make no difference.
+    /// The state of a part of a trip. It never decreases, so that the result does not depend on the order in which events
+    /// arrive, nor on how often they do.
     pub enum Part {
         Unknown = "unknown", Reserved = "reserved", Refused = "refused", Released = "released",
     }
@@ -92,12 +92,12 @@ impl Participant for Booking {
 
     fn react(world: &mut Rows<Trip>, input: &Input<Self>, out: &mut Reaction<Self>) {
         match &input.what {
-            What::Command(request) => take(world, request, out),
+            What::Command(request) => accept(world, request, out),
             What::Event(event) => {
                 let trip = input.aggregate().and_then(|trip_id| world.get_mut(&trip_id));
                 if let Some(trip) = trip {
-                    hear(trip, event);
-                    conclude(trip, out);
+                    update_part(trip, event);
+                    end(trip, out);
                 }
             }
             What::Outcome(_, never) | What::Alarm(_, never) => match *never {},
@@ -105,7 +105,7 @@ impl Participant for Booking {
     }
 }
 
-fn take(world: &mut Rows<Trip>, request: &TripRequested, out: &mut Reaction<Booking>) {
+fn accept(world: &mut Rows<Trip>, request: &TripRequested, out: &mut Reaction<Booking>) {
     let TripRequested { trip_id, traveller, destination, nights } = request.clone();
     let (state, flight, hotel, reason) = (State::Requested, Part::Unknown, Part::Unknown, None);
     let trip = Trip { trip_id, state, flight, hotel, reason, traveller, destination, nights };
@@ -114,9 +114,9 @@ fn take(world: &mut Rows<Trip>, request: &TripRequested, out: &mut Reaction<Book
     out.emit(request.clone());
 }
 
-/// Notes what an event says of a part.
-fn hear(trip: &mut Trip, event: &Event) {
-    let (part, said, why) = match event {
+/// Updates the part of the trip that an event is about.
+fn update_part(trip: &mut Trip, event: &Event) {
+    let (part, new, reason) = match event {
         Event::FlightReserved(_) => (&mut trip.flight, Part::Reserved, None),
         Event::FlightRefused(refused) => (&mut trip.flight, Part::Refused, Some(&refused.reason)),
         Event::FlightReleased(_) => (&mut trip.flight, Part::Released, None),
@@ -125,13 +125,13 @@ fn hear(trip: &mut Trip, event: &Event) {
         Event::HotelReleased(_) => (&mut trip.hotel, Part::Released, None),
         _ => return,
     };
-    *part = said.max(*part);
-    // Where both are refused, the reason is the same whichever comes first.
-    trip.reason = trip.reason.take().into_iter().chain(why.cloned()).min();
+    *part = new.max(*part);
+    // If both parts are refused, the smaller reason is stored, whichever event comes first.
+    trip.reason = trip.reason.take().into_iter().chain(reason.cloned()).min();
 }
 
-/// Ends a trip of which enough is known: both parts are held, or neither is and one was refused.
-fn conclude(trip: &mut Trip, out: &mut Reaction<Booking>) {
+/// Confirms the trip if both parts are reserved. Cancels it if no part is reserved any more and one was refused.
+fn end(trip: &mut Trip, out: &mut Reaction<Booking>) {
     let trip_id = trip.trip_id;
     let over = |part| matches!(part, Part::Refused | Part::Released);
     match (trip.state, trip.flight, trip.hotel) {
@@ -140,7 +140,8 @@ fn conclude(trip: &mut Trip, out: &mut Reaction<Booking>) {
             out.emit(TripConfirmed { trip_id });
         }
         (State::Requested, flight, hotel) if over(flight) && over(hotel) => {
-            // A part is released only after the other was refused, but may be known first.
+            // A part is released only after the other was refused, but its event may arrive first. Then there is no reason
+            // yet.
             let Some(reason) = trip.reason.clone() else { return };
             trip.state = State::Cancelled;
             out.emit(TripCancelled { trip_id, reason });
@@ -181,7 +182,7 @@ impl FromJson<App<Booking>> for TripRequested {
     }
 }
 
-/// Takes a trip.
+/// Books a trip.
 #[utoipa::path(post, path = "/trips", operation_id = "book_trip", tag = "trips",
     params(Idempotency),
     request_body(content = Value,

@@ -1,4 +1,4 @@
-//! What the services of a trip say to each other.
+//! The contract: the events between the services.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ quintet::ids! {
 }
 
 quintet::contract! {
-    /// What is said of trips.
+    /// The events about trips.
     pub enum Event: EventType;
     namespace "trip";
     key trip_id: TripId;
@@ -20,9 +20,9 @@ quintet::contract! {
     TripRequested by "booking" on "trips" in "trip_requested": 1 {
         trip_id: TripId, traveller: String, destination: String, nights: i64,
     }
-    /// The trip has a flight and a hotel.
+    /// The trip has both a flight and a hotel.
     TripConfirmed by "booking" on "trips" in "trip_confirmed": 1 { trip_id: TripId }
-    /// The trip has neither.
+    /// The trip has neither a flight nor a hotel.
     TripCancelled by "booking" on "trips" in "trip_cancelled": 1 { trip_id: TripId, reason: String }
 
     /// A seat is held for the trip.

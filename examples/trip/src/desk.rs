@@ -1,5 +1,5 @@
-//! The outside world: a desk at which seats and rooms are reserved. It does what it is asked once under each
-//! idempotency key, and answers a repeat as it answered before.
+//! The provider: a desk at which seats and rooms are reserved. It carries out a request once under each idempotency key, and
+//! gives a repeat the same answer.
 
 use std::{
     collections::BTreeMap,
@@ -24,17 +24,17 @@ use tokio::sync::Mutex;
 
 use crate::contract::TripId;
 
-/// What it can be asked.
+/// A request to the desk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// To hold a seat or a room.
+    /// Reserves a seat or a room.
     Reserve { trip_id: TripId, kind: String, destination: String },
-    /// To hold it no longer.
+    /// Gives back a reservation.
     Release { trip_id: TripId, kind: String, reference: String, attempt: i64 },
 }
 
-/// What it answers.
+/// An answer of the desk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
@@ -43,19 +43,20 @@ pub enum Answer {
     Released,
 }
 
-/// What cannot be had.
+/// The requests that are refused: no flight goes to Mars, and Atlantis has no room.
 const NOWHERE: [(&str, &str); 2] = [("flight", "Mars"), ("room", "Atlantis")];
 
-/// All that the desk knows; nothing here knows of HTTP, so that simulations can ask it as well.
+/// The desk without its HTTP server, so that simulations can use it too.
 #[derive(Debug, Default)]
 pub struct Desk {
+    /// The answers, by idempotency key.
     answers: BTreeMap<String, Answer>,
-    /// By their references, as they are listed.
+    /// The rows about reservations, by their references.
     held: BTreeMap<String, Value>,
 }
 
 impl Desk {
-    /// Does what it is asked, once under each key.
+    /// Carries out a request, once under each key, and answers it.
     pub fn ask(&mut self, key: &str, ask: &Ask) -> Answer {
         if let Some(known) = self.answers.get(key) {
             return known.clone();
@@ -81,23 +82,24 @@ impl Desk {
         answer
     }
 
-    /// What it answered under this key.
+    /// The answer under this key, if there is one.
     pub fn known(&self, key: &str) -> Option<&Answer> {
         self.answers.get(key)
     }
 
-    /// Everything that it has ever held.
+    /// The rows about all reservations, those that are released included.
     pub fn held(&self) -> Vec<Value> {
         self.held.values().cloned().collect()
     }
 }
 
-/// The desk as a server: what it was asked is in its journal before it answers.
+/// The desk with its journal, in which each request is written before it is answered.
 struct Server {
     desk: Desk,
     journal: File,
+    /// The number of requests so far.
     asked: u32,
-    /// Every so many answers, one is lost; none if 0.
+    /// One answer of so many is lost; none if 0.
     lost: u32,
 }
 
@@ -106,13 +108,13 @@ type Shared = Arc<Mutex<Server>>;
 /// The routes of the desk, which keeps its journal in this folder.
 pub fn routes(folder: &Path) -> anyhow::Result<Router> {
     let path = folder.join("desk.jsonl");
-    let said = || format!("the desk's journal {}", path.display());
+    let context = || format!("the desk's journal {}", path.display());
     let mut desk = Desk::default();
     for line in fs::read_to_string(&path).unwrap_or_default().lines() {
-        let (key, ask): (String, Ask) = serde_json::from_str(line).with_context(said)?;
+        let (key, ask): (String, Ask) = serde_json::from_str(line).with_context(context)?;
         desk.ask(&key, &ask);
     }
-    let journal = File::options().append(true).create(true).open(&path).with_context(said)?;
+    let journal = File::options().append(true).create(true).open(&path).with_context(context)?;
     let server: Shared = Arc::new(Mutex::new(Server { desk, journal, asked: 0, lost: 0 }));
     Ok(Router::new()
         .route("/asks", post(ask))
@@ -138,12 +140,12 @@ async fn ask(
     if lost { Err(StatusCode::GATEWAY_TIMEOUT) } else { Ok(Json(answer)) }
 }
 
-/// All that it has held, as services list their rows.
+/// Lists the rows about reservations in the form in which services list their rows.
 async fn held(State(server): State<Shared>) -> Json<Value> {
     Json(json!({ "rows": server.lock().await.desk.held() }))
 }
 
-/// From now on one answer of so many is lost; none if 0.
+/// Makes the desk lose one answer of so many from now on; none if 0.
 async fn lose(State(server): State<Shared>, Segment(every): Segment<u32>) {
     server.lock().await.lost = every;
 }

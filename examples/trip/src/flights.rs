@@ -1,11 +1,11 @@
-//! Flights: reserves the seat.
+//! The service flights, which reserves seats.
 
 use crate::{
     contract::{Event, EventType, FlightRefused, FlightReleased, FlightReserved, TripId},
     supplier::Supplies,
 };
 
-/// What flights has of its own.
+/// The parts of [`Supplies`] for seats.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seats;
 

@@ -1,11 +1,11 @@
-//! Hotels: reserves the room.
+//! The service hotels, which reserves rooms.
 
 use crate::{
     contract::{Event, EventType, HotelRefused, HotelReleased, HotelReserved, TripId},
     supplier::Supplies,
 };
 
-/// What hotels has of its own.
+/// The parts of [`Supplies`] for rooms.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rooms;
 

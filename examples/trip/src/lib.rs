@@ -1,5 +1,4 @@
-//! Books trips: a flight and a hotel, or neither. Three services, a desk that plays the outside world, and what must
-//! hold of them.
+//! Books trips: a flight and a hotel, or neither. It has three services, a desk as their provider, and the invariants.
 
 pub mod booking;
 pub mod contract;
@@ -10,7 +9,7 @@ pub mod invariants;
 pub mod supplier;
 
 pub use booking::Booking;
-/// Reserves seats.
+/// The service flights, which reserves seats.
 pub type Flights = supplier::Supplier<flights::Seats>;
-/// Reserves rooms.
+/// The service hotels, which reserves rooms.
 pub type Hotels = supplier::Supplier<hotels::Rooms>;

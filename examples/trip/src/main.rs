@@ -1,4 +1,4 @@
-//! Runs each of the services and the desk, and starts, watches and audits all of them together.
+//! The program: it runs each of the services and the desk, and starts, watches and audits all of them together.
 
 use std::process::ExitCode;
 
@@ -12,9 +12,10 @@ fn main() -> ExitCode {
         .service::<Flights>()
         .service::<Hotels>()
         .provider_routes("desk", desk::routes);
-    let with = |program: Program, (name, check): invariants::Invariant| {
-        program
-            .invariant(name, move |rows| check(&|of, table| rows.of(of, table).cloned().collect()))
+    let with_invariant = |program: Program, invariant: invariants::Invariant| {
+        program.invariant(invariant.name, move |rows| {
+            (invariant.violations)(&|of, table| rows.of(of, table).cloned().collect())
+        })
     };
-    invariants::ALL.into_iter().fold(program, with).main()
+    invariants::ALL.into_iter().fold(program, with_invariant).main()
 }

@@ -1,5 +1,5 @@
-//! Flights and hotels. Both ask the desk for their part of a trip, and give it back when the other part cannot be had;
-//! they differ in their names and their events.
+//! The services flights and hotels. Each reserves its part of a trip at the desk, and gives it back if the other part is
+//! refused. They differ in their names and their events alone.
 
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
@@ -15,13 +15,13 @@ use crate::{
     desk::{Answer, Ask},
 };
 
-/// What one supplier has of its own.
+/// The parts in which the suppliers differ.
 pub trait Supplies: Copy + Default + Send + Sync + 'static {
     const NAME: &'static str;
     const CONFIG: &'static str;
-    /// What it reserves.
+    /// The kind of thing that it reserves.
     const KIND: &'static str;
-    /// The trip's request, and the event that says that the other part cannot be had.
+    /// The request for a trip, and the refusal of the other part.
     const CONSUMES: &'static [EventType];
     const RESERVED: fn(TripId, String) -> Event;
     const REFUSED: fn(TripId, String) -> Event;
@@ -33,29 +33,29 @@ pub trait Supplies: Copy + Default + Send + Sync + 'static {
 pub struct Supplier<S>(PhantomData<S>);
 
 quintet::text_enum! {
-    /// Where a reservation stands. *Refused* and *released* are final.
+    /// The state of a reservation. *Refused* and *released* are final.
     pub enum State {
         Unknown = "unknown",
-        /// The desk was asked.
+        /// A request to reserve is under way.
         Asking = "asking",
-        /// It was, and meanwhile the other part was refused.
+        /// A request to reserve is under way, and the other part was refused meanwhile.
         AskingInVain = "asking_in_vain",
         Reserved = "reserved",
         Refused = "refused",
-        /// The desk was asked to hold it no longer.
+        /// A request to release is under way.
         Releasing = "releasing",
         Released = "released",
     }
 }
 
-/// What a supplier knows of a trip.
+/// A supplier's part of a trip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reservation {
     pub trip_id: TripId,
     pub state: State,
-    /// The desk's.
+    /// The desk's reference.
     pub reference: Option<String>,
-    /// How often the desk was asked to release it, each time under a key of its own.
+    /// The number of requests to release it. Each has a key of its own.
     pub releases: i64,
 }
 
@@ -69,7 +69,7 @@ impl Effect<TripId> for Ask {
         }
     }
 
-    /// Both suppliers ask the same desk about the same trip: the kind keeps their idempotency keys apart.
+    /// Both suppliers send requests about the same trip to the same desk. The kind makes their idempotency keys differ.
     fn name(&self) -> String {
         match self {
             Self::Reserve { kind, .. } => format!("reserve-{kind}"),
@@ -101,39 +101,41 @@ impl<S: Supplies> Participant for Supplier<S> {
 
     fn react(world: &mut Self::World, input: &Input<Self>, out: &mut Reaction<Self>) {
         let Some(trip_id) = input.aggregate() else { return };
-        let mut it = world.get(&trip_id).cloned().unwrap_or(Reservation::unknown(trip_id));
-        match (it.state, &input.what) {
+        let mut reservation = world.get(&trip_id).cloned().unwrap_or(Reservation::unknown(trip_id));
+        match (reservation.state, &input.what) {
             (State::Unknown, What::Event(Event::TripRequested(trip))) => {
-                it.state = State::Asking;
+                reservation.state = State::Asking;
                 let (kind, destination) = (S::KIND.to_owned(), trip.destination.clone());
                 out.request(Ask::Reserve { trip_id, kind, destination });
             }
             (state, What::Event(Event::FlightRefused(_) | Event::HotelRefused(_))) => match state {
-                // It has not heard of the trip yet, and will not ask for it.
-                State::Unknown => it.released(out),
-                State::Asking => it.state = State::AskingInVain,
-                State::Reserved => it.release(out),
+                // The request for the trip has not arrived yet. When it does, nothing will be reserved for it.
+                State::Unknown => reservation.released(out),
+                State::Asking => reservation.state = State::AskingInVain,
+                State::Reserved => reservation.release(out),
                 _ => {}
             },
             (State::Asking, What::Outcome(_, Answer::Reserved { reference })) => {
-                it.state = State::Reserved;
-                it.reference = Some(reference.clone());
+                reservation.state = State::Reserved;
+                reservation.reference = Some(reference.clone());
                 out.emit((S::RESERVED)(trip_id, reference.clone()));
             }
             (State::AskingInVain, What::Outcome(_, Answer::Reserved { reference })) => {
-                it.reference = Some(reference.clone());
-                it.release(out);
+                reservation.reference = Some(reference.clone());
+                reservation.release(out);
             }
             (State::Asking | State::AskingInVain, What::Outcome(_, Answer::Refused { reason })) => {
-                it.state = State::Refused;
+                reservation.state = State::Refused;
                 out.emit((S::REFUSED)(trip_id, reason.clone()));
             }
-            (State::Releasing, What::Outcome(_, Answer::Released)) => it.released(out),
-            // An operator found that the request never arrived, and never will.
-            (State::Releasing, What::Outcome(_, Answer::Refused { .. })) => it.release(out),
+            (State::Releasing, What::Outcome(_, Answer::Released)) => reservation.released(out),
+            // An operator has found that the request to release never arrived and never will, so there is a new one.
+            (State::Releasing, What::Outcome(_, Answer::Refused { .. })) => {
+                reservation.release(out);
+            }
             _ => return,
         }
-        world.put(it);
+        world.put(reservation);
     }
 
     fn resolve(_: &Ask, found: &Resolution) -> Result<Answer, Impossible> {
@@ -165,7 +167,7 @@ impl Reservation {
     }
 }
 
-/// The way to the desk.
+/// The access to the desk.
 struct ToDesk {
     client: Client,
     url: Url,
@@ -179,7 +181,7 @@ impl<S: Supplies> Outside<Supplier<S>> for ToDesk {
     }
 }
 
-/// The settings of its own.
+/// The settings that only suppliers have.
 #[derive(Debug, Deserialize)]
 pub struct Config {
     desk: BTreeMap<String, String>,

@@ -1,6 +1,6 @@
-//! Macros of the facade, and what they expand to.
+//! Macros of the facade.
 
-/// Makes newtypes over [`Uuid`](crate::uuid::Uuid): ids, and the key of a saga's aggregates. Each can also be a column of a
+/// Defines newtypes over [`Uuid`](crate::uuid::Uuid): ids, and the key of a saga's aggregates. Each can be a column of a
 /// [`record!`](crate::record).
 ///
 /// ```
@@ -28,26 +28,26 @@ macro_rules! ids {
     };
 }
 
-/// Collects handlers that have a `#[utoipa::path]`, for [`OpenApiRouter::routes`](crate::OpenApiRouter::routes). One call takes the handlers of one
-/// path. A module with such handlers has `use quintet::utoipa;`.
+/// Collects the handlers of one path, which have a `#[utoipa::path]`, for
+/// [`OpenApiRouter::routes`](crate::OpenApiRouter::routes). A module with such handlers needs `use quintet::utoipa;`.
 ///
 /// ```
 /// use quintet::utoipa;
 /// use quintet::{OpenApiRouter, routes};
 ///
-/// /// Says that it is there.
-/// #[utoipa::path(get, path = "/", responses((status = 200, description = "It is.")))]
-/// async fn here() -> &'static str {
-///     "here"
+/// /// Greets the client.
+/// #[utoipa::path(get, path = "/", responses((status = 200, description = "A greeting.")))]
+/// async fn greet() -> &'static str {
+///     "hello"
 /// }
 ///
-/// let (_, api) = OpenApiRouter::<()>::default().routes(routes!(here)).split_for_parts();
+/// let (_, api) = OpenApiRouter::<()>::default().routes(routes!(greet)).split_for_parts();
 /// assert!(api.paths.paths.contains_key("/"));
 /// ```
 #[macro_export]
 macro_rules! routes {
     ($($handler:path),+ $(,)?) => {{
-        // What `utoipa_axum::routes!` expands to names `axum`.
+        // The expansion of `utoipa_axum::routes!` names the crate `axum`.
         use $crate::axum;
         $crate::utoipa_axum::routes!($($handler),+)
     }};

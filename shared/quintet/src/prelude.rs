@@ -1,16 +1,16 @@
-//! What nearly every file of a service needs: `use quintet::prelude::*;`.
+//! The names that nearly every file of a service needs: `use quintet::prelude::*;`.
 //!
 //! ```
 //! use quintet::prelude::*;
 //!
-//! /// What became of an attempt, for the log.
-//! fn told(attempt: &Attempt<String>) -> &str {
+//! /// The text of an attempt for the log.
+//! fn text(attempt: &Attempt<String>) -> &str {
 //!     match attempt {
 //!         Attempt::Answered(reference) => reference,
 //!         Attempt::NoAnswer(why) | Attempt::Refused(why) => why,
 //!     }
 //! }
-//! assert_eq!(told(&Attempt::NoAnswer("timed out".to_owned())), "timed out");
+//! assert_eq!(text(&Attempt::NoAnswer("timed out".to_owned())), "timed out");
 //! ```
 
 pub use crate::{

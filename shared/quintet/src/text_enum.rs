@@ -1,6 +1,6 @@
-//! Enums that are text in columns, in JSON and in URLs.
+//! Enums that are stored and sent as text.
 
-/// A text that an enum of [`text_enum!`](crate::text_enum) does not have.
+/// A text names no variant of an enum of [`text_enum!`](crate::text_enum).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is none of {}", known.join(", "))]
 pub struct NotOneOf {
@@ -9,7 +9,7 @@ pub struct NotOneOf {
 }
 
 impl NotOneOf {
-    /// This text, where only these are known.
+    /// The error for this text and these known texts.
     #[doc(hidden)]
     #[must_use]
     pub fn new(text: &str, known: &'static [&'static str]) -> Self {
@@ -17,16 +17,16 @@ impl NotOneOf {
     }
 }
 
-/// Makes an enum that is a text wherever it is written: in a column of a [`record!`](crate::record), in JSON, in `OpenAPI`.
-/// It can be the states of a row, and the names of a service's alarms. Its variants are ordered as they are listed.
+/// Defines an enum that is a text in a column of a [`record!`](crate::record), in JSON and in `OpenAPI`. It is used for the
+/// states of a row, and for the names of a service's alarms. Its variants are ordered as they are listed.
 ///
 /// ```
 /// quintet::text_enum! {
-///     /// What becomes of a trip.
+///     /// The state of a trip.
 ///     pub enum State {
-///         /// It was asked for.
+///         /// A traveller has asked for it.
 ///         Requested = "requested",
-///         /// All of it was booked.
+///         /// All of it is booked.
 ///         Confirmed = "confirmed",
 ///     }
 /// }
@@ -58,7 +58,7 @@ macro_rules! text_enum {
         $vis enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            /// Its text.
+            /// The text of the variant.
             #[must_use]
             $vis const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }

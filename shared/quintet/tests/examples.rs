@@ -1,10 +1,10 @@
-//! Each name at the root of the crate occurs in an example that is compiled.
+//! Checks that each name at the root of the crate occurs in an example that is compiled.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use syn::{Item, UseTree, Visibility};
 
-/// Modules of the library, whose items have their examples where they are declared.
+/// Modules at the root. Their items have examples where they are declared.
 const MODULES: [&str; 1] = ["http"];
 
 fn read(path: &str) -> String {
@@ -18,7 +18,7 @@ fn files(folder: &str) -> Vec<String> {
     names.map(|name| format!("{folder}/{}", name.to_string_lossy())).collect()
 }
 
-/// The names that this file re-exports one by one: not whole crates.
+/// The names of the items that this file re-exports, without whole crates.
 fn re_exported(file: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for item in syn::parse_file(file).expect("Rust").items {
@@ -41,7 +41,7 @@ fn leaves(tree: &UseTree, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The words of the code that a page shows and rustdoc compiles.
+/// The words of the code blocks in a page that rustdoc compiles.
 fn words_of_examples(page: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     let blocks = page.split("```").skip(1).step_by(2);
@@ -62,14 +62,14 @@ fn each_name_at_the_root_is_in_an_example() {
         pages.iter().flat_map(|page| words_of_examples(&read(page))).collect();
     let names = re_exported(&read("src/lib.rs"));
     assert!(names.contains("Participant"), "{names:?}");
-    let lacking = |name: &&String| !words.contains(*name) && !MODULES.contains(&name.as_str());
-    let lacking: Vec<_> = names.iter().filter(lacking).collect();
-    assert!(lacking.is_empty(), "in no example: {lacking:?}");
+    let is_missing = |name: &&String| !words.contains(*name) && !MODULES.contains(&name.as_str());
+    let missing: Vec<_> = names.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "in no example: {missing:?}");
 }
 
 #[test]
-fn what_is_no_rust_is_no_example() {
+fn only_code_blocks_in_rust_count_as_examples() {
     let words =
-        words_of_examples("```toml\nport = 1\n```\ntext\n```\nlet it = Rows::new();\n```\n");
-    assert_eq!(words.into_iter().collect::<Vec<_>>(), ["", "Rows", "it", "let", "new"]);
+        words_of_examples("```toml\nport = 1\n```\ntext\n```\nlet rows = Rows::new();\n```\n");
+    assert_eq!(words.into_iter().collect::<Vec<_>>(), ["", "Rows", "let", "new", "rows"]);
 }

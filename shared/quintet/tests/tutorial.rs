@@ -1,4 +1,4 @@
-//! The tutorial shows the code that its other steps are compiled with.
+//! Checks that the code in the tutorial is that of its files, with which the other steps are compiled.
 
 use std::{fs, path::Path};
 
@@ -14,7 +14,7 @@ fn each_step_shows_its_file() {
 }
 
 #[test]
-fn the_schemas_of_the_tutorial_say_what_its_types_say() {
+fn the_schemas_and_the_types_of_the_tutorial_accept_the_same_data() {
     mod contract {
         include!("../tutorial/contract.rs");
     }

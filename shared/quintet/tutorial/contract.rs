@@ -6,7 +6,7 @@ quintet::ids! {
 }
 
 quintet::contract! {
-    /// What is said of tickets.
+    /// The events about tickets.
     pub enum Event: EventType;
     namespace "cinema";
     key ticket_id: TicketId;

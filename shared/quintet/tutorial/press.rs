@@ -1,13 +1,13 @@
 use quintet::reqwest::{Client, StatusCode, Url};
 
-/// What printer asks of the press.
+/// A request of printer to the press.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Print {
     pub ticket_id: TicketId,
     pub seat: String,
 }
 
-/// What the press answers.
+/// The answer of the press.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Barcode(pub String);
 
@@ -21,7 +21,7 @@ impl Effect<TicketId> for Print {
     }
 }
 
-/// The way to the press.
+/// The access to the press.
 pub struct Press {
     client: Client,
     url: Url,

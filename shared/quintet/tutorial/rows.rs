@@ -1,9 +1,9 @@
 quintet::text_enum! {
-    /// Where a ticket stands.
+    /// The state of a ticket.
     pub enum State { Printing = "printing", Printed = "printed" }
 }
 
-/// What printer knows of a ticket.
+/// A ticket, as printer stores it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ticket {
     pub ticket_id: TicketId,

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The settings of printer's own.
+/// The settings that only printer has.
 #[derive(Debug, Deserialize)]
 pub struct Config {
     press: BTreeMap<String, String>,

@@ -1,13 +1,13 @@
-//! Addresses of providers, as settings give them.
+//! Reads the addresses of providers from settings.
 
 use anyhow::{anyhow, bail, ensure};
 use reqwest::Url;
 
-/// Reads the address of a provider that is asked over HTTP.
+/// Reads the address of a provider with an HTTP API.
 ///
 /// # Errors
-/// If it is no `http://` URL with a host, or `https://` in a build without TLS; if it has a part that
-/// requests would lose, or a password that would be sent in clear.
+/// If the text is no `http://` URL with a host, or is an `https://` URL in a build without TLS; if it has a query or
+/// a fragment, which requests would lose, or a user or password that would be sent in clear.
 pub fn provider_url(text: &str) -> anyhow::Result<Url> {
     let url: Url =
         text.parse().map_err(|error| anyhow!("{error}; give a URL such as http://HOST:PORT"))?;
@@ -18,7 +18,7 @@ pub fn provider_url(text: &str) -> anyhow::Result<Url> {
             "{text:?} needs TLS, which this build does not have: build with --features tls, or give \
              an http:// URL"
         ),
-        _ => bail!("{text:?} cannot be asked; give a URL that begins with http:// or https://"),
+        _ => bail!("{text:?} is no HTTP address; give a URL that begins with http:// or https://"),
     }
     ensure!(url.has_host(), "{text:?} names no host; give a URL such as http://HOST:PORT");
     ensure!(
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_provider_is_asked_over_http() {
+    fn a_provider_has_an_http_url_with_a_host() {
         assert_eq!(provider_url("http://gateway:8090/v1/").unwrap().path(), "/v1/");
         for wrong in
             ["file:///etc/passwd", "ftp://gateway", "gateway:8090", "gateway", "", "http://"]
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_requests_would_lose_or_show_is_refused() {
+    fn a_query_a_fragment_or_a_password_in_clear_is_refused() {
         for (wrong, why) in [
             ("http://gateway/?a=b", "query"),
             ("http://gateway/#b", "fragment"),

@@ -1,4 +1,4 @@
-//! What operators and the auditor ask, on a listener of its own.
+//! The routes of the admin listener: the service's status, and its rows for the auditor.
 
 use std::marker::PhantomData;
 
@@ -16,8 +16,9 @@ use crate::{
     http::{Listing, Problem, Query, limit},
 };
 
-/// Rows of one answer unless asked otherwise, and at most.
+/// The rows of one answer, unless the request gives a `limit`.
 const ROWS: i64 = 500;
+/// The largest `limit`.
 const MOST_ROWS: i64 = 5_000;
 
 /// A table whose rows the auditor reads.
@@ -26,10 +27,10 @@ pub trait Listed: Send + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
-    /// Whether this could be the key of a row.
+    /// Whether this text has the form of a key of this table.
     fn is_key(&self, text: &str) -> bool;
 
-    /// Rows after the key `after`, at most `limit`, with their keys.
+    /// The rows after the key `after`, at most `limit`, each with its key.
     async fn page(
         &self,
         db: &Db,
@@ -38,7 +39,7 @@ pub trait Listed: Send + Sync {
     ) -> Result<Vec<(String, Value)>, StoreError>;
 }
 
-/// Lists a record's table.
+/// Lists the table of a record type.
 pub struct TableOf<R>(PhantomData<R>);
 
 impl<R> TableOf<R> {
@@ -97,9 +98,9 @@ pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
 #[openapi(paths(status, rows))]
 struct Admin;
 
-/// Where the service stands: what waits, and for how long.
+/// The service's status: what waits, and for how long.
 #[utoipa::path(get, path = "/admin/status", operation_id = "get_status", tag = "admin",
-    responses((status = 200, description = "Where it stands.", body = Status)),
+    responses((status = 200, description = "The status.", body = Status)),
 )]
 async fn status<P: Participant>(State(app): State<App<P>>) -> Result<Json<Status>, Problem> {
     Ok(Json(app.engine.status(&*app.bus).await?))
@@ -109,28 +110,28 @@ async fn status<P: Participant>(State(app): State<App<P>>) -> Result<Json<Status
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RowsQuery {
-    /// The `next` of the answer before.
+    /// The `next` of the previous answer.
     after: Option<String>,
-    /// How many rows, at most.
+    /// The most rows to return.
     #[param(minimum = 1, maximum = 5000, default = 500)]
     #[serde(default, deserialize_with = "limit::<MOST_ROWS, _>")]
     limit: Option<i64>,
 }
 
-/// Rows, one table after the other.
+/// Rows, one table after another.
 #[derive(Debug, Serialize, ToSchema)]
 struct Rows {
     /// The rows, each with the name of its `table`.
     #[schema(value_type = Vec<Object>)]
     rows: Vec<Value>,
-    /// Give it as `after` to go on; null at the end.
+    /// The value of `after` that continues the list; null at its end.
     next: Option<String>,
 }
 
-/// Lists the service's rows in bulk, all of one table after all of the other.
+/// Lists the service's rows in bulk, one table after another.
 #[utoipa::path(get, path = "/admin/rows", operation_id = "list_rows", tag = "admin",
     params(RowsQuery),
-    responses((status = 200, description = "Some rows, and how to go on.", body = Rows)),
+    responses((status = 200, description = "Some rows, and where the list continues.", body = Rows)),
 )]
 async fn rows<S: Service>(
     State(app): State<App<S>>,
@@ -140,15 +141,15 @@ async fn rows<S: Service>(
     let limit = query.limit.unwrap_or(ROWS);
     let tables = S::tables();
     let (first, mut after) = match &query.after {
-        Some(after) => place(&tables, after)
+        Some(after) => cursor(&tables, after)
             .map(|(table, key)| (table, Some(key)))
             .ok_or_else(|| Problem::invalid("after", "must be the `next` of an earlier answer"))?,
         None => (0, None),
     };
     let (mut found, mut next) = (Vec::new(), None);
     for listed in &tables[first..] {
-        let left = limit - i64::try_from(found.len()).unwrap_or(limit);
-        let page = listed.page(app.engine.db(), after.take(), left).await?;
+        let remaining = limit - i64::try_from(found.len()).unwrap_or(limit);
+        let page = listed.page(app.engine.db(), after.take(), remaining).await?;
         next = page.last().map(|(key, _)| format!("{}/{key}", listed.name())).or(next);
         found.extend(page.into_iter().map(|(_, row)| row));
         if i64::try_from(found.len()).unwrap_or(limit) >= limit {
@@ -158,8 +159,8 @@ async fn rows<S: Service>(
     listing.answer(&Rows { rows: found, next: None })
 }
 
-/// The table and the key that a `next` names.
-fn place<'a>(tables: &[Box<dyn Listed>], next: &'a str) -> Option<(usize, &'a str)> {
+/// The index of the table, and the key in it, that a `next` names.
+fn cursor<'a>(tables: &[Box<dyn Listed>], next: &'a str) -> Option<(usize, &'a str)> {
     let (name, key) = next.split_once('/')?;
     let table = tables.iter().position(|table| table.name() == name && table.is_key(key))?;
     Some((table, key))

@@ -1,4 +1,5 @@
-//! What an operator asks about requests to the outside world, and does with those that are held.
+//! The admin routes about requests to the outside world: an operator lists them, retries those that are held, and
+//! resolves those whose outcome is known from the provider.
 
 use axum::{
     Json,
@@ -19,8 +20,9 @@ use crate::{
     http::{Body, Field, FromJson, Listing, Problem, Query, limit},
 };
 
-/// Requests of one answer unless asked otherwise, and at most.
+/// The requests of one answer, unless the query gives a `limit`.
 const EFFECTS: i64 = 100;
+/// The largest `limit`.
 const MOST_EFFECTS: i64 = 1_000;
 
 pub(crate) fn routes<S: Service>() -> OpenApiRouter<App<S>> {
@@ -40,13 +42,13 @@ struct Routes;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Only those that are held for an operator.
+    /// Whether to list only requests that are held for an operator.
     #[param(nullable = false, default = false)]
     held: Option<bool>,
-    /// The `next` of the answer before.
+    /// The `next` of the previous answer.
     #[param(nullable = false)]
     after: Option<EffectId>,
-    /// How many requests, at most.
+    /// The most requests to return.
     #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
     #[serde(default, deserialize_with = "limit::<MOST_EFFECTS, _>")]
     limit: Option<i64>,
@@ -55,7 +57,7 @@ struct ListQuery {
 /// Lists the requests to the outside world that have no definite answer yet.
 #[utoipa::path(get, path = "/admin/effects", operation_id = "list_effects", tag = "admin",
     params(ListQuery),
-    responses((status = 200, description = "Some requests, and how to go on.", body = EffectPage)),
+    responses((status = 200, description = "Some requests, and where the list continues.", body = EffectPage)),
 )]
 async fn list<P: Participant>(
     State(app): State<App<P>>,
@@ -66,7 +68,7 @@ async fn list<P: Participant>(
     listing.answer(&app.engine.effects(query.held.unwrap_or(false), query.after, limit).await?)
 }
 
-/// Shows one request, and why it has no answer.
+/// Shows one request, and why it has no answer yet.
 #[utoipa::path(get, path = "/admin/effects/{effect}", operation_id = "get_effect", tag = "admin",
     params(("effect" = EffectId, Path, description = "The request.")),
     responses(
@@ -81,19 +83,19 @@ async fn show<P: Participant>(
     app.engine.effect(id).await?.map(Json).ok_or_else(unknown)
 }
 
-/// How many requests are attempted at once.
+/// The answer to a retry.
 #[derive(Debug, Serialize, ToSchema)]
 struct Retried {
-    /// Requests.
+    /// How many requests are attempted now.
     retried: u64,
 }
 
-/// Attempts a request at once.
+/// Attempts a request now, without waiting for the end of its pause.
 #[utoipa::path(post, path = "/admin/effects/{effect}/retry", operation_id = "retry_effect",
     tag = "admin",
     params(("effect" = EffectId, Path, description = "The request.")),
     responses(
-        (status = 202, description = "It is attempted.", body = Retried),
+        (status = 202, description = "The request is attempted now.", body = Retried),
         (status = 404, description = "No request with this id waits for an answer."),
         (status = 409, description = "The request is resolved: it is not attempted any more."),
     ),
@@ -108,10 +110,10 @@ async fn retry<P: Participant>(
     }
 }
 
-/// Attempts all held requests at once.
+/// Attempts all held requests now, without waiting for the end of their pauses.
 #[utoipa::path(post, path = "/admin/effects/retry", operation_id = "retry_held_effects",
     tag = "admin",
-    responses((status = 202, description = "They are attempted.", body = Retried)),
+    responses((status = 202, description = "The requests are attempted now.", body = Retried)),
 )]
 async fn retry_held<P: Participant>(State(app): State<App<P>>) -> Result<Response, Problem> {
     let retried = app.engine.retry_effects(None).await?;
@@ -128,10 +130,11 @@ impl<S> FromJson<S> for Resolution {
     }
 }
 
-/// When a reported outcome is applied.
+/// The answer to a resolution.
 #[derive(Debug, Serialize, ToSchema)]
 struct Resolved {
-    /// Attempts that began before are over then; if one of them is answered, that answer counts.
+    /// When the reported outcome is applied. By then all attempts that have begun are over. If the provider answers
+    /// one of them, its answer counts and not the reported outcome.
     applied_at: Timestamp,
 }
 
@@ -141,9 +144,9 @@ struct Resolved {
     params(("effect" = EffectId, Path, description = "The request.")),
     request_body = Resolution,
     responses(
-        (status = 202, description = "It will be applied.", body = Resolved),
+        (status = 202, description = "The outcome will be applied.", body = Resolved),
         (status = 404, description = "No request with this id waits for an answer."),
-        (status = 409, description = "The request is not held: it is still attempted. Or it is resolved in another way."),
+        (status = 409, description = "The request is not held, or it is resolved with another outcome."),
         (status = 422, description = "The request cannot have this outcome."),
     ),
 )]
@@ -179,7 +182,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EffectPath {
     }
 }
 
-/// Why a request is not attempted.
+/// Why a request was not retried: it is resolved, or there is none.
 fn not_retried(effect: Option<&EffectView>) -> Problem {
     let Some((resolution, due_at)) =
         effect.and_then(|effect| Some((effect.resolution.as_ref()?, effect.due_at)))

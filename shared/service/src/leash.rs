@@ -1,3 +1,5 @@
+//! The requests to stop a process: signals, and the end of the process that started it.
+
 use std::{io::Read, thread};
 
 use tokio::{
@@ -5,18 +7,18 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Set to `stdin`, a process stops when its standard input closes: its parent is gone, however
-/// that ended.
+/// Where this variable is `stdin`, the process stops when its standard input closes. The launcher holds the other
+/// end, which the operating system closes even if the launcher is killed.
 const LEASH: &str = "QUINTET_LEASH";
 
-/// Waits for the requests to stop. The first drains, the second ends.
+/// Reports each request to stop. A service drains at the first and ends at the second.
 pub struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
     leash: Option<oneshot::Receiver<()>>,
 }
 
-/// Listens for SIGINT, SIGTERM and the end of the leash.
+/// Listens for SIGINT, SIGTERM and, where `QUINTET_LEASH` is `stdin`, the end of standard input.
 ///
 /// # Errors
 /// If the operating system refuses the handlers.
@@ -29,7 +31,7 @@ pub fn shutdown_signal() -> std::io::Result<Shutdown> {
 }
 
 impl Shutdown {
-    /// Returns when told to stop; says by what.
+    /// Waits for the next request to stop, and returns its name for the log.
     pub async fn recv(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
@@ -39,7 +41,8 @@ impl Shutdown {
     }
 }
 
-/// Cancel safe: the leash is let go only once it has ended.
+/// Waits for the end of standard input, and reports it once: afterwards the leash is `None`, so that the second
+/// request to stop must be a signal. It is cancel safe: a wait that is dropped leaves the leash as it was.
 async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
     match leash {
         Some(ended) => drop(ended.await),
@@ -48,7 +51,7 @@ async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
     *leash = None;
 }
 
-/// On a thread of its own: tokio's stdin would keep the runtime from ending.
+/// Reads on a thread of its own. The runtime waits at its end for a read by tokio's stdin, which may never return.
 fn watch_stdin() -> oneshot::Receiver<()> {
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {
@@ -66,14 +69,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_leash_ends_once_whoever_waited_before() {
+    async fn the_end_of_the_parent_is_reported_once_even_after_a_dropped_wait() {
         let (end, ended) = oneshot::channel();
         let mut leash = Some(ended);
-        let given_up = timeout(std::time::Duration::ZERO, end_of(&mut leash)).await;
-        assert!(given_up.is_err(), "it has not ended yet");
+        let dropped = timeout(std::time::Duration::ZERO, end_of(&mut leash)).await;
+        assert!(dropped.is_err(), "the parent has not ended yet");
         end.send(()).unwrap();
         end_of(&mut leash).await;
         let again = timeout(std::time::Duration::ZERO, end_of(&mut leash)).await;
-        assert!(again.is_err(), "it ends only once: the second request to stop is another");
+        assert!(again.is_err(), "the same end must not count as a second request to stop");
     }
 }

@@ -1,14 +1,19 @@
-//! Everything around a service's engine that is the same for all: configuration, the HTTP and
-//! admin listeners, health, logs, signals. A program of a service's own is `service::main::<It>()`; one that runs several
-//! services calls `service::main_with::<It>(…)` for the one that its command line names.
+//! Runs a participant as a process: configuration, the HTTP and admin listeners, health, logs, traces, metrics and
+//! signals around its engine.
+//!
+//! A program with one service calls `service::main::<Booking>()`. A program with several services calls
+//! `service::main_with::<Booking>(…)` for the service that its command line names. Both document what happens at the
+//! start and the end.
 
 mod address;
 mod admin;
 mod config;
 mod dead_letters;
 mod effects;
+mod exit;
 pub mod http;
 mod leash;
+mod listeners;
 mod mailbox;
 mod openapi;
 mod outside;
@@ -40,49 +45,51 @@ pub use router::{admin_router, public_router};
 pub use run::{Arguments, main, main_with};
 pub use telemetry::{Figure, Sampling, Telemetry};
 
-/// Events are many small pieces of memory: glibc's allocator takes a quarter of a busy service's time. This one
-/// serves librdkafka too, and gives back what a rush has left.
+/// Events are many small allocations, on which glibc's allocator spends a quarter of a busy service's CPU time.
+/// jemalloc also serves librdkafka, and returns memory to the system after a burst.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A participant as a process.
 pub trait Service: Participant {
-    /// Its commented `config.toml`: the settings of its own with their defaults, its listeners among them.
-    /// What all services have is in `config.toml` of this crate; here it may be overridden.
+    /// The service's commented `config.toml`: its own settings with their defaults, `listen` and `admin_listen` among
+    /// them. It may override the settings that all services have, whose defaults are in `config.toml` of this crate.
     const CONFIG: &'static str;
 
-    /// The paths below which web pages of the origins in `cors.origins` may write. They may read all
-    /// public routes.
+    /// The paths below which a web page of an origin in `cors.origins` may change something. It may read all public
+    /// routes.
     const WRITABLE_BY_PAGES: &'static [&'static str] = &[];
 
-    /// Its own settings, beside those that all services have.
+    /// The service's own settings, beside those that all services have.
     type Config: DeserializeOwned + Send + Sync + 'static;
 
-    /// The participant and its way to the outside world.
+    /// Makes the participant and its access to the outside world. It is called twice: to check the settings, and to
+    /// run. It should not ask a server, which may be away during the check.
     ///
     /// # Errors
-    /// If a setting cannot be used; the error names it.
+    /// If a setting cannot be used; the error names the setting.
     fn open(config: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)>;
 
-    /// Its own tables, versions from 1000.
+    /// The migrations that make the service's own tables. Their versions begin with 1000; those of the engine are
+    /// smaller.
     fn migrations() -> Migrations;
 
-    /// Its public routes; none unless given.
+    /// The service's public routes; none by default.
     #[must_use]
     fn routes() -> OpenApiRouter<App<Self>> {
         OpenApiRouter::default()
     }
 
-    /// Its own admin routes, beside those that all services have.
+    /// The service's own admin routes, beside those that all services have; none by default.
     #[must_use]
     fn admin_routes() -> OpenApiRouter<App<Self>> {
         OpenApiRouter::default()
     }
 
-    /// Shows metrics of its own, beside those that all services have.
+    /// Registers the service's own metrics, beside those that all services have.
     fn register(&self, _registry: &mut Registry) {}
 
-    /// Figures of its own that are looked up when `/metrics` is asked for.
+    /// The service's own figures that `/metrics` reads from the database.
     #[must_use]
     fn figures(_db: &Db) -> impl Future<Output = Result<Vec<Figure>, StoreError>> + Send {
         async { Ok(Vec::new()) }
@@ -91,34 +98,34 @@ pub trait Service: Participant {
     /// The tables whose rows the auditor reads.
     fn tables() -> Vec<Box<dyn Listed>>;
 
-    /// Which versions of events it publishes.
+    /// The versions of events that the service publishes.
     fn versions(_config: &Self::Config) -> Versions<Self::Contract> {
         Versions::default()
     }
 }
 
-/// What a route works with. Cheap to clone, which each layer around a route does for each request.
+/// The state that routes work with. It is cheap to clone, because axum clones it for each request and layer.
 pub struct App<P: Participant>(Arc<Parts<P>>);
 
-/// What there is in an [`App`].
+/// The contents of an [`App`].
 pub struct Parts<P: Participant> {
-    /// Where changes go.
+    /// Takes commands, which change something.
     pub commands: Commands<P>,
-    /// Where reads come from.
+    /// The engine, for reading.
     pub engine: Arc<Engine<P>>,
-    /// The broker, for the lag.
+    /// The bus, for the consumer lag.
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for new ids.
     pub random: Arc<dyn Random>,
-    /// Turns true when the service stops: what stays open ends then.
+    /// Turns true when the service stops. Event streams must end then, or draining waits for them.
     pub stopping: watch::Receiver<bool>,
-    /// What is counted, and which traces are sampled.
+    /// The metrics, and the share of traces that is sampled.
     pub telemetry: Arc<Telemetry>,
-    /// What requests share.
+    /// The limits that requests share.
     pub room: Arc<http::Room>,
-    /// The database once more, for readiness alone: however busy the service is, it can say so.
+    /// A connection to the database for `/health/ready` alone, which works however busy the others are.
     pub health: Db,
 }
 

@@ -1,13 +1,13 @@
-//! One spelling for each mailbox.
+//! One spelling for each mailbox, so that a limit for each customer cannot be evaded by spelling an address anew.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The one spelling of a mailbox, by which its owner is counted: without a name beside it, without
-/// upper case, quotes and escapes (RFC 5321 §4.1.2), composed (RFC 6532 §3.1), and with its domain
-/// as in [`mail_domain`]. Mail goes to the address as it was given.
+/// The canonical spelling of a mailbox, for counting what its owner does: without a display name, in lower case,
+/// without quotes and escapes (RFC 5321 §4.1.2), in Unicode's composed form (RFC 6532 §3.1), and with its domain as in
+/// [`mail_domain`]. Mail itself goes to the address as it was given.
 #[must_use]
 pub fn mailbox(address: &str) -> String {
-    if is_its_one_spelling(address) {
+    if is_canonical(address) {
         return address.to_owned();
     }
     let address = address.trim();
@@ -19,16 +19,16 @@ pub fn mailbox(address: &str) -> String {
     }
 }
 
-/// The one spelling of a mail domain: as DNS knows it (RFC 5891), so that its letters are ASCII, and
-/// without the dot of the root. What is no name of DNS only loses its upper case.
+/// The canonical spelling of a mail domain: its ASCII form as in DNS (RFC 5891), without the dot of the root. A text
+/// that is no DNS name is only put into lower case.
 #[must_use]
 pub fn mail_domain(domain: &str) -> String {
     let ascii = idna::domain_to_ascii(domain).unwrap_or_else(|_| folded(domain));
     ascii.trim_end_matches('.').to_owned()
 }
 
-/// Whether that is plain to see, as it is of most.
-fn is_its_one_spelling(address: &str) -> bool {
+/// Whether the address certainly is in its canonical spelling already, as most are: then nothing need be computed.
+fn is_canonical(address: &str) -> bool {
     let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"@._+".contains(&c);
     address.bytes().all(is_plain) && !address.ends_with('.')
 }
@@ -37,7 +37,7 @@ fn folded(text: &str) -> String {
     text.to_lowercase().nfc().collect()
 }
 
-/// A local part without its quotes, which change nothing of what it names.
+/// A local part without quotes and escapes: with and without them it names the same mailbox.
 fn unquoted(local: &str) -> String {
     let mut plain = String::with_capacity(local.len());
     let mut chars = local.chars();
@@ -77,15 +77,15 @@ mod tests {
     }
 
     #[test]
-    fn the_one_spelling_of_a_mailbox_is_left_as_it_is() {
+    fn a_canonical_address_is_left_as_it_is() {
         for plain in ["v@x.example", "v+1@x.example", "a.b_c@x1.example", "@x", "v@", "v"] {
-            assert!(is_its_one_spelling(plain), "{plain}");
+            assert!(is_canonical(plain), "{plain}");
             let domain = plain.rsplit_once('@').map_or("", |(_, domain)| domain);
             assert_eq!(mail_domain(domain), domain);
             assert_eq!(folded(&unquoted(plain)), plain);
         }
         for other in ["V@x.example", "v@x.example.", "v@xn--bcher-kva.example", "\"v\"@x", "ü@x"] {
-            assert!(!is_its_one_spelling(other), "{other}");
+            assert!(!is_canonical(other), "{other}");
         }
     }
 
@@ -108,9 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_only_loses_its_upper_case() {
-        for (text, kept) in [("Ada", "ada"), ("v@XN--A", "v@xn--a"), ("V@", "v@"), ("", "")] {
-            assert_eq!(mailbox(text), kept);
+    fn a_text_that_is_no_address_is_only_put_into_lower_case() {
+        for (text, lower) in [("Ada", "ada"), ("v@XN--A", "v@xn--a"), ("V@", "v@"), ("", "")] {
+            assert_eq!(mailbox(text), lower);
         }
     }
 }

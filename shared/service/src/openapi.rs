@@ -1,4 +1,4 @@
-//! Completes what the routes say of themselves by what holds for every route alike.
+//! Completes the `OpenAPI` description of the routes with the parts that hold for every route.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,30 @@ use crate::http::{Problem, noun};
 
 const PROBLEM: &str = "application/problem+json";
 
-/// Any route may answer so.
+/// Answers of every route.
 const ANY: [(&str, &str); 2] = [
     ("500", "The request could not be carried out; the service's log says why."),
-    ("503", "The database or the broker is away, or the service stops: send it again later."),
+    (
+        "503",
+        "The database or the broker is away, or the service stops: send the request again later.",
+    ),
 ];
-/// A route with parameters or headers.
+/// Answers of a route with parameters or headers.
 const WITH_PARAMETERS: [(&str, &str); 1] =
     [("400", "A parameter, a header or the body's syntax is wrong; the problem names it.")];
-/// A route with a body.
+/// Answers of a route with a body.
 const WITH_BODY: [(&str, &str); 5] = [
     WITH_PARAMETERS[0],
-    ("408", "The body did not come in time."),
+    ("408", "The body did not arrive in time."),
     ("413", "The body is too large."),
     ("415", "The body is not declared as JSON, or is compressed."),
-    ("422", "A field cannot be taken; the problem names it and says what can be."),
+    ("422", "A field is not acceptable; the problem names it and says what is."),
 ];
-/// A route that changes something.
+/// Answers of a route that changes something.
 const CHANGING: [(&str, &str); 1] =
-    [("429", "Too many requests are waiting: send it again after `Retry-After` seconds.")];
+    [("429", "Too many requests are waiting: send this one again after `Retry-After` seconds.")];
 
-/// Names the service, and adds the answers that follow from a route's shape.
+/// Names the service, and adds to each route the answers that follow from its parameters, body and method.
 pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
     description.info = Info::new(title::<C>(service), env!("CARGO_PKG_VERSION").to_owned());
     description.info.description = Some(
@@ -44,10 +47,10 @@ pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
          answer carries an `x-request-id`: the request's, or a new one."
             .into(),
     );
-    // Wherever the description was read: behind a proxy the address is not ours to know.
+    // A relative address, because the service does not know its own address behind a proxy.
     let server = ServerBuilder::new().url("/").description(Some("This listener.")).build();
     description.servers = Some(vec![server]);
-    // Said outright: callers are not told apart.
+    // An empty list says that no route authenticates its callers. Without it the description would leave that open.
     description.security = Some(Vec::new());
     let components = description.components.get_or_insert_default();
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
@@ -69,7 +72,8 @@ pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
     }
 }
 
-/// What the admin interface shows of an aggregate names it as the contract's key is called.
+/// Adds the aggregate's id to the schemas of the admin interface, under the name of the contract's key, such as
+/// `trip_id`.
 fn name_aggregates<C: Contract>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     let id = || ObjectBuilder::new().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
     let known = id().schema_type(SchemaType::Type(Type::String));
@@ -89,6 +93,7 @@ fn name_aggregates<C: Contract>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
+/// Renames the path parameter `aggregate` to the contract's noun, such as `trip`.
 fn name_parameters<C: Contract>(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
@@ -99,13 +104,13 @@ fn name_parameters<C: Contract>(operation: &mut Operation) {
     }
 }
 
-/// `Travel: booking`, of the saga `travel`.
+/// The title of the description: `Travel: booking` for the service `booking` of the saga `travel`.
 fn title<C: Contract>(service: &str) -> String {
     let (first, rest) = C::NAMESPACE.split_at_checked(1).unwrap_or(("", C::NAMESPACE));
     format!("{}{rest}: {service}", first.to_uppercase())
 }
 
-/// A route's path, in which an aggregate is called as the contract calls it: `{trip}`.
+/// The path with the contract's noun in place of `aggregate`: `{trip}`.
 fn named<C: Contract>(path: &str) -> String {
     path.replace("{aggregate}", &format!("{{{}}}", noun::<C>()))
 }
@@ -140,7 +145,7 @@ fn complete_response(status: &str, response: &mut Response) {
     }
     if matches!(status, "429" | "503") {
         let header = HeaderBuilder::new().schema(Some(u32::schema()));
-        let header = header.description(Some("After so many seconds it is worth another try."));
+        let header = header.description(Some("The number of seconds to wait before another try."));
         response.headers.insert("retry-after".into(), header.build().into());
     }
     let header = HeaderBuilder::new().schema(Some(String::schema()));

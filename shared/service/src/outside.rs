@@ -1,4 +1,4 @@
-//! Talking to providers over HTTP.
+//! Sends requests to providers over HTTP, and decides which answers are definite.
 
 mod reference;
 
@@ -17,16 +17,17 @@ pub use reference::{Reference, UnusableReference};
 
 use crate::{http::is_plain, telemetry};
 
-/// Idle connections kept to a provider.
+/// How many idle connections to a provider stay open.
 const IDLE_CONNECTIONS: usize = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// The longest text of an answer that is kept, in characters.
+/// The longest text of an answer that is stored, in characters.
 const LONGEST_TEXT: usize = 500;
 
-/// A client for a provider. Attempts are bounded by the engine, connecting by two seconds. A redirect is
-/// no answer: what a POST becomes on its way is not for others to decide.
+/// Makes a client for a provider. The engine bounds the time of an attempt; this client bounds connecting to two
+/// seconds. It follows no redirect, since many clients turn a redirected POST into a GET (RFC 9110 §15.4): a redirect
+/// is no answer.
 ///
 /// # Errors
 /// If the TLS backend or the resolver cannot be set up.
@@ -39,11 +40,17 @@ pub fn client() -> reqwest::Result<Client> {
         .build()
 }
 
-/// Sends a request under its idempotency key, with its trace; decides by `definite` what the
-/// answer means. A status for which that says `None` is no answer. Of the statuses that decide
-/// nothing, those of class 4xx refuse the request itself, unless they are about who asks (401, 402, 403, 407), where
-/// (404, 410, 421), or when and how often (408, 409, 423, 424, 425, 429). A text of the answer is cut to what can be
-/// kept; what names something is a [`Reference`], which is not.
+/// Sends a request under its idempotency key and with its trace, and decides what the answer means:
+///
+/// - A status in `decides` with a body for which `definite` returns `Some` is the definite answer. `None`, a body that
+///   cannot be read, and no answer at all are [`Attempt::NoAnswer`]: the engine asks again.
+/// - Any other status of class 4xx is [`Attempt::Refused`]: the request itself is wrong, so that asking again soon is
+///   pointless. The exceptions are statuses about the caller (401, 402, 403, 407), the address (404, 410, 421), or the
+///   time and rate of requests (408, 409, 423, 424, 425, 429).
+/// - Every other status is [`Attempt::NoAnswer`].
+///
+/// Texts of the answer are cut to the length that is stored. A name that the provider has given, which must not be cut,
+/// is to be read as a [`Reference`].
 pub async fn answer<B: DeserializeOwned, O>(
     request: RequestBuilder,
     id: EffectId,
@@ -58,7 +65,7 @@ pub async fn answer<B: DeserializeOwned, O>(
     };
     let response = match sent {
         Ok(response) => response,
-        // It could not even be written down, and never will be.
+        // The request cannot be built, for example because of a header value. Another attempt would fail alike.
         Err(error) if error.is_builder() => return Attempt::Refused(causes(&error)),
         Err(error) => return no_answer(&error),
     };
@@ -76,15 +83,14 @@ pub async fn answer<B: DeserializeOwned, O>(
     }
 }
 
-/// Whether a status that decides nothing refuses the request itself, so that sending the same again
-/// soon is pointless. A client error does (RFC 9110 §15.5), with the exceptions that [`answer`] lists. A status that is
-/// unknown here counts as the first of its class.
+/// Whether a status that decides nothing refuses the request itself. A client error does (RFC 9110 §15.5), with the
+/// exceptions that [`answer`] lists. An unknown status of class 4xx counts as 400 (RFC 9110 §15).
 fn is_malformed(status: StatusCode) -> bool {
     const TRANSIENT: [u16; 13] = [401, 402, 403, 404, 407, 408, 409, 410, 421, 423, 424, 425, 429];
     status.is_client_error() && !TRANSIENT.contains(&status.as_u16())
 }
 
-/// Sends a request within a span of its own, if its trace is sampled.
+/// Sends a request, within a span of its own if its trace is sampled.
 async fn send(client: &Client, mut request: Request, trace: &Trace) -> reqwest::Result<Response> {
     let traced = telemetry::client(trace, &request);
     let Trace { traceparent, tracestate } = traced.trace;
@@ -101,22 +107,23 @@ async fn send(client: &Client, mut request: Request, trace: &Trace) -> reqwest::
     sent
 }
 
-/// The answer with short texts without control characters: a provider's answer must fit our tables,
-/// and PostgreSQL stores no NUL. A [`Reference`] is judged as it came, before texts are cut.
+/// Reads the body of an answer. Its texts are cut and lose their control characters, because they are stored in tables
+/// and PostgreSQL stores no NUL. A [`Reference`] is checked before texts are cut.
 async fn json<B: DeserializeOwned>(response: Response) -> Result<B, Box<dyn Error + Send + Sync>> {
     let bytes = read(response, LONGEST_ANSWER).await?;
     if bytes.len() > LONGEST_ANSWER {
         return Err(format!("the answer has more than {LONGEST_ANSWER} bytes").into());
     }
     let mut body: Value = serde_json::from_slice(&bytes)?;
-    if !is_kept(&body) {
+    if !is_storable(&body) {
+        // Fails if a `Reference` is among the texts that would be changed.
         B::deserialize(&body)?;
-        plain(&mut body);
+        make_storable(&mut body);
     }
     Ok(serde_json::from_value(body)?)
 }
 
-/// Reads until there are more bytes than these, or no more at all.
+/// Reads a body to its end, or until it has more than `most` bytes.
 async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() <= most
@@ -127,38 +134,39 @@ async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Cuts a text to what is kept of it.
+/// Cuts a text to the length that is stored.
 fn cut(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
         text.truncate(end);
     }
 }
 
-/// Whether [`plain`] leaves the value as it is.
-fn is_kept(value: &Value) -> bool {
+/// Whether [`make_storable`] would leave the value as it is.
+fn is_storable(value: &Value) -> bool {
     match value {
         Value::String(text) => {
             text.chars().all(is_plain) && text.char_indices().nth(LONGEST_TEXT).is_none()
         }
-        Value::Array(values) => values.iter().all(is_kept),
-        Value::Object(fields) => fields.values().all(is_kept),
+        Value::Array(values) => values.iter().all(is_storable),
+        Value::Object(fields) => fields.values().all(is_storable),
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
-fn plain(value: &mut Value) {
+/// Cuts all texts in the value and removes their control characters.
+fn make_storable(value: &mut Value) {
     match value {
         Value::String(text) => {
             text.retain(is_plain);
             cut(text);
         }
-        Value::Array(values) => values.iter_mut().for_each(plain),
-        Value::Object(fields) => fields.values_mut().for_each(plain),
+        Value::Array(values) => values.iter_mut().for_each(make_storable),
+        Value::Object(fields) => fields.values_mut().for_each(make_storable),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// An attempt that failed on the way.
+/// The outcome of an attempt that brought no answer because of this error.
 pub fn no_answer<O>(error: &(dyn Error + 'static)) -> Attempt<O> {
     Attempt::NoAnswer(causes(error))
 }
@@ -192,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Serves `routes` and asks them once at this path. 200 and 409 decide if they say what.
+    /// Serves `routes` and asks them once at this path. The statuses 200 and 409 decide if their body is an object.
     async fn ask(routes: Router, path: &str) -> Attempt<bool> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
@@ -203,13 +211,13 @@ mod tests {
         answer(request, id, &Trace::default(), definite, &decides).await
     }
 
-    /// What is made of the answer of a provider with these routes, which decides by 200 and a `reference`.
-    async fn asked(routes: Router) -> Attempt<String> {
-        decided_by(routes, |_, body: Value| Some(body["reference"].as_str()?.to_owned())).await
+    /// The attempt at a provider with these routes, which decides by 200 and a `reference`.
+    async fn attempt_for_a_reference(routes: Router) -> Attempt<String> {
+        attempt(routes, |_, body: Value| Some(body["reference"].as_str()?.to_owned())).await
     }
 
-    /// What is made of the answer of a provider with these routes, which decides by 200 and this.
-    async fn decided_by<B: DeserializeOwned>(
+    /// The attempt at a provider with these routes, which decides by 200 and `definite`.
+    async fn attempt<B: DeserializeOwned>(
         routes: Router,
         definite: impl FnOnce(StatusCode, B) -> Option<String>,
     ) -> Attempt<String> {
@@ -220,12 +228,12 @@ mod tests {
         answer(request, id, &Trace::default(), definite, &[StatusCode::OK]).await
     }
 
-    /// A provider that answers with 200 and this.
-    fn deciding(body: Value) -> Router {
+    /// A provider that answers with 200 and this body.
+    fn answering(body: Value) -> Router {
         Router::new().route("/bookings", any(|| async { axum::Json(body) }))
     }
 
-    /// A provider whose answer never ends, with this status.
+    /// A provider that answers with this status and a body that never ends.
     fn endless(status: StatusCode) -> Router {
         let piece = || Ok::<_, std::io::Error>(vec![b'x'; 8192]);
         let body = move || async move { (status, Body::from_stream(stream::repeat_with(piece))) };
@@ -242,11 +250,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_end_is_read_in_part() {
+    async fn a_body_that_never_ends_is_read_in_part() {
         let too_long = "the answer has more than 65536 bytes".to_owned();
-        assert_eq!(asked(endless(StatusCode::OK)).await, Attempt::NoAnswer(too_long));
+        let decided = attempt_for_a_reference(endless(StatusCode::OK)).await;
+        assert_eq!(decided, Attempt::NoAnswer(too_long));
         let status = StatusCode::BAD_GATEWAY;
-        let Attempt::NoAnswer(text) = asked(endless(status)).await else { panic!("an answer") };
+        let failed = attempt_for_a_reference(endless(status)).await;
+        let Attempt::NoAnswer(text) = failed else { panic!("a definite answer: {failed:?}") };
         assert_eq!(text, format!("{status}: {}", "x".repeat(500)));
     }
 
@@ -257,51 +267,53 @@ mod tests {
         enum Answer {
             Booked { reference: Reference },
         }
-        let decided = |_, Answer::Booked { reference }| Some(reference.into());
-        let (most, more) = ("ü".repeat(LONGEST_TEXT), "x".repeat(5_000));
-        for kept in ["ch_1", &most] {
-            let body = json!({ "status": "booked", "reference": kept });
-            assert_eq!(decided_by(deciding(body), decided).await, Attempt::Answered(kept.into()));
+        let definite = |_, Answer::Booked { reference }| Some(reference.into());
+        let (longest, too_long) = ("ü".repeat(LONGEST_TEXT), "x".repeat(5_000));
+        for usable in ["ch_1", &longest] {
+            let body = json!({ "status": "booked", "reference": usable });
+            let attempt = attempt(answering(body), definite).await;
+            assert_eq!(attempt, Attempt::Answered(usable.into()));
         }
         for (reference, why) in [
             ("", "must be a text"),
             ("\u{0}\u{202e}", "holds U+0000"),
             ("ch_\u{202e}1", "holds U+202E"),
-            (&more, "has 5000 characters"),
+            (&too_long, "has 5000 characters"),
         ] {
             let body = json!({ "status": "booked", "reference": reference });
-            let attempt = decided_by(deciding(body), decided).await;
-            let Attempt::NoAnswer(said) = attempt else { panic!("{reference:?}: {attempt:?}") };
-            assert!(said.starts_with(&format!("the provider's reference {why}")), "{said}");
+            let attempt = attempt(answering(body), definite).await;
+            let Attempt::NoAnswer(error) = attempt else { panic!("{reference:?}: {attempt:?}") };
+            assert!(error.starts_with(&format!("the provider's reference {why}")), "{error}");
         }
     }
 
     #[tokio::test]
     async fn texts_of_an_answer_are_cut_between_characters() {
         let reference = format!("\u{0}{}", "ü".repeat(1_000));
-        let routes = deciding(json!({ "reference": reference }));
-        assert_eq!(asked(routes).await, Attempt::Answered("ü".repeat(500)));
+        let routes = answering(json!({ "reference": reference }));
+        assert_eq!(attempt_for_a_reference(routes).await, Attempt::Answered("ü".repeat(500)));
     }
 
-    /// Each status with a body that decides, and with one that does not.
-    fn saying() -> Router {
-        let say =
+    /// A provider that answers with the status in the path: below `/x` with a body that decides nothing, else with one
+    /// that decides.
+    fn any_status() -> Router {
+        let answer =
             |status: u16, body: Value| (StatusCode::from_u16(status).unwrap(), axum::Json(body));
         Router::new()
             .route(
                 "/{status}",
-                any(move |Path(status): Path<u16>| async move { say(status, json!({})) }),
+                any(move |Path(status): Path<u16>| async move { answer(status, json!({})) }),
             )
             .route(
                 "/{status}/x",
-                any(move |Path(status): Path<u16>| async move { say(status, json!(1)) }),
+                any(move |Path(status): Path<u16>| async move { answer(status, json!(1)) }),
             )
     }
 
     #[tokio::test]
-    async fn a_client_error_refuses_the_request_unless_it_is_about_something_else() {
+    async fn a_client_error_refuses_the_request_unless_it_is_about_caller_address_or_time() {
         for status in [400, 405, 406, 411, 413, 414, 415, 417, 422, 431, 451, 499] {
-            let Attempt::Refused(why) = ask(saying(), &format!("/{status}")).await else {
+            let Attempt::Refused(why) = ask(any_status(), &format!("/{status}")).await else {
                 panic!("{status} does not count as a refusal of the request");
             };
             assert!(why.starts_with(&status.to_string()) && why.ends_with(": {}"), "{why}");
@@ -311,23 +323,23 @@ mod tests {
             503, 504, 505, 599,
         ];
         for status in transient {
-            let attempt = ask(saying(), &format!("/{status}")).await;
+            let attempt = ask(any_status(), &format!("/{status}")).await;
             assert!(matches!(attempt, Attempt::NoAnswer(_)), "{status}: {attempt:?}");
         }
     }
 
     #[tokio::test]
-    async fn a_status_that_decides_is_neither() {
-        assert_eq!(ask(saying(), "/200").await, Attempt::Answered(true));
-        assert_eq!(ask(saying(), "/409").await, Attempt::Answered(false));
+    async fn a_deciding_status_is_an_answer_only_with_a_deciding_body() {
+        assert_eq!(ask(any_status(), "/200").await, Attempt::Answered(true));
+        assert_eq!(ask(any_status(), "/409").await, Attempt::Answered(false));
         for path in ["/200/x", "/409/x"] {
-            let attempt = ask(saying(), path).await;
+            let attempt = ask(any_status(), path).await;
             assert!(matches!(attempt, Attempt::NoAnswer(_)), "{path}: {attempt:?}");
         }
     }
 
     #[tokio::test]
-    async fn a_request_that_cannot_be_written_is_refused() {
+    async fn a_request_that_cannot_be_built_is_refused() {
         let request = client().unwrap().post("http://127.0.0.1/bookings").header("x", "\n");
         let definite = |_, _: Value| Some(());
         let id = Uuid::nil().into();

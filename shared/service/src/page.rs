@@ -1,12 +1,12 @@
-//! What a browser is told about the page under `/docs`.
+//! The security headers of the page under `/docs`.
 
 use axum::{
     http::{HeaderName, HeaderValue, header},
     response::Response,
 };
 
-/// The page loads its own files only, sends nothing elsewhere, and no other page may show it within itself. Swagger
-/// UI writes styles into its elements.
+/// The page may load only its own files and send nothing elsewhere, and no other page may embed it. Inline styles are
+/// allowed because Swagger UI writes styles into its elements.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -16,11 +16,11 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    // Another version of the service has other routes under the same names.
+    // The next version of the service may describe other routes in files of the same names.
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// Adds the headers.
+/// Adds the headers to a response.
 pub(crate) async fn protect(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

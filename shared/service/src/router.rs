@@ -1,4 +1,4 @@
-//! What a listener answers: the service's routes, those that all have, and what is around them.
+//! The routes of a listener: the service's own, those of every service, and the layer around all of them.
 
 use axum::{
     Router,
@@ -31,20 +31,20 @@ pub fn public_router<S: Service>(app: App<S>) -> Router {
     finish(described(S::routes().merge(health), S::NAME), app, public)
 }
 
-/// The admin listener: what operators and the auditor ask, and its `/openapi.json` and `/docs`.
+/// The admin listener: the routes for operators and the auditor, and its `/openapi.json` and `/docs`.
 pub fn admin_router<S: Service>(app: App<S>) -> Router {
     let private = Around { app: app.clone(), private: true };
     finish(described(admin::routes::<S>(), &format!("{}, admin", S::NAME)), app, private)
 }
 
-/// With the description of the routes, and a page for it.
+/// Adds the OpenAPI description of the routes, and a page that shows it.
 fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Router<App<P>> {
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete::<P::Contract>(&mut description, name);
-    // Its files are part of the binary: the page needs no network.
+    // The files of the page are compiled in, so it needs no network.
     let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
     let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
-    // A browser that is pointed at the listener finds its way.
+    // A person who opens the bare address in a browser gets the page.
     routes.route("/", get(|| async { Redirect::temporary("/docs/") }))
 }
 
@@ -58,10 +58,10 @@ fn finish<P: Participant>(router: Router<App<P>>, app: App<P>, around: Around<P>
         .with_state(app)
 }
 
-/// What is around the routes of a listener.
+/// What the layer around the routes of a listener works with.
 struct Around<P: Participant> {
     app: App<P>,
-    /// Whether the listener is the operators'.
+    /// Whether this is the admin listener.
     private: bool,
 }
 
@@ -71,8 +71,9 @@ impl<P: Participant> Clone for Around<P> {
     }
 }
 
-/// What is around every route, `observe` outermost. A single layer: each boxes what it is around, and that
-/// five times was a seventh of the time of a request that makes a command.
+/// The layer around every route, from the outside in: trace and metrics, request id, panics, time limit, and the
+/// checks of [`admit`]. It is one layer and not five, because each layer boxes the future within it: five boxes took
+/// a seventh of the time of a request that makes a command.
 async fn surround<P: Participant>(
     State(around): State<Around<P>>,
     request: Request,
@@ -87,11 +88,11 @@ async fn surround<P: Participant>(
             }
         }))
     };
-    let named = |request| with_request_id(app, request, bounded);
-    observe(app, request, named).await
+    let with_id = |request| with_request_id(app, request, bounded);
+    observe(app, request, with_id).await
 }
 
-/// Decides by a request's head whether it gets to its route.
+/// Decides by the head of a request whether it reaches its route, and bounds its body.
 fn admit<P: Participant>(around: &Around<P>, request: Request) -> Result<Request, Problem> {
     let room = &around.app.room;
     let hosts = if around.private { &room.private } else { &room.public };

@@ -1,40 +1,66 @@
+//! Starts a service as a process, runs it until it is told to stop, and ends it with an exit code.
+//!
+//! [`main_with`] runs once, as the first thing of the process. It takes these steps, in this order:
+//!
+//! 1. Set the umask, so that only this user may access new files, and choose the TLS implementation.
+//! 2. Read the settings, and check all of them that can be checked without asking a server.
+//! 3. Start the log and, if a collector is configured, the export of traces.
+//! 4. Bind both listeners. Clients can connect from here on, but no request is answered before step 6.
+//! 5. Lock the SQLite file, connect to the bus, open the database and migrate it ([`prepare`]).
+//! 6. Answer HTTP requests and run the engine ([`run_in`]).
+//! 7. Drain: end the HTTP requests, then the engine ([`drain`]).
+//!
+//! **Assumptions.** The process has no tokio runtime yet, and no other code has set up `tracing`. With SQLite
+//! this is the only process on the database file; the lock of step 5 makes sure of it. With PostgreSQL any
+//! number of replicas may start at once. Kafka need not be reachable: the engine connects to it in step 6 and
+//! keeps trying. The database may be away too: step 5 asks for it every half second, without an end, and
+//! logs why it waits.
+//!
+//! **Stopping.** SIGINT, SIGTERM and, where `QUINTET_LEASH` asks for it, the end of the parent process are
+//! requests to stop. The first one drains the service. A second one ends it at once; that loses nothing,
+//! since each batch is one transaction, and unsent records stay in the outbox.
+//!
+//! **Failures.** Every error is one line that names the setting, or what was tried, with passwords hidden.
+//! Before step 3 it goes to standard error, afterwards to the log. The exit code says whether a supervisor
+//! should start the process again:
+//!
+//! | exit code | when |
+//! |---|---|
+//! | 0 | the service was told to stop, and has drained or had not started yet |
+//! | 1 | a restart may help: a port is taken, another process holds the lock, a file cannot be written, a migration failed, a task panicked, or a second request to stop cut the draining short |
+//! | 64 | a restart does not help: a setting is wrong, or the broker refuses what the engine asks for good |
+//! | 65 | a restart would lose events: the next events of the group are no longer at the broker, or the database belongs to another broker |
+
 use std::{future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bus::Topic;
 use clap::{Args, Parser};
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
-use edge::{Listener, Server};
-use engine::{Engine, EngineOptions, Fatal, Runtime, Surroundings};
+use edge::Server;
+use engine::{Engine, EngineOptions, Runtime, Surroundings};
 use event::Contract;
+use futures::future::join_all;
 use rustix::fs::Mode;
-use store::{Db, StoreError};
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use store::Db;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
     App, Config, Parts, Sampling, Service, Telemetry,
     config::{self, Defaults, Loaded, Secrets},
-    http::with_origins,
+    exit,
     leash::{Shutdown, shutdown_signal},
-    router::{admin_router, public_router},
+    listeners::{Sockets, answer_http},
     servers::{check_servers, connect_bus, lock_file, open_database},
     telemetry::{self, Collector},
 };
 
-/// The exit code of a service that may do better when it is started again.
-const FAILED: u8 = 1;
-/// The exit code of a service whose configuration is wrong, or which the broker refuses for good:
-/// starting it again changes nothing (`EX_USAGE` of sysexits.h).
-const REFUSED: u8 = 64;
-/// The exit code of a service whose next events are not at the broker: what was deleted must not be
-/// passed over (`EX_DATAERR`).
-const OUT_OF_REACH: u8 = 65;
 /// How long requests in flight may take once the service stops.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
-/// How long threads that still block may take at the very end.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+/// How long threads that are blocked may take after all tasks have ended.
+const THREADS_DRAIN: Duration = Duration::from_secs(1);
 
-/// What the command line of a service takes.
+/// The command line of a service.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// A TOML file with settings that differ from the defaults.
@@ -55,21 +81,23 @@ struct CommandLine {
     arguments: Arguments,
 }
 
-/// Runs a service as a program of its own: [`main_with`] what its command line says.
+/// Runs a service as a program of its own: [`main_with`] the arguments of the process.
 #[must_use]
 pub fn main<S: Service>() -> ExitCode {
     main_with::<S>(&CommandLine::parse().arguments)
 }
 
-/// Runs a service until it is told to stop. Exit code 0 after draining, 64 where a restart would
-/// not help, 65 where events were deleted before they were read, 1 otherwise.
+/// Runs a service until it is told to stop. The exit code is 0 after draining, 64 where a restart would not
+/// help, 65 where events were deleted before they were read, and 1 otherwise.
 ///
 /// It builds the runtime that the service runs in, so it must not be called within another one.
 #[must_use]
 pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
-    // Databases and the log hold addresses: what this process writes is for its user alone.
+    // SQLite files and the log hold names and addresses of customers. Without this line, every user of the
+    // machine could read the files that this process creates.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    // The first one wins, and nobody was before us.
+    // rustls panics at the first connection if no implementation is chosen. The result is an error only if one
+    // was chosen before, which does as well.
     #[cfg(feature = "tls")]
     let _ = rustls::crypto::ring::default_provider().install_default();
     if args.print_config {
@@ -99,38 +127,21 @@ pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     if let Err(error) = &ended {
         tracing::error!("{} stops: {}", S::NAME, secrets.hide(&format!("{error:#}")));
     }
+    // After the runtime has ended, so that the spans of the last requests are exported too.
     collecting.end();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(match error.downcast_ref() {
-            Some(
-                Fatal::Missed { .. }
-                | Fatal::Ahead { .. }
-                | Fatal::Forgotten { .. }
-                | Fatal::Stranger { .. }
-                | Fatal::Unread { .. },
-            ) => OUT_OF_REACH,
-            Some(_) => REFUSED,
-            None if is_misplaced(&error) => REFUSED,
-            None => FAILED,
-        }),
+        Err(error) => exit::code_of(&error),
     }
 }
 
-/// Says what is wrong with the settings, and does not start.
+/// Prints an error of the settings. The log does not run yet, as its own settings may be the wrong ones.
 fn refuse<S: Service>(secrets: &Secrets, error: &anyhow::Error) -> ExitCode {
     eprintln!("{}-{}: {}", S::Contract::NAMESPACE, S::NAME, secrets.hide(&format!("{error:#}")));
-    ExitCode::from(REFUSED)
+    ExitCode::from(exit::REFUSED)
 }
 
-/// Whether `database.url` names what can never serve.
-fn is_misplaced(error: &anyhow::Error) -> bool {
-    let url_or_pooler =
-        |error: &StoreError| matches!(error, StoreError::Url { .. } | StoreError::Pooled);
-    error.downcast_ref().is_some_and(url_or_pooler)
-}
-
-/// What the broker and the collector of traces know this process by, such as `travel-booking`.
+/// The name that this process gives the broker and the collector of traces, such as `travel-booking`.
 fn client<S: Service>() -> String {
     format!("{}-{}", S::Contract::NAMESPACE, S::NAME)
 }
@@ -139,13 +150,16 @@ fn defaults<S: Service>() -> Defaults {
     Defaults::new(S::Contract::NAMESPACE, S::NAME, S::CONFIG)
 }
 
+/// Reads the settings and checks them. No server is asked and no file is written, so `--check-config` can run
+/// beside a service that works.
 fn settings<S: Service>(
     args: &Arguments,
     secrets: &mut Secrets,
 ) -> anyhow::Result<Loaded<S::Config>> {
     let (file, variables) = (args.config.as_deref(), std::env::vars());
     let loaded: Loaded<S::Config> = config::load(&defaults::<S>(), file, variables, secrets)?;
-    // What only the service itself can judge; some clients cannot be made outside a runtime.
+    // Only the service can judge its own settings, so it is opened here once to check them. It may make
+    // clients that need a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         check_servers(&client::<S>(), &loaded.0).await?;
@@ -157,23 +171,28 @@ fn settings<S: Service>(
 fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(run_in::<S>(config, own, collecting));
-    // Whatever still blocks a thread now is not worth waiting for.
-    runtime.shutdown_timeout(LAST_BREATH);
+    // Dropping the runtime would wait for ever for a thread that a file system or a resolver blocks.
+    runtime.shutdown_timeout(THREADS_DRAIN);
     result
 }
 
+/// Runs the service within the runtime, from binding its ports to having drained.
+///
+/// # Errors
+/// If a port is taken, the service cannot be opened, the engine ends by itself, or a second request to stop
+/// comes before the service has drained.
 async fn run_in<S: Service>(
     config: &Config,
     own: &S::Config,
     collecting: bool,
 ) -> anyhow::Result<()> {
     let mut shutdown = shutdown_signal()?;
-    let (public, private) = (
-        listen("listen", config.listen).await?,
-        listen("admin_listen", config.admin_listen).await?,
-    );
+    // The ports come first: a second start of the same service fails here, before it migrates the database
+    // or joins the consumer group.
+    let sockets = Sockets::bind(config).await?;
     let server = Arc::new(Server::new(config.http.proxies()?));
     let (http_stop, http_stopped) = watch::channel(false);
+    // The database may be away for hours; the service can be stopped meanwhile.
     let prepared = tokio::select! {
         prepared = prepare::<S>(config, own, &server, http_stopped.clone(), collecting) => prepared?,
         why = shutdown.recv() => {
@@ -182,21 +201,7 @@ async fn run_in<S: Service>(
         }
     };
     let (runtime, app) = prepared;
-    let routes =
-        with_origins(public_router::<S>(app.clone()), &config.cors.origins, S::WRITABLE_BY_PAGES);
-    let listeners = [
-        Listener { name: "public", socket: public, limits: config.http.limits(), router: routes },
-        Listener {
-            name: "admin",
-            socket: private,
-            limits: config.http.admin_limits(),
-            router: admin_router::<S>(app),
-        },
-    ];
-    let [serving, administering] = listeners.map(|listener| {
-        let (server, stopped) = (Arc::clone(&server), http_stopped.clone());
-        tokio::spawn(async move { server.serve(listener, stopped).await })
-    });
+    let answering = answer_http(config, sockets, app, &server, &http_stopped);
     tracing::info!(
         "{} on http://{}, admin on http://{}",
         S::NAME,
@@ -204,44 +209,61 @@ async fn run_in<S: Service>(
         config.admin_listen
     );
 
-    let (stop, stopped) = watch::channel(false);
-    let mut running = tokio::spawn(runtime.run(stopped));
-    let early = tokio::select! {
+    let (engine_stop, engine_stopped) = watch::channel(false);
+    // In a task of its own, so that it works on while HTTP requests drain, and a panic of it is an error here.
+    let mut engine = tokio::spawn(runtime.run(engine_stopped));
+    let ended_by_itself = tokio::select! {
         why = shutdown.recv() => {
             tracing::info!("{} drains: {why}", S::NAME);
             None
         }
-        ended = &mut running => Some(ended),
+        ended = &mut engine => Some(ended),
     };
     let drained = async {
-        http_stop.send_replace(true);
-        if timeout(HTTP_DRAIN, async { tokio::join!(serving, administering) }).await.is_err() {
-            tracing::warn!("some requests were still open after {HTTP_DRAIN:?}");
-        }
-        stop.send_replace(true);
-        match early {
+        drain(&http_stop, answering, &engine_stop).await;
+        match ended_by_itself {
             Some(ended) => ended,
-            None => running.await,
+            None => engine.await,
         }
     };
-    let ended = until_second(drained, shutdown).await.context("stopped before it had drained")?;
+    let ended = unless_told_again(drained, shutdown);
+    let ended = ended.await.context("stopped before it had drained")?;
     tracing::info!("{} has stopped", S::NAME);
+    // The outer error is a panic of the engine's task, the inner one is what ended the engine.
     Ok(ended??)
 }
 
-/// Runs `drained` to its end, or until told to stop once more.
-async fn until_second<T>(drained: impl Future<Output = T>, mut shutdown: Shutdown) -> Option<T> {
+/// Ends the HTTP requests, and only then tells the engine to stop: a command that a request has sent is
+/// answered when the engine has committed it. The other way round, requests in flight would be answered 503.
+async fn drain(
+    http_stop: &watch::Sender<bool>,
+    answering: Vec<JoinHandle<()>>,
+    engine_stop: &watch::Sender<bool>,
+) {
+    http_stop.send_replace(true);
+    if timeout(HTTP_DRAIN, join_all(answering)).await.is_err() {
+        tracing::warn!("some requests were still open after {HTTP_DRAIN:?}");
+    }
+    engine_stop.send_replace(true);
+}
+
+/// Waits for `drained`; `None` if another request to stop comes first.
+async fn unless_told_again<T>(
+    drained: impl Future<Output = T>,
+    mut shutdown: Shutdown,
+) -> Option<T> {
     tokio::select! {
         done = drained => Some(done),
         _ = shutdown.recv() => None,
     }
 }
 
-async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{setting} = {address}"))
-}
-
-/// Opens everything; waits for the database.
+/// Opens what the service works with, and puts its parts together. Nothing runs yet. It waits for a database
+/// that is away, and may be dropped at any time until then.
+///
+/// # Errors
+/// If a setting of the service's own cannot be used, another process holds the SQLite file, the log's file
+/// cannot be opened, or the database refuses the migrations.
 async fn prepare<S: Service>(
     config: &Config,
     own: &S::Config,
@@ -251,6 +273,7 @@ async fn prepare<S: Service>(
 ) -> anyhow::Result<(Runtime<S>, App<S>)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    // Before the database is opened, as two processes on one SQLite file would send events out of order.
     lock_file(&config.database.url)?;
     let (participant, outside) = S::open(own)?;
     let bus = connect_bus(&client::<S>(), config).await?;
@@ -268,9 +291,9 @@ async fn prepare<S: Service>(
     let engine = Engine::new(participant, db, Arc::clone(&clock), options);
     engine.metrics().register(telemetry.registry());
     let topics = Topic::all_of::<S::Contract>(config.bus.partitions);
-    let (bus_handle, shared_random) = (Arc::clone(&bus), Arc::clone(&random));
-    let around = Surroundings { bus: bus_handle, outside, random: shared_random, topics };
-    let (runtime, commands) = Runtime::new(engine, around);
+    let surroundings =
+        Surroundings { bus: Arc::clone(&bus), outside, random: Arc::clone(&random), topics };
+    let (runtime, commands) = Runtime::new(engine, surroundings);
     let parts = Parts {
         commands,
         engine: runtime.engine(),
@@ -280,6 +303,8 @@ async fn prepare<S: Service>(
         stopping,
         telemetry: Arc::new(telemetry),
         room: Arc::new(config.http.room()?.open_to(&config.cors.origins, S::WRITABLE_BY_PAGES)),
+        // A pool of its own: the engine and slow listings may use all connections of `db`, and the service
+        // would then look as if it had lost its database.
         health: Db::connect(&config.database.url, 1).await?,
     };
     Ok((runtime, parts.into()))

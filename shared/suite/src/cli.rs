@@ -1,4 +1,4 @@
-//! The command line: what every suite takes, and what a saga's own program adds.
+//! The command line: the commands of every suite, and those of a saga's own program.
 
 use crate::cmd;
 use crate::session::{Options, Session};
@@ -11,14 +11,14 @@ use std::process::ExitCode;
 /// Sub-commands that a saga's own program adds to those that every suite has.
 #[async_trait(?Send)]
 pub trait Commands: Subcommand {
-    /// Runs one.
+    /// Runs the sub-command, and returns the exit code.
     ///
     /// # Errors
-    /// What went wrong, to be shown on one line.
+    /// The error is shown on one line, and the exit code is 1.
     async fn run(self, session: &Session) -> Result<ExitCode>;
 }
 
-/// None.
+/// The sub-commands of a saga that adds none.
 #[derive(Debug)]
 pub(crate) enum NoCommands {}
 

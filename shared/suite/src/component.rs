@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
-/// The name of one of the programs that a suite is made of. It is cheap to copy.
+/// The name of one of the programs of a suite. It is cheap to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Component(&'static str);
 
-/// All names so far. A process meets a dozen, so they are kept until it ends.
+/// All names so far. They are never freed: a process knows about a dozen of them.
 static NAMES: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
 
 impl Component {
@@ -35,22 +35,23 @@ impl Component {
         self.0
     }
 
-    /// The variable that sets a key of its configuration in the suite of this name, as in `TRIP_FLIGHTS__LISTEN`.
+    /// The environment variable that sets a key of the component's configuration in the suite of this name, such as
+    /// `TRIP_FLIGHTS__LISTEN`.
     #[must_use]
     pub fn variable(self, suite: &str, key: &str) -> String {
         format!("{suite}_{}__{key}", self.0).to_uppercase().replace('-', "_")
     }
 
-    /// All its processes where it has so many.
+    /// All processes of the component, if it has so many replicas.
     pub fn members(self, replicas: usize) -> impl Iterator<Item = Member> {
         (0..replicas).map(move |nth| Member { component: self, nth })
     }
 }
 
-/// Reads a name on the command line. Whether the suite has it is known once its file was read.
+/// Reads a name from the command line. It need not be a name of this suite, whose file is read later.
 ///
 /// # Errors
-/// When it is empty.
+/// If it is empty.
 pub fn parse(text: &str) -> Result<Component, String> {
     if text.is_empty() { Err("give a name".to_owned()) } else { Ok(Component::named(text)) }
 }
@@ -91,18 +92,18 @@ impl<'de> Deserialize<'de> for Component {
     }
 }
 
-/// One process of a suite: a component and which of its replicas. The first one goes by the component's
-/// name alone.
+/// One process of a suite: a replica of a component. The first replica has the name of the component, the second one
+/// is called `booking-2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Member {
-    /// Of which component.
+    /// The component.
     pub component: Component,
-    /// Counted from 0.
+    /// The number of the replica, counted from 0.
     pub nth: usize,
 }
 
 impl Member {
-    /// More of a service than that have no ports.
+    /// The most replicas of a service. There are no ports for more.
     pub const MOST: usize = 9;
 }
 

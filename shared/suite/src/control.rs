@@ -1,5 +1,5 @@
-//! The launcher's control socket, from the side of the commands. It is a Unix socket that only the launcher's user may
-//! open: a web page or another user cannot stop a service.
+//! The client of the launcher's control socket. Only the launcher's user can open this Unix socket, so neither a web page
+//! nor another user can stop a service.
 
 use crate::component::Component;
 use crate::http::{self, Api, Request};
@@ -10,12 +10,12 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Longer than the supervisor itself waits for a program.
+/// The time-out of an order. It is longer than the supervisor waits until a process is ready.
 const TIME_OUT: Duration = Duration::from_secs(90);
-/// A Unix socket has no host; HTTP wants one.
+/// The beginning of the URLs. HTTP requires a host, although a Unix socket has none.
 const BASE: &str = "http://launcher";
 
-/// A way to the launcher of a suite.
+/// A client of the launcher of a suite.
 #[derive(Debug)]
 pub struct Control {
     socket: PathBuf,
@@ -23,24 +23,26 @@ pub struct Control {
 }
 
 impl Control {
+    /// A client of the launcher with this control socket.
+    ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn at(socket: &Path) -> anyhow::Result<Self> {
         Ok(Self { socket: socket.to_owned(), api: Api::over(socket, TIME_OUT)? })
     }
 
-    /// What the launcher says of itself.
+    /// The state of the launcher.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If it does not answer.
     pub async fn launcher(&self) -> Result<Launcher, http::Error> {
         self.ask(Method::GET, "/", Some(http::TIME_OUT)).await
     }
 
-    /// Has the launcher start or stop a program; answers what `up.json` says of it then.
+    /// Makes the launcher `start` or `stop` a component. Returns the component's new entry in `up.json`.
     ///
     /// # Errors
-    /// When the launcher does not answer, or the program does not get ready.
+    /// If the launcher does not answer, or the component does not get ready.
     pub async fn steer(&self, verb: &str, component: Component) -> Result<Value, http::Error> {
         self.ask(Method::POST, &format!("/{verb}/{component}"), None).await
     }

@@ -1,4 +1,4 @@
-//! The data directory of a suite: where it is, its lock, and the files that a suite makes in it.
+//! The data directory of a suite: its path, its lock, and the files of the suite in it.
 
 mod nearest;
 #[cfg(test)]
@@ -16,36 +16,39 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Its name unless the user chooses one, such as `.trip`: each program has its own, where several lie in one folder.
+/// The default name of the data directory, such as `.trip`. It contains the program's name, so that several programs can
+/// have their data in the same folder.
 pub(crate) fn name() -> String {
     format!(".{}", invocation::name())
 }
 
 const CONTROL: &str = "control.sock";
-/// The path of a Unix socket holds 108 bytes on Linux and 104 elsewhere.
+/// The longest path of a Unix socket, in bytes. The system's limit is 108 on Linux and 104 elsewhere.
 const SOCKET_PATH: usize = 100;
 
-/// A data directory by its absolute path, so that children need not share our working directory.
+/// A data directory.
 #[derive(Clone, Debug)]
 pub struct DataDir {
+    /// The absolute path, which is valid also for programs with another working directory.
     path: PathBuf,
+    /// The path as the user wrote it.
     shown: PathBuf,
     /// Whether the user named it by `--data`.
     chosen: bool,
 }
 
-/// Held as long as a suite runs on the directory; the system lets go of it however we end.
+/// The lock of a data directory, held as long as a suite runs on it. The system releases it even if the process is killed.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl DataDir {
-    /// The directory that the user chose, or the nearest one of this program, as cargo looks for a manifest: here, then in the
-    /// parent folders.
+    /// The directory that the user chose; by default the nearest one of this program, in the working directory or one of its
+    /// parents, as cargo looks for a manifest.
     ///
     /// # Errors
-    /// When it is not usable.
+    /// If its path is not usable.
     pub fn find(chosen: Option<&Path>) -> Result<Self> {
         if let Some(path) = chosen {
             return Self::at(path);
@@ -55,10 +58,10 @@ impl DataDir {
         Ok(Self { chosen: false, ..Self::at(&shown)? })
     }
 
-    /// A directory within this one, for a suite beside this one's.
+    /// A data directory within this one, for a second suite.
     ///
     /// # Errors
-    /// When its path is not usable.
+    /// If its path is not usable.
     pub fn beside(&self, name: &str) -> Result<Self> {
         Self::at(&self.shown.join(name))
     }
@@ -66,7 +69,7 @@ impl DataDir {
     /// The directory at `path`, which need not exist.
     ///
     /// # Errors
-    /// When it cannot be made absolute, or holds characters that mean something in a `sqlite:` URL.
+    /// If it cannot be made absolute, or contains characters with a meaning in a `sqlite:` URL.
     pub fn at(path: &Path) -> Result<Self> {
         let absolute = std::path::absolute(path)
             .with_context(|| format!("--data {} is not a usable path", path.display()))?;
@@ -80,13 +83,13 @@ impl DataDir {
         Ok(Self { path: absolute, shown: path.to_owned(), chosen: true })
     }
 
-    /// As the user wrote it.
+    /// The path as the user wrote it.
     #[must_use]
     pub fn shown(&self) -> &Path {
         &self.shown
     }
 
-    /// ` --data DIR` for a shell, where a command needs it to find this directory; else nothing.
+    /// The option ` --data DIR`, quoted for a shell, if a command needs it to find this directory; else nothing.
     #[must_use]
     pub fn argument(&self) -> String {
         if self.chosen {
@@ -96,13 +99,13 @@ impl DataDir {
         }
     }
 
-    /// Its absolute path.
+    /// The absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The name of a file in the directory, or of the directory, as the user would write it.
+    /// The path of the directory, or of a file in it, as the user would write it.
     #[must_use]
     pub fn shown_path(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(&self.path) {
@@ -112,7 +115,7 @@ impl DataDir {
         }
     }
 
-    /// What a running launcher has locked.
+    /// The file that a running launcher has locked.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
         self.path.join("up.lock")
@@ -128,7 +131,7 @@ impl DataDir {
         self.path.join(format!("{component}.db"))
     }
 
-    /// The log that carries events where no Kafka does.
+    /// The file of the embedded log, which is the bus of a suite without Kafka.
     #[must_use]
     pub fn bus(&self) -> PathBuf {
         self.path.join("bus.db")
@@ -138,13 +141,13 @@ impl DataDir {
         self.path.join("logs").join(format!("{member}.log"))
     }
 
-    /// The log's name as the user would write it.
+    /// The path of a process' log as the user would write it.
     pub(crate) fn shown_log(&self, member: Member) -> PathBuf {
         self.shown_path(&self.log(member))
     }
 
-    /// Where the launcher takes commands: in the directory, or in one of the user's own below the system's temporary
-    /// folder where the path would be too long for a socket.
+    /// The path of the launcher's control socket. It is in the data directory. If that path is too long for a socket, it is in
+    /// a folder of this user below the system's temporary folder.
     pub(crate) fn control_socket(&self) -> PathBuf {
         let usual = self.path.join(CONTROL);
         if usual.as_os_str().len() <= SOCKET_PATH {
@@ -156,24 +159,24 @@ impl DataDir {
         std::env::temp_dir().join(name).join(CONTROL)
     }
 
-    /// Makes the directory where it is missing, for this user alone. Answers what the user should know about one that
-    /// other users could read.
+    /// Creates the directory if it is missing, and denies it to other users. Returns a warning for each folder that other
+    /// users could enter before.
     ///
     /// # Errors
-    /// When the directory, or a file of a suite in it, is a symbolic link or belongs to another user.
+    /// If the directory, or a file of a suite in it, is a symbolic link or belongs to another user.
     pub(crate) fn create(&self, manifest: &Manifest) -> Result<Vec<String>> {
-        let mut opened = Vec::new();
+        let mut warnings = Vec::new();
         let logs = self.shown.join("logs");
         for (path, shown) in [(&self.path, &self.shown), (&self.path.join("logs"), &logs)] {
             if let Some(mode) = private::directory(path, shown)? {
                 let shown = shown.display();
-                opened.push(format!(
+                warnings.push(format!(
                     "other users could enter {shown} (mode {mode:o}); its mode is 700 now"
                 ));
             }
         }
         self.check_files(manifest)?;
-        Ok(opened)
+        Ok(warnings)
     }
 
     fn check_files(&self, manifest: &Manifest) -> Result<()> {
@@ -182,7 +185,7 @@ impl DataDir {
             let entries = fs::read_dir(&path).with_context(|| path.display().to_string())?;
             for entry in entries {
                 let path = entry.with_context(|| path.display().to_string())?.path();
-                if self.is_ours(&path, manifest) || self.is_launchers(&path) {
+                if self.is_suites(&path, manifest) || self.is_launchers(&path) {
                     private::check_if_there(&path, &self.shown_path(&path))?;
                 }
             }
@@ -190,16 +193,16 @@ impl DataDir {
         Ok(())
     }
 
-    /// Whether the launcher makes the file, for as long as it runs or longer.
+    /// Whether the file is one that the launcher creates.
     fn is_launchers(&self, path: &Path) -> bool {
         let names = ["up.json", "up.json.tmp", "up.lock", CONTROL];
         names.iter().any(|name| self.path.join(name) == path)
     }
 
-    /// Takes the directory for this process alone.
+    /// Locks the directory for this process.
     ///
     /// # Errors
-    /// When another `quintet up` holds it.
+    /// If another `quintet up` has locked it.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let path = self.lock_file();
         let name = || format!("cannot lock {}", path.display());
@@ -228,10 +231,10 @@ impl DataDir {
         Ok(Lock { _file: file })
     }
 
-    /// Deletes databases, the bus and the logs: nothing but files that a suite makes, by name.
+    /// Deletes the databases, the bus and the logs. It decides by the names, and leaves all other files alone.
     ///
     /// # Errors
-    /// When a file cannot be deleted.
+    /// If a file cannot be deleted.
     pub fn wipe(&self, manifest: &Manifest) -> Result<()> {
         for folder in [self.path.clone(), self.path.join("logs")] {
             let entries = match fs::read_dir(&folder) {
@@ -241,7 +244,7 @@ impl DataDir {
             };
             for entry in entries {
                 let path = entry.with_context(|| folder.display().to_string())?.path();
-                if path.is_file() && self.is_ours(&path, manifest) {
+                if path.is_file() && self.is_suites(&path, manifest) {
                     fs::remove_file(&path)
                         .with_context(|| format!("cannot delete {}", path.display()))?;
                 }
@@ -250,7 +253,8 @@ impl DataDir {
         Ok(())
     }
 
-    fn is_ours(&self, path: &Path, manifest: &Manifest) -> bool {
+    /// Whether the file is a log or a database of the suite.
+    fn is_suites(&self, path: &Path, manifest: &Manifest) -> bool {
         let mut logs = manifest.members(Member::MOST).map(|member| self.log(member));
         let mut databases: Vec<PathBuf> =
             manifest.components().map(|component| self.database(component)).collect();
@@ -259,7 +263,7 @@ impl DataDir {
     }
 }
 
-/// What SQLite and the bus put beside a database: its journals, its locks, its wake file.
+/// Whether the file is the database, or one of those that SQLite and the bus put beside it: journals, locks, the wake file.
 fn belongs_to(path: &Path, database: &Path) -> bool {
     let (Some(path), Some(database)) = (path.to_str(), database.to_str()) else {
         return false;

@@ -1,4 +1,4 @@
-//! The admin listeners of the services, as operators' commands ask them.
+//! Queries of the services' admin listeners, for the commands of operators.
 
 use crate::component::Component;
 use crate::http::{Api, Error, Request};
@@ -11,33 +11,40 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::process::ExitCode;
 
-/// The admin listeners of the services that are asked.
+/// A client of the admin listeners of one service, or of all services of a suite.
 pub(crate) struct Desk {
     api: Api,
     launcher: Launcher,
+    /// The services with the URLs of their admin listeners.
     services: Vec<(Component, String)>,
 }
 
-/// What the services answer, each in its turn.
+/// The answers of several services to one query.
 pub(crate) struct Answers<T> {
+    /// The services that answered.
     pub(crate) found: Vec<(Component, T)>,
-    /// Why the others do not answer.
+    /// For each other service, why it did not answer.
     pub(crate) silent: Vec<String>,
 }
 
 impl Desk {
+    /// A client for the suite of the session: for the service `only`, or for all.
+    ///
+    /// # Errors
+    /// If no suite runs, or `only` is no service of it.
     pub(crate) async fn of(session: &Session, only: Option<Component>) -> Result<Self> {
         let (suite, launcher) = Suite::running(&session.dir()?).await?;
         if let Some(only) = only.filter(|only| !suite.services.contains_key(only)) {
             suite.component(only)?;
             bail!("{only} is no service: nothing waits there");
         }
-        let services = suite.services.iter().filter(|(name, _)| only.is_none_or(|it| it == **name));
+        let services =
+            suite.services.iter().filter(|(name, _)| only.is_none_or(|wanted| wanted == **name));
         let services = services.map(|(name, service)| (*name, service.admin_url.clone()));
         Ok(Self { api: Api::new()?, launcher, services: services.collect() })
     }
 
-    /// Asks one service after the other, by its admin listener. One that fails hides nothing of the others.
+    /// Asks one service after another. A service that fails does not keep the others from being asked.
     pub(crate) async fn each<T>(
         &self,
         ask: impl AsyncFn(Component, &str) -> Result<T>,
@@ -52,13 +59,13 @@ impl Desk {
         answers
     }
 
-    /// A service's admin listener.
+    /// The URL of a service's admin listener.
     pub(crate) fn admin(&self, service: Component) -> &str {
         let found = self.services.iter().find(|(name, _)| *name == service);
         found.map_or("", |(_, admin)| admin)
     }
 
-    /// One service's answer; `None` where it knows of nothing.
+    /// The answer of one service; `None` if it answers 404.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         service: Component,
@@ -68,7 +75,7 @@ impl Desk {
         self.send(service, &Request { method, url, body: None, idempotency_key: None }).await
     }
 
-    /// The same with a body.
+    /// As [`Self::ask`], for a request with a body.
     pub(crate) async fn send<T: DeserializeOwned>(
         &self,
         service: Component,
@@ -87,37 +94,37 @@ impl Desk {
 }
 
 impl<T> Answers<T> {
-    /// Says on stderr who does not answer, after what the others answered; the exit code is 1 then.
+    /// Warns on stderr of each service that did not answer. The exit code is 1 if there is one.
     pub(crate) fn code(&self) -> ExitCode {
         self.silent.iter().for_each(|why| Ui::default().warn(why));
         if self.silent.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    /// What follows a statement that holds of those only that answer.
+    /// The restriction of a statement to the services that answered; empty if all did.
     pub(crate) const fn scope(&self) -> &'static str {
         if self.silent.is_empty() { "" } else { " in the services that answer" }
     }
 
-    /// The same with who does not answer.
+    /// As [`Self::scope`], followed by the reasons why the others did not answer.
     pub(crate) fn limits(&self) -> String {
         let silent = self.silent.join("; ");
         if silent.is_empty() { silent } else { format!("{} ({silent})", self.scope()) }
     }
 }
 
-/// A text of an answer; empty where there is none.
+/// A text field of an answer; empty if there is none.
 pub(crate) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value[field].as_str().unwrap_or_default()
 }
 
-/// The id of the aggregate that an answer is about.
+/// The id of the aggregate that an answer is about: its first field whose name ends with `_id`.
 pub(crate) fn subject(value: &Value) -> &str {
     let ids = value.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_id"));
     let mut texts = ids.filter_map(|(_, id)| id.as_str());
     texts.next().unwrap_or_default()
 }
 
-/// `1 dead letter`, `2 dead letters`
+/// A number with its noun: `1 dead letter`, `2 dead letters`.
 pub(crate) fn count(number: i64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,9 +1,9 @@
-//! Durations as people write and read them.
+//! Durations in the forms that people write and read.
 
 use jiff::SignedDuration;
 use std::time::Duration;
 
-/// Reads `500ms`, `30s` or `5m`.
+/// Parses a duration such as `500ms`, `30s` or `5m`.
 ///
 /// # Errors
 /// What to write instead.
@@ -14,7 +14,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write it as 500ms, 30s or 5m".to_owned())
 }
 
-/// In two figures at most, such as `83 ms`, `1.5 s` and `3 min 20 s`.
+/// The duration in one or two units, such as `83 ms`, `1.5 s` and `3 min 20 s`.
 #[must_use]
 pub fn text(duration: SignedDuration) -> String {
     let sign = if duration.is_negative() { "-" } else { "" };
@@ -22,7 +22,7 @@ pub fn text(duration: SignedDuration) -> String {
     let (millis, seconds) = (duration.as_millis(), duration.as_secs());
     let text = match seconds {
         0 => format!("{millis} ms"),
-        // Rounded down, so that a minute is never said too early.
+        // It is rounded down, so that 59.99 s is not shown as 60 s.
         1..10 => decimals(millis / 10, 100, 2),
         10..60 => decimals(millis / 100, 10, 1),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -32,14 +32,14 @@ pub fn text(duration: SignedDuration) -> String {
     format!("{sign}{text}")
 }
 
-/// The same with its sign.
+/// As [`text`], with its sign in any case.
 #[must_use]
 pub fn since(duration: SignedDuration) -> String {
     let text = text(duration);
     if duration.is_negative() { text } else { format!("+{text}") }
 }
 
-/// In one figure, such as `12s`, `3m`, `5h` and `40d`.
+/// The duration in one unit, such as `12s`, `3m`, `5h` and `40d`.
 #[must_use]
 pub fn age(duration: SignedDuration) -> String {
     match duration.as_secs().max(0) {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_read_and_nothing_else() {
+    fn durations_are_parsed_and_other_texts_refused() {
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse("5m"), Ok(Duration::from_mins(5)));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_read_has_two_figures() {
+    fn a_text_has_at_most_two_units() {
         let of = |millis| text(SignedDuration::from_millis(millis));
         assert_eq!(of(0), "0 ms");
         assert_eq!(of(999), "999 ms");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_has_one() {
+    fn an_age_has_one_unit() {
         let of = |seconds| age(SignedDuration::from_secs(seconds));
         assert_eq!(
             [-1, 59, 60, 3_599, 7_200, 86_400].map(of),

@@ -1,5 +1,5 @@
-//! What each program is told by its environment. The user's own variables win, except over the
-//! addresses, which the launcher must know.
+//! The environment variables that each program is started with. The user's own variables override the launcher's, except
+//! for addresses: the launcher must know where each program listens.
 
 use crate::component::{Component, Member};
 use crate::datadir::DataDir;
@@ -10,32 +10,32 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 
-/// Everything that the programs' configuration is made of.
+/// The decisions of `up` from which the configuration of all programs follows.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) manifest: &'static Manifest,
     pub(crate) dir: &'a DataDir,
     pub(crate) ports: Ports,
-    /// One URL per service.
+    /// The URL of each service's database.
     pub(crate) databases: BTreeMap<Component, String>,
     pub(crate) bus_url: String,
-    /// Prefix of topics, groups and databases; empty for none.
+    /// The prefix of the names of topics, groups and databases.
     pub(crate) namespace: String,
-    /// Processes of each service.
+    /// The number of processes of each service.
     pub(crate) replicas: usize,
 }
 
-/// A variable of the environment.
+/// An environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
-/// The variable that names the pipe by which a program notices that its launcher has gone.
+/// The variable that names the pipe by which a program notices the end of its launcher.
 pub(crate) const LEASH: &str = "QUINTET_LEASH";
-/// The names of a listener that only this machine reaches. Under any other name a web page asks, whose own name was made
-/// to point here.
+/// The host names that services answer. They listen on the loopback interface alone, so a request for another name comes
+/// from a web page whose domain was made to resolve to this machine (DNS rebinding).
 const HOSTS: &str = r#"["localhost","127.0.0.1"]"#;
 
 impl Plan<'_> {
@@ -47,20 +47,25 @@ impl Plan<'_> {
     pub(crate) fn variables(&self, member: Member) -> Vec<Variable> {
         let mut variables = self.addresses(member);
         let defaults = self.defaults(member.component);
-        variables.extend(defaults.into_iter().filter(|it| !is_set_by_user(&it.name)));
+        variables.extend(defaults.into_iter().filter(|variable| !is_set_by_user(&variable.name)));
         variables.push(Variable { name: LEASH.to_owned(), value: "stdin".to_owned() });
         variables
     }
 
-    /// Variables of the user's that have no effect here, with what has.
+    /// A warning for each variable of the user's that the launcher overrides.
     pub(crate) fn ignored(&self) -> Vec<String> {
-        let ours = self.manifest.components().flat_map(|it| self.addresses(it.into()));
-        let differs = |it: &Variable| env::var(&it.name).is_ok_and(|theirs| theirs != it.value);
-        ours.filter(differs)
+        let addresses =
+            self.manifest.components().flat_map(|component| self.addresses(component.into()));
+        let differs = |variable: &Variable| {
+            env::var(&variable.name).is_ok_and(|users| users != variable.value)
+        };
+        addresses
+            .filter(differs)
             .map(|Variable { name, value }| format!("{name} is ignored: `up` sets it to {value}"))
             .collect()
     }
 
+    /// The variables that the user cannot override: where the program listens, and which bus it uses.
     fn addresses(&self, member: Member) -> Vec<Variable> {
         let component = member.component;
         let mut addresses = vec![self.variable(component, "LISTEN", &self.ports.public(member))];
@@ -80,23 +85,26 @@ impl Plan<'_> {
         addresses
     }
 
+    /// The variables that the user can override.
     fn defaults(&self, component: Component) -> Vec<Variable> {
         let Some(service) = self.manifest.service(component) else { return Vec::new() };
         let mut defaults = vec![self.variable(component, "HTTP__HOSTS", &HOSTS)];
         let database = self.databases.get(&component);
         defaults.extend(database.map(|url| self.variable(component, "DATABASE__URL", url)));
         let partitions = self.manifest.topics.partitions;
-        defaults.extend(partitions.map(|it| self.variable(component, "BUS__PARTITIONS", &it)));
+        defaults
+            .extend(partitions.map(|count| self.variable(component, "BUS__PARTITIONS", &count)));
         let settings = service.settings.iter();
         defaults.extend(settings.map(|(setting, value)| {
             let key = setting.to_uppercase().replace('.', "__");
-            self.variable(component, &key, &filled(value, |it| self.address(it)))
+            self.variable(component, &key, &filled(value, |reference| self.address(reference)))
         }));
         defaults
     }
 
-    /// The URL behind a reference in the manifest.
-    fn address(&self, Reference { component, listener }: &Reference) -> Option<String> {
+    /// The URL that a reference in the manifest stands for.
+    fn address(&self, reference: &Reference) -> Option<String> {
+        let Reference { component, listener } = reference;
         if listener == "url" {
             return Some(format!("http://{}", self.ports.public(*component)));
         }
@@ -106,10 +114,10 @@ impl Plan<'_> {
     }
 }
 
-/// The database that the user's environment gives a service, if it does.
+/// The database URL that the user's environment gives a service.
 ///
 /// # Errors
-/// When `…_FILE` names a file that cannot be read.
+/// If `…_FILE` names a file that cannot be read.
 pub(crate) fn users_database(suite: &str, service: Component) -> Result<Option<String>> {
     let name = service.variable(suite, "DATABASE__URL");
     if let Ok(url) = env::var(&name) {
@@ -123,17 +131,17 @@ pub(crate) fn users_database(suite: &str, service: Component) -> Result<Option<S
     Ok(Some(url.trim().to_owned()))
 }
 
-/// The variables of this process that configure other programs than this one: they may hold secrets, such as the URL of
-/// a database with its password, which are none of this program's business.
+/// The variables of this process that configure other programs than `component`. They are not passed on to it, since they
+/// may contain secrets, such as a database URL with a password.
 pub(crate) fn of_others(suite: &str, component: Component) -> impl Iterator<Item = OsString> {
     let names = env::vars_os().map(|(name, _)| name);
-    names.filter(move |name| name.to_str().is_some_and(|it| is_of_others(it, suite, component)))
+    names.filter(move |name| name.to_str().is_some_and(|text| is_of_others(text, suite, component)))
 }
 
-/// Settings are named `SUITE_PROGRAM__KEY`.
+/// Whether a variable is a setting, `SUITE_PROGRAM__KEY`, of another program than `component`.
 fn is_of_others(name: &str, suite: &str, component: Component) -> bool {
-    let suites = format!("{suite}_").to_uppercase().replace('-', "_");
-    let setting = name.strip_prefix(&*suites).is_some_and(|rest| rest.contains("__"));
+    let prefix = format!("{suite}_").to_uppercase().replace('-', "_");
+    let setting = name.strip_prefix(&*prefix).is_some_and(|rest| rest.contains("__"));
     setting && !name.starts_with(&component.variable(suite, ""))
 }
 
@@ -160,11 +168,11 @@ mod tests {
             replicas: 1,
         };
         let variables = plan.variables(Component::named(component).into());
-        variables.into_iter().map(|it| (it.name, it.value)).collect()
+        variables.into_iter().map(|variable| (variable.name, variable.value)).collect()
     }
 
     #[test]
-    fn a_service_is_told_its_addresses_database_bus_and_providers() {
+    fn a_service_gets_its_addresses_database_bus_and_providers() {
         let found = variables("flights", "");
         let expected = [
             ("TRIP_FLIGHTS__ADMIN_LISTEN", "127.0.0.1:9309"),
@@ -195,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_told_where_to_listen_and_to_keep_its_data() {
+    fn a_provider_gets_its_addresses_and_its_data_directory() {
         let found = variables("airline", "t1-");
         let expected = [
             ("TRIP_AIRLINE__DATA", "/data"),

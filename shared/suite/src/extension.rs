@@ -1,4 +1,4 @@
-//! What a saga's own program adds to the commands that every suite has.
+//! The points at which a saga's own program extends the commands that every suite has.
 
 use crate::http::Api;
 use crate::session::Session;
@@ -9,53 +9,54 @@ use async_trait::async_trait;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What a saga adds to `up` and `audit`. By default nothing.
+/// Extends `up` and `audit` for a saga. Each method does nothing by default.
 #[async_trait(?Send)]
 pub trait Extension {
-    /// Brings the demo data of the manifest into a suite that is ready.
+    /// Puts the demo data of the manifest into a suite that is ready.
     ///
     /// # Errors
-    /// When a service refuses it: then the suite is stopped.
-    async fn bring_demo(&self, _suite: &Suite, _told: &Told<'_>) -> Result<()> {
+    /// If a service refuses the data. The suite is stopped then.
+    async fn bring_demo(&self, _suite: &Suite, _context: &UpContext<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// What to try with a suite that is ready, with or without demo data. `data` belongs behind each command that is
-    /// shown.
+    /// The text that suggests to the user what to try with a suite that is ready. `data` is the option ` --data DIR`, or
+    /// nothing; it belongs at the end of each command in the text.
     fn hints(&self, _suite: &Suite, _demo: bool, _data: &str) -> String {
         String::new()
     }
 
-    /// Tells by [`Ui::tell`] what happens in the suite, until this future is dropped.
+    /// Prints what happens in the suite by [`Ui::tell`], until this future is dropped.
     ///
     /// # Errors
-    /// When it cannot: then the suite is stopped.
-    async fn feed(&self, _suite: &Suite, _told: &Told<'_>) -> Result<()> {
+    /// If it cannot go on. The suite is stopped then.
+    async fn feed(&self, _suite: &Suite, _context: &UpContext<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// An audit of the saga's own, which waits so long at most for rest; `None` for the one that every suite has.
+    /// Runs an audit of the saga's own instead of the one that every suite has; `None` if there is none. It waits at most
+    /// so long until the suite is at rest.
     ///
     /// # Errors
-    /// When the suite cannot be asked at all.
+    /// If the suite cannot be queried at all.
     async fn audit(&self, _session: &Session, _wait: Duration) -> Result<Option<ExitCode>> {
         Ok(None)
     }
 }
 
-/// What an [`Extension`] of `up` works with.
+/// The means of an [`Extension`] while `up` runs.
 #[derive(Debug)]
-pub struct Told<'a> {
-    /// The user's screen.
+pub struct UpContext<'a> {
+    /// The user's terminal.
     pub ui: &'a Ui,
-    /// A client to ask the suite.
+    /// A client for the suite's HTTP interfaces.
     pub api: &'a Api,
     /// The table `[demo]` of the manifest.
     pub demo: &'a serde_json::Value,
 }
 
-/// Adds nothing.
+/// The extension of a saga that has none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Nothing;
+pub(crate) struct NoExtension;
 
-impl Extension for Nothing {}
+impl Extension for NoExtension {}

@@ -1,4 +1,4 @@
-//! Asking the services: JSON both ways, problems as errors, and patience where a repeat is safe.
+//! The HTTP client of the commands: JSON both ways, problems (RFC 9457) as errors, and repeats where they are safe.
 
 #[cfg(test)]
 mod tests;
@@ -12,11 +12,11 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// No request of ours takes longer when all is well.
+/// The time-out of a request. A service that works well answers sooner.
 pub const TIME_OUT: Duration = Duration::from_secs(10);
-/// A trace context whose caller has decided that nothing is recorded.
+/// A trace context whose flags tell the service to record nothing.
 const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
-/// A stream lasts as long as somebody listens; a day, and it is resumed.
+/// The time-out of an event stream. A longer stream is resumed.
 const STREAM: Duration = Duration::from_hours(24);
 /// The pauses between repeats: doubling from the first to the last.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,53 +29,53 @@ pub struct Api {
     client: reqwest::Client,
 }
 
-/// What to ask.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// How.
+    /// The method.
     pub method: Method,
-    /// Whom.
+    /// The URL.
     pub url: &'a str,
-    /// What is sent along, as JSON.
+    /// The JSON body.
     pub body: Option<&'a Value>,
-    /// Under which a repeat changes nothing.
+    /// The `Idempotency-Key`, under which a repeat changes nothing.
     pub idempotency_key: Option<&'a str>,
 }
 
-/// Why there is no result.
+/// A request has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody answered, or not in time.
+    /// The server did not answer in time, or not at all.
     #[error("{url} does not answer: {why}")]
     NoAnswer {
-        /// What was asked.
+        /// The URL that was requested.
         url: String,
-        /// Whether an answer may still be on its way.
+        /// Whether the request timed out, so that it may still be carried out.
         timed_out: bool,
-        /// What went wrong.
+        /// The cause.
         why: String,
     },
-    /// The service said no.
+    /// The service refused the request.
     #[error("{detail} ({status})")]
     Refused {
-        /// Of the answer.
+        /// The status of the answer.
         status: StatusCode,
-        /// Why.
+        /// The service's reason.
         detail: String,
-        /// When to ask again.
+        /// After how long the service wants the request repeated.
         retry_after: Option<Duration>,
     },
-    /// The answer is not what this version expects.
+    /// The answer has another form than this version expects.
     #[error("{url} answered something unexpected: {why}")]
     Unexpected {
-        /// What was asked.
+        /// The URL that was requested.
         url: String,
         /// What is wrong with the answer.
         why: String,
     },
 }
 
-/// The part of RFC 9457 that we show.
+/// The members of a problem (RFC 9457) that are shown.
 #[derive(Deserialize)]
 struct Problem {
     title: Option<String>,
@@ -83,7 +83,7 @@ struct Problem {
 }
 
 impl Error {
-    /// Whether the same request may be answered later.
+    /// Whether a repeat of the request may succeed.
     #[must_use]
     pub fn is_worth_a_repeat(&self) -> bool {
         match self {
@@ -95,7 +95,7 @@ impl Error {
         }
     }
 
-    /// Without the URL, where that goes without saying.
+    /// The error without the URL, for messages that name the server otherwise.
     #[must_use]
     pub fn why(&self) -> String {
         match self {
@@ -104,7 +104,7 @@ impl Error {
         }
     }
 
-    /// The same error, which names the server by `name` instead of its URL.
+    /// The same error with `name` in place of the URL.
     #[must_use]
     pub fn said_by(self, name: &str) -> Self {
         let url = name.to_owned();
@@ -115,7 +115,7 @@ impl Error {
         }
     }
 
-    /// When the service wants to be asked again.
+    /// After how long the service wants the request repeated.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::Refused { retry_after, .. } = self { *retry_after } else { None }
@@ -123,26 +123,26 @@ impl Error {
 }
 
 impl Api {
-    /// A client that goes through no proxy: everything it asks is on this machine.
+    /// A client that ignores the environment's proxies, since the suite's services are not behind them.
     ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn new() -> anyhow::Result<Self> {
         Self::waiting(TIME_OUT)
     }
 
-    /// The same for whoever keeps a service so busy that it takes so long to answer.
+    /// A client with another time-out than [`TIME_OUT`], for services that are kept busy.
     ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn waiting(time_out: Duration) -> anyhow::Result<Self> {
         Ok(Self { client: reqwest::Client::builder().no_proxy().timeout(time_out).build()? })
     }
 
-    /// A client whose requests no service records a trace of: it looks again and again.
+    /// A client whose requests are not traced by the services. It is for polling, whose traces would hide others.
     ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn untraced() -> anyhow::Result<Self> {
         let headers =
             [(HeaderName::from_static("traceparent"), HeaderValue::from_static(UNSAMPLED))];
@@ -150,16 +150,16 @@ impl Api {
         Ok(Self { client: builder.default_headers(headers.into_iter().collect()).build()? })
     }
 
-    /// A client of the one server that listens on this Unix socket.
+    /// A client of the server that listens on this Unix socket.
     ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn over(socket: &Path, time_out: Duration) -> anyhow::Result<Self> {
         let builder = reqwest::Client::builder().unix_socket(socket).timeout(time_out);
         Ok(Self { client: builder.build()? })
     }
 
-    /// Whether a GET is answered with success.
+    /// Whether a GET request succeeds.
     pub async fn is_ok(&self, url: &str) -> bool {
         self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
     }
@@ -167,7 +167,7 @@ impl Api {
     /// Gets JSON.
     ///
     /// # Errors
-    /// When there is no answer, a refusal, or something else than `T`.
+    /// If there is no answer, the service refuses, or the answer is no `T`.
     pub async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Error> {
         let request = Request { method: Method::GET, url, body: None, idempotency_key: None };
         self.send(&request, None).await
@@ -176,16 +176,16 @@ impl Api {
     /// Gets text.
     ///
     /// # Errors
-    /// When there is no answer, or a refusal.
+    /// If there is no answer, or the service refuses.
     pub async fn text(&self, url: &str) -> Result<String, Error> {
         let answer = self.client.get(url).send().await.map_err(|error| no_answer(url, &error))?;
         accepted(url, answer).await?.text().await.map_err(|error| no_answer(url, &error))
     }
 
-    /// Asks until there is a definite answer, or `patience` is over. Only for what may be repeated.
+    /// Sends a request until there is a definite answer, or `patience` is over. The request must be safe to repeat.
     ///
     /// # Errors
-    /// The last one.
+    /// The error of the last attempt.
     pub async fn send_until_answered<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
@@ -194,10 +194,11 @@ impl Api {
         self.send_to_any(&[request.url.to_owned()], request, patience).await
     }
 
-    /// The same where each of several replicas can answer, at `urls`: asks one after the other.
+    /// As [`Self::send_until_answered`], for a request that any of several replicas can answer: each attempt goes to the
+    /// next of `urls`.
     ///
     /// # Errors
-    /// The last one.
+    /// The error of the last attempt.
     pub async fn send_to_any<T: DeserializeOwned>(
         &self,
         urls: &[String],
@@ -223,10 +224,10 @@ impl Api {
         }
     }
 
-    /// Asks once, waiting up to `time_out` where given.
+    /// Sends a request once. `time_out` overrides that of the client.
     ///
     /// # Errors
-    /// When there is no answer, a refusal, or something else than `T`.
+    /// If there is no answer, the service refuses, or the answer is no `T`.
     pub async fn send<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
@@ -246,7 +247,7 @@ impl Api {
         let answer = builder.send().await.map_err(|error| no_answer(url, &error))?;
         let bytes = accepted(url, answer).await?.bytes().await;
         let bytes = bytes.map_err(|error| no_answer(url, &error))?;
-        // Some answers have no body, and nobody asks for one.
+        // An answer without a body is read as null, which callers that expect none accept.
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes)
             .map_err(|error| Error::Unexpected { url: url.to_owned(), why: error.to_string() })
@@ -254,10 +255,10 @@ impl Api {
 }
 
 impl Api {
-    /// Opens a stream of server-sent events, after the one with this id where given.
+    /// Opens a stream of server-sent events. It begins after the event with the id `after`, if one is given.
     ///
     /// # Errors
-    /// When there is no answer, or a refusal.
+    /// If there is no answer, or the service refuses.
     pub async fn stream(&self, url: &str, after: Option<i64>) -> Result<Response, Error> {
         let mut builder = self.client.get(url).header(ACCEPT, "text/event-stream").timeout(STREAM);
         if let Some(id) = after {
@@ -268,12 +269,12 @@ impl Api {
     }
 }
 
-/// The URL with a query; what is no URL stays as it is and is refused when it is asked.
+/// The URL with a query. A text that is no URL is returned as it is, and the request to it will fail.
 pub fn with_query(url: &str, query: impl Iterator<Item = (&'static str, String)>) -> String {
     Url::parse_with_params(url, query).map_or_else(|_| url.to_owned(), String::from)
 }
 
-/// The answer, unless it is a refusal.
+/// The answer if its status is a success, else the service's refusal.
 async fn accepted(url: &str, answer: Response) -> Result<Response, Error> {
     let status = answer.status();
     if status.is_success() {
@@ -288,7 +289,7 @@ async fn accepted(url: &str, answer: Response) -> Result<Response, Error> {
 
 fn no_answer(url: &str, error: &reqwest::Error) -> Error {
     let mut why: &dyn std::error::Error = error;
-    // The innermost cause is the one that says something: "Connection refused".
+    // Only the innermost cause is informative: "Connection refused".
     while let Some(source) = why.source() {
         why = source;
     }

@@ -1,12 +1,12 @@
-//! What must hold of a suite at rest.
+//! The invariants of a saga, which `audit` checks.
 
 use crate::rest::Rows;
 use std::fmt;
 
-/// Answers what offends an invariant, a line each.
+/// Returns a line for each violation of an invariant.
 type Check = dyn Fn(&Rows) -> Vec<String> + Send + Sync;
 
-/// What must hold of the rows of a suite at rest.
+/// A statement about the rows of a suite that must hold whenever the suite is at rest.
 pub(crate) struct Invariant {
     pub(crate) name: &'static str,
     check: Box<Check>,
@@ -20,7 +20,7 @@ impl Invariant {
         Self { name, check: Box::new(check) }
     }
 
-    /// What offends it, a line each.
+    /// The violations, a line each.
     pub(crate) fn offences(&self, rows: &Rows) -> Vec<String> {
         (self.check)(rows)
     }

@@ -5,17 +5,17 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, OnceLock};
 
-/// What this program is called where nothing says otherwise.
+/// The name of this program in messages, unless [`call_this`] has set another.
 const NAME: &str = "quintet";
 
 static NAMED: OnceLock<&'static str> = OnceLock::new();
 
-/// From now on messages call this program so. The first call counts.
+/// Sets the name of this program in messages. Only the first call has an effect.
 pub(crate) fn call_this(name: &'static str) {
     let _ = NAMED.set(name);
 }
 
-/// What this program is called.
+/// The name of this program in messages.
 #[must_use]
 pub fn name() -> &'static str {
     NAMED.get().copied().unwrap_or(NAME)
@@ -43,7 +43,7 @@ pub(crate) fn checkout() -> Option<&'static Path> {
     FOUND.as_deref()
 }
 
-/// The checkout in whose `target/<profile>/` the executable lies.
+/// The root of the checkout, if the executable is in its `target/<profile>/`.
 fn checkout_of(executable: &Path) -> Option<&Path> {
     let target = executable.parent()?.parent()?;
     let root = target.parent()?;
@@ -56,7 +56,7 @@ fn checkout_of(executable: &Path) -> Option<&Path> {
 #[must_use]
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    // Only a NUL cannot be quoted, and no path holds one.
+    // Quoting fails only for a NUL, which no path contains.
     shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 

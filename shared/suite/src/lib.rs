@@ -1,8 +1,8 @@
-//! Runs a saga's services on one machine. `suite.toml` says which there are; [`Program`] is a program that runs each of
-//! them, and starts, watches, stops and asks all together.
+//! Runs the services of a saga on one machine. The file `suite.toml` lists them; [`Program`] is a program that can run
+//! each of them, and that starts, watches, stops and queries all of them together.
 //!
-//! `cmd` holds a file a sub-command, `supervisor` keeps the processes alive, `suite` is the file `up.json` that says what
-//! runs where, and `rest` tells when nothing happens any more. Nothing here knows what a saga is about: a saga's own
+//! `cmd` has a file for each sub-command. `supervisor` keeps the processes alive. `suite` is the file `up.json`, which
+//! says what runs where. `rest` finds out when a suite is at rest. Nothing here knows what a saga is about: a saga's own
 //! program adds that by an [`Extension`] and by sub-commands of its own ([`Commands`]).
 
 pub mod backend;
@@ -34,7 +34,7 @@ pub use cmd::{Ending, brokers, namespace};
 pub use component::{Component, Member};
 pub use control::Control;
 pub use datadir::DataDir;
-pub use extension::{Extension, Told};
+pub use extension::{Extension, UpContext};
 pub use manifest::Manifest;
 pub use ports::{PortTaken, Ports};
 pub use program::Program;
@@ -43,7 +43,8 @@ pub use session::{Options, Session};
 pub use suite::{Bus, Launcher, Provider, Replica, Service, Suite, Unknown};
 pub use supervisor::{alive, ending, signal};
 
-/// An error with its causes; some libraries' errors already repeat theirs.
+/// An error and its causes in one line. A cause that the text already ends with is left out, since the errors of some
+/// libraries repeat their causes.
 #[must_use]
 pub fn explain(error: &anyhow::Error) -> String {
     let mut text = String::new();
@@ -63,7 +64,7 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn an_error_says_each_cause_once() {
+    fn each_cause_of_an_error_appears_once() {
         let refused = || std::io::Error::other("refused");
         let plain = Err::<(), _>(refused()).context("cannot connect").unwrap_err();
         assert_eq!(explain(&plain), "cannot connect: refused");

@@ -1,4 +1,4 @@
-//! `suite.toml`: what a suite is made of.
+//! `suite.toml`: the services and providers of a suite.
 
 mod check;
 mod reference;
@@ -17,30 +17,31 @@ use std::path::{Path, PathBuf};
 /// The distance from a service's public port to its admin port, unless the manifest gives one.
 const ADMIN: u16 = 100;
 
-/// What a suite is made of: its services, the providers that play the outside world, and what there is to begin with.
+/// The parts of a suite: its services, the providers that play the outside world, and the demo data.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The suite's name. Consumer groups and databases are named after it, such as `trip-booking` and `trip_booking`.
     pub name: String,
-    /// What the events are about, as messages call it: a `trip`.
+    /// The noun for an aggregate in messages, such as `trip`.
     #[serde(default = "aggregate")]
     pub aggregate: String,
-    /// The port that `--port` moves, and all others with it; that of the first service unless given.
+    /// The port that `--port` replaces; all other ports move by the same distance. By default it is that of the first
+    /// service.
     #[serde(default)]
     port: u16,
-    /// What topics are made with.
+    /// The properties of topics that are created.
     #[serde(default)]
     pub topics: Topics,
     /// The services, in the order in which they are started.
     pub services: Vec<Service>,
-    /// What plays the outside world. Providers stop last, when no service asks them any more.
+    /// The providers, which play the outside world. They are stopped last, when no service sends them requests any more.
     #[serde(default)]
     pub providers: Vec<Provider>,
-    /// What `up --demo` brings. The suite's own program knows what it means.
+    /// The data for `up --demo`. Only the saga's own program knows its form.
     #[serde(default)]
     pub demo: serde_json::Value,
-    /// The folder that relative paths are relative to.
+    /// The folder of the manifest, from which its relative paths start.
     #[serde(skip)]
     folder: PathBuf,
 }
@@ -49,11 +50,11 @@ fn aggregate() -> String {
     "aggregate".to_owned()
 }
 
-/// What topics are made with.
+/// The properties of topics that are created.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topics {
-    /// Partitions of each topic; what the services' own settings say unless given.
+    /// The number of partitions; by default that of the services' own settings.
     pub partitions: Option<u16>,
 }
 
@@ -65,13 +66,13 @@ pub struct Service {
     pub name: Component,
     /// The port of its public listener.
     pub port: u16,
-    /// The port of its admin listener; 100 above the public one unless given.
+    /// The port of its admin listener; by default 100 above the public one.
     admin_port: Option<u16>,
-    /// The program and its arguments; `service NAME` of this program unless given.
+    /// The program that runs it, and its arguments; by default this program with `service NAME`.
     #[serde(default)]
     start: Vec<String>,
-    /// Settings that differ from the service's own defaults. The user's environment goes over them. `{NAME.url}` is the
-    /// address of another component.
+    /// Settings that differ from the service's own defaults. The user's environment overrides them. `{NAME.url}` stands
+    /// for the address of another component.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
 }
@@ -84,34 +85,34 @@ pub struct Provider {
     pub name: Component,
     /// The port on which it answers over HTTP.
     pub port: u16,
-    /// Further ports by the protocol that is spoken there, such as `smtp`.
+    /// The ports of its other listeners, by protocol, such as `smtp`.
     #[serde(default)]
     pub ports: BTreeMap<String, u16>,
-    /// Where it lists what it has done, such as `/rows`, in the form in which services answer `/admin/rows`: `audit` reads
-    /// these rows as well.
+    /// The path, such as `/rows`, at which it lists its rows in the form of a service's `/admin/rows`. `audit` reads these
+    /// rows too.
     pub rows: Option<String>,
-    /// The program and its arguments; `provider NAME` of this program unless given.
+    /// The program that runs it, and its arguments; by default this program with `provider NAME`.
     #[serde(default)]
     start: Vec<String>,
 }
 
-/// Why there is no manifest.
+/// A manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The file cannot be read.
     #[error("--suite {file}: {why}")]
     File {
-        /// Which file.
+        /// The path of the file.
         file: String,
-        /// Why not.
+        /// The error of the system.
         why: std::io::Error,
     },
-    /// Something in it is wrong.
+    /// The value of a key is wrong.
     #[error("{file}: {key}: {why}")]
     Key {
-        /// Which file.
+        /// The path of the file.
         file: String,
-        /// Where in it.
+        /// The key.
         key: String,
         /// What is wrong, and what to write instead.
         why: String,
@@ -123,7 +124,7 @@ pub enum ManifestError {
 pub struct Start {
     /// The executable.
     pub program: PathBuf,
-    /// What it is called, as `ps` shows it.
+    /// The name that `ps` shows.
     pub called: String,
     /// Its arguments.
     pub arguments: Vec<String>,
@@ -133,7 +134,7 @@ impl Manifest {
     /// Reads the manifest in a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or something in it is wrong.
+    /// If the file cannot be read, or a value in it is wrong.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let file = path.display().to_string();
         match fs::read_to_string(path) {
@@ -145,10 +146,10 @@ impl Manifest {
         }
     }
 
-    /// Reads a manifest that the program was built with.
+    /// Parses the manifest that the program was built with.
     ///
     /// # Errors
-    /// When something in it is wrong.
+    /// If a value in it is wrong.
     pub fn built_in(text: &str) -> Result<Self, ManifestError> {
         Self::parse("suite.toml", text, Path::new(""))
     }
@@ -172,24 +173,24 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Where the first service listens unless told otherwise.
+    /// The port of the first service, unless `--port` gives another.
     #[must_use]
     pub const fn first_port(&self) -> u16 {
         self.port
     }
 
-    /// The highest port that it gives.
+    /// The highest port of the manifest.
     #[must_use]
     pub fn highest_port(&self) -> u16 {
         self.ports().into_iter().map(|(_, port)| port).max().unwrap_or(self.port)
     }
 
-    /// The services.
+    /// The names of the services.
     pub fn services(&self) -> impl Iterator<Item = Component> {
         self.services.iter().map(|service| service.name)
     }
 
-    /// The services, then the providers.
+    /// The names of the services, then those of the providers.
     pub fn components(&self) -> impl Iterator<Item = Component> {
         self.services().chain(self.providers.iter().map(|provider| provider.name))
     }
@@ -206,14 +207,14 @@ impl Manifest {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
-    /// All processes of a suite whose services have so many replicas. Each provider is one process: there is one
-    /// outside world.
+    /// All processes of a suite whose services have so many replicas. A provider has one process in any case, as there is
+    /// only one outside world.
     pub fn members(&self, replicas: usize) -> impl Iterator<Item = Member> {
-        let of = move |component| {
+        let members = move |component| {
             let count = if self.provider(component).is_some() { 1 } else { replicas };
             component.members(count)
         };
-        self.components().flat_map(of)
+        self.components().flat_map(members)
     }
 
     /// The consumer group of a service.
@@ -236,7 +237,7 @@ impl Manifest {
             let called = called.unwrap_or_else(|| self.name.clone());
             return Start { program: this.to_owned(), called, arguments };
         };
-        // A name without a slash is looked for in the user's PATH.
+        // The system looks for a name without a slash in the user's PATH.
         let path = if program.contains('/') { self.folder.join(program) } else { program.into() };
         Start { program: path, called: program.clone(), arguments: arguments.to_vec() }
     }

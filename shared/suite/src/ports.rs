@@ -1,22 +1,24 @@
-//! Which port every process listens on, all on the loopback interface.
+//! The ports of all processes of a suite, on the loopback interface.
 
 use crate::component::{Component, Member};
 use crate::manifest::Manifest;
 use anyhow::{Result, bail};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// The ports of a suite: those of its manifest, moved so that the first service has the port that the user chose.
+/// The ports of a suite: those of its manifest, all moved by the same distance, so that the first service has the port
+/// that the user chose.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     manifest: &'static Manifest,
     first: u16,
 }
 
-/// From the first replicas' ports to the second's, and from each to the next.
+/// The distance from the ports of the first replicas to those of the second.
 const SECOND: u16 = 20;
+/// The distance from the ports of the second replicas to those of the third, and so on.
 const NEXT: u16 = 10;
 
-/// A port that another process holds.
+/// A port cannot be had, because another process listens there or the system refuses it.
 #[derive(Debug, thiserror::Error)]
 #[error("port {port} for {owner}: {why}; choose others with `up --port N`")]
 pub struct PortTaken {
@@ -25,21 +27,22 @@ pub struct PortTaken {
     why: std::io::ErrorKind,
 }
 
-/// A port and the listener that has it.
+/// The address of a listener of the suite.
 #[derive(Debug)]
 struct Owned {
+    /// The listener, in words.
     owner: String,
     address: SocketAddr,
 }
 
 impl Ports {
-    /// The highest first port that leaves room for those of the usual manifest.
+    /// The highest first port that leaves room for the other ports of a usual manifest.
     pub const HIGHEST: u16 = u16::MAX - 200;
 
-    /// The ports of a suite from `first` on, or those that its manifest says.
+    /// The ports of a suite from `first` on, or those of its manifest.
     ///
     /// # Errors
-    /// When `first` leaves no room for the others.
+    /// If `first` leaves no room for the other ports.
     pub fn of(manifest: &'static Manifest, first: Option<u16>) -> Result<Self> {
         let ports = Self { manifest, first: first.unwrap_or(manifest.first_port()) };
         let room = manifest.highest_port() - manifest.first_port() + replica(Member::MOST - 1);
@@ -50,16 +53,17 @@ impl Ports {
         Ok(ports)
     }
 
-    /// Where the users of a component reach it, of several replicas the first unless told otherwise.
+    /// The HTTP listener of a process; of a component it is that of its first replica.
     #[must_use]
     pub fn public(self, member: impl Into<Member>) -> SocketAddr {
         let Member { component, nth } = member.into();
-        let of_service = self.manifest.service(component).map(|it| it.port);
-        let port = of_service.or_else(|| self.manifest.provider(component).map(|it| it.port));
+        let of_service = self.manifest.service(component).map(|service| service.port);
+        let port =
+            of_service.or_else(|| self.manifest.provider(component).map(|provider| provider.port));
         self.moved(port.unwrap_or_default(), nth)
     }
 
-    /// Where operators reach a service.
+    /// The admin listener of a service.
     #[must_use]
     pub fn admin(self, service: impl Into<Member>) -> SocketAddr {
         let Member { component, nth } = service.into();
@@ -67,19 +71,19 @@ impl Ports {
         self.moved(port.unwrap_or_default(), nth)
     }
 
-    /// A provider's further listeners: the protocol that is spoken there, and the address.
+    /// The other listeners of a provider: their protocols and addresses.
     pub fn further(self, provider: Component) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         let manifest: &'static Manifest = self.manifest;
-        let ports = manifest.provider(provider).into_iter().flat_map(|it| &it.ports);
+        let ports = manifest.provider(provider).into_iter().flat_map(|provider| &provider.ports);
         ports.map(move |(protocol, port)| (protocol.as_str(), self.moved(*port, 0)))
     }
 
-    /// Tries all that so many replicas need.
+    /// Checks that all ports that so many replicas need are free, by binding them.
     ///
     /// # Errors
-    /// The first one that cannot be bound.
+    /// The first port that cannot be bound.
     pub fn check_free(self, replicas: usize) -> Result<(), PortTaken> {
-        // All at once: two of the suite's own must not share one.
+        // They are bound at the same time, so that two listeners of the suite with the same port are found too.
         let bound = self.all(replicas).into_iter().map(|Owned { owner, address }| {
             let (port, bound) = (address.port(), TcpListener::bind(address));
             bound.map_err(|error| PortTaken { port, owner, why: error.kind() })
@@ -92,7 +96,7 @@ impl Ports {
         for member in self.manifest.members(replicas) {
             all.push(Owned { owner: member.to_string(), address: self.public(member) });
         }
-        let services = |it: &Member| self.manifest.service(it.component).is_some();
+        let services = |member: &Member| self.manifest.service(member.component).is_some();
         for member in self.manifest.members(replicas).filter(services) {
             all.push(Owned { owner: format!("{member}'s admin"), address: self.admin(member) });
         }
@@ -107,14 +111,14 @@ impl Ports {
     }
 
     fn moved(self, port: u16, nth: usize) -> SocketAddr {
-        // Checked when the ports were chosen.
+        // It cannot saturate: `Ports::of` has checked that there is room.
         let port = port.saturating_sub(self.manifest.first_port()).saturating_add(self.first);
         let address = Ipv4Addr::LOCALHOST;
         SocketAddr::new(address.into(), port.saturating_add(replica(nth)))
     }
 }
 
-/// How far the ports of the nth replica are from the first one's.
+/// The distance from the ports of the first replica to those of the nth.
 fn replica(nth: usize) -> u16 {
     match nth.min(Member::MOST) {
         0 => 0,
@@ -133,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_the_manifests_and_move_together() {
+    fn the_ports_of_the_manifest_move_together() {
         let ports = Ports::of(trip(), None).unwrap();
         assert_eq!(ports.public(component("flights")).port(), 9001);
         assert_eq!(ports.admin(component("flights")).port(), 9109);
@@ -149,15 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn no_two_share_a_port() {
+    fn no_two_listeners_share_a_port() {
         let all = Ports::of(trip(), None).unwrap().all(Member::MOST);
-        let distinct: BTreeSet<u16> = all.iter().map(|it| it.address.port()).collect();
+        let distinct: BTreeSet<u16> = all.iter().map(|listener| listener.address.port()).collect();
         assert_eq!(distinct.len(), all.len());
     }
 
     #[test]
-    fn a_taken_port_is_named_with_its_service_and_the_way_out() {
-        let (ports, _held) = (20_000..60_000)
+    fn the_error_of_a_taken_port_names_its_service_and_the_fix() {
+        let (ports, _listener) = (20_000..60_000)
             .step_by(200)
             .find_map(|first| {
                 let ports = Ports::of(trip(), Some(first)).unwrap();

@@ -1,6 +1,7 @@
 //! Files and directories that only the user who runs the suite may read.
 //!
-//! Databases hold addresses and mail addresses, `up.json` may hold passwords, and the control socket stops services.
+//! Databases contain addresses and mail addresses, `up.json` may contain passwords, and services can be stopped over the
+//! control socket.
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
@@ -13,25 +14,25 @@ use std::path::{Path, PathBuf};
 const OWNER_ONLY: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
-/// From now on this process and the programs that it starts create files for this user alone.
+/// Makes all new files of this process, and of the programs that it starts, accessible to this user alone.
 pub(crate) fn restrict_new_files() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Options that create a file for this user alone and refuse to open a symbolic link.
+/// Options for opening a file: a new one is accessible to this user alone, and a symbolic link is refused.
 pub(crate) fn file() -> OpenOptions {
     let mut options = File::options();
     options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     options
 }
 
-/// Makes the directory where it is missing, and closes it to other users. Answers the mode that it had, where that let
-/// other users in.
+/// Creates the directory if it is missing, and denies it to other users. Returns its former mode if that allowed access
+/// to other users.
 ///
 /// # Errors
-/// When it is a symbolic link, belongs to another user, or cannot be made.
+/// If it is a symbolic link, belongs to another user, or cannot be created.
 pub(crate) fn directory(path: &Path, shown: &Path) -> Result<Option<u32>> {
-    let path = &itself(path);
+    let path = &without_trailing_slash(path);
     let name = || format!("cannot create the directory {}", shown.display());
     match fs::symlink_metadata(path) {
         Ok(found) => check(&found, path, shown)?,
@@ -41,7 +42,7 @@ pub(crate) fn directory(path: &Path, shown: &Path) -> Result<Option<u32>> {
         }
         Err(error) => return Err(error).with_context(name),
     }
-    // From here on the open directory is meant, whatever its name comes to mean.
+    // The mode is changed through the open directory: its path could be replaced after the check.
     let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed();
     let directory = File::options().read(true).custom_flags(flags).open(path).with_context(name)?;
     let found = directory.metadata().with_context(name)?;
@@ -55,12 +56,12 @@ pub(crate) fn directory(path: &Path, shown: &Path) -> Result<Option<u32>> {
     Ok(Some(mode))
 }
 
-/// Checks that what lies at the path, if anything does, is no symbolic link and belongs to this user.
+/// Checks that a file or directory at the path, if there is one, is no symbolic link and belongs to this user.
 ///
 /// # Errors
 /// What it is instead, and what to do.
 pub(crate) fn check_if_there(path: &Path, shown: &Path) -> Result<()> {
-    let path = itself(path);
+    let path = without_trailing_slash(path);
     match fs::symlink_metadata(&path) {
         Ok(found) => check(&found, &path, shown),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -68,12 +69,12 @@ pub(crate) fn check_if_there(path: &Path, shown: &Path) -> Result<()> {
     }
 }
 
-/// The path without a slash or a dot at its end, for which the system would follow a symbolic link.
-fn itself(path: &Path) -> PathBuf {
+/// The path without slashes and dots at its end. With them, the system would follow a symbolic link.
+fn without_trailing_slash(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-/// Whether this user owns it.
+/// Whether this user owns the file.
 pub(crate) fn is_ours(found: &Metadata) -> bool {
     found.uid() == geteuid().as_raw()
 }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_made_for_its_owner_alone_and_an_open_one_is_closed() {
+    fn a_new_directory_is_private_and_an_existing_one_is_made_private() {
         let temp = tempfile::tempdir().unwrap();
         let new = temp.path().join("a/b");
         assert_eq!(directory(&new, &new).unwrap(), None);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_not_followed_as_directory_or_as_file() {
+    fn a_symbolic_link_is_refused_as_directory_and_as_file() {
         let temp = tempfile::tempdir().unwrap();
         let (target, link) = (temp.path().join("target"), temp.path().join("link"));
         fs::create_dir(&target).unwrap();
@@ -127,34 +128,35 @@ mod tests {
         fs::set_permissions(&target, Permissions::from_mode(0o755)).unwrap();
         for end in ["", "/", "/.", "//", "/./"] {
             let link = PathBuf::from(format!("{}{end}", link.display()));
-            let said = directory(&link, &link).unwrap_err().to_string();
-            assert!(said.contains("is a symbolic link to ") && said.contains("--data"), "{said}");
+            let error = directory(&link, &link).unwrap_err().to_string();
+            assert!(error.contains("is a symbolic link to "), "{error}");
+            assert!(error.contains("--data"), "{error}");
             assert!(check_if_there(&link, &link).is_err(), "{link:?}");
         }
         assert_eq!(mode(&target), 0o755);
 
-        let (file_there, to_file) = (temp.path().join("file"), temp.path().join("to-file"));
-        fs::write(&file_there, "theirs").unwrap();
-        symlink(&file_there, &to_file).unwrap();
-        assert!(check_if_there(&to_file, &to_file).is_err());
-        assert!(file().write(true).create(true).open(&to_file).is_err());
-        assert_eq!(fs::read_to_string(&file_there).unwrap(), "theirs");
+        let (target, link) = (temp.path().join("file"), temp.path().join("to-file"));
+        fs::write(&target, "unchanged").unwrap();
+        symlink(&target, &link).unwrap();
+        assert!(check_if_there(&link, &link).is_err());
+        assert!(file().write(true).create(true).open(&link).is_err());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "unchanged");
         check_if_there(&temp.path().join("nothing"), Path::new("nothing")).unwrap();
     }
 
     #[test]
-    fn what_belongs_to_another_user_is_refused() {
-        // Root's own directory for a user's test, any other user's for root.
-        let theirs = Path::new("/etc");
-        let found = fs::metadata(theirs).unwrap();
+    fn a_directory_of_another_user_is_refused() {
+        // If root runs the test, it makes a directory for another user; other users take root's own.
+        let of_root = Path::new("/etc");
+        let found = fs::metadata(of_root).unwrap();
         if is_ours(&found) {
             let temp = tempfile::tempdir().unwrap();
             std::os::unix::fs::chown(temp.path(), Some(65_534), None).unwrap();
-            let said = directory(temp.path(), temp.path()).unwrap_err().to_string();
-            assert!(said.contains("belongs to user 65534"), "{said}");
+            let error = directory(temp.path(), temp.path()).unwrap_err().to_string();
+            assert!(error.contains("belongs to user 65534"), "{error}");
         } else {
-            let said = directory(theirs, theirs).unwrap_err().to_string();
-            assert!(said.contains("belongs to user 0"), "{said}");
+            let error = directory(of_root, of_root).unwrap_err().to_string();
+            assert!(error.contains("belongs to user 0"), "{error}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A saga's own program.
+//! The program of a saga.
 
 use crate::cli::{self, Cli, Commands, NoCommands, Verb};
 use crate::cmd;
 use crate::datadir;
 use crate::explain;
-use crate::extension::{Extension, Nothing};
+use crate::extension::{Extension, NoExtension};
 use crate::invariant::Invariant;
 use crate::invocation;
 use crate::manifest::{Manifest, ManifestError};
@@ -22,7 +22,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The program of a saga: it runs each of the services and providers, and starts, watches and asks all of them together.
+/// The program of a saga. It can run each of its services and providers, and it starts, watches and queries all of them
+/// together.
 ///
 /// ```no_run
 /// # mod trip { use std::process::ExitCode; pub fn airline(_: &clap::ArgMatches) -> ExitCode { ExitCode::SUCCESS } }
@@ -67,7 +68,7 @@ pub struct Program {
     adjust: fn(Command) -> Command,
 }
 
-/// A component that this program can be.
+/// A component that this program can run.
 struct Runnable {
     name: &'static str,
     command: Command,
@@ -77,7 +78,7 @@ struct Runnable {
 type Run = Box<dyn Fn(&ArgMatches, &Manifest) -> ExitCode>;
 
 impl Program {
-    /// A program of this name; `manifest` is the text of its `suite.toml`.
+    /// A program of this name, without services. `manifest` is the text of its `suite.toml`.
     #[must_use]
     pub fn new(name: &'static str, manifest: &'static str) -> Self {
         Self {
@@ -89,19 +90,19 @@ impl Program {
             services: Vec::new(),
             providers: Vec::new(),
             invariants: Vec::new(),
-            extension: Box::new(Nothing),
+            extension: Box::new(NoExtension),
             adjust: |command| command,
         }
     }
 
-    /// What it says of itself.
+    /// Sets the first line of its help.
     #[must_use]
     pub fn about(mut self, about: &'static str) -> Self {
         self.about = about;
         self
     }
 
-    /// It runs this service, as `service NAME`.
+    /// Adds a service, which it runs as `service NAME`.
     #[must_use]
     pub fn service<S: Service>(mut self) -> Self {
         let command = Arguments::augment_args(Command::new(S::NAME).version(VERSION))
@@ -116,7 +117,7 @@ impl Program {
         self
     }
 
-    /// It plays this part of the outside world, as `provider NAME` with what `command` takes.
+    /// Adds a provider, which it runs as `provider NAME` by calling `run` with the arguments of `command`.
     #[must_use]
     pub fn provider(
         mut self,
@@ -129,8 +130,8 @@ impl Program {
         self
     }
 
-    /// It plays this part of the outside world with these routes, as `provider NAME`. The provider takes `--listen` and
-    /// `--data`, says at `/health/ready` that it is ready, and ends when it is told to.
+    /// Adds a provider made of these routes, which it runs as `provider NAME`. The provider has the options `--listen` and
+    /// `--data`, answers at `/health/ready`, and ends at SIGINT, SIGTERM and the end of the launcher.
     #[must_use]
     pub fn provider_routes(mut self, name: &'static str, routes: Routes) -> Self {
         let run = move |matches: &ArgMatches, suite: &Manifest| {
@@ -141,8 +142,8 @@ impl Program {
         self
     }
 
-    /// `audit` checks this over the rows that the services list at `/admin/rows`. `check` answers what offends it, a line
-    /// each.
+    /// Adds an invariant for `audit`. `check` gets the rows that the services list at `/admin/rows`, and returns a line for
+    /// each violation.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -153,32 +154,32 @@ impl Program {
         self
     }
 
-    /// What it adds to the commands that every suite has.
+    /// Sets the extension of the commands that every suite has.
     #[must_use]
     pub fn extension(mut self, extension: impl Extension + 'static) -> Self {
         self.extension = Box::new(extension);
         self
     }
 
-    /// Changes the command line before it is read, such as an option's name.
+    /// Changes the definition of the command line before it is parsed, such as the name of an option.
     #[must_use]
     pub fn adjust(mut self, adjust: fn(Command) -> Command) -> Self {
         self.adjust = adjust;
         self
     }
 
-    /// Does what the command line says: exit code 0 when it worked, 1 with one line on stderr when not, 2 for wrong usage;
-    /// of a service or provider its own.
+    /// Runs the command of the command line. The exit code is 0 if it succeeded, 1 with one line on stderr if it failed, and
+    /// 2 for wrong usage. A service or provider has its own exit codes.
     #[must_use]
     pub fn main(self) -> ExitCode {
         self.main_with::<NoCommands>()
     }
 
-    /// The same with sub-commands of the program's own.
+    /// As [`Self::main`], with sub-commands of the program's own.
     #[must_use]
     pub fn main_with<C: Commands>(self) -> ExitCode {
         invocation::call_this(self.name);
-        // Before anything is connected; a provider that was set before stays.
+        // rustls needs a crypto provider before the first connection. The call fails if there is one already.
         #[cfg(feature = "tls")]
         let _ = rustls::crypto::ring::default_provider().install_default();
         let manifest: &'static Manifest = match self.built_in() {
@@ -195,7 +196,7 @@ impl Program {
             Err(error) => error.format(&mut command.clone()).exit(),
         };
         let (data, json) = (cli.options.data, cli.options.json);
-        let runnable = self.services.iter().chain(&self.providers).map(|it| it.name).collect();
+        let runnable = self.services.iter().chain(&self.providers).map(|part| part.name).collect();
         let session = Session { data, json, manifest, topics: self.topics.clone(), runnable };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let ran = match runtime {
@@ -211,16 +212,15 @@ impl Program {
         }
     }
 
-    /// What the command line takes: for tests of it.
+    /// The definition of the command line, for tests.
     ///
     /// # Errors
-    /// When the manifest is wrong.
+    /// If the manifest is wrong.
     pub fn command_line<C: Commands>(&self) -> Result<Command, ManifestError> {
         Ok(self.command::<C>(&self.built_in()?))
     }
 
-    /// The manifest that it was built with. Services read the variables of their contract's namespace, so that has to be the
-    /// suite's name.
+    /// Parses the manifest of the program. Its name must be the contract's namespace, as both are the prefix of variables.
     fn built_in(&self) -> Result<Manifest, ManifestError> {
         let manifest = Manifest::built_in(self.manifest)?;
         match self.namespace {
@@ -241,7 +241,8 @@ impl Program {
         ExitCode::FAILURE
     }
 
-    /// Runs the service or the provider that the command line names. Each builds the runtime that it needs.
+    /// Runs the service or provider that the command line names; `None` if it names none. It is called outside of any
+    /// runtime, since a component builds its own.
     fn component(&self, matches: &ArgMatches, manifest: &Manifest) -> Option<ExitCode> {
         let (kind, matches) = matches.subcommand()?;
         let all = match kind {
@@ -250,23 +251,23 @@ impl Program {
             _ => return None,
         };
         let (name, matches) = matches.subcommand()?;
-        let found = all.iter().find(|it| it.name == name)?;
+        let found = all.iter().find(|component| component.name == name)?;
         Some((found.run)(matches, manifest))
     }
 
     fn command<C: Commands>(&self, manifest: &Manifest) -> Command {
-        let all = |name: &'static str, about: &'static str, of: &[Runnable]| {
-            let commands = of.iter().map(|it| without_globals(it.command.clone()));
+        let group = |name: &'static str, about: &'static str, components: &[Runnable]| {
+            let commands = components.iter().map(|part| without_globals(part.command.clone()));
             let command = Command::new(name).about(about).subcommand_required(true);
             command.arg_required_else_help(true).subcommands(commands)
         };
         let mut command = cli::command::<C>().name(self.name).bin_name(self.name).about(self.about);
         if !self.services.is_empty() {
-            command = command.subcommand(all(SERVICE, "Run one service", &self.services));
+            command = command.subcommand(group(SERVICE, "Run one service", &self.services));
         }
         if !self.providers.is_empty() {
             let about = "Play one part of the outside world";
-            command = command.subcommand(all(PROVIDER, about, &self.providers));
+            command = command.subcommand(group(PROVIDER, about, &self.providers));
         }
         (self.adjust)(with_names(command, manifest))
     }
@@ -297,14 +298,13 @@ impl Program {
 
 const SERVICE: &str = "service";
 const PROVIDER: &str = "provider";
-/// Of services: that of the program that runs them.
+/// The version of services, which is that of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A component has no use for the options that all other sub-commands have: where it takes none of that name itself, its
-/// help does not show them.
+/// Hides the global options, which a component does not use, from its help, unless it has one of the same name itself.
 fn without_globals(command: Command) -> Command {
     ["data", "json"].into_iter().fold(command, |command, name| {
-        if command.get_arguments().any(|it| it.get_id() == name) {
+        if command.get_arguments().any(|argument| argument.get_id() == name) {
             return command;
         }
         let hidden = Arg::new(name).long(name).hide(true);
@@ -316,7 +316,7 @@ fn without_globals(command: Command) -> Command {
     })
 }
 
-/// Names the components in the help. A suite from a file of the user's may have others.
+/// Lists the components of the manifest in the help. A suite from another file may have others.
 fn with_names(command: Command, manifest: &Manifest) -> Command {
     let names: Vec<&'static str> = manifest.components().map(crate::Component::name).collect();
     let command = command.mut_arg("data", |arg| {
@@ -325,8 +325,8 @@ fn with_names(command: Command, manifest: &Manifest) -> Command {
     });
     ["stop", "start"].into_iter().fold(command, |command, verb| {
         let names = names.join(", ");
-        command.mut_subcommand(verb, |it| {
-            it.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
+        command.mut_subcommand(verb, |subcommand| {
+            subcommand.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
         })
     })
 }

@@ -1,4 +1,4 @@
-//! A part of the outside world that is made of routes.
+//! Runs a provider that is made of routes.
 
 use crate::component::Component;
 use crate::datadir;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Makes a provider's routes; it may keep its data in the folder that it is given.
+/// Makes the routes of a provider. The argument is the folder for its data.
 pub type Routes = fn(&Path) -> Result<Router>;
 
 /// How long open requests may take to end when the provider stops.
@@ -27,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 const LISTEN: &str = "listen";
 const DATA: &str = "data";
 
-/// What the command line of such a provider takes.
+/// The command line of such a provider.
 pub(crate) fn command(name: &'static str) -> Command {
     let listen = Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS");
     let data = Arg::new(DATA).long(DATA).value_name("DIR");
@@ -44,7 +44,7 @@ pub(crate) fn command(name: &'static str) -> Command {
         )
 }
 
-/// Serves until it is told to stop; exit code 0 after that, 1 if it cannot serve.
+/// Serves the routes until the process is told to stop. The exit code is 0 then, and 1 if it cannot serve.
 pub(crate) fn run(
     name: &'static str,
     routes: Routes,
@@ -54,10 +54,10 @@ pub(crate) fn run(
     private::restrict_new_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served = runtime.context("cannot start the runtime").and_then(|runtime| {
-        let place = Place::of(name, matches, suite)?;
-        let data = || format!("cannot make the folder {} for its data", place.data.display());
-        std::fs::create_dir_all(&place.data).with_context(data)?;
-        runtime.block_on(serve(routes(&place.data)?, place.listen))
+        let settings = Settings::of(name, matches, suite)?;
+        let data = || format!("cannot make the folder {} for its data", settings.data.display());
+        std::fs::create_dir_all(&settings.data).with_context(data)?;
+        runtime.block_on(serve(routes(&settings.data)?, settings.listen))
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,14 +68,16 @@ pub(crate) fn run(
     }
 }
 
-/// Where a provider serves, and where it keeps its data.
-struct Place {
+/// The settings of a provider.
+struct Settings {
     listen: SocketAddr,
+    /// The folder for its data.
     data: PathBuf,
 }
 
-impl Place {
-    /// As the command line says, else the environment (`TRIP_AIRLINE__LISTEN`), else the manifest.
+impl Settings {
+    /// Reads each setting from the command line, else from the environment (`TRIP_AIRLINE__LISTEN`), else from the
+    /// manifest.
     fn of(name: &str, matches: &ArgMatches, suite: &Manifest) -> Result<Self> {
         let component = Component::named(name);
         let variable = |key| component.variable(&suite.name, key);
@@ -85,7 +87,7 @@ impl Place {
                 format!("{} {text:?}: give HOST:PORT, such as 127.0.0.1:8090", variable("LISTEN"))
             })?,
             (None, Err(_)) => {
-                let port = suite.provider(component).map_or(0, |it| it.port);
+                let port = suite.provider(component).map_or(0, |provider| provider.port);
                 SocketAddr::from((Ipv4Addr::LOCALHOST, port))
             }
         };
@@ -95,21 +97,21 @@ impl Place {
     }
 }
 
-/// Serves the routes, and that it is ready, until a signal comes or the launcher has gone.
+/// Serves the routes and the health checks until a signal comes or the launcher has ended.
 async fn serve(routes: Router, listen: SocketAddr) -> Result<()> {
     let ready = || async { "ready" };
     let health = Router::new().route("/health/ready", get(ready)).route("/health/live", get(ready));
-    // Before the first answer: a launcher that sees it ready may stop it.
+    // The signal handlers come first: a launcher that has seen the provider ready may stop it at once.
     let mut shutdown = service::shutdown_signal()?;
     let socket = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}: stop what listens there, or choose another by --listen")
     })?;
     let (stop, mut stopped) = watch::channel(false);
-    let told = async move {
-        // An error means that the sender is gone, which is an end as well.
+    let stopping = async move {
+        // An error means that the sender was dropped, which ends the provider too.
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    let serving = axum::serve(socket, routes.merge(health)).with_graceful_shutdown(told);
+    let serving = axum::serve(socket, routes.merge(health)).with_graceful_shutdown(stopping);
     let ending = async {
         shutdown.recv().await;
         stop.send_replace(true);
@@ -127,17 +129,17 @@ mod tests {
     use crate::manifest::tests::trip;
 
     #[test]
-    fn a_provider_serves_where_it_is_told_else_where_the_manifest_says() {
-        let place = |arguments: &[&str]| {
+    fn the_command_line_of_a_provider_overrides_the_manifest() {
+        let settings = |arguments: &[&str]| {
             let matches = command("airline").try_get_matches_from(arguments).unwrap();
-            Place::of("airline", &matches, trip()).unwrap()
+            Settings::of("airline", &matches, trip()).unwrap()
         };
-        let usual = place(&["airline"]);
+        let default = settings(&["airline"]);
         assert_eq!(
-            (usual.listen, usual.data),
+            (default.listen, default.data),
             ("127.0.0.1:9010".parse().unwrap(), datadir::name().into())
         );
-        let told = place(&["airline", "--listen", "127.0.0.1:7", "--data", "/seats"]);
-        assert_eq!((told.listen.port(), told.data), (7, "/seats".into()));
+        let given = settings(&["airline", "--listen", "127.0.0.1:7", "--data", "/seats"]);
+        assert_eq!((given.listen.port(), given.data), (7, "/seats".into()));
     }
 }

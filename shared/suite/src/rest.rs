@@ -1,5 +1,5 @@
-//! Waiting until nothing happens in a suite any more: only then it can be told what is wrong from what has not arrived
-//! yet.
+//! Waits until a suite is at rest: no events, requests or deadlines are under way. Before that, an audit could not tell
+//! an event that was lost from one that has not arrived yet.
 
 mod rows;
 mod status;
@@ -19,68 +19,68 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The pause between two looks.
+/// The pause between two queries of all services.
 const POLL: Duration = Duration::from_millis(100);
-/// The longest pause between two looks that are to cost the services little.
+/// The longest pause between two queries of [`Rest::quiet`], which is meant to cost the services little.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
-/// What has not been sent for so long, while the broker answers and nothing else happens, is stuck.
+/// If no figure of any service has changed for so long, a queue that should empty by itself is stuck.
 const STUCK: Duration = Duration::from_secs(5);
-/// All rows of a large suite in pages.
+/// The time-out of a page of rows: a large suite may take long.
 const LONG_ANSWER: Duration = Duration::from_mins(1);
 
-/// Asks all services of a suite where they stand.
+/// Queries the status of all services of a suite.
 #[derive(Debug)]
 pub struct Rest {
-    /// Each service's replicas, by their admin listeners.
+    /// The URLs of the admin listeners of each service's replicas.
     services: BTreeMap<Component, Vec<String>>,
-    /// Where providers list what they have done.
+    /// The URLs at which providers list their rows.
     listings: BTreeMap<Component, String>,
     control: Option<Control>,
     api: Api,
-    /// One that waits for long answers.
+    /// A client with a long time-out, for rows.
     patient: Api,
 }
 
-/// What the services answered at one time, or why they did not.
+/// The answers of all services to one query.
 pub type Look = BTreeMap<Component, Answer>;
-/// Where a service stands, or why it does not say.
+/// The status of a service, or why it does not answer.
 pub type Answer = Result<Status, String>;
-/// Where each service stands.
+/// The status of each service.
 pub type Statuses = BTreeMap<Component, Status>;
 
-/// What was seen of a suite that was given time to come to rest.
+/// Whether a suite has come to rest within the time that it was given.
 #[derive(Debug)]
 pub enum Seen<S> {
-    /// Nothing happens, and all stands so.
+    /// It is at rest. This is its state.
     Still(Still<S>),
-    /// It is not at rest: why, a line each.
+    /// It is not at rest. Each line is a reason.
     Moving(Vec<String>),
 }
 
-/// A suite at one moment.
+/// The state of a suite at rest.
 #[derive(Debug)]
 pub struct Still<S> {
-    /// What was collected of it.
+    /// What `collect` returned, such as the rows.
     pub collected: S,
-    /// Where its services stood meanwhile.
+    /// The statuses of its services, the same before and after the rows were collected.
     pub statuses: Statuses,
 }
 
-/// What the services say, and since when they have been saying it.
-struct Since {
+/// The last answers that differed from those before, and when they came.
+struct LastChange {
     look: Look,
     at: Instant,
 }
 
 impl Rest {
-    /// Of the suite that `up.json` describes.
+    /// Queries the suite that `up.json` describes.
     ///
     /// # Errors
-    /// When the clients cannot be set up.
+    /// If the clients cannot be set up.
     pub fn of(suite: &Suite, api: Api) -> Result<Self> {
         let services = suite.services.iter();
-        let services = services.map(|(&name, it)| {
-            (name, it.replicas.iter().map(|replica| replica.admin_url.clone()).collect())
+        let services = services.map(|(&name, service)| {
+            (name, service.replicas.iter().map(|replica| replica.admin_url.clone()).collect())
         });
         let control = suite.control.as_deref().map(Control::at).transpose()?;
         let patient = Api::waiting(LONG_ANSWER)?;
@@ -88,7 +88,7 @@ impl Rest {
         Ok(Self { services, listings, control, api, patient })
     }
 
-    /// The same, with what the providers list, as the manifest says where.
+    /// Makes [`Rest::all_rows`] read also the rows of the providers that list some. The manifest says at which path.
     #[must_use]
     pub fn with_providers(mut self, suite: &Suite, manifest: &Manifest) -> Self {
         let listing = |(name, provider): (&Component, &Provider)| {
@@ -99,7 +99,9 @@ impl Rest {
         self
     }
 
-    /// Waits so long at most until nothing happens, and collects what there is then.
+    /// Waits at most so long until the suite is at rest, and calls `collect` then.
+    ///
+    /// A suite that is stuck counts as at rest when the time is over: its state will not change, so an audit can judge it.
     pub async fn wait<S>(
         &self,
         wait: Duration,
@@ -107,11 +109,11 @@ impl Rest {
         collect: impl AsyncFn() -> Result<S, String>,
     ) -> Seen<S> {
         let give_up = Instant::now() + wait;
-        let mut since = Since { look: Look::new(), at: Instant::now() };
+        let mut last_change = LastChange { look: Look::new(), at: Instant::now() };
         let mut progress = None;
         loop {
             let look = self.look().await;
-            since.note(&look, Instant::now());
+            last_change.note(&look, Instant::now());
             let mut waiting = waiting(&look);
             if waiting.is_empty() {
                 match self.still(&collect, Status::is_quiet).await {
@@ -121,8 +123,7 @@ impl Rest {
                 }
             }
             if Instant::now() >= give_up {
-                // What is stuck for good is not on its way any more.
-                if since.is_stuck(Instant::now())
+                if last_change.is_stuck(Instant::now())
                     && let Ok(Some(still)) =
                         self.still(&collect, Status::has_nothing_to_wait_for).await
                 {
@@ -136,11 +137,11 @@ impl Rest {
         }
     }
 
-    /// Waits so long at most until nothing happens; looks at the queues alone, which costs the
-    /// services little.
+    /// Waits at most so long until the suite is at rest. It reads the statuses alone and no rows, which costs the services
+    /// little.
     ///
     /// # Errors
-    /// Which services are still at work then, a line each.
+    /// A line for each service that is not at rest by then.
     pub async fn quiet(&self, wait: Duration) -> Result<(), Vec<String>> {
         let give_up = Instant::now() + wait;
         let (mut before, mut pause) = (Look::new(), POLL);
@@ -159,7 +160,7 @@ impl Rest {
         }
     }
 
-    /// What all services say now.
+    /// Queries the status of all services. The replicas of a service are one group.
     pub async fn look(&self) -> Look {
         let ask = async |(name, replicas): (&Component, &Vec<String>)| {
             let members = name.members(replicas.len()).zip(replicas);
@@ -179,50 +180,52 @@ impl Rest {
         }
     }
 
-    /// Why a process does not answer, as the launcher knows it, else as the error says.
+    /// Why a process does not answer: the launcher's reason if it has one, else the error.
     pub async fn why_silent(&self, member: Member, error: &http::Error) -> String {
         let why = self.why_down(member.component).await;
         why.unwrap_or_else(|| format!("{member} does not answer: {}", error.why()))
     }
 
-    /// Why a component does not run, if nothing but the user will start it.
+    /// Why a component is down until the user starts it; `None` if it is not, or the launcher does not answer.
     pub async fn why_down(&self, component: Component) -> Option<String> {
         self.control.as_ref()?.launcher().await.ok()?.why_down(component)
     }
 
-    /// What was collected at one moment, at which all services stood so; `None` if something happened.
+    /// Collects the state of the suite if the status of all services is `expected`; `None` if it is not, or if a status
+    /// changed meanwhile, so that the rows belong to different moments.
     async fn still<S>(
         &self,
         collect: impl AsyncFn() -> Result<S, String>,
-        stands: fn(&Status) -> bool,
+        expected: fn(&Status) -> bool,
     ) -> Result<Option<Still<S>>, String> {
         let before = self.look().await;
         let collected = collect().await?;
-        // The same figures: the queues are as they were, and no batch was committed in between.
+        // The status counts the batches. The same figures mean that no batch was committed while `collect` ran.
         if before != self.look().await {
             return Ok(None);
         }
         let statuses: Result<Statuses, String> =
             before.into_iter().map(|(name, answer)| Ok((name, answer?))).collect();
         let statuses = statuses?;
-        let stood = statuses.values().all(stands);
-        Ok(stood.then_some(Still { collected, statuses }))
+        let all_expected = statuses.values().all(expected);
+        Ok(all_expected.then_some(Still { collected, statuses }))
     }
 }
 
-impl Since {
+impl LastChange {
+    /// Remembers the answers if they differ from the last ones.
     fn note(&mut self, look: &Look, now: Instant) {
         if self.look != *look {
             *self = Self { look: look.clone(), at: now };
         }
     }
 
-    /// Whether something that should go by itself has not gone for long, and nothing else is under
-    /// way that it could be waiting for.
+    /// Whether an outbox or a dead-letter queue holds something, although no figure has changed for [`STUCK`] and no
+    /// service waits for a provider or for records of the bus.
     fn is_stuck(&self, now: Instant) -> bool {
         let quiet = |answer: &Answer| answer.as_ref().is_ok_and(Status::has_nothing_to_wait_for);
         let holds = |answer: &Answer| {
-            answer.as_ref().is_ok_and(|it| it.outbox.depth > 0 || it.parked.depth > 0)
+            answer.as_ref().is_ok_and(|status| status.outbox.depth > 0 || status.parked.depth > 0)
         };
         now.duration_since(self.at) >= STUCK
             && self.look.values().all(quiet)
@@ -230,13 +233,13 @@ impl Since {
     }
 }
 
-/// The same figures at two times: no batch was committed in between.
+/// The statuses of the services that answered. If they are the same at two times, no batch was committed in between.
 #[must_use]
 pub fn answers(look: &Look) -> BTreeMap<Component, &Status> {
     look.iter().filter_map(|(name, answer)| Some((*name, answer.as_ref().ok()?))).collect()
 }
 
-/// Which services are not quiet, and why.
+/// A line for each service that is not at rest, with the reason.
 fn waiting(look: &Look) -> Vec<String> {
     let why = |(name, answer): (&Component, &Answer)| match answer {
         Err(why) => Some(why.clone()),
@@ -264,43 +267,57 @@ mod tests {
     const SOME: Depth = Depth { depth: 2 };
 
     #[test]
-    fn a_service_that_waits_is_named_with_what_for() {
+    fn a_service_that_waits_is_named_with_its_queues() {
         assert!(waiting(&look(Ok(status(|_| {})))).is_empty());
-        let busy = status(|it| (it.outbox, it.effects, it.lag) = (SOME, SOME, Some(7)));
+        let busy =
+            status(|fields| (fields.outbox, fields.effects, fields.lag) = (SOME, SOME, Some(7)));
         assert_eq!(waiting(&look(Ok(busy))), ["flights: outbox 2, effects 2, lag 7"]);
-        let alone = status(|it| it.lag = None);
-        assert_eq!(waiting(&look(Ok(alone))), ["flights: the broker does not answer"]);
+        let without_broker = status(|fields| fields.lag = None);
+        assert_eq!(waiting(&look(Ok(without_broker))), ["flights: the broker does not answer"]);
         let silent = Err("flights does not answer".to_owned());
         assert_eq!(waiting(&look(silent)), ["flights does not answer"]);
     }
 
-    fn after(flights: Status, pause: Duration) -> bool {
+    /// Whether the suite is stuck after `flights` has had this status for so long.
+    fn is_stuck_after(flights: Status, pause: Duration) -> bool {
         let now = Instant::now();
-        let mut since = Since { look: Look::new(), at: now };
-        since.note(&look(Ok(flights)), now);
-        since.note(&look(Ok(flights)), now + pause);
-        since.is_stuck(now + pause)
+        let mut last_change = LastChange { look: Look::new(), at: now };
+        last_change.note(&look(Ok(flights)), now);
+        last_change.note(&look(Ok(flights)), now + pause);
+        last_change.is_stuck(now + pause)
     }
 
     #[test]
-    fn only_what_should_go_by_itself_and_does_not_for_long_is_stuck() {
-        assert!(after(status(|it| it.outbox = SOME), STUCK));
-        assert!(after(status(|it| it.parked = SOME), STUCK));
-        assert!(after(status(|it| (it.outbox, it.alarms) = (SOME, SOME)), STUCK));
-        assert!(!after(status(|it| it.outbox = SOME), STUCK / 2), "not for long");
-        assert!(!after(status(|it| it.alarms = SOME), STUCK), "a deadline is due later");
-        let asks = status(|it| (it.outbox, it.effects) = (SOME, SOME));
-        assert!(!after(asks, STUCK), "a provider is still asked");
-        let alone = status(|it| (it.outbox, it.lag) = (SOME, None));
-        assert!(!after(alone, STUCK), "the broker is away");
+    fn only_an_outbox_or_a_dead_letter_queue_that_stays_full_is_stuck() {
+        assert!(is_stuck_after(status(|fields| fields.outbox = SOME), STUCK));
+        assert!(is_stuck_after(status(|fields| fields.parked = SOME), STUCK));
+        assert!(is_stuck_after(
+            status(|fields| (fields.outbox, fields.alarms) = (SOME, SOME)),
+            STUCK
+        ));
+        assert!(
+            !is_stuck_after(status(|fields| fields.outbox = SOME), STUCK / 2),
+            "too short a time"
+        );
+        assert!(
+            !is_stuck_after(status(|fields| fields.alarms = SOME), STUCK),
+            "a deadline is due later"
+        );
+        let waits_for_provider = status(|fields| (fields.outbox, fields.effects) = (SOME, SOME));
+        assert!(!is_stuck_after(waits_for_provider, STUCK), "a provider may still answer");
+        let without_broker = status(|fields| (fields.outbox, fields.lag) = (SOME, None));
+        assert!(!is_stuck_after(without_broker, STUCK), "the broker is away");
     }
 
     #[test]
-    fn whatever_happens_begins_the_time_anew() {
+    fn any_change_restarts_the_time() {
         let now = Instant::now();
-        let mut since = Since { look: Look::new(), at: now };
-        since.note(&look(Ok(status(|it| it.outbox = SOME))), now);
-        since.note(&look(Ok(status(|it| (it.outbox, it.turns) = (SOME, 1)))), now + STUCK);
-        assert!(!since.is_stuck(now + STUCK));
+        let mut last_change = LastChange { look: Look::new(), at: now };
+        last_change.note(&look(Ok(status(|fields| fields.outbox = SOME))), now);
+        last_change.note(
+            &look(Ok(status(|fields| (fields.outbox, fields.turns) = (SOME, 1)))),
+            now + STUCK,
+        );
+        assert!(!last_change.is_stuck(now + STUCK));
     }
 }

@@ -1,4 +1,4 @@
-//! What every sub-command is told.
+//! The state that every sub-command works with.
 
 use crate::component::Component;
 use crate::datadir::DataDir;
@@ -10,7 +10,7 @@ use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What every sub-command takes on the command line.
+/// The options of every sub-command.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Options {
     /// Where the suite keeps its data, its log files and up.json [default: .quintet, here or in the
@@ -22,7 +22,7 @@ pub struct Options {
     pub json: bool,
 }
 
-/// What every sub-command is told: the options that all have, and what the program knows of its saga.
+/// The state that every sub-command works with: the common options, and the program's knowledge of its saga.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// See [`Options::data`].
@@ -33,7 +33,7 @@ pub struct Session {
     pub manifest: &'static Manifest,
     /// The topics of the saga's contract.
     pub topics: BTreeSet<&'static str>,
-    /// The services and providers that this program can be.
+    /// The services and providers that this program can run itself.
     pub runnable: BTreeSet<&'static str>,
 }
 
@@ -41,24 +41,25 @@ impl Session {
     /// The data directory that the command works on.
     ///
     /// # Errors
-    /// When its path is not usable.
+    /// If its path is not usable.
     pub fn dir(&self) -> Result<DataDir> {
         DataDir::find(self.data.as_deref())
     }
 
-    /// The suite that runs on the data directory, and a client to ask it.
+    /// The suite that runs on the data directory, and a client for its HTTP interfaces.
     ///
     /// # Errors
-    /// When none runs.
+    /// If none runs.
     pub async fn running(&self) -> Result<(Suite, Api)> {
         let (suite, _) = Suite::running(&self.dir()?).await?;
         Ok((suite, Api::new()?))
     }
 
-    /// The same where a component is needed: one that nothing will start is not waited for.
+    /// As [`Self::running`], for a command that needs this component. It fails at once where waiting for the component
+    /// would be in vain.
     ///
     /// # Errors
-    /// When no suite runs, it has no such component, or the component is left down.
+    /// If no suite runs, it has no such component, or the component is down until the user starts it.
     pub async fn running_with(&self, component: Component) -> Result<(Suite, Api)> {
         let (suite, launcher) = Suite::running(&self.dir()?).await?;
         suite.component(component)?;
@@ -68,17 +69,17 @@ impl Session {
         Ok((suite, Api::new()?))
     }
 
-    /// The services of the suite on the data directory, else those of the manifest.
+    /// The services of the suite on the data directory; if there is none, those of the manifest.
     ///
     /// # Errors
-    /// When `up.json` cannot be understood.
+    /// If `up.json` cannot be parsed.
     pub(crate) fn services(&self) -> Result<Vec<Component>> {
         let suite = Suite::read(&self.dir()?)?;
         let of_suite = suite.map(|suite| suite.services.into_keys().collect());
         Ok(of_suite.unwrap_or_else(|| self.manifest.services().collect()))
     }
 
-    /// For tests: of the manifest and the topics of a trip.
+    /// A session for tests, with the manifest and the topics of a trip.
     #[cfg(test)]
     pub(crate) fn of_test(data: &std::path::Path) -> Self {
         let manifest = crate::manifest::tests::trip();

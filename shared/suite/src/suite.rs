@@ -1,7 +1,7 @@
-//! `up.json`: what runs where, for every other command and for scripts.
+//! `up.json`: what runs where. All other commands and scripts read it.
 
-mod described;
 mod file;
+mod json;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,19 +19,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{fs, io};
 
-use described::Described;
 pub(crate) use file::SuiteFile;
+use json::UpJson;
 
-/// A running suite, as `up.json` describes it. Where others run it, in containers say, a file with
-/// the URLs alone will do: there is no launcher then.
+/// A running suite, as `up.json` describes it. For a suite that `up` has not started, for example in containers, a file
+/// with the URLs is enough: it has no launcher.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Described", into = "Described")]
+#[serde(from = "UpJson", into = "UpJson")]
 pub struct Suite {
     /// The services, in the order of the manifest.
     pub services: IndexMap<Component, Service>,
-    /// What plays the outside world.
+    /// The providers, which play the outside world.
     pub providers: IndexMap<Component, Provider>,
-    /// What carries the events.
+    /// The bus, which carries the events.
     pub bus: Bus,
     /// The path of the launcher's control socket, if `up` runs the suite.
     pub control: Option<PathBuf>,
@@ -39,19 +39,19 @@ pub struct Suite {
     pub pid: u32,
 }
 
-/// A service; the fields are its first replica's.
+/// A service. Its addresses and its process id are those of its first replica.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
-    /// Where its users reach it.
+    /// The public listener.
     pub url: String,
-    /// Where operators reach it.
+    /// The admin listener.
     pub admin_url: String,
-    /// `None` while it is stopped.
+    /// The process id; `None` while it is stopped.
     pub pid: Option<u32>,
-    /// Its database, as `sqlite:PATH` or `postgres://…`.
+    /// The service's database, as `sqlite:PATH` or `postgres://…`.
     #[serde(default)]
     pub database: String,
-    /// All its processes, this one among them.
+    /// All processes of the service, the first one included.
     #[serde(default)]
     pub replicas: Vec<Replica>,
 }
@@ -59,16 +59,17 @@ pub struct Service {
 /// One process of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replica {
-    /// Where its users reach it.
+    /// The public listener.
     pub url: String,
-    /// Where operators reach it.
+    /// The admin listener.
     pub admin_url: String,
-    /// `None` while it does not run.
+    /// The process id; `None` while it does not run.
     pub pid: Option<u32>,
 }
 
 impl Service {
-    /// A service without a list of replicas is its own only one, or hides them behind one name.
+    /// Lists the service as its only replica if its file lists none: it has one process, or a load balancer in front of
+    /// several.
     fn list_itself(&mut self) {
         if self.replicas.is_empty() {
             let (url, admin_url) = (self.url.clone(), self.admin_url.clone());
@@ -77,41 +78,41 @@ impl Service {
     }
 }
 
-/// One that plays a part of the outside world.
+/// A provider: a program that plays a part of the outside world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provider {
-    /// Where it answers over HTTP.
+    /// The HTTP listener.
     pub url: String,
-    /// Where else it listens, by the protocol that is spoken there.
+    /// The URLs of its other listeners, by protocol.
     #[serde(flatten)]
     pub further: BTreeMap<String, String>,
-    /// `None` while it does not run.
+    /// The process id; `None` while it does not run.
     pub pid: Option<u32>,
 }
 
-/// What carries the events, and what stands before the names of its topics and groups.
+/// The bus of a suite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bus {
     /// `log` or `kafka`.
     pub kind: String,
-    /// As in a service's setting `bus.url`.
+    /// The URL, in the form of a service's setting `bus.url`.
     pub url: String,
-    /// What stands before the names of topics and groups.
+    /// The prefix of the names of topics and groups.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
 }
 
-/// What the launcher answers to `GET /` on its control socket.
+/// The launcher's answer to `GET /` on its control socket.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Launcher {
     /// Its process id.
     pub pid: u32,
-    /// The programs that do not run until the user starts them, and why.
+    /// The programs that are down until the user starts them, and why.
     pub left_down: BTreeMap<Component, String>,
 }
 
 impl Launcher {
-    /// Why a program does not run, if nobody will start it but the user.
+    /// Why a program is down until the user starts it; `None` if it is not.
     #[must_use]
     pub fn why_down(&self, component: Component) -> Option<String> {
         let why = self.left_down.get(&component)?;
@@ -120,14 +121,14 @@ impl Launcher {
     }
 }
 
-/// What is not known before a suite is started.
+/// The parts of a suite that is about to be started.
 #[derive(Debug)]
-pub(crate) struct Beginning<'a> {
+pub(crate) struct NewSuite<'a> {
     pub(crate) manifest: &'static Manifest,
     pub(crate) ports: Ports,
-    /// One URL per service.
+    /// The URL of each service's database.
     pub(crate) databases: &'a BTreeMap<Component, String>,
-    /// Processes of each service.
+    /// The number of processes of each service.
     pub(crate) replicas: usize,
     pub(crate) bus: Bus,
     pub(crate) control: PathBuf,
@@ -135,8 +136,8 @@ pub(crate) struct Beginning<'a> {
 
 impl Suite {
     /// A suite of which nothing runs yet.
-    pub(crate) fn new(beginning: Beginning<'_>) -> Self {
-        let Beginning { manifest, ports, databases, replicas, bus, control } = beginning;
+    pub(crate) fn new(parts: NewSuite<'_>) -> Self {
+        let NewSuite { manifest, ports, databases, replicas, bus, control } = parts;
         let service = |name: Component| {
             let replicas = name.members(replicas).map(|member| Replica {
                 url: format!("http://{}", ports.public(member)),
@@ -158,17 +159,17 @@ impl Suite {
         };
         Self {
             services: manifest.services().map(service).collect(),
-            providers: manifest.providers.iter().map(|it| provider(it.name)).collect(),
+            providers: manifest.providers.iter().map(|listed| provider(listed.name)).collect(),
             bus,
             control: Some(control),
             pid: std::process::id(),
         }
     }
 
-    /// The suite that runs on a data directory, and what its launcher says.
+    /// The suite that runs on a data directory, and its launcher.
     ///
     /// # Errors
-    /// When none does, also when one did whose launcher is dead.
+    /// If no suite runs there. A suite whose launcher is dead does not count.
     pub async fn running(dir: &DataDir) -> Result<(Self, Launcher)> {
         let shown = dir.shown().display();
         let none = || {
@@ -182,7 +183,7 @@ impl Suite {
         };
         let Some(suite) = Self::read(dir)? else { bail!(none()) };
         let Some(control) = &suite.control else { return Ok((suite, Launcher::default())) };
-        // The process id alone could be another's by now.
+        // A process with the pid of `up.json` proves nothing: the system may have given that pid to another program.
         match Control::at(control)?.launcher().await {
             Ok(launcher) if launcher.pid == suite.pid => Ok((suite, launcher)),
             Err(http::Error::NoAnswer { timed_out: true, .. }) => {
@@ -192,10 +193,10 @@ impl Suite {
         }
     }
 
-    /// What `up.json` says, if there is one.
+    /// Reads `up.json`; `None` if there is no such file.
     ///
     /// # Errors
-    /// When it cannot be read or understood.
+    /// If it cannot be read or parsed.
     pub fn read(dir: &DataDir) -> Result<Option<Self>> {
         let path = dir.suite_file();
         let bytes = match fs::read(&path) {
@@ -222,31 +223,33 @@ impl Suite {
         self.services.keys().chain(self.providers.keys()).copied()
     }
 
-    /// All processes.
+    /// All processes of the suite.
     pub fn members(&self) -> impl Iterator<Item = Member> {
-        let replicas = |it: &Component| self.services.get(it).map_or(1, |it| it.replicas.len());
-        self.components().flat_map(move |it| it.members(replicas(&it)))
+        let replicas = |component: &Component| {
+            self.services.get(component).map_or(1, |service| service.replicas.len())
+        };
+        self.components().flat_map(move |component| component.members(replicas(&component)))
     }
 
     /// The component of this name.
     ///
     /// # Errors
-    /// When the suite has none.
+    /// If the suite has none; the error lists those that it has.
     pub fn component(&self, name: Component) -> Result<Component, Unknown> {
-        let known = self.components().map(|it| it.to_string());
-        if self.components().any(|it| it == name) {
+        let known = self.components().map(|component| component.to_string());
+        if self.components().any(|component| component == name) {
             Ok(name)
         } else {
             Err(Unknown { name, known: known.collect() })
         }
     }
 
-    /// The URL of a component, of several replicas the first one's unless told otherwise; empty if there is none.
+    /// The URL of a process; of a component it is that of its first replica. It is empty if there is no such process.
     #[must_use]
     pub fn url(&self, member: impl Into<Member>) -> &str {
         let Member { component, nth } = member.into();
         let replica = self.services.get(&component).and_then(|service| service.replicas.get(nth));
-        let provider = || self.providers.get(&component).map_or("", |it| &it.url);
+        let provider = || self.providers.get(&component).map_or("", |provider| &provider.url);
         replica.map_or_else(provider, |replica| &replica.url)
     }
 
@@ -267,19 +270,20 @@ impl Suite {
         }
     }
 
-    /// What is behind it, as in `on the log and SQLite`.
+    /// The bus and the databases of the suite in words, such as `on the log and SQLite`.
     #[must_use]
     pub fn stands_on(&self) -> String {
         let bus = match self.bus.kind.as_str() {
             "kafka" => "Kafka",
             _ => "the log",
         };
-        let on_sqlite = self.services.values().all(|it| it.database.starts_with("sqlite:"));
+        let on_sqlite =
+            self.services.values().all(|service| service.database.starts_with("sqlite:"));
         let databases = if on_sqlite { "SQLite" } else { "PostgreSQL" };
         format!("on {bus} and {databases}")
     }
 
-    /// The process ids of all that runs.
+    /// The ids of all processes that run.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
         self.members().filter_map(|member| self.pid(member)).collect()
@@ -299,7 +303,7 @@ impl Suite {
     }
 }
 
-/// A name that nothing in the suite has.
+/// The suite has no component of this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {name} in this suite: give one of {}", known.join(", "))]
 pub struct Unknown {

@@ -1,5 +1,5 @@
-//! What the user sees meanwhile: a spinner or bar on a terminal, plain lines when piped. All of it
-//! goes to stderr; stdout holds results alone.
+//! Progress and messages for the user: a spinner or a bar on a terminal, plain lines otherwise. They go to stderr; only
+//! results go to stdout.
 
 use crate::invocation;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,17 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What everybody's terminal has.
+/// The width of all output: any terminal has so many columns.
 pub const COLUMNS: usize = 100;
 
-/// The user's screen, shared by all that have something to say.
+/// The user's terminal. Clones share its state.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
+    /// The bar that is drawn now.
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    /// Whether [`Self::tell`] prints.
     telling: Arc<AtomicBool>,
 }
 
-/// Work that takes a while; what is drawn vanishes with it.
+/// A spinner or bar. Dropping it removes it from the terminal.
 #[derive(Debug)]
 pub struct Progress {
     ui: Ui,
@@ -26,7 +28,7 @@ pub struct Progress {
 }
 
 impl Ui {
-    /// Says something that stays, without tearing what is drawn.
+    /// Prints a line above the spinner or bar.
     pub fn line(&self, text: &str) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match bar {
@@ -35,24 +37,24 @@ impl Ui {
         }
     }
 
-    /// From now on [`Self::tell`] prints, or no longer.
+    /// Sets whether [`Self::tell`] prints.
     pub fn set_telling(&self, telling: bool) {
         self.telling.store(telling, Ordering::Relaxed);
     }
 
-    /// Says what happens, where the user wants to be told.
+    /// Prints a line about an event in the suite, unless the user has asked for silence.
     pub fn tell(&self, text: &str) {
         if self.telling.load(Ordering::Relaxed) {
             self.line(text);
         }
     }
 
-    /// A warning of the supervisor's.
+    /// Prints a warning.
     pub fn warn(&self, text: &str) {
         self.line(&format!("{}: {text}", invocation::name()));
     }
 
-    /// Something of unknown length begins.
+    /// Shows a spinner for work of unknown length.
     pub fn spinner(&self, what: &str) -> Progress {
         if !std::io::stderr().is_terminal() {
             self.line(&format!("{what}…"));
@@ -64,7 +66,7 @@ impl Ui {
         self.show(bar)
     }
 
-    /// Something of `total` steps begins.
+    /// Shows a bar for work of `total` steps.
     pub fn bar(&self, what: &str, total: u64) -> Progress {
         let template = "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}";
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
@@ -80,12 +82,12 @@ impl Ui {
 }
 
 impl Progress {
-    /// What is being done just now; seen on a terminal only.
+    /// Changes the message of the spinner or bar. It is seen on a terminal only.
     pub fn now(&self, what: &str) {
         self.bar.set_message(what.to_owned());
     }
 
-    /// How many steps are done.
+    /// Sets how many steps are done.
     pub fn at(&self, done: u64) {
         self.bar.set_position(done);
     }
@@ -98,13 +100,13 @@ impl Drop for Progress {
     }
 }
 
-/// Prints a result. Nobody listening is no reason to fail.
+/// Prints a result to stdout. It is no error if the reader of a pipe has gone.
 pub fn result(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The text in lines of at most [`COLUMNS`], each behind so many spaces; none for an empty text.
+/// Wraps the text into lines of at most [`COLUMNS`] columns, each indented by so many spaces. An empty text has no lines.
 #[must_use]
 pub fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let room = COLUMNS - indent;
@@ -116,11 +118,11 @@ pub fn wrapped(text: &str, indent: usize) -> Vec<String> {
         if !line.is_empty() {
             line.push(' ');
         }
-        for letter in word.chars() {
+        for c in word.chars() {
             if line.chars().count() == room {
                 lines.push(std::mem::take(&mut line));
             }
-            line.push(letter);
+            line.push(c);
         }
     }
     if !line.is_empty() {
@@ -142,14 +144,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_wrapped_at_words_and_what_has_none_is_cut() {
+    fn text_is_wrapped_at_words_and_a_long_word_is_cut() {
         assert_eq!(wrapped("one two", 2), ["  one two"]);
         assert!(wrapped("", 2).is_empty());
         let (long, word) = ("word ".repeat(30), "x".repeat(150));
         for text in [&long, &word] {
             let lines = wrapped(text, 4);
             assert!(lines.iter().all(|line| line.len() <= COLUMNS && line.starts_with("    ")));
-            let letters = |text: &str| text.chars().filter(|it| *it != ' ').collect::<String>();
+            let letters =
+                |text: &str| text.chars().filter(|character| *character != ' ').collect::<String>();
             assert_eq!(letters(&lines.concat()), letters(text));
         }
         assert_eq!(wrapped(&word, 4)[0].len(), COLUMNS);

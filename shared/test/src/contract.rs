@@ -1,9 +1,9 @@
-//! Examples of a contract's events.
+//! Examples of the events of a contract.
 
 use event::{Contract, EventType, KeyOf, TypeOf};
 use uuid::Uuid;
 
-/// The aggregate that explorations are about.
+/// The aggregate of all explorations and examples.
 pub const AGGREGATE: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
 
 /// The key of [`AGGREGATE`].
@@ -21,7 +21,7 @@ pub fn example<C: Contract>(kind: TypeOf<C>) -> C {
     example_of(kind, AGGREGATE)
 }
 
-/// The same about another aggregate.
+/// As [`example`], about another aggregate.
 ///
 /// # Panics
 /// As [`example`].

@@ -1,3 +1,5 @@
+//! The description of a service, which all tests of a saga share.
+
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
@@ -10,73 +12,73 @@ use store::{Db, Record, Rows};
 
 use crate::{contract::aggregate, simulation::Providers};
 
-/// A saga whose services are [`Described`]: what all of them have in common. It is usually a unit struct of the saga's
-/// tests.
+/// A saga whose services are [`Described`]: the types that all of them have in common. It is usually a unit struct of the
+/// saga's tests.
 pub trait Saga: Send + Sync + 'static {
-    /// Its events.
+    /// The contract of its events.
     type Contract: Contract;
 
     /// The providers in memory.
     type Providers: Providers;
 
-    /// A row that aggregates have in common, such as the free rooms of a hotel; `()` if there is none.
+    /// A row that aggregates share, such as the free rooms of a hotel; `()` if there is none.
     type Shared: Clone;
 
-    /// What the providers write down about a request, as the saga's auditor reads it; `()` if nothing does.
+    /// An entry of the providers' ledger about a request, which the saga's auditor reads; `()` if there is no auditor.
     type Entry;
 }
 
-/// A service of the saga `G`, as the harnesses need to know it: once for all of them.
+/// The description of a service of the saga `G`.
 ///
 /// The simulator, the exploration of reactions, the conformance suites, the golden records and a saga's own model all
-/// ask this one description. A service needs one implementation, in a crate of its saga's tests.
+/// use this one description. Each service has one implementation, in a crate of its saga's tests.
 ///
 /// `tests/rally` of this crate has a saga of two services with their descriptions.
 ///
-/// The worlds of a description are rows that no database has loaded: [`Rows::absent`] stands for what a batch has
-/// looked for and not found.
+/// A *world* is the participant's type [`World`](engine::Participant::World): the rows that a batch may change. The worlds of
+/// a description are not loaded from a database: [`Rows::absent`] stands for a row that a batch has looked up and not found.
 #[async_trait]
 pub trait Described<G: Saga>: Service<World: Clone, Contract = G::Contract> + Clone {
-    /// What the service keeps about one aggregate.
+    /// The row that the service stores about one aggregate.
     type Row: Record<Key = KeyOf<G::Contract>> + Debug + Serialize;
 
-    /// The service as simulations run it.
+    /// The service for simulations.
     fn simulated() -> Self;
 
-    /// How it reaches the providers of a simulation.
+    /// The service's access to the providers of a simulation.
     fn outside(providers: &Arc<G::Providers>) -> Arc<dyn Outside<Self>>;
 
-    /// The world of an input about aggregates of which this is known.
+    /// The world with these rows.
     fn world(rows: Rows<Self::Row>, shared: &G::Shared) -> Self::World;
 
-    /// What the service knows of aggregates in this world.
+    /// The rows about aggregates in this world.
     fn rows(world: &Self::World) -> &Rows<Self::Row>;
 
-    /// The shared row in this world, if it is this service's.
+    /// The shared row in this world, if it belongs to this service.
     #[must_use]
     fn shared(_world: &Self::World) -> Option<G::Shared> {
         None
     }
 
-    /// The worlds in which stories about [`AGGREGATE`](crate::AGGREGATE) begin: nothing is known of it.
+    /// The worlds from which explorations start. They have no row about [`AGGREGATE`](crate::AGGREGATE).
     fn beginnings() -> Vec<Self::World>;
 
-    /// Forgets what only counts on, so that an exploration meets the same state again.
+    /// Resets counters that only grow. An exploration would otherwise never meet the same state again, and never end.
     fn settle(_world: &mut Self::World) {}
 
-    /// What tells two worlds of an exploration apart.
+    /// A text that differs for two worlds that an exploration must distinguish.
     #[must_use]
     fn fingerprint(world: &Self::World) -> String {
         fingerprint(Self::rows(world))
     }
 
-    /// A row without what no reaction looks at.
+    /// The row with default values in the columns that no reaction reads.
     #[must_use]
     fn canonical(row: Self::Row) -> Self::Row {
         row
     }
 
-    /// The commands that open the story of an aggregate.
+    /// The commands that create an aggregate.
     #[must_use]
     fn openings(_aggregate: KeyOf<G::Contract>) -> Vec<Self::Command> {
         Vec::new()
@@ -99,16 +101,16 @@ pub trait Described<G: Saga>: Service<World: Clone, Contract = G::Contract> + Cl
     /// Every definite answer to this request.
     fn outcomes(effect: &Self::Effect) -> Vec<Self::Outcome>;
 
-    /// What the providers write down with this answer.
+    /// The entry that the providers make in their ledger with this answer.
     fn entry(effect: &Self::Effect, answer: &Self::Outcome) -> Option<G::Entry>;
 
-    /// Makes the example of an event fit the story, or adds others of its kind.
+    /// The events that an exploration uses instead of the example of an event.
     #[must_use]
     fn variants(event: G::Contract) -> Vec<G::Contract> {
         vec![event]
     }
 
-    /// What the service meets before this event, so that the event has something to act on.
+    /// The inputs before this event in a test of golden records, so that the event has a row to change.
     #[must_use]
     fn before(_event: &G::Contract) -> Vec<What<Self>> {
         Vec::new()
@@ -120,14 +122,14 @@ pub trait Described<G: Saga>: Service<World: Clone, Contract = G::Contract> + Cl
         None
     }
 
-    /// What the service knows of what the event is about.
+    /// The service's state after the event, as a golden record's test compares it: the row of the event's aggregate.
     #[must_use]
     async fn knows(db: &Db, event: &G::Contract) -> Value {
         json!(row_of::<Self::Row, G::Contract>(db, event).await)
     }
 }
 
-/// The rows without what only counts on.
+/// The rows as a text, for [`Described::fingerprint`].
 #[must_use]
 pub fn fingerprint<R: Record + Debug>(rows: &Rows<R>) -> String {
     format!("{:?}", rows.iter().collect::<Vec<_>>())
@@ -136,7 +138,7 @@ pub fn fingerprint<R: Record + Debug>(rows: &Rows<R>) -> String {
 /// The row of the aggregate that an event is about.
 ///
 /// # Panics
-/// If the event is about none, or there is no row.
+/// If the event is about no aggregate, or there is no row.
 pub async fn row_of<R: Record<Key = KeyOf<C>>, C: Contract>(db: &Db, event: &C) -> R {
     let aggregate = event.aggregate().expect("an event about an aggregate");
     let row: Option<R> = db.find(aggregate).await.expect("a table");

@@ -1,4 +1,4 @@
-//! What a service really does, found by trying everything.
+//! Finds the reactions of a service by trying every input in every state.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,21 +12,23 @@ use crate::{
     react,
 };
 
-/// For each input by its name, what follows from it in some state: events by their types, and
-/// requests to the outside world as `*name`.
+/// For each input, everything that follows from it in any state.
 ///
-/// Events are named by their types, commands by theirs, the outside world's answers `*name`,
-/// alarms `@name`.
+/// An input is named by the type of its event or command; the answer to a request is named `*name`, an alarm `@name`. What
+/// follows are events, by their types, and requests to the outside world, `*name`.
 pub type Reactions = BTreeMap<String, BTreeSet<String>>;
 
+/// The state of a service in an exploration.
 struct State<P: Participant> {
     world: P::World,
+    /// The requests that have no answer yet.
     requested: Vec<P::Effect>,
+    /// The alarms that are set.
     alarms: BTreeSet<&'static str>,
 }
 
-/// Walks all states of a service: from each beginning, every input in every state that can be reached, one
-/// aggregate long.
+/// Tries every input in every state of a service that can be reached from [`Described::beginnings`], with a single
+/// aggregate.
 #[must_use]
 pub fn explore<P: Described<G>, G: Saga>() -> Reactions {
     let mut reactions = Reactions::new();
@@ -36,9 +38,9 @@ pub fn explore<P: Described<G>, G: Saga>() -> Reactions {
         .map(|world| State { world, requested: Vec::new(), alarms: BTreeSet::new() })
         .collect();
     while let Some(state) = todo.pop_front() {
-        let mark =
+        let fingerprint =
             format!("{}{:?}{:?}", P::fingerprint(&state.world), state.requested, state.alarms);
-        if !seen.insert(mark) {
+        if !seen.insert(fingerprint) {
             continue;
         }
         for (name, what) in inputs::<P, G>(&state) {
@@ -51,6 +53,7 @@ pub fn explore<P: Described<G>, G: Saga>() -> Reactions {
     reactions
 }
 
+/// All inputs that can come in this state, with their names.
 fn inputs<P: Described<G>, G: Saga>(state: &State<P>) -> Vec<(String, What<P>)> {
     let mut inputs = Vec::new();
     for kind in P::CONSUMES {
@@ -63,7 +66,7 @@ fn inputs<P: Described<G>, G: Saga>(state: &State<P>) -> Vec<(String, What<P>)> 
     }
     for effect in &state.requested {
         for outcome in P::outcomes(effect) {
-            inputs.push((star(effect), What::Outcome(AGGREGATE.into(), outcome)));
+            inputs.push((request_name(effect), What::Outcome(AGGREGATE.into(), outcome)));
         }
     }
     for alarm in &state.alarms {
@@ -74,6 +77,8 @@ fn inputs<P: Described<G>, G: Saga>(state: &State<P>) -> Vec<(String, What<P>)> 
     inputs
 }
 
+/// Applies an input: the next state, and the names of everything that follows. `answered` is the name of the request that
+/// the input answers.
 fn step<P: Described<G>, G: Saga>(
     state: &State<P>,
     what: What<P>,
@@ -87,12 +92,12 @@ fn step<P: Described<G>, G: Saga>(
     };
     let out = react::<P>(&mut world, what);
     let events = out.events().map(|event| event.event_type().to_string());
-    let follows = events.chain(out.effects().iter().map(star)).collect();
-    // The answered request is gone, and so is the alarm that rang.
+    let follows = events.chain(out.effects().iter().map(request_name)).collect();
+    // The answered request and the alarm that rang are removed before the new ones are added.
     let mut requested: Vec<P::Effect> = state.requested.clone();
-    if let Some(position) =
-        answered.and_then(|name| requested.iter().position(|effect| star(effect) == name))
-    {
+    let is_answered =
+        |effect: &P::Effect| answered.is_some_and(|name| request_name(effect) == name);
+    if let Some(position) = requested.iter().position(is_answered) {
         requested.remove(position);
     }
     requested.extend(out.effects().iter().cloned());
@@ -103,8 +108,8 @@ fn step<P: Described<G>, G: Saga>(
     (State { world, requested, alarms }, follows)
 }
 
-/// A request by its kind: `*book` for `book-2`.
-fn star<K: AggregateKey>(effect: &impl Effect<K>) -> String {
+/// The name of a request without its number: `*book` for `book-2`.
+fn request_name<K: AggregateKey>(effect: &impl Effect<K>) -> String {
     let name = effect.name();
     format!("*{}", name.split('-').next().unwrap_or(&name))
 }

@@ -1,4 +1,4 @@
-//! A way to a server that can be cut and blocked, for scenarios over real processes.
+//! A TCP proxy that can break or block connections, for scenarios with real processes.
 
 use std::{
     net::{SocketAddr, TcpListener as Listener},
@@ -11,12 +11,12 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-/// A request of Kafka's begins with its length, its kind, its version and its number.
+/// The bytes of a Kafka request before the name of its client: its length, key, version and correlation id.
 const BEFORE_CLIENT: usize = 4 + 2 + 2 + 4;
 const BUFFER: usize = 64 << 10;
 
-/// A way to a server that can be cut and blocked, for all clients or for one. It runs on a thread of its own, so that it
-/// works while a scenario blocks.
+/// A proxy in front of a server. It can break or block the connections of all clients or of one. It runs on a thread of its
+/// own, so that it works while a scenario blocks.
 ///
 /// ```no_run
 /// use quintet_test::proxy::{Protocol, Proxy};
@@ -29,57 +29,59 @@ const BUFFER: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    way: watch::Sender<Way>,
-    /// Dropped, the proxy ends.
+    mode: watch::Sender<Mode>,
+    /// Dropping it ends the proxy's thread.
     _end: oneshot::Sender<()>,
 }
 
-/// The protocol of the server, which decides how clients are told apart.
+/// The protocol of the server. It decides whether the proxy can distinguish clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Kafka's: a client is known by the `client.id` of its first request.
+    /// Kafka's protocol. A client is known by the `client.id` of its first request.
     Kafka,
-    /// Any other: all clients are alike.
+    /// Any other protocol. Clients are not distinguished.
     Other,
 }
 
-/// How the way is.
+/// What the proxy does with connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Way {
+enum Mode {
+    /// It passes on all bytes.
     Open,
-    /// Connections break, and no new one is taken.
-    Cut(Whose),
-    /// Nothing gets through, and connections stay open.
-    Blocked(Whose),
+    /// It breaks the connections of these clients, and accepts no new ones.
+    Cut(Clients),
+    /// It keeps the connections of these clients open, and passes on no bytes.
+    Blocked(Clients),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Whose {
+enum Clients {
     All,
-    Client(String),
+    One(String),
 }
 
-impl Whose {
-    fn is(&self, client: &str) -> bool {
+impl Clients {
+    fn contains(&self, client: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Client(name) => name == client,
+            Self::One(name) => name == client,
         }
     }
 }
 
-impl Way {
+impl Mode {
     fn is_cut(&self, client: &str) -> bool {
-        matches!(self, Self::Cut(whose) if whose.is(client))
+        matches!(self, Self::Cut(clients) if clients.contains(client))
     }
 
     fn is_blocked(&self, client: &str) -> bool {
-        matches!(self, Self::Blocked(whose) if whose.is(client))
+        matches!(self, Self::Blocked(clients) if clients.contains(client))
     }
 }
 
 impl Proxy {
-    /// A free address for a proxy. A server that tells its clients its own address needs it before it starts.
+    /// A listener on a free port, for [`Proxy::start`]. It is made separately, because a server that advertises the proxy's
+    /// address to its clients must know that address before it starts.
     ///
     /// # Panics
     /// If there is no free port.
@@ -88,57 +90,57 @@ impl Proxy {
         Listener::bind("127.0.0.1:0").expect("a free port")
     }
 
-    /// Leads to `server`, a `HOST:PORT`.
+    /// Starts a proxy in front of `server`, a `HOST:PORT`. It begins open.
     ///
     /// # Panics
-    /// If the listener does not listen.
+    /// If the listener has no address.
     #[must_use]
     pub fn start(listener: Listener, server: String, protocol: Protocol) -> Self {
         let address = listener.local_addr().expect("it listens");
-        let (way, ways) = watch::channel(Way::Open);
+        let (mode, modes) = watch::channel(Mode::Open);
         let (end, mut ended) = oneshot::channel::<()>();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 tokio::select! {
-                    () = serve(listener, Arc::from(server), protocol, ways) => {}
+                    () = serve(listener, Arc::from(server), protocol, modes) => {}
                     _ = &mut ended => {}
                 }
             });
         });
-        Self { address, way, _end: end }
+        Self { address, mode, _end: end }
     }
 
-    /// `HOST:PORT`.
+    /// The address of the proxy, a `HOST:PORT`.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// The port that it listens on.
+    /// The port of the proxy.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Breaks all connections, and takes none.
+    /// Breaks all connections, and accepts no new ones.
     pub fn cut(&self) {
-        self.way.send_replace(Way::Cut(Whose::All));
+        self.mode.send_replace(Mode::Cut(Clients::All));
     }
 
-    /// Breaks the connections of the client of this name, and takes none.
+    /// Breaks the connections of the client of this name, and accepts no new ones from it.
     pub fn cut_off(&self, client: &str) {
-        self.way.send_replace(Way::Cut(Whose::Client(client.to_owned())));
+        self.mode.send_replace(Mode::Cut(Clients::One(client.to_owned())));
     }
 
-    /// Lets nothing through to or from the client of this name. Its connections stay open.
+    /// Passes on no bytes to or from the client of this name. Its connections stay open.
     pub fn block(&self, client: &str) {
-        self.way.send_replace(Way::Blocked(Whose::Client(client.to_owned())));
+        self.mode.send_replace(Mode::Blocked(Clients::One(client.to_owned())));
     }
 
-    /// Opens the way again. What was blocked goes on.
+    /// Ends all faults. Bytes that were blocked are passed on.
     pub fn heal(&self) {
-        self.way.send_replace(Way::Open);
+        self.mode.send_replace(Mode::Open);
     }
 }
 
@@ -146,44 +148,45 @@ async fn serve(
     listener: Listener,
     server: Arc<str>,
     protocol: Protocol,
-    ways: watch::Receiver<Way>,
+    modes: watch::Receiver<Mode>,
 ) {
     listener.set_nonblocking(true).expect("a listener");
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         if let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(lead(client, Arc::clone(&server), protocol, ways.clone()));
+            tokio::spawn(connection(client, Arc::clone(&server), protocol, modes.clone()));
         }
     }
 }
 
-/// One connection, from its first byte to its end. `None` if it breaks.
-async fn lead(
+/// Serves one connection until it ends, breaks or is cut. The result is always `None`, and only there for `?`.
+async fn connection(
     mut client: TcpStream,
     server: Arc<str>,
     protocol: Protocol,
-    ways: watch::Receiver<Way>,
+    modes: watch::Receiver<Mode>,
 ) -> Option<()> {
     let (name, first) = match protocol {
         Protocol::Kafka => client_id(&mut client).await?,
         Protocol::Other => (String::new(), Vec::new()),
     };
-    open(&mut ways.clone(), &name).await?;
+    passable(&mut modes.clone(), &name).await?;
     let mut server = TcpStream::connect(&*server).await.ok()?;
     client.set_nodelay(true).and(server.set_nodelay(true)).ok()?;
     server.write_all(&first).await.ok()?;
-    let ((mut said, mut hear), (mut answers, mut ask)) = (client.split(), server.split());
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
     tokio::select! {
-        ended = pump(&mut said, &mut ask, ways.clone(), &name) => ended,
-        ended = pump(&mut answers, &mut hear, ways.clone(), &name) => ended,
+        ended = pump(&mut from_client, &mut to_server, modes.clone(), &name) => ended,
+        ended = pump(&mut from_server, &mut to_client, modes.clone(), &name) => ended,
     }
 }
 
-/// The client's name, and what was read to know it.
+/// Reads the name of a Kafka client from its first request. Returns it with all bytes that were read.
 async fn client_id(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut read = vec![0; BEFORE_CLIENT + 2];
     client.read_exact(&mut read).await.ok()?;
-    // A length of -1 stands for no name.
+    // The length is -1 if the client has no name.
     let length = i16::from_be_bytes([read[BEFORE_CLIENT], read[BEFORE_CLIENT + 1]]);
     let mut name = vec![0; usize::try_from(length).unwrap_or(0)];
     client.read_exact(&mut name).await.ok()?;
@@ -191,31 +194,31 @@ async fn client_id(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     Some((String::from_utf8_lossy(&name).into_owned(), read))
 }
 
-/// Carries one direction until it ends or is cut.
+/// Passes on the bytes of one direction until the connection ends or is cut.
 async fn pump(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
-    mut ways: watch::Receiver<Way>,
+    mut modes: watch::Receiver<Mode>,
     client: &str,
 ) -> Option<()> {
-    let (mut buffer, mut cut) = (vec![0; BUFFER], ways.clone());
+    let (mut buffer, mut cut) = (vec![0; BUFFER], modes.clone());
     loop {
         let read = tokio::select! {
-            _ = cut.wait_for(|way| way.is_cut(client)) => return None,
+            _ = cut.wait_for(|mode| mode.is_cut(client)) => return None,
             read = from.read(&mut buffer) => read.ok()?,
         };
         if read == 0 {
             return None;
         }
-        open(&mut ways, client).await?;
+        passable(&mut modes, client).await?;
         to.write_all(&buffer[..read]).await.ok()?;
     }
 }
 
-/// Waits until the way is open; `None` if it is cut.
-async fn open(ways: &mut watch::Receiver<Way>, client: &str) -> Option<()> {
-    let way = ways.wait_for(|way| !way.is_blocked(client)).await.ok()?;
-    (!way.is_cut(client)).then_some(())
+/// Waits while the client is blocked; `None` if it is cut.
+async fn passable(modes: &mut watch::Receiver<Mode>, client: &str) -> Option<()> {
+    let mode = modes.wait_for(|mode| !mode.is_blocked(client)).await.ok()?;
+    (!mode.is_cut(client)).then_some(())
 }
 
 #[cfg(test)]
@@ -224,7 +227,7 @@ mod tests {
 
     use super::*;
 
-    /// Says what it hears.
+    /// A server that sends back all bytes.
     async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it listens").to_string();
@@ -239,19 +242,21 @@ mod tests {
         address
     }
 
-    /// A first request of a client of this name.
+    /// The first request of a client of this name.
     fn request(client: &str) -> Vec<u8> {
         let length = i16::try_from(client.len()).expect("short").to_be_bytes();
         [&[0; BEFORE_CLIENT], &length[..], client.as_bytes(), b"and more"].concat()
     }
 
-    /// What comes back of what a client says, or nothing if the connection breaks.
-    async fn said(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
-        stream.write_all(bytes).await.ok()?;
-        let mut heard = vec![0; bytes.len()];
-        stream.read_exact(&mut heard).await.ok()?;
-        assert_eq!(heard, bytes);
-        Some(())
+    /// Sends bytes and checks that they come back. Returns false if the connection breaks.
+    async fn is_echoed(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+        let mut echo = vec![0; bytes.len()];
+        let sent = stream.write_all(bytes).await;
+        if sent.is_err() || stream.read_exact(&mut echo).await.is_err() {
+            return false;
+        }
+        assert_eq!(echo, bytes);
+        true
     }
 
     async fn connect(proxy: &Proxy) -> TcpStream {
@@ -262,45 +267,45 @@ mod tests {
     async fn one_client_is_cut_off_and_the_others_are_not() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Kafka);
         let (mut one, mut other) = (connect(&proxy).await, connect(&proxy).await);
-        assert!(said(&mut one, &request("one")).await.is_some());
-        assert!(said(&mut other, &request("other")).await.is_some());
+        assert!(is_echoed(&mut one, &request("one")).await);
+        assert!(is_echoed(&mut other, &request("other")).await);
         proxy.cut_off("one");
-        assert!(said(&mut one, b"more").await.is_none());
-        assert!(said(&mut connect(&proxy).await, &request("one")).await.is_none());
-        assert!(said(&mut other, b"more").await.is_some());
-        assert!(said(&mut connect(&proxy).await, &request("other")).await.is_some());
+        assert!(!is_echoed(&mut one, b"more").await);
+        assert!(!is_echoed(&mut connect(&proxy).await, &request("one")).await);
+        assert!(is_echoed(&mut other, b"more").await);
+        assert!(is_echoed(&mut connect(&proxy).await, &request("other")).await);
         proxy.heal();
-        assert!(said(&mut connect(&proxy).await, &request("one")).await.is_some());
+        assert!(is_echoed(&mut connect(&proxy).await, &request("one")).await);
     }
 
     #[tokio::test]
-    async fn what_is_blocked_comes_through_later() {
+    async fn blocked_bytes_are_passed_on_later() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Kafka);
         let mut one = connect(&proxy).await;
-        assert!(said(&mut one, &request("one")).await.is_some());
+        assert!(is_echoed(&mut one, &request("one")).await);
         proxy.block("one");
         one.write_all(b"more").await.expect("the connection stays open");
-        assert!(said(&mut connect(&proxy).await, &request("other")).await.is_some());
-        // The other's went there and back meanwhile.
+        assert!(is_echoed(&mut connect(&proxy).await, &request("other")).await);
+        // The bytes of the other client went there and back meanwhile, so those of this one are blocked.
         let mut one = one.into_std().expect("a socket");
-        let nothing = one.read(&mut [0; 4]).expect_err("nothing is there");
-        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        let error = one.read(&mut [0; 4]).expect_err("no bytes have come back");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
         let mut one = TcpStream::from_std(one).expect("a socket");
         proxy.heal();
-        let mut heard = [0; 4];
-        one.read_exact(&mut heard).await.expect("it comes");
-        assert_eq!(&heard, b"more");
+        let mut echo = [0; 4];
+        one.read_exact(&mut echo).await.expect("the bytes come back");
+        assert_eq!(&echo, b"more");
     }
 
     #[tokio::test]
-    async fn cut_for_all_it_takes_no_connection() {
+    async fn a_proxy_that_is_cut_for_all_accepts_no_connection() {
         let proxy = Proxy::start(Proxy::listener(), echo().await, Protocol::Other);
         let mut client = connect(&proxy).await;
-        assert!(said(&mut client, b"hello").await.is_some());
+        assert!(is_echoed(&mut client, b"hello").await);
         proxy.cut();
-        assert!(said(&mut client, b"hello").await.is_none());
-        assert!(said(&mut connect(&proxy).await, b"hello").await.is_none());
+        assert!(!is_echoed(&mut client, b"hello").await);
+        assert!(!is_echoed(&mut connect(&proxy).await, b"hello").await);
         proxy.heal();
-        assert!(said(&mut connect(&proxy).await, b"hello").await.is_some());
+        assert!(is_echoed(&mut connect(&proxy).await, b"hello").await);
     }
 }

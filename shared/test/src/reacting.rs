@@ -1,4 +1,4 @@
-//! Reactions without an engine.
+//! Calls a reaction without an engine, for unit tests of reactions.
 
 use std::fmt::Debug;
 
@@ -7,8 +7,8 @@ use event::Trace;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// What a service does with one input in this world, as the engine has it do in a batch. The world is changed; the
-/// [`Reaction`] tells what was emitted, asked and answered.
+/// Lets a service react to one input in this world, as the engine does in a batch. It changes the world; the [`Reaction`]
+/// has the events, requests, alarms and answers.
 ///
 /// ```
 /// use engine::{Participant, What};
@@ -23,7 +23,7 @@ pub fn react<P: Participant>(world: &mut P::World, what: What<P>) -> Reaction<P>
     react_to(world, Uuid::nil(), what)
 }
 
-/// As [`react`], to an input of this id: an event's, for a service that remembers which events it has met.
+/// As [`react`], to an input with this id, for a service that remembers the ids of events.
 pub fn react_to<P: Participant>(world: &mut P::World, cause: Uuid, what: What<P>) -> Reaction<P> {
     let at = Timestamp::UNIX_EPOCH;
     let mut reaction = Reaction::new(cause, at);
@@ -31,8 +31,8 @@ pub fn react_to<P: Participant>(world: &mut P::World, cause: Uuid, what: What<P>
     reaction
 }
 
-/// Asserts that an input does nothing in this world: nothing changes, and nothing follows. [`histories!`](crate::histories) has an
-/// example with it.
+/// Asserts that an input does nothing in this world: no row changes, and no event, request, alarm or answer follows.
+/// [`histories!`](crate::histories) has an example.
 ///
 /// # Panics
 /// If the input does something.
@@ -47,13 +47,13 @@ where
     assert!(before == after, "the input changes {before}\ninto {after}");
     let mut followed: Vec<String> = out.events().map(|event| format!("{event:?}")).collect();
     followed.extend(out.effects().iter().map(|effect| format!("{effect:?}")));
-    followed.extend(out.alarms_set().chain(out.alarms_cleared()).map(|it| format!("{it:?}")));
+    followed.extend(out.alarms_set().chain(out.alarms_cleared()).map(|alarm| format!("{alarm:?}")));
     followed.extend(out.answer().map(|reply| format!("{reply:?}")));
     assert!(followed.is_empty(), "{followed:#?} follows in {before}");
 }
 
-/// Asserts that an input does nothing where it was applied just before, in each of these worlds. [`histories!`](crate::histories)
-/// has an example with it.
+/// Asserts, for each of these worlds, that an input does nothing when it is applied for the second time.
+/// [`histories!`](crate::histories) has an example.
 ///
 /// # Panics
 /// If a repeat does something.
@@ -70,8 +70,8 @@ pub fn assert_repeat_ignored<P>(
     }
 }
 
-/// Lists the states that a row can have, each with inputs that lead to it. It makes a constant with all states, and a
-/// function that returns a state's inputs. It does not compile while a state is missing.
+/// Lists the states that a row can have, each with inputs that lead to it. It defines a constant with all states, and a
+/// function that returns the inputs of a state. It does not compile while a state is missing.
 ///
 /// ```
 /// use engine::{Participant, What};
@@ -80,33 +80,33 @@ pub fn assert_repeat_ignored<P>(
 /// #[derive(Clone, Copy, Debug)]
 /// enum State { Printing, Printed }
 ///
-/// /// What a printer hears, in short.
-/// enum Said { Asked, Done }
+/// /// The inputs of a printer, in short.
+/// enum Step { Asked, Done }
 ///
 /// quintet_test::histories! {
 ///     const STATES: &[State];
-///     fn history(State) -> Vec<Said>;
+///     fn history(State) -> Vec<Step>;
 ///
-///     Printing: [Said::Asked];
-///     Printed: [Said::Asked, Said::Done];
+///     Printing: [Step::Asked];
+///     Printed: [Step::Asked, Step::Done];
 /// }
 /// assert_eq!(STATES.len(), 2);
-/// assert!(matches!(history(State::Printed)[..], [Said::Asked, Said::Done]));
+/// assert!(matches!(history(State::Printed)[..], [Step::Asked, Step::Done]));
 ///
-/// /// A ticket is printed once, however often that is asked.
-/// fn a_repeat_does_nothing<P>(unknown: fn() -> P::World, input: fn(Said) -> What<P>)
+/// /// A ticket is printed once, even if it is asked for again.
+/// fn a_repeat_does_nothing<P>(empty: fn() -> P::World, input: fn(Step) -> What<P>)
 /// where
 ///     P: Participant<World: Clone + std::fmt::Debug>,
 /// {
 ///     let world_in = |state: &State| {
-///         let mut world = unknown();
-///         for said in history(*state) {
-///             react(&mut world, input(said));
+///         let mut world = empty();
+///         for step in history(*state) {
+///             react(&mut world, input(step));
 ///         }
 ///         world
 ///     };
-///     assert_repeat_ignored(STATES.iter().map(world_in), || input(Said::Asked));
-///     assert_ignored(&world_in(&State::Printed), input(Said::Done));
+///     assert_repeat_ignored(STATES.iter().map(world_in), || input(Step::Asked));
+///     assert_ignored(&world_in(&State::Printed), input(Step::Done));
 /// }
 /// ```
 #[macro_export]

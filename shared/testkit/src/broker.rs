@@ -1,3 +1,5 @@
+//! A Kafka broker that a test starts and kills.
+
 use std::{
     fs::{self, File},
     net::TcpStream,
@@ -12,17 +14,19 @@ use tempfile::TempDir;
 
 use crate::Ports;
 
-/// A broker needs a few seconds, and much longer where everybody else works too.
+/// How long a broker may take to start: a few seconds, and much longer on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 const POLL: Duration = Duration::from_millis(50);
-/// Any will do.
+/// The id of the cluster. Any id works.
 const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
-/// Runs the broker until its standard input ends: with whoever started it, however that ends.
+/// A shell script that runs the broker until the script's standard input ends, which it does even if the test's process is
+/// killed.
 const LEASHED: &str = r#""$@" & cat >/dev/null; kill -9 $!; wait"#;
 
-/// A Kafka broker of a test's own, which can be killed and started again on its data.
+/// A Kafka broker for one test, which can kill it and start it again with the same data.
 #[derive(Debug)]
 pub struct Broker {
+    /// The folder of the distribution.
     kafka: PathBuf,
     data: TempDir,
     ports: Ports,
@@ -30,8 +34,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts one from the distribution in `kafka`, with these settings on top of what a single
-    /// broker needs, and returns when it listens.
+    /// Starts a broker from the distribution in `kafka`, with these settings in addition to those of a single broker.
+    /// Returns when it listens.
     ///
     /// # Panics
     /// If it does not listen within three minutes.
@@ -47,18 +51,18 @@ impl Broker {
         let mut format = broker.program("kafka-storage.sh");
         format.args(arguments).arg(broker.path("server.properties"));
         let formatted = format.stdin(Stdio::null()).status().expect("Kafka's programs run");
-        assert!(formatted.success(), "its folder cannot be made:\n{}", broker.said());
+        assert!(formatted.success(), "its folder cannot be made:\n{}", broker.output());
         broker.go_on();
         broker
     }
 
-    /// `HOST:PORT`.
+    /// The address, a `HOST:PORT`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports.first())
     }
 
-    /// `kill -9`, if it runs.
+    /// Kills the broker with SIGKILL, if it runs.
     pub fn stop(&self) {
         if let Some(mut running) = self.running().take() {
             drop(running.stdin.take());
@@ -66,32 +70,33 @@ impl Broker {
         }
     }
 
-    /// Starts it again after [`Broker::stop`], and returns when it listens.
+    /// Starts the broker again after [`Broker::stop`]. Returns when it listens.
     ///
     /// # Panics
-    /// If it does not within three minutes.
+    /// If it does not listen within three minutes.
     pub fn go_on(&self) {
         let mut command = Command::new("sh");
         command.args(["-c", LEASHED, "broker"]).arg(self.kafka.join("bin/kafka-server-start.sh"));
-        self.surround(&mut command).arg(self.path("server.properties")).stdin(Stdio::piped());
+        self.set_up(&mut command).arg(self.path("server.properties")).stdin(Stdio::piped());
         *self.running() = Some(command.spawn().expect("a shell"));
         let give_up = Instant::now() + PATIENCE;
         while TcpStream::connect(self.address()).is_err() {
-            assert!(Instant::now() < give_up, "the broker does not listen:\n{}", self.said());
+            assert!(Instant::now() < give_up, "the broker does not listen:\n{}", self.output());
             sleep(POLL);
         }
     }
 
-    /// Runs one of the distribution's tools against this broker, by its class: not all have a script.
+    /// Runs a tool of the distribution against this broker. It is named by its Java class, since not every tool has a
+    /// script.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the tool fails.
     pub fn tool(&self, class: &str, arguments: &[&str]) {
         let mut tool = Command::new("java");
-        self.surround(&mut tool).arg("-cp").arg(self.kafka.join("libs/*")).arg(class);
+        self.set_up(&mut tool).arg("-cp").arg(self.kafka.join("libs/*")).arg(class);
         tool.args(["--bootstrap-server", &self.address()]).args(arguments).stdin(Stdio::null());
         let done = tool.status().expect("Java runs");
-        assert!(done.success(), "{class} {arguments:?} failed:\n{}", self.said());
+        assert!(done.success(), "{class} {arguments:?} failed:\n{}", self.output());
     }
 
     fn configuration(&self) -> String {
@@ -117,20 +122,22 @@ auto.create.topics.enable=false
 
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.kafka.join("bin").join(name));
-        self.surround(&mut command);
+        self.set_up(&mut command);
         command
     }
 
-    /// A small heap, and nothing written into the distribution.
-    fn surround<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let said = || File::options().create(true).append(true).open(self.path("said"));
-        let (stdout, stderr) = (said().expect("a file"), said().expect("a file"));
+    /// Gives a Java program a small heap, and sends its logs and output to the test's own folder, so that it writes nothing
+    /// into the distribution.
+    fn set_up<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let output = || File::options().create(true).append(true).open(self.path("output"));
+        let (stdout, stderr) = (output().expect("a file"), output().expect("a file"));
         command.env("KAFKA_HEAP_OPTS", "-Xmx384m").env("LOG_DIR", self.path("logs"));
         command.stdout(stdout).stderr(stderr)
     }
 
-    fn said(&self) -> String {
-        fs::read_to_string(self.path("said")).unwrap_or_default()
+    /// The output of all its programs so far, for the messages of panics.
+    fn output(&self) -> String {
+        fs::read_to_string(self.path("output")).unwrap_or_default()
     }
 
     fn path(&self, name: &str) -> PathBuf {

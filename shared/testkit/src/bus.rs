@@ -1,3 +1,5 @@
+//! A bus in memory that fails on demand.
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,12 +13,12 @@ use bus::{
 use event::Headers;
 use uuid::Uuid;
 
-/// A broker in memory that keeps what was published and fails when it is told to. For tests of
-/// what sends: its consumers receive nothing.
+/// A broker in memory that remembers the published records and fails on demand. It is for tests of senders: its consumers
+/// receive nothing.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBus(Arc<Mutex<State>>);
 
-/// A record at this place of partition 0, for those who only look where it lay.
+/// An empty record at this offset of partition 0, for tests in which only the position of a record matters.
 #[must_use]
 pub fn record_at(topic: impl Into<String>, offset: i64) -> Incoming {
     let (key, headers, value) = (Vec::new(), Headers::new(), Vec::new());
@@ -30,18 +32,21 @@ struct State {
     away: bool,
     denied: bool,
     identity: Option<Uuid>,
-    /// How often something was denied.
+    /// The number of requests that were denied.
     denials: usize,
-    /// Publishing waits as if for a report, without end.
+    /// Whether publishing never returns, as if the report never came.
     silent: bool,
-    /// What becomes of the next records; all is well once it is empty.
-    fates: VecDeque<Fate>,
+    /// The outcomes of the next records. When the list is empty, records are acknowledged.
+    outcomes: VecDeque<Outcome>,
 }
 
+/// The outcome of publishing a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Acknowledged,
+    /// The broker does not take the record.
     Refused,
+    /// The broker takes the record, and the sender gets an error.
     ReportLost,
 }
 
@@ -50,56 +55,56 @@ impl MemoryBus {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was published so far, in order.
+    /// The records that were published so far, in order.
     #[must_use]
     pub fn records(&self) -> Vec<Outgoing> {
         self.state().records.clone()
     }
 
-    /// Whether the broker is away.
+    /// Sets whether the broker is away.
     pub fn set_away(&self, away: bool) {
         self.state().away = away;
     }
 
-    /// Whether the broker denies what it is asked for.
+    /// Sets whether the broker denies all requests for lack of rights.
     pub fn set_denied(&self, denied: bool) {
         self.state().denied = denied;
     }
 
-    /// The id that it has from now on; it has none otherwise.
+    /// Sets the id of the bus. It has none at first.
     pub fn set_identity(&self, id: Uuid) {
         self.state().identity = Some(id);
     }
 
-    /// How often the broker has denied something.
+    /// The number of requests that the broker has denied.
     #[must_use]
     pub fn denials(&self) -> usize {
         self.state().denials
     }
 
-    /// From now on no publish ends: neither report nor error comes.
+    /// Makes publishing never return from now on: neither a report nor an error comes.
     pub fn fall_silent(&self) {
         self.state().silent = true;
     }
 
-    /// What [`Bus::partitions`] answers, whatever it is asked.
+    /// Sets the answer of [`Bus::partitions`] for all groups and topics.
     pub fn set_partitions(&self, partitions: Vec<PartitionState>) {
         self.state().partitions = partitions;
     }
 
-    /// Takes `count` records from now and refuses the one after them, once.
+    /// Makes the broker acknowledge the next `count` records and refuse the one after them, once.
     pub fn refuse_after(&self, count: usize) {
-        self.plan(count, Fate::Refused);
+        self.plan(count, Outcome::Refused);
     }
 
-    /// Takes `count` records from now and one more, of which the sender hears nothing.
+    /// Makes the broker acknowledge the next `count` records and lose the report of the one after them, once.
     pub fn lose_report_after(&self, count: usize) {
-        self.plan(count, Fate::ReportLost);
+        self.plan(count, Outcome::ReportLost);
     }
 
-    fn plan(&self, count: usize, last: Fate) {
+    fn plan(&self, count: usize, last: Outcome) {
         let mut state = self.state();
-        state.fates = std::iter::repeat_n(Fate::Acknowledged, count).chain([last]).collect();
+        state.outcomes = std::iter::repeat_n(Outcome::Acknowledged, count).chain([last]).collect();
     }
 
     fn publish_one(&self, record: &Outgoing) -> Result<(), BusError> {
@@ -108,17 +113,18 @@ impl MemoryBus {
         if state.away {
             return Err(unavailable("the broker is away"));
         }
-        let fate = state.fates.pop_front().unwrap_or(Fate::Acknowledged);
-        if fate == Fate::Refused {
+        let outcome = state.outcomes.pop_front().unwrap_or(Outcome::Acknowledged);
+        if outcome == Outcome::Refused {
             return Err(unavailable("the record was refused"));
         }
         state.records.push(record.clone());
-        if fate == Fate::ReportLost {
+        if outcome == Outcome::ReportLost {
             return Err(unavailable("the report was lost"));
         }
         Ok(())
     }
 
+    /// Fails if the broker is away or denies requests.
     fn check(&self) -> Result<(), BusError> {
         let mut state = self.state();
         if state.away {
@@ -172,9 +178,9 @@ impl Producer for MemoryBus {
         }
         let mut acknowledged = vec![false; records.len()];
         let mut error = None;
-        for (record, yes) in records.iter().zip(&mut acknowledged) {
+        for (record, acknowledged) in records.iter().zip(&mut acknowledged) {
             match self.publish_one(record) {
-                Ok(()) => *yes = true,
+                Ok(()) => *acknowledged = true,
                 Err(why) => {
                     error = Some(why);
                     break;
@@ -185,7 +191,7 @@ impl Producer for MemoryBus {
     }
 }
 
-/// Receives nothing.
+/// A consumer that never receives a record.
 struct Idle;
 
 #[async_trait]

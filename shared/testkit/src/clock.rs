@@ -1,3 +1,5 @@
+//! A clock that jumps.
+
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
@@ -6,7 +8,7 @@ use std::{
 use clock::Clock;
 use jiff::Timestamp;
 
-/// A machine whose wall clock is set an hour ahead each time that anybody looks, while no time passes.
+/// A wall clock that is set forward by an hour each time that it is read, while no time passes for the monotonic clock.
 #[derive(Debug, Default)]
 pub struct RushingClock(AtomicI64);
 

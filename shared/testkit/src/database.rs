@@ -1,20 +1,22 @@
+//! Databases for tests.
+
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use store::{Db, Migrations};
 use tempfile::TempDir;
 
 use crate::server;
 
-/// Connections of one pool on PostgreSQL.
+/// The connections of a pool to PostgreSQL.
 const CONNECTIONS: u32 = 8;
 
-/// An empty database of its own, gone when this is dropped.
+/// An empty database for one test. It is deleted when this is dropped.
 pub struct Database {
     kind: &'static str,
     place: Place,
 }
 
 enum Place {
-    /// One connection, which is the database.
+    /// A database in memory, which exists as long as its one connection.
     Memory(Db),
     File(TempDir),
     Server {
@@ -23,11 +25,11 @@ enum Place {
     },
 }
 
-/// What a test of the store or the engine runs on: SQLite in memory, SQLite in a file and, where
-/// `QUINTET_TEST_POSTGRES` names a server, PostgreSQL.
+/// The databases for tests of the store and the engine: SQLite in memory, SQLite in a file and, if `QUINTET_TEST_POSTGRES`
+/// names a server, PostgreSQL.
 ///
 /// # Panics
-/// If one cannot be had, or the server is required and not named.
+/// If a database cannot be created, or the server is required and not named.
 pub async fn databases() -> Vec<Database> {
     let mut databases = vec![Database::in_memory().await, Database::in_a_file()];
     databases.extend(Database::on_postgres().await);
@@ -35,7 +37,7 @@ pub async fn databases() -> Vec<Database> {
 }
 
 impl Database {
-    /// SQLite in memory: one connection, so nothing can read beside an open transaction.
+    /// SQLite in memory. It has one connection, so that no query can run beside an open transaction.
     ///
     /// # Panics
     /// If it cannot be opened.
@@ -47,17 +49,17 @@ impl Database {
     /// SQLite in a temporary directory.
     ///
     /// # Panics
-    /// If there can be none.
+    /// If the directory cannot be created.
     #[must_use]
     pub fn in_a_file() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self { kind: "SQLite in a file", place: Place::File(directory) }
     }
 
-    /// PostgreSQL, where a server is named.
+    /// PostgreSQL; `None` if no server is named.
     ///
     /// # Panics
-    /// If the server is required and not named, or does not let us create a database.
+    /// If the server is required and not named, or refuses to create a database.
     pub async fn on_postgres() -> Option<Self> {
         let server = server::postgres()?.trim_end_matches('/').to_owned();
         let name = format!("quintet_test_{}", uuid_v7(&SystemClock, &SystemRandom).simple());
@@ -65,13 +67,13 @@ impl Database {
         Some(Self { kind: "PostgreSQL", place: Place::Server { server, name } })
     }
 
-    /// What it is, for messages.
+    /// The kind of database, for messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Its address.
+    /// The URL.
     #[must_use]
     pub fn url(&self) -> String {
         match &self.place {
@@ -83,7 +85,7 @@ impl Database {
         }
     }
 
-    /// Opens it, as one more process would (in memory: the one there is).
+    /// Opens the database with new connections, as another process would. A database in memory has only its one connection.
     ///
     /// # Panics
     /// If it cannot be opened.
@@ -94,12 +96,12 @@ impl Database {
         }
     }
 
-    /// Opens it with this schema.
+    /// Opens and migrates the database.
     ///
     /// # Panics
     /// If it cannot be opened or migrated.
     pub async fn migrated(&self, migrations: Migrations) -> Db {
-        // A test that fails on one of several databases shows which it was.
+        // The output of a test that fails on one of several databases shows on which.
         eprintln!("on {}: {}", self.kind, self.url());
         let db = self.connect().await;
         db.migrate(migrations).await.expect("the database is migrated");
@@ -114,7 +116,7 @@ impl Drop for Database {
         };
         let (server, sql) =
             (server.clone(), format!("drop database if exists {name} with (force)"));
-        // Not in the test's own runtime, which may be ending. What fails is left behind.
+        // A thread of its own, because the test's runtime may be ending. A database that cannot be dropped is left behind.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map(|runtime| runtime.block_on(run(&server, &sql)))
@@ -123,7 +125,7 @@ impl Drop for Database {
     }
 }
 
-/// Outside any transaction, as databases have to be created and dropped.
+/// Runs a statement without a transaction, as is required for creating and dropping databases.
 async fn run(server: &str, sql: &str) -> Result<(), store::StoreError> {
     let db = Db::connect(&format!("{server}/postgres"), 1).await?;
     db.fetch(sql, Vec::new()).await?;

@@ -1,15 +1,17 @@
+//! Waits for conditions in tests.
+
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// What works needs a fraction of it.
+/// How long a condition may take. A condition of a passing test needs a fraction of it.
 const DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value.
 ///
 /// # Panics
-/// If it still gives nothing after 30 seconds; the message names `what` was waited for.
+/// If it has returned none after 30 seconds. The message contains `what`, the name of the condition.
 pub async fn eventually<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
     within(DEADLINE, what, condition).await
 }
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_waits_for_the_condition() {
+    async fn eventually_waits_for_the_condition() {
         let mut polls = 0;
         let found = eventually("the third poll", async || {
             polls += 1;
@@ -44,8 +46,8 @@ mod tests {
     }
 
     #[tokio::test]
-    #[should_panic(expected = "in vain: what never comes")]
-    async fn it_names_what_did_not_come() {
-        within(Duration::ZERO, "what never comes", async || None::<()>).await;
+    #[should_panic(expected = "in vain: a value that never comes")]
+    async fn the_panic_names_the_condition() {
+        within(Duration::ZERO, "a value that never comes", async || None::<()>).await;
     }
 }

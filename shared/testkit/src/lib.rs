@@ -1,14 +1,14 @@
-//! What the tests of several crates share: the databases to run on, a bus in memory that fails on
-//! demand, and a way to wait for a condition.
+//! Parts that the tests of several crates share: databases and brokers, a bus in memory that fails on demand, and a function
+//! that waits for a condition.
 //!
-//! Servers are found by environment variables. Where one is unset, what needs it is left out and
-//! one line on standard error says so; `QUINTET_TEST_REQUIRE_SERVERS=1` makes that a failure.
+//! Environment variables name the servers. If one is unset, the tests that need its server are left out, and a line on
+//! standard error says so. `QUINTET_TEST_REQUIRE_SERVERS=1` makes that a failure.
 //!
 //! | variable | |
 //! |---|---|
 //! | `QUINTET_TEST_POSTGRES` | `postgres://USER@HOST:PORT`, a user who may create databases |
 //! | `QUINTET_TEST_KAFKA` | `HOST:PORT` |
-//! | `QUINTET_TEST_KAFKA_DIR` | a distribution of Kafka, with `bin/kafka-server-start.sh` in it, for brokers that are stopped or started differently |
+//! | `QUINTET_TEST_KAFKA_DIR` | the folder of a Kafka distribution, with `bin/kafka-server-start.sh`, for tests that start brokers of their own |
 
 mod broker;
 mod bus;

@@ -1,3 +1,5 @@
+//! An nginx that a test starts in front of a service.
+
 use std::{
     fs,
     net::SocketAddr,
@@ -8,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{Ports, program};
 
-/// An nginx of a test's own in front of a service, with its own defaults and those of Debian's package.
+/// An nginx for one test, with its own defaults and those of Debian's package.
 #[derive(Debug)]
 pub struct Nginx {
     process: Child,
@@ -17,10 +19,10 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one that passes requests on to this address, where nginx is installed.
+    /// Starts an nginx that passes requests on to this address; `None` if nginx is not installed.
     ///
     /// # Panics
-    /// If it is required and not there, or does not listen.
+    /// If nginx is required and not installed, or does not listen.
     #[must_use]
     pub fn in_front_of(address: SocketAddr) -> Option<Self> {
         let program = program::installed("nginx")?;
@@ -51,12 +53,12 @@ http {{
         let mut command = Command::new(program);
         command.arg("-c").arg(&file).arg("-e").arg(folder.path().join("log"));
         let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut nginx = Self { process: process.expect("it starts"), ports, _folder: folder };
+        let mut nginx = Self { process: process.expect("nginx starts"), ports, _folder: folder };
         program::wait_until_it_listens(&mut nginx.process, nginx.ports.first());
         Some(nginx)
     }
 
-    /// Where it listens.
+    /// The URL at which it listens.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.first())
@@ -64,7 +66,7 @@ http {{
 }
 
 impl Drop for Nginx {
-    /// Its worker ends with it, at the signal that nginx knows as a fast shutdown.
+    /// Sends SIGTERM, nginx' fast shutdown. After SIGKILL its worker process would live on.
     fn drop(&mut self) {
         let terminate = format!("kill -TERM {}", self.process.id());
         let _ = Command::new("sh").args(["-c", &terminate]).status();

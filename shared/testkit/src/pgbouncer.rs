@@ -1,3 +1,5 @@
+//! A PgBouncer that a test starts in front of PostgreSQL.
+
 use std::{
     fs,
     process::{Child, Command, Stdio},
@@ -7,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{Ports, program, server};
 
-/// A PgBouncer of a test's own in front of the test's PostgreSQL, with its own defaults.
+/// A PgBouncer for one test, in front of the tests' PostgreSQL, with its own defaults.
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Child,
@@ -16,16 +18,16 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one with this `pool_mode`, where PgBouncer is installed and a server named.
+    /// Starts a PgBouncer with this `pool_mode`; `None` if it is not installed, or no server is named.
     ///
     /// # Panics
-    /// If it is required and not there, or does not listen.
+    /// If it is required and not installed, or does not listen.
     #[must_use]
     pub fn start(pool_mode: &str) -> Option<Self> {
         Self::start_with(pool_mode, "")
     }
 
-    /// The same, with a single session of the server for each database.
+    /// As [`PgBouncer::start`], with a single session of the server for each database.
     ///
     /// # Panics
     /// As [`PgBouncer::start`].
@@ -58,16 +60,17 @@ logfile = {}
         );
         fs::write(&file, settings).expect("a file");
         let mut command = Command::new(program);
-        // It does not run as root.
+        // PgBouncer refuses to run as root.
         if fs::metadata("/proc/self")
             .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
         {
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-            fs::set_permissions(folder.path(), open).expect("the folder is ours");
+            fs::set_permissions(folder.path(), open).expect("the folder is opened");
             command.args(["-u", "nobody"]);
         }
         let process = command.arg(&file).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut bouncer = Self { process: process.expect("it starts"), ports, _folder: folder };
+        let process = process.expect("PgBouncer starts");
+        let mut bouncer = Self { process, ports, _folder: folder };
         program::wait_until_it_listens(&mut bouncer.process, bouncer.ports.first());
         Some(bouncer)
     }
@@ -76,14 +79,14 @@ logfile = {}
         format!("127.0.0.1:{}", self.ports.first())
     }
 
-    /// The address of this database by way of the pooler.
+    /// Changes the URL of a database so that it leads through the pooler.
     ///
     /// # Panics
-    /// If the address is none of a database.
+    /// If the URL has no user or no database.
     #[must_use]
     pub fn in_front_of(&self, url: &str) -> String {
-        let (user, place) = url.split_once('@').expect("a user");
-        let (_, database) = place.split_once('/').expect("a database");
+        let (user, rest) = url.split_once('@').expect("a user");
+        let (_, database) = rest.split_once('/').expect("a database");
         format!("{user}@{}/{database}", self.address())
     }
 }

@@ -1,21 +1,22 @@
-//! Ports for many servers at once, also of several test processes.
+//! Blocks of free ports, for tests that start many servers, also in several test processes at once.
 
 use std::net::TcpListener;
 
 use clock::{Random, SystemRandom};
 
-/// Below the ports that the system gives to outgoing connections (32768 and up on Linux): one of
-/// those could take a port of ours while its service restarts.
+/// The first port of the first block. All blocks are below the ports that the system gives to outgoing connections (32768
+/// and up on Linux): such a connection could occupy the port of a service that restarts.
 const LOWEST: u16 = 10_000;
 const BLOCKS: u16 = 110;
-/// The ports of a suite of three replicas lie within 140 of the first, and so do those of a second suite of
-/// one replica beside it.
+/// The size of a block.
 const BLOCK: u16 = 200;
+/// How many ports of a block are used. A suite of three replicas needs 140 ports, with a second suite of one replica beside
+/// it included.
 const USED: u16 = 140;
-/// Bound for as long as the block is ours, so that no other harness takes it.
+/// The port of a block that is bound while the block is taken, so that no other test takes it.
 const GUARD: u16 = BLOCK - 1;
 
-/// A stretch of free ports, ours until it is dropped.
+/// A block of free ports. It is given back when this is dropped.
 #[derive(Debug)]
 pub struct Ports {
     first: u16,
@@ -23,19 +24,19 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// A free one.
+    /// Takes a free block.
     ///
     /// # Panics
-    /// If all are taken.
+    /// If all blocks are taken.
     #[must_use]
     pub fn free() -> Self {
         let start = SystemRandom.below(BLOCKS.into());
         let start = u16::try_from(start).expect("below the number of blocks");
         let blocks = (0..BLOCKS).map(|nth| LOWEST + (start + nth) % BLOCKS * BLOCK);
-        blocks.into_iter().find_map(Self::at).expect("a free stretch of ports")
+        blocks.into_iter().find_map(Self::at).expect("a free block of ports")
     }
 
-    /// The first of them.
+    /// The first port of the block.
     #[must_use]
     pub fn first(&self) -> u16 {
         self.first
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_share_a_block_and_a_dropped_one_is_free_again() {
+    fn a_block_is_taken_once_and_free_again_after_it_is_dropped() {
         let one = Ports::free();
         assert_ne!(one.first, Ports::free().first);
         assert!(Ports::at(one.first).is_none());

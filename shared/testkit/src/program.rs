@@ -1,4 +1,4 @@
-//! Programs of Debian's packages that a test starts for itself.
+//! Finds and watches programs of Debian's packages, which tests start.
 
 use std::{
     net::TcpStream,
@@ -12,16 +12,16 @@ use crate::server;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
-/// Where Debian's packages put servers, and where else they may be found.
-const PLACES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+/// The folders in which servers are looked for. Debian's packages put them into the first, which may not be in `PATH`.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
 
-/// Where the program lies, if it is installed.
+/// The path of a program; `None` if it is not installed.
 ///
 /// # Panics
-/// If it is required and not there.
+/// If it is required and not installed.
 pub(crate) fn installed(name: &'static str) -> Option<PathBuf> {
-    let mut places = PLACES.iter().map(|place| Path::new(place).join(name));
-    server::found(places.find(|program| program.exists()), name)
+    let mut paths = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+    server::found(paths.find(|program| program.exists()), name)
 }
 
 /// Waits until the program listens on this port of 127.0.0.1.
@@ -31,8 +31,11 @@ pub(crate) fn installed(name: &'static str) -> Option<PathBuf> {
 pub(crate) fn wait_until_it_listens(process: &mut Child, port: u16) {
     let give_up = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = process.try_wait().expect("it is ours");
-        assert!(ended.is_none() && Instant::now() < give_up, "it does not listen: {ended:?}");
+        let ended = process.try_wait().expect("the process can be waited for");
+        assert!(
+            ended.is_none() && Instant::now() < give_up,
+            "the program does not listen: {ended:?}"
+        );
         sleep(POLL);
     }
 }

@@ -1,4 +1,4 @@
-//! The contract of the smallest saga, which tests play: a tally that is added to, asks, and sets alarms.
+//! A toy contract for tests: events that add to a tally, make it send a request, or set its alarm.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ event::ids! {
 store::uuid_field!(TallyId);
 
 event::contract! {
-    /// What is said of tallies.
+    /// The events about tallies.
     pub enum ToyEvent: ToyEventType;
     namespace "toy";
     key tally_id: TallyId;

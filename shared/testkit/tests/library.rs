@@ -1,5 +1,5 @@
-//! The library in `shared/` knows nothing of the order saga: it depends on no package outside of `shared/`,
-//! and its sources name nothing of that saga. The saga's services know of the library only its facade.
+//! Checks that the library in `shared/` is independent of the order saga: it depends on no package outside of `shared/`, and
+//! its sources name nothing of that saga. Also checks that the saga's services depend only on the library's facade.
 
 use std::{
     env, fmt, fs,
@@ -9,10 +9,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Names of the order saga beside those that its contract lists, wherever they stand.
+/// Names of the order saga beside those of its contract. They are forbidden anywhere in a line.
 const NAMES: [&str; 7] =
     ["order_id", "OrderId", "OrderSaga", "PRODUCTS", "Currency", "order's", "order saga"];
-/// Names that are too short to be looked for within other words.
+/// Names that are forbidden only as whole words, since they may be part of other words.
 const WORDS: [&str; 7] =
     ["sku", "Sku", "SKU", "skus", "PaymentMethod", "CancelReason", "ShippingAddress"];
 
@@ -24,7 +24,7 @@ fn shared() -> PathBuf {
     repository().join("shared")
 }
 
-/// What the sources of the library must not name.
+/// The names that the sources of the library must not contain.
 struct Forbidden {
     /// Parts of a line.
     parts: Vec<String>,
@@ -33,11 +33,12 @@ struct Forbidden {
 }
 
 impl Forbidden {
-    /// All names of a contract, read from its table, and those of the types that only it uses.
+    /// All names of a contract, read from its table, and [`NAMES`] and [`WORDS`].
     fn of(table: &str) -> Self {
         let entries: Vec<Entry> = table.lines().filter_map(Entry::read).collect();
         let literal = |name: &str| format!("\"{name}\"");
-        // `order` is a word of its own, and SQL has `order by`. Only a text or a name in code is a service's.
+        // The names of services and topics are ordinary words, such as `order`. They are forbidden only in quotes, as texts
+        // and as names in code.
         let marked = |name: &str| format!("`{name}`");
         let mut parts: Vec<String> = NAMES.map(ToOwned::to_owned).into();
         for Entry { name, publisher, topic, folder } in entries {
@@ -50,15 +51,15 @@ impl Forbidden {
         Self { parts, words: WORDS.map(ToOwned::to_owned).into() }
     }
 
-    /// The first of them that stands in this line.
+    /// The first forbidden name in this line.
     fn in_line(&self, line: &str) -> Option<&str> {
         let part = self.parts.iter().find(|part| line.contains(part.as_str()));
         let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let word = || words.find_map(|word| self.words.iter().find(|it| *it == word));
+        let word = || words.find_map(|word| self.words.iter().find(|known| *known == word));
         part.or_else(word).map(String::as_str)
     }
 
-    /// A line for each place in a text that names one of them.
+    /// A message for each line of a text with a forbidden name.
     fn found_in(&self, file: &str, text: &str) -> Vec<String> {
         let lines = text.lines().enumerate();
         let found = lines.filter_map(|(nth, line)| {
@@ -69,7 +70,7 @@ impl Forbidden {
     }
 }
 
-/// A line of the contract's table: `NAME [about FIELD] by "PUBLISHER" on "TOPIC" in "FOLDER": …`.
+/// An entry of the contract's table: `NAME [about FIELD] by "PUBLISHER" on "TOPIC" in "FOLDER": …`.
 struct Entry<'a> {
     name: &'a str,
     publisher: &'a str,
@@ -108,7 +109,7 @@ fn contract() -> String {
 }
 
 #[test]
-fn no_source_of_the_library_names_something_of_the_order_saga() {
+fn no_source_of_the_library_contains_a_name_of_the_order_saga() {
     let forbidden = Forbidden::of(&contract());
     let mut found = Vec::new();
     for package in fs::read_dir(shared()).expect("the library") {
@@ -128,7 +129,7 @@ fn no_source_of_the_library_names_something_of_the_order_saga() {
 }
 
 #[test]
-fn the_names_of_the_contract_are_all_read() {
+fn all_names_of_the_contract_are_read() {
     let (forbidden, table) = (Forbidden::of(&contract()), contract());
     let entries = table.lines().filter(|line| line.contains(" by \"")).count();
     let names = table.lines().filter_map(Entry::read).count();
@@ -140,7 +141,7 @@ fn the_names_of_the_contract_are_all_read() {
 }
 
 #[test]
-fn each_way_to_name_something_of_the_order_saga_is_found() {
+fn each_form_of_a_name_of_the_order_saga_is_found() {
     let forbidden = Forbidden::of(&contract());
     for bad in [
         "    pub order_id: Uuid,",
@@ -176,7 +177,7 @@ fn each_way_to_name_something_of_the_order_saga_is_found() {
 struct Dependency<'m> {
     from: &'m str,
     to: &'m str,
-    /// Where it lies, if in this repository.
+    /// The folder of the package, if it is in this repository.
     path: Option<&'m Path>,
     /// `normal`, `dev` or `build`.
     kind: &'m str,
@@ -204,54 +205,61 @@ fn dependencies<'m>(metadata: &'m Value, folder: &'m Path) -> impl Iterator<Item
 /// The packages below a folder.
 fn packages<'m>(metadata: &'m Value, folder: &'m Path) -> impl Iterator<Item = &'m Value> {
     let packages = metadata["packages"].as_array().expect("packages");
-    packages.iter().filter(move |it| Path::new(text(&it["manifest_path"])).starts_with(folder))
+    packages
+        .iter()
+        .filter(move |package| Path::new(text(&package["manifest_path"])).starts_with(folder))
 }
 
-/// The dependencies of packages below a folder on packages of the same repository that lie elsewhere.
+/// The dependencies of packages below a folder on packages of this repository outside of the folder.
 fn outside(metadata: &Value, folder: &Path) -> Vec<String> {
-    let elsewhere = |it: &Dependency| it.path.is_some_and(|path| !path.starts_with(folder));
-    dependencies(metadata, folder).filter(elsewhere).map(|it| it.to_string()).collect()
+    let elsewhere =
+        |dependency: &Dependency| dependency.path.is_some_and(|path| !path.starts_with(folder));
+    dependencies(metadata, folder)
+        .filter(elsewhere)
+        .map(|dependency| dependency.to_string())
+        .collect()
 }
 
-/// The dependencies of packages below a folder on packages of the library other than its facade, beside those of their
-/// tests.
+/// The dependencies of packages below a folder on packages of the library other than its facade. Dependencies of tests do
+/// not count.
 fn past_the_facade(metadata: &Value, folder: &Path) -> Vec<String> {
-    let past = |it: &Dependency| it.kind != "dev" && it.to.starts_with("quintet-");
-    dependencies(metadata, folder).filter(past).map(|it| it.to_string()).collect()
+    let past =
+        |dependency: &Dependency| dependency.kind != "dev" && dependency.to.starts_with("quintet-");
+    dependencies(metadata, folder).filter(past).map(|dependency| dependency.to_string()).collect()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
-/// What Cargo says of this repository's packages.
+/// Cargo's metadata of this repository's packages.
 fn metadata() -> Value {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
-    let said = command.current_dir(shared()).output().expect("cargo runs");
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    serde_json::from_slice(&said.stdout).expect("JSON")
+    let output = command.current_dir(shared()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 #[test]
 fn no_package_of_the_library_depends_on_one_outside() {
     let (metadata, shared) = (metadata(), shared());
     let folders = fs::read_dir(&shared).expect("the library").count();
-    let ours = packages(&metadata, &shared).count();
-    assert_eq!(ours, folders, "each folder of shared/ is a package of the workspace");
+    let packages = packages(&metadata, &shared).count();
+    assert_eq!(packages, folders, "each folder of shared/ is a package of the workspace");
     let found = outside(&metadata, &shared);
-    assert!(found.is_empty(), "the library depends on what is built on it:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "the library depends on packages outside:\n{}", found.join("\n"));
 }
 
 #[test]
-fn each_service_has_the_library_from_its_facade() {
+fn each_service_depends_only_on_the_facade_of_the_library() {
     let metadata = metadata();
     for folder in ["services", "e2e/loyalty"].map(|folder| repository().join(folder)) {
         assert_ne!(packages(&metadata, &folder).count(), 0, "in {}", folder.display());
         let found = past_the_facade(&metadata, &folder);
-        let said = "import it from `quintet`, and re-export there what it does not have";
-        assert!(found.is_empty(), "{said}:\n{}", found.join("\n"));
+        let fix = "import from `quintet`, and re-export missing names there";
+        assert!(found.is_empty(), "{fix}:\n{}", found.join("\n"));
     }
 }
 
@@ -269,9 +277,9 @@ fn a_dependency_on_a_package_outside_is_found() {
     };
     let found = |path, kind| outside(&depending(path, kind), Path::new("/w/shared"));
     assert_eq!(found("/w/shared/clock", Value::Null), Vec::<String>::new());
-    for (kind, said) in [(Value::Null, "normal"), (json!("dev"), "dev"), (json!("build"), "build")]
+    for (kind, name) in [(Value::Null, "normal"), (json!("dev"), "dev"), (json!("build"), "build")]
     {
-        assert_eq!(found("/w/schemas", kind), [format!("quintet-bus depends on other ({said})")]);
+        assert_eq!(found("/w/schemas", kind), [format!("quintet-bus depends on other ({name})")]);
     }
 }
 

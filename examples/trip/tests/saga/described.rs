@@ -1,4 +1,4 @@
-//! The services as the conformance suites need to know them.
+//! The descriptions of the services for the conformance suites.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use trip::{
 
 use super::desk::{ToDesk, World};
 
-/// What the services of the saga have in common.
+/// The saga of trips.
 pub struct Trips;
 
 impl Saga for Trips {

@@ -1,4 +1,4 @@
-//! The desk in memory, behind a way on which requests are refused, come late, and answers are lost.
+//! The desk in memory, behind faults: requests are refused, requests arrive late, and answers are lost.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use trip::{
     supplier::{Supplier, Supplies},
 };
 
-/// A request under its key.
+/// A request with its idempotency key.
 pub struct Request {
     key: String,
     ask: Ask,
@@ -28,8 +28,8 @@ impl Provider for InMemory {
         request.key.clone()
     }
 
-    fn answer(&mut self, Request { key, ask }: &Request) -> Result<Answer, &'static str> {
-        Ok(self.0.ask(key, ask))
+    fn answer(&mut self, request: &Request) -> Result<Answer, &'static str> {
+        Ok(self.0.ask(&request.key, &request.ask))
     }
 
     fn words(answer: &Answer) -> String {
@@ -58,7 +58,7 @@ impl World {
         Self(Faulty::new(environment, InMemory(Desk::default())))
     }
 
-    /// What the desk holds, as its server lists it.
+    /// The rows about reservations, as the desk's server lists them.
     pub fn held(&self) -> Vec<Value> {
         self.0.read(|desk| desk.0.held())
     }
@@ -74,10 +74,10 @@ impl Providers for World {
     }
 }
 
-/// A supplier's way there.
+/// A supplier's access to the desk.
 pub struct ToDesk {
     world: Arc<World>,
-    /// A bug: a request without an answer counts as refused.
+    /// An injected bug: a request without an answer counts as refused.
     doubt_is_no: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Tests of the saga: its contract, its reactions, and all of it from seeds.
+//! Tests of the saga: its contract, its reactions, and simulations of all of it.
 
 mod described;
 mod desk;
@@ -17,7 +17,7 @@ use simulation::{Bug, simulation};
 use trip::{Booking, Flights, Hotels, contract::Event};
 
 #[test]
-fn the_schemas_say_what_the_types_say() {
+fn the_schemas_and_the_types_accept_the_same_data() {
     schemas::<Event>(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
 }
 
@@ -34,22 +34,22 @@ fn every_seed_holds_all_invariants() {
 }
 
 /// The story of the first seed that fails.
-fn story(found: Result<u64, SimulationError>) -> String {
-    let told = found.expect_err("the bug is found").to_string();
-    println!("{told}");
-    told
+fn story(result: Result<u64, SimulationError>) -> String {
+    let story = result.expect_err("the bug is found").to_string();
+    println!("{story}");
+    story
 }
 
 #[test]
-fn a_request_in_doubt_that_counts_as_refused_is_found() {
-    let told = story(simulation(Some(Bug::DoubtIsNo)).run(0..300));
-    assert!(told.contains("the desk holds what the services know, each once"), "{told}");
-    assert!(told.lines().count() < 40, "{told}");
+fn a_request_without_an_answer_that_counts_as_refused_is_found() {
+    let found = story(simulation(Some(Bug::DoubtIsNo)).run(0..300));
+    assert!(found.contains("the desk holds what the services know, each once"), "{found}");
+    assert!(found.lines().count() < 40, "{found}");
 }
 
 #[test]
-fn a_compensation_that_is_forgotten_is_found() {
-    let told = story(simulation(Some(Bug::NoCompensation)).run(0..300));
-    assert!(told.contains("every trip ends: request of trip"), "{told}");
-    assert!(told.lines().count() < 40, "{told}");
+fn a_missing_compensation_is_found() {
+    let found = story(simulation(Some(Bug::NoCompensation)).run(0..300));
+    assert!(found.contains("every trip ends: request of trip"), "{found}");
+    assert!(found.lines().count() < 40, "{found}");
 }

@@ -1,4 +1,4 @@
-//! What each service does, whatever the order in which it hears of things, and however often.
+//! Tests of the reactions: the result does not depend on the order of events, nor on repeats.
 
 use quintet::prelude::*;
 use quintet_test::{aggregate, example, react};
@@ -16,7 +16,7 @@ fn event<P: Participant<Contract = Event>>(kind: EventType) -> What<P> {
     What::Event(example(kind))
 }
 
-/// All orders of these.
+/// All orders of these events.
 fn orders(kinds: &[EventType]) -> Vec<Vec<EventType>> {
     if kinds.is_empty() {
         return vec![Vec::new()];
@@ -29,13 +29,13 @@ fn orders(kinds: &[EventType]) -> Vec<Vec<EventType>> {
     orders
 }
 
-/// The trip that booking has after these events, and what it has emitted.
+/// Applies a request and these events to booking. Returns the trip, and the events that booking has emitted.
 fn booked(events: &[EventType]) -> (Trip, Vec<EventType>) {
     let trip_id = aggregate::<Event>();
     let mut world = Rows::absent([trip_id]);
     let request = <Booking as quintet_test::Described<Trips>>::openings(trip_id).remove(0);
-    let begun = react::<Booking>(&mut world, What::Command(request));
-    let mut emitted: Vec<EventType> = begun.events().map(Event::event_type).collect();
+    let accepted = react::<Booking>(&mut world, What::Command(request));
+    let mut emitted: Vec<EventType> = accepted.events().map(Event::event_type).collect();
     for kind in events {
         let reaction = react::<Booking>(&mut world, event(*kind));
         emitted.extend(reaction.events().map(Event::event_type));
@@ -68,7 +68,7 @@ fn a_trip_ends_the_same_in_any_order_and_repeats_do_nothing() {
 }
 
 #[test]
-fn a_trip_of_which_a_part_is_unknown_does_not_end() {
+fn a_trip_with_an_unknown_part_does_not_end() {
     for kind in [EventType::FlightRefused, EventType::HotelReserved, EventType::HotelReleased] {
         let (trip, emitted) = booked(&[kind]);
         assert_eq!((trip.state, emitted), (State::Requested, vec![EventType::TripRequested]));
@@ -76,22 +76,23 @@ fn a_trip_of_which_a_part_is_unknown_does_not_end() {
     assert_eq!(booked(&[EventType::FlightRefused]).0.flight, Part::Refused);
 }
 
-/// What comes to flights.
+/// An input of flights.
 #[derive(Debug, Clone)]
-enum Comes {
+enum FlightsInput {
     Event(EventType),
     Answer(Answer),
 }
 
-/// The state that flights comes to, what it has emitted and asked.
-fn reserved(inputs: &[Comes]) -> (supplier::State, Vec<EventType>, Vec<Ask>) {
+/// Applies these inputs to flights. Returns the state of the reservation, the events that flights has emitted, and its
+/// requests.
+fn reserved(inputs: &[FlightsInput]) -> (supplier::State, Vec<EventType>, Vec<Ask>) {
     let trip_id = aggregate::<Event>();
     let mut world = Rows::<Reservation>::absent([trip_id]);
     let (mut emitted, mut asked) = (Vec::new(), Vec::new());
     for input in inputs {
         let what = match input {
-            Comes::Event(kind) => event(*kind),
-            Comes::Answer(answer) => What::Outcome(trip_id, answer.clone()),
+            FlightsInput::Event(kind) => event(*kind),
+            FlightsInput::Answer(answer) => What::Outcome(trip_id, answer.clone()),
         };
         let reaction = react::<Flights>(&mut world, what);
         emitted.extend(reaction.events().map(Event::event_type));
@@ -101,12 +102,12 @@ fn reserved(inputs: &[Comes]) -> (supplier::State, Vec<EventType>, Vec<Ask>) {
 }
 
 #[test]
-fn a_flight_is_given_back_whenever_the_room_is_refused() {
+fn a_flight_is_released_at_whatever_time_the_room_is_refused() {
     let (requested, refused) = (EventType::TripRequested, EventType::HotelRefused);
-    let answer = || Comes::Answer(Answer::Reserved { reference: "F-7".to_owned() });
-    let released = || Comes::Answer(Answer::Released);
-    let refused = || Comes::Event(refused);
-    let requested = || Comes::Event(requested);
+    let answer = || FlightsInput::Answer(Answer::Reserved { reference: "F-7".to_owned() });
+    let released = || FlightsInput::Answer(Answer::Released);
+    let refused = || FlightsInput::Event(refused);
+    let requested = || FlightsInput::Event(requested);
     for (inputs, emits, asks) in [
         (vec![requested(), answer(), refused(), released()], 2, 2),
         (vec![requested(), refused(), answer(), released()], 1, 2),
@@ -121,13 +122,13 @@ fn a_flight_is_given_back_whenever_the_room_is_refused() {
 }
 
 #[test]
-fn a_release_that_never_arrived_is_asked_for_again_under_another_key() {
-    let none = Answer::Refused { reason: "an operator looked".to_owned() };
+fn a_release_that_never_arrived_is_requested_again_under_another_key() {
+    let never_arrived = Answer::Refused { reason: "an operator looked".to_owned() };
     let reserved_then_refused = [
-        Comes::Event(EventType::TripRequested),
-        Comes::Answer(Answer::Reserved { reference: "F-7".to_owned() }),
-        Comes::Event(EventType::HotelRefused),
-        Comes::Answer(none),
+        FlightsInput::Event(EventType::TripRequested),
+        FlightsInput::Answer(Answer::Reserved { reference: "F-7".to_owned() }),
+        FlightsInput::Event(EventType::HotelRefused),
+        FlightsInput::Answer(never_arrived),
     ];
     let (state, _, asked) = reserved(&reserved_then_refused);
     assert_eq!(state, supplier::State::Releasing);

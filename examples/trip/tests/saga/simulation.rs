@@ -1,4 +1,4 @@
-//! The saga in the simulator: its services, the desk, travellers, and what must hold.
+//! The simulation of the saga: its services, the desk, the travellers and the invariants.
 
 use quintet::serde_json::Value;
 use quintet_test::simulation::{Participants, Simulation, Snapshot};
@@ -17,20 +17,20 @@ use super::{
 };
 
 quintet::text_enum! {
-    /// Bugs that can be planted.
+    /// The bugs that can be injected.
     pub enum Bug {
-        /// Hotels takes a request without an answer for one that was refused.
+        /// Hotels treats a request without an answer as refused.
         DoubtIsNo = "doubt_is_no",
-        /// Flights does not listen to hotels.
+        /// Flights does not consume the events of hotels.
         NoCompensation = "no_compensation",
     }
 }
 
-/// A supplier of seats that never hears that there is no room.
+/// Seats whose supplier does not consume the refusal of the room.
 #[derive(Debug, Clone, Copy, Default)]
-struct DeafSeats;
+struct SeatsWithoutCompensation;
 
-impl Supplies for DeafSeats {
+impl Supplies for SeatsWithoutCompensation {
     const NAME: &'static str = Seats::NAME;
     const CONFIG: &'static str = Seats::CONFIG;
     const KIND: &'static str = Seats::KIND;
@@ -45,7 +45,9 @@ pub fn simulation(bug: Option<Bug>) -> Simulation<World, Travellers> {
     let participants = Participants::new().with(Booking);
     let doubt_is_no = bug == Some(Bug::DoubtIsNo);
     let participants = if bug == Some(Bug::NoCompensation) {
-        participants.asking(Supplier::<DeafSeats>::default(), |world| ToDesk::outside(world, false))
+        participants.asking(Supplier::<SeatsWithoutCompensation>::default(), |world| {
+            ToDesk::outside(world, false)
+        })
     } else {
         participants.asking(Supplier::<Seats>::default(), |world| ToDesk::outside(world, false))
     };
@@ -54,36 +56,37 @@ pub fn simulation(bug: Option<Bug>) -> Simulation<World, Travellers> {
     let simulation = Simulation::new(participants)
         .providers(World::new)
         .workload(|_| Travellers::default())
-        .invariant("every accepted trip is there once", |known| {
+        .invariant("every accepted trip is there once", |snapshot| {
             let mut accepted: Vec<String> =
-                known.workload().accepted().map(|trip| trip.to_string()).collect();
+                snapshot.workload().accepted().map(|trip| trip.to_string()).collect();
             let mut rows: Vec<&str> =
-                known.of("booking", "trip").filter_map(|row| row["trip_id"].as_str()).collect();
+                snapshot.of("booking", "trip").filter_map(|row| row["trip_id"].as_str()).collect();
             accepted.sort();
             rows.sort_unstable();
             if accepted == rows { Ok(()) } else { Err(format!("{accepted:?}, but {rows:?}")) }
         });
-    // What the audit of a running suite checks.
-    invariants::ALL.into_iter().fold(simulation, |simulation, (name, check)| {
-        simulation.invariant(name, move |known| {
-            let offences = check(&|of, table| rows(known, of, table));
-            if offences.is_empty() { Ok(()) } else { Err(offences.join("; ")) }
+    // The invariants that the audit of a running suite checks too.
+    invariants::ALL.into_iter().fold(simulation, |simulation, invariant| {
+        simulation.invariant(invariant.name, move |snapshot| {
+            let violations = (invariant.violations)(&|of, table| rows(snapshot, of, table));
+            if violations.is_empty() { Ok(()) } else { Err(violations.join("; ")) }
         })
     })
 }
 
-/// The rows of a table, with the names of trips that the story uses.
-fn rows(known: &Snapshot<'_, World, Travellers>, of: &str, table: &str) -> Vec<Value> {
+/// The rows of a table, with the names of trips in the story instead of their ids.
+fn rows(snapshot: &Snapshot<'_, World, Travellers>, of: &str, table: &str) -> Vec<Value> {
     let mut rows: Vec<Value> = match of {
         "desk" => {
-            known.providers().held().into_iter().filter(|row| row["table"] == table).collect()
+            let held = snapshot.providers().held().into_iter();
+            held.filter(|row| row["table"] == table).collect()
         }
-        service => known.of(service, table).cloned().collect(),
+        service => snapshot.of(service, table).cloned().collect(),
     };
     for row in &mut rows {
         let trip = row["trip_id"].as_str().and_then(|id| id.parse::<TripId>().ok());
         if let Some(trip) = trip {
-            row["trip_id"] = known.environment().name(trip.uuid()).into();
+            row["trip_id"] = snapshot.environment().name(trip.uuid()).into();
         }
     }
     rows

@@ -1,4 +1,4 @@
-//! Travellers, who book trips and send a booking again when they hear nothing.
+//! The travellers of a simulation: they book trips, and repeat a booking that has no answer.
 
 use quintet::{anyhow::Result, async_trait, clock::uuid_v7};
 use quintet_test::simulation::{Actions, Clients, Weighted, Wish, Workload};
@@ -9,29 +9,29 @@ use trip::{
 
 const DESTINATIONS: [&str; 4] = ["Lisbon", "Mars", "Atlantis", "Oslo"];
 
-/// See the module.
+/// The travellers, with the trips that they want.
 #[derive(Default)]
 pub struct Travellers {
     trips: Vec<Wish<TripRequested, TripId>>,
 }
 
 impl Travellers {
-    /// The trips that were accepted, as far as travellers have heard.
+    /// The trips of which a traveller has got the answer that they are accepted.
     pub fn accepted(&self) -> impl Iterator<Item = TripId> {
         self.trips.iter().flat_map(|wish| wish.answers().iter().copied())
     }
 
-    /// Sends every booking that has no answer.
+    /// Sends a command for each booking without an answer. Returns their names.
     async fn book(&mut self, clients: &mut Clients<'_>) -> Result<Vec<String>> {
-        let mut told = Vec::new();
+        let mut names = Vec::new();
         for wish in self.trips.iter_mut().filter(|wish| wish.is_open()) {
             let name = format!("book {} to {}", wish.name, wish.body.destination);
             let command = clients.command::<Booking>(&name, wish.body.clone(), Some(wish.key()));
             wish.asked(command.input.cause);
             clients.send(command).await?;
-            told.push(name);
+            names.push(name);
         }
-        Ok(told)
+        Ok(names)
     }
 }
 
@@ -57,15 +57,15 @@ impl Workload for Travellers {
             let request = TripRequested { trip_id, traveller, destination, nights };
             self.trips.push(Wish::new(name, request));
         }
-        let told = self.book(clients).await?;
-        Ok((!told.is_empty()).then(|| told.join(", ")))
+        let names = self.book(clients).await?;
+        Ok((!names.is_empty()).then(|| names.join(", ")))
     }
 
     fn hear(&mut self, clients: &mut Clients<'_>) -> Result<()> {
-        for heard in clients.hear::<Booking>()? {
-            let asked = self.trips.iter_mut().find(|wish| wish.was_asked_by(heard.command));
-            if let (Some(wish), Ok(trip)) = (asked, heard.answer) {
-                wish.granted(heard.command, trip.trip_id);
+        for answered in clients.hear::<Booking>()? {
+            let wish = self.trips.iter_mut().find(|wish| wish.was_asked_by(answered.command));
+            if let (Some(wish), Ok(trip)) = (wish, answered.answer) {
+                wish.granted(answered.command, trip.trip_id);
             }
         }
         Ok(())

@@ -1,17 +1,17 @@
-//! The settings of a service where nothing else is given.
+//! The default settings of a service.
 
-/// A service's settings as they are unless something else is given.
+/// The default settings of a service, and where its other settings come from.
 pub(crate) struct Defaults {
-    /// What all services have.
+    /// The TOML text of the settings that all services have.
     pub(super) shared: String,
-    /// What it has of its own, and what it overrides.
+    /// The TOML text of the service's own settings, and of those that it overrides.
     pub(super) own: &'static str,
-    /// What its variables in the environment begin with.
+    /// The prefix of the service's environment variables, such as `TRAVEL_BOOKING__`.
     pub(super) prefix: String,
 }
 
 impl Defaults {
-    /// Of the service of this name.
+    /// The defaults of this service of this saga.
     pub(crate) fn new(namespace: &str, service: &str, own: &'static str) -> Self {
         let shared = include_str!("../../config.toml");
         let shared = shared.replace("{namespace}", namespace).replace("{service}", service);
@@ -19,7 +19,7 @@ impl Defaults {
         Self { shared, own, prefix }
     }
 
-    /// All of them, as a settings file.
+    /// All default settings as the text of a settings file.
     pub(crate) fn text(&self) -> String {
         format!("{}\n{}", self.own, self.shared)
     }

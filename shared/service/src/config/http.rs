@@ -1,3 +1,5 @@
+//! The settings of the HTTP listeners.
+
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -7,43 +9,46 @@ use serde::Deserialize;
 use super::seconds;
 use crate::http::{Room, Streams, Waiting};
 
-/// Connections of the admin listener at once.
+/// The most connections that the admin listener has at once.
 const ADMIN_CONNECTIONS: usize = 128;
 /// A mebibyte.
 const MIB: usize = 1 << 20;
-/// The most mebibytes that a setting may say, so that their bytes can be counted.
+/// The most mebibytes that a setting may name. It keeps their conversion into bytes from overflowing.
 const MOST_MIB: usize = 1 << 20;
 
-/// What clients may take of the listeners.
+/// The limits of the HTTP listeners.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Http {
-    /// The names that the public listener is asked under; none for any.
+    /// The host names that the public listener answers; any if the list is empty.
     pub hosts: Vec<String>,
-    /// The names that the admin listener is asked under, beside addresses and names without a dot.
+    /// The host names that the admin listener answers, beside addresses and names without a dot.
     pub admin_hosts: Vec<String>,
-    /// Addresses and networks of proxies, whose `X-Forwarded-For` is believed.
+    /// The addresses and networks of proxies, whose `X-Forwarded-For` is believed.
     pub proxies: Vec<String>,
-    /// Connections of the public listener at once.
+    /// The most connections of the public listener at once.
     pub connections: usize,
-    /// Connections of one client address that is no proxy; 0 for no limit.
+    /// The most connections of one client address that is no proxy; 0 for no limit.
     pub connections_per_address: usize,
     /// How long a connection may wait for its next request.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub idle_timeout: Duration,
-    /// Event streams at once.
+    /// The most event streams at once.
     pub streams: usize,
-    /// Event streams of one client; 0 for no limit.
+    /// The most event streams of one client; 0 for no limit.
     pub streams_per_client: usize,
-    /// Listings that read the database at once.
+    /// The most listings that read the database at once.
     pub listings: usize,
-    /// Mebibytes of request bodies that are not read whole yet.
+    /// The most mebibytes of request bodies that have not arrived whole.
     pub bodies_mib: usize,
-    /// Mebibytes of listings that clients have not read yet.
+    /// The most mebibytes of listings that clients have not read yet.
     pub answers_mib: usize,
 }
 
 impl Http {
-    /// Refuses what the types let through.
+    /// Checks the values beyond their types.
+    ///
+    /// # Errors
+    /// Naming the first setting that cannot be used.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let positive = [
             ("connections", self.connections),
@@ -75,13 +80,14 @@ impl Http {
         })
     }
 
-    /// The public listener's limits, after as many file handles as may be are taken.
+    /// The limits of the public listener. It raises the process' limit of open files first.
     pub(crate) fn limits(&self) -> Limits {
         let (connections, per_address) = (self.connections(), self.connections_per_address);
         Limits { connections, per_address, idle: self.idle_timeout, ..Limits::default() }
     }
 
-    /// As many connections as are wanted and the file handles allow: each connection is one.
+    /// The configured number of connections, or fewer where the limit of open files does not allow so many: each
+    /// connection is an open file.
     fn connections(&self) -> usize {
         let handles = raise_handle_limit().unwrap_or_else(|error| {
             tracing::warn!(%error, "the limit of open files cannot be raised");
@@ -98,16 +104,16 @@ impl Http {
         connections
     }
 
-    /// The admin listener's limits.
+    /// The limits of the admin listener.
     pub(crate) fn admin_limits(&self) -> Limits {
         let (connections, idle) = (ADMIN_CONNECTIONS, self.idle_timeout);
         Limits { connections, health_connections: 0, per_address: 0, idle, ..Limits::default() }
     }
 
-    /// What requests share.
+    /// The limits that requests share.
     ///
     /// # Errors
-    /// If a proxy is no address and no network.
+    /// If an entry of `proxies` is neither an address nor a network.
     pub fn room(&self) -> anyhow::Result<Room> {
         let streams = Streams { all: self.streams, each: self.streams_per_client };
         let waiting = Waiting { bodies: self.bodies_mib * MIB, answers: self.answers_mib * MIB };
@@ -116,7 +122,7 @@ impl Http {
     }
 }
 
-/// Whether this could be a host: no scheme, no port.
+/// Whether the text has the form of a host: without scheme and port.
 fn is_name(text: &str) -> bool {
     let ipv6 = text.parse::<std::net::Ipv6Addr>().is_ok();
     ipv6 || (!text.is_empty() && !text.contains([':', '/', ' ', '@']))

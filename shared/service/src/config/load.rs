@@ -1,3 +1,5 @@
+//! Reads settings from the defaults, a file and the environment.
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -17,17 +19,20 @@ use super::{
     secrets::{Secrets, readable},
 };
 
-/// Everything below it is passed on to librdkafka, whatever it is called.
+/// The section that is passed on to librdkafka. Its settings can have any name.
 pub(super) const PASSED_ON: &str = "kafka";
 
-/// A service's settings: those that all services have, and its own.
+/// The settings of a service: those that all services have, and its own.
 pub(crate) type Loaded<O> = (Config, O);
 
-/// Reads settings: the defaults of all services, those of this service, then the file, then the environment's variables with this prefix,
-/// each over the ones before. What comes from a file of its own is kept as a secret.
+/// Reads the settings of a service. Each source overrides those before it: the defaults of all services, the defaults
+/// of this service, the settings file, the environment variables with the service's prefix.
+///
+/// A variable whose name ends with `_FILE` names a file that holds the value. Such values are added to `secrets`.
 ///
 /// # Errors
-/// Naming the setting, what is wrong with it and where it came from. [`Secrets::hide`] what it says.
+/// Naming the setting, what is wrong with it and its source. The text may contain secrets: pass it through
+/// [`Secrets::hide`] before it is shown.
 pub(crate) fn load<O: DeserializeOwned>(
     defaults: &Defaults,
     file: Option<&Path>,
@@ -56,7 +61,7 @@ pub(crate) fn load<O: DeserializeOwned>(
     Ok((config, figment.extract().map_err(readable)?))
 }
 
-/// All keys of a source, dotted, with their values.
+/// All settings of a source: dotted keys, such as `bus.url`, with their values.
 fn leaves(figment: &Figment) -> anyhow::Result<BTreeMap<String, Value>> {
     fn walk(prefix: &str, dict: Dict, into: &mut BTreeMap<String, Value>) {
         for (name, value) in dict {
@@ -68,22 +73,11 @@ fn leaves(figment: &Figment) -> anyhow::Result<BTreeMap<String, Value>> {
         }
     }
     let mut found = BTreeMap::new();
-    let data = figment.data_or_error()?;
+    let data = figment.data().map_err(readable)?;
     for dict in data.into_values() {
         walk("", dict, &mut found);
     }
     Ok(found)
-}
-
-/// What a figment holds, or why it holds nothing.
-trait Data {
-    fn data_or_error(&self) -> anyhow::Result<Map<Profile, Dict>>;
-}
-
-impl Data for Figment {
-    fn data_or_error(&self) -> anyhow::Result<Map<Profile, Dict>> {
-        self.data().map_err(readable)
-    }
 }
 
 fn require_known(known: &BTreeMap<String, Value>, key: &str) -> anyhow::Result<()> {
@@ -95,22 +89,23 @@ fn require_known(known: &BTreeMap<String, Value>, key: &str) -> anyhow::Result<(
     bail!("there is no setting {key}; is {} meant?", nearest.map_or("none", String::as_str))
 }
 
-/// A variable of the environment.
+/// An environment variable of the service.
 struct Given<'g> {
     name: &'g str,
-    /// Its name without the prefix.
+    /// The name without the prefix.
     key: &'g str,
     value: String,
 }
 
-/// One variable as a source of its own, so that errors name it.
+/// Makes a source of a single variable, so that an error about its value names the variable.
 fn variable(
     known: &BTreeMap<String, Value>,
-    Given { name, key, mut value }: Given<'_>,
+    given: Given<'_>,
     secrets: &mut Secrets,
 ) -> anyhow::Result<Variable> {
+    let Given { name, key, mut value } = given;
     let mut path: Vec<String> = key.to_lowercase().split("__").map(ToOwned::to_owned).collect();
-    // Those of librdkafka's names that end so themselves must be given in the settings file.
+    // A setting of librdkafka whose own name ends with `_file` can therefore only be set in the settings file.
     if !known.contains_key(&path.join("."))
         && let Some(last) = path.last_mut()
         && let Some(short) = last.strip_suffix("_file")
@@ -119,13 +114,13 @@ fn variable(
         value = secret(Path::new(&value)).with_context(|| name.to_owned())?;
         secrets.keep(&value);
     }
-    // librdkafka's names have dots, which a variable's cannot.
+    // The names of librdkafka's settings contain dots, which names of variables cannot.
     if path.first().is_some_and(|first| first == PASSED_ON) && path.len() == 2 {
         path[1] = path[1].replace('_', ".");
     }
     let dotted = path.join(".");
     require_known(known, &dotted).with_context(|| name.to_owned())?;
-    // A text stays one, however much it looks like a number.
+    // A setting that is a text stays one, even where its value looks like a number: a namespace may be `17`.
     let text = matches!(known.get(&dotted), Some(Value::String(..)) | None);
     let value = if text {
         Value::from(value)
@@ -141,8 +136,10 @@ fn secret(path: &Path) -> anyhow::Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// A source with a single setting.
 struct Variable {
     name: String,
+    /// The parts of its key: `bus`, `url`.
     path: Vec<String>,
     value: Value,
 }
@@ -202,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_source_goes_over_the_one_before() {
+    fn each_source_overrides_those_before() {
         let file = Some("[bus]\npartitions = 6\n[outbox]\nlimit = 5\n[publish]\ntrip = 1");
         let variables = [("QUINTET_BOOKING__OUTBOX__LIMIT", "7"), ("QUINTET_HOTELS__NO", "x")];
         let (config, own) = given(file, &variables).unwrap();
@@ -260,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn librdkafkas_own_settings_pass() {
+    fn settings_of_librdkafka_are_passed_on() {
         let file = "[kafka]\n\"sasl.username\" = \"me\"";
         let variables = [("QUINTET_BOOKING__KAFKA__SECURITY_PROTOCOL", "SASL_SSL")];
         let (config, _) = given(Some(file), &variables).unwrap();
@@ -302,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_listener_can_have_is_refused() {
+    fn limits_that_no_listener_can_have_are_refused() {
         let listed = ("QUINTET_BOOKING__HTTP__HOSTS", r#"["shop.example"]"#);
         let (config, _) = given(Some("[http]\nproxies = [\"10.0.0.0/8\"]"), &[listed]).unwrap();
         assert_eq!(config.http.hosts, ["shop.example"]);

@@ -1,4 +1,4 @@
-//! Settings. A service's commented `config.toml` is the documentation and, compiled in, the defaults.
+//! The settings of a service. Its commented `config.toml` is compiled in: it is both the documentation and the defaults.
 
 mod defaults;
 mod http;
@@ -25,38 +25,39 @@ pub(crate) use secrets::Secrets;
 pub struct Config {
     /// The public listener.
     pub listen: SocketAddr,
-    /// The admin listener: on loopback unless told otherwise.
+    /// The admin listener: on loopback by default.
     pub admin_listen: SocketAddr,
     /// Which web pages may call the public listener.
     pub cors: Cors,
-    /// What clients may take of the listeners.
+    /// The limits of the HTTP listeners.
     pub http: Http,
     /// The service's own database.
     pub database: Database,
     /// The broker.
     pub bus: Bus,
-    /// Passed on to librdkafka as they are.
+    /// Settings of librdkafka, passed on as they are.
     pub kafka: BTreeMap<String, String>,
-    /// What may wait for the engine.
+    /// The requests that wait for the engine.
     pub commands: Queue,
-    /// What may wait for the broker.
+    /// The events that wait for the broker.
     pub outbox: Limit,
-    /// What is remembered of what came.
+    /// The memory of applied events.
     pub inbox: Inbox,
-    /// How the outside world is asked.
+    /// The requests to the outside world.
     pub effects: Effects,
-    /// How the engine behaves.
+    /// The engine.
     pub engine: EngineConfig,
-    /// What is recorded of traces.
+    /// The recording of traces.
     pub traces: Traces,
-    /// What is logged, and how.
+    /// The log.
     pub log: Log,
 }
 
 /// See [`Config::cors`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Cors {
-    /// Their origins, such as `https://shop.example`; none: no page of another origin may call.
+    /// The origins of the pages, such as `https://shop.example`. If the list is empty, no page of another origin may
+    /// call.
     pub origins: Vec<String>,
 }
 
@@ -65,9 +66,9 @@ pub struct Cors {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://USER@HOST/DB`.
     pub url: String,
-    /// Connections at most, with PostgreSQL.
+    /// The most connections to PostgreSQL.
     pub connections: u32,
-    /// Mebibytes that a SQLite file may grow to; 0 for no limit.
+    /// How many mebibytes a SQLite file may grow to; 0 for no limit.
     pub max_mib: u32,
 }
 
@@ -76,45 +77,45 @@ pub struct Database {
 pub struct Bus {
     /// `log:PATH` or `kafka:HOST:PORT,…`.
     pub url: String,
-    /// Put before the names of topics and groups.
+    /// The prefix of the names of topics and groups.
     pub namespace: String,
-    /// Partitions of topics that this service creates.
+    /// The number of partitions of a topic that this service creates.
     pub partitions: i32,
 }
 
 /// See [`Config::commands`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Queue {
-    /// Requests that may wait; more are refused with 429.
+    /// How many requests may wait; more are refused with 429.
     pub queue: usize,
 }
 
 /// See [`Config::outbox`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Limit {
-    /// Events that may wait; then requests are refused with 503.
+    /// How many events may wait; beyond, requests are refused with 503.
     pub limit: usize,
 }
 
 /// See [`Config::inbox`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Inbox {
-    /// Whether it forgets what no topic can bring again.
+    /// Whether the inbox forgets an event that no topic can deliver again.
     pub prune: bool,
 }
 
 /// See [`Config::effects`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Effects {
-    /// Requests to the outside world under way at once.
+    /// The most requests to the outside world that are under way at once.
     pub concurrency: usize,
-    /// How long each may take.
+    /// How long each attempt may take.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub timeout: Duration,
     /// The longest pause between two attempts.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub backoff_max: Duration,
-    /// A request without an answer for so long is held for an operator.
+    /// After how long without an answer a request is held for an operator.
     #[serde(deserialize_with = "seconds::deserialize")]
     pub hold_after: Duration,
 }
@@ -122,27 +123,27 @@ pub struct Effects {
 /// See [`Config::engine`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct EngineConfig {
-    /// Inputs in one transaction, at most.
+    /// The most inputs that one transaction applies.
     pub batch: usize,
 }
 
 /// See [`Config::traces`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Traces {
-    /// The share that is recorded where the caller has not decided, 0 to 1.
+    /// The share of traces that is recorded, 0 to 1, of requests whose caller has not decided.
     pub sample: f64,
 }
 
 /// See [`Config::log`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Log {
-    /// `pretty` or `json`.
+    /// The format of its lines.
     pub format: LogFormat,
-    /// As of `RUST_LOG`: a level, or levels by module.
+    /// A level, or levels by module, as in `RUST_LOG`.
     pub filter: String,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
@@ -153,7 +154,8 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// The engine's settings. With SQLite a service is one process, so its engine is exclusive.
+    /// The engine's settings. On SQLite the service is certainly the sole replica, so its engine starts in exclusive
+    /// mode.
     #[must_use]
     pub fn engine_settings(&self, client: &str) -> engine::Settings {
         engine::Settings {
@@ -164,6 +166,7 @@ impl Config {
             exclusive: self.database.url.starts_with("sqlite:"),
             effects_concurrency: self.effects.concurrency,
             effects_timeout: self.effects.timeout,
+            // Longer than any attempt takes, so that a claim that has run out belongs to a process that hangs or died.
             claim: self.effects.timeout * 3,
             backoff_max: self.effects.backoff_max,
             hold_after: self.effects.hold_after,
@@ -172,10 +175,10 @@ impl Config {
         }
     }
 
-    /// The log has no name among `OpenTelemetry`'s, and no server.
+    /// The attributes of messaging spans. `OpenTelemetry` has no name for the embedded log, and the log has no server.
     fn messaging(&self, client: &str) -> Messaging {
-        let given = self.kafka.get("client.id").cloned();
-        let client_id = given.unwrap_or_else(|| client.to_owned());
+        let configured = self.kafka.get("client.id").cloned();
+        let client_id = configured.unwrap_or_else(|| client.to_owned());
         let Some(brokers) = self.bus.url.strip_prefix("kafka:") else {
             return Messaging { system: "quintet_log", client_id, ..Messaging::default() };
         };
@@ -189,23 +192,23 @@ impl Config {
     }
 }
 
-/// Whether nobody can listen on an address beside a listener on the other.
-fn is_taken(address: SocketAddr, other: SocketAddr) -> bool {
+/// Whether a process cannot listen on both addresses.
+fn conflict(address: SocketAddr, other: SocketAddr) -> bool {
     let same = address.ip() == other.ip();
     let everywhere = address.ip().is_unspecified() || other.ip().is_unspecified();
-    // Port 0 is whichever is free.
+    // Port 0 stands for any free port.
     address.port() != 0 && address.port() == other.port() && (same || everywhere)
 }
 
-/// For a service without settings of its own.
+/// The settings of a service that has none of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct NoConfig {}
 
 impl Config {
-    /// Refuses what the types let through and the engine cannot work with.
+    /// Checks the values beyond their types.
     ///
     /// # Errors
-    /// Naming the first such setting.
+    /// Naming the first setting that cannot be used.
     pub fn check(&self) -> anyhow::Result<()> {
         let positive = [
             ("database.connections", self.database.connections > 0),
@@ -221,7 +224,7 @@ impl Config {
         if let Some((name, _)) = positive.iter().find(|(_, positive)| !positive) {
             bail!("{name} must be more than 0");
         }
-        if is_taken(self.admin_listen, self.listen) {
+        if conflict(self.admin_listen, self.listen) {
             bail!(
                 "admin_listen = {} takes the port of listen = {}: give each a port of its own",
                 self.admin_listen,
@@ -256,12 +259,13 @@ mod tests {
 
     #[test]
     fn two_listeners_cannot_share_a_port() {
-        let taken = |one: &str, other: &str| is_taken(one.parse().unwrap(), other.parse().unwrap());
-        assert!(taken("127.0.0.1:8080", "127.0.0.1:8080"));
-        assert!(taken("0.0.0.0:8080", "127.0.0.1:8080"));
-        assert!(taken("127.0.0.1:8080", "[::]:8080"));
-        assert!(!taken("127.0.0.1:0", "127.0.0.1:0"));
-        assert!(!taken("10.0.0.1:80", "127.0.0.1:80"));
-        assert!(!taken("0.0.0.0:80", "127.0.0.1:81"));
+        let conflict =
+            |one: &str, other: &str| conflict(one.parse().unwrap(), other.parse().unwrap());
+        assert!(conflict("127.0.0.1:8080", "127.0.0.1:8080"));
+        assert!(conflict("0.0.0.0:8080", "127.0.0.1:8080"));
+        assert!(conflict("127.0.0.1:8080", "[::]:8080"));
+        assert!(!conflict("127.0.0.1:0", "127.0.0.1:0"));
+        assert!(!conflict("10.0.0.1:80", "127.0.0.1:80"));
+        assert!(!conflict("0.0.0.0:80", "127.0.0.1:81"));
     }
 }

@@ -1,14 +1,14 @@
-//! Durations as people write them: `10s`, `1m 30s`, `2h`.
+//! Reads durations in the form `10s`, `1m 30s`, `2h`.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// Reads one, for serde's `with`.
+/// Reads a duration; for serde's `deserialize_with`.
 ///
 /// # Errors
-/// If it is not a duration, or a negative one.
+/// If the text is no duration, or a negative one.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
     let signed: SignedDuration = text

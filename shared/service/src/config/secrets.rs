@@ -1,22 +1,22 @@
-//! What a message about settings does not repeat: it goes to terminals and logs.
+//! Hides secrets in messages about settings, because these messages go to terminals and logs.
 
 use anyhow::anyhow;
 
-/// Stands for what is hidden.
+/// The text in place of a secret.
 const HIDDEN: &str = "…";
-/// What stands for a user where a message shows what an address looks like.
+/// The placeholder for a user in messages that show the form of an address. It is no secret.
 const EXAMPLE: &str = "USER";
 /// The longest value that a message repeats, in characters.
 const LONGEST: usize = 100;
-/// The shortest value that is looked for in a message: a shorter one is part of too many words.
+/// The shortest value that is replaced wherever it occurs: a shorter one is part of too many ordinary words.
 const SHORTEST: usize = 4;
 
-/// Values that were read from files of their own, as secrets are.
+/// The values that were read from files of their own, as secrets are.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// No message repeats this value.
+    /// Adds a value that no message may repeat.
     pub(super) fn keep(&mut self, value: &str) {
         let value = value.trim().trim_end_matches('/');
         if value.len() >= SHORTEST {
@@ -25,22 +25,26 @@ impl Secrets {
         }
     }
 
-    /// The message without these values, without users and passwords of addresses, without what
-    /// follows `password=`, and with the beginnings of long values only.
+    /// The message with [`HIDDEN`] in place of these values, of users and passwords in addresses, and of values after
+    /// `password=`. Of a long value in quotes only the beginning is left.
     pub(crate) fn hide(&self, message: &str) -> String {
         let known = |text: String, secret: &String| text.replace(secret.as_str(), HIDDEN);
         let message = self.0.iter().fold(message.to_owned(), known);
         let shown: Vec<String> = quoted_and_not(&message)
             .iter()
             .enumerate()
-            // Every second one stood in quotes.
-            .map(|(nth, part)| if nth % 2 == 1 { value(part) } else { words(part) })
+            // Every second part was in quotes.
+            .map(
+                |(nth, part)| {
+                    if nth % 2 == 1 { without_secrets(part) } else { words_without_secrets(part) }
+                },
+            )
             .collect();
         shown.join("\"")
     }
 }
 
-/// figment's errors, the first of them in one line.
+/// The first of figment's errors as one line: the key, what is wrong, and the source.
 pub(super) fn readable(error: figment::Error) -> anyhow::Error {
     let first = error.into_iter().next();
     let text = first.map_or_else(String::new, |error| {
@@ -59,21 +63,21 @@ pub(super) fn readable(error: figment::Error) -> anyhow::Error {
     anyhow!(text)
 }
 
-/// What a parser says, without the lines that it shows of the file: these may hold secrets.
-fn without_excerpt(said: &str) -> String {
+/// The message of a TOML parser without the lines that it quotes from the file: these may hold secrets.
+fn without_excerpt(message: &str) -> String {
     let is_excerpt = |line: &&str| {
         line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|')
     };
-    said.lines().filter(|line| !is_excerpt(line)).collect::<Vec<_>>().join(": ")
+    message.lines().filter(|line| !is_excerpt(line)).collect::<Vec<_>>().join(": ")
 }
 
-/// Whether what stands under this key of the settings is never shown.
+/// Whether the value of this key is never shown.
 fn is_secret(key: &[String]) -> bool {
     let passed_on = key.first().is_some_and(|first| first == super::load::PASSED_ON);
     passed_on || key.last().is_some_and(|last| last.contains("password"))
 }
 
-/// What stands between quotes that no `\` escapes, with what stands around it.
+/// Splits a text at quotes that no `\` escapes: parts at odd places were in quotes.
 fn quoted_and_not(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
     for (at, c) in text.char_indices() {
@@ -87,8 +91,9 @@ fn quoted_and_not(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Text in quotes is one value. A password may hold all that ends one elsewhere.
-fn value(text: &str) -> String {
+/// A value from quotes without its secrets. All of it up to the last `@` counts as user and password, as a password may
+/// contain spaces and slashes.
+fn without_secrets(text: &str) -> String {
     let (scheme, rest) = text
         .split_once("://")
         .map_or(("", text), |(scheme, rest)| (&text[..scheme.len() + "://".len()], rest));
@@ -99,12 +104,14 @@ fn value(text: &str) -> String {
     cut(&without_passwords(&shown))
 }
 
-/// Text outside of quotes: an address begins with a scheme and ends with its word.
-fn words(text: &str) -> String {
-    let word = |word: &str| if word.contains("://") { value(word) } else { word.to_owned() };
+/// A text from outside of quotes without its secrets. There an address is a word with a scheme.
+fn words_without_secrets(text: &str) -> String {
+    let word =
+        |word: &str| if word.contains("://") { without_secrets(word) } else { word.to_owned() };
     without_passwords(&text.split_inclusive(char::is_whitespace).map(word).collect::<String>())
 }
 
+/// The text with [`HIDDEN`] in place of each value after `password=`.
 fn without_passwords(text: &str) -> String {
     const NAME: &str = "password";
     let lower = text.to_ascii_lowercase();
@@ -122,7 +129,7 @@ fn without_passwords(text: &str) -> String {
     shown + &text[from..]
 }
 
-/// What follows a value of a query or of PostgreSQL's `key=value` form.
+/// The rest of the text after its leading value, which is one of a query or of PostgreSQL's `key=value` form.
 fn after_value(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(quoted) => quoted.find('\'').map_or("", |end| &quoted[end + 1..]),
@@ -165,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_held_is_hidden_however_it_is_written() {
+    fn a_secret_from_a_file_is_hidden_plain_and_escaped() {
         let mut secrets = Secrets::default();
         secrets.keep("ro\"ot\nx/");
         secrets.keep("no");
-        let told = format!("{:?} and ro\"ot\nx/ are no URL", "ro\"ot\nx/y");
-        assert_eq!(secrets.hide(&told), "\"…/y\" and …/ are no URL");
+        let message = format!("{:?} and ro\"ot\nx/ are no URL", "ro\"ot\nx/y");
+        assert_eq!(secrets.hide(&message), "\"…/y\" and …/ are no URL");
     }
 }

@@ -1,3 +1,5 @@
+//! Reads the body of a request as JSON, strictly.
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -6,19 +8,19 @@ use axum::{
 
 use super::{Field, Fields, Fingerprint, Json, Problem, broken_body};
 
-/// What a body is read into, by a service with this state.
+/// A type that a body is read into, by a service with the state `S`.
 pub trait FromJson<S>: Sized {
-    /// Reads all its fields, noting each that is wrong; `None` only where one is. What is configured
-    /// of them, `state` knows.
+    /// Reads all fields, and notes each that is wrong. It returns `None` only if a field is wrong. Limits that are
+    /// configured come from `state`.
     fn read(body: &Field<'_>, state: &S) -> Option<Self>;
 }
 
 /// A JSON body, read strictly: a problem names every field that is missing or wrong.
 #[derive(Debug)]
 pub struct Body<T> {
-    /// What it says.
+    /// The value that was read.
     pub value: T,
-    /// What a repeat under the same idempotency key is compared by.
+    /// The hashes by which a repeat under the same idempotency key is compared with the first request.
     pub fingerprint: Fingerprint,
 }
 
@@ -69,7 +71,7 @@ fn require_plain(head: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn text_of<'h>(head: &'h HeaderMap, name: &header::HeaderName) -> &'h str {
-    // What is no text is none that is supported.
+    // A header that is no ASCII text has no supported value either.
     head.get(name).map_or("", |value| value.to_str().unwrap_or("unreadable").trim())
 }
 

@@ -1,4 +1,4 @@
-//! Which web pages may call the service (CORS).
+//! Which web pages may call the service: cross-origin resource sharing (CORS).
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use axum::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// How long a browser may remember what it was allowed.
+/// How long a browser may remember the answer to a preflight request.
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// What a page may send beside what every page may.
-const TAKEN: [&str; 5] =
+/// The headers that a page may send beside those that every page may send.
+const HEADERS: [&str; 5] =
     ["idempotency-key", "last-event-id", "traceparent", "tracestate", "x-request-id"];
 
-/// Lets pages of these origins read whatever the router answers, and write below `writes`. Without
-/// origins the router stays as it is: no page of another origin may call it.
+/// Lets pages of these origins read all answers of the router, and change something below the paths in `writes`. Without
+/// origins the router stays as it is, and browsers let no page of another origin call it.
 pub fn with_origins(router: Router, origins: &[String], writes: &'static [&'static str]) -> Router {
     if origins.is_empty() {
         return router;
@@ -29,21 +29,21 @@ pub fn with_origins(router: Router, origins: &[String], writes: &'static [&'stat
         origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
             && is_open(request, writes)
     };
-    let taken = TAKEN.map(HeaderName::from_static).into_iter().chain([CONTENT_TYPE]);
+    let headers = HEADERS.map(HeaderName::from_static).into_iter().chain([CONTENT_TYPE]);
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers(taken.collect::<Vec<_>>())
+        .allow_headers(headers.collect::<Vec<_>>())
         .expose_headers([LOCATION, RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(REMEMBERED);
     router.layer(cors)
 }
 
-/// Whether a page may send this request, or the one that a preflight asks about.
+/// Whether a page may send this request. Of a preflight request it is whether a page may send the announced one.
 fn is_open(request: &Parts, writes: &[&str]) -> bool {
     let preflight = request.headers.get(ACCESS_CONTROL_REQUEST_METHOD);
     let method = match preflight.filter(|_| request.method == Method::OPTIONS) {
-        Some(asked) => asked.as_bytes(),
+        Some(announced) => announced.as_bytes(),
         None => request.method.as_str().as_bytes(),
     };
     let path = request.uri.path();
@@ -53,7 +53,7 @@ fn is_open(request: &Parts, writes: &[&str]) -> bool {
     [b"GET".as_slice(), b"HEAD"].contains(&method) || writes.iter().any(within)
 }
 
-/// Whether a browser could send this as its `Origin`.
+/// Whether the text has the form in which browsers send the header `Origin`.
 pub(crate) fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let (scheme, authority) = (uri.scheme_str(), uri.authority());

@@ -1,3 +1,5 @@
+//! Extractors: what a route reads from the head of a request.
+
 use std::{borrow::Cow, convert::Infallible};
 
 use axum::{
@@ -15,7 +17,7 @@ use utoipa::IntoParams;
 use super::{Fingerprint, Problem, Wrong, problem::MOST_FIELDS};
 use crate::{App, telemetry::RequestTrace};
 
-/// The longest idempotency key that is taken, in characters.
+/// The longest idempotency key that is accepted, in characters.
 const LONGEST_KEY: usize = 255;
 
 /// The `Idempotency-Key` header (IETF draft-ietf-httpapi-idempotency-key-header), if there is one.
@@ -23,7 +25,7 @@ const LONGEST_KEY: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct Idempotency {
-    /// A repeat under the same key within 24 hours gets the first answer again.
+    /// A key for this request. A repeat under the same key within 24 hours gets the first answer again.
     #[param(
         rename = "Idempotency-Key",
         nullable = false,
@@ -33,18 +35,18 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// The key as the engine knows it: of one route, with what the body is compared by. Once callers
-    /// are told apart, `route` has to name the caller as well.
+    /// The key for the engine: that of the request within its route, with the hashes by which bodies are compared. Once
+    /// callers authenticate themselves, `route` has to name the caller as well, or one caller could read another's answer.
     #[must_use]
     pub fn key(self, route: &str, body: Fingerprint) -> Option<IdempotencyKey> {
         let Fingerprint { canonical: hash, sent } = body;
         self.key.map(|key| IdempotencyKey { key: format!("{route} {key}"), hash, sent })
     }
 
-    /// As [`Idempotency::key`], where there has to be one: the request is not idempotent by itself.
+    /// As [`Idempotency::key`], for a route that is not idempotent by itself and therefore requires a key.
     ///
     /// # Errors
-    /// 400 if there is none.
+    /// 400 if the request has no key.
     pub fn required(self, route: &str, body: Fingerprint) -> Result<IdempotencyKey, Problem> {
         self.key(route, body).ok_or_else(|| {
             let detail = "is missing; send one, so that a repeat is not carried out twice";
@@ -62,8 +64,8 @@ impl Idempotency {
         let text = value.to_str().map_err(|_| wrong())?.trim();
         let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let key = unquoted.unwrap_or(text);
-        let long = key.is_empty() || key.len() > LONGEST_KEY;
-        if long || key.contains('"') || values.next().is_some() {
+        let wrong_length = key.is_empty() || key.len() > LONGEST_KEY;
+        if wrong_length || key.contains('"') || values.next().is_some() {
             return Err(wrong());
         }
         Ok(Self { key: Some(key.to_owned()) })
@@ -86,7 +88,7 @@ impl<S: Sync> FromRequestParts<S> for TraceContext {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // The layer around all routes has put it there.
+        // `telemetry::observe`, the layer around all routes, has put it there.
         let request = parts.extensions.get::<RequestTrace>();
         Ok(Self(request.map_or_else(Trace::default, |request| request.trace.clone())))
     }
@@ -97,14 +99,15 @@ impl<S: Sync> FromRequestParts<S> for TraceContext {
 pub struct LinkedTrace(Option<RequestTrace>);
 
 impl LinkedTrace {
-    /// Links the request's span with that trace. What the request leads to belongs to that trace as
-    /// well, so that it is sampled with it, unless the caller records a trace of its own.
+    /// Links the request's span with the trace `other`, and returns the trace of the events that follow from the
+    /// request. That is `other`, so that an aggregate's events are sampled together; unless the caller records a trace
+    /// of its own, in which it expects to see them.
     #[must_use]
     pub fn with(self, other: Trace) -> Trace {
-        let Some(RequestTrace { trace, span, here }) = self.0 else { return other };
+        let Some(RequestTrace { trace, span, begins_here }) = self.0 else { return other };
         link(&span, &other);
-        let callers = !here && trace.is_sampled();
-        if callers || other.trace_id().is_none() { trace } else { other }
+        let caller_records = !begins_here && trace.is_sampled();
+        if caller_records || other.trace_id().is_none() { trace } else { other }
     }
 }
 
@@ -135,7 +138,7 @@ impl<P: Participant> FromRequestParts<App<P>> for AggregatePath<Key<P>> {
     }
 }
 
-/// What an aggregate is called, by the name of its key: `trip`, of `trip_id`.
+/// The noun for an aggregate, from the name of the contract's key: `trip` from `trip_id`.
 pub(crate) fn noun<C: Contract>() -> &'static str {
     C::KEY_FIELD.strip_suffix("_id").unwrap_or(C::KEY_FIELD)
 }
@@ -153,19 +156,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Reads all parameters, up to the first that is wrong.
+/// Reads all parameters.
+///
+/// # Errors
+/// The first parameter that is wrong.
 fn read<T: DeserializeOwned>(query: &str) -> Result<T, Wrong> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
     read.map_err(|error| {
         let (path, message) = (error.path().to_string(), error.inner().to_string());
-        // Of a parameter given twice, or not at all, only the message knows the name.
+        // The path of the error is empty for a parameter that is given twice or missing. Then its name is only in the
+        // message, in backquotes.
         let quoted = message.split('`').nth(1).filter(|_| path == ".");
         Wrong { pointer: quoted.unwrap_or(&path).to_owned(), detail: fault(&message) }
     })
 }
 
-/// All parameters that are wrong, as many as an answer lists: each is left out to find the next.
+/// All parameters that are wrong, up to [`MOST_FIELDS`]. Reading ends at the first wrong one, so each is left out in turn
+/// to find the next.
 fn all_wrong<T: DeserializeOwned>(query: &str, first: Wrong) -> Vec<Wrong> {
     let mut rest: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         form_urlencoded::parse(query.as_bytes()).collect();
@@ -179,24 +187,24 @@ fn all_wrong<T: DeserializeOwned>(query: &str, first: Wrong) -> Vec<Wrong> {
             Err(next) if wrong.iter().all(|known| known.pointer != next.pointer) => {
                 wrong.push(next);
             }
-            // Nothing else is wrong, or what was left out is missing now.
+            // No other parameter is wrong, or the one that was left out is reported as missing.
             _ => break,
         }
     }
     wrong
 }
 
-/// Reads how many may be listed, 1 to `MOST`, for serde's `deserialize_with`.
+/// Reads the `limit` of a listing, 1 to `MOST`; for serde's `deserialize_with`.
 ///
 /// # Errors
-/// If it is another number, or none.
+/// If it is no whole number in this range.
 pub fn limit<'de, const MOST: i64, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let limit = i64::deserialize(from)?;
     let in_range = (1..=MOST).contains(&limit);
     in_range.then_some(Some(limit)).ok_or_else(|| D::Error::custom(format!("must be 1 to {MOST}")))
 }
 
-/// Serde's message about a parameter as the rest of a sentence that begins with its name.
+/// Turns serde's message about a parameter into the rest of a sentence that begins with the parameter's name.
 fn fault(message: &str) -> String {
     let names = || {
         let expected = message.split_once("expected ").map_or("", |(_, expected)| expected);
@@ -227,15 +235,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_belongs_to_the_linked_trace_unless_the_caller_records_its_own() {
+    fn events_belong_to_the_linked_trace_unless_the_caller_records_its_own() {
         let trace = |id: u8, sampled| Trace::root([id; 16], [id; 8], sampled);
-        let joined = |here, own: &Trace, other: &Trace| {
+        let joined = |begins_here, own: &Trace, other: &Trace| {
             let (trace, span) = (own.clone(), tracing::Span::none());
-            LinkedTrace(Some(RequestTrace { trace, span, here })).with(other.clone())
+            LinkedTrace(Some(RequestTrace { trace, span, begins_here })).with(other.clone())
         };
         for sampled in [false, true] {
             let linked = trace(1, sampled);
-            assert_eq!(joined(true, &trace(2, true), &linked), linked, "drawn here");
+            assert_eq!(joined(true, &trace(2, true), &linked), linked, "sampled by the service");
             assert_eq!(joined(false, &trace(2, false), &linked), linked);
             assert_eq!(joined(false, &trace(2, true), &linked), trace(2, true));
         }
@@ -270,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_parameter_is_told_in_a_sentence() {
+    async fn a_wrong_parameter_is_described_in_a_sentence() {
         for (query, detail) in [
             ("from=1&state=x", "state must be one of open, ended"),
             ("from=1&late=x", "late must be true or false"),
@@ -296,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_wrong_parameter_is_told() {
+    async fn every_wrong_parameter_is_listed() {
         let query = "/?limit=x&from=1&from=2&state=x&x=1&late=true&limit=y";
         let (mut parts, ()) = axum::http::Request::get(query).body(()).unwrap().into_parts();
         let wrong = Query::<Page>::from_request_parts(&mut parts, &()).await.unwrap_err();
@@ -305,8 +313,8 @@ mod tests {
             (wrong.status, named.collect::<Vec<_>>()),
             (400, vec!["limit", "from", "state", "x"])
         );
-        let told = "4 parameters are wrong: limit must be a whole number; from is given twice; ";
-        assert!(wrong.detail.starts_with(told), "{}", wrong.detail);
+        let detail = "4 parameters are wrong: limit must be a whole number; from is given twice; ";
+        assert!(wrong.detail.starts_with(detail), "{}", wrong.detail);
         let many: Vec<String> = (0..1_000).map(|n| format!("x{n}=1")).collect();
         let (mut parts, ()) = axum::http::Request::get(format!("/?{}", many.join("&")))
             .body(())

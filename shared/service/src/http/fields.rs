@@ -1,4 +1,4 @@
-//! The fields of a body, under check.
+//! Checks the fields of a body, and collects all that are wrong.
 
 use std::{cell::RefCell, ops::RangeInclusive, str::FromStr};
 
@@ -8,13 +8,14 @@ use super::{
     text,
 };
 
-/// What is wrong with a body's fields. Each is noted once, with what was found first.
+/// The wrong fields of a body. Each is noted once, with the first fault that was found in it.
 #[derive(Debug, Default)]
 pub struct Fields {
     wrong: RefCell<Vec<Wrong>>,
 }
 
-/// A field under check.
+/// A field that is being checked. Its methods read the value, and note in [`Fields`] if it is wrong. They return a
+/// placeholder then, so that a caller can go on and find all faults: [`Fields::finish`] discards the result.
 #[derive(Debug)]
 pub struct Field<'f> {
     found: Found<'f>,
@@ -26,18 +27,18 @@ pub struct Field<'f> {
 enum Found<'f> {
     Value(&'f Json<'f>),
     Missing,
-    /// What should hold it is wrong already.
+    /// The object or list around it is wrong. That problem is noted already, so this field adds none.
     Unknown,
 }
 
 impl Fields {
-    /// The body itself.
+    /// The body as a field.
     #[must_use]
     pub fn body<'f>(&'f self, value: &'f Json<'f>) -> Field<'f> {
         Field { found: Found::Value(value), pointer: String::new(), fields: self }
     }
 
-    /// Whether all were right.
+    /// Ends the check.
     ///
     /// # Errors
     /// 422 with every field that is wrong.
@@ -48,7 +49,7 @@ impl Fields {
 }
 
 impl<'f> Field<'f> {
-    /// The member of this name; this field has to be an object.
+    /// The member of this name. The field must be an object.
     #[must_use]
     pub fn at(&self, name: &str) -> Field<'f> {
         let found = match self.found {
@@ -60,7 +61,7 @@ impl<'f> Field<'f> {
         self.child(name, found)
     }
 
-    /// The elements; this field has to be a list of so many.
+    /// The elements. The field must be a list with a number of elements in the range `count`.
     #[must_use]
     pub fn list(&self, count: RangeInclusive<usize>) -> Vec<Field<'f>> {
         let Found::Value(Json::List(elements)) = self.found else {
@@ -76,7 +77,7 @@ impl<'f> Field<'f> {
         numbered.map(|(n, value)| self.child(&n.to_string(), Found::Value(value))).collect()
     }
 
-    /// A text of 1 to `longest` characters that can be read.
+    /// The text. It must have 1 to `longest` characters, one of them visible, and none that hides or reorders others.
     #[must_use]
     pub fn text(&self, longest: usize) -> String {
         let text = self.any_text();
@@ -86,7 +87,7 @@ impl<'f> Field<'f> {
         text.unwrap_or_default().to_owned()
     }
 
-    /// A text as above, or nothing at all.
+    /// As [`Field::text`]; `None` if the field is missing or null.
     #[must_use]
     pub fn optional_text(&self, longest: usize) -> Option<String> {
         match self.found {
@@ -95,7 +96,7 @@ impl<'f> Field<'f> {
         }
     }
 
-    /// A text that reads as a `T`, or `otherwise` says what it has to be.
+    /// The text, parsed as a `T`. If it is none, the field is noted as wrong with the detail `otherwise`.
     #[must_use]
     pub fn parsed<T: FromStr>(&self, otherwise: &str) -> Option<T> {
         let parsed = self.any_text()?.parse().ok();
@@ -103,7 +104,7 @@ impl<'f> Field<'f> {
         parsed
     }
 
-    /// A whole number. `1.0` is the same number as `1`.
+    /// The whole number. It must be in the range. `1.0` is the same number as `1`.
     #[must_use]
     pub fn integer(&self, range: RangeInclusive<i64>) -> i64 {
         let (least, most) = (*range.start(), *range.end());
@@ -122,9 +123,9 @@ impl<'f> Field<'f> {
         whole.unwrap_or(least)
     }
 
-    /// It has to be so, or `otherwise` says what it has to be.
-    pub fn must(&self, so: bool, otherwise: &str) {
-        if !so && !matches!(self.found, Found::Unknown) {
+    /// Notes the field as wrong with the detail `otherwise`, unless `right`.
+    pub fn must(&self, right: bool, otherwise: &str) {
+        if !right && !matches!(self.found, Found::Unknown) {
             self.wrong(otherwise);
         }
     }
@@ -142,7 +143,7 @@ impl<'f> Field<'f> {
         Field { found, pointer, fields: self.fields }
     }
 
-    /// Notes that the field is missing or something else; nothing can be said of what it holds.
+    /// Notes that the field is missing or of another kind. Its members are [`Found::Unknown`].
     fn not_a(&self, kind: &str) -> Found<'f> {
         match self.found {
             Found::Value(value) => self.wrong(&format!("must be a {kind}, not {}", name(value))),
@@ -177,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields that are wrong, when each of them is read.
+    /// Reads each field of the body, and returns those that are wrong.
     fn read(body: &Value) -> Vec<(String, String)> {
         let text = body.to_string();
         let (fields, body) = (Fields::default(), Json::parse(text.as_bytes()).unwrap());
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_passes() {
+    fn a_right_body_passes() {
         assert_eq!(read(&right()), []);
     }
 
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_alone() {
+    fn a_missing_object_is_named_and_its_members_are_not() {
         let is_missing = |pointers: &[&str]| -> Vec<_> {
             pointers.iter().map(|at| ((*at).to_owned(), "is missing".to_owned())).collect()
         };

@@ -1,4 +1,4 @@
-//! A body as JSON, read strictly.
+//! Parses the body of a request as JSON, strictly, and hashes it for comparison with repeats.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,14 +11,15 @@ use sha2::{Digest, Sha256};
 
 use super::Problem;
 
-/// The byte order mark of UTF-8, which some editors and clients put in front (RFC 8259 §8.1 allows
-/// to ignore it).
+/// The byte order mark of UTF-8. Some editors and clients put it in front of JSON, and RFC 8259 §8.1 allows a parser to
+/// ignore it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// From here on not every integer is a double, which JSON's numbers are to most readers (RFC 8259 §6).
+/// The largest number up to which a double can represent every integer. Most readers of JSON represent its numbers as
+/// doubles (RFC 8259 §6).
 const LARGEST_WHOLE: i64 = 1 << 53;
 const LARGEST_WHOLE_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
-/// A value of a body. Its texts are those of the body where nothing in them is escaped.
+/// A JSON value. Texts without escapes are borrowed from the body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'b> {
     /// `null`.
@@ -33,11 +34,11 @@ pub enum Json<'b> {
     Text(Cow<'b, str>),
     /// A list.
     List(Vec<Self>),
-    /// An object: its members by their names, each once.
+    /// An object. Its members are sorted by name, and each name occurs once.
     Object(Vec<(Cow<'b, str>, Self)>),
 }
 
-/// What two requests under one `Idempotency-Key` are compared by.
+/// The hashes by which two requests under one `Idempotency-Key` are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
     /// SHA-256 of the body's canonical form: as in RFC 8785, the order of members, white space and the
@@ -48,22 +49,22 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// That of a body, and what it says.
+    /// The fingerprint of a body: its bytes, and the value that they were parsed into.
     #[must_use]
-    pub fn of(sent: &[u8], says: &Json<'_>) -> Self {
+    pub fn of(sent: &[u8], value: &Json<'_>) -> Self {
         let sent = Sha256::digest(sent).into();
-        // Into memory every value can be written.
-        let canonical = serde_json::to_vec(says);
+        // Serializing a `Json` into memory does not fail.
+        let canonical = serde_json::to_vec(value);
         Self { canonical: canonical.map_or(sent, |text| Sha256::digest(text).into()), sent }
     }
 }
 
 impl<'b> Json<'b> {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// 400 for what is not a single JSON value; 422 naming a member that stands twice in its object,
-    /// since readers disagree which of the two counts.
+    /// 400 if the body is not a single JSON value; 422, naming the member, if a member occurs twice in its object, since
+    /// JSON parsers disagree which of the two counts (RFC 8259 §4).
     pub(super) fn parse(sent: &'b [u8]) -> Result<Self, Problem> {
         let text = sent.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sent);
         let mut json = serde_json::Deserializer::from_slice(text);
@@ -77,7 +78,7 @@ impl<'b> Json<'b> {
         }
     }
 
-    /// The member of this name, of an object that has one.
+    /// The member of this name; `None` if the value is no object or has no such member.
     pub(super) fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -94,7 +95,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, &detail)
 }
 
-/// A step of a JSON pointer (RFC 6901).
+/// A name as a step of a JSON pointer (RFC 6901).
 pub(super) fn escaped(step: &str) -> Cow<'_, str> {
     if step.contains(['~', '/']) {
         step.replace('~', "~0").replace('/', "~1").into()
@@ -103,7 +104,7 @@ pub(super) fn escaped(step: &str) -> Cow<'_, str> {
     }
 }
 
-/// In the canonical form, as the members of objects are sorted.
+/// Writes the canonical form. It is canonical because the members of objects are sorted.
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -120,7 +121,7 @@ impl Serialize for Json<'_> {
     }
 }
 
-/// Reads a value; ends at a member that stands twice in its object, with `twice` leading there.
+/// Parses a value, and fails at a member that occurs twice in its object. `twice` is then the JSON pointer to it.
 struct Strict<'t> {
     twice: &'t mut Option<String>,
 }
@@ -150,19 +151,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
         let is_exact = value.unsigned_abs() <= LARGEST_WHOLE.unsigned_abs();
-        #[expect(clippy::cast_precision_loss, reason = "as readers do that know only doubles")]
+        #[expect(clippy::cast_precision_loss, reason = "other readers of the body lose it too")]
         Ok(if is_exact { Json::Whole(value) } else { Json::Number(value as f64) })
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
         let whole = i64::try_from(value).ok().filter(|whole| *whole <= LARGEST_WHOLE);
-        #[expect(clippy::cast_precision_loss, reason = "as readers do that know only doubles")]
+        #[expect(clippy::cast_precision_loss, reason = "other readers of the body lose it too")]
         Ok(whole.map_or(Json::Number(value as f64), Json::Whole))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
         let is_whole = value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE_DOUBLE;
-        #[expect(clippy::cast_possible_truncation, reason = "whole, and far from the limits")]
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within ±2^53")]
         Ok(if is_whole { Json::Whole(value as i64) } else { Json::Number(value) })
     }
 
@@ -203,7 +204,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 }
 
-/// Leads from the place `step` to the member that stands twice, if that is the error.
+/// Puts `step` in front of the pointer `twice`, if the error is a member that occurs twice.
 fn within<E>(step: &str, twice: &mut Option<String>, error: E) -> E {
     if let Some(pointer) = twice {
         *pointer = format!("/{}{pointer}", escaped(step));
@@ -274,14 +275,14 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_at_the_start_is_ignored() {
         let body = parse("\u{feff}{\"a\": 1}").unwrap();
         assert_eq!(body.member("a"), Some(&Json::Whole(1)));
         assert_eq!(parse("{\"a\": \u{feff}1}").unwrap_err().status, 400);
     }
 
     #[test]
-    fn a_member_that_stands_twice_is_named() {
+    fn a_member_that_occurs_twice_is_named() {
         for (body, named) in [
             (r#"{"hotel": {}, "hotel": {}}"#, "/hotel"),
             (r#"{"a": [1, [2], {"b/c": {"~": 1, "~": 2}}]}"#, "/a/2/b~1c/~0"),
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_a_bad_request() {
+    fn a_body_that_is_not_json_is_a_bad_request() {
         for body in ["", "{", "{\"items\": []} {}", "\u{0}", "1e999", "nul"] {
             assert_eq!(parse(body).unwrap_err().status, 400, "{body:?}");
         }

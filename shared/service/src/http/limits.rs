@@ -1,4 +1,4 @@
-//! What holds for every request: an id, a bound on its time, and an answer.
+//! The guarantees for every request: it has an id, and it is answered within a time, even if its handler panics.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -15,35 +15,35 @@ use tokio::time::timeout;
 use super::Problem;
 use crate::App;
 
-/// How long an answer may take to begin.
+/// The longest time until the answer begins.
 const ANSWER: Duration = Duration::from_secs(30);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken over, in characters.
+/// The longest id of a client that is used, in characters.
 const LONGEST_ID: usize = 128;
 
-/// Answers in time, if only to say that it takes too long.
+/// Answers 503 if the answer does not begin within [`ANSWER`].
 pub(crate) async fn limit_time(answer: impl Future<Output = Response>) -> Response {
     let late = "it takes too long; send it again later, a change under the same Idempotency-Key";
     let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).retry_after(1);
     timeout(ANSWER, answer).await.unwrap_or_else(|_| problem().into_response())
 }
 
-/// Answers also if a handler panics.
+/// Answers 500 if the handler panics. Without this the connection would break off, and with it other requests of HTTP/2.
 pub(crate) async fn without_panic(answer: impl Future<Output = Response>) -> Response {
-    // Nothing of it is used again.
+    // The future is dropped after a panic, so its state cannot be used in between.
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     answer.unwrap_or_else(|_| Problem::from(CommandError::Failed).into_response())
 }
 
-/// Gives the request an id, unless it brings one that can be printed, and its answer the same.
+/// Makes sure that the request has an id, and gives the answer the same. The client's own id is used if it is printable.
 pub(crate) async fn with_request_id<P: Participant, A: Future<Output = Response>>(
     app: &App<P>,
     mut request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
-    let brought = request.headers().get(&REQUEST_ID).filter(|id| is_printable(id)).cloned();
-    let id = brought.unwrap_or_else(|| made(app));
+    let given = request.headers().get(&REQUEST_ID).filter(|id| is_printable(id)).cloned();
+    let id = given.unwrap_or_else(|| new_id(app));
     request.headers_mut().insert(REQUEST_ID.clone(), id.clone());
     let mut response = answer(request).await;
     response.headers_mut().insert(REQUEST_ID.clone(), id);
@@ -55,7 +55,7 @@ fn is_printable(id: &HeaderValue) -> bool {
     (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-fn made<P: Participant>(app: &App<P>) -> HeaderValue {
+fn new_id<P: Participant>(app: &App<P>) -> HeaderValue {
     let id = uuid_v7(&*app.clock, &*app.random).to_string();
     HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_handler_that_panics_is_answered_for() {
+    async fn a_panic_of_a_handler_is_answered_500() {
         let answer = without_panic(async { panic!("a mistake of ours") }).await;
         assert_eq!(answer.status(), 500);
     }

@@ -1,4 +1,4 @@
-//! What routes share: problems, bodies, idempotency keys, traces.
+//! The parts that routes share: problems, bodies, idempotency keys, traces, limits.
 
 mod body;
 mod cors;

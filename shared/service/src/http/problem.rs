@@ -1,3 +1,5 @@
+//! Errors as answers to HTTP requests.
+
 use std::borrow::Cow;
 
 use axum::{
@@ -11,14 +13,15 @@ use serde::Serialize;
 use store::{Class, StoreError};
 use utoipa::ToSchema;
 
-/// The longest text of an answer, in characters: what was sent is not sent back at length.
+/// The longest text of an answer, in characters. A text may quote the request, and a long request must not cause a long
+/// answer.
 const LONGEST_DETAIL: usize = 500;
 /// The longest pointer or name of a parameter.
 const LONGEST_NAME: usize = 200;
 /// How many wrong fields an answer lists.
 pub(super) const MOST_FIELDS: usize = 20;
 
-/// An error as RFC 9457 has it: `application/problem+json`.
+/// An error in the form of RFC 9457: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// The status code, repeated.
@@ -40,7 +43,7 @@ pub struct Problem {
     close: bool,
 }
 
-/// What is wrong with a field.
+/// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Wrong {
     /// JSON Pointer (RFC 6901) to it in the body, or the name of a parameter or header.
@@ -52,7 +55,7 @@ pub struct Wrong {
 }
 
 impl Problem {
-    /// A problem without fields.
+    /// A problem that is not about fields.
     #[must_use]
     pub fn new(status: StatusCode, detail: &str) -> Self {
         Self {
@@ -65,7 +68,7 @@ impl Problem {
         }
     }
 
-    /// 422: the field at this JSON Pointer cannot be taken.
+    /// 422: the value at this JSON Pointer is not acceptable.
     #[must_use]
     pub fn unprocessable(pointer: &str, detail: &str) -> Self {
         Self::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, detail)
@@ -77,13 +80,13 @@ impl Problem {
         Self::field(StatusCode::TOO_MANY_REQUESTS, pointer, detail)
     }
 
-    /// 422: these fields cannot be taken.
+    /// 422: the values of these fields are not acceptable.
     #[must_use]
     pub fn fields(wrong: Vec<Wrong>) -> Self {
         Self::all(StatusCode::UNPROCESSABLE_ENTITY, "fields", wrong)
     }
 
-    /// 400: these parameters cannot be taken.
+    /// 400: the values of these parameters are not acceptable.
     #[must_use]
     pub fn parameters(wrong: Vec<Wrong>) -> Self {
         Self::all(StatusCode::BAD_REQUEST, "parameters", wrong)
@@ -95,18 +98,18 @@ impl Problem {
         }
         let all = wrong.len();
         let errors: Vec<Wrong> = wrong.into_iter().take(MOST_FIELDS).map(Wrong::cut).collect();
-        let told: Vec<String> = errors.iter().map(Wrong::sentence).collect();
-        let detail = format!("{all} {kind} are wrong: {}", told.join("; "));
+        let sentences: Vec<String> = errors.iter().map(Wrong::sentence).collect();
+        let detail = format!("{all} {kind} are wrong: {}", sentences.join("; "));
         Self { errors, ..Self::new(status, &detail) }
     }
 
-    /// 400: a parameter or header cannot be taken.
+    /// 400: the value of a parameter or header is not acceptable.
     #[must_use]
     pub fn invalid(name: &str, detail: &str) -> Self {
         Self::field(StatusCode::BAD_REQUEST, name, detail)
     }
 
-    /// 404.
+    /// 404: there is no such thing as `what` names, for example `trip with this id`.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, &format!("there is no {what}"))
@@ -118,18 +121,18 @@ impl Problem {
         Self { errors: vec![wrong], ..Self::new(status, &sentence) }
     }
 
-    /// The header that makes a request foreign cannot be taken.
+    /// The request is for another host, or from a web page of another origin. The problem names the header that says so.
     pub(crate) fn foreign(foreign: &Foreign) -> Self {
         Self::field(foreign.status(), foreign.header(), &foreign.to_string())
     }
 
-    /// The connection is closed after it.
+    /// Closes the connection after the answer.
     pub(crate) fn and_close(mut self) -> Self {
         self.close = true;
         self
     }
 
-    /// With a `Retry-After` of so many seconds.
+    /// Adds the header `Retry-After` with so many seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
@@ -151,7 +154,7 @@ impl Wrong {
     }
 }
 
-/// The beginning of a text that is too long.
+/// The text, or its first `longest` characters and an ellipsis.
 fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -209,7 +212,7 @@ impl From<StoreError> for Problem {
             let detail = "the answer could not be read; the service's log says why";
             return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
         }
-        tracing::warn!(%error, "a request met the database away");
+        tracing::warn!(%error, "a request failed because the database is away");
         let detail = match error {
             StoreError::ReadOnly => "the database is read-only; try again later",
             StoreError::Pinned { .. } => "the database is full; try again later",
@@ -242,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_not_sent_back_at_length() {
+    fn a_long_request_does_not_cause_a_long_answer() {
         let long = "x".repeat(240_000);
         let wrong = |n| Wrong { pointer: format!("/{n}/{long}"), detail: long.clone() };
         for problem in [
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn several_wrong_fields_are_told_together() {
+    fn several_wrong_fields_are_listed_in_one_detail() {
         let wrong = |pointer: &str| Wrong { pointer: pointer.into(), detail: "is missing".into() };
         let problem = Problem::fields(vec![wrong("/a"), wrong("/b")]);
         assert_eq!(problem.detail, "2 fields are wrong: /a is missing; /b is missing");

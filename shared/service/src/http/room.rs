@@ -1,4 +1,4 @@
-//! What requests share, so that no client takes all of it.
+//! The limits that all requests share, so that no client can use up the service's connections and memory.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -19,18 +19,19 @@ use tokio::{
 use super::{Problem, noun};
 use crate::App;
 
-/// How long a listing waits for others before it is refused.
+/// How long a listing waits for other listings before it is refused.
 const LISTING: Duration = Duration::from_secs(1);
-/// The part of all unread listings that one client may have.
+/// One client may have this part, a quarter, of the bytes of all unread listings.
 const PART: usize = 4;
 
-/// What requests share.
+/// The limits that requests share.
 #[derive(Debug)]
 pub struct Room {
     /// The hosts that the public listener answers for.
     pub(crate) public: Hosts,
     /// The hosts that the admin listener answers for.
     pub(crate) private: Hosts,
+    /// The bytes of request bodies that have not arrived whole.
     pub(crate) bodies: Arc<Quota>,
     proxies: Proxies,
     streams: Arc<Quota>,
@@ -38,26 +39,26 @@ pub struct Room {
     answers: Arc<Quota>,
 }
 
-/// How many event streams there may be.
+/// The limits of event streams.
 #[derive(Debug, Clone, Copy)]
 pub struct Streams {
-    /// Of all clients together.
+    /// The most streams of all clients together.
     pub all: usize,
-    /// Of one client; 0 for no limit.
+    /// The most streams of one client; 0 for no limit.
     pub each: usize,
 }
 
-/// How many bytes may wait for clients.
+/// The limits of bytes in memory that wait for slow clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Waiting {
-    /// Of request bodies that are not read whole yet.
+    /// The most bytes of request bodies that have not arrived whole.
     pub bodies: usize,
-    /// Of listings that clients have not read yet.
+    /// The most bytes of listings that clients have not read yet.
     pub answers: usize,
 }
 
 impl Default for Room {
-    /// As the settings have it unless they are changed.
+    /// The limits of the default settings.
     fn default() -> Self {
         let waiting = Waiting { bodies: 32 << 20, answers: 32 << 20 };
         Self::new(Proxies::default(), Streams { all: 1_000, each: 100 }, 4, waiting)
@@ -65,7 +66,8 @@ impl Default for Room {
 }
 
 impl Room {
-    /// For any host, behind these proxies, with so many event streams, listings at once and bytes.
+    /// The limits for any host behind these proxies. `listings` is the number of listings that may read the database at
+    /// once.
     #[must_use]
     pub fn new(proxies: Proxies, streams: Streams, listings: usize, waiting: Waiting) -> Self {
         Self {
@@ -79,26 +81,26 @@ impl Room {
         }
     }
 
-    /// With the names of the public and the admin listener.
+    /// Restricts the public and the admin listener to these hosts.
     #[must_use]
     pub fn under(self, public: Hosts, private: Hosts) -> Self {
         Self { public, private, ..self }
     }
 
-    /// Lets pages of these origins change something below these paths of the public listener.
+    /// Lets web pages of these origins change something below these paths of the public listener.
     #[must_use]
     pub fn open_to(self, origins: &[String], writable: &'static [&'static str]) -> Self {
         Self { public: self.public.with_origins(origins, writable), ..self }
     }
 
-    /// Whom the request comes from, as far as that is known.
+    /// The address of the client that has sent the request; 0.0.0.0 if it is unknown.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
         let peer = extensions.get::<Peer>();
         peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| self.proxies.client(*peer, headers))
     }
 }
 
-/// A place among the event streams, for as long as it is kept.
+/// One of the event streams that there may be at once. Dropping it makes room for another.
 #[derive(Debug)]
 pub struct StreamPlace(#[expect(dead_code, reason = "given back when it is dropped")] Share);
 
@@ -124,13 +126,14 @@ impl<P: Participant> FromRequestParts<App<P>> for StreamPlace {
     }
 }
 
-/// A turn at listing rows. Few read the database at once, and what clients do not read is bounded.
+/// The permission to list rows: it bounds how many listings read the database at once, and the bytes of answers that
+/// clients have not read.
 #[derive(Debug)]
 pub struct Listing {
     client: IpAddr,
     answers: Arc<Quota>,
-    /// Until the rows are read.
-    _turn: OwnedSemaphorePermit,
+    /// Held until the rows are read from the database.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl<P: Participant> FromRequestParts<App<P>> for Listing {
@@ -138,21 +141,21 @@ impl<P: Participant> FromRequestParts<App<P>> for Listing {
 
     async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Problem> {
         let client = app.room.client(&parts.extensions, &parts.headers);
-        let turn = timeout(LISTING, Arc::clone(&app.room.listings).acquire_owned()).await;
+        let permit = timeout(LISTING, Arc::clone(&app.room.listings).acquire_owned()).await;
         let busy = || {
             let detail = "too many listings are being read; send it again later";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
         };
-        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
-        Ok(Self { client, answers: Arc::clone(&app.room.answers), _turn: turn })
+        let permit = permit.ok().and_then(Result::ok).ok_or_else(busy)?;
+        Ok(Self { client, answers: Arc::clone(&app.room.answers), _permit: permit })
     }
 }
 
 impl Listing {
-    /// The answer with these rows, as JSON.
+    /// The answer with these rows as JSON. It ends the permission, so that the next listing may read the database.
     ///
     /// # Errors
-    /// 503 if clients have not read too much of what was listed before.
+    /// 503 if clients have left too many bytes of earlier listings unread.
     pub fn answer(self, rows: &impl Serialize) -> Result<Response, Problem> {
         let json = serde_json::to_vec(rows).map_err(|error| {
             tracing::error!(%error, "a listing cannot be written");
@@ -169,13 +172,14 @@ impl Listing {
             );
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, &detail).retry_after(1)
         })?;
-        // The share goes with the bytes: once they are sent, or the client has gone.
+        // The share of the quota is dropped with the bytes: when they are sent, or when the client has gone.
         let unread = Bytes::from_owner(Unread { json, _share: share });
         let head = [(header::CONTENT_TYPE, "application/json")];
         Ok((head, Body::from(unread)).into_response())
     }
 }
 
+/// The bytes of a listing, with their share of the quota.
 struct Unread {
     json: Vec<u8>,
     _share: Share,

@@ -1,4 +1,4 @@
-//! Which texts are taken: what a reader sees is what is stored.
+//! Which texts are accepted. The rules make sure that a stored text is what a reader sees.
 
 use std::{fmt::Write, ops::RangeInclusive};
 
@@ -6,10 +6,9 @@ use utoipa::openapi::{ObjectBuilder, Type};
 
 type Ranges = [RangeInclusive<char>];
 
-/// Characters that no text may hold: control characters (PostgreSQL stores no NUL), line separators,
-/// those that reorder what follows them (U+202E turns `gpj.exe` into `exe.jpg`), deprecated format
-/// characters, annotations, noncharacters, and tags, which write what nobody sees. Variation selectors
-/// are none of them: names in Japanese have some.
+/// Characters that no text may contain: control characters (PostgreSQL stores no NUL), line separators, characters that
+/// reorder the text after them (U+202E shows `gpj.exe` as `exe.jpg`), deprecated format characters, annotations,
+/// noncharacters, and tags, which spell invisible text. Variation selectors are allowed: names in Japanese contain some.
 const REFUSED: &Ranges = &[
     '\u{0}'..='\u{1f}',
     '\u{7f}'..='\u{9f}',
@@ -21,8 +20,8 @@ const REFUSED: &Ranges = &[
     '\u{e0000}'..='\u{e00ff}',
     '\u{e01f0}'..='\u{e0fff}',
 ];
-/// Characters that show nothing, besides white space: Unicode's `Default_Ignorable_Code_Point` and
-/// the blanks of Braille and Hangul. They may stand in a text, but are none by themselves.
+/// Characters without a glyph, besides white space: Unicode's `Default_Ignorable_Code_Point` and the blanks of Braille
+/// and Hangul. A text may contain them, but must not consist of them.
 const UNSEEN: &Ranges = &[
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
@@ -42,7 +41,7 @@ const UNSEEN: &Ranges = &[
     '\u{1d173}'..='\u{1d17a}',
     '\u{e0000}'..='\u{e0fff}',
 ];
-/// Accents, which need a letter to stand on: Unicode's blocks of combining marks.
+/// Accents: Unicode's blocks of combining marks. A text must not consist of them, as they need a letter.
 const ACCENTS: &Ranges = &[
     '\u{300}'..='\u{36f}',
     '\u{1ab0}'..='\u{1aff}',
@@ -55,12 +54,13 @@ fn is_in(ranges: &Ranges, c: char) -> bool {
     ranges.iter().any(|range| range.contains(&c))
 }
 
-/// The members of a regular expression's class.
+/// The ranges as members of a character class of a regular expression.
 fn class(ranges: &Ranges) -> String {
     let mut class = String::new();
     for range in ranges {
         for (before, c) in [("", *range.start()), ("-", *range.end())] {
-            // Writing into a string does not fail. JSON Schema has no other escape for all of them.
+            // Writing into a string does not fail. Validators of JSON Schema agree on this escape alone, which ends at
+            // U+FFFF; other characters stand for themselves.
             let _ = match u32::from(c) {
                 code @ ..=0xffff => write!(class, "{before}\\u{code:04x}"),
                 _ => write!(class, "{before}{c}"),
@@ -70,24 +70,24 @@ fn class(ranges: &Ranges) -> String {
     class
 }
 
-/// Whether a text may hold this character.
+/// Whether a text may contain this character.
 pub(crate) fn is_plain(c: char) -> bool {
     (' '..='~').contains(&c) || !is_in(REFUSED, c)
 }
 
-/// Whether an address may hold this character, in which all have to be seen.
+/// Whether a mail address may contain this character. All characters of an address must be visible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || is_plain(c) && !c.is_whitespace() && !is_in(UNSEEN, c)
 }
 
-/// Characters that are not [visible](is_visible), as members of a regular expression's class.
+/// The characters that are not [visible](is_visible), as members of a character class of a regular expression.
 #[must_use]
 pub fn invisible_class() -> String {
     format!("\\s{}{}", class(REFUSED), class(UNSEEN))
 }
 
-/// What is wrong with a text that should have 1 to `longest` characters, if anything is.
+/// Says what is wrong with a text that should have 1 to `longest` characters; `None` if it is right.
 pub(crate) fn fault(text: &str, longest: usize) -> Option<String> {
     let length = text.chars().count();
     if length > longest {
@@ -103,7 +103,7 @@ pub(crate) fn fault(text: &str, longest: usize) -> Option<String> {
     (!seen).then(|| format!("must be a text of 1 to {longest} characters that can be seen"))
 }
 
-/// The description of a text of 1 to `longest` characters.
+/// The JSON Schema of a text of 1 to `longest` characters.
 #[must_use]
 pub fn text_schema(longest: usize) -> ObjectBuilder {
     let (refused, unseen) = (class(REFUSED), invisible_class() + &class(ACCENTS));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_visible() {
+    fn letters_are_visible_and_blanks_are_not() {
         for c in ['a', 'é', '\u{301}', '"', '東', '@'] {
             assert!(is_visible(c), "{c:?}");
         }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_or_reverses_text_is_refused() {
+    fn a_text_that_is_invisible_or_reversed_is_refused() {
         for text in [
             "",
             " ",

@@ -1,4 +1,4 @@
-//! The body of a request, which is bounded in size and time, and with all others in memory.
+//! Bounds the bodies of requests: each in size and time, and all together in memory.
 
 use std::{
     error::Error,
@@ -20,15 +20,16 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Problem, Room};
 
-/// The largest body, in bytes: a command of a hundred lines fits, whichever way its texts are written.
+/// The largest body, in bytes. A command of a hundred lines fits, even with all its texts escaped.
 pub(crate) const LARGEST: usize = 32 * 1024;
-/// How long a body may take to come.
+/// How long a body may take to arrive.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Bodies are counted together, whomever they come from.
+/// The client that all bodies are counted for: they have one quota, and none for each client.
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// Bounds the body. None of it is read before the route asks for it, so the head decides first.
+/// Bounds the body. It is not read before the route asks for it, so a request that is refused by its head costs no
+/// memory.
 ///
 /// # Errors
 /// 413 if the head says that the body is too large.
@@ -36,15 +37,15 @@ pub(crate) fn limit_body(request: Request, room: &Room) -> Result<Request, Probl
     if request.body().is_end_stream() {
         return Ok(request);
     }
-    let said = request.body().size_hint().exact();
-    if said.is_some_and(|said| said > LARGEST as u64) {
+    let announced = request.body().size_hint().exact();
+    if announced.is_some_and(|length| length > LARGEST as u64) {
         return Err(Upload::TooLarge.problem());
     }
     let quota = Arc::clone(&room.bodies);
     Ok(request.map(|body| Body::new(Bounded::new(body, quota, TIME))))
 }
 
-/// What is wrong with a body.
+/// The bound that a body exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Upload {
     #[error("the body must have {LARGEST} bytes at most")]
@@ -69,7 +70,7 @@ impl Upload {
     }
 }
 
-/// Why a body could not be read.
+/// The problem of a body that could not be read: the bound that it exceeds, or that it broke off.
 pub(crate) fn broken_body(error: &BytesRejection) -> Problem {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -81,15 +82,17 @@ pub(crate) fn broken_body(error: &BytesRejection) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it whole")
 }
 
-/// A body that ends with an error where it exceeds a bound.
+/// A body that ends with an error when it exceeds a bound.
 struct Bounded {
     body: Body,
+    /// How many more bytes it may have.
     left: usize,
     quota: Arc<Quota>,
-    /// Of the memory for bodies, until this one is read.
+    /// Its share of the memory for bodies, until it is dropped.
     share: Option<Share>,
     time: Duration,
-    /// There once the body has kept the route waiting.
+    /// The end of its time. The timer starts when the route first has to wait, so that a body that has arrived with its
+    /// head needs none.
     late: Option<Pin<Box<Sleep>>>,
 }
 
@@ -161,7 +164,7 @@ mod tests {
         read.map(|bytes| bytes.len()).map_err(|error| broken_body(&error).status)
     }
 
-    /// One whose head does not say how long it is.
+    /// A body of this length whose head does not announce its length.
     fn chunked(length: usize) -> Body {
         let chunk = || Ok::<_, std::io::Error>(vec![b' '; 1024]);
         Body::from_stream(stream::repeat_with(chunk).take(length / 1024))
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_does_not_come_is_given_up() {
+    async fn a_body_that_does_not_arrive_in_time_is_given_up() {
         let endless = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
         let quota = room(1 << 20).bodies;
         let body = Bounded::new(Body::from_stream(endless), quota, Duration::from_millis(1));
@@ -198,7 +201,7 @@ mod tests {
         assert_eq!(read(chunked(LARGEST), &room).await, Ok(LARGEST));
     }
 
-    /// A body of which the first piece is read.
+    /// Reads the first piece of a body.
     async fn read_first(body: Body, room: &Room) -> axum::body::BodyDataStream {
         let mut chunks =
             limit_body(Request::new(body), room).unwrap().into_body().into_data_stream();

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use super::LONGEST_TEXT;
 use crate::http::fault;
 
-/// A name that a provider gave something: a booking, a ticket, a voucher. It is kept and sent back as it came,
-/// since a name that was changed names something else. One that cannot be kept makes its answer none.
+/// A name that a provider has given to a booking, a ticket or the like. It is stored and sent back unchanged, since a
+/// changed name names something else. If it cannot be stored unchanged, the provider's answer counts as no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Reference(String);
@@ -23,7 +23,7 @@ impl From<Reference> for String {
     }
 }
 
-/// A provider's reference cannot be kept as it came.
+/// A provider's reference cannot be stored unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("the provider's reference {0}")]
 pub struct UnusableReference(String);

@@ -1,3 +1,5 @@
+//! The export of spans to a collector.
+
 use std::{env, time::Duration};
 
 use anyhow::{Context, bail};
@@ -17,20 +19,20 @@ use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 use uuid::Uuid;
 
-/// How long the collector may take for what is left at the end.
+/// How long the collector may take for the remaining spans at the end.
 const LAST_EXPORT: Duration = Duration::from_secs(2);
-/// The one protocol that is spoken, as `OTEL_EXPORTER_OTLP_PROTOCOL` names it.
+/// The supported value of `OTEL_EXPORTER_OTLP_PROTOCOL`.
 const PROTOCOL: &str = "http/protobuf";
 
-/// Sends spans to a collector, by OTLP over HTTP, from a thread of its own. A collector that is
-/// away costs spans, nothing else.
+/// Sends spans to a collector by OTLP over HTTP, from a thread of its own. While the collector is away, spans are lost
+/// and nothing else happens.
 #[derive(Debug)]
 pub(super) struct Exporter(SdkTracerProvider);
 
-/// Where spans go, as the environment says.
+/// The collector that the environment names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Collector {
-    /// The URL that they are posted to.
+    /// The URL that spans are posted to.
     endpoint: String,
 }
 
@@ -80,21 +82,22 @@ impl Collector {
 }
 
 impl Exporter {
-    /// To this collector. `instance` tells this process from others of the same service.
+    /// Starts the export to this collector. `instance` distinguishes this process from other replicas of the service.
     pub(super) fn to(collector: &Collector, service: &str, instance: Uuid) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder().with_http().build();
-        let exporter = exporter.with_context(|| format!("spans for {}", collector.endpoint))?;
+        let exporter =
+            exporter.with_context(|| format!("cannot export spans to {}", collector.endpoint))?;
         let exporter = Named { exporter, endpoint: collector.endpoint.clone() };
         let provider = SdkTracerProvider::builder()
             .with_resource(resource(service, instance))
-            // Whoever begins a trace has decided: no span is opened for one that is not sampled.
+            // The sampling was decided where the trace began, and no span is opened for a trace that is not sampled.
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
             .with_batch_exporter(exporter)
             .build();
         Ok(Self(provider))
     }
 
-    /// Collects the spans that are for export, and what is logged within them.
+    /// The layer that collects the spans for export, and the log events within them.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -106,14 +109,14 @@ impl Exporter {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            // Parents are given, never taken from the thread.
+            // Each span is given its parent. The thread's current span may belong to another request.
             .with_context_activation(false)
-            // An error that is logged on the way is not yet the failure of what it interrupts.
+            // An operation may log an error and still succeed at the next attempt.
             .with_error_events_to_status(false)
             .with_filter(for_export.with_max_level_hint(LevelFilter::INFO))
     }
 
-    /// Sends what is left.
+    /// Sends the remaining spans.
     pub(super) fn end(self) {
         if let Err(error) = self.0.shutdown_with_timeout(LAST_EXPORT) {
             tracing::warn!(%error, "the last spans could not be exported");
@@ -121,14 +124,15 @@ impl Exporter {
     }
 }
 
-/// What is said of all spans of a process. `OTEL_RESOURCE_ATTRIBUTES` wins over version and instance.
+/// The attributes of all spans of this process. `OTEL_RESOURCE_ATTRIBUTES` overrides the version and the instance.
 fn resource(service: &str, instance: Uuid) -> Resource {
-    let given = Resource::builder().build();
-    let ours = [
+    let configured = Resource::builder().build();
+    let defaults = [
         ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
         ("service.instance.id", instance.to_string()),
     ];
-    let missing = ours.into_iter().filter(|(name, _)| given.get(&Key::from(*name)).is_none());
+    let missing =
+        defaults.into_iter().filter(|(name, _)| configured.get(&Key::from(*name)).is_none());
     Resource::builder()
         .with_service_name(service.to_owned())
         .with_attributes(missing.map(|(name, value)| KeyValue::new(name, value)))
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_as_the_specification_says() {
+    fn the_endpoint_follows_from_the_variables_as_otlp_specifies() {
         const ALL: &str = OTEL_EXPORTER_OTLP_ENDPOINT;
         assert_eq!(named(&[]), Ok(None));
         let expected = Ok(Some("http://c:4318/v1/traces".to_owned()));
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_spoken_is_refused_by_name() {
+    fn an_unsupported_protocol_or_scheme_is_refused_by_its_variables_name() {
         let endpoint = (OTEL_EXPORTER_OTLP_ENDPOINT, "http://c:4317");
         for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] {
             for other in ["grpc", "http/json"] {
@@ -230,9 +234,9 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Away;
+    struct UnreachableCollector;
 
-    impl Export for Away {
+    impl Export for UnreachableCollector {
         async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
             Err(OTelSdkError::InternalFailure("connection refused".to_owned()))
         }
@@ -240,7 +244,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_names_the_collector() {
-        let named = Named { exporter: Away, endpoint: "http://c:4318/v1/traces".to_owned() };
+        let endpoint = "http://c:4318/v1/traces".to_owned();
+        let named = Named { exporter: UnreachableCollector, endpoint };
         let error = named.export(Vec::new()).await.unwrap_err().to_string();
         assert!(error.contains("cannot send them to http://c:4318/v1/traces"), "{error}");
         assert!(error.contains("connection refused"), "{error}");

@@ -1,4 +1,4 @@
-//! The two forms of `/metrics`, and which of them a client reads.
+//! The two text formats of `/metrics`, and the choice between them.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const ANY_APPLICATION: &str = "application/*";
 const ANY_TEXT: &str = "text/*";
 const ANYTHING: &str = "*/*";
 
-/// A form of `/metrics`.
+/// A text format of `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exposition {
     /// `OpenMetrics` 1.0.
@@ -20,8 +20,9 @@ pub(super) enum Exposition {
 }
 
 impl Exposition {
-    /// `OpenMetrics` where the client names it and does not prefer the plain text, which a range such as
-    /// `*/*` names too (RFC 9110 §12.5.1).
+    /// The format that an `Accept` header asks for. It is `OpenMetrics` if the client names it and does not prefer plain
+    /// text; a range such as `*/*` counts as plain text (RFC 9110 §12.5.1). Otherwise it is Prometheus' format, which
+    /// every tool reads.
     pub(super) fn accepted(head: &HeaderMap) -> Self {
         let accepted = head.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let ranges: Vec<(&str, f32)> =
@@ -30,7 +31,7 @@ impl Exposition {
             let found = ranges.iter().filter(|(range, _)| range.eq_ignore_ascii_case(kind));
             found.map(|(_, quality)| *quality).reduce(f32::max)
         };
-        // Of several ranges the most specific one counts.
+        // The most specific range that matches a format gives its quality.
         let plain = [PLAIN, ANY_TEXT, ANYTHING].into_iter().find_map(quality).unwrap_or(0.0);
         let open = [OPEN_METRICS, ANY_APPLICATION].into_iter().find_map(quality).unwrap_or(0.0);
         if open > 0.0 && open >= plain { Self::OpenMetrics } else { Self::Prometheus }
@@ -43,7 +44,7 @@ impl Exposition {
         }
     }
 
-    /// Text of `OpenMetrics` in this form.
+    /// Converts a text in `OpenMetrics` to this format.
     pub(super) fn of(self, open_metrics: String) -> String {
         match self {
             Self::OpenMetrics => open_metrics,
@@ -52,7 +53,7 @@ impl Exposition {
     }
 }
 
-/// A media range of an `Accept` header, and how much it is wanted.
+/// Splits an item of an `Accept` header into the media range and its quality, which is 1 if it is not given.
 fn range(text: &str) -> (&str, f32) {
     let mut parts = text.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
@@ -61,7 +62,8 @@ fn range(text: &str) -> (&str, f32) {
     (kind, quality.and_then(Result::ok).unwrap_or(1.0))
 }
 
-/// Prometheus' text names counters and infos with their suffix, and knows neither infos nor units.
+/// Converts `OpenMetrics` to Prometheus' text format. There the `HELP` and `TYPE` lines of counters and infos carry the
+/// suffix of their samples, an info is a gauge, and units do not exist.
 fn prometheus(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = None;
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_is_for_those_that_name_it() {
+    fn only_a_client_that_names_open_metrics_gets_it() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.6,\
                           application/openmetrics-text;version=0.0.1;q=0.5,\
                           text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_text_says_the_same_by_its_own_names() {
+    fn prometheus_text_has_the_same_samples_under_its_own_names() {
         let open_metrics = "# HELP q_build What runs.\n# TYPE q_build info\n\
             q_build_info{version=\"1\"} 1\n# HELP q_turns Turns.\n# TYPE q_turns counter\n\
             q_turns_total 2\n# HELP q_turn_seconds Time.\n# TYPE q_turn_seconds histogram\n\

@@ -1,3 +1,5 @@
+//! The log of a service.
+
 use engine::trace::TARGET;
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -8,15 +10,15 @@ use tracing_subscriber::{
 
 use crate::config::{Log, LogFormat};
 
-/// Lines of the log. What they are about stands in their fields or in those of the request
-/// around them: `aggregate_id`, `trace_id`.
+/// The layer that writes log lines. The `aggregate_id` and `trace_id` that a line is about are among its fields, or
+/// among those of the request's span around it.
 pub(super) fn layer<S, W>(log: &Log, to: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Those spans say at length what the lines say in brief.
+    // The spans for export have many attributes, which would make each line long.
     let filter = match format!("{TARGET}=off").parse() {
         Ok(without_traces) => filter.add_directive(without_traces),
         Err(_) => filter,
@@ -55,7 +57,7 @@ mod tests {
         }
     }
 
-    /// The line of a warning within a request, within a span for export.
+    /// The line of a warning that is logged within a request's span and a span for export.
     fn line(format: LogFormat) -> String {
         let lines = Lines::default();
         let (log, to) = (Log { format, filter: "info".into() }, lines.clone());
@@ -73,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_which_order_and_trace_it_is_about() {
+    fn a_line_names_its_aggregate_and_trace() {
         let line = line(LogFormat::Pretty);
         for part in
             ["WARN", "no answer", "effect=\"reserve\"", "aggregate_id=\"o-1\"", "trace_id=\"t-1\""]
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn for_a_machine_it_is_an_object() {
+    fn in_the_format_json_a_line_is_an_object() {
         let line: Value = serde_json::from_str(&line(LogFormat::Json)).unwrap();
         assert_eq!((&line["message"], &line["effect"]), (&"no answer".into(), &"reserve".into()));
         assert_eq!(line["span"]["aggregate_id"], "o-1");

@@ -1,4 +1,7 @@
-//! `/metrics`, as text of `OpenMetrics` or Prometheus. docs/metrics.md explains each.
+//! `/metrics`, in the text format of `OpenMetrics` or Prometheus. `docs/metrics.md` explains each metric.
+//!
+//! Counters live in memory. Gauges such as the depth of the outbox are read from the database and the broker when
+//! `/metrics` is asked for. That costs both of them, so the figures are shown again for a while.
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -32,19 +35,19 @@ use crate::{
     http::{Problem, noun},
 };
 
-/// How long database and broker may take each. What they do not tell in time is left out.
+/// How long the database and the broker may take each. Figures that they do not give in time are left out.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long what was looked up may be shown again: it costs database and broker more than whoever asks
-/// twice a second would think.
-const FRESH: Duration = Duration::from_secs(1);
-/// The same while looking takes long, as in a queue that the database has not cleaned up: less than
-/// whoever collects metrics waits between two looks.
-const FRESH_ENOUGH: Duration = Duration::from_secs(10);
-/// Looking may take a hundredth of the time.
-const TIMES_THE_LOOKING: u32 = 100;
+/// The shortest time for which figures are shown again. Several collectors then cost no more than one.
+const FRESH_AT_LEAST: Duration = Duration::from_secs(1);
+/// The longest time for which figures are shown again. It is shorter than the usual interval of a collector, 15 s, so that
+/// each scrape has new figures.
+const FRESH_AT_MOST: Duration = Duration::from_secs(10);
+/// Figures are shown again for so many times the time that reading them took. Reading thus takes at most a hundredth of
+/// the time, also when it is slow because the database has not cleaned up a queue.
+const FRESH_PER_READING: u32 = 100;
 
-/// What a service counts, and which traces it samples.
+/// The metrics of a service, and the share of traces that it samples.
 #[derive(Debug)]
 pub struct Telemetry {
     service: &'static str,
@@ -52,8 +55,19 @@ pub struct Telemetry {
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
     sampling: Sampling,
-    /// What was last looked up in database and broker, when, and for how long that is shown.
-    looked_up: Mutex<Option<(Duration, Duration, String)>>,
+    /// The figures that were last read from the database and the broker.
+    figures: Mutex<Option<Figures>>,
+}
+
+/// Figures that were read from the database and the broker.
+#[derive(Debug)]
+struct Figures {
+    /// When they were read, by the monotonic clock.
+    read_at: Duration,
+    /// For how long they are shown again.
+    fresh_for: Duration,
+    /// The text of their metrics.
+    text: String,
 }
 
 /// A gauge that a service reads from its database.
@@ -61,24 +75,25 @@ pub struct Telemetry {
 pub struct Figure {
     name: &'static str,
     help: &'static str,
-    now: Now,
+    value: FigureValue,
 }
 
-/// What a figure is now: one number, or one for each value of a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Now {
+enum FigureValue {
+    /// One number.
     One(i64),
+    /// A number for each value of a label.
     By(&'static str, Vec<(&'static str, i64)>),
 }
 
 impl Figure {
-    /// One number, under a name without the prefix.
+    /// A figure with one number. The name is given without the saga's prefix.
     #[must_use]
     pub const fn one(name: &'static str, help: &'static str, value: i64) -> Self {
-        Self { name, help, now: Now::One(value) }
+        Self { name, help, value: FigureValue::One(value) }
     }
 
-    /// A number for each value of a label.
+    /// A figure with a number for each value of a label.
     #[must_use]
     pub const fn by(
         name: &'static str,
@@ -86,7 +101,7 @@ impl Figure {
         label: &'static str,
         values: Vec<(&'static str, i64)>,
     ) -> Self {
-        Self { name, help, now: Now::By(label, values) }
+        Self { name, help, value: FigureValue::By(label, values) }
     }
 }
 
@@ -109,7 +124,7 @@ struct Partition {
     partition: i32,
 }
 
-/// From half a millisecond to 16 seconds.
+/// A histogram with buckets from half a millisecond to 16 seconds.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.0005, 2.0, 16))
 }
@@ -119,7 +134,7 @@ fn registry(namespace: &'static str, service: &'static str) -> Registry {
 }
 
 impl Telemetry {
-    /// Of a service that has not counted anything yet.
+    /// The metrics of a service that has not counted anything yet.
     #[must_use]
     pub fn of<P: Participant>(sampling: Sampling) -> Self {
         let service = P::NAME;
@@ -132,11 +147,10 @@ impl Telemetry {
         let request = Family::new_with_constructor(seconds as fn() -> Histogram);
         let help = "Time until an HTTP request's answer begins";
         registry.register_with_unit("http_request", help, Unit::Seconds, request.clone());
-        Self { service, registry, requests, request, sampling, looked_up: Mutex::default() }
+        Self { service, registry, requests, request, sampling, figures: Mutex::default() }
     }
 
-    /// Where metrics of the service's own are registered; the saga's prefix and the label
-    /// `service` are added there.
+    /// The registry, for the service's own metrics. It adds the saga's prefix to their names, and the label `service`.
     pub fn registry(&mut self) -> &mut Registry {
         &mut self.registry
     }
@@ -145,6 +159,7 @@ impl Telemetry {
         self.sampling
     }
 
+    /// Counts an answered request.
     pub(super) fn answered(
         &self,
         method: &'static str,
@@ -158,8 +173,7 @@ impl Telemetry {
     }
 }
 
-/// What the service counts, as Prometheus reads it: `OpenMetrics` for a client that accepts it, else
-/// Prometheus' text format.
+/// The metrics of the service: as `OpenMetrics` for a client that accepts it, else in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = 200, description = "All metrics.", content(
         (String = "text/plain", example = "# TYPE quintet_turns_total counter\n"),
@@ -185,80 +199,101 @@ pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>, head: HeaderM
 }
 
 async fn text<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
-    let looked_up = looked_up(app).await?;
+    let figures = figures(app).await?;
     let mut text = String::new();
     encode_registry(&mut text, &app.telemetry.registry)?;
-    text.push_str(&looked_up);
+    text.push_str(&figures);
     encode_eof(&mut text)?;
     Ok(text)
 }
 
-/// What database and broker know, or knew just now.
-async fn looked_up<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
-    let mut kept = app.telemetry.looked_up.lock().await;
+/// The figures from the database and the broker: the last ones while they are fresh, else new ones. The lock makes
+/// requests at the same time wait for one reading.
+async fn figures<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
+    let mut last = app.telemetry.figures.lock().await;
     let now = app.clock.steady();
-    if let Some((at, fresh, text)) = &*kept
-        && now.saturating_sub(*at) < *fresh
+    if let Some(figures) = &*last
+        && now.saturating_sub(figures.read_at) < figures.fresh_for
     {
-        return Ok(text.clone());
+        return Ok(figures.text.clone());
     }
-    let (queues, figures, partitions) = tokio::join!(
+    let (queues, own, partitions) = tokio::join!(
         timeout(PATIENCE, app.engine.queues()),
         timeout(PATIENCE, S::figures(app.engine.db())),
         timeout(PATIENCE, app.engine.partitions(&*app.bus)),
     );
-    let mut found = registry(S::Contract::NAMESPACE, app.telemetry.service);
+    let mut registry = registry(S::Contract::NAMESPACE, app.telemetry.service);
     if let Ok(Ok(queues)) = queues {
-        register_queues::<S::Contract>(&mut found, &queues);
+        register_queues::<S::Contract>(&mut registry, &queues);
     }
-    if let Ok(Ok(figures)) = figures {
-        register_figures(&mut found, &figures);
+    if let Ok(Ok(own)) = own {
+        register_figures(&mut registry, &own);
     }
     if let Ok(Ok(partitions)) = partitions {
-        register_lag(&mut found, partitions);
+        register_lag(&mut registry, partitions);
     }
     let mut text = String::new();
-    encode_registry(&mut text, &found)?;
+    encode_registry(&mut text, &registry)?;
     let took = app.clock.steady().saturating_sub(now);
-    let fresh = took.saturating_mul(TIMES_THE_LOOKING).clamp(FRESH, FRESH_ENOUGH);
-    *kept = Some((now, fresh, text.clone()));
+    let fresh_for = took.saturating_mul(FRESH_PER_READING).clamp(FRESH_AT_LEAST, FRESH_AT_MOST);
+    *last = Some(Figures { read_at: now, fresh_for, text: text.clone() });
     Ok(text)
 }
 
+/// A queue in the database: the metrics of its depth and of its oldest entry.
+struct QueueMetrics<'m> {
+    depth: &'m str,
+    depth_help: &'static str,
+    oldest: &'static str,
+    oldest_help: &'static str,
+}
+
+impl QueueMetrics<'_> {
+    fn register(&self, registry: &mut Registry, queue: Depth) {
+        let (depth, oldest) = (Gauge::<i64>::default(), Gauge::<f64, AtomicU64>::default());
+        depth.set(queue.depth);
+        oldest.set(queue.oldest_seconds);
+        registry.register(self.depth, self.depth_help, depth);
+        registry.register_with_unit(self.oldest, self.oldest_help, Unit::Seconds, oldest);
+    }
+}
+
 fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
-    let mut register = |name: &str, what: &str, age: &str, since: &str, depth: Depth| {
-        let (rows, oldest) = (Gauge::<i64>::default(), Gauge::<f64, AtomicU64>::default());
-        rows.set(depth.depth);
-        oldest.set(depth.oldest_seconds);
-        registry.register(name, what, rows);
-        registry.register_with_unit(age, since, Unit::Seconds, oldest);
+    let outbox = QueueMetrics {
+        depth: "outbox_events",
+        depth_help: "Events that the broker has not acknowledged",
+        oldest: "outbox_oldest",
+        oldest_help: "Age of the oldest event that the broker has not acknowledged",
     };
-    let (what, since) = (
-        "Events that the broker has not acknowledged",
-        "Age of the oldest event that the broker has not acknowledged",
-    );
-    register("outbox_events", what, "outbox_oldest", since, queues.outbox);
-    let (what, since) = (
-        "Requests to the outside world without a definite answer",
-        "Age of the oldest request without a definite answer",
-    );
-    register("effects_waiting", what, "effects_oldest", since, queues.effects);
-    let (what, since) = (
-        "Deadlines that have not been handled",
-        "For how long the oldest deadline has been due; 0 if none is",
-    );
-    register("alarms_waiting", what, "alarms_overdue", since, queues.alarms);
-    let (what, since) =
-        ("Aggregates that are parked, and records that name none", "Age of the oldest dead letter");
-    let parked = format!("dead_letters_{}s", noun::<C>());
-    register(&parked, what, "dead_letters_oldest", since, queues.parked);
-    let (what, postponed) = (
-        "Records in the dead-letter queues",
-        "Outcomes and deadlines that cannot be applied, and are tried again",
-    );
+    let effects = QueueMetrics {
+        depth: "effects_waiting",
+        depth_help: "Requests to the outside world without a definite answer",
+        oldest: "effects_oldest",
+        oldest_help: "Age of the oldest request without a definite answer",
+    };
+    let alarms = QueueMetrics {
+        depth: "alarms_waiting",
+        depth_help: "Deadlines that have not been handled",
+        oldest: "alarms_overdue",
+        oldest_help: "For how long the oldest deadline has been due; 0 if none is",
+    };
+    let parked = QueueMetrics {
+        depth: &format!("dead_letters_{}s", noun::<C>()),
+        depth_help: "Aggregates that are parked, and records that name none",
+        oldest: "dead_letters_oldest",
+        oldest_help: "Age of the oldest dead letter",
+    };
+    outbox.register(registry, queues.outbox);
+    effects.register(registry, queues.effects);
+    alarms.register(registry, queues.alarms);
+    parked.register(registry, queues.parked);
     let figures = [
-        Figure::one("dead_letters", what, queues.dead_letters),
-        Figure::one("dead_letters_postponed", postponed, queues.postponed),
+        Figure::one("dead_letters", "Records in the dead-letter queues", queues.dead_letters),
+        Figure::one(
+            "dead_letters_postponed",
+            "Outcomes and deadlines that cannot be applied, and are tried again",
+            queues.postponed,
+        ),
         Figure::one(
             "effects_held",
             "Requests to the outside world that are held for an operator",
@@ -270,16 +305,16 @@ fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
 
 fn register_figures(registry: &mut Registry, figures: &[Figure]) {
     for figure in figures {
-        match &figure.now {
-            Now::One(value) => {
+        match &figure.value {
+            FigureValue::One(value) => {
                 let gauge = Gauge::<i64>::default();
                 gauge.set(*value);
                 registry.register(figure.name, figure.help, gauge);
             }
-            Now::By(label, values) => {
+            FigureValue::By(label, values) => {
                 let gauges = Family::<Vec<(&'static str, &'static str)>, Gauge>::default();
-                for (of, value) in values {
-                    gauges.get_or_create(&vec![(*label, *of)]).set(*value);
+                for (label_value, value) in values {
+                    gauges.get_or_create(&vec![(*label, *label_value)]).set(*value);
                 }
                 registry.register(figure.name, figure.help, gauges);
             }

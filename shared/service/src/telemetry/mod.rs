@@ -1,7 +1,7 @@
-//! What a service tells about itself: logs, traces and metrics.
+//! The telemetry of a service: logs, traces and metrics.
 //!
-//! Traces are collected only where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; each request has
-//! the id of one all the same. Metrics are counted always and read at `/metrics`.
+//! Spans are exported only if `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector. Each request has a trace id in any case,
+//! for the log. Metrics are always counted, and read at `/metrics`.
 
 mod export;
 mod exposition;
@@ -22,12 +22,12 @@ use crate::config::Log;
 pub(crate) use export::Collector;
 use export::Exporter;
 
-/// Ends the export of traces.
+/// The running export of traces, if there is a collector.
 #[derive(Debug)]
 pub(crate) struct Collecting(Option<Exporter>);
 
-/// Starts the log and, if there is a collector, the export of traces; `instance` tells this process
-/// from others of the service. To be called outside of any runtime.
+/// Starts the log and, if there is a collector, the export of traces. `instance` distinguishes this process from other
+/// replicas of the service. It must be called outside of any runtime, because the exporter makes a blocking HTTP client.
 ///
 /// # Errors
 /// If the exporter cannot be set up.
@@ -45,12 +45,12 @@ pub(crate) fn start(
 }
 
 impl Collecting {
-    /// Whether anybody collects.
+    /// Whether there is a collector.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Exports what is left. To be called outside of any runtime.
+    /// Exports the remaining spans. It blocks, so it must be called outside of any runtime.
     pub(crate) fn end(self) {
         if let Some(exporter) = self.0 {
             exporter.end();

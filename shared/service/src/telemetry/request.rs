@@ -1,4 +1,5 @@
-//! Spans of requests, those that come and those that go, by `OpenTelemetry`'s HTTP conventions.
+//! Spans of HTTP requests, both of clients to this service and of this service to providers, by `OpenTelemetry`'s HTTP
+//! conventions.
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, RawPathParams, Request},
@@ -15,24 +16,24 @@ use tracing::{Instrument, Span, field::Empty, info_span};
 
 use crate::{App, http::noun};
 
-/// What stands for the route of a request that matches none.
+/// The route of a request that matches none, in metrics.
 const UNMATCHED: &str = "unmatched";
-/// Asked by machines every few seconds, or by browsers for a page: not worth a trace.
+/// Routes that machines ask every few seconds, or browsers for a page. Their traces would only hide others.
 const UNTRACED: [&str; 6] =
     ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/admin/status", "/admin/rows"];
-/// Below it lie the files of a page.
+/// The path of the page, and the prefix of the paths of its files.
 const PAGE: &str = "/docs";
 
 fn is_traced(route: &str) -> bool {
     !UNTRACED.contains(&route) && !route.starts_with(PAGE)
 }
 
-/// Which of the traces that begin here are sampled.
+/// The share of the traces beginning in this service that is sampled.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling(f64);
 
 impl Sampling {
-    /// This share of them, 0 to 1; none where nobody collects.
+    /// This share, 0 to 1, if there is a collector; else none.
     #[must_use]
     pub fn new(share: f64, collecting: bool) -> Self {
         Self(if collecting { share } else { 0.0 })
@@ -44,7 +45,7 @@ impl Sampling {
     }
 }
 
-/// Gives a request its trace, a span if that is sampled, and counts it.
+/// Gives a request its trace, and a span if the trace is sampled. Counts and times its answer.
 pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     app: &App<P>,
     request: Request,
@@ -56,20 +57,20 @@ pub(crate) async fn observe<P: Participant, A: Future<Output = Response>>(
     let route = route.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = known(&parts.method);
     let aggregate_id = aggregate_of::<P::Contract>(&mut parts, &route).await;
-    let Began { traced, here } = begin(app, &parts, method, &route, aggregate_id.as_deref());
+    let Began { traced, begins_here } = begin(app, &parts, method, &route, aggregate_id.as_deref());
     let log = info_span!("request", aggregate_id, trace_id = traced.trace.trace_id());
     let span = traced.span.clone();
-    parts.extensions.insert(RequestTrace { trace: traced.trace, span: span.clone(), here });
+    parts.extensions.insert(RequestTrace { trace: traced.trace, span: span.clone(), begins_here });
     let answer = answer(Request::from_parts(parts, body)).instrument(traced.span);
     let response = answer.instrument(log).await;
-    // A client's mistake is no error of the server.
-    note(&span, response.status(), response.status().is_server_error());
+    // An answer 4xx is the client's error; by the conventions the server's span is then no error.
+    record(&span, response.status(), response.status().is_server_error());
     let took = app.clock.steady().saturating_sub(started);
     app.telemetry.answered(method, route, response.status().as_u16(), took);
     response
 }
 
-/// Anybody may invent methods; their names would fill the metrics.
+/// The method as a label of metrics. Clients can send any word as a method, and each would make a new time series.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -83,7 +84,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The aggregate that the path names. Ids of other things are UUIDs too.
+/// The aggregate that the path names. The name of the parameter decides, as ids of effects, for example, are UUIDs too.
 async fn aggregate_of<C: Contract>(parts: &mut Parts, route: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     let mut named = parameters.iter().filter(|(name, _)| names_an_aggregate::<C>(route, name));
@@ -91,7 +92,8 @@ async fn aggregate_of<C: Contract>(parts: &mut Parts, route: &str) -> Option<Str
     named.map(|(_, value)| value.to_owned())
 }
 
-/// As `{trip_id}`, `{trip}` or `/trips/{id}` where the contract's key is `trip_id`.
+/// Whether a path parameter is the id of an aggregate: `{trip_id}`, `{trip}`, or `{id}` in `/trips/{id}`, where the
+/// contract's key is `trip_id`.
 fn names_an_aggregate<C: Contract>(route: &str, parameter: &str) -> bool {
     let noun = noun::<C>();
     match parameter {
@@ -104,23 +106,24 @@ fn names_an_aggregate<C: Contract>(route: &str, parameter: &str) -> bool {
     }
 }
 
-/// A request's trace, as its handler finds it.
+/// The trace of a request, for its handler.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestTrace {
-    /// What the request brought along, or what began with it.
+    /// The trace of the request's headers, or a new one.
     pub(crate) trace: Trace,
-    /// The request's span; none where it is not sampled.
+    /// The request's span; none if the trace is not sampled.
     pub(crate) span: Span,
     /// Whether the trace begins with this request.
-    pub(crate) here: bool,
+    pub(crate) begins_here: bool,
 }
 
+/// The span of a request and its trace.
 struct Began {
     traced: Traced,
-    here: bool,
+    begins_here: bool,
 }
 
-/// The trace that the request brings along, or a new one.
+/// Continues the trace of the request's headers, or begins a new one.
 fn begin<P: Participant>(
     app: &App<P>,
     parts: &Parts,
@@ -129,29 +132,30 @@ fn begin<P: Participant>(
     aggregate_id: Option<&str>,
 ) -> Began {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let brought = Trace::parse(header("traceparent"), header("tracestate"));
-    let worth_it = is_traced(route);
+    let parent = Trace::parse(header("traceparent"), header("tracestate"));
+    let traceable = is_traced(route);
     let path = parts.uri.path();
-    let span = || of_server(method, route, path, aggregate_id);
-    if brought.trace_id().is_some() {
-        let traced = if worth_it {
-            Traced::under(&brought, span)
+    let span = || server_span(method, route, path, aggregate_id);
+    if parent.trace_id().is_some() {
+        let traced = if traceable {
+            Traced::under(&parent, span)
         } else {
-            Traced { span: Span::none(), trace: brought }
+            Traced { span: Span::none(), trace: parent }
         };
-        return Began { traced, here: false };
+        return Began { traced, begins_here: false };
     }
-    let sampled = worth_it && app.telemetry.sampling().draw(&*app.random);
+    let sampled = traceable && app.telemetry.sampling().draw(&*app.random);
     let begun = if sampled { Traced::of(span()) } else { None };
     let traced = begun.unwrap_or_else(|| {
         let id = app.random.bytes();
         let [span @ .., _, _, _, _, _, _, _, _] = app.random.bytes();
         Traced { span: Span::none(), trace: Trace::root(id, span, false) }
     });
-    Began { traced, here: true }
+    Began { traced, begins_here: true }
 }
 
-fn of_server(method: &'static str, route: &str, path: &str, aggregate_id: Option<&str>) -> Span {
+/// The span of a request to this service.
+fn server_span(method: &'static str, route: &str, path: &str, aggregate_id: Option<&str>) -> Span {
     let name = if route == UNMATCHED { method.to_owned() } else { format!("{method} {route}") };
     info_span!(
         target: TARGET,
@@ -191,19 +195,19 @@ pub(crate) fn client(trace: &Trace, request: &reqwest::Request) -> Traced {
     })
 }
 
-/// Notes how a provider answered: what is no success there is an error here.
+/// Records a provider's answer in the span. By the conventions a status 4xx or 5xx is an error of the client's span.
 pub(crate) fn answered(span: &Span, status: StatusCode) {
-    note(span, status, status.is_client_error() || status.is_server_error());
+    record(span, status, status.is_client_error() || status.is_server_error());
 }
 
-/// Notes that a provider did not answer.
+/// Records in the span that a provider did not answer.
 pub(crate) fn failed(span: &Span, error: &reqwest::Error) {
     let kind = if error.is_timeout() { "timeout" } else { "connection" };
     span.record("error.type", kind);
     span.record("otel.status_code", "ERROR");
 }
 
-fn note(span: &Span, status: StatusCode, error: bool) {
+fn record(span: &Span, status: StatusCode, error: bool) {
     span.record("http.response.status_code", i64::from(status.as_u16()));
     if error {
         span.record("error.type", status.as_str());
@@ -221,21 +225,21 @@ mod tests {
 
     use super::*;
 
-    fn drawn(sampling: Sampling) -> usize {
+    fn sampled_of_a_thousand(sampling: Sampling) -> usize {
         let random = SeededRandom::new(1);
         (0..1_000).filter(|_| sampling.draw(&random)).count()
     }
 
     #[test]
     fn the_share_of_traces_is_as_configured() {
-        assert_eq!(drawn(Sampling::new(0.0, true)), 0);
-        assert_eq!(drawn(Sampling::new(1.0, true)), 1_000);
-        assert_eq!(drawn(Sampling::new(1.0, false)), 0);
-        assert!((450..550).contains(&drawn(Sampling::new(0.5, true))));
+        assert_eq!(sampled_of_a_thousand(Sampling::new(0.0, true)), 0);
+        assert_eq!(sampled_of_a_thousand(Sampling::new(1.0, true)), 1_000);
+        assert_eq!(sampled_of_a_thousand(Sampling::new(1.0, false)), 0);
+        assert!((450..550).contains(&sampled_of_a_thousand(Sampling::new(0.5, true))));
     }
 
     #[test]
-    fn what_machines_ask_all_the_time_is_not_traced() {
+    fn routes_that_machines_poll_are_not_traced() {
         for route in ["/metrics", "/admin/status", "/docs/{*rest}", "/docs"] {
             assert!(!is_traced(route), "{route}");
         }
@@ -245,9 +249,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_parameter_that_is_called_so_names_the_aggregate() {
+    async fn only_a_parameter_with_the_aggregates_name_names_the_aggregate() {
         const ID: &str = "0198a3f0-0000-7000-8000-000000000000";
-        let looked = async |request: Request| {
+        let answer_aggregate = async |request: Request| {
             let (mut parts, _) = request.into_parts();
             let route = parts.extensions.get::<MatchedPath>().unwrap().as_str().to_owned();
             aggregate_of::<ToyEvent>(&mut parts, &route).await.unwrap_or_default()
@@ -262,7 +266,8 @@ mod tests {
         ];
         let others = ["/admin/effects/{effect}/retry", "/parcels/{id}"];
         let all = tallies.iter().chain(&others);
-        let router = all.fold(Router::new(), |router, route| router.route(route, get(looked)));
+        let router =
+            all.fold(Router::new(), |router, route| router.route(route, get(answer_aggregate)));
         tokio::spawn(axum::serve(listener, router).into_future());
         let found = async |route: &str, value: &str| {
             let (before, after) = route.split_once('{').unwrap();
@@ -280,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_nobody_knows_count_as_one() {
+    fn unknown_methods_count_as_one() {
         assert_eq!(known(&Method::PUT), "PUT");
         assert_eq!(known(&Method::from_bytes(b"FETCH").unwrap()), "_OTHER");
     }

@@ -1,5 +1,5 @@
-//! The topics and groups of a suite on Kafka. The services make their topics themselves; here they
-//! are waited for and, on request, deleted.
+//! The topics and groups of a suite on Kafka. This waits for the brokers and, for `--fresh`, deletes topics and groups.
+//! The services create their topics themselves.
 
 use super::{LET_GO_WITHIN, POLL, UP_WITHIN};
 use crate::component::Component;
@@ -18,11 +18,12 @@ use tokio::time::{Instant, sleep};
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const DELETE_WITHIN: Duration = Duration::from_secs(15);
 
-/// The brokers, and what a suite has on them.
+/// The brokers, with the topics and groups of a suite.
 pub struct Cluster {
     brokers: String,
-    /// The suite's topics and groups, as they are called here.
+    /// The names of the suite's topics, with the namespace.
     topics: BTreeSet<String>,
+    /// The names of the suite's groups, with the namespace.
     groups: Vec<String>,
     up_within: Duration,
     let_go_within: Duration,
@@ -30,15 +31,15 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The brokers at `HOST:PORT[,HOST:PORT…]`; nothing is asked of them yet.
+    /// The brokers at `HOST:PORT[,HOST:PORT…]`. They are not contacted yet.
     ///
     /// # Errors
-    /// When the client cannot be set up.
+    /// If the client cannot be set up.
     pub fn at(brokers: &str, session: &Session, namespace: &str) -> Result<Self> {
         let admin = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("client.id", "quintet-up")
-            // Otherwise every refused connection is logged; we say once that we wait.
+            // librdkafka would log each refused connection. `up` reports once that it waits for the brokers.
             .set("log.connection.close", "false")
             .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
             .create()
@@ -46,16 +47,18 @@ impl Cluster {
         let topics = session.topics.iter().chain([&bus::IDENTITY_TOPIC]);
         let topics = topics.map(|topic| format!("{namespace}{topic}")).collect();
         let groups = session.manifest.services();
-        let group = |it: Component| format!("{namespace}{}", session.manifest.group(it.name()));
+        let group = |component: Component| {
+            format!("{namespace}{}", session.manifest.group(component.name()))
+        };
         let (brokers, groups) = (brokers.to_owned(), groups.map(group).collect());
         let (up_within, let_go_within) = (UP_WITHIN, LET_GO_WITHIN);
         Ok(Self { brokers, topics, groups, up_within, let_go_within, admin: Arc::new(admin) })
     }
 
-    /// Waits for a broker, and deletes the suite's topics and groups if asked.
+    /// Waits for a broker. If `fresh`, it then deletes the suite's topics and groups.
     ///
     /// # Errors
-    /// When no broker comes up, or one refuses.
+    /// If no broker comes up, or one refuses.
     pub async fn prepare(&self, fresh: bool, ui: &Ui) -> Result<()> {
         let existing = self.wait(ui).await?;
         if fresh {
@@ -95,7 +98,8 @@ impl Cluster {
         Ok(existing.filter(|topic| self.topics.contains(topic)).collect())
     }
 
-    /// Waits for the members that a killed suite left behind; never throws a running one out.
+    /// Deletes the groups. It waits until the members of a killed suite have timed out, and fails if a group has living
+    /// members: it must not take a running suite's groups away.
     async fn delete_groups(&self, ui: &Ui) -> Result<()> {
         let names: Vec<&str> = self.groups.iter().map(String::as_str).collect();
         let give_up = Instant::now() + self.let_go_within;
@@ -149,7 +153,7 @@ impl Cluster {
                 bail!("--fresh: cannot delete the topic {topic}: {code}");
             }
         }
-        // Kafka answers before it is done, and a service would find the old topic.
+        // Kafka answers before the topics are gone, and a service that starts now would find the old ones.
         let give_up = Instant::now() + DELETE_WITHIN;
         while !self.topics().await?.is_empty() {
             if Instant::now() >= give_up {
@@ -165,7 +169,7 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(DELETE_WITHIN)).operation_timeout(Some(DELETE_WITHIN))
 }
 
-/// The code alone: the words around it say nothing more.
+/// The error's code alone. The text around it adds nothing.
 fn plain(error: rdkafka::error::KafkaError) -> anyhow::Error {
     match error.rdkafka_error_code() {
         Some(code) => anyhow::anyhow!("{code:?}"),
@@ -214,48 +218,48 @@ mod tests {
 
     #[tokio::test]
     async fn brokers_that_do_not_come_up_are_named() {
-        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = held.local_addr().unwrap().to_string();
-        drop(held);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
         let mut cluster = Cluster::at(&address, &session(), "").unwrap();
         cluster.up_within = Duration::ZERO;
         let error = cluster.prepare(false, &Ui::default()).await.unwrap_err();
-        let said = crate::explain(&error);
+        let text = crate::explain(&error);
         let expected = format!("cannot reach Kafka at {address}: ");
-        assert!(said.starts_with(&expected) && said.len() <= 91, "{said}");
+        assert!(text.starts_with(&expected) && text.len() <= 91, "{text}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn fresh_deletes_the_suites_topics_and_groups_and_no_others() {
+    async fn fresh_deletes_only_the_topics_and_groups_of_the_suite() {
         let Some(brokers) = testkit::kafka() else {
             return;
         };
         let namespace = any_namespace();
         let cluster = Cluster::at(&brokers, &session(), &namespace).unwrap();
-        let [ours, theirs] = [format!("{namespace}bookings"), format!("{namespace}strange")];
-        let [our_group, their_group] =
+        let [own, foreign] = [format!("{namespace}bookings"), format!("{namespace}strange")];
+        let [own_group, foreign_group] =
             [format!("{namespace}trip-booking"), format!("{namespace}strange")];
-        create(&cluster, &ours).await;
-        create(&cluster, &theirs).await;
-        for group in [&our_group, &their_group] {
+        create(&cluster, &own).await;
+        create(&cluster, &foreign).await;
+        for group in [&own_group, &foreign_group] {
             let mut partitions = TopicPartitionList::new();
-            partitions.add_partition_offset(&theirs, 0, Offset::Offset(0)).unwrap();
+            partitions.add_partition_offset(&foreign, 0, Offset::Offset(0)).unwrap();
             consumer(&cluster, group).commit(&partitions, CommitMode::Sync).unwrap();
         }
 
         cluster.prepare(false, &Ui::default()).await.unwrap();
-        assert!(topic_names(&cluster).contains(&ours));
+        assert!(topic_names(&cluster).contains(&own));
         cluster.prepare(true, &Ui::default()).await.unwrap();
         let topics = topic_names(&cluster);
-        assert!(!topics.contains(&ours) && topics.contains(&theirs), "{topics:?}");
-        assert_eq!(committed(&cluster, &our_group, &theirs), Offset::Invalid);
-        assert_eq!(committed(&cluster, &their_group, &theirs), Offset::Offset(0));
-        cluster.admin.delete_topics(&[&theirs], &options()).await.unwrap();
-        cluster.admin.delete_groups(&[&their_group], &options()).await.unwrap();
+        assert!(!topics.contains(&own) && topics.contains(&foreign), "{topics:?}");
+        assert_eq!(committed(&cluster, &own_group, &foreign), Offset::Invalid);
+        assert_eq!(committed(&cluster, &foreign_group, &foreign), Offset::Offset(0));
+        cluster.admin.delete_topics(&[&foreign], &options()).await.unwrap();
+        cluster.admin.delete_groups(&[&foreign_group], &options()).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_group_with_members_is_not_deleted_and_neither_are_its_topics() {
+    async fn neither_a_group_with_members_nor_its_topics_are_deleted() {
         let Some(brokers) = testkit::kafka() else {
             return;
         };

@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep};
 
 /// SQLSTATE of a server that is starting up or shutting down.
 const CANNOT_CONNECT_NOW: &str = "57P03";
-/// SQLSTATE of a database that somebody is connected to.
+/// SQLSTATE of a database that has connections.
 const OBJECT_IN_USE: &str = "55006";
 
-/// A server, and the databases that a suite has on it.
+/// A server, with the databases of a suite.
 #[derive(Debug)]
 pub struct Server {
     url: Url,
@@ -32,14 +32,14 @@ impl Server {
     /// The server of a URL such as `postgres://user:password@host:5432`.
     ///
     /// # Errors
-    /// When it is none.
+    /// If it is no such URL.
     pub fn at(url: &str, manifest: &'static Manifest, namespace: &str) -> Result<Self> {
         let parsed = Url::parse(url)
             .ok()
             .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
             .filter(|_| PgConnectOptions::from_str(url).is_ok());
         let Some(url) = parsed else {
-            // Not repeated: it may hold a password.
+            // The message does not repeat the text, which may contain a password.
             bail!("--postgres takes a URL such as postgres://user:password@host:5432");
         };
         let (up_within, let_go_within) = (UP_WITHIN, LET_GO_WITHIN);
@@ -58,10 +58,10 @@ impl Server {
         self.manifest.services().map(|service| (service, url(service))).collect()
     }
 
-    /// Waits for the server, drops the databases if asked, and makes those that are missing.
+    /// Waits for the server. If `fresh`, it drops the databases. It then creates those that are missing.
     ///
     /// # Errors
-    /// When the server does not come up, or refuses.
+    /// If the server does not come up, or refuses.
     pub async fn prepare(&self, fresh: bool, ui: &Ui) -> Result<()> {
         let mut connection = self.connect(ui).await?;
         for service in self.manifest.services() {
@@ -79,7 +79,7 @@ impl Server {
     /// Drops the databases.
     ///
     /// # Errors
-    /// When the server does not answer, or somebody is connected to one.
+    /// If the server does not answer, or a database is in use.
     pub async fn clear(&self, ui: &Ui) -> Result<()> {
         let mut connection = self.connect(ui).await?;
         for service in self.manifest.services() {
@@ -118,7 +118,8 @@ impl Server {
         }
     }
 
-    /// Waits for what a killed suite had open; never throws a running one out.
+    /// Drops a database. It waits until the connections of a killed suite are closed, and fails if the database stays in
+    /// use: it must not take a running suite's database away.
     async fn drop_database(&self, connection: &mut PgConnection, name: &str) -> Result<()> {
         let give_up = Instant::now() + self.let_go_within;
         loop {
@@ -141,7 +142,7 @@ impl Server {
     }
 }
 
-/// Without the words around what the system says.
+/// The error of the system alone, without the words that sqlx puts around it.
 fn plain(error: sqlx::Error) -> anyhow::Error {
     match error {
         sqlx::Error::Io(error) => error.into(),
@@ -166,7 +167,7 @@ async fn create_database(connection: &mut PgConnection, name: &str) -> sqlx::Res
         .fetch_optional(&mut *connection)
         .await?;
     if exists.is_none() {
-        // Namespaces are checked to hold nothing that needs escaping.
+        // The name needs no escaping, since names and namespaces are checked when they are read.
         connection.execute(AssertSqlSafe(format!("create database \"{name}\""))).await?;
     }
     Ok(())
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_postgres_url_is_refused_with_an_example() {
+    fn a_text_that_is_no_postgres_url_is_refused_with_an_example() {
         for url in ["localhost:5432", "mysql://localhost", "postgres://h?sslmode=maybe"] {
             let text = Server::at(url, trip(), "").unwrap_err().to_string();
             assert!(text.contains("--postgres") && text.contains("postgres://user"), "{text}");
@@ -199,20 +200,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_does_not_come_up_is_named() {
-        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = held.local_addr().unwrap();
-        drop(held);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
         let mut server = Server::at(&format!("postgres://me@{address}"), trip(), "").unwrap();
         server.up_within = Duration::ZERO;
         let error = server.prepare(false, &Ui::default()).await.unwrap_err();
-        let said = crate::explain(&error);
+        let text = crate::explain(&error);
         let expected = format!("cannot connect to PostgreSQL at {address}: Connection refused");
-        assert!(said.starts_with(&expected) && said.len() <= 91, "{said}");
+        assert!(text.starts_with(&expected) && text.len() <= 91, "{text}");
     }
 
     async fn tables(url: &str) -> i64 {
         let mut connection = PgConnection::connect(url).await.unwrap();
-        let count = "select count(*) from pg_tables where tablename = 'kept'";
+        let count = "select count(*) from pg_tables where tablename = 'marker'";
         sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap()
     }
 
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn databases_are_made_once_and_emptied_only_on_request() {
+    async fn databases_are_created_once_and_replaced_only_for_fresh() {
         let Some(url) = testkit::postgres() else {
             return;
         };
@@ -233,7 +234,7 @@ mod tests {
         server.prepare(false, &ui).await.unwrap();
         let booking = &server.databases()[&Component::named("booking")];
         let mut connection = PgConnection::connect(booking).await.unwrap();
-        connection.execute("create table kept (id int)").await.unwrap();
+        connection.execute("create table marker (id int)").await.unwrap();
         connection.close().await.unwrap();
 
         server.prepare(false, &ui).await.unwrap();

@@ -1,4 +1,5 @@
-//! `audit`: exit code 0 when everything is as promised, 1 when it is not, 2 when the suite is not at rest.
+//! `audit`: checks the invariants of a suite. The exit code is 0 if all hold, 1 if one does not, and 2 if the suite is not at
+//! rest.
 
 use crate::duration;
 use crate::extension::Extension;
@@ -15,10 +16,10 @@ use std::time::Duration;
 
 const BROKEN: u8 = 1;
 const NOT_AT_REST: u8 = 2;
-/// What every saga promises.
+/// The invariant of every saga.
 const AT_REST: &str = "at rest: nothing waits, nothing is parked";
 
-/// What `audit` takes.
+/// The options of `audit`.
 #[derive(Debug, Args)]
 pub struct Audit {
     /// How long to wait until nothing happens any more: 500ms, 30s, 5m
@@ -26,9 +27,10 @@ pub struct Audit {
     wait: Duration,
 }
 
-/// What became of an invariant.
-struct Judged {
+/// The audit result of an invariant.
+struct Checked {
     name: &'static str,
+    /// The violations, a line each.
     offences: Vec<String>,
 }
 
@@ -47,13 +49,13 @@ impl Audit {
         let seen = rest.wait(self.wait, &Ui::default(), async || rest.all_rows().await).await;
         Ok(match seen {
             Seen::Still(Still { collected, statuses }) => {
-                let judged = judge(&collected, &statuses, invariants);
+                let checked = check(&collected, &statuses, invariants);
                 ui::result(&if session.json {
-                    as_json(&judged).to_string()
+                    as_json(&checked).to_string()
                 } else {
-                    as_text(&judged)
+                    as_text(&checked)
                 });
-                let holds = judged.iter().all(|it| it.offences.is_empty());
+                let holds = checked.iter().all(|invariant| invariant.offences.is_empty());
                 if holds { ExitCode::SUCCESS } else { BROKEN.into() }
             }
             Seen::Moving(waiting) => {
@@ -69,36 +71,38 @@ impl Audit {
     }
 }
 
-fn judge(rows: &Rows, statuses: &Statuses, invariants: &[Invariant]) -> Vec<Judged> {
+/// Checks the saga's own invariants, and then that of every saga.
+fn check(rows: &Rows, statuses: &Statuses, invariants: &[Invariant]) -> Vec<Checked> {
     let own = invariants.iter();
-    let own = own.map(|it| Judged { name: it.name, offences: it.offences(rows) });
+    let own =
+        own.map(|invariant| Checked { name: invariant.name, offences: invariant.offences(rows) });
     let stuck = statuses.iter().filter(|(_, status)| !status.is_quiet());
-    let stuck = stuck.map(|(service, it)| format!("{service}: still has {}", it.waiting()));
-    own.chain([Judged { name: AT_REST, offences: stuck.collect() }]).collect()
+    let stuck = stuck.map(|(service, status)| format!("{service}: still has {}", status.waiting()));
+    own.chain([Checked { name: AT_REST, offences: stuck.collect() }]).collect()
 }
 
-fn as_text(judged: &[Judged]) -> String {
+fn as_text(checked: &[Checked]) -> String {
     let mut lines = Vec::new();
-    for (nth, Judged { name, offences }) in judged.iter().enumerate() {
+    for (nth, Checked { name, offences }) in checked.iter().enumerate() {
         let mark = if offences.is_empty() { "✓" } else { "✗" };
         lines.push(format!("{mark} {} {name}", nth + 1));
         lines.extend(offences.iter().flat_map(|why| wrapped(why, 4)));
     }
-    let all = judged.len();
-    lines.push(match judged.iter().filter(|it| !it.offences.is_empty()).count() {
+    let all = checked.len();
+    lines.push(match checked.iter().filter(|invariant| !invariant.offences.is_empty()).count() {
         0 => format!("sound: all {all} invariants hold"),
         broken => format!("BROKEN: {broken} of {all} invariants do not hold"),
     });
     lines.join("\n")
 }
 
-fn as_json(judged: &[Judged]) -> Value {
-    let invariants = judged.iter().enumerate().map(|(nth, Judged { name, offences })| {
+fn as_json(checked: &[Checked]) -> Value {
+    let invariants = checked.iter().enumerate().map(|(nth, Checked { name, offences })| {
         json!({"number": nth + 1, "name": name, "holds": offences.is_empty(), "offences": offences})
     });
-    let holds = judged.iter().all(|it| it.offences.is_empty());
-    let verdict = if holds { "sound" } else { "broken" };
-    json!({"verdict": verdict, "invariants": invariants.collect::<Vec<_>>(), "waiting": []})
+    let holds = checked.iter().all(|invariant| invariant.offences.is_empty());
+    let result = if holds { "sound" } else { "broken" };
+    json!({"verdict": result, "invariants": invariants.collect::<Vec<_>>(), "waiting": []})
 }
 
 fn not_at_rest(waiting: &[String], wait: Duration) -> String {
@@ -120,33 +124,33 @@ mod tests {
         })]
     }
 
-    fn judged(ended: bool, parked: i64) -> Vec<Judged> {
+    fn checked(ended: bool, parked: i64) -> Vec<Checked> {
         let mut rows = Rows::default();
         rows.add("booking", json!({"table": "trip", "id": 7, "ended": ended}));
         rows.add("booking", json!({"table": "seat", "id": 8, "ended": false}));
         let parked = Depth { depth: parked };
         let status = Status { parked, lag: Some(0), ..Status::default() };
-        judge(&rows, &[("flights".into(), status)].into(), &invariants())
+        check(&rows, &[("flights".into(), status)].into(), &invariants())
     }
 
     #[test]
     fn a_sagas_own_invariants_come_first_and_rest_is_the_last() {
-        let sound = as_text(&judged(true, 0));
+        let sound = as_text(&checked(true, 0));
         let expected = "✓ 1 every trip ends\n✓ 2 at rest: nothing waits, nothing is parked\n\
                         sound: all 2 invariants hold";
         assert_eq!(sound, expected);
-        let broken = as_text(&judged(false, 3));
+        let broken = as_text(&checked(false, 3));
         let expected = "✗ 1 every trip ends\n    trip 7 is open\n\
                         ✗ 2 at rest: nothing waits, nothing is parked\n    flights: still has parked 3\n\
                         BROKEN: 2 of 2 invariants do not hold";
         assert_eq!(broken, expected);
-        assert_eq!(as_json(&judged(true, 0))["verdict"], "sound");
-        assert_eq!(as_json(&judged(true, 1))["invariants"][1]["holds"], false);
+        assert_eq!(as_json(&checked(true, 0))["verdict"], "sound");
+        assert_eq!(as_json(&checked(true, 1))["invariants"][1]["holds"], false);
     }
 
     #[test]
-    fn a_suite_at_work_is_not_judged() {
-        let told = not_at_rest(&["flights: lag 7".to_owned()], Duration::from_secs(30));
-        assert_eq!(told, "not at rest after 30 s, so nothing can be said:\n    flights: lag 7");
+    fn a_suite_that_is_not_at_rest_has_no_result() {
+        let text = not_at_rest(&["flights: lag 7".to_owned()], Duration::from_secs(30));
+        assert_eq!(text, "not at rest after 30 s, so nothing can be said:\n    flights: lag 7");
     }
 }

@@ -1,4 +1,4 @@
-//! `completions SHELL`.
+//! `completions SHELL`: prints the completion script of a shell.
 
 use crate::invocation;
 use crate::session::Session;
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// What `completions` takes.
+/// The arguments of `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
     /// For which shell

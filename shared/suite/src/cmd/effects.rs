@@ -1,4 +1,4 @@
-//! `effects`: requests to the outside world that have no definite answer.
+//! `effects`: lists, retries and resolves requests to the outside world that have no definite answer.
 
 use crate::component::{Component, parse};
 use crate::desk::{Answers, Desk, count, subject, text};
@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Requests of one answer.
+/// The requests in one answer of a service.
 const PAGE: usize = 1_000;
 
-/// What `effects` takes.
+/// The arguments of `effects`.
 #[derive(Debug, Args)]
 pub struct Effects {
     #[command(subcommand)]
@@ -67,8 +67,8 @@ impl List {
         let mut answers =
             desk.each(async |service, admin| listed(&desk, service, admin, !self.all).await).await;
         for (service, effects) in answers.found.drain(..) {
-            let teller = Teller { aggregate: &session.manifest.aggregate, service, now };
-            lines.extend(effects.iter().flat_map(|effect| teller.line(effect)));
+            let describe = Description { aggregate: &session.manifest.aggregate, service, now };
+            lines.extend(effects.iter().flat_map(|effect| describe.lines(effect)));
             all.insert(service.name().to_owned(), effects.into());
         }
         if session.json {
@@ -83,6 +83,7 @@ impl List {
     }
 }
 
+/// All requests of a service, page by page; only those that are held if `held`.
 async fn listed(desk: &Desk, service: Component, admin: &str, held: bool) -> Result<Vec<Value>> {
     let (mut effects, mut after): (Vec<Value>, _) = (Vec::new(), String::new());
     loop {
@@ -97,17 +98,17 @@ async fn listed(desk: &Desk, service: Component, admin: &str, held: bool) -> Res
     }
 }
 
-/// Tells of requests of a service.
-struct Teller<'a> {
-    /// What the saga's events are about.
+/// Describes requests of a service.
+struct Description<'a> {
+    /// The noun for an aggregate.
     aggregate: &'a str,
     service: Component,
     now: Timestamp,
 }
 
-impl Teller<'_> {
-    /// One request: what, for which aggregate, since when; then why there is no answer.
-    fn line(&self, effect: &Value) -> Vec<String> {
+impl Description<'_> {
+    /// The lines about a request: first its name, aggregate, state and age, then why it has no answer.
+    fn lines(&self, effect: &Value) -> Vec<String> {
         let Self { aggregate, service, now } = self;
         let age = |field: &str| {
             let at: Timestamp = text(effect, field).parse().ok()?;
@@ -149,8 +150,8 @@ impl Show {
             return Ok(ExitCode::SUCCESS);
         }
         let (aggregate, service) = (&session.manifest.aggregate, found.service);
-        let teller = Teller { aggregate, service, now: SystemClock.now() };
-        let mut lines = teller.line(&found.effect);
+        let describe = Description { aggregate, service, now: SystemClock.now() };
+        let mut lines = describe.lines(&found.effect);
         lines.push(next(&found.effect));
         lines.push(format!("    request {}", found.effect["request"]));
         lines.push(format!("    idempotency key {}", self.id));
@@ -159,7 +160,7 @@ impl Show {
     }
 }
 
-/// What becomes of a request when it is due.
+/// The line about what happens when the request is due.
 fn next(effect: &Value) -> String {
     let due = text(effect, "due_at");
     if effect["resolution"].is_object() {
@@ -169,13 +170,15 @@ fn next(effect: &Value) -> String {
     }
 }
 
-/// A request, and whose it is.
+/// A request, and the service that it belongs to.
 struct Found {
     service: Component,
+    /// The URL of the service's admin listener.
     admin: String,
     effect: Value,
 }
 
+/// Finds a request by asking all services.
 async fn find(desk: &Desk, id: Uuid) -> Result<Found> {
     let look = async |service, admin: &str| {
         let url = format!("{admin}/admin/effects/{id}");
@@ -279,17 +282,17 @@ impl Resolve {
 mod tests {
     use super::*;
 
-    fn teller() -> Teller<'static> {
+    fn describe() -> Description<'static> {
         let (service, now) = (Component::named("flights"), "2026-01-01T00:03:00Z".parse().unwrap());
-        Teller { aggregate: "trip", service, now }
+        Description { aggregate: "trip", service, now }
     }
 
     #[test]
-    fn a_held_request_is_told_with_its_reason() {
+    fn a_held_request_is_described_with_its_error() {
         let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "ticket", "attempts": 3,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
             "last_error": "400 Bad Request", "resolution": null});
-        let lines = teller().line(&effect);
+        let lines = describe().lines(&effect);
         let expected = [
             "flights: ticket e-1 of trip o-1, held for 2m, 3 attempts in 3m",
             "    400 Bad Request",
@@ -299,12 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn a_resolved_request_says_as_what() {
+    fn a_resolved_request_is_described_with_its_outcome() {
         let effect = json!({"id": "e-1", "aggregate_id": "o-1", "name": "ticket", "attempts": 1,
             "created_at": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:01:00Z",
             "last_error": null, "due_at": "2026-01-01T00:04:00Z",
             "resolution": {"outcome": "issued", "reference": "ch_1"}});
-        let lines = teller().line(&effect);
+        let lines = describe().lines(&effect);
         assert_eq!(lines, ["flights: ticket e-1 of trip o-1, resolved as issued, 1 attempt in 3m"]);
         assert_eq!(next(&effect), "    its outcome is applied at 2026-01-01T00:04:00Z");
     }

@@ -1,4 +1,4 @@
-//! `events`: what is on the bus.
+//! `events`: prints the events on the bus.
 
 use super::on_bus::BusArgs;
 use crate::session::Session;
@@ -14,15 +14,16 @@ use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-/// Records of one look.
+/// How many records are read at once.
 const CHUNK: usize = 1_000;
-/// The pause between two looks at the end of the bus.
+/// The pause before reading again at the end of the bus.
 const POLL: Duration = Duration::from_millis(200);
-/// The names of an event's type and time among a record's headers.
+/// The header of a record with the type of its event.
 const TYPE: &str = "ce_type";
+/// The header of a record with the time of its event.
 const TIME: &str = "ce_time";
 
-/// What `events` takes.
+/// The arguments of `events`.
 #[derive(Debug, Args)]
 pub struct Events {
     /// Only this topic
@@ -64,12 +65,12 @@ impl Events {
             }
             shown = show(records.iter().filter(|record| is_wanted(record)), session.json);
         }
-        // Nobody reads any more: no failure of ours.
+        // An error of `show` means that the reader of a pipe has gone, as with `events | head`. That is no failure.
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The key of an aggregate's records, whichever way its id is written.
+/// The key of an aggregate's records. The text may be any spelling of the id, which is normalised.
 fn key(text: &str) -> Result<String> {
     match Uuid::parse_str(text.trim()) {
         Ok(id) => Ok(id.to_string()),
@@ -77,7 +78,8 @@ fn key(text: &str) -> Result<String> {
     }
 }
 
-/// The newest events that are there, in the order of their times, and how many older ones there are.
+/// Reads the bus to its end. Returns the newest events, at most `most`, in the order of their times, and the number of older
+/// ones.
 async fn newest(
     reader: &mut dyn Reader,
     is_wanted: impl Fn(&Incoming) -> bool,
@@ -88,7 +90,7 @@ async fn newest(
         let records = reader.read(CHUNK).await?;
         let end = records.is_empty();
         found.extend(records.into_iter().filter(&is_wanted));
-        // Seldom, so that sorting costs little.
+        // Sorting and cutting is done only when many events have come in, so that it costs little.
         if end || found.len() > 2 * most + CHUNK {
             found.make_contiguous().sort_by(|a, b| header(a, TIME).cmp(header(b, TIME)));
             let surplus = found.len().saturating_sub(most);
@@ -114,14 +116,20 @@ fn header<'a>(record: &'a Incoming, name: &str) -> &'a str {
     record.headers.text(name).unwrap_or_default()
 }
 
-/// On one line, without the data, which may be personal.
+/// An event in one line, without its data, which may be personal.
 fn text(record: &Incoming) -> String {
     let place = format!("{}[{}]@{}", record.topic, record.partition, record.offset);
     let key = String::from_utf8_lossy(&record.key);
     let (time, of_type) = (header(record, TIME), header(record, TYPE));
     let line = format!("{time:<27} {of_type:<27} {key:<36} {place}");
-    // What others wrote must not steer the terminal.
-    line.chars().map(|it| if it.is_ascii() && !it.is_ascii_control() { it } else { '?' }).collect()
+    // Escape sequences in a record must not control the user's terminal.
+    line.chars()
+        .map(
+            |character| {
+                if character.is_ascii() && !character.is_ascii_control() { character } else { '?' }
+            },
+        )
+        .collect()
 }
 
 fn json(record: &Incoming) -> Value {
@@ -147,11 +155,11 @@ mod tests {
     use bus::BusError;
     use event::Headers;
 
-    /// Gives what it has, a few at a time.
-    struct Few(VecDeque<Incoming>);
+    /// A reader that returns three records at a time.
+    struct ThreeByThree(VecDeque<Incoming>);
 
     #[async_trait]
-    impl Reader for Few {
+    impl Reader for ThreeByThree {
         async fn read(&mut self, _: usize) -> Result<Vec<Incoming>, BusError> {
             let count = self.0.len().min(3);
             Ok(self.0.drain(..count).collect())
@@ -167,8 +175,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_are_shown_by_their_time_and_the_others_counted() {
-        let mut reader = Few((0..10).map(record).collect());
+    async fn the_newest_events_are_sorted_by_time_and_the_others_counted() {
+        let mut reader = ThreeByThree((0..10).map(record).collect());
         let even = |record: &Incoming| record.offset % 2 == 0;
         let (found, older) = newest(&mut reader, even, 3).await.unwrap();
         let offsets: Vec<i64> = found.iter().map(|record| record.offset).collect();
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_names_the_event_and_cannot_steer_the_terminal() {
+    fn a_line_names_the_event_and_cannot_control_the_terminal() {
         let line = text(&record(7));
         assert!(line.starts_with("2026-01-01T00:00:52Z "), "{line}");
         assert!(line.contains("TripBooked") && line.ends_with("bookings[1]@7"), "{line}");

@@ -1,4 +1,5 @@
-//! `lag`: how far each service is behind, as the bus knows it, also of services that are down.
+//! `lag`: shows how many records each service has not applied yet. The figures come from the bus, so they are known also of
+//! a service that is down.
 
 use super::on_bus::BusArgs;
 use crate::manifest::Manifest;
@@ -21,10 +22,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-/// Prometheus' text, which every version of it takes.
+/// Prometheus' text format, which all of its versions read.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What `lag` takes.
+/// The arguments of `lag`.
 #[derive(Debug, Args)]
 pub struct Lag {
     /// Serve it under /metrics for Prometheus, instead of printing it once
@@ -37,22 +38,23 @@ pub struct Lag {
     bus: BusArgs,
 }
 
-/// How far a service is behind in a partition that it has read.
+/// The lag of a service in a partition of a topic that it reads.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Behind {
+struct PartitionLag {
     service: String,
     topic: String,
     partition: i32,
     lag: i64,
 }
 
-/// What is asked of the bus, by one at a time.
-struct Desk {
+/// Reads the lag of services from the bus.
+struct LagReader {
     bus: Arc<dyn Bus>,
     services: Vec<String>,
     manifest: &'static Manifest,
     topics: BTreeSet<&'static str>,
-    turn: Mutex<()>,
+    /// Held while the bus is read, so that many requests for `/metrics` do not burden it at the same time.
+    reading: Mutex<()>,
 }
 
 impl Lag {
@@ -61,29 +63,29 @@ impl Lag {
         let services = session.services()?.into_iter().map(|service| service.to_string());
         let services = services.chain(self.more).collect();
         let (manifest, topics) = (session.manifest, session.topics.clone());
-        let desk = Desk { bus, services, manifest, topics, turn: Mutex::default() };
+        let reader = LagReader { bus, services, manifest, topics, reading: Mutex::default() };
         if let Some(address) = self.listen {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("--listen {address}"))?;
-            let routes = Router::new().route("/metrics", get(metrics)).with_state(Arc::new(desk));
+            let routes = Router::new().route("/metrics", get(metrics)).with_state(Arc::new(reader));
             axum::serve(listener, routes).await.context("serving the lag")?;
             return Ok(ExitCode::SUCCESS);
         }
-        let all = desk.look().await?;
+        let lags = reader.read().await?;
         if session.json {
-            ui::result(&serde_json::to_string(&all)?);
+            ui::result(&serde_json::to_string(&lags)?);
         } else {
-            ui::result(&table(&desk.services, &all));
+            ui::result(&table(&reader.services, &lags));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Desk {
-    /// All partitions that a service has read something of, or is to.
-    async fn look(&self) -> Result<Vec<Behind>, BusError> {
-        let _alone = self.turn.lock().await;
-        let mut all = Vec::new();
+impl LagReader {
+    /// The lag in all partitions of the topics that each service reads.
+    async fn read(&self) -> Result<Vec<PartitionLag>, BusError> {
+        let _reading = self.reading.lock().await;
+        let mut lags = Vec::new();
         for service in &self.services {
             let group = self.manifest.group(service);
             for topic in &self.topics {
@@ -92,11 +94,11 @@ impl Desk {
                     Err(BusError::UnknownTopic { .. }) => continue,
                     states => states?,
                 };
-                // A group that has read nothing of a topic does not hear it.
+                // A group without an offset in any partition of a topic does not subscribe to it.
                 if states.iter().all(|state| state.committed.is_none()) {
                     continue;
                 }
-                all.extend(states.into_iter().map(|state| Behind {
+                lags.extend(states.into_iter().map(|state| PartitionLag {
                     service: service.clone(),
                     lag: state.lag(),
                     partition: state.partition,
@@ -104,35 +106,36 @@ impl Desk {
                 }));
             }
         }
-        Ok(all)
+        Ok(lags)
     }
 }
 
-fn table(services: &[String], all: &[Behind]) -> String {
+fn table(services: &[String], lags: &[PartitionLag]) -> String {
     let line = |service: &String| {
-        let its: Vec<&Behind> = all.iter().filter(|behind| behind.service == *service).collect();
-        let lag = its.iter().map(|behind| behind.lag).sum::<i64>();
-        let behind =
-            if its.is_empty() { "never ran on this bus".to_owned() } else { lag.to_string() };
-        format!("{service:<15}{behind}")
+        let own: Vec<&PartitionLag> =
+            lags.iter().filter(|partition| partition.service == *service).collect();
+        let sum = own.iter().map(|partition| partition.lag).sum::<i64>();
+        let lag = if own.is_empty() { "never ran on this bus".to_owned() } else { sum.to_string() };
+        format!("{service:<15}{lag}")
     };
     services.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
-    match desk.look().await {
-        Ok(all) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], exposed(&all)).into_response(),
+async fn metrics(State(reader): State<Arc<LagReader>>) -> Response {
+    match reader.read().await {
+        Ok(lags) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], exposed(&lags)).into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
 }
 
-/// Under the name by which each service tells its own, so that the larger of the two counts.
-fn exposed(all: &[Behind]) -> String {
+/// The metrics as Prometheus' text. Each service reports its own lag under the same name, so that a query for the maximum
+/// covers both sources.
+fn exposed(lags: &[PartitionLag]) -> String {
     const NAME: &str = "quintet_consumer_lag_records";
     let mut text = format!(
         "# HELP {NAME} Records of a partition that the group has not applied\n# TYPE {NAME} gauge\n"
     );
-    for Behind { service, topic, partition, lag } in all {
+    for PartitionLag { service, topic, partition, lag } in lags {
         let labels = format!("service=\"{service}\",topic=\"{topic}\",partition=\"{partition}\"");
         let _ = writeln!(text, "{NAME}{{{labels}}} {lag}");
     }
@@ -145,14 +148,14 @@ mod tests {
     use bus::{Log, LogOptions, Topic};
 
     #[tokio::test]
-    async fn it_tells_how_far_a_service_is_behind_that_is_down() {
+    async fn the_lag_of_a_service_that_is_down_is_known() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("bus.db");
         let bus = Log::open(&path, "", LogOptions::default()).await.unwrap();
         bus.create_topics(&[Topic { name: "bookings", partitions: 1, compacted: false }])
             .await
             .unwrap();
-        // It reads nothing of what comes, and goes.
+        // The service joins its group and leaves before the first record.
         let mut member = bus.consumer("trip-flights", &["bookings"]).await.unwrap();
         let position = bus::Position { topic: "bookings".to_owned(), partition: 0, next: 0 };
         member.store(&[position]).unwrap();
@@ -168,12 +171,13 @@ mod tests {
 
         let services = vec!["booking".to_owned(), "flights".to_owned()];
         let Session { manifest, topics, .. } = Session::of_test(temp.path());
-        let desk = Desk { bus: Arc::new(bus), services, manifest, topics, turn: Mutex::default() };
-        let all = desk.look().await.unwrap();
+        let (bus, reading) = (Arc::new(bus), Mutex::default());
+        let reader = LagReader { bus, services, manifest, topics, reading };
+        let lags = reader.read().await.unwrap();
         let expected = "quintet_consumer_lag_records{service=\"flights\",topic=\"bookings\",\
                         partition=\"0\"} 2\n";
-        assert!(exposed(&all).ends_with(expected), "{}", exposed(&all));
-        let shown = table(&desk.services, &all);
+        assert!(exposed(&lags).ends_with(expected), "{}", exposed(&lags));
+        let shown = table(&reader.services, &lags);
         assert_eq!(shown, "booking        never ran on this bus\nflights        2");
     }
 }

@@ -1,4 +1,4 @@
-//! The sub-commands, one file each.
+//! The sub-commands, each in a file of its own.
 
 mod audit;
 mod completions;
@@ -31,7 +31,7 @@ use crate::ui;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-/// Has the supervisor start or stop a component, and reports that it did.
+/// Makes the supervisor start or stop a component, and prints that it has.
 async fn steer(
     session: &Session,
     verb: &str,

@@ -1,4 +1,4 @@
-//! The bus of a suite, for commands that look at it or change what groups have read.
+//! Opens the bus of a suite, for commands that read it or change the offsets of groups.
 
 use crate::datadir::DataDir;
 use crate::session::Session;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Which bus. Without any of these it is the one that the suite on the data directory uses.
+/// The options that name the bus. Without them it is the bus of the suite on the data directory.
 #[derive(Debug, Default, Args)]
 pub struct BusArgs {
     /// The bus: kafka:HOST:PORT[,HOST:PORT…] or log:PATH; by default that of the suite in --data
@@ -24,6 +24,12 @@ pub struct BusArgs {
     kafka: Vec<Setting>,
 }
 
+/// The URL of a bus, and the prefix of the names of topics and groups.
+struct BusAddress {
+    url: String,
+    namespace: String,
+}
+
 /// A setting of librdkafka.
 #[derive(Clone, Debug)]
 struct Setting {
@@ -32,33 +38,35 @@ struct Setting {
 }
 
 impl BusArgs {
-    /// Opens the bus; Kafka may be away.
+    /// Opens the bus. A Kafka broker is not contacted yet.
     ///
     /// # Errors
-    /// When nothing says which bus, or it cannot be opened.
+    /// If no option and no suite names a bus, or it cannot be opened.
     pub(crate) async fn open(&self, session: &Session) -> Result<Arc<dyn Bus>> {
-        let (url, namespace) = self.place(&session.dir()?)?;
+        let BusAddress { url, namespace } = self.address(&session.dir()?)?;
         if let Some(path) = url.strip_prefix("log:")
             && !Path::new(path).is_file()
         {
             bail!("{url}: there is no such file");
         }
-        let settings = self.kafka.iter().map(|it| (it.name.clone(), it.value.clone()));
+        let settings =
+            self.kafka.iter().map(|setting| (setting.name.clone(), setting.value.clone()));
         let kafka: BTreeMap<String, String> = settings.collect();
         let client = session.manifest.name.clone();
         bus::connect(&Settings { url, namespace, client, kafka }).await.context("the bus")
     }
 
-    /// Its URL and namespace.
-    fn place(&self, dir: &DataDir) -> Result<(String, String)> {
+    /// The bus that the options name, else that of the suite on the directory, else the log in the directory.
+    fn address(&self, dir: &DataDir) -> Result<BusAddress> {
+        let namespace = self.namespace.clone();
         if let Some(url) = &self.bus {
-            return Ok((url.clone(), self.namespace.clone()));
+            return Ok(BusAddress { url: url.clone(), namespace });
         }
         if let Some(suite) = Suite::read(dir)?.filter(|suite| !suite.bus.url.is_empty()) {
-            return Ok((suite.bus.url, suite.bus.namespace));
+            return Ok(BusAddress { url: suite.bus.url, namespace: suite.bus.namespace });
         }
         if dir.bus().is_file() {
-            return Ok((format!("log:{}", dir.bus().display()), self.namespace.clone()));
+            return Ok(BusAddress { url: format!("log:{}", dir.bus().display()), namespace });
         }
         let shown = dir.shown().display();
         bail!(
@@ -82,19 +90,19 @@ mod tests {
     fn the_bus_is_the_named_one_else_the_suites_else_the_log_in_the_directory() {
         let temp = tempfile::tempdir().unwrap();
         let dir = DataDir::at(temp.path()).unwrap();
-        let error = BusArgs::default().place(&dir).unwrap_err().to_string();
+        let url = |args: &BusArgs| args.address(&dir).map(|bus| bus.url);
+        let error = url(&BusArgs::default()).unwrap_err().to_string();
         assert!(error.contains("--bus kafka:HOST:PORT"), "{error}");
 
         std::fs::write(dir.bus(), "").unwrap();
-        let (url, _) = BusArgs::default().place(&dir).unwrap();
-        assert_eq!(url, format!("log:{}", dir.bus().display()));
+        let log = format!("log:{}", dir.bus().display());
+        assert_eq!(url(&BusArgs::default()).unwrap(), log);
 
         std::fs::write(dir.suite_file(), ELSEWHERE).unwrap();
-        let (url, _) = BusArgs::default().place(&dir).unwrap();
-        assert_eq!(url, "kafka:kafka:9092");
+        assert_eq!(url(&BusArgs::default()).unwrap(), "kafka:kafka:9092");
 
         let named = BusArgs { bus: Some("log:/b".to_owned()), ..BusArgs::default() };
-        assert_eq!(named.place(&dir).unwrap().0, "log:/b");
+        assert_eq!(url(&named).unwrap(), "log:/b");
     }
 
     #[test]
@@ -104,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_that_is_not_there_is_not_made() {
+    async fn a_log_that_does_not_exist_is_not_created() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("bus.db");
         let args = BusArgs { bus: Some(format!("log:{}", path.display())), ..BusArgs::default() };

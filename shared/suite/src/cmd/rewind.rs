@@ -1,4 +1,4 @@
-//! `rewind`: has a service hear everything again.
+//! `rewind`: sets the consumer group of a stopped service back, so that the service reads all records again.
 
 use super::on_bus::BusArgs;
 use crate::component::Component;
@@ -15,11 +15,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Kafka keeps the members of a killed service for as long as their session lasts.
+/// How long the group may still have members: Kafka keeps those of a killed service until their sessions end.
 const FREE_WITHIN: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(250);
 
-/// What `rewind` takes.
+/// The arguments of `rewind`.
 #[derive(Debug, Args)]
 pub struct Rewind {
     /// The service, also one of your own; it must be stopped: `quintet stop SERVICE`
@@ -32,7 +32,7 @@ pub struct Rewind {
     bus: BusArgs,
 }
 
-/// Where a group can be set.
+/// The offsets that a group can be set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum To {
     /// The oldest records
@@ -52,19 +52,19 @@ impl Rewind {
         let group = session.manifest.group(&self.service);
         let known: Vec<&str> = session.topics.iter().copied().collect();
         let before = bus.partitions(&group, &known).await?;
-        // Offsets on a topic that the group does not hear would look like lag for ever.
-        let mut heard: Vec<&str> = Vec::new();
+        // Only topics that the group reads are set back. Offsets on another topic would show lag that never ends.
+        let mut subscribed: Vec<&str> = Vec::new();
         for state in before.iter().filter(|state| state.committed.is_some()) {
             let topic = known.iter().find(|topic| **topic == state.topic).copied();
-            heard.extend(topic.filter(|topic| !heard.contains(topic)));
+            subscribed.extend(topic.filter(|topic| !subscribed.contains(topic)));
         }
-        if heard.is_empty() {
+        if subscribed.is_empty() {
             bail!(
                 "the group {group} has read nothing: if the name is right, it begins with the oldest \
                  records anyway"
             );
         }
-        rewind(&*bus, &group, &heard).await?;
+        rewind(&*bus, &group, &subscribed).await?;
         self.report(session, &before)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -90,10 +90,10 @@ impl Rewind {
         Ok(())
     }
 
-    /// How the user starts the service, in a sentence.
+    /// A sentence that says how to start the service.
     fn start(&self, services: &[Component]) -> String {
         let service = &self.service;
-        if services.iter().any(|it| it.name() == service) {
+        if services.iter().any(|component| component.name() == service) {
             format!("Start it with `{}`.", invocation::command(&format!("start {service}")))
         } else {
             format!("Start {service} as you did before.")
@@ -103,11 +103,11 @@ impl Rewind {
 
 /// Whether a replica of the service runs on this machine.
 fn runs(suite: &Suite, service: Component) -> bool {
-    let replicas = suite.services.get(&service).into_iter().flat_map(|it| &it.replicas);
+    let replicas = suite.services.get(&service).into_iter().flat_map(|service| &service.replicas);
     replicas.filter_map(|replica| replica.pid).any(supervisor::alive)
 }
 
-/// Once the group has no members.
+/// Sets the group back as soon as it has no members.
 async fn rewind(bus: &dyn Bus, group: &str, topics: &[&str]) -> Result<()> {
     let (ui, give_up) = (Ui::default(), Instant::now() + FREE_WITHIN);
     let mut waiting = None;
@@ -119,7 +119,7 @@ async fn rewind(bus: &dyn Bus, group: &str, topics: &[&str]) -> Result<()> {
                 });
                 sleep(POLL).await;
             }
-            done => return Ok(done?),
+            result => return Ok(result?),
         }
     }
 }
@@ -135,12 +135,12 @@ mod tests {
         Log::open(&folder.join("bus.db"), "", LogOptions::default()).await.unwrap()
     }
 
-    fn asked(service: &str) -> Rewind {
+    fn arguments(service: &str) -> Rewind {
         Rewind { service: service.to_owned(), to: To::Beginning, bus: BusArgs::default() }
     }
 
     #[tokio::test]
-    async fn a_group_is_set_back_on_the_topics_that_it_hears_and_on_no_other() {
+    async fn a_group_is_set_back_only_on_the_topics_that_it_reads() {
         let temp = tempfile::tempdir().unwrap();
         let bus = log(temp.path()).await;
         let session = Session::of_test(temp.path());
@@ -151,7 +151,7 @@ mod tests {
             .collect();
         bus.create_topics(&all).await.unwrap();
         let group = "trip-flights";
-        let nothing = asked("flights").run(&session).await.unwrap_err().to_string();
+        let nothing = arguments("flights").run(&session).await.unwrap_err().to_string();
         assert!(nothing.contains("has read nothing"), "{nothing}");
 
         let record = bus::Outgoing {
@@ -169,30 +169,30 @@ mod tests {
         member.store(&[bus::Position { topic, partition, next }]).unwrap();
         member.close().await.unwrap();
 
-        asked("flights").run(&session).await.unwrap();
+        arguments("flights").run(&session).await.unwrap();
         let states = bus.partitions(group, &["bookings", "flights"]).await.unwrap();
         let committed: Vec<_> = states.iter().map(|state| state.committed).collect();
         assert_eq!(committed, [Some(0), None]);
     }
 
     #[test]
-    fn a_service_of_ones_own_is_started_as_before() {
+    fn a_service_outside_the_suite_is_started_as_before() {
         let known = [Component::named("flights")];
-        assert_eq!(asked("flights").start(&known), "Start it with `quintet start flights`.");
-        assert_eq!(asked("loyalty").start(&known), "Start loyalty as you did before.");
+        assert_eq!(arguments("flights").start(&known), "Start it with `quintet start flights`.");
+        assert_eq!(arguments("loyalty").start(&known), "Start loyalty as you did before.");
     }
 
     #[tokio::test]
     async fn a_service_that_runs_is_not_rewound() {
         let temp = tempfile::tempdir().unwrap();
         let mut suite: serde_json::Value = serde_json::from_str(ELSEWHERE).unwrap();
-        // One that a launcher seems to have started.
+        // With this variable the process looks as if a launcher had started it.
         let mut sleep = std::process::Command::new("sleep");
         let mut sleep = sleep.arg("60").env("QUINTET_LEASH", "stdin").spawn().unwrap();
         suite["flights"]["pid"] = sleep.id().into();
         std::fs::write(temp.path().join("up.json"), suite.to_string()).unwrap();
         let session = Session::of_test(temp.path());
-        let error = asked("flights").run(&session).await.unwrap_err().to_string();
+        let error = arguments("flights").run(&session).await.unwrap_err().to_string();
         assert_eq!(error, "flights runs: stop it first with `quintet stop flights`");
         sleep.kill().and_then(|()| sleep.wait()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! `start SERVICE`.
+//! `start SERVICE`: starts a stopped component of the running suite.
 
 use super::steer;
 use crate::component::{Component, parse};
@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
 
-/// What `start` takes.
+/// The arguments of `start`.
 #[derive(Debug, Args)]
 pub struct Start {
     /// What to start

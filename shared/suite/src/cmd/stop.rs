@@ -1,4 +1,4 @@
-//! `stop SERVICE`.
+//! `stop SERVICE`: stops a component of the running suite.
 
 use super::steer;
 use crate::component::{Component, parse};
@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
 
-/// What `stop` takes.
+/// The arguments of `stop`.
 #[derive(Debug, Args)]
 pub struct Stop {
     /// What to stop

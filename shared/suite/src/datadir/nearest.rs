@@ -1,12 +1,12 @@
-//! Where the data directory is when the user does not name one.
+//! Finds the data directory if the user does not name one.
 
 use super::name;
 use crate::private;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The nearest directory of this user's with the usual name, as a path from `here`. Where there is none, it will be made in the root of the
-/// checkout that `here` lies in, or here.
+/// The nearest directory with the default name that belongs to this user, in `here` or one of its parents, as a path from
+/// `here`. If there is none, it is the path of a new one: in the root of the checkout that contains `here`, else in `here`.
 pub(super) fn nearest(here: &Path, checkout: Option<&Path>) -> PathBuf {
     let up = |levels: usize| -> PathBuf { std::iter::repeat_n("..", levels).collect() };
     let name = name();
@@ -29,14 +29,14 @@ mod tests {
         let root = temp.path().canonicalize().unwrap();
         let deep = root.join("services/booking");
         fs::create_dir_all(&deep).unwrap();
-        // Before there is any: here, or in the root of the checkout.
+        // There is none yet.
         assert_eq!(nearest(&deep, None), Path::new(".quintet"));
         assert_eq!(nearest(&deep, Some(&root)), Path::new("../../.quintet"));
         assert_eq!(nearest(&deep, Some(&root.join("elsewhere"))), Path::new(".quintet"));
         fs::create_dir(root.join(".quintet")).unwrap();
         assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
         assert_eq!(nearest(&root, None), Path::new(".quintet"));
-        // A link could lead anywhere.
+        // A symbolic link does not count, since it could lead anywhere.
         std::os::unix::fs::symlink("/tmp", deep.join(".quintet")).unwrap();
         assert_eq!(nearest(&deep, None), Path::new("../../.quintet"));
     }

@@ -2,11 +2,11 @@ use super::*;
 use crate::manifest::tests::trip;
 
 #[test]
-fn wiping_takes_what_a_suite_makes_and_nothing_else() {
+fn wiping_deletes_the_files_of_a_suite_and_no_others() {
     let temp = tempfile::tempdir().unwrap();
     let dir = DataDir::at(temp.path()).unwrap();
     dir.create(trip()).unwrap();
-    let ours = [
+    let suites = [
         "booking.db",
         "booking.db-wal",
         "booking.db-shm",
@@ -18,15 +18,15 @@ fn wiping_takes_what_a_suite_makes_and_nothing_else() {
         "logs/flights.log",
         "logs/flights-3.log",
     ];
-    let theirs = ["mine.db", "booking.db.bak", "booking.dbx", "notes.txt", "logs/other.log"];
-    for name in ours.iter().chain(&theirs) {
+    let others = ["mine.db", "booking.db.bak", "booking.dbx", "notes.txt", "logs/other.log"];
+    for name in suites.iter().chain(&others) {
         fs::write(temp.path().join(name), "x").unwrap();
     }
     dir.wipe(trip()).unwrap();
-    for name in ours {
+    for name in suites {
         assert!(!temp.path().join(name).exists(), "{name} is still there");
     }
-    for name in theirs {
+    for name in others {
         assert!(temp.path().join(name).exists(), "{name} is gone");
     }
 }
@@ -43,7 +43,7 @@ fn a_second_lock_is_refused_with_the_holders_pid_until_the_first_is_dropped() {
 }
 
 #[test]
-fn a_path_that_a_url_cannot_hold_is_refused() {
+fn a_path_that_a_url_cannot_contain_is_refused() {
     let text = DataDir::at(Path::new("what?")).unwrap_err().to_string();
     assert!(text.contains("what?") && text.contains("--data"), "{text}");
 }
@@ -56,17 +56,17 @@ fn a_link_in_the_place_of_a_file_of_the_suite_is_refused_with_its_name() {
     for name in ["booking.db", "bus.db-wal", "up.lock", "logs/flights.log", "control.sock"] {
         let link = temp.path().join(name);
         std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
-        let said = dir.create(trip()).unwrap_err().to_string();
-        assert!(said.contains(name) && said.contains("/etc/passwd"), "{said}");
+        let error = dir.create(trip()).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("/etc/passwd"), "{error}");
         fs::remove_file(link).unwrap();
     }
-    // Other files there are none of ours.
+    // A link that has no name of a suite's file does no harm.
     std::os::unix::fs::symlink("/etc/passwd", temp.path().join("mine")).unwrap();
     dir.create(trip()).unwrap();
 }
 
 #[test]
-fn the_control_socket_lies_elsewhere_where_its_path_would_be_too_long() {
+fn the_control_socket_is_below_the_temporary_folder_if_its_path_would_be_too_long() {
     let short = DataDir::at(Path::new("/d")).unwrap();
     assert_eq!(short.control_socket(), Path::new("/d/control.sock"));
     let long = DataDir::at(&Path::new("/").join("x".repeat(100))).unwrap();

@@ -12,7 +12,7 @@ async fn serve(router: Router) -> String {
     url
 }
 
-/// Answers each request with the next of `statuses`, and keeps the keys it saw.
+/// Answers each request with the next of `statuses`, and records the idempotency keys.
 async fn scripted(statuses: &[u16]) -> (String, Arc<Mutex<Vec<String>>>) {
     let keys = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&keys);
@@ -48,7 +48,7 @@ async fn a_definite_refusal_is_not_repeated_and_shows_the_problems_detail() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_with_the_url_once_patience_is_over() {
+async fn a_server_that_does_not_answer_is_named_by_its_url_once_patience_is_over() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

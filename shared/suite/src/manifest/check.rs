@@ -1,15 +1,15 @@
-//! What the types of a manifest let through.
+//! The rules for a manifest beyond its types.
 
 use super::reference::{Piece, Reference, pieces};
 use super::{Manifest, Service};
 use crate::component::Component;
 use std::collections::BTreeMap;
 
-/// The key at fault, and what to write there.
+/// The key with the wrong value, and what to write there.
 type Fault = (String, String);
 
-/// Keys of `up.json` that are no component's.
-const TAKEN: [&str; 3] = ["bus", "control", "pid"];
+/// The keys of `up.json` beside the names of components. No component may have such a name.
+const RESERVED: [&str; 3] = ["bus", "control", "pid"];
 
 impl Manifest {
     pub(super) fn check(&self) -> Result<(), Fault> {
@@ -30,19 +30,21 @@ impl Manifest {
 
     fn check_rows(&self) -> Result<(), Fault> {
         let wrong = |rows: &String| !rows.starts_with('/');
-        let found = self.providers.iter().position(|it| it.rows.as_ref().is_some_and(wrong));
+        let found =
+            self.providers.iter().position(|provider| provider.rows.as_ref().is_some_and(wrong));
         found.map_or(Ok(()), |nth| {
             let why = "give a path of this provider, such as \"/rows\"".to_owned();
             Err((format!("providers[{nth}].rows"), why))
         })
     }
 
-    /// All components with their keys.
+    /// All components, each with its key in the manifest.
     fn keys(&self) -> impl Iterator<Item = (String, Component)> {
         let services = self.services.iter().enumerate();
-        let services = services.map(|(nth, it)| (format!("services[{nth}]"), it.name));
+        let services = services.map(|(nth, service)| (format!("services[{nth}]"), service.name));
         let providers = self.providers.iter().enumerate();
-        services.chain(providers.map(|(nth, it)| (format!("providers[{nth}]"), it.name)))
+        services
+            .chain(providers.map(|(nth, provider)| (format!("providers[{nth}]"), provider.name)))
     }
 
     fn check_names(&self) -> Result<(), Fault> {
@@ -50,7 +52,7 @@ impl Manifest {
         for (key, name) in self.keys() {
             let wrong = |why: String| (format!("{key}.name"), why);
             check_name(name.name()).map_err(wrong)?;
-            if TAKEN.contains(&name.name()) {
+            if RESERVED.contains(&name.name()) {
                 return Err(wrong(format!("up.json has a key {name} already: give another name")));
             }
             if let Some(other) = known.insert(name, key.clone()) {
@@ -60,7 +62,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Every port that the manifest gives, with its key and its owner.
+    /// Every port of the manifest, with its key.
     pub(super) fn ports(&self) -> Vec<(String, u16)> {
         let mut ports = Vec::new();
         for (nth, service) in self.services.iter().enumerate() {
@@ -69,8 +71,9 @@ impl Manifest {
         }
         for (nth, provider) in self.providers.iter().enumerate() {
             ports.push((format!("providers[{nth}].port"), provider.port));
-            let further = provider.ports.iter();
-            ports.extend(further.map(|(it, port)| (format!("providers[{nth}].ports.{it}"), *port)));
+            for (listener, port) in &provider.ports {
+                ports.push((format!("providers[{nth}].ports.{listener}"), *port));
+            }
         }
         ports
     }
@@ -110,16 +113,18 @@ impl Manifest {
         Ok(())
     }
 
-    fn has(&self, Reference { component, listener }: &Reference) -> bool {
-        let further = |it: &super::Provider| it.ports.contains_key(listener);
+    /// Whether the manifest has the component and the listener of a reference.
+    fn has(&self, reference: &Reference) -> bool {
+        let Reference { component, listener } = reference;
+        let further = |provider: &super::Provider| provider.ports.contains_key(listener);
         match listener.as_str() {
-            "url" => self.components().any(|it| it == *component),
+            "url" => self.components().any(|known| known == *component),
             _ => self.provider(*component).is_some_and(further),
         }
     }
 }
 
-/// Names are part of host names, databases, groups and variables.
+/// Checks a name. It becomes part of host names, and of the names of databases, groups and variables.
 fn check_name(name: &str) -> Result<(), String> {
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase());
@@ -130,12 +135,12 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What toml's error says, without the lines that it quotes, with the line that it means.
+/// The message of a TOML error in one line: with the number of the line that is wrong, without a copy of it.
 pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| {
         let before = text.get(..span.start).unwrap_or_default();
         format!(" (line {})", before.matches('\n').count() + 1)
     });
-    let said: Vec<&str> = error.message().split_whitespace().collect();
-    format!("{}{}", said.join(" "), line.unwrap_or_default())
+    let words: Vec<&str> = error.message().split_whitespace().collect();
+    format!("{}{}", words.join(" "), line.unwrap_or_default())
 }

@@ -1,13 +1,13 @@
-//! `{NAME.url}` in the value of a setting: the address of a component.
+//! References such as `{NAME.url}` in the value of a setting. Each stands for the address of a component.
 
 use crate::component::Component;
 
-/// What a value refers to.
+/// A reference to a listener of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// Of which component.
+    /// The component.
     pub component: Component,
-    /// `url`, or the protocol of one of a provider's further ports.
+    /// `url` for its HTTP listener, or the protocol of another listener of a provider.
     pub listener: String,
 }
 
@@ -18,7 +18,7 @@ pub(crate) enum Piece {
     Reference(Reference),
 }
 
-/// Takes a value apart.
+/// Splits a value into texts and references.
 ///
 /// # Errors
 /// What is wrong with a reference, and how to write it.
@@ -40,8 +40,8 @@ pub(crate) fn pieces(value: &str) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
-/// The value with an address in the place of each reference; a reference to nothing stays as it is, as the manifest was
-/// checked for such.
+/// Replaces each reference in the value by its address. A reference without an address stays as it is; the check of the
+/// manifest has refused those.
 pub(crate) fn filled(value: &str, address: impl Fn(&Reference) -> Option<String>) -> String {
     let Ok(pieces) = pieces(value) else { return value.to_owned() };
     let text = |piece: Piece| match piece {

@@ -34,7 +34,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn a_manifest_says_what_a_suite_is_made_of() {
+fn a_manifest_lists_the_parts_of_a_suite() {
     let trip = Manifest::built_in(TRIP).unwrap();
     let names: Vec<&str> = trip.components().map(Component::name).collect();
     assert_eq!(names, ["booking", "flights", "airline"]);
@@ -46,7 +46,7 @@ fn a_manifest_says_what_a_suite_is_made_of() {
 }
 
 #[test]
-fn a_component_is_this_program_unless_the_manifest_says_otherwise() {
+fn this_program_runs_a_component_unless_the_manifest_names_another() {
     let trip = Manifest::parse("suite.toml", TRIP, Path::new("/saga")).unwrap();
     let start = |name| trip.start(Component::named(name), Path::new("/bin/trip"));
     let booking = start("booking");
@@ -59,9 +59,9 @@ fn a_component_is_this_program_unless_the_manifest_says_otherwise() {
 }
 
 #[test]
-fn a_fault_is_told_in_one_line_with_file_key_and_fix() {
+fn a_fault_is_reported_in_one_line_with_file_key_and_fix() {
     let with = |from: &str, to: &str| refused(&TRIP.replace(from, to));
-    for (said, expected) in [
+    for (error, expected) in [
         (with("port = 9001", "prot = 9001"), "suite.toml: services[1].prot: unknown field"),
         (with("port = 9001", "port = \"x\""), "suite.toml: services[1].port: invalid type"),
         (
@@ -87,7 +87,7 @@ fn a_fault_is_told_in_one_line_with_file_key_and_fix() {
         (refused("name = \"x\"\nservices = []"), "suite.toml: services: there is none"),
         (refused("services = 1\nname"), "suite.toml: the file: "),
     ] {
-        assert!(said.contains(expected) && said.lines().count() == 1, "{said}\n{expected}");
+        assert!(error.contains(expected) && error.lines().count() == 1, "{error}\n{expected}");
     }
     let missing = Manifest::read(Path::new("/no/suite.toml")).unwrap_err().to_string();
     assert!(missing.starts_with("--suite /no/suite.toml: No such file"), "{missing}");

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Rows of one answer: few answers, none so large that it takes long.
+/// The rows of one answer: enough for few answers, and not so many that one takes long.
 const PAGE: usize = 2_000;
 
-/// All rows of a suite, by the services and providers that list them.
+/// All rows of a suite, by the name of the service or provider that lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows(BTreeMap<String, Vec<Value>>);
 
@@ -21,13 +21,13 @@ struct Page<R> {
 }
 
 impl Rows {
-    /// The rows of a table of a service, or of a provider that lists rows. A row is a JSON object with the table's columns.
+    /// The rows of a table of a service or provider. A row is a JSON object with the table's columns.
     pub fn of<'a>(&'a self, service: &str, table: &'a str) -> impl Iterator<Item = &'a Value> {
         let rows = self.0.get(service).into_iter().flatten();
         rows.filter(move |row| row["table"] == table)
     }
 
-    /// Adds a row of a service, with the name of its `table`: for tests of invariants.
+    /// Adds a row of a service; for tests of invariants. Its member `table` names the table.
     pub fn add(&mut self, service: &str, row: Value) {
         self.0.entry(service.to_owned()).or_default().push(row);
     }
@@ -37,7 +37,7 @@ impl Rest {
     /// All rows of all services, and of the providers of [`Rest::with_providers`].
     ///
     /// # Errors
-    /// Why a service does not answer.
+    /// Why a service or provider does not answer.
     pub async fn all_rows(&self) -> Result<Rows, String> {
         let mut all = Rows::default();
         for service in self.services.keys() {
@@ -54,7 +54,7 @@ impl Rest {
     /// The rows of a service.
     ///
     /// # Errors
-    /// Why it does not answer.
+    /// Why the service does not answer.
     pub async fn rows<R: DeserializeOwned>(&self, service: Component) -> Result<Vec<R>, String> {
         match self.services.get(&service).and_then(|replicas| replicas.first()) {
             Some(admin) => self.pages(service, &format!("{admin}/admin/rows")).await,
@@ -69,7 +69,7 @@ impl Rest {
     ) -> Result<Vec<R>, String> {
         let (mut rows, mut after) = (Vec::new(), String::new());
         loop {
-            // Keys and names of tables need no escaping.
+            // The cursor needs no escaping: it consists of the name of a table and a key.
             let url = format!("{listing}?limit={PAGE}{after}");
             let page = match self.patient.get::<Page<R>>(&url).await {
                 Ok(page) => page,
@@ -94,7 +94,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[tokio::test]
-    async fn a_provider_lists_its_rows_where_the_manifest_says() {
+    async fn the_rows_of_a_provider_are_read_at_the_path_of_the_manifest() {
         let list = || async { Json(json!({"rows": [{"table": "seat", "id": 7}]})) };
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut suite = suite();

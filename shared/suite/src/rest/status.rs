@@ -1,13 +1,13 @@
-//! Where a service stands.
+//! The status of a service.
 
 use serde::Deserialize;
 
-/// Where a service stands, as `GET /admin/status` says; of several replicas all together.
+/// The status of a service, as `GET /admin/status` answers it. For several replicas, see [`Status::of_group`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Status {
-    /// Batches committed since the process started; of a group all its processes' together.
+    /// The number of batches that were committed since the process started.
     pub turns: u64,
-    /// Inputs that had been applied before; likewise.
+    /// The number of inputs that were dropped because they had been applied before.
     #[serde(default)]
     pub duplicates: u64,
     /// Events that the broker has not acknowledged.
@@ -23,27 +23,27 @@ pub struct Status {
     pub lag: Option<i64>,
 }
 
-/// How much a queue holds.
+/// The depth of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Depth {
-    /// Rows.
+    /// The number of rows.
     pub depth: i64,
 }
 
 impl Status {
-    /// Whether nothing waits and nothing is under way.
+    /// Whether the service is at rest: its queues are empty, and it has applied all records.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.queues().iter().all(|queue| queue.depth == 0) && self.lag == Some(0)
     }
 
-    /// A request to the outside world goes out again until it is answered, and what lies on the bus is
-    /// about to be read: a service that has neither can only be waiting for itself.
+    /// Whether no event from outside can still change the service: no provider owes it an answer, and the bus has no
+    /// record that it has not applied. Its other queues must empty by themselves, or are stuck.
     pub(crate) fn has_nothing_to_wait_for(&self) -> bool {
         self.effects.depth == 0 && self.lag == Some(0)
     }
 
-    /// What waits, as in `outbox 2, lag 7`; empty if nothing does.
+    /// The queues that are not empty, as in `outbox 2, lag 7`.
     #[must_use]
     pub fn waiting(&self) -> String {
         let lag = Queue { name: "lag", depth: self.lag.unwrap_or(0) };
@@ -56,8 +56,8 @@ impl Status {
         waiting.join(", ")
     }
 
-    /// The status of a service as all its replicas tell it: what each counts alone is added up, and of
-    /// what all see, but not at the same moment, the most counts.
+    /// The status of a service with several replicas: the sum of the figures that each replica counts for itself, and the
+    /// maximum of the figures that all of them read from the shared database and bus, though not at the same moment.
     #[must_use]
     pub fn of_group(replicas: impl IntoIterator<Item = Self>) -> Option<Self> {
         replicas.into_iter().reduce(|group, replica| Self {
@@ -91,17 +91,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_replicas_count_alone_is_added_up_and_of_the_rest_the_most_counts() {
+    fn counters_of_replicas_are_added_and_the_deepest_queue_counts() {
         let one = Status { turns: 3, duplicates: 1, lag: Some(0), ..Status::default() };
-        let waits = Depth { depth: 2 };
-        let other = Status { turns: 4, outbox: waits, lag: Some(5), ..Status::default() };
+        let two = Depth { depth: 2 };
+        let other = Status { turns: 4, outbox: two, lag: Some(5), ..Status::default() };
         let expected =
-            Status { turns: 7, duplicates: 1, outbox: waits, lag: Some(5), ..Status::default() };
+            Status { turns: 7, duplicates: 1, outbox: two, lag: Some(5), ..Status::default() };
         assert_eq!(Status::of_group([one, other]), Some(expected));
         assert_eq!(expected.waiting(), "outbox 2, lag 5");
-        let alone = Status { lag: None, ..one };
-        assert_eq!(Status::of_group([one, alone]).unwrap().lag, None);
-        assert_eq!(alone.waiting(), "the broker does not answer");
+        let without_broker = Status { lag: None, ..one };
+        assert_eq!(Status::of_group([one, without_broker]).unwrap().lag, None);
+        assert_eq!(without_broker.waiting(), "the broker does not answer");
         assert_eq!(Status::of_group([]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The file itself, as long as `quintet up` runs.
+//! The file `up.json` of the suite that this process runs.
 
 use super::Suite;
 use crate::component::Member;
@@ -11,20 +11,20 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Keeps `up.json` true.
+/// Keeps `up.json` up to date: it is rewritten whenever a process starts or ends.
 #[derive(Debug)]
 pub(crate) struct SuiteFile {
     path: PathBuf,
     suite: Mutex<Suite>,
-    /// Whether the directory is another suite's by now.
+    /// Whether the file may belong to another suite by now.
     abandoned: AtomicBool,
 }
 
 impl SuiteFile {
-    /// Writes the file.
+    /// Writes the file for the first time.
     ///
     /// # Errors
-    /// When that fails.
+    /// If it cannot be written.
     pub(crate) fn create(dir: &DataDir, suite: Suite) -> Result<Self> {
         let file = Self {
             path: dir.suite_file(),
@@ -36,22 +36,23 @@ impl SuiteFile {
         Ok(file)
     }
 
-    /// What it says now.
+    /// The current content.
     pub(crate) fn snapshot(&self) -> Suite {
         self.suite.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records where a process runs now, if it does.
+    /// Records the process id of a member; `None` if it does not run.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn set_pid(&self, member: Member, pid: Option<u32>) -> io::Result<()> {
         let mut suite = self.suite.lock().unwrap_or_else(PoisonError::into_inner);
         suite.set_pid(member, pid);
         if self.is_abandoned() { Ok(()) } else { self.write(&suite) }
     }
 
-    /// From now on the file is left alone: it was deleted, and one of its name belongs to another suite.
+    /// Stops writing and removing the file. The data directory was deleted, so a file at this path belongs to another
+    /// suite.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::SeqCst);
     }
@@ -60,15 +61,15 @@ impl SuiteFile {
         self.abandoned.load(Ordering::SeqCst)
     }
 
-    /// Removes the file: the suite has ended.
+    /// Removes the file at the end of the suite.
     ///
     /// # Errors
-    /// When that fails; then whoever reads the file finds that it is stale.
+    /// If it cannot be removed. That does no harm: readers find that its launcher does not answer.
     pub(crate) fn remove(&self) -> io::Result<()> {
         if self.is_abandoned() { Ok(()) } else { fs::remove_file(&self.path) }
     }
 
-    /// Readers see the old file or the new one, never a part.
+    /// Writes a new file and renames it over the old one, so that a reader never sees a part of it.
     fn write(&self, suite: &Suite) -> io::Result<()> {
         let temporary = self.path.with_extension("json.tmp");
         // Database URLs may hold passwords.

@@ -1,4 +1,4 @@
-//! What `up.json` says, and which suite counts as running.
+//! The content of `up.json`, and which suite counts as running.
 
 use super::*;
 use crate::manifest::tests::trip;
@@ -14,7 +14,7 @@ pub(crate) fn suite() -> Suite {
 
 fn suite_of(replicas: usize) -> Suite {
     let databases = trip().services().map(|service| (service, format!("sqlite:/d/{service}.db")));
-    Suite::new(Beginning {
+    Suite::new(NewSuite {
         manifest: trip(),
         ports: Ports::of(trip(), Some(8080)).unwrap(),
         databases: &databases.collect(),
@@ -25,7 +25,7 @@ fn suite_of(replicas: usize) -> Suite {
 }
 
 #[test]
-fn each_replica_has_addresses_of_its_own_and_the_first_ones_are_the_services() {
+fn each_replica_has_its_own_addresses_and_the_service_has_those_of_the_first() {
     let mut suite = suite_of(3);
     let flights = named("flights");
     suite.set_pid(Member { component: flights, nth: 2 }, Some(9));
@@ -77,7 +77,7 @@ fn the_file_has_the_documented_shape_and_follows_the_processes() {
 }
 
 #[test]
-fn the_file_goes_with_the_suite_and_leaves_no_temporary_ones() {
+fn removing_the_file_leaves_no_temporary_file() {
     let temp = tempfile::tempdir().unwrap();
     let dir = DataDir::at(temp.path()).unwrap();
     SuiteFile::create(&dir, suite()).unwrap().remove().unwrap();
@@ -90,14 +90,14 @@ async fn a_file_whose_launcher_is_dead_is_no_running_suite() {
     let dir = DataDir::at(temp.path()).unwrap();
     let mut stale = suite();
     stale.control = Some(dir.control_socket());
-    // The socket of a launcher that was killed stays, and nobody listens on it.
+    // The socket file of a killed launcher remains, but no process listens on it.
     drop(std::os::unix::net::UnixListener::bind(dir.control_socket()).unwrap());
     let _file = SuiteFile::create(&dir, stale).unwrap();
     let error = Suite::running(&dir).await.unwrap_err().to_string();
     assert!(error.starts_with("no suite is running on") && error.contains("quintet up"), "{error}");
 }
 
-/// A suite that others run, as its file says where.
+/// The `up.json` of a suite that `up` has not started.
 pub(crate) const ELSEWHERE: &str = r#"{
   "booking": {"url": "http://booking:8080", "admin_url": "http://booking:8180"},
   "flights": {"url": "http://flights:8080", "admin_url": "http://flights:8180"},
@@ -106,7 +106,7 @@ pub(crate) const ELSEWHERE: &str = r#"{
 }"#;
 
 #[tokio::test]
-async fn urls_alone_describe_a_suite_that_others_run() {
+async fn urls_alone_describe_a_suite_that_up_has_not_started() {
     let temp = tempfile::tempdir().unwrap();
     let dir = DataDir::at(temp.path()).unwrap();
     fs::write(dir.suite_file(), ELSEWHERE).unwrap();
@@ -117,7 +117,7 @@ async fn urls_alone_describe_a_suite_that_others_run() {
     assert_eq!(launcher.why_down(named("booking")), None);
     assert_eq!(suite.urls(named("flights")), ["http://flights:8080"]);
     assert_eq!(suite.component(named("flights")), Ok(named("flights")));
-    let said = suite.component(named("cars")).unwrap_err().to_string();
-    assert!(said.starts_with("there is no cars in this suite: give one of "), "{said}");
-    assert!(["booking", "flights", "airline"].iter().all(|it| said.contains(it)), "{said}");
+    let error = suite.component(named("cars")).unwrap_err().to_string();
+    assert!(error.starts_with("there is no cars in this suite: give one of "), "{error}");
+    assert!(["booking", "flights", "airline"].iter().all(|name| error.contains(name)), "{error}");
 }

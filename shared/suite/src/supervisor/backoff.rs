@@ -4,10 +4,10 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_secs(5);
-/// Who lived this long was well: its next death counts as a first one.
-const WELL: Duration = Duration::from_secs(30);
+/// A program that has run for so long counts as healthy: after its next death the pauses begin with [`FIRST`] again.
+const HEALTHY: Duration = Duration::from_secs(30);
 
-/// Doubling pauses.
+/// Pauses that double from one death to the next.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -18,9 +18,9 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// The pause after a death that ended a life of `lived`.
+    /// The pause after the death of a process that has run for `lived`.
     pub(crate) fn after(&mut self, lived: Duration) -> Duration {
-        if lived >= WELL {
+        if lived >= HEALTHY {
             self.next = FIRST;
         }
         let pause = self.next;
@@ -38,13 +38,13 @@ mod tests {
     }
 
     #[test]
-    fn it_doubles_up_to_five_seconds() {
+    fn pauses_double_up_to_five_seconds() {
         let mut backoff = Backoff::new();
         assert_eq!(pauses(&mut backoff, &[0; 8]), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     }
 
     #[test]
-    fn half_a_minute_of_life_forgives() {
+    fn pauses_begin_anew_after_half_a_minute_of_life() {
         let mut backoff = Backoff::new();
         assert_eq!(pauses(&mut backoff, &[0, 0, 29, 30, 0]), [100, 200, 400, 100, 200]);
     }

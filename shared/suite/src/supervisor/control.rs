@@ -1,5 +1,5 @@
-//! The control socket, over which `stop` and `start` reach the supervisor: a Unix socket of mode 0600, which no web page
-//! and no other user can open.
+//! The control socket, over which the commands `stop` and `start` reach the supervisor. It is a Unix socket of mode 0600,
+//! so that no web page and no other user can open it.
 
 use super::Supervisor;
 use crate::component::Component;
@@ -20,16 +20,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 
-/// The socket, until the launcher ends.
+/// The file of the control socket. Dropping this deletes it.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) path: PathBuf,
 }
 
-/// Binds the control socket of a directory that this process has locked.
+/// Binds the control socket of a data directory. This process must hold the directory's lock.
 ///
 /// # Errors
-/// When that fails.
+/// If the socket cannot be bound, or its path is occupied by a link or by another user's file.
 pub(crate) fn listen(dir: &DataDir) -> Result<(Socket, UnixListener)> {
     let path = dir.control_socket();
     let name = || format!("cannot listen on the control socket {}", path.display());
@@ -37,7 +37,7 @@ pub(crate) fn listen(dir: &DataDir) -> Result<(Socket, UnixListener)> {
         private::directory(folder, folder)?;
     }
     private::check_if_there(&path, &path)?;
-    // That of a launcher that was killed: a living one would hold the lock.
+    // A socket at this path was left by a launcher that was killed, since a living one would hold the lock.
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).with_context(name);
@@ -50,7 +50,7 @@ pub(crate) fn listen(dir: &DataDir) -> Result<(Socket, UnixListener)> {
 }
 
 impl Socket {
-    /// Leaves what lies at the path: it was deleted, and a socket there belongs to another suite.
+    /// Ends without deleting the file. The data directory was deleted, so a socket at this path belongs to another suite.
     pub(crate) fn abandon(self) {
         std::mem::forget(self);
     }
@@ -58,7 +58,8 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // The folder of its own, where the data directory's path is too long; never one that holds anything else.
+        // If the data directory's path is too long for a socket, the socket has a folder of its own below the temporary
+        // directory. `remove_dir` deletes only an empty folder.
         let _ = fs::remove_file(&self.path);
         if self.path.parent().is_some_and(|folder| folder.starts_with(std::env::temp_dir())) {
             let _ = self.path.parent().map(fs::remove_dir);
@@ -66,10 +67,10 @@ impl Drop for Socket {
     }
 }
 
-/// Serves until it is dropped.
+/// Answers requests on the control socket until the future is dropped.
 ///
 /// # Errors
-/// When the listener breaks.
+/// If the listener breaks.
 pub(crate) async fn serve(
     listener: UnixListener,
     supervisor: Arc<Supervisor>,
@@ -105,11 +106,13 @@ async fn start(
     }
 }
 
-/// What `up.json` says of the component.
+/// The entry of the component in `up.json`.
 fn status(supervisor: &Supervisor, component: Component) -> Response {
     let suite = supervisor.suite();
-    let service = suite.services.get(&component).map(|it| json!({ component.name(): it }));
-    let provider = suite.providers.get(&component).map(|it| json!({ component.name(): it }));
+    let service =
+        suite.services.get(&component).map(|service| json!({ component.name(): service }));
+    let provider =
+        suite.providers.get(&component).map(|provider| json!({ component.name(): provider }));
     match (service.or(provider), suite.component(component)) {
         (Some(status), _) => Json(status).into_response(),
         (None, Err(error)) => problem(StatusCode::NOT_FOUND, "Unknown", &error.to_string()),

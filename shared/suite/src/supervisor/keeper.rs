@@ -1,4 +1,5 @@
-//! The keeper of one program: starts it, restarts it when it dies, leaves it when it was stopped.
+//! The task that keeps one process alive: it starts the process, and restarts it with growing pauses when it dies. It
+//! does not restart a process that the user has stopped, or that says by its exit code that a restart would not help.
 
 use super::backoff::Backoff;
 use super::process::{Launch, Process, ending, terminate};
@@ -15,34 +16,34 @@ use tokio::time::{Instant, sleep};
 
 /// How long a program may take to drain.
 const GRACE: Duration = Duration::from_secs(15);
-/// With these codes a service says that a restart would not help: its configuration is wrong, there
-/// is data that it must not skip, or what it has to read was deleted.
+/// The exit codes by which a service says that a restart would not help: its configuration is wrong (64), or the events
+/// that it has to read next are gone (65).
 const REFUSES: [i32; 2] = [64, 65];
 
-/// What a program is doing.
+/// The state of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Phase {
-    /// Not started, or stopped by the user.
+    /// It was never started, or the user has stopped it.
     Stopped,
-    /// A process runs; it may not be ready.
+    /// It runs; it may not be ready yet.
     Running,
-    /// It died and will be started again in a moment.
+    /// It died, and will be started again after a pause.
     BackingOff,
-    /// It will not be started again by itself.
+    /// It does not run, and only the user can start it again.
     Down {
-        /// What happened, as the end of a sentence that begins with its name.
+        /// The reason, as the end of a sentence that begins with the member's name.
         why: String,
     },
 }
 
-/// What is asked of a keeper; `done` is answered when it is so.
+/// A request to a keeper. The keeper sends `done` when it has carried it out.
 #[derive(Debug)]
-pub(crate) enum Wish {
+pub(crate) enum Order {
     Start { done: oneshot::Sender<()> },
     Stop { done: oneshot::Sender<()> },
 }
 
-/// See the module.
+/// Keeps one process alive.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     launch: Launch,
@@ -53,10 +54,13 @@ pub(crate) struct Keeper {
     backoff: Backoff,
 }
 
-/// What a keeper does next.
+/// The next step of a keeper.
 enum Next {
+    /// Start the process.
     Launch,
+    /// Wait for an order.
     Wait,
+    /// Start the process after a pause, unless an order comes first.
     LaunchAfter(Duration),
 }
 
@@ -71,13 +75,13 @@ impl Keeper {
         Self { launch, phase, suite, ui, hurry, backoff: Backoff::new() }
     }
 
-    /// Serves wishes until nobody can have any.
-    pub(crate) async fn run(mut self, mut wishes: mpsc::Receiver<Wish>) {
+    /// Carries out orders until their sender is dropped.
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut next = Next::Wait;
         loop {
             let pause = match next {
                 Next::Launch => {
-                    next = self.live(&mut wishes).await;
+                    next = self.live(&mut orders).await;
                     continue;
                 }
                 Next::Wait => None,
@@ -91,15 +95,16 @@ impl Keeper {
             };
             tokio::select! {
                 () = paused => next = Next::Launch,
-                wish = wishes.recv() => match wish {
+                order = orders.recv() => match order {
                     None => return,
-                    Some(Wish::Start { done }) => {
-                        // Said before the answer, so that who asked does not see it stopped.
+                    Some(Order::Start { done }) => {
+                        // The phase changes before `done`, so that the sender of the order cannot see `Stopped` afterwards
+                        // and take it for a failure.
                         self.phase.send_replace(Phase::BackingOff);
                         let _ = done.send(());
                         next = Next::Launch;
                     }
-                    Some(Wish::Stop { done }) => {
+                    Some(Order::Stop { done }) => {
                         if self.phase.send_replace(Phase::Stopped) != Phase::Stopped {
                             self.ui.tell(&format!("{} stopped", self.launch.member));
                         }
@@ -111,10 +116,10 @@ impl Keeper {
         }
     }
 
-    /// One life of the program.
-    async fn live(&mut self, wishes: &mut mpsc::Receiver<Wish>) -> Next {
+    /// Starts the process and waits until it ends or is stopped by an order.
+    async fn live(&mut self, orders: &mut mpsc::Receiver<Order>) -> Next {
         let born = Instant::now();
-        // The leash must live as long as the child does.
+        // Dropping the leash would end the process, so it is held as long as the process runs.
         let Process { mut child, leash: _leash } = match self.launch.spawn() {
             Ok(process) => process,
             Err(error) => {
@@ -133,14 +138,14 @@ impl Keeper {
                     self.runs_as(None);
                     return self.died(ended, born.elapsed());
                 }
-                wish = wishes.recv() => match wish {
-                    Some(Wish::Start { done }) => { let _ = done.send(()); }
-                    Some(Wish::Stop { done }) => {
+                order = orders.recv() => match order {
+                    Some(Order::Start { done }) => { let _ = done.send(()); }
+                    Some(Order::Stop { done }) => {
                         self.end(&mut child).await;
                         let _ = done.send(());
                         return Next::Wait;
                     }
-                    // Nobody is left to keep it for.
+                    // The supervisor was dropped.
                     None => {
                         self.end(&mut child).await;
                         return Next::Wait;
@@ -150,6 +155,7 @@ impl Keeper {
         }
     }
 
+    /// Stops the process, and kills it if it does not drain in time.
     async fn end(&mut self, child: &mut Child) {
         let member = self.launch.member;
         if let Err(error) = terminate(child, GRACE, &mut self.hurry).await {
@@ -160,6 +166,7 @@ impl Keeper {
         self.ui.tell(&format!("{member} stopped"));
     }
 
+    /// Decides what follows when the process has died without an order to stop.
     fn died(&mut self, ended: io::Result<ExitStatus>, lived: Duration) -> Next {
         if let Ok(status) = &ended
             && let Some(code) = status.code().filter(|code| REFUSES.contains(code))
@@ -178,6 +185,7 @@ impl Keeper {
         Next::LaunchAfter(pause)
     }
 
+    /// Leaves the process down until the user starts it.
     fn down(&self, why: String) -> Next {
         let (member, log) = (self.launch.member, self.launch.shown_log.display());
         let component = member.component;
@@ -189,9 +197,10 @@ impl Keeper {
         Next::Wait
     }
 
+    /// Records the process id in `up.json`; `None` if the process does not run.
     fn runs_as(&self, pid: Option<u32>) {
         if let Err(error) = self.suite.set_pid(self.launch.member, pid) {
-            self.ui.warn(&format!("cannot keep up.json true: {error}"));
+            self.ui.warn(&format!("cannot update up.json: {error}"));
         }
     }
 }

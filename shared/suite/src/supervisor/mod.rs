@@ -1,4 +1,5 @@
-//! Keeps the programs alive: a keeper for each, one control socket for all.
+//! Keeps the processes of a suite alive. Each has a keeper, a task of its own. The control socket takes orders for all of
+//! them.
 
 mod backoff;
 mod control;
@@ -15,7 +16,7 @@ use crate::http::Api;
 use crate::suite::{Suite, SuiteFile};
 use crate::ui::Ui;
 use futures::future::{join_all, try_join_all};
-use keeper::{Keeper, Wish};
+use keeper::{Keeper, Order};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,31 +25,34 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long a program may take to get ready.
+/// How long a process may take to get ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// The keepers of a suite's programs.
+/// The supervisor of a suite.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    kept: BTreeMap<Member, Kept>,
+    supervised: BTreeMap<Member, Supervised>,
     suite: Arc<SuiteFile>,
+    /// Turns true when processes that are being stopped shall be killed at once.
     hurry: watch::Sender<bool>,
+    /// Whether the whole suite is being stopped. No process may be started then.
     closing: AtomicBool,
     api: Api,
 }
 
+/// A process and its keeper.
 #[derive(Debug)]
-struct Kept {
-    wishes: mpsc::Sender<Wish>,
+struct Supervised {
+    orders: mpsc::Sender<Order>,
     phase: watch::Receiver<Phase>,
     log: PathBuf,
 }
 
-/// A program that did not get ready.
+/// A process did not get ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
-    /// It will not be tried again by itself.
+    /// It is down, and will not be started again by itself.
     #[error("{member} {why}; its log, {}, ends:\n{}", log.display(), tail(log))]
     Down { member: Member, why: String, log: PathBuf },
     /// It takes too long.
@@ -57,22 +61,22 @@ pub(crate) enum NotReady {
 }
 
 impl Supervisor {
-    /// Takes programs into care; nothing is started yet.
+    /// Spawns a keeper for each process. No process is started yet.
     pub(crate) fn new(launches: Vec<Launch>, suite: Arc<SuiteFile>, ui: &Ui, api: Api) -> Self {
         let (hurry, hurried) = watch::channel(false);
-        let kept = launches
+        let supervised = launches
             .into_iter()
             .map(|launch| {
                 let (member, log) = (launch.member, launch.log.clone());
-                let (wishes, receiver) = mpsc::channel(1);
+                let (orders, receiver) = mpsc::channel(1);
                 let (sender, phase) = watch::channel(Phase::Stopped);
                 let suite = Arc::clone(&suite);
                 let keeper = Keeper::new(launch, sender, suite, ui.clone(), hurried.clone());
                 tokio::spawn(keeper.run(receiver));
-                (member, Kept { wishes, phase, log })
+                (member, Supervised { orders, phase, log })
             })
             .collect();
-        Self { kept, suite, hurry, closing: AtomicBool::new(false), api }
+        Self { supervised, suite, hurry, closing: AtomicBool::new(false), api }
     }
 
     /// What runs where.
@@ -80,41 +84,42 @@ impl Supervisor {
         self.suite.snapshot()
     }
 
-    /// The programs of which nothing runs that anybody but the user will start, and why.
+    /// The components of which all processes are down until the user starts them, and the reason of the first.
     pub(crate) fn left_down(&self) -> BTreeMap<Component, String> {
-        let why = |kept: &Kept| match &*kept.phase.borrow() {
+        let why = |process: &Supervised| match &*process.phase.borrow() {
             Phase::Stopped => Some("is stopped".to_owned()),
             Phase::Down { why } => Some(why.clone()),
             Phase::Running | Phase::BackingOff => None,
         };
-        let whole = |component| {
+        let if_all_down = |component| {
             let whys: Option<Vec<String>> =
-                self.members(component).map(|(_, kept)| why(kept)).collect();
+                self.members(component).map(|(_, process)| why(process)).collect();
             Some((component, whys?.into_iter().next()?))
         };
-        self.suite().components().filter_map(whole).collect()
+        self.suite().components().filter_map(if_all_down).collect()
     }
 
-    /// The processes of a program.
-    fn members(&self, component: Component) -> impl Iterator<Item = (Member, &Kept)> {
-        let kept = self.kept.iter().map(|(member, kept)| (*member, kept));
-        kept.filter(move |(member, _)| member.component == component)
+    /// The processes of a component.
+    fn members(&self, component: Component) -> impl Iterator<Item = (Member, &Supervised)> {
+        let all = self.supervised.iter().map(|(member, process)| (*member, process));
+        all.filter(move |(member, _)| member.component == component)
     }
 
-    /// Starts those of a program's processes that do not run; returns at once.
+    /// Starts the processes of a component that do not run. It does not wait until they are ready.
     pub(crate) async fn start(&self, component: Component) {
         if self.closing.load(Ordering::SeqCst) {
             return;
         }
-        self.wish(component, |done| Wish::Start { done }).await;
+        self.order(component, |done| Order::Start { done }).await;
     }
 
-    /// Stops all processes of a program, and returns when they are gone.
+    /// Stops all processes of a component, and waits until they have ended.
     pub(crate) async fn stop(&self, component: Component) {
-        self.wish(component, |done| Wish::Stop { done }).await;
+        self.order(component, |done| Order::Stop { done }).await;
     }
 
-    /// Stops the services together, then the providers that they may still be asking, for good.
+    /// Stops the whole suite for good: all services at once, and then the providers, because services that drain may still
+    /// send them requests.
     pub(crate) async fn stop_all(&self) {
         self.closing.store(true, Ordering::SeqCst);
         let suite = self.suite();
@@ -122,26 +127,28 @@ impl Supervisor {
         join_all(suite.providers.keys().map(|provider| self.stop(*provider))).await;
     }
 
-    /// From now on nothing is waited for: what is being stopped is killed.
+    /// Kills the processes that are being stopped, and from now on all that are stopped, without time to drain.
     pub(crate) fn hurry(&self) {
         self.hurry.send_replace(true);
     }
 
-    /// Waits until all processes of a started program answer that they are ready.
+    /// Waits until all processes of a started component answer that they are ready.
     ///
     /// # Errors
-    /// When one is down for good, or takes more than a minute.
+    /// If one of them is down, or takes more than a minute.
     pub(crate) async fn ready(&self, component: Component) -> Result<(), NotReady> {
         let members = self.members(component);
-        try_join_all(members.map(|(member, kept)| self.is_ready(member, kept))).await.map(drop)
+        try_join_all(members.map(|(member, process)| self.is_ready(member, process)))
+            .await
+            .map(drop)
     }
 
-    async fn is_ready(&self, member: Member, kept: &Kept) -> Result<(), NotReady> {
+    async fn is_ready(&self, member: Member, process: &Supervised) -> Result<(), NotReady> {
         let url = format!("{}/health/ready", self.suite().url(member));
         let give_up = Instant::now() + READY_WITHIN;
         loop {
-            let phase = kept.phase.borrow().clone();
-            let log = || kept.log.clone();
+            let phase = process.phase.borrow().clone();
+            let log = || process.log.clone();
             match phase {
                 Phase::Down { why } => {
                     return Err(NotReady::Down { member, why, log: log() });
@@ -164,14 +171,15 @@ impl Supervisor {
         }
     }
 
-    async fn wish(&self, component: Component, wish: impl Fn(oneshot::Sender<()>) -> Wish) {
-        let wished = self.members(component).map(|(_, kept)| async {
-            let (done, granted) = oneshot::channel();
-            // Keepers end only with the launcher, and then nobody is left to be told.
-            if kept.wishes.send(wish(done)).await.is_ok() {
-                let _ = granted.await;
+    /// Gives an order to all processes of a component, and waits until it is carried out.
+    async fn order(&self, component: Component, order: impl Fn(oneshot::Sender<()>) -> Order) {
+        let ordered = self.members(component).map(|(_, process)| async {
+            let (done, is_done) = oneshot::channel();
+            // A keeper ends only when the supervisor is dropped, so these errors cannot occur while `self` is borrowed.
+            if process.orders.send(order(done)).await.is_ok() {
+                let _ = is_done.await;
             }
         });
-        join_all(wished).await;
+        join_all(ordered).await;
     }
 }

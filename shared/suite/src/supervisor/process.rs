@@ -1,4 +1,4 @@
-//! One process: how it is launched, ended and looked at.
+//! Launches, ends and inspects a process.
 
 use crate::component::Member;
 use crate::environment::{self, LEASH, Variable};
@@ -16,42 +16,44 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How much of a log is shown when its program did not get ready.
+/// The most lines of a log that are shown when its process did not get ready.
 const TAIL_LINES: usize = 15;
+/// The most bytes of a log that are read for these lines.
 const TAIL_BYTES: i64 = 8 << 10;
-/// How often a process that takes on its program is looked at again.
-const LOOKS: usize = 10_000;
-/// Six programs and more share this machine: with one thread for each core in each of them, they would
-/// mostly wake one another. Whoever sets it has the last word.
+/// How often a process between fork and exec is inspected again before it counts as dead.
+const INSPECTIONS: usize = 10_000;
+/// The number of worker threads of a service, unless the user sets this variable. Half a dozen programs share this machine.
+/// With a thread for each core, each of them would mostly wake its own threads.
 const THREADS: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");
 
-/// What it takes to start a program.
+/// Everything that is needed to start a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
-    /// The suite's name.
+    /// The name of the suite.
     pub(crate) suite: &'static str,
     pub(crate) member: Member,
     pub(crate) start: Start,
     pub(crate) variables: Vec<Variable>,
     pub(crate) log: PathBuf,
-    /// The log's name as the user would write it.
+    /// The path of the log as the user would write it.
     pub(crate) shown_log: PathBuf,
 }
 
-/// A process that runs, and the leash that ends it when we die: its stdin, held open.
+/// A process that runs, and its leash: a pipe to its standard input. The process ends when the pipe closes, which also
+/// happens if the launcher is killed.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) child: Child,
-    /// Kept apart from the child, because waiting for a child closes its stdin.
+    /// It is taken out of the child, because waiting for a child closes its standard input.
     pub(crate) leash: Option<ChildStdin>,
 }
 
 impl Launch {
-    /// Starts the program in a process group of its own, so that a Ctrl-C on the terminal reaches
-    /// the launcher alone.
+    /// Starts the process in a process group of its own, so that Ctrl-C on the terminal reaches the launcher alone, which
+    /// stops the processes in order.
     ///
     /// # Errors
-    /// When the log cannot be opened or the executable not be run.
+    /// If the log cannot be opened, or the executable cannot be run.
     pub(crate) fn spawn(&self) -> io::Result<Process> {
         let log = private::file().append(true).create(true).open(&self.log)?;
         let threads = env::var_os(THREADS.0).unwrap_or_else(|| THREADS.1.into());
@@ -62,7 +64,7 @@ impl Launch {
         }
         let mut child = command
             .env(THREADS.0, threads)
-            .envs(self.variables.iter().map(|it| (&it.name, &it.value)))
+            .envs(self.variables.iter().map(|variable| (&variable.name, &variable.value)))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -73,10 +75,11 @@ impl Launch {
     }
 }
 
-/// Asks a process group to end, and kills it after `grace` or when `hurry` turns true.
+/// Sends SIGTERM to a process group, and SIGKILL after `grace` or when `hurry` turns true. Waits until the process has
+/// ended.
 ///
 /// # Errors
-/// When the system cannot tell how the process ended.
+/// If the system does not report how the process ended.
 pub(crate) async fn terminate(
     child: &mut Child,
     grace: Duration,
@@ -100,10 +103,10 @@ pub(crate) async fn terminate(
     child.wait().await
 }
 
-/// Sends a process group a signal. It may have ended by itself in between, which is as good.
+/// Sends a signal to a process group. It is no error if the group has ended already.
 ///
 /// # Errors
-/// When the system refuses.
+/// If the system refuses.
 pub fn signal(group: Pid, signal: Signal) -> io::Result<()> {
     match kill_process_group(group, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
@@ -111,8 +114,8 @@ pub fn signal(group: Pid, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Whether one of our programs runs under this id. A zombie does not run: its parent has yet to wait for it. Another
-/// program, to which the system has given the id since, is not ours.
+/// Whether a process that a launcher has started runs under this id. A zombie, which has ended and is not collected yet,
+/// does not run. Another program, to which the system has given the id since, does not count.
 #[must_use]
 pub fn alive(pid: u32) -> bool {
     let exists = i32::try_from(pid)
@@ -122,22 +125,22 @@ pub fn alive(pid: u32) -> bool {
     if !Path::new("/proc/self/environ").exists() {
         return exists;
     }
-    exists && (0..LOOKS).find_map(|_| looked_at(pid)).unwrap_or(false)
+    exists && (0..INSPECTIONS).find_map(|_| has_a_launcher(pid)).unwrap_or(false)
 }
 
-/// Whether the process is one of ours; nothing while the system cannot tell. A process that is about to execute its
-/// program has that program, but neither arguments nor an environment yet. A zombie has none of the three.
-fn looked_at(pid: u32) -> Option<bool> {
-    let of = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let (arguments, is_ours) = (of("cmdline"), is_leashed(&of("environ")));
-    if !is_ours && arguments.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+/// Whether the process was started by a launcher; `None` while the system cannot tell. A process that is just executing its
+/// program has an executable, but neither arguments nor an environment yet. A zombie has none of the three.
+fn has_a_launcher(pid: u32) -> Option<bool> {
+    let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let (arguments, leashed) = (read("cmdline"), is_leashed(&read("environ")));
+    if !leashed && arguments.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
         std::thread::yield_now();
         return None;
     }
-    Some(is_ours)
+    Some(leashed)
 }
 
-/// Whether it was started by a launcher, whatever it is called. Variables are separated by zeros.
+/// Whether this environment, in which variables are separated by zeros, is that of a process with a launcher.
 fn is_leashed(environment: &[u8]) -> bool {
     let leash = format!("{LEASH}=");
     environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(leash.as_bytes()))
@@ -195,17 +198,17 @@ mod tests {
         }
     }
 
-    async fn until_log_says(log: &Path, text: &str) {
-        let says = async {
+    async fn until_log_contains(log: &Path, text: &str) {
+        let contains = async {
             while !fs::read_to_string(log).is_ok_and(|log| log.contains(text)) {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(Duration::from_secs(20), says).await.unwrap();
+        timeout(Duration::from_secs(20), contains).await.unwrap();
     }
 
     #[tokio::test]
-    async fn both_outputs_are_appended_to_the_log_and_variables_arrive() {
+    async fn stdout_and_stderr_are_appended_to_the_log_and_variables_are_set() {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "echo out $GREETING; echo err >&2; exit 64");
         fs::write(&launch.log, "before\n").unwrap();
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_lives_from_the_moment_that_it_is_spawned() {
+    async fn a_process_counts_as_alive_as_soon_as_it_is_spawned() {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "read -r line");
         for _ in 0..50 {
@@ -227,12 +230,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_ignores_the_request_to_end_is_killed_after_the_grace() {
+    async fn a_process_that_ignores_sigterm_is_killed_after_the_grace() {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "trap '' TERM; echo deaf; while :; do sleep 1; done");
         let mut process = launch.spawn().unwrap();
-        until_log_says(&launch.log, "deaf").await;
-        let (_keep, mut hurry) = watch::channel(false);
+        until_log_contains(&launch.log, "deaf").await;
+        let (_sender, mut hurry) = watch::channel(false);
         let ended = terminate(&mut process.child, Duration::from_millis(50), &mut hurry).await;
         assert_eq!(ending(ended.unwrap()), "signal 9");
     }
@@ -242,7 +245,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "trap '' TERM; echo deaf; while :; do sleep 1; done");
         let mut process = launch.spawn().unwrap();
-        until_log_says(&launch.log, "deaf").await;
+        until_log_contains(&launch.log, "deaf").await;
         let (sender, mut hurry) = watch::channel(false);
         sender.send_replace(true);
         let ended = terminate(&mut process.child, Duration::from_hours(1), &mut hurry);
@@ -251,12 +254,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_lives_while_its_leash_is_held_and_is_dead_before_it_is_collected() {
+    async fn a_process_lives_while_its_leash_is_held_and_a_zombie_counts_as_dead() {
         let temp = tempfile::tempdir().unwrap();
         let launch = shell(temp.path(), "read -r line; exit 7");
         let Process { mut child, leash } = launch.spawn().unwrap();
         let waited = timeout(Duration::from_millis(50), child.wait()).await;
-        assert!(waited.is_err(), "it ended with its leash held: {waited:?}");
+        assert!(waited.is_err(), "it ended while its leash was held: {waited:?}");
         let pid = child.id().unwrap();
         assert!(alive(pid));
         drop(leash);

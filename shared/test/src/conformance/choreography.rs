@@ -1,3 +1,5 @@
+//! Compares what a service's files say of its reactions with what the reactions do.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -8,26 +10,25 @@ use event::{Contract, EventType, TypeOf};
 use super::{Heading, headings, readme_table};
 use crate::{Described, Reactions, Saga, explore};
 
-/// The tree is the saga: what stands in the first lines of a service's reactions, and in the table of its README, is
-/// what the service does. It emits each event that the contract says it publishes, and no other. `folder` is the
-/// service's.
+/// Checks that the first line of each file with a reaction, and the table in the service's README, say what an exploration
+/// finds; and that the service emits exactly the events that it publishes by the contract. `folder` is that of the service.
 ///
 /// # Panics
-/// If one says something else than the other.
+/// If any of these differ.
 pub fn choreography<S: Described<G>, G: Saga>(folder: &Path) {
     let headings = headings(folder);
-    let said = said(&headings);
-    let done = explore::<S, G>();
-    assert_eq!(said, done, "{}: left what the headings say, right what it does", S::NAME);
+    let documented = documented(&headings);
+    let actual = explore::<S, G>();
+    assert_eq!(documented, actual, "{}: left what the headings say, right what it does", S::NAME);
 
     let subscribed: BTreeSet<String> = S::CONSUMES.iter().map(ToString::to_string).collect();
-    let heard: BTreeSet<&String> =
-        said.keys().filter(|name| names_an_event::<G::Contract>(name)).collect();
-    assert_eq!(heard, subscribed.iter().collect(), "{}: its subscription", S::NAME);
+    let events: BTreeSet<&String> =
+        documented.keys().filter(|name| names_an_event::<G::Contract>(name)).collect();
+    assert_eq!(events, subscribed.iter().collect(), "{}: its subscription", S::NAME);
     for heading in &headings {
-        check_heading(heading, &done);
+        check_heading(heading, &actual);
     }
-    let emitted: BTreeSet<&str> = events_in(done.values().flatten()).collect();
+    let emitted: BTreeSet<&str> = events_in(actual.values().flatten()).collect();
     let published = <TypeOf<G::Contract> as EventType>::ALL
         .iter()
         .filter(|event| event.publisher() == S::NAME)
@@ -44,31 +45,32 @@ pub fn choreography<S: Described<G>, G: Saga>(folder: &Path) {
     assert_eq!(table, expected, "{}: left its README, right its files", S::NAME);
 }
 
-/// A file has the name of its one input, and tells all that follows from an answer.
-fn check_heading(heading: &Heading, done: &Reactions) {
+/// Checks that a file with one input is named after it, and that its heading lists all events that follow from the answers
+/// to its requests.
+fn check_heading(heading: &Heading, actual: &Reactions) {
     if let [input] = &heading.inputs[..] {
         let file = heading.file.rsplit('/').next().unwrap_or_default();
         assert_eq!(file, file_name(input), "{}", heading.file);
     }
     for (request, events) in &heading.answers {
-        let answer: BTreeSet<String> = events_in(&done[request]).map(str::to_owned).collect();
+        let answer: BTreeSet<String> = events_in(&actual[request]).map(str::to_owned).collect();
         assert_eq!(events, &answer, "{}: what follows from {request}", heading.file);
     }
 }
 
-/// What the headings say, as what was explored says it.
-fn said(headings: &[Heading]) -> Reactions {
-    let mut said = Reactions::new();
+/// The reactions that the headings document.
+fn documented(headings: &[Heading]) -> Reactions {
+    let mut reactions = Reactions::new();
     for heading in headings {
         for input in &heading.inputs {
-            let clash = said.insert(input.clone(), heading.outputs.clone());
+            let clash = reactions.insert(input.clone(), heading.outputs.clone());
             assert!(clash.is_none(), "{input} has two files");
         }
     }
-    said
+    reactions
 }
 
-/// Without the requests to the outside world.
+/// The events among the outputs, without the requests to the outside world.
 fn events_in<'a>(outputs: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
     outputs.into_iter().map(String::as_str).filter(|name| !name.starts_with('*'))
 }
@@ -77,8 +79,8 @@ fn names_an_event<C: Contract>(name: &str) -> bool {
     name.parse::<TypeOf<C>>().is_ok()
 }
 
-/// `*book` is answered in `book_answered.rs`, `@deadline` rings in `deadline.rs`, `TripBooked` comes in
-/// `trip_booked.rs`.
+/// The name of the file for an input: `book_answered.rs` for `*book`, `deadline.rs` for `@deadline`, `trip_booked.rs` for
+/// `TripBooked`.
 fn file_name(input: &str) -> String {
     if let Some(request) = input.strip_prefix('*') {
         return format!("{request}_answered.rs");

@@ -1,4 +1,4 @@
-//! A way to the PostgreSQL server on which every round trip waits until it is let through.
+//! A proxy in front of PostgreSQL that lets a test decide when each round trip goes through.
 
 use std::{
     io,
@@ -17,10 +17,10 @@ use tokio::{
     sync::watch,
 };
 
-/// Messages after which a client waits for the server: Sync, Query, Flush.
+/// The types of messages after which a client waits for the server: Sync, Query, Flush. They end a round trip's request.
 const ENDS: [u8; 3] = [b'S', b'Q', b'H'];
 
-/// See the module. It begins open.
+/// A proxy for one replica. It begins open.
 #[derive(Clone)]
 pub(super) struct Gate {
     port: u16,
@@ -29,14 +29,16 @@ pub(super) struct Gate {
 
 struct State {
     server: String,
-    /// How many round trips may have gone through.
+    /// The number of round trips, from the first on, that may go through.
     allowed: watch::Sender<u64>,
+    /// The number of round trips that have reached the gate.
     arrived: AtomicU64,
+    /// The number of round trips that have gone through.
     passed: AtomicU64,
 }
 
 impl Gate {
-    /// A gate before the server at `HOST:PORT`.
+    /// A gate in front of the server at `HOST:PORT`.
     pub(super) async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -67,32 +69,33 @@ impl Gate {
         self.state.allowed.send_replace(self.passed());
     }
 
-    /// Lets one round trip through.
+    /// Lets one more round trip through.
     pub(super) fn step(&self) {
         self.state.allowed.send_replace(self.passed() + 1);
     }
 
-    /// Whether a round trip waits.
+    /// Whether a round trip waits at the gate.
     pub(super) fn waits(&self) -> bool {
         self.state.arrived.load(Ordering::SeqCst) > self.passed()
     }
 
-    /// How many went through.
+    /// The number of round trips that have gone through.
     pub(super) fn passed(&self) -> u64 {
         self.state.passed.load(Ordering::SeqCst)
     }
 }
 
 impl State {
+    /// Waits until this round trip may go through.
     async fn pass(&self) {
-        let mine = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
-        // This fails only when the gate is gone.
-        let _ = self.allowed.subscribe().wait_for(|allowed| *allowed >= mine).await;
-        self.passed.store(mine, Ordering::SeqCst);
+        let number = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
+        // Waiting fails only if the sender was dropped, and `self` has it.
+        let _ = self.allowed.subscribe().wait_for(|allowed| *allowed >= number).await;
+        self.passed.store(number, Ordering::SeqCst);
     }
 }
 
-/// Until either side closes.
+/// Serves a connection until either side closes it.
 async fn connect(client: TcpStream, state: Arc<State>) -> io::Result<()> {
     let server = TcpStream::connect(&state.server).await?;
     client.set_nodelay(true)?;
@@ -105,19 +108,20 @@ async fn connect(client: TcpStream, state: Arc<State>) -> io::Result<()> {
     }
 }
 
+/// Passes on the client's messages. The last message of each round trip waits at the gate.
 async fn forward(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
     state: &State,
 ) -> io::Result<()> {
-    // The first message has no type.
+    // The first message of a connection, Startup, has no type.
     let first = message(&mut client, Vec::new()).await?;
     server.write_all(&first).await?;
     let mut trip = Vec::new();
     loop {
         let kind = client.read_u8().await?;
         trip.extend(message(&mut client, vec![kind]).await?);
-        // Passwords go through, and so does the farewell.
+        // Passwords (p) and Terminate (X) are passed on at once: they belong to no statement.
         let gated = ENDS.contains(&kind);
         if gated {
             state.pass().await;
@@ -129,7 +133,7 @@ async fn forward(
     }
 }
 
-/// The rest of a message: its length, which counts itself, and so much more.
+/// Reads the rest of a message and appends it: its length, which includes the four bytes of the length itself, and its body.
 async fn message(client: &mut OwnedReadHalf, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     let length = client.read_u32().await?;
     bytes.extend(length.to_be_bytes());

@@ -1,3 +1,5 @@
+//! Parses the documentation of a service's reactions: the first lines of its files, and the table in its README.
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -7,19 +9,19 @@ use std::{
 /// The first line of a reaction's file: `//! In → Out | *request (Out | Out)`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
-    /// The file, from the service's folder: `src/on/trip_booked.rs`.
+    /// The path of the file within the service's folder: `src/on/trip_booked.rs`.
     pub file: String,
-    /// What comes in.
+    /// The inputs.
     pub inputs: Vec<String>,
-    /// What goes out, as it is written.
+    /// The text after the arrow.
     pub text: String,
-    /// The events that go out at once, and the requests (`*name`).
+    /// The events that the reaction emits, and its requests (`*name`).
     pub outputs: BTreeSet<String>,
     /// For each request, the events that may follow from its answer.
     pub answers: Vec<(String, BTreeSet<String>)>,
 }
 
-/// The headings of a service's reactions, by their files.
+/// The headings of a service's reactions, sorted by their files.
 ///
 /// # Panics
 /// If a file cannot be read or has no such first line.
@@ -42,18 +44,22 @@ fn heading(service: &Path, path: &Path) -> Heading {
     let (inputs, text) = line
         .and_then(|line| line.split_once(" → "))
         .unwrap_or_else(|| panic!("{file} does not begin with `//! In → Out`"));
-    let (outputs, answers) = parse(text);
+    let Outputs { outputs, answers } = parse(text);
     let inputs = inputs.split(" | ").map(ToOwned::to_owned).collect();
     Heading { file, inputs, text: text.to_owned(), outputs, answers }
 }
 
-/// What goes out at once, and what follows from the answers to its requests.
-type Parsed = (BTreeSet<String>, Vec<(String, BTreeSet<String>)>);
+/// The parsed text after the arrow; see [`Heading`].
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outputs {
+    outputs: BTreeSet<String>,
+    answers: Vec<(String, BTreeSet<String>)>,
+}
 
-fn parse(text: &str) -> Parsed {
+fn parse(text: &str) -> Outputs {
     let (mut outputs, mut answers) = (BTreeSet::new(), Vec::new());
     if text == "nothing" {
-        return (outputs, answers);
+        return Outputs::default();
     }
     let mut rest = text;
     while !rest.is_empty() {
@@ -69,21 +75,21 @@ fn parse(text: &str) -> Parsed {
         }
         rest = rest.strip_prefix('|').unwrap_or(rest).trim_start();
     }
-    (outputs, answers)
+    Outputs { outputs, answers }
 }
 
-/// A row `| in | out | file |` of the reactions' table in a service's README.
+/// A row `| in | out | file |` of the table of reactions in a service's README.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableRow {
-    /// What comes in, as it is written.
+    /// The text of the column of inputs.
     pub inputs: String,
-    /// What goes out, as it is written.
+    /// The text of the column of outputs.
     pub outputs: String,
-    /// The file, from the service's folder.
+    /// The path of the file within the service's folder.
     pub file: String,
 }
 
-/// The rows of the reactions' table in a service's README.
+/// The rows of the table of reactions in a service's README.
 ///
 /// # Panics
 /// If there is no README.
@@ -106,10 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_heading_names_events_requests_and_what_follows_from_those() {
-        let (outputs, answers) = parse("TripEnded | *refund (MoneyReturned) | Other");
+    fn a_heading_names_events_and_requests_with_the_events_after_their_answers() {
+        let Outputs { outputs, answers } = parse("TripEnded | *refund (MoneyReturned) | Other");
         assert_eq!(outputs, ["*refund", "Other", "TripEnded"].map(Into::into).into());
         assert_eq!(answers, [("*refund".into(), ["MoneyReturned".into()].into())]);
-        assert_eq!(parse("nothing"), Parsed::default());
+        assert_eq!(parse("nothing"), Outputs::default());
     }
 }

@@ -1,9 +1,9 @@
-//! Suites that any contract and any service of any saga are held to.
+//! Suites for the contract and the services of any saga.
 //!
-//! - [`schemas`]: the schemas of a contract say what its Rust types say.
-//! - [`choreography`]: what a service's folder says of its reactions is what they do.
+//! - [`schemas`]: the schemas of a contract and its Rust types accept the same data.
+//! - [`choreography`]: the documentation of a service's reactions, in its files and its README, is true.
 //! - [`stores`]: a service's tables and statements work on every database.
-//! - [`replicas`]: two replicas that work on one aggregate at once come to what one after the other comes to.
+//! - [`replicas`]: two replicas that work on one aggregate at the same time have the same result as one after the other.
 
 mod choreography;
 mod gate;

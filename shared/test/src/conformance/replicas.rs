@@ -1,3 +1,5 @@
+//! Checks that the round trips of two replicas may interleave in any way.
+
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
 use bus::DEFAULT_MAX_RECORD_BYTES;
@@ -25,36 +27,37 @@ use crate::{
     contract::{AGGREGATE, example_of},
 };
 
-/// Two replicas of a service work on one aggregate at once, on one PostgreSQL database. However their round trips
-/// interleave, the outcome is that of one after the other. Without a PostgreSQL server nothing is checked, as SQLite
-/// has one writer and nothing to interleave.
+/// Checks that two replicas of a service, which work on one aggregate at the same time on one PostgreSQL database, have the
+/// same result as one after the other, for any interleaving of their round trips. Without a PostgreSQL server it checks
+/// nothing, since SQLite has one writer and nothing can interleave.
 ///
 /// # Panics
-/// If an interleaving comes to something else.
+/// If an interleaving has another result.
 pub async fn replicas<S: Described<G> + Default, G: Saga>(cases: &[AtOnce<TypeOf<G::Contract>>]) {
     let Some(database) = Database::on_postgres().await else { return };
-    let stage = Stage::<S, G>::on(database).await;
+    let pair = ReplicaPair::<S, G>::on(database).await;
     for case in cases {
-        stage.check(case).await;
+        pair.check(case).await;
     }
 }
 
 /// Longer than any deadline of a saga.
 const LATER: Duration = Duration::from_hours(24);
-/// Interleavings beyond the systematic ones.
+/// The number of random interleavings beside the systematic ones.
 const RANDOM: u64 = 10;
-/// Looks at a replica before the database is asked what it is doing.
-const LOOKS: u32 = 100;
-/// Much longer than a round trip takes.
+/// How often a replica is inspected before the database is asked whether it waits for a lock.
+const INSPECTIONS: u32 = 100;
+/// How long a replica may take for a round trip before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a replica is doing.
+/// The progress of a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Its next round trip waits to be let through.
+enum Progress {
+    /// Its next round trip waits at the gate.
     Waiting,
-    /// The database makes it wait for the other one.
+    /// It waits for a lock that the other replica holds.
     Locked,
+    /// It has committed.
     Done,
 }
 
@@ -64,8 +67,8 @@ struct Replica<S: Service> {
     engine: Arc<Engine<S>>,
 }
 
-/// Two replicas, and a connection that looks at the database beside them.
-struct Stage<S: Service, G> {
+/// Two replicas on one database, and a connection for inspecting it.
+struct ReplicaPair<S: Service, G> {
     saga: PhantomData<G>,
     observer: Db,
     clock: Arc<ManualClock>,
@@ -73,18 +76,19 @@ struct Stage<S: Service, G> {
     _database: Database,
 }
 
-/// What comes to a replica, to be made as often as it is needed.
-struct Said<S: Service> {
+/// An input for a replica.
+struct Prepared<S: Service> {
+    /// The id of the input.
     cause: Uuid,
     says: Says<TypeOf<S::Contract>>,
-    /// The request that it answers, where it is an answer.
+    /// The request that the input answers, if it is an answer.
     effect: Option<S::Effect>,
 }
 
-/// All that can be seen of what a service has done: its rows, and what is to leave it.
+/// The result of a case: the rows of all tables, outbox, effects and alarms included.
 type Outcome = Vec<String>;
 
-impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
+impl<S: Described<G> + Default, G: Saga> ReplicaPair<S, G> {
     async fn on(database: Database) -> Self {
         let observer = database.migrated(engine::migrations().and(S::migrations())).await;
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
@@ -95,26 +99,26 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
         Self { saga: PhantomData, _database: database, observer, clock, replicas }
     }
 
-    /// After `before`, `one` comes to the one replica and `other` to the other. However their round
-    /// trips interleave, it comes to what it comes to in one of the two orders without any.
+    /// Checks a case. It applies the two inputs one after the other in both orders, and then in many interleavings: each must
+    /// have the result of one of the two orders.
     async fn check(&self, case: &AtOnce<TypeOf<G::Contract>>) {
         let AtOnce { before, one, other } = *case;
         let (mut serial, mut trips) = (BTreeSet::new(), [0, 0]);
         for order in [[0, 1], [1, 0]] {
             self.begin(before).await;
-            let works = [self.said(one).await, self.said(other).await];
+            let inputs = [self.prepare(one).await, self.prepare(other).await];
             for nth in order {
                 let replica = &self.replicas[nth];
                 let passed = replica.gate.passed();
-                settle::<S, G>(Arc::clone(&replica.engine), Arc::clone(&works[nth])).await;
+                apply::<S, G>(Arc::clone(&replica.engine), Arc::clone(&inputs[nth])).await;
                 trips[nth] = trips[nth].max(replica.gate.passed() - passed);
             }
             serial.insert(self.outcome().await);
         }
         for schedule in schedules(trips) {
             self.begin(before).await;
-            let works = [self.said(one).await, self.said(other).await];
-            self.play(works, &schedule).await;
+            let inputs = [self.prepare(one).await, self.prepare(other).await];
+            self.play(inputs, &schedule).await;
             let outcome = self.outcome().await;
             assert!(
                 serial.contains(&outcome),
@@ -123,71 +127,73 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
         }
     }
 
-    /// Forgets everything, then lets `before` happen.
+    /// Empties all tables, and applies the inputs `before`.
     async fn begin(&self, before: &[Says<TypeOf<G::Contract>>]) {
         for table in self.tables().await {
             let sql = format!("delete from {table}");
-            self.observer.fetch(&sql, Vec::new()).await.expect("it is emptied");
+            self.observer.fetch(&sql, Vec::new()).await.expect("the table is emptied");
         }
         self.clock.set(Timestamp::UNIX_EPOCH);
         for says in before {
-            let work = self.said(*says).await;
-            settle::<S, G>(Arc::clone(&self.replicas[0].engine), work).await;
+            let input = self.prepare(*says).await;
+            apply::<S, G>(Arc::clone(&self.replicas[0].engine), input).await;
         }
         self.clock.advance(LATER);
     }
 
-    /// Lets the two go by turns as the schedule says, and then each to its end.
-    async fn play(&self, [one, other]: [Arc<Said<S>>; 2], schedule: &[usize]) {
+    /// Applies the two inputs at the same time. Each entry of the schedule lets one round trip of that replica through. At
+    /// the end each replica is let go on until it has committed.
+    async fn play(&self, inputs: [Arc<Prepared<S>>; 2], schedule: &[usize]) {
         for replica in &self.replicas {
             replica.gate.close();
         }
-        let [first, second] = &self.replicas;
+        let ([first, second], [one, other]) = (&self.replicas, inputs);
         let tasks = [
-            tokio::spawn(settle::<S, G>(Arc::clone(&first.engine), one)),
-            tokio::spawn(settle::<S, G>(Arc::clone(&second.engine), other)),
+            tokio::spawn(apply::<S, G>(Arc::clone(&first.engine), one)),
+            tokio::spawn(apply::<S, G>(Arc::clone(&second.engine), other)),
         ];
         for nth in schedule {
             let (replica, task) = (&self.replicas[*nth], &tasks[*nth]);
-            if self.standing(replica, task).await == Standing::Waiting {
+            if self.progress(replica, task).await == Progress::Waiting {
                 let passed = replica.gate.passed();
                 replica.gate.step();
                 while replica.gate.passed() == passed {
                     yield_now().await;
                 }
-                self.standing(replica, task).await;
+                self.progress(replica, task).await;
             }
         }
         for (replica, task) in self.replicas.iter().zip(&tasks) {
             replica.gate.open();
-            // One that is locked goes on with the other.
-            while self.standing(replica, task).await == Standing::Waiting {
+            // A replica that waits for a lock goes on when the other one has committed.
+            while self.progress(replica, task).await == Progress::Waiting {
                 yield_now().await;
             }
         }
         for task in tasks {
-            task.await.expect("it commits in the end");
+            task.await.expect("the batch commits in the end");
         }
     }
 
-    async fn standing(&self, replica: &Replica<S>, task: &JoinHandle<()>) -> Standing {
+    /// Waits until the replica has committed, or cannot go on by itself.
+    async fn progress(&self, replica: &Replica<S>, task: &JoinHandle<()>) -> Progress {
         let give_up = Instant::now() + PATIENCE;
         loop {
-            // Most round trips take no longer; to ask the database costs one.
-            for _ in 0..LOOKS {
+            // Most replicas stop within this time. Asking the database would cost a round trip each time.
+            for _ in 0..INSPECTIONS {
                 if task.is_finished() {
-                    return Standing::Done;
+                    return Progress::Done;
                 }
                 if replica.gate.waits() {
-                    return Standing::Waiting;
+                    return Progress::Waiting;
                 }
                 yield_now().await;
             }
             let sql = "select 1 from pg_stat_activity where datname = current_database() \
                        and application_name = $1 and wait_event_type = 'Lock'";
             let rows = self.observer.fetch(sql, vec![replica.name.into()]).await;
-            if !rows.expect("the observer sees").is_empty() {
-                return Standing::Locked;
+            if !rows.expect("the observer's query").is_empty() {
+                return Progress::Locked;
             }
             assert!(Instant::now() < give_up, "{} does nothing", replica.name);
         }
@@ -200,24 +206,26 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
         rows.iter().map(|row| row.get(0).expect("a name")).collect()
     }
 
-    /// All tables without claims and without the ids of the outbox's rows, which only tell which replica wrote a row.
+    /// The rows of all tables, without claims and without the ids of outbox rows: these depend on the replica that wrote
+    /// the row.
     async fn outcome(&self) -> Outcome {
         let mut outcome = Vec::new();
         for table in self.tables().await {
-            let (from, told) = match table.as_str() {
+            let (from, columns) = match table.as_str() {
                 "outbox" => ("outbox_event", "topic || ' ' || value::text"),
                 "effect" => ("effect", "payload"),
                 "alarm" => ("alarm", "name || ' ' || rings_at"),
                 other => (other, "to_jsonb(it)::text"),
             };
-            let sql = format!("select '{table} ' || {told} from {from} it order by 1");
-            let rows = self.observer.fetch(&sql, Vec::new()).await.expect("its rows");
+            let sql = format!("select '{table} ' || {columns} from {from} it order by 1");
+            let rows = self.observer.fetch(&sql, Vec::new()).await.expect("the rows");
             outcome.extend(rows.iter().map(|row| row.get::<String>(0).expect("text")));
         }
         outcome
     }
 
-    async fn said(&self, says: Says<TypeOf<G::Contract>>) -> Arc<Said<S>> {
+    /// Prepares an input. An answer needs the id and the request from the table of effects.
+    async fn prepare(&self, says: Says<TypeOf<G::Contract>>) -> Arc<Prepared<S>> {
         let (mut cause, mut effect) = (says.cause(), None);
         if let Says::Answer(_) = says {
             let rows = self.observer.fetch("select id, payload from effect", Vec::new()).await;
@@ -226,11 +234,11 @@ impl<S: Described<G> + Default, G: Saga> Stage<S, G> {
             let Json(payload) = row.get(1).expect("a request");
             effect = Some(payload);
         }
-        Arc::new(Said { cause, says, effect })
+        Arc::new(Prepared { cause, says, effect })
     }
 }
 
-impl<S: Service> Said<S> {
+impl<S: Service> Prepared<S> {
     fn work<G: Saga>(&self) -> Work<S>
     where
         S: Described<G>,
@@ -282,13 +290,13 @@ impl<S: Service + Default> Replica<S> {
     }
 }
 
-/// Turns until it commits, as production does.
-async fn settle<S: Described<G>, G: Saga>(engine: Arc<Engine<S>>, said: Arc<Said<S>>) {
-    let (works, mut remembered) = ([said.work()], Remembered::<S>::new());
+/// Applies an input as a batch, and retries until it commits, as the engine's retry loop does.
+async fn apply<S: Described<G>, G: Saga>(engine: Arc<Engine<S>>, input: Arc<Prepared<S>>) {
+    let (works, mut remembered) = ([input.work()], Remembered::<S>::new());
     while let Err(error) = engine.turn(&works, &mut remembered).await {
         match error {
             TurnError::Store(error) if error.class() != Class::Data => {
-                // All take their locks in one order.
+                // All transactions take their locks in the same order, so there can be no deadlock.
                 assert!(!error.to_string().contains("deadlock"), "{error}");
             }
             error => panic!("{error}"),
@@ -296,9 +304,11 @@ async fn settle<S: Described<G>, G: Saga>(engine: Arc<Engine<S>>, said: Arc<Said
     }
 }
 
-/// One gets so far, the other so far, then the one goes on to its end, and the other to its own; from
-/// every point of the one to every point of the other. And some in which they take random turns.
-fn schedules([one, other]: [u64; 2]) -> Vec<Vec<usize>> {
+/// The interleavings of two replicas that need so many round trips. In the systematic ones the first replica makes some round
+/// trips, then the second some, and then each goes on to its end: one for each pair of numbers of round trips. In the others
+/// they alternate at random.
+fn schedules(trips: [u64; 2]) -> Vec<Vec<usize>> {
+    let [one, other] = trips;
     let repeat =
         |nth: usize, count: u64| std::iter::repeat_n(nth, usize::try_from(count).unwrap_or(0));
     let mut all: Vec<Vec<usize>> = (0..=one)
@@ -307,7 +317,7 @@ fn schedules([one, other]: [u64; 2]) -> Vec<Vec<usize>> {
         .collect();
     for seed in 0..RANDOM {
         let random = SeededRandom::new(seed);
-        // Enough for a turn of each that fails, and one that commits.
+        // Enough for each replica to fail once and then to commit.
         all.push((0..(one + other) * 2).map(|_| usize::from(random.below(2) == 1)).collect());
     }
     all

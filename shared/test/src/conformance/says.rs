@@ -1,36 +1,39 @@
+//! The inputs of the suite for two replicas.
+
 use event::{EventType, derived};
 use uuid::Uuid;
 
 use crate::contract::AGGREGATE;
 
-/// Something that comes to a service.
+/// An input of a service.
 #[derive(Debug, Clone, Copy)]
 pub enum Says<T> {
-    /// An event of the aggregate.
+    /// The example of this event, about the aggregate of all explorations.
     Event(T),
-    /// An event of another aggregate, which wants the same.
+    /// The example of this event, about another aggregate that competes with it for a shared row.
     OfAnother(T),
-    /// A command, by its place among those of the service.
+    /// A command, by its index in [`Described::commands`](crate::Described::commands).
     Command(usize),
-    /// An answer to the one request that has none, by its place among the possible answers.
+    /// An answer to the one request that has none yet, by its index in
+    /// [`Described::outcomes`](crate::Described::outcomes).
     Answer(usize),
-    /// An alarm.
+    /// The alarm of this name.
     Ring(&'static str),
 }
 
-/// Two inputs that come to two replicas at once, after others.
+/// A case: two inputs that two replicas receive at the same time, after other inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct AtOnce<T: 'static> {
-    /// What has come before.
+    /// The inputs before.
     pub before: &'static [Says<T>],
-    /// What comes to the one replica.
+    /// The input of the first replica.
     pub one: Says<T>,
-    /// What comes to the other.
+    /// The input of the second replica.
     pub other: Says<T>,
 }
 
 impl<T: EventType> Says<T> {
-    /// The id of the input, but for answers.
+    /// The id of the input. An answer has the id of its request instead.
     pub(super) fn cause(self) -> Uuid {
         let number = |kind| {
             let place = T::ALL.iter().position(|other| *other == kind).unwrap_or_default();

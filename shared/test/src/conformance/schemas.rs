@@ -1,19 +1,21 @@
+//! Compares the JSON Schemas of a contract with its Rust types.
+
 use std::{collections::BTreeSet, mem::discriminant, path::Path};
 
 use event::{Contract, EventType, Schema, TypeOf};
 use serde_json::{Value, json};
 
-/// The schemas of a contract say what its Rust types say, and nothing else. `folder` holds the schemas.
+/// Checks that the schemas of a contract, which are in `folder`, and its Rust types accept the same data:
 ///
-/// - Each schema is complete, names itself, and describes every property; it lets unknown properties be.
-/// - Each example follows its schema and is what the type writes, so both have the same properties.
-/// - A property may be missing only where the schema says so, and the type agrees.
-/// - A property of another type is refused by schema and type; what a schema accepts, the type accepts.
-/// - Every word that a schema lists is known to the type.
-/// - The folder holds every version of every event, and no other schemas. A type is found by its name.
+/// - Each schema is complete, names itself, describes every property, and allows unknown properties.
+/// - Each example follows its schema and is what the type writes, so that both have the same properties.
+/// - A property is optional for the type exactly if it is optional in the schema.
+/// - Schema and type refuse a property of another JSON type. The type accepts what the schema accepts.
+/// - The type knows every value of an `enum` in a schema.
+/// - The folder has every version of every event and no other schemas. Each type is found by its name.
 ///
 /// # Panics
-/// If one of these is not so.
+/// If one of these does not hold.
 pub fn schemas<C: Contract>(folder: &Path) {
     let mut checked = 0;
     for schema in C::schemas() {
@@ -41,7 +43,7 @@ struct Case<C: Contract> {
 
 /// A property as its schema describes it.
 struct Property {
-    /// Where, with `0` for any element of an array: `/lines/0/name`.
+    /// Its JSON Pointer, with `0` for all elements of an array: `/lines/0/name`.
     pointer: String,
     required: bool,
     schema: Value,
@@ -53,7 +55,7 @@ impl<C: Contract> Case<C> {
         C::decode(self.schema.event_type, self.schema.version, data).ok()
     }
 
-    /// What the type alone takes, of the latest version.
+    /// Decodes data with the type alone, which is that of the latest version, without the schema.
     fn typed(&self, data: Value) -> Option<C> {
         C::from_json(self.schema.event_type, data).ok()
     }
@@ -78,7 +80,8 @@ impl<C: Contract> Case<C> {
         }
     }
 
-    /// Together with the check above, this compares the schema with the type: the example is what the type writes.
+    /// Compares the properties of the schema with those of the example. Since the example is what the type writes
+    /// ([`Self::example_follows`]), this compares the schema with the type.
     fn properties_are_the_same(&self) {
         let in_schema: BTreeSet<String> =
             self.properties.iter().map(|property| property.pointer.clone()).collect();
@@ -89,12 +92,12 @@ impl<C: Contract> Case<C> {
     fn missing_properties(&self) {
         for Property { pointer, required, .. } in &self.properties {
             let at = format!("{} {pointer}", self.schema.id);
-            let spoiled = without(self.example.clone(), pointer);
-            assert_eq!(self.schema.check(&spoiled).is_err(), *required, "{at}");
-            assert_eq!(self.decode(spoiled.clone()).is_none(), *required, "{at}");
-            // Without the schema in front, the type alone demands the same.
+            let incomplete = without(self.example.clone(), pointer);
+            assert_eq!(self.schema.check(&incomplete).is_err(), *required, "{at}");
+            assert_eq!(self.decode(incomplete.clone()).is_none(), *required, "{at}");
+            // The type alone requires the same properties as the schema.
             if self.is_latest() {
-                assert_eq!(self.typed(spoiled).is_none(), *required, "{at}");
+                assert_eq!(self.typed(incomplete).is_none(), *required, "{at}");
             }
         }
     }
@@ -107,11 +110,12 @@ impl<C: Contract> Case<C> {
                     continue;
                 }
                 let at = format!("{} {pointer} {wrong}", self.schema.id);
-                let spoiled = with(self.example.clone(), pointer, wrong);
-                assert!(self.schema.check(&spoiled).is_err(), "{at}");
-                assert!(!self.is_latest() || self.typed(spoiled).is_none(), "{at}");
+                let changed = with(self.example.clone(), pointer, wrong);
+                assert!(self.schema.check(&changed).is_err(), "{at}");
+                assert!(!self.is_latest() || self.typed(changed).is_none(), "{at}");
             }
-            // Data that follows the contract must not be set aside.
+            // If the schema accepts an odd value, the type must too: otherwise an event that follows the contract would
+            // become a dead letter.
             for odd in [json!(1.5), json!(i64::MAX), json!(u64::MAX), json!("x y"), json!("a\n")] {
                 let at = format!("{} {pointer} {odd}", self.schema.id);
                 let data = with(self.example.clone(), pointer, odd);
@@ -132,7 +136,7 @@ impl<C: Contract> Case<C> {
             }
         }
         let (known, future) = (self.decode(self.example.clone()), self.decode(extended));
-        assert_eq!(known, future, "{} and what it does not know", self.schema.id);
+        assert_eq!(known, future, "{} with unknown properties", self.schema.id);
     }
 
     fn listed_words(&self) {
@@ -191,7 +195,7 @@ fn folder_is_complete<C: Contract>(folder: &Path) {
     }
 }
 
-/// All properties below `node`, with references followed.
+/// All properties below `node`. References are followed.
 fn properties(root: &Value, node: &Value, at: &str) -> Vec<Property> {
     let node = resolved(root, node);
     if let Some(items) = node.get("items") {
@@ -214,7 +218,7 @@ fn resolved<'a>(root: &'a Value, node: &'a Value) -> &'a Value {
     target.unwrap_or(node)
 }
 
-/// The pointers of all properties of a value, looking into the first element of arrays.
+/// The JSON Pointers of all properties of a value. Of an array only the first element is inspected.
 fn pointers(value: &Value, at: &str) -> BTreeSet<String> {
     match value {
         Value::Array(elements) => {

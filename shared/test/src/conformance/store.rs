@@ -1,3 +1,5 @@
+//! Runs the statements of a service on every database.
+
 use std::sync::Arc;
 
 use clock::{ManualClock, SeededRandom, uuid_v7};
@@ -9,19 +11,19 @@ use testkit::{Database, MemoryBus, databases, record_at};
 
 use crate::{Described, Saga, contract::example};
 
-/// A service's tables and statements on every database that can be had: all its inputs go through the real engine,
-/// first all in one batch, then once more as duplicates.
+/// Checks a service's tables and statements on every available database: the real engine applies all its inputs in one
+/// batch, and then once more as duplicates.
 ///
 /// # Panics
-/// If a database refuses one, or a duplicate is not recognised.
+/// If a database refuses a statement, or a duplicate is not recognised.
 pub async fn stores<S: Described<G> + Default, G: Saga>() {
     for database in databases().await {
         check::<S, G>(&database).await;
     }
 }
 
-/// First what tells of no aggregate, such as a price list; then commands, so that the service knows the aggregate that
-/// the events are about.
+/// All inputs in an order in which each has an effect: first an event about no aggregate, such as a price list; then the
+/// commands, which create the aggregate; then the events about it.
 fn all_inputs<P: Described<G>, G: Saga>() -> Vec<Work<P>> {
     let (clock, random) = (ManualClock::new(Timestamp::UNIX_EPOCH), SeededRandom::new(1));
     let id = || uuid_v7(&clock, &random);
@@ -59,21 +61,22 @@ async fn check<S: Described<G> + Default, G: Saga>(database: &Database) {
     let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
     let engine = Engine::new(S::default(), db, clock, options);
     let works = all_inputs::<S, G>();
-    let where_ = format!("{} on {}", S::NAME, database.kind());
+    let case = format!("{} on {}", S::NAME, database.kind());
 
-    let turn = engine.turn(&works, &mut Remembered::<S>::new()).await;
-    assert_eq!(turn.expect(&where_).duplicates, 0, "{where_}");
+    let first = engine.turn(&works, &mut Remembered::<S>::new()).await;
+    assert_eq!(first.expect(&case).duplicates, 0, "{case}");
     let before = dump::<S>(&engine).await;
-    assert!(!before.is_empty(), "{where_}: nothing was saved");
+    assert!(!before.is_empty(), "{case}: no row was saved");
 
-    let turn = engine.turn(&works, &mut Remembered::<S>::new()).await;
-    assert_eq!(turn.expect(&where_).duplicates, works.len(), "{where_}");
-    assert_eq!(dump::<S>(&engine).await, before, "{where_}");
+    let second = engine.turn(&works, &mut Remembered::<S>::new()).await;
+    assert_eq!(second.expect(&case).duplicates, works.len(), "{case}");
+    assert_eq!(dump::<S>(&engine).await, before, "{case}");
 
-    let status: Status = engine.status(&MemoryBus::default()).await.expect(&where_);
-    assert_eq!(status.turns, 2, "{where_}");
+    let status: Status = engine.status(&MemoryBus::default()).await.expect(&case);
+    assert_eq!(status.turns, 2, "{case}");
 }
 
+/// All rows of the service. It also checks that its listings page by their keys.
 async fn dump<S: Service>(engine: &Engine<S>) -> Vec<String> {
     let mut rows = Vec::new();
     for table in S::tables() {

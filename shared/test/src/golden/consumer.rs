@@ -1,3 +1,5 @@
+//! Applies golden records to a service.
+
 use std::{marker::PhantomData, sync::Arc};
 
 use clock::ManualClock;
@@ -13,17 +15,18 @@ use uuid::Uuid;
 use super::Record;
 use crate::{Described, Saga};
 
-/// A service's real engine on a database of its own, turned by hand.
+/// The real engine of a service on a database of its own. It applies a batch when a test asks for it.
 pub struct Consumer<S: Described<G> + Default, G: Saga> {
     engine: Engine<S>,
     bus: MemoryBus,
     relay: Relay,
-    heard: u128,
+    /// The number of inputs of [`Described::before`], from which their ids are made.
+    inputs: u128,
     saga: PhantomData<G>,
 }
 
 impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
-    /// One that has heard nothing yet.
+    /// A consumer that has applied no record yet.
     pub async fn open(database: &Database) -> Self {
         let db = database.migrated(engine::migrations().and(S::migrations())).await;
         let options = EngineOptions {
@@ -36,11 +39,12 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
         let engine = Engine::new(S::default(), db, clock, options);
         let bus = MemoryBus::default();
         let relay = engine.relay(Arc::new(bus.clone()));
-        Self { engine, bus, relay, heard: 0, saga: PhantomData }
+        Self { engine, bus, relay, inputs: 0, saga: PhantomData }
     }
 
-    /// Plays what came before, hears the record, and tells what came of it: what the service says,
-    /// what it asks of the outside world, and what it knows then. Hearing it again changes nothing.
+    /// Applies the inputs of [`Described::before`] and then the record. Returns what followed: the events (`says`), the
+    /// requests to the outside world (`asks`), and the service's state (`knows`). It then applies the record once more, to
+    /// check that a repeat is recognised and changes nothing.
     ///
     /// # Panics
     /// If the record is refused, or a repeat is not recognised.
@@ -51,24 +55,24 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
         let event = envelope.event;
         for what in S::before(&event) {
             let work = self.work(&event, what);
-            self.turn(name, vec![work]).await;
+            self.apply(name, vec![work]).await;
         }
-        let (said, asked) = (self.said().await.len(), self.asked(&event).await);
+        let (published, requested) = (self.published().await.len(), self.requests(&event).await);
 
-        let duplicates = self.turn(name, Self::received(name, &event, record)).await;
+        let duplicates = self.apply(name, Self::received(name, &event, record)).await;
         assert_eq!(duplicates, 0, "{name}");
-        let mut asks = self.asked(&event).await;
-        asks.retain(|effect| !asked.contains(effect));
-        let says = self.said().await.split_off(said);
-        let knows = S::knows(self.engine.db(), &event).await;
+        let mut requests = self.requests(&event).await;
+        requests.retain(|effect| !requested.contains(effect));
+        let events = self.published().await.split_off(published);
+        let state = S::knows(self.engine.db(), &event).await;
 
-        let duplicates = self.turn(name, Self::received(name, &event, record)).await;
+        let duplicates = self.apply(name, Self::received(name, &event, record)).await;
         let again = S::knows(self.engine.db(), &event).await;
-        assert_eq!((duplicates, &again), (1, &knows), "{name}, again");
-        json!({ "says": says, "asks": asks, "knows": knows })
+        assert_eq!((duplicates, &again), (1, &state), "{name}, again");
+        json!({ "says": events, "asks": requests, "knows": state })
     }
 
-    /// As the intake takes it from the bus.
+    /// The inputs that the engine's consumer makes of the record.
     fn received(name: &str, event: &G::Contract, record: &Record) -> Vec<Work<S>> {
         let topic = event.event_type().topic();
         let chunk = chunk::<S>(vec![record.incoming(topic, 7)]);
@@ -77,10 +81,10 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
         chunk.works.into_iter().map(|Pending { work, .. }| work).collect()
     }
 
-    /// An input of its own, of before.
+    /// An input of [`Described::before`], with an id of its own.
     fn work(&mut self, event: &G::Contract, what: What<S>) -> Work<S> {
-        self.heard += 1;
-        let mut cause = Uuid::from_u128(self.heard);
+        self.inputs += 1;
+        let mut cause = Uuid::from_u128(self.inputs);
         let origin = match &what {
             What::Event(_) => Origin::Event(record_at("before", 0)),
             What::Command(_) => Origin::Command(None),
@@ -94,14 +98,16 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
         Work { input: Input { cause, at, trace, what }, origin }
     }
 
-    /// How many had been applied before.
-    async fn turn(&self, name: &str, works: Vec<Work<S>>) -> usize {
-        let turn = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
-        turn.unwrap_or_else(|error| panic!("{} cannot apply {name}: {error}", S::NAME)).duplicates
+    /// Applies a batch. Returns how many of its inputs had been applied before.
+    async fn apply(&self, name: &str, works: Vec<Work<S>>) -> usize {
+        let applied = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
+        applied
+            .unwrap_or_else(|error| panic!("{} cannot apply {name}: {error}", S::NAME))
+            .duplicates
     }
 
-    /// Everything that it ever said.
-    async fn said(&mut self) -> Vec<String> {
+    /// The types of all events that it has published so far.
+    async fn published(&mut self) -> Vec<String> {
         self.relay.turn().await.expect("the bus takes everything");
         let records = self.bus.records().into_iter();
         let types = records.map(|record| {
@@ -111,8 +117,8 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
         types.collect()
     }
 
-    /// The requests about the event's aggregate that wait for an answer.
-    async fn asked(&self, event: &G::Contract) -> Vec<Value> {
+    /// The requests about the event's aggregate that have no answer yet.
+    async fn requests(&self, event: &G::Contract) -> Vec<Value> {
         let Some(aggregate) = event.aggregate() else { return Vec::new() };
         let query = "select payload from effect where aggregate_id = $1 order by id";
         let rows = self.engine.db().fetch(query, vec![Uuid::into(aggregate.into())]).await;

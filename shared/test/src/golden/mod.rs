@@ -1,7 +1,6 @@
-//! Records of every event version that was ever released, and today's consumers, which hear them.
+//! Golden records: records of every event version that was ever released, which today's consumers must still understand.
 //!
-//! A golden record never changes. What each consumer does in answer to it is written down beside it by the saga's
-//! own test.
+//! A golden record never changes. The saga's own test stores, beside each record, what each consumer does with it.
 
 mod consumer;
 mod record;
@@ -16,27 +15,27 @@ use event::{Contract, EventType as _};
 pub use consumer::Consumer;
 pub use record::Record;
 
-/// A record that was released: it never changes.
+/// A golden record with its name.
 #[derive(Debug, Clone)]
 pub struct Golden {
-    /// Where it lies: `trip_booked/v1/plain`.
+    /// The path of its file without the extension: `trip_booked/v1/plain`.
     pub name: String,
-    /// What it is.
+    /// The record.
     pub record: Record,
 }
 
 impl Golden {
-    /// The name of its version: `trip_booked/v1`.
+    /// The name of its event version: `trip_booked/v1`.
     #[must_use]
     pub fn version(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(version, _)| version)
     }
 }
 
-/// All records in `root`, by name: `EVENT/vN/CASE`, where EVENT is the folder of the event's schemas.
+/// All golden records in `root`, sorted by name: `EVENT/vN/CASE`, where EVENT is the folder of the event's schemas.
 ///
 /// # Panics
-/// If a record cannot be read, or is something else.
+/// If a record cannot be read or parsed.
 #[must_use]
 pub fn golden<C: Contract>(root: &Path) -> Vec<Golden> {
     let mut all = Vec::new();
@@ -52,7 +51,7 @@ pub fn golden<C: Contract>(root: &Path) -> Vec<Golden> {
     all
 }
 
-/// The files of a folder, by name; none if it is not there.
+/// The files of a folder, sorted by name; none if there is no such folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();

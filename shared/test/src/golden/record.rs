@@ -1,14 +1,16 @@
+//! A record as a text file.
+
 use bus::Incoming;
 use event::{
     Contract, DecodeError, Decoded, Encoded, EventType as _, Headers, Schema, TypeOf, decode,
 };
 use serde_json::Value;
 
-/// A record as the broker hands it over. As a file it is text: a line for the key and each header, an
-/// empty line, and the value as it is. Lines that begin with `#` are remarks.
+/// A record of the broker. Its file has a line `name: value` for the key and for each header, an empty line, and then the
+/// bytes of the value. Lines that begin with `#` are remarks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What the remarks say.
+    /// The texts of the remarks.
     pub remarks: Vec<String>,
     /// The key.
     pub key: Vec<u8>,
@@ -24,8 +26,8 @@ impl Record {
     /// The `traceparent` of [`Record::new`].
     pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-    /// A record with this data in this version of an event, whether or not the data fits. All else is in order. Tests
-    /// of a contract spoil one piece of it at a time.
+    /// A record of this version of an event, with this data. The data may be wrong; everything else is right. Tests of a
+    /// contract make one part of it wrong at a time.
     #[must_use]
     pub fn new<C: Contract>(schema: &Schema<TypeOf<C>>, key: &str, data: &Value) -> Self {
         let event_type = schema.event_type;
@@ -64,10 +66,10 @@ impl Record {
         record
     }
 
-    /// Reads a file's bytes; the line break at its end is no part of the value.
+    /// Parses a file. The line break at its end is not part of the value.
     ///
     /// # Panics
-    /// If the part before the value is not as it should be.
+    /// If the lines before the value have another form.
     #[must_use]
     pub fn parse(file: &[u8]) -> Self {
         let end = file.windows(2).position(|two| two == b"\n\n").expect("an empty line");
@@ -91,7 +93,7 @@ impl Record {
         record
     }
 
-    /// What it says, as every consumer reads it.
+    /// Decodes the record as every consumer does.
     ///
     /// # Errors
     /// Why it is no event.
@@ -99,7 +101,7 @@ impl Record {
         decode(&self.key, &self.wire_headers(), &self.value)
     }
 
-    /// As the bus hands it over.
+    /// The record as the bus delivers it.
     #[must_use]
     pub fn incoming(&self, topic: &str, offset: i64) -> Incoming {
         let (headers, Self { key, value, .. }) = (self.wire_headers(), self.clone());
@@ -110,7 +112,7 @@ impl Record {
         self.headers.iter().map(|(name, text)| (name, text)).collect()
     }
 
-    /// A header's text, if it is there and is text.
+    /// The text of a header; `None` if there is no such header, or it is no UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(header, _)| header == name)?;

@@ -1,4 +1,4 @@
-//! The broker in memory, and what can go wrong on the way to it.
+//! The broker in memory, with the faults between it and a service.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use bus::{
 
 use super::{Environment, schedule::Fault};
 
-/// The broker as one service reaches it: its producers meet the fault of the step.
+/// The broker for one service. Its producers meet the fault of the step.
 #[derive(Clone)]
 pub(crate) struct Broker {
     memory: Memory,
@@ -28,11 +28,12 @@ struct Rights {
 }
 
 impl Rights {
-    fn check(&self, what: &str) -> Result<(), BusError> {
+    /// Fails while the rights are withdrawn. `operation` is what the service tries to do.
+    fn check(&self, operation: &str) -> Result<(), BusError> {
         if !self.withdrawn.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let (what, code) = (what.to_owned(), "authorization failed".to_owned());
+        let (what, code) = (operation.to_owned(), "authorization failed".to_owned());
         Err(BusError::Denied { what, code, remedy: "grant the right" })
     }
 }
@@ -42,12 +43,12 @@ impl Broker {
         Self { memory, environment, rights: Rights::default() }
     }
 
-    /// Withdraws the service's rights, or grants them again; whether that changes anything.
+    /// Grants the service's rights, or withdraws them. Returns whether that changes anything.
     pub(crate) fn allow(&self, allowed: bool) -> bool {
         self.rights.withdrawn.swap(!allowed, Ordering::Relaxed) == allowed
     }
 
-    /// The stored offsets of the service's group reach the broker, if it may.
+    /// Passes the stored offsets of the service's group on to the broker, if the service has its rights.
     pub(crate) fn flush(&self, group: &str) -> Result<(), BusError> {
         self.rights.check("storing offsets")?;
         self.memory.flush(group)
@@ -79,7 +80,7 @@ impl Consumer for Reader {
         self.inner.resume()
     }
 
-    /// Without the rights it leaves as a crash does: what was stored stays here.
+    /// Without the rights, stored offsets do not reach the broker, as in a crash.
     async fn close(self: Box<Self>) -> Result<(), BusError> {
         self.rights.check("leaving the group")?;
         self.inner.close().await
@@ -126,25 +127,26 @@ impl Producer for Broker {
             return Published { acknowledged: vec![false; records.len()], error: Some(denied) };
         }
         let fault = self.environment.fault();
-        // How many records arrive, and of how many the sender hears.
-        let (arrive, heard) = match fault {
+        // The number of records that arrive, and of those whose arrival is reported to the sender.
+        let (arrived, reported) = match fault {
             None => (records.len(), records.len()),
             Some(Fault::Refused | Fault::Malformed) => {
                 let count = self.environment.dice().index(records.len());
                 (count, count)
             }
             Some(Fault::AnswerLost | Fault::Late) => {
-                let arrive = self.environment.dice().index(records.len() + 1);
-                (arrive, self.environment.dice().index(arrive + 1).min(records.len() - 1))
+                let arrived = self.environment.dice().index(records.len() + 1);
+                (arrived, self.environment.dice().index(arrived + 1).min(records.len() - 1))
             }
         };
-        let mut published = self.memory.publish(&records[..arrive]).await;
-        for (nth, record) in records[..arrive].iter().enumerate() {
+        let mut published = self.memory.publish(&records[..arrived]).await;
+        for (nth, record) in records[..arrived].iter().enumerate() {
             let name = self.environment.publishes(record);
-            self.environment.note(if nth < heard { name } else { format!("{name} (report lost)") });
+            let note = if nth < reported { name } else { format!("{name} (report lost)") };
+            self.environment.note(note);
         }
         published.acknowledged.resize(records.len(), false);
-        published.acknowledged[heard..].fill(false);
+        published.acknowledged[reported..].fill(false);
         if let Some(fault) = fault {
             self.environment.note(format!("the broker fails ({fault:?})"));
             let reason = "the connection broke".to_owned();

@@ -1,4 +1,4 @@
-//! The command line of a simulation: plays seeds, or tells the story of one.
+//! The command line of a simulation: it plays many seeds, or prints the story of one.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -33,7 +33,7 @@ struct Arguments {
     options: Options,
 }
 
-/// What is played, and how it is told.
+/// The options of a simulation.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Plays these seeds: the first, and the one after the last.
@@ -42,7 +42,7 @@ pub struct Options {
     /// Plays this one seed and tells its story.
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub seed: Option<u64>,
-    /// Threads that play, as many as the machine has unless told.
+    /// Threads that play. The default is one for each CPU of the machine.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Results as JSON.
@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How the seeds are searched.
+    /// How the options say that seeds are searched.
     #[must_use]
     pub fn search(&self) -> Search<'static> {
         let search = Search::default();
@@ -65,8 +65,8 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     Ok(number(from)?..number(to)?)
 }
 
-/// Reads the program's arguments and does what they say. `command` is what a person types to run this program; the
-/// output names it.
+/// Parses the program's arguments and plays. `command` is the command line that runs this program; the output shows it to
+/// the user.
 ///
 /// # Errors
 /// If the simulation cannot be played.
@@ -78,7 +78,7 @@ pub fn main<P: Providers, W: Workload>(
     play(simulation, &options, &|| {}, command)
 }
 
-/// Does what the options say. `begin` is called on each thread before it plays.
+/// Plays as the options say. `begin` is called on each thread before it plays.
 ///
 /// # Errors
 /// If the simulation cannot be played.
@@ -89,22 +89,23 @@ pub fn play<P: Providers, W: Workload>(
     command: &str,
 ) -> Result<ExitCode> {
     begin();
-    let teller = Teller { simulation, json: options.json, command };
+    let player = Player { simulation, json: options.json, command };
     let failed = match options.seed {
-        Some(seed) => teller.one(seed)?,
-        None => teller.many(options, begin)?,
+        Some(seed) => player.one(seed)?,
+        None => player.many(options, begin)?,
     };
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-struct Teller<'a, P, W> {
+/// Plays seeds and prints the results.
+struct Player<'a, P, W> {
     simulation: &'a Simulation<P, W>,
     json: bool,
     command: &'a str,
 }
 
-impl<P: Providers, W: Workload> Teller<'_, P, W> {
-    /// Tells a seed's story; whether it fails.
+impl<P: Providers, W: Workload> Player<'_, P, W> {
+    /// Plays a seed and prints its story. Returns whether it fails.
     fn one(&self, seed: u64) -> Result<bool> {
         let schedule = self.simulation.schedule(seed);
         let run = runtime()?.block_on(async {
@@ -112,19 +113,19 @@ impl<P: Providers, W: Workload> Teller<'_, P, W> {
             self.simulation.play(&databases, &schedule).await
         })?;
         if run.failure.is_some() {
-            self.tell_shortest(Found { schedule, run })?;
+            self.print_shortest(Found { schedule, run })?;
             return Ok(true);
         }
         if self.json {
             say(&json!({ "seed": seed, "failure": null, "story": lines(&run.story) }).to_string());
         } else {
-            tell(&run.story);
+            print(&run.story);
             say(&format!("seed {seed}: all invariants hold"));
         }
         Ok(false)
     }
 
-    /// Plays seeds until one fails; whether one did.
+    /// Plays seeds until one fails. Returns whether one did.
     fn many(&self, options: &Options, begin: &(dyn Fn() + Sync)) -> Result<bool> {
         let seeds = options.seeds.clone();
         let bar = bar("playing", seeds.end.saturating_sub(seeds.start));
@@ -134,7 +135,7 @@ impl<P: Providers, W: Workload> Teller<'_, P, W> {
         bar.finish_and_clear();
         let (played, seconds) = (bar.position(), started.elapsed().as_secs_f64());
         if let Some(found) = found {
-            self.tell_shortest(found)?;
+            self.print_shortest(found)?;
             return Ok(true);
         }
         if self.json {
@@ -149,8 +150,8 @@ impl<P: Providers, W: Workload> Teller<'_, P, W> {
         Ok(false)
     }
 
-    /// Makes a failure small, and tells what is left of it.
-    fn tell_shortest(&self, found: Found) -> Result<()> {
+    /// Shrinks a failing schedule, and prints the story of what is left.
+    fn print_shortest(&self, found: Found) -> Result<()> {
         let (seed, steps) = (found.schedule.seed, found.schedule.steps.len());
         let why = |found: &Found| found.run.failure.as_ref().map(ToString::to_string);
         if !self.json {
@@ -169,14 +170,14 @@ impl<P: Providers, W: Workload> Teller<'_, P, W> {
         } else {
             let left = found.schedule.steps.len();
             say(&format!("\n{left} of its {steps} steps are enough:\n"));
-            tell(&found.run.story);
+            print(&found.run.story);
             say(&format!("\n{why}"));
         }
         Ok(())
     }
 }
 
-fn tell(story: &[Line]) {
+fn print(story: &[Line]) {
     for line in story {
         say(&line.to_string());
     }
@@ -186,7 +187,7 @@ fn lines(story: &[Line]) -> Vec<String> {
     story.iter().map(ToString::to_string).collect()
 }
 
-/// Writes a line to standard output. An output that is closed is no reason to fail.
+/// Writes a line to standard output. It is no error if the reader of a pipe has gone.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

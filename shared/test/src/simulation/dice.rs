@@ -1,9 +1,12 @@
+//! The randomness of a run.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clock::{Random, SeededRandom};
 use uuid::Uuid;
 
-/// The only source of chance in a run. It begins anew with the seed of each step.
+/// The only source of randomness in a run. It is seeded anew for each step, so that a step draws the same numbers when
+/// other steps are left out.
 pub struct Dice(Mutex<SeededRandom>);
 
 impl Dice {
@@ -11,6 +14,7 @@ impl Dice {
         Self(Mutex::new(SeededRandom::new(seed)))
     }
 
+    /// Seeds it for a step.
     pub(crate) fn begin(&self, seed: u64) {
         *self.random() = SeededRandom::new(seed);
     }
@@ -24,7 +28,7 @@ impl Dice {
         index(self, n)
     }
 
-    /// An id.
+    /// A random id.
     pub fn uuid(&self) -> Uuid {
         Uuid::from_bytes(self.bytes())
     }
@@ -40,19 +44,19 @@ impl Random for Dice {
     }
 }
 
-/// A place in a list of `n`; 0 if the list is empty.
+/// A random index in a list of `n`; 0 if the list is empty.
 pub(crate) fn index(random: &impl Random, n: usize) -> usize {
     usize::try_from(random.below(n as u64)).unwrap_or(0)
 }
 
-/// A place in a list, drawn as often as its weight says; `None` if the list is empty.
+/// A random index in a list, with a probability proportional to its weight; `None` if the list is empty.
 pub(crate) fn weighted(random: &impl Random, weights: &[u64]) -> Option<usize> {
-    let mut left = random.below(weights.iter().sum());
+    let mut remaining = random.below(weights.iter().sum());
     let drawn = weights.iter().position(|weight| {
-        let here = left < *weight;
-        left = left.saturating_sub(*weight);
-        here
+        let is_drawn = remaining < *weight;
+        remaining = remaining.saturating_sub(*weight);
+        is_drawn
     });
-    // If nothing weighs anything, the first is as good as any.
+    // If all weights are 0, the first index is taken.
     drawn.or((!weights.is_empty()).then_some(0))
 }

@@ -1,3 +1,5 @@
+//! The state that all parts of a run share.
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,23 +13,25 @@ use uuid::Uuid;
 
 use super::{Dice, schedule::Fault};
 
-/// The time at which every run begins.
+/// The time at which every run begins, in seconds since 1970: the beginning of 2026.
 const BEGIN: i64 = 1_767_225_600;
 
-/// What all parts of a run share: the clock, the dice, the names that the story uses, and the fault of
-/// the step under way.
+/// The state that all parts of a run share: the clock, the dice, the names of ids in the story, the events that were
+/// published, and the fault of the current step.
 pub struct Environment {
     clock: ManualClock,
     dice: Dice,
     begin: Timestamp,
-    scene: Mutex<Scene>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Scene {
+struct State {
+    /// The names of ids in the story.
     names: BTreeMap<Uuid, String>,
-    /// What the step under way has to tell.
+    /// The notes of the current step for the story.
     notes: Vec<String>,
+    /// The fault of the current step.
     fault: Option<Fault>,
     published: Vec<Arc<Publication>>,
     /// The latest time that the clock has shown.
@@ -37,40 +41,40 @@ struct Scene {
 /// An event that reached the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication {
-    /// Its `ce_type`.
+    /// The header `ce_type`.
     pub event_type: String,
-    /// Its `ce_id`. A repeat has the same.
+    /// The header `ce_id`. A repeat has the same.
     pub id: String,
-    /// Its key.
+    /// The key of the record.
     pub key: String,
-    /// Its topic.
+    /// The topic.
     pub topic: String,
 }
 
 impl Environment {
     pub(crate) fn new() -> Self {
         let begin = Timestamp::from_second(BEGIN).unwrap_or(Timestamp::UNIX_EPOCH);
-        let scene = Mutex::new(Scene { latest: begin, ..Scene::default() });
-        Self { clock: ManualClock::new(begin), dice: Dice::new(0), begin, scene }
+        let state = Mutex::new(State { latest: begin, ..State::default() });
+        Self { clock: ManualClock::new(begin), dice: Dice::new(0), begin, state }
     }
 
-    fn scene(&self) -> MutexGuard<'_, Scene> {
-        self.scene.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What chance decides within the step.
+    /// The randomness of the current step.
     pub fn dice(&self) -> &Dice {
         &self.dice
     }
 
-    /// Gives an id the name that the story uses for it.
+    /// Gives an id a name for the story.
     pub fn call(&self, id: Uuid, name: impl Into<String>) {
-        self.scene().names.insert(id, name.into());
+        self.state().names.insert(id, name.into());
     }
 
-    /// The name of an id; the id itself if it has none.
+    /// The name of an id in the story; the id itself if it has none.
     pub fn name(&self, id: Uuid) -> String {
-        self.scene().names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.state().names.get(&id).cloned().unwrap_or_else(|| id.to_string())
     }
 
     /// The name of a record's key.
@@ -78,26 +82,26 @@ impl Environment {
         key.parse().map_or_else(|_| key.to_owned(), |id| self.name(id))
     }
 
-    /// Tells something that happens within the step.
+    /// Adds a note about the current step to the story.
     pub fn note(&self, note: impl Into<String>) {
-        self.scene().notes.push(note.into());
+        self.state().notes.push(note.into());
     }
 
     pub(crate) fn take_notes(&self) -> Vec<String> {
-        std::mem::take(&mut self.scene().notes)
+        std::mem::take(&mut self.state().notes)
     }
 
     pub(crate) fn set_fault(&self, fault: Option<Fault>) {
-        self.scene().fault = fault;
+        self.state().fault = fault;
     }
 
-    /// What goes wrong with the request at hand. A step with a fault lets most of its requests meet it.
+    /// Draws whether the current request meets the fault of the step. Most requests of a step with a fault do.
     pub fn fault(&self) -> Option<Fault> {
-        let fault = self.scene().fault?;
+        let fault = self.state().fault?;
         (self.dice.below(3) > 0).then_some(fault)
     }
 
-    /// A record reaches the broker; the story's words for it.
+    /// Remembers that a record has reached the broker. Returns the text for the story.
     pub(crate) fn publishes(&self, record: &Outgoing) -> String {
         let header = |name| record.headers.text(name).unwrap_or_default().to_owned();
         let publication = Publication {
@@ -106,13 +110,13 @@ impl Environment {
             key: record.key.clone(),
             topic: record.topic.clone(),
         };
-        let told = format!("{} {}", publication.event_type, self.name_of_key(&record.key));
-        self.scene().published.push(Arc::new(publication));
-        told
+        let text = format!("{} {}", publication.event_type, self.name_of_key(&record.key));
+        self.state().published.push(Arc::new(publication));
+        text
     }
 
     pub(crate) fn published(&self) -> Vec<Arc<Publication>> {
-        self.scene().published.clone()
+        self.state().published.clone()
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -120,7 +124,7 @@ impl Environment {
         self.note_time();
     }
 
-    /// The clock shows another time; no time passes.
+    /// Sets the wall clock. No time passes for the monotonic clock.
     pub(crate) fn set_clock(&self, to: Timestamp) {
         self.clock.set(to);
         self.note_time();
@@ -128,8 +132,8 @@ impl Environment {
 
     fn note_time(&self) {
         let now = self.clock.now();
-        let mut scene = self.scene();
-        scene.latest = scene.latest.max(now);
+        let mut state = self.state();
+        state.latest = state.latest.max(now);
     }
 
     pub(crate) fn begin(&self) -> Timestamp {
@@ -137,10 +141,10 @@ impl Environment {
     }
 
     pub(crate) fn latest(&self) -> Timestamp {
-        self.scene().latest
+        self.state().latest
     }
 
-    /// The most that any clock has shown since the beginning.
+    /// The time from the beginning to the latest time that the clock has shown.
     pub fn elapsed(&self) -> SignedDuration {
         self.latest().duration_since(self.begin)
     }

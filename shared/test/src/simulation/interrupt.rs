@@ -1,8 +1,8 @@
 //! Interrupts a service in the middle of its database work.
 //!
-//! SQLite works on a thread of its own. At the spot of the interruption a hook of SQLite blocks that thread. The
-//! service can get no answer then, and its future is dropped at exactly that point, every time. Afterwards the hook
-//! lets SQLite go on: an open transaction is rolled back, and a commit goes through without the service hearing of it.
+//! SQLite works on a thread of its own. At the drawn spot a hook of SQLite blocks that thread. The service then waits for an
+//! answer, and its future is dropped at exactly that point, every time. Afterwards the hook lets SQLite go on: an open
+//! transaction is rolled back, and a commit succeeds although the service does not learn of it.
 
 use std::{
     future::Future,
@@ -15,7 +15,7 @@ use tokio::{select, sync::Notify};
 
 use super::schedule::Spot;
 
-/// Does `work` on this database up to the spot. `None` if the work was dropped there.
+/// Runs `work` on this database up to the spot. Returns `None` if the work was dropped there.
 pub(crate) async fn up_to<T>(
     db: &Db,
     spot: Spot,
@@ -30,15 +30,19 @@ pub(crate) async fn up_to<T>(
         () = reached.notified() => None,
         done = work => Some(done),
     };
-    // This fails if the work ended before the spot.
+    // Sending fails if the work ended before the spot, and the hook is not waiting then.
     let _ = release.send(());
     clear(db).await?;
     Ok(done)
 }
 
+/// A hook of SQLite that blocks in one of its calls.
 struct Hook {
+    /// Notified when the hook blocks.
     reached: Arc<Notify>,
+    /// Receives a message when the hook shall go on.
     released: Option<mpsc::Receiver<()>>,
+    /// How many more calls there are up to the one in which it blocks.
     left: u64,
 }
 
@@ -50,7 +54,7 @@ impl Hook {
             && let Some(released) = self.released.take()
         {
             self.reached.notify_one();
-            // This fails if the simulation has ended; then there is nothing to wait for.
+            // Receiving fails if the simulation has ended. Then the hook need not wait.
             let _ = released.recv();
         }
         true
@@ -80,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// Two rows.
+    /// Inserts two rows in one transaction.
     async fn write(db: &Db) -> Result<(), StoreError> {
         let mut tx = db.begin().await?;
         tx.execute("insert into it values (1)", Vec::new()).await?;
@@ -89,38 +93,39 @@ mod tests {
     }
 
     async fn rows(db: &Db) -> usize {
-        db.fetch("select * from it", Vec::new()).await.expect("it is read").len()
+        db.fetch("select * from it", Vec::new()).await.expect("the rows are read").len()
     }
 
-    /// Whether the write was caught, how many rows are there then, and after one more write.
+    /// Writes up to the spot, and then once more. Returns whether the first write was interrupted, the number of rows after
+    /// it, and the number of rows at the end.
     async fn written_up_to(spot: Spot) -> (bool, usize, usize) {
         let db = Db::connect("sqlite::memory:", 1).await.expect("a database");
         db.fetch("create table it (a)", Vec::new()).await.expect("a table");
-        let done = up_to(&db, spot, write(&db)).await.expect("a trap");
-        let before = rows(&db).await;
+        let done = up_to(&db, spot, write(&db)).await.expect("the hook is set");
+        let after_first = rows(&db).await;
         write(&db).await.expect("the database goes on");
-        (done.is_none(), before, rows(&db).await)
+        (done.is_none(), after_first, rows(&db).await)
     }
 
     #[tokio::test]
-    async fn a_transaction_that_is_caught_is_there_whole_or_not_at_all() {
-        let mut came = Vec::new();
+    async fn an_interrupted_transaction_is_committed_whole_or_not_at_all() {
+        let mut counts = Vec::new();
         for nth in 1.. {
-            let (caught, before, after) = written_up_to(Spot::Operation(nth)).await;
-            if !caught {
+            let (interrupted, after_first, at_end) = written_up_to(Spot::Operation(nth)).await;
+            if !interrupted {
                 break;
             }
-            assert_eq!(after, before + 2, "at operation {nth}");
-            came.push(before);
+            assert_eq!(at_end, after_first + 2, "at operation {nth}");
+            counts.push(after_first);
         }
         // The last operations are those of the commit itself.
-        assert!(came.is_sorted() && came.len() > 10, "{came:?}");
-        came.dedup();
-        assert_eq!(came, [0, 2]);
+        assert!(counts.is_sorted() && counts.len() > 10, "{counts:?}");
+        counts.dedup();
+        assert_eq!(counts, [0, 2]);
     }
 
     #[tokio::test]
-    async fn a_commit_that_is_caught_goes_through() {
+    async fn an_interrupted_commit_succeeds() {
         assert_eq!(written_up_to(Spot::Commit(1)).await, (true, 2, 4));
         assert_eq!(written_up_to(Spot::Commit(2)).await, (false, 2, 4));
     }

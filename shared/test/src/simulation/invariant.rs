@@ -1,3 +1,5 @@
+//! The invariants of a simulation.
+
 use std::fmt;
 
 use super::Snapshot;
@@ -5,7 +7,7 @@ use super::Snapshot;
 /// When an invariant is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
-    /// When everything has come to rest.
+    /// When the run has come to rest.
     AtRest,
     /// After each step.
     EachStep,
@@ -13,27 +15,27 @@ pub(crate) enum When {
     EachBatchOf(&'static str),
 }
 
-/// What must be so, or what is wrong otherwise.
+/// Checks a snapshot; the error says what is wrong.
 type Check<P, W> = dyn Fn(&Snapshot<'_, P, W>) -> Result<(), String> + Send + Sync;
 
-/// What must be so, by its name.
+/// An invariant of a saga.
 pub(crate) struct Invariant<P, W> {
     pub(crate) name: &'static str,
     pub(crate) when: When,
     pub(crate) check: Box<Check<P, W>>,
 }
 
-/// An invariant that does not hold.
+/// An invariant does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The invariant's name; [`Failure::STOPPED`] if a service cannot go on.
+    /// The name of the invariant; [`Failure::STOPPED`] if a service cannot go on.
     pub invariant: &'static str,
     /// What is wrong.
     pub what: String,
 }
 
 impl Failure {
-    /// The name of what no invariant says: that every service can go on.
+    /// The name of the implicit invariant that every service can go on.
     pub const STOPPED: &'static str = "stopped";
 }
 

@@ -1,6 +1,6 @@
-//! A simulator: all services of a saga in one process, played step by step from a seed, with faults at every step.
+//! The simulator: it plays all services of a saga in one process, step by step from a seed, with faults at every step.
 //!
-//! See [`Simulation`] for how one is made.
+//! [`Simulation`] has an example.
 
 mod actor;
 mod broker;
@@ -45,17 +45,19 @@ pub use snapshot::Snapshot;
 pub use story::Line;
 pub use workload::{Actions, Clients, Weighted, Wish, Workload};
 
+/// Makes the providers of a run.
 type OutsideWorld<P> = Box<dyn Fn(Arc<Environment>) -> P + Send + Sync>;
-/// Names of types of events, each with the version in which it is published.
+/// The names of event types, each with the version in which it is published.
 type Named = Vec<(&'static str, u32)>;
+/// Draws a value for a run.
 type Drawn<T> = Box<dyn Fn(&SeededRandom) -> T + Send + Sync>;
 
 /// A saga that can be played from seeds.
 ///
 /// The services run with their real engine, SQL (SQLite in memory) and reactions, on a broker in memory and with
-/// providers in memory. Everything that happens, faults included, is drawn from one seed before it begins. The
-/// clock and the dice are the simulation's own, so the same seed always tells the same story. When its schedule is
-/// over, a run is driven to rest without faults, and the invariants are checked.
+/// providers in memory. All steps of a run, faults included, are drawn from one seed before the run begins. The simulation
+/// has its own clock and randomness, so the same seed always gives the same story. After the last step of the schedule the
+/// services go on without faults until they are at rest, and the invariants are checked.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -68,7 +70,7 @@ type Drawn<T> = Box<dyn Fn(&SeededRandom) -> T + Send + Sync>;
 /// };
 /// use service::Service;
 ///
-/// /// What customers do. Here they ask for nothing.
+/// /// The customers. These send no commands.
 /// struct Customers;
 ///
 /// #[async_trait]
@@ -82,7 +84,7 @@ type Drawn<T> = Box<dyn Fn(&SeededRandom) -> T + Send + Sync>;
 ///     }
 /// }
 ///
-/// /// Plays 200 seeds of a saga of two services, one of which asks a provider.
+/// /// Plays 200 seeds of a saga of two services, one of which sends requests to a provider.
 /// fn play<Booking, Flights, World>(
 ///     world: fn(Arc<Environment>) -> World,
 ///     outside: fn(&Arc<World>) -> Arc<dyn Outside<Flights>>,
@@ -113,7 +115,7 @@ pub struct Simulation<P, W> {
     invariants: Vec<Invariant<P, W>>,
 }
 
-/// What a simulation came to, if not to what it should.
+/// A simulation has failed.
 #[derive(thiserror::Error)]
 pub enum SimulationError {
     /// A seed breaks an invariant. This is the shortest story found that breaks it.
@@ -124,16 +126,17 @@ pub enum SimulationError {
     Unplayable(#[source] anyhow::Error),
 }
 
-/// The story, so that `unwrap` in a test tells it.
+/// The debug form is the story, so that `unwrap` in a test prints it.
 impl fmt::Debug for SimulationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// What tells the draws of versions and workload from those of the schedule, so that a further draw of the one
-/// leaves the other as it is.
+/// Versions, workload and schedule draw from different sources of randomness, so that one more draw of one does not change
+/// the others. Each source is seeded with the seed combined with such a number.
 const VERSIONS: u64 = 0x7665_7273;
+/// See [`VERSIONS`].
 const WORKLOAD: u64 = 0x776f_726b;
 
 impl<P: Providers> Simulation<P, ()> {
@@ -149,7 +152,7 @@ impl<P: Providers> Simulation<P, ()> {
         }
     }
 
-    /// Its customers and operators, made anew for each run. What they draw is chance of their own.
+    /// Sets its customers and operators. They are made anew for each run, with a source of randomness of their own.
     #[must_use]
     pub fn workload<W: Workload>(
         self,
@@ -162,7 +165,7 @@ impl<P: Providers> Simulation<P, ()> {
 }
 
 impl<P: Providers, W> Simulation<P, W> {
-    /// In which versions events are published: the latest, unless this draws others.
+    /// Draws the versions in which events are published. By default these are the latest.
     #[must_use]
     pub fn versions<C: Contract>(
         mut self,
@@ -174,7 +177,7 @@ impl<P: Providers, W> Simulation<P, W> {
         self
     }
 
-    /// The outside world, made anew for each run.
+    /// Sets the outside world, which is made anew for each run.
     #[must_use]
     pub fn providers(
         mut self,
@@ -200,11 +203,12 @@ impl<P: Providers, W> Simulation<P, W> {
         }
     }
 
+    /// Whether there is an invariant for this moment.
     fn checks(&self, when: When) -> bool {
         self.invariants.iter().any(|invariant| invariant.when == when)
     }
 
-    /// The first invariant of this moment that does not hold.
+    /// Checks the invariants for this moment. Returns the first that does not hold.
     fn broken(&self, when: When, snapshot: &Snapshot<'_, P, W>) -> Option<Failure> {
         let due = self.invariants.iter().filter(|invariant| invariant.when == when);
         due.into_iter().find_map(|Invariant { name, check, .. }| {
@@ -215,8 +219,8 @@ impl<P: Providers, W> Simulation<P, W> {
 }
 
 impl<P: Providers, W: Workload> Simulation<P, W> {
-    /// What must be so when everything has come to rest. The text of the error says what is wrong, without the
-    /// invariant's name.
+    /// Adds an invariant that must hold at the end of a run, when it is at rest. The error of `check` says what is wrong,
+    /// without the invariant's name.
     #[must_use]
     pub fn invariant(
         self,
@@ -226,8 +230,8 @@ impl<P: Providers, W: Workload> Simulation<P, W> {
         self.with(name, When::AtRest, check)
     }
 
-    /// What must be so after each step, of what the outside world, the customers and the broker know. The rows of
-    /// the services are not in the snapshot.
+    /// Adds an invariant that must hold after each step. The snapshot has the providers, the workload and the published
+    /// events, but no rows of services.
     #[must_use]
     pub fn always(
         self,
@@ -237,7 +241,8 @@ impl<P: Providers, W: Workload> Simulation<P, W> {
         self.with(name, When::EachStep, check)
     }
 
-    /// What must be so of a service's rows after each of its batches. The snapshot has no other service's rows.
+    /// Adds an invariant that must hold after each batch of a service. The snapshot has the rows of this service, and of no
+    /// other.
     #[must_use]
     pub fn after_each_batch_of(
         self,
@@ -270,7 +275,7 @@ impl<P: Providers, W: Workload> Simulation<P, W> {
         Schedule::draw(seed, &self.participants.cast(), &workload.actions(), shape)
     }
 
-    /// Databases to play on, one run after the other.
+    /// Makes the databases for runs, which are played one after another.
     ///
     /// # Errors
     /// If the simulation is not complete, or SQLite refuses a migration.
@@ -279,10 +284,10 @@ impl<P: Providers, W: Workload> Simulation<P, W> {
         self.participants.databases().await
     }
 
-    /// Plays these seeds on all processors; how many were played.
+    /// Plays these seeds on all processors. Returns how many were played.
     ///
     /// # Errors
-    /// The shortest story of the lowest seed that fails; or why the simulation cannot be played.
+    /// The shortest story of the lowest seed that fails, or why the simulation cannot be played.
     pub fn run(&self, seeds: Range<u64>) -> Result<u64, SimulationError> {
         let count = seeds.end.saturating_sub(seeds.start);
         match self.find_shortest(seeds) {

@@ -1,3 +1,5 @@
+//! The services of a simulation, and their databases.
+
 use std::{any::TypeId, sync::Arc};
 
 use anyhow::{Result, ensure};
@@ -11,15 +13,15 @@ use crate::{Described, Saga};
 
 use super::{actor::Actor, played::ActorOf, process::Host, providers::Providers, schedule::Cast};
 
-/// The services of a simulation, and the way of each to the providers `P`.
+/// The services of a simulation, and the access of each to the providers `P`.
 ///
-/// The order in which they are added is the order in which each has its turn when everything comes to rest.
+/// At the end of a run they take steps in the order in which they were added.
 pub struct Participants<P> {
     roles: Vec<Box<dyn Role<P>>>,
 }
 
 impl Participants<()> {
-    /// No services yet, of a saga that asks nothing of the outside world.
+    /// Begins the list for a saga without providers.
     #[must_use]
     pub fn without_providers() -> Self {
         Self::new()
@@ -27,25 +29,25 @@ impl Participants<()> {
 }
 
 impl<P: Providers> Participants<P> {
-    /// No services yet. [`Participants::without_providers`] begins those of a saga that has no providers.
+    /// Begins the list. For a saga without providers, use [`Participants::without_providers`].
     #[must_use]
     pub fn new() -> Self {
         Self { roles: Vec::new() }
     }
 
-    /// Adds a service that asks nothing of the outside world.
+    /// Adds a service that sends no requests to providers.
     #[must_use]
     pub fn with<S: Service<Effect = Never> + Clone>(self, service: S) -> Self {
         self.asking(service, |_| Arc::new(Nobody))
     }
 
-    /// Adds a service as its description has it.
+    /// Adds a service by its description.
     #[must_use]
     pub fn described<S: Described<G>, G: Saga<Providers = P>>(self) -> Self {
         self.asking(S::simulated(), S::outside)
     }
 
-    /// Adds a service, and how it reaches the providers of a run.
+    /// Adds a service, and its access to the providers of a run.
     #[must_use]
     pub fn asking<S: Service + Clone>(
         mut self,
@@ -56,7 +58,7 @@ impl<P: Providers> Participants<P> {
         self
     }
 
-    /// What schedules are drawn for.
+    /// The names of the services, for drawing schedules.
     pub(crate) fn cast(&self) -> Cast {
         let names = |which: fn(&dyn Role<P>) -> bool| {
             let roles = self.roles.iter().filter(|role| which(&***role));
@@ -69,12 +71,12 @@ impl<P: Providers> Participants<P> {
         }
     }
 
-    /// The topics of their contract.
+    /// The topics of the services' contract.
     pub(crate) fn topics(&self, partitions: i32) -> Vec<Topic> {
         self.roles.first().map(|role| role.topics(partitions)).unwrap_or_default()
     }
 
-    /// A database for each.
+    /// Makes a database for each service.
     pub(crate) async fn databases(&self) -> Result<Databases> {
         let mut databases = Vec::new();
         for (nth, role) in self.roles.iter().enumerate() {
@@ -89,7 +91,7 @@ impl<P: Providers> Participants<P> {
         Ok(Databases(databases))
     }
 
-    /// The services on empty databases.
+    /// Makes the actors of a run on these databases, which must be empty.
     pub(crate) fn actors(
         &self,
         databases: &Databases,
@@ -111,7 +113,7 @@ impl<P: Providers> Default for Participants<P> {
 #[async_trait(?Send)]
 trait Role<P>: Send + Sync {
     fn name(&self) -> &'static str;
-    /// Whether it has requests to the outside world.
+    /// Whether it sends requests to providers.
     fn asks(&self) -> bool;
     fn has_alarms(&self) -> bool;
     fn topics(&self, partitions: i32) -> Vec<Topic>;
@@ -164,7 +166,7 @@ where
     }
 }
 
-/// The services' databases: in memory, migrated, and used for one run after the other.
+/// The databases of the services. They are in memory, migrated, and used for one run after another.
 pub struct Databases(Vec<Database>);
 
 struct Database {

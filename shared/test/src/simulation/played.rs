@@ -1,4 +1,4 @@
-//! A service in a simulation: its real engine on a database in memory, driven a step at a time.
+//! An actor: the real engine of a service on a database in memory, driven one step at a time.
 
 use std::{any::Any, collections::VecDeque, sync::Arc};
 
@@ -20,16 +20,18 @@ use super::{
     words,
 };
 
-/// Rows of one table, at most.
+/// The most rows of one table that are read.
 const ROWS: i64 = 10_000;
 
-/// See the module.
+/// The actor of a service.
 pub(crate) struct ActorOf<S: Service + Clone> {
     service: S,
     db: Db,
     outside: Arc<dyn Outside<S>>,
     host: Host,
+    /// The running process; `None` after a crash or a stop, until the next step needs one.
     process: Option<Process<S>>,
+    /// Answers that have left the service and that no client has received yet.
     answers: VecDeque<Heard<S>>,
 }
 
@@ -38,18 +40,18 @@ impl<S: Service + Clone> ActorOf<S> {
         Self { service, db, outside, host, process: None, answers: VecDeque::new() }
     }
 
-    /// A command reaches it. If it dies before it commits, the command is lost.
+    /// Delivers a command. If the process crashes before it commits, the command is lost.
     pub(crate) async fn send(&mut self, command: Work<S>) -> Result<()> {
         self.running().await?.waiting.push(command);
         Ok(())
     }
 
-    /// The next answer that has left it.
+    /// The next answer that has left the service.
     pub(crate) fn hear(&mut self) -> Option<Heard<S>> {
         self.answers.pop_front()
     }
 
-    /// Its process, which is started if there is none.
+    /// The running process. It is started if there is none.
     async fn running(&mut self) -> Result<&mut Process<S>> {
         if self.process.is_none() {
             let (service, db) = (self.service.clone(), self.db.clone());
@@ -62,7 +64,8 @@ impl<S: Service + Clone> ActorOf<S> {
         }
     }
 
-    /// Ends a step that goes no further: it was interrupted, or is interrupted now.
+    /// Ends a step that was interrupted in the middle (`done` is `None`) or is interrupted after its end. Returns the text
+    /// for the story.
     fn interrupted(&mut self, done: Option<String>, then: Then) -> String {
         if then == Then::Crash {
             self.process = None;
@@ -76,7 +79,7 @@ impl<S: Service + Clone> ActorOf<S> {
     }
 }
 
-/// Does a piece of work; `None` if it is interrupted in the middle.
+/// Runs the work of a step. Returns `None` if it is interrupted in the middle.
 async fn up_to<T>(
     db: &Db,
     interruption: Option<Interruption>,
@@ -106,7 +109,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
         let Some(Process { engine, in_hand: Some(batch), consumer, .. }) = &mut self.process else {
             return Ok(None);
         };
-        let takes = words::taken(&host.environment, &batch.works, &batch.poison);
+        let takes = words::batch_with_unreadable(&host.environment, &batch.works, &batch.poison);
         if engine::inject_bug!(OffsetsFirst) {
             store(&mut **consumer, positions(&batch.works))?;
             host.broker.flush(&group::<S>())?;
@@ -117,7 +120,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             Some(Err(TurnError::Store(error))) if error.class() != Class::Data => {
                 return Ok(Some(format!("takes {takes}: {error}; will try again")));
             }
-            // A simulation has no input that a service cannot take.
+            // No input of a simulation is poisonous, so this is a bug in a reaction.
             Some(Err(poison)) => bail!("{} takes {takes}: {poison}", S::NAME),
             None => {
                 let _ = engine.gave_up();
@@ -127,8 +130,8 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             }
         };
         let crashes = matches!(interruption, Some(Interruption { then: Then::Crash, .. }));
-        let came = self.committed(&takes, turn, crashes)?;
-        Ok(Some(if crashes { self.interrupted(Some(came), Then::Crash) } else { came }))
+        let text = self.committed(&takes, turn, crashes)?;
+        Ok(Some(if crashes { self.interrupted(Some(text), Then::Crash) } else { text }))
     }
 
     async fn relay(&mut self, interruption: Option<Interruption>) -> Result<Option<String>> {
@@ -161,11 +164,11 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             None => None,
             Some(outcomes) => {
                 process.waiting.extend(outcomes?);
-                let asked = environment.take_notes();
-                Some(if asked.is_empty() {
+                let requests = environment.take_notes();
+                Some(if requests.is_empty() {
                     String::new()
                 } else {
-                    format!("asks {}", asked.join(", "))
+                    format!("asks {}", requests.join(", "))
                 })
             }
         };
@@ -198,9 +201,9 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             }
         }
         let dead_letters = process.engine.replays().turn::<S>().await?;
-        let told = words::batch(&environment, &dead_letters);
+        let records = words::batch(&environment, &dead_letters);
         process.waiting.extend(dead_letters);
-        Ok((!told.is_empty()).then(|| format!("is to try {told} again")))
+        Ok((!records.is_empty()).then(|| format!("is to try {records} again")))
     }
 
     async fn retry_held(&mut self) -> Result<Option<String>> {
@@ -212,7 +215,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
     async fn resolve(&mut self, providers: &dyn Providers) -> Result<Option<String>> {
         let environment = Arc::clone(&self.host.environment);
         let process = self.running().await?;
-        let mut told = Vec::new();
+        let mut resolved = Vec::new();
         for effect in process.engine.effects(true, None, ROWS).await?.effects {
             if effect.resolution.is_some() {
                 continue;
@@ -220,10 +223,10 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             let name = effect.name.unwrap_or_default();
             let found = providers.look_up(effect.id, &name);
             let of = effect.aggregate.id.map(|id| environment.name(id)).unwrap_or_default();
-            told.push(format!("{name} {of} is resolved as {}", found.outcome));
+            resolved.push(format!("{name} {of} is resolved as {}", found.outcome));
             process.engine.resolve_effect(effect.id, &found).await?;
         }
-        Ok((!told.is_empty()).then(|| told.join(", ")))
+        Ok((!resolved.is_empty()).then(|| resolved.join(", ")))
     }
 
     fn offsets(&mut self) -> Result<()> {
@@ -234,8 +237,8 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
     }
 
     fn allow(&mut self, allowed: bool) -> Option<String> {
-        let told = if allowed { "is granted its rights again" } else { "loses its rights" };
-        self.host.broker.allow(allowed).then(|| format!("{told} at the broker"))
+        let text = if allowed { "is granted its rights again" } else { "loses its rights" };
+        self.host.broker.allow(allowed).then(|| format!("{text} at the broker"))
     }
 
     async fn stop(&mut self) -> Result<Option<String>> {
@@ -275,17 +278,19 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
 }
 
 impl<S: Service + Clone> ActorOf<S> {
-    /// What follows a commit: commands are answered, offsets stored. If the service crashes now, the answers have left
-    /// it or are lost.
+    /// Answers commands and stores offsets after a commit. Returns the text for the story. If the process crashes now, no
+    /// offsets are stored, and the answers have either left it or are lost.
     fn committed(&mut self, takes: &str, turn: Turn<S>, crashes: bool) -> Result<String> {
         let Some(process) = &mut self.process else { bail!("no process has committed") };
         let Some(Batch { works, passed, .. }) = process.in_hand.take() else { bail!("no batch") };
-        let (events, again) = (turn.emitted, turn.duplicates);
-        let came = format!("takes {takes}: commits {}", words::count(events, "event"));
-        let parked =
-            (turn.parked > 0).then(|| format!(", parks {}", words::count(turn.parked, "record")));
-        let came = came + parked.as_deref().unwrap_or_default();
-        let again = (again > 0).then(|| format!(", {}", words::count(again, "duplicate")));
+        let mut text = format!("takes {takes}: commits {}", words::count(turn.emitted, "event"));
+        for (verb, count, noun) in
+            [(", parks ", turn.parked, "record"), (", ", turn.duplicates, "duplicate")]
+        {
+            if count > 0 {
+                text = text + verb + &words::count(count, noun);
+            }
+        }
         if !crashes || self.host.environment.dice().below(2) == 0 {
             let answers = turn.answers.into_iter();
             self.answers.extend(
@@ -295,10 +300,11 @@ impl<S: Service + Clone> ActorOf<S> {
         if !crashes {
             store(&mut *process.consumer, [passed, turn.positions].concat())?;
         }
-        Ok(came + again.as_deref().unwrap_or_default())
+        Ok(text)
     }
 
-    /// What came of a step that may have been interrupted; an empty text tells nothing.
+    /// The text for a step that may have been interrupted. `done` is empty if nothing happened, and `None` if the step was
+    /// interrupted in the middle.
     fn ended(
         &mut self,
         done: Option<String>,

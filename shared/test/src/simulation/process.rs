@@ -1,4 +1,4 @@
-//! A running process of a service: its engine and what surrounds it. All of it is lost in a crash.
+//! A running process of a service: its engine, relay, effect runner, alarms and consumer. A crash drops all of it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -16,24 +16,25 @@ use store::Db;
 
 use super::{Environment, broker::Broker, schedule::Setting};
 
-/// The longest pause between two attempts. It is short, so that alarms of a saga stay far away.
+/// The longest pause between two attempts of a request. It is much shorter than the deadlines of a saga, so that retries do
+/// not run into them.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A request without an answer for this long is held for an operator.
+/// After how long without an answer a request is held for an operator.
 const HOLD_AFTER: Duration = Duration::from_mins(1);
 
-/// What a run gives to each of its services.
+/// The surroundings of each service in a run.
 #[derive(Clone)]
 pub(crate) struct Host {
     pub(crate) environment: Arc<Environment>,
     pub(crate) broker: Broker,
     pub(crate) setting: Setting,
-    /// The names of types of events, each with the version in which it is published.
+    /// The names of event types, each with the version in which it is published.
     pub(crate) versions: Vec<(&'static str, u32)>,
-    /// Topics whose records every service understands: those that are compacted.
+    /// The topics whose records every service understands: those that are compacted.
     pub(crate) understood: Arc<BTreeSet<&'static str>>,
 }
 
-/// See the module.
+/// A running process.
 pub(crate) struct Process<S: Service> {
     pub(crate) engine: Engine<S>,
     pub(crate) relay: Relay,
@@ -42,21 +43,22 @@ pub(crate) struct Process<S: Service> {
     pub(crate) consumer: Box<dyn Consumer>,
     /// Commands, outcomes and alarms that wait.
     pub(crate) waiting: Vec<Work<S>>,
-    /// A batch that is to be applied until it commits.
+    /// The batch that is to be applied again until it commits.
     pub(crate) in_hand: Option<Batch<S>>,
 }
 
+/// The inputs of a batch.
 pub(crate) struct Batch<S: Service> {
     pub(crate) works: Vec<Work<S>>,
-    /// Records that it does not understand.
+    /// The records that the service does not understand.
     pub(crate) poison: Poison,
-    /// Positions of records that it does not react to.
+    /// The positions of records that the service does not react to.
     pub(crate) passed: Vec<Position>,
     pub(crate) remembered: Remembered<S>,
 }
 
 impl<S: Service> Process<S> {
-    /// Starts one.
+    /// Starts a process.
     pub(crate) async fn start(
         host: &Host,
         service: S,
@@ -100,20 +102,21 @@ impl<S: Service> Process<S> {
 }
 
 impl<S: Service> Process<S> {
-    /// Takes some of what waits, unless a batch is in hand; whether there is one now.
+    /// Makes a batch of some of the waiting inputs and records, unless there is one already. Returns whether there is one
+    /// now.
     pub(crate) fn take(&mut self, host: &Host) -> Result<bool> {
         if self.in_hand.is_some() {
             return Ok(true);
         }
         let dice = host.environment.dice();
-        // Some are still on their way.
+        // A part of the waiting inputs has not arrived yet.
         let arrives = |_: &mut Work<S>| dice.below(100) >= host.setting.held_up;
         let mut works: Vec<Work<S>> = self.waiting.extract_if(.., arrives).collect();
         let most = [1, 3, 100][dice.index(3)];
-        // A consumer that would wait has no records now.
         let records = match self.consumer.receive(most).now_or_never() {
+            // The consumer would wait, because the broker has no record for it.
             None => Vec::new(),
-            // The engine retries after these errors.
+            // The engine retries after a transient error.
             Some(Err(error)) if error.is_transient() => Vec::new(),
             Some(received) => received?,
         };
@@ -122,6 +125,7 @@ impl<S: Service> Process<S> {
         if dice.below(2) == 0 {
             works.splice(..0, events);
         } else {
+            // The indices of unreadable records count the events before them, and the other inputs come first now.
             for record in &mut unreadable {
                 record.before += works.len();
             }
@@ -137,7 +141,7 @@ impl<S: Service> Process<S> {
     }
 }
 
-/// Decodes records. The service does not understand some of them, as if it were of an older version.
+/// Decodes records. A drawn part of them is treated as not understood, as if the service were of an older version.
 fn read<S: Service>(host: &Host, records: Vec<Incoming>) -> Chunk<S> {
     let mut read = chunk::<S>(records);
     if host.setting.poison == 0 {
@@ -160,7 +164,7 @@ fn read<S: Service>(host: &Host, records: Vec<Incoming>) -> Chunk<S> {
     read
 }
 
-/// Where each event of a batch ends.
+/// The position after each event of a batch.
 pub(crate) fn positions<S: Service>(works: &[Work<S>]) -> Vec<Position> {
     let origins = works.iter().map(|work| &work.origin);
     let positions = origins.filter_map(|origin| match origin {
@@ -172,7 +176,7 @@ pub(crate) fn positions<S: Service>(works: &[Work<S>]) -> Vec<Position> {
     positions.collect()
 }
 
-/// Stores positions. Of one partition the furthest counts.
+/// Stores positions, sorted so that the furthest of each partition comes last and counts.
 pub(crate) fn store(consumer: &mut dyn Consumer, mut positions: Vec<Position>) -> Result<()> {
     positions.sort_by_key(|position| position.next);
     Ok(consumer.store(&positions)?)

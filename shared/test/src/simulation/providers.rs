@@ -1,4 +1,4 @@
-//! The outside world in memory, and what goes wrong on the way to it.
+//! Providers in memory, with the faults between them and the services.
 
 use std::{
     collections::BTreeSet,
@@ -10,11 +10,11 @@ use event::EffectId;
 
 use super::{Environment, schedule::Fault};
 
-/// The outside world of a saga: everything that its services ask.
+/// The outside world of a saga: all providers that its services send requests to.
 ///
-/// A saga usually implements it for a struct of one or several [`Faulty`] providers.
+/// A saga usually implements it for a struct with one or several [`Faulty`] providers.
 pub trait Providers: Send + Sync + 'static {
-    /// The outside world of a saga that has none.
+    /// The outside world of a saga without providers; `None` if the saga has some.
     #[doc(hidden)]
     #[must_use]
     fn none() -> Option<Self>
@@ -24,13 +24,13 @@ pub trait Providers: Send + Sync + 'static {
         None
     }
 
-    /// A request that its service gave up reaches its provider; whether there was one.
+    /// Delivers a late request, which its service has given up, to its provider. Returns whether there was one.
     fn arrive(&self) -> bool {
         false
     }
 
-    /// What an operator finds about a held request. If the provider does not know it, the operator has it barred
-    /// there and reports [`Resolution::NEVER_ARRIVED`].
+    /// The outcome of a held request that an operator finds at the provider. If the provider does not know the request, the
+    /// operator has it barred there and reports [`Resolution::NEVER_ARRIVED`].
     fn look_up(&self, effect: EffectId, name: &str) -> Resolution;
 }
 
@@ -44,7 +44,7 @@ impl Providers for () {
     }
 }
 
-/// One provider, or several with one ledger, that always answers: [`Faulty`] adds what goes wrong.
+/// A provider, or several with one ledger, that always answers. [`Faulty`] adds the faults.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -88,47 +88,49 @@ impl Providers for () {
 /// assert_eq!(airline.answer(&"key".to_owned()), Ok(1));
 /// ```
 pub trait Provider: Send + 'static {
-    /// What it is asked.
+    /// A request.
     type Request: Send;
-    /// What it answers.
+    /// A definite answer.
     type Answer;
 
     /// The idempotency key of a request: the [`EffectId`] as text.
     fn key(request: &Self::Request) -> String;
 
-    /// Does what it is asked, once under each key.
+    /// Carries out a request, once under each idempotency key, and answers it.
     ///
     /// # Errors
     /// Why there is no definite answer, in a few words.
     fn answer(&mut self, request: &Self::Request) -> Result<Self::Answer, &'static str>;
 
-    /// The story's words for an answer.
+    /// The text for an answer in the story.
     fn words(answer: &Self::Answer) -> String;
 
-    /// What it knows of this request, if anything.
+    /// The outcome of this request; `None` if the provider does not know it.
     fn look_up(&self, effect: EffectId, name: &str) -> Option<Resolution>;
 }
 
-/// A provider behind a way on which requests are refused, come late, and answers are lost.
+/// A provider behind faults: requests are refused, requests arrive late, and answers are lost.
 pub struct Faulty<P: Provider> {
     environment: Arc<Environment>,
-    desk: Mutex<Desk<P>>,
+    state: Mutex<State<P>>,
 }
 
-struct Desk<P: Provider> {
+struct State<P: Provider> {
     provider: P,
-    /// Requests that are still on their way, though their service has given them up.
+    /// Requests that have not arrived yet, although their service has given them up.
     late: Vec<Late<P::Request>>,
-    /// Keys that an operator had barred: requests under them are refused.
+    /// Idempotency keys that an operator has barred: requests under them are refused.
     barred: BTreeSet<String>,
 }
 
+/// A request that arrives late.
 struct Late<R> {
+    /// The text for it in the story.
     what: String,
     request: R,
 }
 
-impl<P: Provider> Desk<P> {
+impl<P: Provider> State<P> {
     fn answer(&mut self, request: &P::Request) -> Result<P::Answer, &'static str> {
         if self.barred.contains(&P::key(request)) {
             return Err("403, the key is barred");
@@ -137,74 +139,75 @@ impl<P: Provider> Desk<P> {
     }
 }
 
-/// An answer, or why there is none, in the story's words.
+/// The text for an answer in the story, or why there is none.
 fn words<P: Provider>(answer: &Result<P::Answer, &'static str>) -> String {
     answer.as_ref().map_or_else(|why| (*why).to_owned(), P::words)
 }
 
 impl<P: Provider> Faulty<P> {
-    /// A provider in this run.
+    /// Puts faults in front of a provider.
     pub fn new(environment: Arc<Environment>, provider: P) -> Self {
-        let desk = Desk { provider, late: Vec::new(), barred: BTreeSet::new() };
-        Self { environment, desk: Mutex::new(desk) }
+        let state = State { provider, late: Vec::new(), barred: BTreeSet::new() };
+        Self { environment, state: Mutex::new(state) }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk<P>> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<P>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What all parts of the run share.
+    /// The state that all parts of the run share.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Looks at the provider itself.
-    pub fn read<T>(&self, look: impl FnOnce(&P) -> T) -> T {
-        look(&self.desk().provider)
+    /// Reads from the provider itself, without faults.
+    pub fn read<T>(&self, read: impl FnOnce(&P) -> T) -> T {
+        read(&self.state().provider)
     }
 
-    /// One attempt of a service. It meets the fault of the step, and the story tells it as `what`.
+    /// An attempt of a service, which may meet the fault of the step. `what` is the text for the request in the story.
     pub fn ask(&self, what: &str, request: P::Request) -> Attempt<P::Answer> {
         let no_answer = |why: &str| Attempt::NoAnswer(why.to_owned());
-        let (told, attempt) = match self.environment.fault() {
+        let (answer, attempt) = match self.environment.fault() {
             Some(Fault::Refused) => ("503".to_owned(), no_answer("503")),
             Some(Fault::Malformed) => ("400".to_owned(), Attempt::Refused("400".to_owned())),
             Some(Fault::Late) => {
-                self.desk().late.push(Late { what: what.to_owned(), request });
+                self.state().late.push(Late { what: what.to_owned(), request });
                 ("no answer, it is late".to_owned(), no_answer("no answer in time"))
             }
             lost => {
-                let answer = self.desk().answer(&request);
-                let told = words::<P>(&answer);
+                let answer = self.state().answer(&request);
+                let text = words::<P>(&answer);
                 match (lost, answer) {
-                    (_, Err(why)) => (told, no_answer(why)),
-                    (None, Ok(answer)) => (told, Attempt::Answered(answer)),
-                    (Some(_), Ok(_)) => (format!("{told}, the answer is lost"), no_answer("504")),
+                    (_, Err(why)) => (text, no_answer(why)),
+                    (None, Ok(answer)) => (text, Attempt::Answered(answer)),
+                    (Some(_), Ok(_)) => (format!("{text}, the answer is lost"), no_answer("504")),
                 }
             }
         };
-        self.environment.note(format!("{what} → {told}"));
+        self.environment.note(format!("{what} → {answer}"));
         attempt
     }
 
-    /// A request that is on its way arrives; whether there was one.
+    /// Delivers a late request. Returns whether there was one.
     pub fn arrive(&self) -> bool {
-        let mut desk = self.desk();
-        if desk.late.is_empty() {
+        let mut state = self.state();
+        if state.late.is_empty() {
             return false;
         }
-        let nth = self.environment.dice().index(desk.late.len());
-        let Late { what, request } = desk.late.swap_remove(nth);
-        let told = words::<P>(&desk.answer(&request));
-        self.environment.note(format!("{what}, long given up, arrives → {told}"));
+        let nth = self.environment.dice().index(state.late.len());
+        let Late { what, request } = state.late.swap_remove(nth);
+        let answer = words::<P>(&state.answer(&request));
+        self.environment.note(format!("{what}, long given up, arrives → {answer}"));
         true
     }
 
-    /// What an operator finds about a held request. A request that the provider does not know is barred from now on.
+    /// The outcome of a held request that an operator finds at the provider. A request that the provider does not know is
+    /// barred from now on, so that it cannot be carried out after the operator's report.
     pub fn look_up(&self, effect: EffectId, name: &str) -> Resolution {
-        let mut desk = self.desk();
-        desk.provider.look_up(effect, name).unwrap_or_else(|| {
-            desk.barred.insert(effect.to_string());
+        let mut state = self.state();
+        state.provider.look_up(effect, name).unwrap_or_else(|| {
+            state.barred.insert(effect.to_string());
             never_arrived()
         })
     }

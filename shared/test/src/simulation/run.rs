@@ -1,4 +1,4 @@
-//! One run: its schedule, then the way to rest, then the verdict.
+//! A run: it plays the schedule, brings the saga to rest without faults, and checks the invariants.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use super::{
     workload::Workload,
 };
 
-/// Rounds until everything must have come to rest.
+/// The most rounds until the run must be at rest.
 const ROUNDS: u64 = 400;
-/// Rounds in which nothing happens, in a row, until the run counts as stuck.
+/// After so many idle rounds in a row the run counts as stuck.
 const PATIENCE: u32 = 15;
-/// What passes between two such rounds: long enough that claims end and every pause is over, and short beside the
-/// alarms of a saga.
+/// The time that passes after an idle round. It is longer than claims and pauses last, and much shorter than the deadlines
+/// of a saga.
 const A_WHILE: Duration = Duration::from_secs(20);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What happened.
+    /// The story: a line for each step in which something happened.
     pub story: Vec<Line>,
-    /// What is not as it must be.
+    /// The invariant that does not hold, if there is one.
     pub failure: Option<Failure>,
 }
 
 impl Run {
-    /// The name of the invariant that it breaks, if it breaks one.
+    /// The name of the invariant that does not hold.
     #[must_use]
     pub fn broken(&self) -> Option<&'static str> {
         self.failure.as_ref().map(|failure| failure.invariant)
@@ -39,16 +39,16 @@ impl Run {
 }
 
 impl<P: Providers, W: Workload> Simulation<P, W> {
-    /// Plays a schedule on these databases, drives everything to rest, and checks all invariants.
+    /// Plays a schedule on these databases, brings the saga to rest, and checks all invariants.
     ///
     /// # Errors
     /// If the simulation itself is not complete, or the databases cannot be used.
     pub async fn play(&self, databases: &Databases, schedule: &Schedule) -> Result<Run> {
-        // On the heap: the engines are too large for every future around them.
+        // The system is on the heap: the engines in it would make each future around them large.
         let mut system = Box::new(Box::pin(System::open(self, databases, schedule)).await?);
         let failure = match Box::pin(system.play_all(schedule)).await {
             Ok(failure) => failure,
-            // A service must not go on, or cannot.
+            // A service cannot go on. That is a failure of the saga, and none of the simulation.
             Err(error) => Some(Failure { invariant: Failure::STOPPED, what: format!("{error:#}") }),
         };
         Ok(Run { story: system.story, failure })
@@ -69,36 +69,37 @@ impl<P: Providers, W: Workload> System<'_, P, W> {
         if let Some(failure) = self.rest(after).await? {
             return Ok(Some(failure));
         }
-        // Nothing that arrives now may make a difference.
+        // Requests that are still late arrive now. They must change nothing, since all of them are settled.
         while self.providers.arrive() {}
         self.check_rest().await
     }
 
-    /// Drives everything until nothing happens any more; what goes wrong on the way.
+    /// Plays rounds until nothing happens any more. Returns the first invariant that does not hold meanwhile.
     async fn rest(&mut self, after: usize) -> Result<Option<Failure>> {
         let mut idle = 0;
         for seed in 0..ROUNDS {
-            let mut did = false;
+            let mut active = false;
             for action in self.round() {
                 let step = Step { action, interruption: None, fault: None, seed };
                 let played = self.play(after, &step).await?;
                 if played.failure.is_some() {
                     return Ok(played.failure);
                 }
-                did |= played.did;
+                active |= played.active;
             }
-            if did {
+            if active {
                 idle = 0;
                 continue;
             }
+            // Nothing happens by itself: operators replay dead letters, and customers ask again.
             for name in self.cast.all.clone() {
                 let step =
                     Step { action: Action::Replay(name), interruption: None, fault: None, seed };
-                did |= self.play(after, &step).await?.did;
+                active |= self.play(after, &step).await?.active;
             }
-            did |= self.insist(after).await?;
+            active |= self.insist(after).await?;
             idle += 1;
-            if !did && (idle > PATIENCE || self.is_quiet().await?) {
+            if !active && (idle > PATIENCE || self.is_quiet().await?) {
                 break;
             }
             self.environment.pass(A_WHILE);
@@ -106,7 +107,7 @@ impl<P: Providers, W: Workload> System<'_, P, W> {
         Ok(None)
     }
 
-    /// Every service has a turn at everything.
+    /// A round: every service takes every kind of step.
     fn round(&self) -> Vec<Action> {
         let (all, asking) = (&self.cast.all, &self.cast.asking);
         let mut round: Vec<Action> =

@@ -1,4 +1,4 @@
-//! Many seeds, on several threads, each with databases of its own.
+//! Plays many seeds on several threads, each with databases of its own.
 
 use std::{
     fmt,
@@ -15,16 +15,16 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{Run, Schedule, Simulation, providers::Providers, workload::Workload};
 
-/// A run that broke an invariant.
+/// A schedule that breaks an invariant.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What was played.
+    /// The schedule.
     pub schedule: Schedule,
-    /// What came of it.
+    /// Its run.
     pub run: Run,
 }
 
-/// The story, a line a step, and what is wrong at its end.
+/// The story, with a line for each step, and then the failure.
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {} fails:", self.schedule.seed)?;
@@ -46,7 +46,7 @@ impl fmt::Debug for Found {
 
 /// How a range of seeds is searched.
 pub struct Search<'a> {
-    /// Threads that play.
+    /// The number of threads.
     pub threads: usize,
     /// Called on each thread before it plays.
     pub begin: &'a (dyn Fn() + Sync),
@@ -61,7 +61,7 @@ impl Default for Search<'_> {
     }
 }
 
-/// Where a thread plays: beside it run only the threads of its own databases.
+/// The runtime of a thread that plays. It has no other threads than those of SQLite.
 ///
 /// # Errors
 /// If the system has no resources left for a runtime.
@@ -70,15 +70,14 @@ pub fn runtime() -> Result<Runtime> {
 }
 
 impl<P: Providers, W: Workload> Simulation<P, W> {
-    /// The lowest of these seeds that fails, if one does. What it found is as long as it was drawn: see
-    /// [`Simulation::shrink`].
+    /// Finds the lowest of these seeds that fails. Its schedule is not shrunk: see [`Simulation::shrink`].
     ///
     /// # Errors
     /// If the simulation is not complete, or a thread has no databases to play on.
     pub fn search(&self, seeds: Range<u64>, search: &Search<'_>) -> Result<Option<Found>> {
         let next = AtomicU64::new(seeds.start);
         let found: Mutex<Option<Found>> = Mutex::default();
-        // Seeds beyond the lowest failure need not be played.
+        // Seeds above the lowest failing seed need not be played.
         let end = AtomicU64::new(seeds.end);
         let work = || -> Result<()> {
             (search.begin)();

@@ -1,4 +1,4 @@
-//! Makes a failing schedule small: takes out steps, then faults, as long as it fails in the same way.
+//! Shrinks a failing schedule: it leaves out steps, then faults, as long as the schedule breaks the same invariant.
 
 use anyhow::Result;
 
@@ -7,11 +7,11 @@ use super::{
     workload::Workload,
 };
 
-/// Runs that it may take: enough for some hundred steps, and few enough to wait for.
+/// The most runs for shrinking a schedule: enough for some hundred steps, and done within a short time.
 const MOST: u32 = 800;
 
 impl<P: Providers, W: Workload> Simulation<P, W> {
-    /// The smallest schedule found that breaks the same invariant, and its run.
+    /// Returns the smallest schedule that it finds to break the same invariant, and its run.
     ///
     /// # Errors
     /// If the databases cannot be used.
@@ -20,11 +20,11 @@ impl<P: Providers, W: Workload> Simulation<P, W> {
         let broken = run.broken();
         let (simulation, left) = (self, MOST);
         let mut shrinking = Shrinking { simulation, databases, broken, schedule, run, left };
-        shrinking.cut().await?;
+        shrinking.drop_steps_after_the_failure().await?;
         loop {
             let before = shrinking.schedule.clone();
-            shrinking.take_out().await?;
-            shrinking.mend().await?;
+            shrinking.drop_steps().await?;
+            shrinking.drop_faults().await?;
             if shrinking.schedule == before || shrinking.left == 0 {
                 let Shrinking { schedule, run, .. } = shrinking;
                 return Ok(Found { schedule, run });
@@ -37,14 +37,16 @@ struct Shrinking<'d, P, W> {
     simulation: &'d Simulation<P, W>,
     databases: &'d Databases,
     broken: Option<&'static str>,
-    /// The smallest so far, and its run.
+    /// The smallest schedule so far.
     schedule: Schedule,
+    /// Its run.
     run: Run,
+    /// How many more runs there may be.
     left: u32,
 }
 
 impl<P: Providers, W: Workload> Shrinking<'_, P, W> {
-    /// Goes on from these steps if they fail in the same way; whether they do.
+    /// Plays these steps, and goes on from them if they break the same invariant. Returns whether they do.
     async fn accepts(&mut self, steps: Vec<Step>) -> Result<bool> {
         if self.left == 0 {
             return Ok(false);
@@ -59,15 +61,15 @@ impl<P: Providers, W: Workload> Shrinking<'_, P, W> {
         Ok(same)
     }
 
-    /// Takes out what came after the failure.
-    async fn cut(&mut self) -> Result<()> {
+    /// Leaves out the steps after the failure.
+    async fn drop_steps_after_the_failure(&mut self) -> Result<()> {
         let end = self.run.story.last().map_or(0, |line| line.nth + 1);
         let steps = self.schedule.steps.iter().take(end).copied().collect();
         self.accepts(steps).await.map(drop)
     }
 
-    /// Takes out steps, many at once, then fewer.
-    async fn take_out(&mut self) -> Result<()> {
+    /// Leaves out steps: first half of them at once, then smaller and smaller parts.
+    async fn drop_steps(&mut self) -> Result<()> {
         let mut size = self.schedule.steps.len().div_ceil(2);
         while size > 0 {
             let mut from = 0;
@@ -83,14 +85,14 @@ impl<P: Providers, W: Workload> Shrinking<'_, P, W> {
         Ok(())
     }
 
-    /// Takes the faults out of the steps that are left.
-    async fn mend(&mut self) -> Result<()> {
+    /// Leaves out the faults of the remaining steps.
+    async fn drop_faults(&mut self) -> Result<()> {
         for nth in 0..self.schedule.steps.len() {
-            let mend: [fn(&mut Step); 2] =
+            let changes: [fn(&mut Step); 2] =
                 [|step| step.interruption = None, |step| step.fault = None];
-            for mend in mend {
+            for change in changes {
                 let mut steps = self.schedule.steps.clone();
-                mend(&mut steps[nth]);
+                change(&mut steps[nth]);
                 if steps != self.schedule.steps {
                     self.accepts(steps).await?;
                 }

@@ -1,3 +1,5 @@
+//! The state of a run, on which invariants are checked.
+
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use engine::Status;
@@ -6,7 +8,7 @@ use serde_json::Value;
 
 use super::{Environment, Publication};
 
-/// Everything that is known of a run at one moment: what invariants are checked on.
+/// The state of a run at one moment, on which invariants are checked.
 pub struct Snapshot<'a, P, W> {
     pub(crate) environment: &'a Environment,
     pub(crate) providers: &'a P,
@@ -14,7 +16,7 @@ pub struct Snapshot<'a, P, W> {
     pub(crate) rows: BTreeMap<&'static str, Vec<Value>>,
     pub(crate) statuses: BTreeMap<&'static str, Status>,
     pub(crate) published: Vec<Arc<Publication>>,
-    /// So many of them had been published before the step.
+    /// How many of these events had been published before the last step.
     pub(crate) before: usize,
 }
 
@@ -31,39 +33,40 @@ impl<'a, P, W> Snapshot<'a, P, W> {
         self.providers
     }
 
-    /// What customers have asked for and heard.
+    /// The workload, which knows the commands and answers of the customers.
     #[must_use]
     pub fn workload(&self) -> &'a W {
         self.workload
     }
 
-    /// All rows that are known, each as its service lists it for operators, with the name of its `table`. At rest
-    /// these are the rows of all services; after a batch, those of the service that applied it.
+    /// All rows of the snapshot, each as its service lists it for operators, with the name of its `table`. At rest these are
+    /// the rows of all services; after a batch, those of the service that has applied it.
     pub fn rows(&self) -> impl Iterator<Item = &Value> {
         self.rows.values().flatten()
     }
 
-    /// The rows of a table that are known.
+    /// The rows of a table.
     pub fn table<'s>(&'s self, table: &'s str) -> impl Iterator<Item = &'s Value> {
         self.rows().filter(move |row| row["table"] == table)
     }
 
-    /// The rows of a service's table that are known, as `quintet_suite::rest::Rows::of` has them in an audit.
+    /// The rows of a service's table, in the form of `quintet_suite::rest::Rows::of`, so that an audit and a simulation can
+    /// share their checks.
     pub fn of<'s>(&'s self, service: &str, table: &'s str) -> impl Iterator<Item = &'s Value> {
         let rows = self.rows.get(service).into_iter().flatten();
         rows.filter(move |row| row["table"] == table)
     }
 
-    /// The rows of a table as a type of the saga's tests.
+    /// The rows of a table, deserialised.
     ///
     /// # Errors
-    /// If a row is not of this type; the text names the table.
+    /// If a row is no `T`; the text names the table.
     pub fn rows_of<T: DeserializeOwned>(&self, table: &str) -> Result<Vec<T>, String> {
         let rows = self.table(table).map(|row| serde_json::from_value(row.clone()));
         rows.collect::<Result<_, _>>().map_err(|error| format!("a row of {table}: {error}"))
     }
 
-    /// Where the queues of each service stand, by its name; at rest only.
+    /// The status of each service, with the depths of its queues, by the service's name. There are none except at rest.
     #[must_use]
     pub fn statuses(&self) -> &BTreeMap<&'static str, Status> {
         &self.statuses
@@ -74,7 +77,7 @@ impl<'a, P, W> Snapshot<'a, P, W> {
         self.published.iter().map(Deref::deref)
     }
 
-    /// Those of them that reached it in the last step.
+    /// The events that have reached the broker in the last step.
     pub fn just_published(&self) -> impl Iterator<Item = &Publication> {
         self.published.iter().skip(self.before).map(Deref::deref)
     }

@@ -1,15 +1,17 @@
+//! The story of a run.
+
 use std::fmt;
 
-/// A line of a story: a step that something came of.
+/// A line of a story: a step in which something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The step's place in its schedule. The steps of the way to rest have the place after the last.
+    /// The index of the step in its schedule. All steps after the schedule have the index after the last.
     pub nth: usize,
-    /// When, in milliseconds since the beginning.
+    /// The time of the wall clock, in milliseconds since the beginning.
     pub at: i128,
-    /// The part of the system that did it.
+    /// The part of the system that acted.
     pub by: &'static str,
-    /// What, and what came of it.
+    /// What it did, and with which result.
     pub what: String,
 }
 

@@ -1,4 +1,4 @@
-//! The services, the broker, the outside world and the customers of one run, played step by step.
+//! Plays the steps of a run on its services, broker, providers and customers.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use super::{
     workload::{Clients, Workload, find},
 };
 
-/// See the module.
+/// All parts of a run.
 pub(crate) struct System<'s, P, W> {
     pub(crate) simulation: &'s Simulation<P, W>,
     pub(crate) environment: Arc<Environment>,
@@ -30,24 +30,24 @@ pub(crate) struct System<'s, P, W> {
     pub(crate) story: Vec<Line>,
 }
 
-/// What came of a step that was played.
+/// The result of a step.
 pub(crate) struct Played {
     /// Whether anything happened.
-    pub(crate) did: bool,
-    /// What is wrong afterwards.
+    pub(crate) active: bool,
+    /// The invariant that does not hold after it.
     pub(crate) failure: Option<Failure>,
 }
 
-/// What a part of the system did in a step.
-struct Came {
-    /// The part that did it, in the story's words.
+/// An act of a part of the system.
+struct Act {
+    /// The name of the part in the story.
     by: &'static str,
-    /// What, if anything.
+    /// The text for the story; `None` if nothing happened.
     what: Option<String>,
 }
 
 impl<'s, P: Providers, W: Workload> System<'s, P, W> {
-    /// On empty databases, with all that is there before the story begins.
+    /// Empties the databases, makes the parts of a run, and lets the workload prepare them.
     pub(crate) async fn open(
         simulation: &'s Simulation<P, W>,
         databases: &Databases,
@@ -92,38 +92,39 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         find(&mut self.actors, name)
     }
 
-    /// Plays one step and tells it, if anything came of it.
+    /// Plays one step, adds it to the story if anything happened, and checks the invariants.
     pub(crate) async fn play(&mut self, nth: usize, step: &Step) -> Result<Played> {
         let before = self.environment.published().len();
         self.environment.dice().begin(step.seed);
         self.environment.set_fault(step.fault);
-        let done = self.act(step).await;
+        let acted = self.act(step).await;
         self.environment.set_fault(None);
         self.hear()?;
-        let Came { by, what } = done?;
+        let Act { by, what } = acted?;
         let notes = self.environment.take_notes();
-        let told = match (what, notes.is_empty()) {
-            (Some(came), true) => Some(came),
-            (Some(came), false) => Some(format!("{came} ({})", notes.join(", "))),
+        let text = match (what, notes.is_empty()) {
+            (Some(what), true) => Some(what),
+            (Some(what), false) => Some(format!("{what} ({})", notes.join(", "))),
             (None, true) => None,
             (None, false) => Some(notes.join(", ")),
         };
-        let did = told.is_some();
-        if let Some(told) = told {
-            self.tell(nth, by, told);
+        let active = text.is_some();
+        if let Some(text) = text {
+            self.tell(nth, by, text);
         }
-        let batch = did && matches!(step.action, Action::ApplyBatch(_));
+        let batch = active && matches!(step.action, Action::ApplyBatch(_));
         let failure = self.check_step(before, batch.then_some(by)).await?;
-        Ok(Played { did, failure })
+        Ok(Played { active, failure })
     }
 
+    /// Adds a line to the story.
     pub(crate) fn tell(&mut self, nth: usize, by: &'static str, what: String) {
         let at = self.environment.now().duration_since(self.environment.begin());
         self.story.push(Line { nth, at: at.as_millis(), by, what });
     }
 
-    async fn act(&mut self, step: &Step) -> Result<Came> {
-        let came = |by, what: Option<String>| Ok(Came { by, what });
+    async fn act(&mut self, step: &Step) -> Result<Act> {
+        let act = |by, what: Option<String>| Ok(Act { by, what });
         let environment = Arc::clone(&self.environment);
         match step.action {
             Action::ApplyBatch(name) | Action::Relay(name) => {
@@ -138,55 +139,52 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
             | Action::Rewind(name) => self.one_service(step, name).await,
             Action::Resolve(name) => {
                 let providers = Arc::clone(&self.providers);
-                came("operator", self.actor(name)?.resolve(&*providers).await?)
+                act("operator", self.actor(name)?.resolve(&*providers).await?)
             }
             Action::Withdraw(name) => self.allow(name, false),
             Action::Grant(name) => self.allow(name, true),
             Action::Arrive => {
                 self.providers.arrive();
-                came("outside", None)
+                act("outside", None)
             }
             Action::Pass(time) => {
                 environment.pass(time);
-                came("clock", Some(format!("{time:?} pass")))
+                act("clock", Some(format!("{time:?} pass")))
             }
             Action::SetBack(time) => {
                 let to = environment.now().saturating_sub(time);
                 environment.set_clock(to.unwrap_or(environment.begin()));
-                came("clock", Some(format!("is set back by {time:?}")))
+                act("clock", Some(format!("is set back by {time:?}")))
             }
             Action::SetForward(time) => {
                 let to = environment.now().saturating_add(time);
                 environment.set_clock(to.unwrap_or(environment.latest()));
-                came("clock", Some(format!("is set forward by {time:?}")))
+                act("clock", Some(format!("is set forward by {time:?}")))
             }
             Action::Open(action) | Action::Ask(action) => {
                 let Self { environment, actors, workload, .. } = self;
                 let mut clients = Clients { environment, actors };
-                came("customer", workload.act(action, &mut clients).await?)
+                act("customer", workload.act(action, &mut clients).await?)
             }
         }
     }
 
-    /// The step of this service, or that of the next one of `all` that has something to do, as eager as they are.
-    async fn some_service(
-        &mut self,
-        step: &Step,
-        name: &str,
-        all: &[&'static str],
-    ) -> Result<Came> {
+    /// Plays the step for this service. If it has nothing to do, the services after it in `all` may act instead: the more
+    /// often, the larger the setting `eager` is.
+    async fn some_service(&mut self, step: &Step, name: &str, all: &[&'static str]) -> Result<Act> {
         let eager = self.environment.dice().below(100) < self.setting.eager;
         let first = all.iter().position(|other| *other == name).unwrap_or(0);
         for nth in 0..if eager { all.len() } else { 1 } {
-            let came = self.one_service(step, all[(first + nth) % all.len()]).await?;
-            if came.what.is_some() {
-                return Ok(came);
+            let act = self.one_service(step, all[(first + nth) % all.len()]).await?;
+            if act.what.is_some() {
+                return Ok(act);
             }
         }
-        Ok(Came { by: self.actor(name)?.name(), what: None })
+        Ok(Act { by: self.actor(name)?.name(), what: None })
     }
 
-    async fn one_service(&mut self, step: &Step, name: &str) -> Result<Came> {
+    /// Plays the step for this service.
+    async fn one_service(&mut self, step: &Step, name: &str) -> Result<Act> {
         let (actor, interruption) = (self.actor(name)?, step.interruption);
         let what = match step.action {
             Action::ApplyBatch(_) => actor.apply_batch(interruption).await?,
@@ -199,16 +197,16 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
             Action::Rewind(_) => actor.rewind().await?,
             _ => actor.offsets().map(|()| None)?,
         };
-        Ok(Came { by: actor.name(), what })
+        Ok(Act { by: actor.name(), what })
     }
 
-    /// The broker's administrator withdraws a service's rights, or grants them again.
-    fn allow(&mut self, name: &str, allowed: bool) -> Result<Came> {
+    /// Grants a service's rights at the broker, or withdraws them.
+    fn allow(&mut self, name: &str, allowed: bool) -> Result<Act> {
         let actor = self.actor(name)?;
-        Ok(Came { by: actor.name(), what: actor.allow(allowed) })
+        Ok(Act { by: actor.name(), what: actor.allow(allowed) })
     }
 
-    /// From here on nothing fails: the clock is right, and all services have their rights.
+    /// Ends the faults that last: it sets the clock right, and grants all services their rights.
     pub(crate) fn end_faults(&mut self) {
         self.environment.set_clock(self.environment.latest());
         for actor in &mut self.actors {
@@ -216,19 +214,19 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         }
     }
 
-    /// Customers and operators do what is left to do; whether there was anything.
+    /// Lets customers and operators do what is still open. Returns whether there was anything.
     pub(crate) async fn insist(&mut self, nth: usize) -> Result<bool> {
         let Self { environment, actors, workload, .. } = self;
         let mut clients = Clients { environment, actors };
-        let told = workload.insist(&mut clients).await?;
-        let did = !told.is_empty();
-        for told in told {
-            self.tell(nth, "customer", told);
+        let lines = workload.insist(&mut clients).await?;
+        let active = !lines.is_empty();
+        for line in lines {
+            self.tell(nth, "customer", line);
         }
-        Ok(did)
+        Ok(active)
     }
 
-    /// The customers hear what was answered.
+    /// Delivers the services' answers to the customers.
     fn hear(&mut self) -> Result<()> {
         let Self { environment, actors, workload, .. } = self;
         workload.hear(&mut Clients { environment, actors })?;
@@ -236,6 +234,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         Ok(())
     }
 
+    /// Whether all services are at rest: their queues are empty, and they have applied all records.
     pub(crate) async fn is_quiet(&mut self) -> Result<bool> {
         for actor in &mut self.actors {
             let status = actor.status().await?;
@@ -248,7 +247,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         Ok(true)
     }
 
-    /// What is known without asking a service.
+    /// A snapshot without rows and statuses, which needs no query.
     fn snapshot(&self, before: usize) -> Snapshot<'_, P, W> {
         Snapshot {
             environment: &self.environment,
@@ -261,7 +260,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         }
     }
 
-    /// What must be so after a step, and after a batch of this service.
+    /// Checks the invariants for after a step and, if the step was a batch, those for after a batch of this service.
     async fn check_step(
         &mut self,
         before: usize,
@@ -279,7 +278,7 @@ impl<'s, P: Providers, W: Workload> System<'s, P, W> {
         Ok(self.simulation.broken(When::EachBatchOf(service), &snapshot))
     }
 
-    /// What must be so now that everything has come to rest.
+    /// Checks the invariants for rest.
     pub(crate) async fn check_rest(&mut self) -> Result<Option<Failure>> {
         let (mut rows, mut statuses) = (BTreeMap::new(), BTreeMap::new());
         for actor in &mut self.actors {

@@ -1,18 +1,18 @@
-//! The story's words for what a service takes.
+//! The text for the inputs of a service in the story.
 
 use engine::{Participant, Poison, What, Work};
 use event::Contract as _;
 
 use super::Environment;
 
-/// What is in a batch.
+/// The inputs of a batch.
 pub(crate) fn batch<P: Participant>(environment: &Environment, works: &[Work<P>]) -> String {
     let works: Vec<String> = works.iter().map(|work| one(environment, work)).collect();
     works.join(", ")
 }
 
-/// The same with the records that the service does not understand.
-pub(crate) fn taken<P: Participant>(
+/// The inputs of a batch, and the number of records that the service does not understand.
+pub(crate) fn batch_with_unreadable<P: Participant>(
     environment: &Environment,
     works: &[Work<P>],
     poison: &Poison,
@@ -41,14 +41,14 @@ fn one<P: Participant>(environment: &Environment, work: &Work<P>) -> String {
     }
 }
 
-/// The names of the variants that a debug form begins with.
+/// The names of the enum variants at the beginning of a debug form.
 fn variants(debug: &str) -> String {
     let head = debug.split('{').next().unwrap_or_default();
     let words = head.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A count in words.
+/// A number with its noun: `no event`, `1 event`, `2 events`.
 pub(crate) fn count(count: usize, what: &str) -> String {
     match count {
         0 => format!("no {what}"),

@@ -1,4 +1,4 @@
-//! What customers and operators do.
+//! The customers and operators of a run.
 
 use std::collections::BTreeSet;
 
@@ -17,16 +17,16 @@ use super::{
     played::ActorOf,
 };
 
-/// What customers and operators of a saga do. One is made for each run, from chance of its own.
+/// The customers and operators of a saga. A workload is made for each run, with a source of randomness of its own.
 #[async_trait]
 pub trait Workload: Send + 'static {
-    /// What it can do, and how often.
+    /// The actions that it can take, and how often it takes each.
     fn actions(&self) -> Actions;
 
-    /// Changes what the seed has drawn for the run, where the workload needs other circumstances.
+    /// Changes the profile that the seed has drawn for the run, if the workload needs another one.
     fn shape(&self, _profile: &mut Profile) {}
 
-    /// Prepares the services before the story begins. Nothing fails here.
+    /// Prepares the services before the story begins. There are no faults yet.
     ///
     /// # Errors
     /// If a service cannot go on.
@@ -34,7 +34,7 @@ pub trait Workload: Send + 'static {
         Ok(())
     }
 
-    /// Does one of its actions; the story's words for it, or `None` if there was nothing to do.
+    /// Takes one of its actions. Returns the text for the story, or `None` if there was nothing to do.
     ///
     /// # Errors
     /// If a service cannot go on.
@@ -44,7 +44,8 @@ pub trait Workload: Send + 'static {
         clients: &mut Clients<'_>,
     ) -> Result<Option<String>>;
 
-    /// Hears what was answered. It is called after each step.
+    /// Receives the answers of the services, by [`Clients::hear`]. It is called after each step; answers that it does not
+    /// receive then are dropped.
     ///
     /// # Errors
     /// If there is no such service.
@@ -52,8 +53,8 @@ pub trait Workload: Send + 'static {
         Ok(())
     }
 
-    /// All faults have ended and nothing happens any more. Customers who have no answer ask once more, and operators
-    /// do what only they can do. Each line is what the story says of it.
+    /// Lets customers without an answer ask once more, and operators do what only they can do. It is called when the faults
+    /// have ended and nothing happens by itself any more. Returns a line for the story for each act.
     ///
     /// # Errors
     /// If a service cannot go on.
@@ -67,35 +68,35 @@ pub trait Workload: Send + 'static {
 pub struct Actions {
     /// The action that opens a story, such as booking a trip. It happens early in a run.
     pub opening: &'static str,
-    /// How many stories a run opens at most; at least one.
+    /// The most stories that a run opens. It opens at least one.
     pub openings: u64,
-    /// What else may happen at any time.
+    /// The actions that may happen at any time.
     pub others: Vec<Weighted>,
 }
 
 /// An action that may happen at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weighted {
-    /// How often. For comparison: all batches together weigh 90, all alarms 4.
+    /// How often it happens. For comparison: all batches together have the weight 90, all searches for alarms 4.
     pub weight: u64,
-    /// Its name.
+    /// The name of the action.
     pub name: &'static str,
 }
 
-/// How customers and operators reach the services.
+/// The access of customers and operators to the services.
 pub struct Clients<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) actors: &'a mut [Box<dyn Actor>],
 }
 
 impl Clients<'_> {
-    /// The clock, the dice and the names of the run.
+    /// The clock, the randomness and the names of the run.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         self.environment
     }
 
-    /// A command with an id of its own. The story calls it `command NAME`.
+    /// Makes a command with a new id. Its name in the story is `command NAME`.
     #[must_use]
     pub fn command<S: Service>(
         &self,
@@ -118,7 +119,7 @@ impl Clients<'_> {
         self.actor_of::<S>()?.send(command).await
     }
 
-    /// The answers of a service since they were last asked for.
+    /// The answers of a service since the last call.
     ///
     /// # Errors
     /// If there is no such service.
@@ -135,7 +136,7 @@ impl Clients<'_> {
         find(self.actors, service)?.rows().await
     }
 
-    /// A service applies all that waits.
+    /// Lets a service apply all waiting inputs.
     ///
     /// # Errors
     /// If there is no such service, or it cannot go on.
@@ -145,7 +146,7 @@ impl Clients<'_> {
         Ok(())
     }
 
-    /// A service publishes its outbox.
+    /// Lets a service publish its outbox.
     ///
     /// # Errors
     /// If there is no such service, or it cannot go on.
@@ -172,45 +173,46 @@ pub(crate) fn find<'a>(
     }
 }
 
-/// Something that a customer asks for, under one idempotency key, until it is answered.
+/// A request of a customer, who sends it under one idempotency key until it is answered.
 #[derive(Clone, Debug)]
 pub struct Wish<T, A> {
-    /// Its name in the story; also its idempotency key.
+    /// Its name in the story, which is also its idempotency key.
     pub name: String,
-    /// What is asked for.
+    /// The body of the request.
     pub body: T,
+    /// The different answers.
     answers: Vec<A>,
     refused: bool,
-    /// All commands that asked for it.
+    /// The ids of all commands that were sent for it.
     asked: BTreeSet<Uuid>,
-    /// Those of them that have no answer.
+    /// The ids of those commands that have no answer.
     under_way: BTreeSet<Uuid>,
 }
 
 impl<T, A: PartialEq> Wish<T, A> {
-    /// A wish that was not asked for yet.
+    /// A wish for which no command was sent yet.
     pub fn new(name: impl Into<String>, body: T) -> Self {
         let (asked, under_way) = (BTreeSet::new(), BTreeSet::new());
         Self { name: name.into(), body, answers: Vec::new(), refused: false, asked, under_way }
     }
 
-    /// The key that all its requests have in common.
+    /// The idempotency key of all its commands.
     pub fn key(&self) -> IdempotencyKey {
         IdempotencyKey { key: self.name.clone(), hash: [0; 32], sent: [0; 32] }
     }
 
-    /// It is asked for by this command.
+    /// Notes that this command was sent for it.
     pub fn asked(&mut self, command: Uuid) {
         self.asked.insert(command);
         self.under_way.insert(command);
     }
 
-    /// Whether this command asked for it.
+    /// Whether this command was sent for it.
     pub fn was_asked_by(&self, command: Uuid) -> bool {
         self.asked.contains(&command)
     }
 
-    /// It was granted. A second answer that differs is one to a different request.
+    /// Notes an answer. A second answer that differs from the first means that the service has carried out the wish twice.
     pub fn granted(&mut self, command: Uuid, answer: A) {
         self.under_way.remove(&command);
         if !self.answers.contains(&answer) {
@@ -218,26 +220,26 @@ impl<T, A: PartialEq> Wish<T, A> {
         }
     }
 
-    /// It cannot be had.
+    /// Notes that this command was refused.
     pub fn refused(&mut self, command: Uuid) {
         self.under_way.remove(&command);
         self.refused = true;
     }
 
-    /// Requests that have no answer by now will have none. After several attempts a refusal does not tell the customer
-    /// what an earlier attempt did, so the customer is to ask again.
+    /// Gives up the commands that have no answer. A refusal is forgotten then: it does not tell the customer whether an
+    /// earlier command, without an answer, was carried out, so the customer has to ask again.
     pub fn lose_patience(&mut self) {
         if !std::mem::take(&mut self.under_way).is_empty() {
             self.refused = false;
         }
     }
 
-    /// Whether it is still to be asked for.
+    /// Whether it has neither been answered nor refused.
     pub fn is_open(&self) -> bool {
         self.answers.is_empty() && !self.refused
     }
 
-    /// The answers that differ; more than one means that one wish was granted twice.
+    /// The different answers. More than one means that the wish was carried out twice.
     pub fn answers(&self) -> &[A] {
         &self.answers
     }

@@ -1,4 +1,4 @@
-//! What ping and pong say to each other.
+//! The events between ping and pong.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ event::ids! {
 store::uuid_field!(RallyId);
 
 event::contract! {
-    /// What is said of rallies.
+    /// The events about rallies.
     pub enum Event: EventType;
     namespace "rally";
     key rally_id: RallyId;
@@ -24,7 +24,7 @@ event::contract! {
         rally_id: RallyId,
     }
 
-    /// Pong has returned it.
+    /// Pong has returned the ball.
     Returned by "pong" on "returns" in "returned": 1 {
         /// The rally.
         rally_id: RallyId,

@@ -1,4 +1,4 @@
-//! The smallest saga that shows everything: ping serves a ball, pong has it judged by an umpire and returns it.
+//! The smallest saga that uses every part of this crate: ping serves a ball, pong has an umpire judge it and returns it.
 
 mod contract;
 mod ping;
@@ -20,7 +20,7 @@ use quintet_test::{
 };
 use umpire::Umpire;
 
-/// What ping and pong have in common.
+/// The saga of ping and pong.
 pub struct Rallies;
 
 impl Saga for Rallies {
@@ -30,7 +30,7 @@ impl Saga for Rallies {
     type Entry = ();
 }
 
-/// Two bugs that can be planted.
+/// The injected bug of the umpire. That of pong is a parameter of its type.
 #[derive(Clone, Copy, Default)]
 struct Bugs {
     /// The umpire judges each attempt anew, whatever its idempotency key.
@@ -44,30 +44,31 @@ fn simulation<const FORGETS: bool>(bugs: Bugs) -> Simulation<Umpire, Players> {
     Simulation::new(participants)
         .providers(move |environment| Umpire::new(environment, bugs.umpire_ignores_keys))
         .workload(|_| Players::default())
-        .always("every ball is judged once", |known| {
-            known.providers().judged_twice().map_or(Ok(()), |rally| {
-                Err(format!("rally {} is judged twice", known.environment().name(rally)))
+        .always("every ball is judged once", |snapshot| {
+            snapshot.providers().judged_twice().map_or(Ok(()), |rally| {
+                Err(format!("rally {} is judged twice", snapshot.environment().name(rally)))
             })
         })
-        .after_each_batch_of("ping", "a ball comes back once", |known| {
-            let twice = known.table("rally").find(|row| row["returns"].as_i64() > Some(1));
+        .after_each_batch_of("ping", "a ball comes back once", |snapshot| {
+            let twice = snapshot.table("rally").find(|row| row["returns"].as_i64() > Some(1));
             twice.map_or(Ok(()), |row| Err(format!("{row}")))
         })
-        .invariant("every rally ends", |known| {
-            let open = known.table("rally").filter(|row| row["state"] != "returned").count();
+        .invariant("every rally ends", |snapshot| {
+            let open = snapshot.table("rally").filter(|row| row["state"] != "returned").count();
             if open == 0 { Ok(()) } else { Err(format!("{open} still open")) }
         })
-        .invariant("every serve counts once", |known| {
-            let (rows, accepted) = (known.table("rally").count(), known.workload().accepted());
+        .invariant("every serve counts once", |snapshot| {
+            let rows = snapshot.table("rally").count();
+            let accepted = snapshot.workload().accepted();
             if rows == accepted {
                 Ok(())
             } else {
                 Err(format!("{accepted} serves, {rows} rallies"))
             }
         })
-        .invariant("nothing waits", |known| {
+        .invariant("nothing waits", |snapshot| {
             let waits = |(_, status): &(_, &engine::Status)| status.lag != Some(0);
-            match known.statuses().iter().find(waits) {
+            match snapshot.statuses().iter().find(waits) {
                 Some((name, status)) => Err(format!("{name} lags behind by {:?}", status.lag)),
                 None => Ok(()),
             }
@@ -79,31 +80,31 @@ fn every_seed_holds_all_invariants() {
     assert_eq!(simulation::<false>(Bugs::default()).run(0..150).unwrap(), 150);
 }
 
-fn story(found: Result<u64, SimulationError>) -> String {
-    let told = found.expect_err("the bug is found").to_string();
-    println!("{told}");
-    told
+fn story(result: Result<u64, SimulationError>) -> String {
+    let story = result.expect_err("the bug is found").to_string();
+    println!("{story}");
+    story
 }
 
 #[test]
-fn a_reaction_that_forgets_an_answer_is_found_and_told_in_few_lines() {
-    let told = story(simulation::<true>(Bugs::default()).run(0..150));
-    assert!(told.contains("every rally ends: 1 still open"), "{told}");
-    assert!(told.contains("judge A → out"), "{told}");
-    assert!(told.lines().count() < 20, "{told}");
-    // The same seeds tell the same story.
-    assert_eq!(told, story(simulation::<true>(Bugs::default()).run(0..150)));
+fn a_reaction_that_ignores_an_answer_is_found_with_a_short_story() {
+    let found = story(simulation::<true>(Bugs::default()).run(0..150));
+    assert!(found.contains("every rally ends: 1 still open"), "{found}");
+    assert!(found.contains("judge A → out"), "{found}");
+    assert!(found.lines().count() < 20, "{found}");
+    // The same seeds give the same story.
+    assert_eq!(found, story(simulation::<true>(Bugs::default()).run(0..150)));
 }
 
 #[test]
-fn a_provider_without_idempotency_keys_is_found_by_a_repeat() {
-    let told = story(simulation::<false>(Bugs { umpire_ignores_keys: true }).run(0..150));
-    assert!(told.contains("every ball is judged once: rally A is judged twice"), "{told}");
-    assert!(told.lines().count() < 20, "{told}");
+fn a_provider_that_ignores_idempotency_keys_is_found_by_a_repeat() {
+    let found = story(simulation::<false>(Bugs { umpire_ignores_keys: true }).run(0..150));
+    assert!(found.contains("every ball is judged once: rally A is judged twice"), "{found}");
+    assert!(found.lines().count() < 20, "{found}");
 }
 
 #[test]
-fn a_simulation_that_is_not_complete_says_what_it_lacks() {
+fn the_error_of_an_incomplete_simulation_names_the_missing_part() {
     let nothing = Simulation::new(Participants::<Umpire>::new()).workload(|_| Players::default());
     let error = nothing.run(0..1).expect_err("it has no participants").to_string();
     assert!(error.starts_with("the simulation cannot be played: it has no"), "{error}");
@@ -111,14 +112,14 @@ fn a_simulation_that_is_not_complete_says_what_it_lacks() {
     let twice = Simulation::new(twice).workload(|_| Players::default());
     let error = twice.run(0..1).expect_err("it has two pings").to_string();
     assert!(error.contains("two participants are named ping"), "{error}");
-    let alone = Participants::new().described::<Ping, Rallies>();
-    let alone = Simulation::new(alone).workload(|_| Players::default());
-    let error = alone.run(0..1).expect_err("it has no umpire").to_string();
+    let ping = Participants::new().described::<Ping, Rallies>();
+    let without_umpire = Simulation::new(ping).workload(|_| Players::default());
+    let error = without_umpire.run(0..1).expect_err("it has no umpire").to_string();
     assert!(error.contains("give them by Simulation::providers"), "{error}");
 }
 
 #[test]
-fn what_pong_does_is_found_by_trying_everything() {
+fn an_exploration_finds_all_reactions() {
     let follows = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     let reactions = explore::<Pong<false>, Rallies>();
     assert_eq!(reactions["Served"], follows(&["*judge"]));
@@ -129,7 +130,7 @@ fn what_pong_does_is_found_by_trying_everything() {
 }
 
 #[test]
-fn the_schemas_say_what_the_types_say() {
+fn the_schemas_and_the_types_accept_the_same_data() {
     schemas::<Event>(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rally/schemas"));
 }
 

@@ -1,4 +1,4 @@
-//! Ping serves.
+//! The service ping, which serves balls.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ping;
 
-/// What ping knows of a rally.
+/// A rally, as ping stores it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rally {
     pub id: RallyId,
@@ -38,11 +38,11 @@ pub struct Serve {
     pub rally: RallyId,
 }
 
-/// The serve was taken.
+/// The answer to a serve.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Taken(pub RallyId);
+pub struct Accepted(pub RallyId);
 
-impl engine::Reply for Taken {
+impl engine::Reply for Accepted {
     fn is_success(&self) -> bool {
         true
     }
@@ -56,7 +56,7 @@ impl Participant for Ping {
     type Contract = Event;
     type World = Rows<Rally>;
     type Command = Serve;
-    type Reply = Taken;
+    type Reply = Accepted;
     type Effect = Never;
     type Outcome = Never;
     type Alarm = Never;
@@ -81,7 +81,7 @@ impl Participant for Ping {
                     world.put(Rally { id, state, returns: 0 });
                     out.emit(Served { rally_id: id });
                 }
-                out.reply(Taken(*rally));
+                out.reply(Accepted(*rally));
             }
             What::Event(Event::Returned(returned)) => {
                 if let Some(rally) = world.get_mut(&returned.rally_id) {

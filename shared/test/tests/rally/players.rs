@@ -1,4 +1,4 @@
-//! The players, who serve.
+//! The customers of the saga: players who want ping to serve.
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use crate::{
     ping::{Ping, Serve},
 };
 
-/// See the module.
+/// The players, with the serves that they want.
 #[derive(Default)]
 pub struct Players {
     serves: Vec<Wish<RallyId, RallyId>>,
@@ -22,18 +22,18 @@ impl Players {
         self.serves.iter().map(|wish| wish.answers().len()).sum()
     }
 
-    /// Serves everything that has no answer.
+    /// Sends a command for each serve without an answer. Returns their names.
     async fn serve(&mut self, clients: &mut Clients<'_>) -> Result<Vec<String>> {
-        let mut told = Vec::new();
+        let mut names = Vec::new();
         for wish in self.serves.iter_mut().filter(|wish| wish.is_open()) {
             let name = format!("serve {}", wish.name);
             let command =
                 clients.command::<Ping>(&name, Serve { rally: wish.body }, Some(wish.key()));
             wish.asked(command.input.cause);
             clients.send(command).await?;
-            told.push(name);
+            names.push(name);
         }
-        Ok(told)
+        Ok(names)
     }
 }
 
@@ -56,15 +56,15 @@ impl Workload for Players {
             environment.call(rally.uuid(), name);
             self.serves.push(Wish::new(name, rally));
         }
-        let told = self.serve(clients).await?;
-        Ok((!told.is_empty()).then(|| told.join(", ")))
+        let names = self.serve(clients).await?;
+        Ok((!names.is_empty()).then(|| names.join(", ")))
     }
 
     fn hear(&mut self, clients: &mut Clients<'_>) -> Result<()> {
-        for heard in clients.hear::<Ping>()? {
-            let asked = self.serves.iter_mut().find(|wish| wish.was_asked_by(heard.command));
-            if let (Some(wish), Ok(served)) = (asked, heard.answer) {
-                wish.granted(heard.command, served.0);
+        for answered in clients.hear::<Ping>()? {
+            let wish = self.serves.iter_mut().find(|wish| wish.was_asked_by(answered.command));
+            if let (Some(wish), Ok(accepted)) = (wish, answered.answer) {
+                wish.granted(answered.command, accepted.0);
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Pong has each ball judged, and returns it.
+//! The service pong, which has the umpire judge each ball and then returns it.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pong<const FORGETS: bool>;
 
-/// What pong knows of a rally.
+/// A ball, as pong stores it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     pub id: RallyId,
@@ -99,7 +99,7 @@ impl<const FORGETS: bool> Participant for Pong<FORGETS> {
     }
 }
 
-/// Pong's way to the umpire.
+/// Pong's access to the umpire.
 struct ToUmpire(Arc<Umpire>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The outside world: an umpire who calls balls in or out.
+//! The provider: an umpire who calls balls in or out.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,25 +7,28 @@ use event::EffectId;
 use quintet_test::simulation::{Environment, Faulty, Provider, Providers};
 use uuid::Uuid;
 
-/// What the umpire calls.
+/// The umpire's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     In,
     Out,
 }
 
-/// The umpire, and the way there.
+/// The umpire behind faults.
 pub struct Umpire(Faulty<Book>);
 
-/// What the umpire has called.
+/// The umpire's book.
 struct Book {
     environment: Arc<Environment>,
+    /// The calls, by idempotency key.
     calls: BTreeMap<String, Call>,
     /// How often each rally was judged.
     judged: BTreeMap<Uuid, usize>,
+    /// The injected bug.
     ignores_keys: bool,
 }
 
+/// A request to the umpire.
 pub struct Question {
     key: String,
     rally: Uuid,

@@ -1,5 +1,5 @@
-//! Finds types of other crates in public signatures, by reading the sources: item by item, without
-//! resolving more than a file's own imports.
+//! Finds types of client libraries in public signatures. It parses the sources and inspects each item, and resolves only the
+//! imports of the item's own file.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The client libraries, whose types stay inside.
+/// The client libraries. Their types must not appear in public signatures.
 const CLIENTS: [&str; 6] =
     ["sqlx", "tokio_postgres", "tokio_postgres_rustls", "deadpool", "deadpool_postgres", "rdkafka"];
 
-/// The files of one crate, by their names.
+/// The parsed files of one crate, with their names.
 pub type Sources = Vec<(String, File)>;
 
-/// Each public item of the crate that names a client library.
+/// The public items of the crate that name a client library.
 pub fn leaks(sources: &Sources) -> Vec<String> {
     let mut public = HashSet::new();
     for (_, file) in sources {
@@ -26,8 +26,9 @@ pub fn leaks(sources: &Sources) -> Vec<String> {
     for (name, file) in sources {
         let mut imported = HashSet::new();
         imports(&file.items, &mut imported);
-        let mut look = Look { file: name, public: &public, imported: &imported, found: &mut found };
-        file.items.iter().for_each(|item| look.item(item));
+        let mut inspection =
+            Inspection { file: name, public: &public, imported: &imported, found: &mut found };
+        file.items.iter().for_each(|item| inspection.item(item));
     }
     found
 }
@@ -59,7 +60,7 @@ fn public_types(items: &[Item], names: &mut HashSet<String>) {
     }
 }
 
-/// The names under which a file imports what belongs to a client library.
+/// The names under which a file imports items of a client library.
 fn imports(items: &[Item], names: &mut HashSet<String>) {
     for item in items {
         match item {
@@ -75,7 +76,7 @@ fn imports(items: &[Item], names: &mut HashSet<String>) {
     }
 }
 
-/// Adds what a `use` brings into scope of a client library.
+/// Adds the names that a `use` imports from a client library.
 fn client_names(tree: &UseTree, of_client: bool, names: &mut HashSet<String>) {
     let is_client = |ident: &syn::Ident| of_client || CLIENTS.iter().any(|name| ident == name);
     match tree {
@@ -96,14 +97,17 @@ fn client_names(tree: &UseTree, of_client: bool, names: &mut HashSet<String>) {
     }
 }
 
-struct Look<'a> {
+/// The inspection of one file.
+struct Inspection<'a> {
     file: &'a str,
+    /// The names of the crate's public types.
     public: &'a HashSet<String>,
+    /// The names that the file imports from client libraries.
     imported: &'a HashSet<String>,
     found: &'a mut Vec<String>,
 }
 
-impl Look<'_> {
+impl Inspection<'_> {
     fn item(&mut self, item: &Item) {
         match item {
             Item::Use(item) if is_public(&item.vis) => {
@@ -126,7 +130,7 @@ impl Look<'_> {
                 }
             }
             Item::Trait(item) if is_public(&item.vis) => {
-                // A body that a trait gives would be looked at as well; none names a client.
+                // This also inspects the bodies of default methods, which need not be free of clients, but are.
                 self.node(&item.ident, |names| names.visit_item_trait(item));
             }
             Item::Type(item) if is_public(&item.vis) => {
@@ -158,10 +162,10 @@ impl Look<'_> {
         }
     }
 
-    /// Public methods, and the traits that a public type implements.
+    /// Inspects public methods, and the traits that a public type implements.
     fn implementation(&mut self, item: &ItemImpl) {
-        let Type::Path(of) = &*item.self_ty else { return };
-        let Some(last) = of.path.segments.last() else { return };
+        let Type::Path(self_type) = &*item.self_ty else { return };
+        let Some(last) = self_type.path.segments.last() else { return };
         if let Some((path, _)) = &item.trait_ {
             if self.public.contains(&last.ident.to_string()) {
                 self.node(&last.ident, |names| {
@@ -206,12 +210,12 @@ impl Look<'_> {
         }
     }
 
-    /// Notes `of` if what `look` visits names a client library.
-    fn node(&mut self, of: &syn::Ident, look: impl FnOnce(&mut Names<'_>)) {
+    /// Notes the item if the part of it that `visit` inspects names a client library.
+    fn node(&mut self, item: &syn::Ident, visit: impl FnOnce(&mut Names<'_>)) {
         let mut names = Names { imported: self.imported, found: false };
-        look(&mut names);
+        visit(&mut names);
         if names.found {
-            self.found(&of.to_string());
+            self.found(&item.to_string());
         }
     }
 
@@ -220,7 +224,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether any path begins with a client library or an import of one.
+/// Finds paths that begin with a client library, or with a name that is imported from one.
 struct Names<'a> {
     imported: &'a HashSet<String>,
     found: bool,

@@ -1,5 +1,5 @@
-//! The library's public signatures name no type of a database's or a broker's client: these may change
-//! without a new major version of the library.
+//! Checks that the library's public signatures name no type of a client for databases or brokers. A new version of such a
+//! client then needs no new major version of the library.
 
 mod leaks;
 
@@ -43,7 +43,7 @@ fn no_public_signature_names_a_client_library() {
     }
 }
 
-/// How many leaks there are in a crate of one file.
+/// The number of leaks in a crate with this file alone.
 fn count(text: &str) -> usize {
     leaks(&vec![("lib.rs".to_owned(), syn::parse_str(text).unwrap())]).len()
 }
@@ -72,7 +72,7 @@ fn each_way_to_leak_a_type_is_found() {
 }
 
 #[test]
-fn what_is_not_public_may_name_any_type() {
+fn a_private_item_may_name_any_type() {
     for fine in [
         "use sqlx::SqlitePool; pub struct Db { pool: SqlitePool }",
         "pub struct Db(pub(crate) sqlx::SqlitePool);",

@@ -1,11 +1,11 @@
-//! When `up` has to end: a signal, or the end of its own leash.
+//! The requests to end `up`: signals, and the end of its own leash.
 
 use anyhow::{Context, Result};
 use std::io::Read;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Listens for reasons to end; each can come again.
+/// Reports requests to end. Each kind can be reported again.
 #[derive(Debug)]
 pub struct Ending {
     interrupt: Signal,
@@ -16,21 +16,21 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// From now on signals no longer end the process by themselves.
+    /// Installs the signal handlers. From now on SIGINT, SIGTERM and SIGHUP no longer end the process by themselves.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses the handlers.
     pub fn listen() -> Result<Self> {
         let on = |kind| signal(kind).context("cannot listen for signals");
-        let (let_go, leash) = mpsc::channel(1);
+        let (ended, leash) = mpsc::channel(1);
         let leashed = std::env::var_os("QUINTET_LEASH").is_some_and(|leash| leash == "stdin");
         if leashed {
-            // A thread, because nobody can cancel a read of stdin.
+            // It is a thread and no task, because a read of standard input cannot be cancelled.
             std::thread::spawn(move || {
                 let mut sink = [0; 256];
                 while std::io::stdin().read(&mut sink).is_ok_and(|read| read > 0) {}
-                // Nobody listens any more when the launcher is ending anyway.
-                let _ = let_go.blocking_send(());
+                // Sending fails if `up` is ending already, and then it does not matter.
+                let _ = ended.blocking_send(());
             });
         }
         Ok(Self {
@@ -42,7 +42,7 @@ impl Ending {
         })
     }
 
-    /// Waits for the next reason.
+    /// Waits for the next request to end.
     pub async fn wait(&mut self) {
         let leash = async {
             if !self.leashed || self.leash.recv().await.is_none() {

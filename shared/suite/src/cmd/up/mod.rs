@@ -1,35 +1,35 @@
-//! `up`.
+//! `up`: starts a suite, keeps it running, and stops it when the user asks for it.
 
-mod belongings;
 mod ending;
+mod files;
 mod prepare;
 mod report;
 
 use crate::component::{Component, Member};
 use crate::datadir::DataDir;
 use crate::environment::Plan;
-use crate::extension::{Extension, Told};
+use crate::extension::{Extension, UpContext};
 use crate::http::Api;
 use crate::invocation;
 use crate::manifest::Manifest;
 use crate::ports::Ports;
 use crate::private;
 use crate::session::Session;
-use crate::suite::{Beginning, Bus, Suite, SuiteFile};
+use crate::suite::{Bus, NewSuite, Suite, SuiteFile};
 use crate::supervisor::{NotReady, Supervisor, listen_for_control, serve_control};
 use crate::ui::{self, Ui};
 use anyhow::{Context, Result, bail};
-use belongings::Belongings;
 use clap::Args;
 pub use ending::Ending;
+use files::SuiteFiles;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use prepare::Site;
+use prepare::Inputs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What `up` takes.
+/// The options of `up`.
 #[derive(Debug, Default, Args)]
 pub struct Up {
     /// What the suite is made of, in a file of your own; several services, providers and settings
@@ -63,7 +63,7 @@ pub struct Up {
     namespace: String,
 }
 
-/// The suite's files are gone while it runs.
+/// A file of the suite was deleted or replaced while the suite ran.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{shown} was deleted or replaced while the suite ran, and what it accepts would be lost: it was stopped; \
@@ -75,7 +75,7 @@ struct Lost {
 }
 
 impl Up {
-    /// What the program does when it is told nothing.
+    /// `up --demo`, which the program runs if the user gives no command.
     #[must_use]
     pub fn with_demo() -> Self {
         Self { demo: true, ..Self::default() }
@@ -84,19 +84,19 @@ impl Up {
     /// Runs the suite until a signal ends it.
     ///
     /// # Errors
-    /// When the suite does not get ready, or its files are gone.
+    /// If the suite does not get ready, or one of its files is deleted or replaced. The suite is stopped in any case.
     pub async fn run(self, session: &Session, extension: &dyn Extension) -> Result<ExitCode> {
         let ui = Ui::default();
         let manifest = self.manifest(session)?;
         let dir = session.dir()?;
-        for opened in dir.create(manifest)? {
-            ui.warn(&opened);
+        for warning in dir.create(manifest)? {
+            ui.warn(&warning);
         }
         let _lock = dir.lock()?;
         let mut ending = Ending::listen()?;
-        let site = Site { up: &self, manifest, session, dir: &dir };
+        let inputs = Inputs { up: &self, manifest, session, dir: &dir };
         let prepared = tokio::select! {
-            prepared = prepare::prepare(site, &ui) => prepared?,
+            prepared = prepare::prepare(inputs, &ui) => prepared?,
             () = ending.wait() => bail!("interrupted before anything was started"),
         };
         let api = Api::new()?;
@@ -108,15 +108,15 @@ impl Up {
         let supervisor = Arc::new(supervisor);
         let serving = tokio::spawn(serve_control(listener, Arc::clone(&supervisor)));
 
-        let told = Told { ui: &ui, api: &api, demo: &manifest.demo };
+        let context = UpContext { ui: &ui, api: &api, demo: &manifest.demo };
         let outcome = tokio::select! {
-            outcome = self.bring_up(&supervisor, extension, &told) => outcome,
+            outcome = self.bring_up(&supervisor, extension, &context) => outcome,
             () = ending.wait() => Err(anyhow::anyhow!("interrupted before the suite was ready")),
         };
         let outcome = match outcome {
             Ok(()) => match self.report(session, &dir, &supervisor.suite(), extension) {
                 Ok(()) => {
-                    self.watch(&dir, &supervisor.suite(), &mut ending, extension, &told).await
+                    self.watch(&dir, &supervisor.suite(), &mut ending, extension, &context).await
                 }
                 failed => failed,
             },
@@ -124,7 +124,7 @@ impl Up {
         };
         ui.set_telling(false);
         if matches!(&outcome, Err(error) if error.is::<Lost>()) {
-            // There is nothing left that draining could save.
+            // Draining is useless now: the services would write to files that no longer exist.
             file.abandon();
             socket.abandon();
             supervisor.hurry();
@@ -138,38 +138,38 @@ impl Up {
     /// The manifest in the user's file, else that of the program.
     fn manifest(&self, session: &Session) -> Result<&'static Manifest> {
         let Some(path) = &self.suite else { return Ok(session.manifest) };
-        // It is needed until the process ends.
+        // It is leaked because it is needed until the process ends.
         Ok(Box::leak(Box::new(Manifest::read(path)?)))
     }
 
-    /// Processes of each service.
+    /// The number of processes of each service.
     pub(super) fn replicas(&self) -> usize {
         self.replicas.unwrap_or(1)
     }
 
-    /// Tells what happens until a signal comes.
+    /// Prints what happens in the suite until a signal comes.
     ///
     /// # Errors
-    /// When the suite's files are gone.
+    /// If a file of the suite is deleted or replaced, or the extension's feed fails.
     async fn watch(
         &self,
         dir: &DataDir,
         suite: &Suite,
         ending: &mut Ending,
         extension: &dyn Extension,
-        told: &Told<'_>,
+        context: &UpContext<'_>,
     ) -> Result<()> {
-        let belongings = Belongings::of(dir, suite);
-        told.ui.set_telling(!self.quiet);
+        let files = SuiteFiles::of(dir, suite);
+        context.ui.set_telling(!self.quiet);
         let feed = async {
             if !self.quiet {
-                extension.feed(suite, told).await?;
+                extension.feed(suite, context).await?;
             }
             std::future::pending::<Result<()>>().await
         };
         tokio::select! {
             () = ending.wait() => Ok(()),
-            path = belongings.lost() => {
+            path = files.lost() => {
                 let shown = dir.shown_path(&path).display().to_string();
                 Err(Lost { shown, start: invocation::start(&dir.argument()) }.into())
             }
@@ -177,18 +177,19 @@ impl Up {
         }
     }
 
+    /// Starts all programs, waits until they are ready, and brings the demo data if the user wants it.
     async fn bring_up(
         &self,
         supervisor: &Supervisor,
         extension: &dyn Extension,
-        told: &Told<'_>,
+        context: &UpContext<'_>,
     ) -> Result<()> {
         for component in supervisor.suite().components() {
             supervisor.start(component).await;
         }
-        wait_until_ready(supervisor, told.ui).await?;
+        wait_until_ready(supervisor, context.ui).await?;
         if self.demo {
-            extension.bring_demo(&supervisor.suite(), told).await?;
+            extension.bring_demo(&supervisor.suite(), context).await?;
         }
         Ok(())
     }
@@ -211,11 +212,11 @@ impl Up {
 }
 
 impl Plan<'_> {
-    /// What `up.json` says before anything runs.
+    /// The content of `up.json` before any program runs.
     fn suite(&self, control: PathBuf) -> Suite {
         let url = self.bus_url.clone();
         let kind = url.split(':').next().unwrap_or_default().to_owned();
-        Suite::new(Beginning {
+        Suite::new(NewSuite {
             manifest: self.manifest,
             ports: self.ports,
             databases: &self.databases,
@@ -230,7 +231,7 @@ async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotRea
     let suite = supervisor.suite();
     let mut missing: Vec<Component> = suite.components().collect();
     let waiting_for = |missing: &[Component]| {
-        let names: Vec<&str> = missing.iter().map(|it| it.name()).collect();
+        let names: Vec<&str> = missing.iter().map(|component| component.name()).collect();
         format!("waiting for {}", names.join(", "))
     };
     let progress = ui.spinner(&waiting_for(&missing));
@@ -240,13 +241,13 @@ async fn wait_until_ready(supervisor: &Supervisor, ui: &Ui) -> Result<(), NotRea
         .collect();
     while let Some(ready) = waiting.next().await {
         let ready = ready?;
-        missing.retain(|it| *it != ready);
+        missing.retain(|component| *component != ready);
         progress.now(&waiting_for(&missing));
     }
     Ok(())
 }
 
-/// Stops everything in order; a second signal kills what is still draining.
+/// Stops the suite in order. A second signal kills the processes that are still draining.
 async fn stop(supervisor: &Supervisor, ending: &mut Ending, ui: &Ui) {
     let _progress = ui.spinner("stopping (once more to kill at once)");
     let stopped = supervisor.stop_all();
@@ -263,7 +264,7 @@ fn replicas(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("give 1 to {}", Member::MOST))
 }
 
-/// Reads `HOST:PORT[,HOST:PORT…]`.
+/// Parses `HOST:PORT[,HOST:PORT…]`.
 ///
 /// # Errors
 /// What to write instead.
@@ -280,13 +281,13 @@ pub fn brokers(text: &str) -> Result<String, String> {
     }
 }
 
-/// Database names end at 63 bytes, and a longer one would be cut in silence.
+/// The longest namespace. PostgreSQL silently cuts the name of a database to 63 bytes, so that two could become one.
 const NAMESPACE_BYTES: usize = 32;
 
-/// Reads the beginning of names of topics, groups and databases.
+/// Parses a namespace, the prefix of the names of topics, groups and databases.
 ///
 /// # Errors
-/// What may be in it.
+/// Which characters it may contain.
 pub fn namespace(text: &str) -> Result<String, String> {
     let begins_well = text.is_empty() || text.starts_with(|first: char| first.is_ascii_lowercase());
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
@@ -302,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_help_lists_what_errors_advise() {
+    fn the_help_lists_each_option_that_an_error_advises() {
         let help = Up::augment_args(clap::Command::new("up")).render_long_help().to_string();
         for advised in [
             "--suite <FILE>",
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_need_a_port_each() {
+    fn each_broker_needs_a_port() {
         brokers("localhost:9092").unwrap();
         brokers("a:1,[::1]:2").unwrap();
         for bad in ["", "localhost", "a:1,b", ":9092", "a:0", "a:70000"] {
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_are_at_least_one_and_as_many_as_have_ports() {
+    fn replicas_are_at_least_one_and_at_most_as_many_as_have_ports() {
         assert_eq!(replicas("3"), Ok(3));
         for bad in ["0", "10", "-1", "many", ""] {
             assert!(replicas(bad).is_err(), "{bad}");
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_hold_nothing_that_a_name_could_not() {
+    fn a_namespace_contains_only_characters_of_names() {
         namespace("t1-").unwrap();
         for bad in ["T", "1", "a\"b", "a b", &"x".repeat(33)] {
             assert!(namespace(bad).is_err(), "{bad}");

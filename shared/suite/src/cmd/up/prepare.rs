@@ -1,4 +1,5 @@
-//! Everything that `quintet up` does before the first program starts.
+//! The steps of `up` before the first program starts: it checks programs and ports, waits for servers and for the processes
+//! of a killed launcher, and deletes old data for `--fresh`.
 
 use super::Up;
 use crate::backend::kafka::Cluster;
@@ -18,11 +19,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Services of a launcher that was killed drain for up to 15 s.
+/// How long the services of a killed launcher may take to end: they drain for up to 15 s.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 
-/// What is to be started, and how.
+/// A suite that is ready to be started.
 #[derive(Debug)]
 pub(super) struct Prepared<'a> {
     pub(super) plan: Plan<'a>,
@@ -30,27 +31,27 @@ pub(super) struct Prepared<'a> {
     executable: PathBuf,
 }
 
-/// What the user asked for, and where.
+/// The inputs of the preparation: the user's options, the manifest, the session and the data directory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Site<'a> {
+pub(super) struct Inputs<'a> {
     pub(super) up: &'a Up,
     pub(super) manifest: &'static Manifest,
     pub(super) session: &'a Session,
     pub(super) dir: &'a DataDir,
 }
 
-/// Waits for servers, checks ports, and wipes what is to be fresh.
+/// Prepares the start of a suite. The checks of programs and ports come first, so that `up --fresh` deletes nothing if one fails.
 ///
 /// # Errors
-/// What is in the way.
-pub(super) async fn prepare<'a>(site: Site<'a>, ui: &Ui) -> Result<Prepared<'a>> {
-    let Site { up, manifest, dir, .. } = site;
-    let plan = site.plan()?;
+/// The first obstacle.
+pub(super) async fn prepare<'a>(inputs: Inputs<'a>, ui: &Ui) -> Result<Prepared<'a>> {
+    let Inputs { up, manifest, dir, .. } = inputs;
+    let plan = inputs.plan()?;
     check_replicas(&plan)?;
-    // Now, as the file may be replaced while the suite runs.
+    // The path is read once and now: after a new build has replaced the file, Linux reports it as deleted.
     let executable = std::env::current_exe().context("cannot tell where this program lies")?;
     let prepared = Prepared { plan, executable };
-    prepared.check_programs(site.session)?;
+    prepared.check_programs(inputs.session)?;
     let plan = &prepared.plan;
     wait_for_predecessors(dir, ui).await;
     plan.ports.check_free(plan.replicas)?;
@@ -61,7 +62,7 @@ pub(super) async fn prepare<'a>(site: Site<'a>, ui: &Ui) -> Result<Prepared<'a>>
         Server::at(server, manifest, &up.namespace)?.prepare(up.fresh, ui).await?;
     }
     if let Some(brokers) = &up.brokers {
-        site.cluster(brokers)?.prepare(up.fresh, ui).await?;
+        inputs.cluster(brokers)?.prepare(up.fresh, ui).await?;
     }
     if up.fresh {
         dir.wipe(manifest)?;
@@ -70,7 +71,7 @@ pub(super) async fn prepare<'a>(site: Site<'a>, ui: &Ui) -> Result<Prepared<'a>>
 }
 
 impl Prepared<'_> {
-    /// How each program is started.
+    /// The launch of each process.
     pub(super) fn launches(&self) -> Vec<Launch> {
         let Plan { manifest, dir, replicas, .. } = &self.plan;
         let launch = |member: Member| Launch {
@@ -84,7 +85,8 @@ impl Prepared<'_> {
         manifest.members(*replicas).map(launch).collect()
     }
 
-    /// A program that the manifest names by its path must be there, and one that it does not name must be this one.
+    /// Checks that each program of the manifest exists, and that this program can run the components for which the manifest
+    /// names none.
     fn check_programs(&self, session: &Session) -> Result<()> {
         let manifest = self.plan.manifest;
         for component in manifest.components() {
@@ -105,10 +107,13 @@ impl Prepared<'_> {
     }
 }
 
-impl<'a> Site<'a> {
+impl<'a> Inputs<'a> {
+    /// Decides on ports, databases and the bus.
     fn plan(self) -> Result<Plan<'a>> {
         let Self { up, manifest, dir, .. } = self;
-        let file = |it: Component| (it, format!("sqlite:{}", dir.database(it).display()));
+        let file = |component: Component| {
+            (component, format!("sqlite:{}", dir.database(component).display()))
+        };
         let mut databases: BTreeMap<Component, String> = match &up.postgres {
             Some(server) => Server::at(server, manifest, &up.namespace)?.databases(),
             None => manifest.services().map(file).collect(),
@@ -127,14 +132,14 @@ impl<'a> Site<'a> {
         Ok(Plan { manifest, dir, ports, databases, bus_url, namespace, replicas })
     }
 
-    /// The topics are those of the program's contract, the groups those of the manifest.
+    /// The Kafka cluster, with the topics of the program's contract and the groups of the manifest.
     fn cluster(self, brokers: &str) -> Result<Cluster> {
         let session = Session { manifest: self.manifest, ..self.session.clone() };
         Cluster::at(brokers, &session, &self.up.namespace)
     }
 }
 
-/// A file has one writer, and a group on the log one member.
+/// Refuses several replicas on files: a SQLite database has one writer, and a group on the log has one member.
 fn check_replicas(plan: &Plan<'_>) -> Result<()> {
     let on_files = plan.databases.values().any(|url| url.starts_with("sqlite:"));
     if plan.replicas > 1 && (on_files || plan.bus_url.starts_with("log:")) {
@@ -146,19 +151,19 @@ fn check_replicas(plan: &Plan<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The programs of a launcher that was killed end by themselves, but not at once.
+/// Waits until the processes of a killed launcher have ended. They end by themselves, but they drain first.
 async fn wait_for_predecessors(dir: &DataDir, ui: &Ui) {
-    // Whatever an unreadable file says, it will be overwritten.
+    // A file that cannot be read will be overwritten.
     let Ok(Some(stale)) = Suite::read(dir) else {
         return;
     };
-    let remain = || stale.pids().into_iter().any(supervisor::alive);
-    if !remain() {
+    let any_alive = || stale.pids().into_iter().any(supervisor::alive);
+    if !any_alive() {
         return;
     }
     let _progress = ui.spinner("waiting for the programs of the previous suite to end");
     let give_up = Instant::now() + GONE_WITHIN;
-    while remain() && Instant::now() < give_up {
+    while any_alive() && Instant::now() < give_up {
         sleep(POLL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What `up` says when all is ready.
+//! The report that `up` prints when the suite is ready.
 
 use crate::component::Member;
 use crate::datadir::DataDir;
@@ -6,7 +6,7 @@ use crate::invocation;
 use crate::suite::{Replica, Suite};
 use std::fmt::Write as _;
 
-/// The URLs, where things lie, and what to try.
+/// The text of the report: URLs, paths, and what to try.
 pub(super) fn text(suite: &Suite, dir: &DataDir, hints: &str) -> String {
     let name = capitalized(invocation::name());
     let mut text = format!("{name} is up, {}. Ctrl-C stops it.\n\n", suite.stands_on());
@@ -16,14 +16,14 @@ pub(super) fn text(suite: &Suite, dir: &DataDir, hints: &str) -> String {
             let _ = writeln!(text, "  {name:<15}{url:<24}admin {admin_url}");
         }
     }
-    for (provider, it) in &suite.providers {
-        let further = it.further.iter().map(|(protocol, url)| {
-            // A mail server is known by what it takes, not by its protocol.
+    for (component, provider) in &suite.providers {
+        let further = provider.further.iter().map(|(protocol, url)| {
+            // Users know a mail server by its purpose rather than by its protocol.
             let what = if protocol == "smtp" { "mail" } else { protocol };
             format!("{what:<5} {url}")
         });
         let further: Vec<String> = further.collect();
-        let line = format!("  {:<15}{:<24}{}", provider.name(), it.url, further.join("  "));
+        let line = format!("  {:<15}{:<24}{}", component.name(), provider.url, further.join("  "));
         let _ = writeln!(text, "{}", line.trim_end());
     }
     let shown = dir.shown();
@@ -44,7 +44,7 @@ mod tests {
     use crate::suite::tests::suite;
 
     #[test]
-    fn it_fits_a_hundred_columns_and_names_every_url() {
+    fn the_report_fits_a_hundred_columns_and_names_every_url() {
         let dir = DataDir::find(None).unwrap();
         let text = text(&suite(), &dir, "Try something.\n");
         assert!(text.starts_with("Quintet is up, on the log and SQLite. Ctrl-C stops it.\n"));

@@ -1,4 +1,5 @@
-//! What some runs meet besides, each drawn apart from all else, so that the other runs stay what they are.
+//! Faults that only some runs have. Each kind is drawn from a source of randomness of its own, so that a new kind does not
+//! change the schedules of other runs.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use clock::{Random as _, SeededRandom};
 use super::{Action, Cast, Fault, Setting, Step};
 use crate::simulation::dice::index;
 
-/// In one run of four, services do not understand some records, and an operator sees to them now and then.
+/// In one run of four, services do not understand some records, and an operator replays the dead letters now and then.
 pub(super) fn poison(seed: u64, cast: &Cast, setting: &mut Setting, steps: &mut [Step]) {
     let random = SeededRandom::new(!seed);
     if random.below(4) > 0 || cast.all.is_empty() {
@@ -21,7 +22,7 @@ pub(super) fn poison(seed: u64, cast: &Cast, setting: &mut Setting, steps: &mut 
     }
 }
 
-/// In one run of four, providers refuse some requests as malformed, and an operator sees to what is held.
+/// In one run of four, providers refuse some requests as malformed, and an operator retries or resolves held requests.
 pub(super) fn hold(seed: u64, cast: &Cast, steps: &mut [Step]) {
     let random = SeededRandom::new(seed ^ HELD);
     if random.below(4) > 0 || cast.asking.is_empty() {
@@ -58,8 +59,8 @@ pub(super) fn jump(seed: u64, steps: &mut [Step]) {
     }
 }
 
-/// In one run of four, the broker denies services their rights for a while, one after the other or several at once.
-/// What is not granted again by the end is granted then.
+/// In one run of four, the broker withdraws the rights of services for a while, of one after another or of several at once.
+/// Rights that are still withdrawn at the end of the schedule are granted then.
 pub(super) fn withdraw(seed: u64, cast: &Cast, steps: &mut [Step]) {
     let random = SeededRandom::new(seed ^ RIGHTS);
     if random.below(4) > 0 || cast.all.is_empty() {
@@ -77,7 +78,9 @@ pub(super) fn withdraw(seed: u64, cast: &Cast, steps: &mut [Step]) {
     }
 }
 
-/// What tells the draws of this module from others of the same seed.
+/// Each kind draws from the run's seed combined with such a number.
 const HELD: u64 = 0x6865_6c64;
+/// See [`HELD`].
 const JUMPS: u64 = 0x6a75_6d70;
+/// See [`HELD`].
 const RIGHTS: u64 = 0x7269_6768;

@@ -1,3 +1,5 @@
+//! Draws a schedule from a seed.
+
 use std::time::Duration;
 
 use clock::{Random as _, SeededRandom};
@@ -8,40 +10,41 @@ use crate::simulation::{
     dice::{index, weighted},
 };
 
-/// Operations of the database in which an interruption may fall: a large batch takes about as many.
+/// The highest database operation at which an interruption may be drawn. A large batch takes about as many.
 const OPERATIONS: u64 = 2_000;
-/// Steps of a run, at least, and how many more there may be. Most find nothing to do, which costs next to nothing.
+/// The fewest steps of a run. Most steps find nothing to do, which costs little.
 const STEPS: u64 = 150;
+/// How many more steps a run may have.
 const MORE_STEPS: u64 = 400;
 
-/// The services that a schedule is drawn for, by their names.
+/// The names of the services that a schedule is drawn for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cast {
-    /// All of them.
+    /// All services.
     pub(crate) all: Vec<&'static str>,
-    /// Those that ask the outside world.
+    /// The services that send requests to providers.
     pub(crate) asking: Vec<&'static str>,
-    /// Those that set alarms.
+    /// The services that set alarms.
     pub(crate) alarmed: Vec<&'static str>,
 }
 
-/// What a seed draws once for a whole run. Each seed knows faults of some kinds only, and some more often: all
-/// faults all the time would leave no aggregate alone for long enough to get far.
+/// The frequencies of faults in a run, drawn from its seed. Each run has only some kinds of faults. With all faults all the
+/// time, no aggregate would get far.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What holds throughout.
+    /// The setting of the run.
     pub setting: Setting,
-    /// How often each service has its turn: one that lags behind the others hears everything late.
+    /// The weight of each service for taking steps. A service with a small weight lags behind the others.
     pub pace: Vec<u64>,
-    /// How many of the steps that can be interrupted are, in percent.
+    /// The percentage of interruptible steps that are interrupted.
     pub interruptions: u64,
-    /// How many of the steps that can meet a fault do, in percent.
+    /// The percentage of steps towards broker and providers that meet a fault.
     pub faults: u64,
-    /// How often a group is set back to the beginning, as a weight.
+    /// The weight of steps in which a group is set back to the beginning.
     pub rewinds: u64,
-    /// How often many minutes pass at once, as a weight.
+    /// The weight of steps in which many minutes pass.
     pub long_waits: u64,
-    /// How often the clock is set back, as a weight.
+    /// The weight of steps in which the clock is set back.
     pub set_backs: u64,
 }
 
@@ -69,7 +72,7 @@ impl Profile {
 }
 
 impl Schedule {
-    /// The schedule of this seed; `shape` may change the profile that was drawn.
+    /// Draws the schedule of a seed. `shape` may change the profile.
     pub(crate) fn draw(
         seed: u64,
         cast: &Cast,
@@ -83,7 +86,7 @@ impl Schedule {
         let count = STEPS + random.below(MORE_STEPS);
         let mut steps: Vec<Step> = (0..count).map(|_| drawing.step()).collect();
         for _ in 0..=random.below(actions.openings) {
-            // A story that opens late would get nowhere before all faults end.
+            // Stories open in the first half, so that they meet faults before these end.
             let nth = index(&random, steps.len() / 2);
             steps[nth] = steps[nth].doing(Action::Open(actions.opening));
         }
@@ -122,7 +125,7 @@ impl Drawing<'_> {
         let random = self.random;
         let spot = match random.below(4) {
             0 => Spot::Operation(1 + random.below(OPERATIONS)),
-            // Small numbers more often: most steps are small.
+            // Small numbers are drawn more often, because most steps have few operations.
             1 => Spot::Operation(1 + random.below(1 + random.below(OPERATIONS))),
             2 => Spot::Commit(1 + random.below(2)),
             _ => Spot::End,
@@ -131,7 +134,7 @@ impl Drawing<'_> {
         Interruption { spot, then: if gives_up { Then::GiveUp } else { Then::Crash } }
     }
 
-    /// One of these services, each as often as its pace says.
+    /// Draws one of these services, with the weights of their pace.
     fn one_of(&self, services: &[&'static str]) -> Option<&'static str> {
         let pace = |name: &&str| {
             let nth = self.cast.all.iter().position(|other| other == name);
@@ -161,10 +164,10 @@ impl Drawing<'_> {
             (profile.long_waits, Some(Action::Pass(long))),
             (profile.set_backs, Some(Action::SetBack(long / 20))),
         ];
-        let asked = self.actions.others.iter();
-        let asked = asked.map(|other| (other.weight, Action::Ask(other.name)));
+        let of_workload = self.actions.others.iter();
+        let of_workload = of_workload.map(|other| (other.weight, Action::Ask(other.name)));
         let possible = choices.into_iter().filter_map(|(weight, action)| Some((weight, action?)));
-        let choices: Vec<(u64, Action)> = possible.chain(asked).collect();
+        let choices: Vec<(u64, Action)> = possible.chain(of_workload).collect();
         let weights: Vec<u64> = choices.iter().map(|(weight, _)| *weight).collect();
         weighted(random, &weights).map_or(Action::Pass(short), |nth| choices[nth].1)
     }

@@ -1,7 +1,7 @@
-//! What happens in a run, drawn from its seed before anything happens.
+//! The schedule of a run: all its steps, drawn from its seed before the run begins.
 //!
-//! A schedule is plain data. Each step has a seed of its own for what is drawn within it, so that the other steps
-//! stay what they are when one is taken out.
+//! A schedule is plain data. Each step has a seed of its own for what is drawn within it, so that leaving out a step does not
+//! change what the other steps draw.
 
 mod apart;
 mod draw;
@@ -11,39 +11,39 @@ use std::time::Duration;
 pub(crate) use draw::Cast;
 pub use draw::Profile;
 
-/// What a step does. Services are named by their [`NAME`](engine::Participant::NAME), actions of the workload by the
-/// names in its [`Actions`](super::Actions).
+/// The action of a step. A service is given by its [`NAME`](engine::Participant::NAME), an action of the workload by its name
+/// in [`Actions`](super::Actions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The workload opens another story.
+    /// The workload takes its opening action.
     Open(&'static str),
-    /// The workload does something else.
+    /// The workload takes another action.
     Ask(&'static str),
-    /// A service takes what waits and applies it in one batch.
+    /// A service applies a batch of waiting inputs.
     ApplyBatch(&'static str),
     /// A service publishes its outbox.
     Relay(&'static str),
-    /// A service asks the outside world.
+    /// A service attempts requests to providers.
     Effects(&'static str),
-    /// A service looks for alarms that are due.
+    /// A service searches for due alarms.
     Alarms(&'static str),
-    /// An operator has a service try its dead letters again.
+    /// An operator replays the dead letters of a service.
     Replay(&'static str),
     /// The offsets that a service has stored reach the broker.
     Offsets(&'static str),
-    /// A service is stopped in order.
+    /// A service is stopped and drains.
     Stop(&'static str),
     /// A service crashes, and its group is set back to the beginning.
     Rewind(&'static str),
-    /// An operator has a service's held requests attempted at once.
+    /// An operator makes a service attempt its held requests at once.
     RetryHeld(&'static str),
-    /// An operator looks up a service's held requests at the provider, and reports what came of them.
+    /// An operator looks up a service's held requests at the provider, and reports their outcomes.
     Resolve(&'static str),
-    /// The broker denies a service everything until [`Action::Grant`].
+    /// The broker withdraws the rights of a service until [`Action::Grant`].
     Withdraw(&'static str),
-    /// The broker grants a service its rights again.
+    /// The broker grants the rights of a service again.
     Grant(&'static str),
-    /// A request that was given up reaches its provider.
+    /// A late request, which its service has given up, reaches its provider.
     Arrive,
     /// Time passes.
     Pass(Duration),
@@ -53,63 +53,63 @@ pub enum Action {
     SetForward(Duration),
 }
 
-/// Where a service is interrupted.
+/// The point at which a service is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
-    /// At this operation of the database in this step, counted from 1. An open transaction is rolled back.
+    /// At this database operation of the step, counted from 1. An open transaction is rolled back.
     Operation(u64),
-    /// In this commit of the step, counted from 1. It goes through, and the service never hears of it.
+    /// In this commit of the step, counted from 1. The commit succeeds, and the service does not learn of it.
     Commit(u64),
-    /// When all is done, and before anything is told.
+    /// After the last commit, and before the service answers commands or stores offsets.
     End,
 }
 
-/// What becomes of an interrupted service.
+/// The consequence of an interruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// It dies, and starts again when it is next needed.
+    /// The process dies. A new one starts when it is next needed.
     Crash,
-    /// It lives, and does not know what came of its transaction.
+    /// The process lives, and does not know the outcome of its transaction.
     GiveUp,
 }
 
 /// An interruption of a service in the middle of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interruption {
-    /// Where.
+    /// The point.
     pub spot: Spot,
-    /// What becomes of it.
+    /// The consequence.
     pub then: Then,
 }
 
-/// What goes wrong between a service and what it asks: the broker or a provider.
+/// A fault between a service and the broker or a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is turned away (503): nothing happens.
+    /// The request is turned away (503), and not carried out.
     Refused,
-    /// It happens, and the answer is lost.
+    /// The request is carried out, and the answer is lost.
     AnswerLost,
-    /// No answer comes in time; it happens later.
+    /// No answer comes in time. The request is carried out later.
     Late,
-    /// The request itself is refused as malformed (400): nothing happens.
+    /// The request is refused as malformed (400), and not carried out.
     Malformed,
 }
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What it does.
+    /// The action.
     pub action: Action,
-    /// Where the service is interrupted, if it is.
+    /// The interruption of the service, if there is one.
     pub interruption: Option<Interruption>,
-    /// What the service meets outside, if anything.
+    /// The fault that requests to the broker or to providers may meet, if there is one.
     pub fault: Option<Fault>,
-    /// Draws what happens within the step.
+    /// The seed of what is drawn within the step.
     pub seed: u64,
 }
 
 impl Step {
-    /// The same step doing something else, without faults. A step that opens a story stays what it is.
+    /// The same step with another action and without faults. A step that opens a story is left as it is.
     #[must_use]
     fn doing(self, action: Action) -> Self {
         match self.action {
@@ -119,30 +119,30 @@ impl Step {
     }
 }
 
-/// What holds for a whole run.
+/// The properties of a whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Partitions of each topic.
+    /// The number of partitions of each topic.
     pub partitions: i32,
-    /// Effects of a service under way at once.
+    /// How many requests of a service may be under way at once.
     pub concurrency: usize,
     /// For how long an effect or an alarm is claimed.
     pub claim: Duration,
-    /// Of what could be taken into a batch, how much is still on its way, in percent.
+    /// The percentage of waiting inputs that have not arrived yet when a batch is made.
     pub held_up: u64,
-    /// How often a service that has nothing to do lets the next one go, in percent.
+    /// The percentage of steps in which another service may act if the drawn one has nothing to do.
     pub eager: u64,
-    /// How many records a service does not understand when they first come, in percent.
+    /// The percentage of records that a service does not understand when they first come.
     pub poison: u64,
 }
 
-/// A whole run.
+/// The schedule of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// What it was drawn from.
+    /// The seed that it was drawn from.
     pub seed: u64,
-    /// What holds throughout.
+    /// The properties of the run.
     pub setting: Setting,
-    /// What happens, one after the other.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }

@@ -1,5 +1,5 @@
-//! The files that a running suite cannot do without. A process goes on writing to a deleted file, and what it writes is
-//! lost when it ends: so the launcher looks whether they are still there.
+//! Watches the files of a running suite. A process can go on writing to a file that was deleted, and these writes are lost
+//! when it ends. The launcher therefore stops the suite as soon as one of its files is deleted or replaced.
 
 use crate::datadir::DataDir;
 use crate::suite::Suite;
@@ -11,15 +11,15 @@ use tokio::time::sleep;
 
 const POLL: Duration = Duration::from_millis(250);
 
-/// The directory, the lock, and the databases that are files; each with what tells it from another of its name.
+/// The data directory, its lock, and the databases that are files, with the identity of each.
 #[derive(Debug)]
-pub(super) struct Belongings(Vec<(PathBuf, Identity)>);
+pub(super) struct SuiteFiles(Vec<(PathBuf, Identity)>);
 
-/// The device and the number of a file on it.
+/// The device and the inode number of a file. They differ for another file of the same name.
 type Identity = (u64, u64);
 
-impl Belongings {
-    /// Those that are there now.
+impl SuiteFiles {
+    /// The files of the suite that exist now.
     pub(super) fn of(dir: &DataDir, suite: &Suite) -> Self {
         let databases = suite.services.values().map(|service| service.database.as_str());
         let files = databases.chain([suite.bus.url.as_str()]).filter_map(file);
@@ -29,7 +29,7 @@ impl Belongings {
         Self(all.filter_map(|path| Some((path.clone(), identity(&path)?))).collect())
     }
 
-    /// Waits until one is gone, or another lies in its place.
+    /// Waits until a file is deleted or replaced, and returns its path.
     pub(super) async fn lost(&self) -> PathBuf {
         loop {
             let lost = self.0.iter().find(|(path, known)| identity(path) != Some(*known));
@@ -46,7 +46,7 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((found.dev(), found.ino()))
 }
 
-/// The file behind `sqlite:PATH` and `log:PATH`.
+/// The path in a URL `sqlite:PATH` or `log:PATH`.
 fn file(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("log:"))?;
     Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
@@ -58,7 +58,7 @@ mod tests {
     use tokio::time::timeout;
 
     #[tokio::test]
-    async fn a_file_that_is_gone_or_replaced_is_named() {
+    async fn a_deleted_or_replaced_file_is_reported() {
         let temp = tempfile::tempdir().unwrap();
         let paths = ["a.db", "b.db"].map(|name| temp.path().join(name));
         for path in &paths {
@@ -66,7 +66,7 @@ mod tests {
         }
         let all = || {
             let known = paths.iter().map(|path| (path.clone(), identity(path).unwrap()));
-            Belongings(known.collect())
+            SuiteFiles(known.collect())
         };
         let known = all();
         assert!(timeout(Duration::ZERO, known.lost()).await.is_err());
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_a_file_is_looked_at() {
+    fn only_urls_of_files_have_a_path() {
         assert_eq!(file("sqlite:/d/booking.db"), Some("/d/booking.db".into()));
         assert_eq!(file("sqlite:///d/booking.db"), Some("/d/booking.db".into()));
         assert_eq!(file("log:/d/bus.db"), Some("/d/bus.db".into()));

@@ -1,4 +1,4 @@
-//! How `up.json` is written: services and providers side by side.
+//! The JSON of `up.json`, in which services and providers are members of the same object.
 
 use super::{Bus, Provider, Service, Suite};
 use crate::component::Component;
@@ -6,11 +6,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A [`Suite`] as it is written.
+/// The JSON of a [`Suite`].
 #[derive(Serialize, Deserialize)]
-pub(super) struct Described {
+pub(super) struct UpJson {
     #[serde(flatten)]
-    components: IndexMap<Component, Either>,
+    components: IndexMap<Component, Entry>,
     #[serde(default)]
     bus: Bus,
     #[serde(default)]
@@ -19,35 +19,37 @@ pub(super) struct Described {
     pid: u32,
 }
 
-/// Only a service has an admin listener.
+/// A component. An entry with an `admin_url` is read as a service, as a provider has none.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Either {
+enum Entry {
     Service(Service),
     Provider(Provider),
 }
 
-impl From<Described> for Suite {
-    fn from(described: Described) -> Self {
+impl From<UpJson> for Suite {
+    fn from(json: UpJson) -> Self {
         let (mut services, mut providers) = (IndexMap::new(), IndexMap::new());
-        for (name, either) in described.components {
-            match either {
-                Either::Service(mut service) => {
+        for (name, entry) in json.components {
+            match entry {
+                Entry::Service(mut service) => {
                     service.list_itself();
                     services.insert(name, service);
                 }
-                Either::Provider(provider) => drop(providers.insert(name, provider)),
+                Entry::Provider(provider) => drop(providers.insert(name, provider)),
             }
         }
-        let Described { bus, control, pid, .. } = described;
+        let UpJson { bus, control, pid, .. } = json;
         Self { services, providers, bus, control, pid }
     }
 }
 
-impl From<Suite> for Described {
+impl From<Suite> for UpJson {
     fn from(suite: Suite) -> Self {
-        let services = suite.services.into_iter().map(|(name, it)| (name, Either::Service(it)));
-        let providers = suite.providers.into_iter().map(|(name, it)| (name, Either::Provider(it)));
+        let services =
+            suite.services.into_iter().map(|(name, service)| (name, Entry::Service(service)));
+        let providers =
+            suite.providers.into_iter().map(|(name, provider)| (name, Entry::Provider(provider)));
         let Suite { bus, control, pid, .. } = suite;
         Self { components: services.chain(providers).collect(), bus, control, pid }
     }
