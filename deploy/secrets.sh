@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the passwords that deploy/compose.yaml needs, as files in deploy/secrets. What is there already stays: a database
+# Creates the passwords that deploy/compose.yaml needs, as files in deploy/secrets. Existing files are kept, because a database
 # keeps the password that it was created with.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p secrets
-# The folder keeps others out; the files must be readable by the users of the containers that they are mounted in.
+# The mode of the folder keeps other users out. The files themselves must be readable by the users of the containers in which
+# they are mounted.
 chmod 700 secrets
 password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 # NAME TEXT

@@ -1,4 +1,5 @@
-# A database and a role for each service, on the server's first start. No service can open another's.
+# Creates a database and a role for each service when the server starts for the first time. No service can open the database of
+# another.
 for service in order inventory payment shipping notification; do
   url=$(cat "/run/secrets/${service}_database")
   password=${url#*://*:}

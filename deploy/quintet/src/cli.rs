@@ -1,4 +1,4 @@
-//! What the command line takes.
+//! The command line: the sub-commands of the order saga, and the program with its services and provider.
 
 use crate::{bench, chaos, cmd, demo, feed, hints, schema};
 use anyhow::Result;
@@ -8,34 +8,34 @@ use quintet_suite::{Commands, Extension, Program, Session, Suite, UpContext};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What the suite is made of.
+/// The manifest of the suite, unless the user gives another one by `--suite`.
 const MANIFEST: &str = include_str!("../../../suite.toml");
 const ABOUT: &str = "Plays Quintet, a choreographed order saga of five services, on this machine";
 
-/// The sub-commands that know of orders, and the one that begins another saga.
+/// The sub-commands that know of orders, and `new`, which begins another saga.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Own {
+pub(crate) enum SubCommand {
     /// Place orders with the running suite
     Place(cmd::place::Place),
     /// Watch an order until it has ended
     Watch(cmd::watch::Watch),
     /// List orders, the newest first
     Orders(cmd::orders::Orders),
-    /// Kill, hang and restart things while orders run, and check that nothing was lost
+    /// Kill, stop and restart processes while orders run, and check that nothing was lost
     Chaos(Box<chaos::Chaos>),
     /// Measure how fast orders settle, how long each takes, and what it costs
     Bench(Box<bench::Bench>),
-    /// Check the contract: the event schemas, and what was released of them
+    /// Check that event schemas and types agree, and that no released schema changed
     Schema(schema::SchemaCommand),
     /// Write a new saga of two services that runs and passes its tests
     New(cmd::new::New),
 }
 
-/// What the order saga adds to the commands that every suite has.
-struct Orders;
+/// What the order saga adds to the commands `up` and `audit`, which every suite has.
+struct OrderSaga;
 
 #[async_trait(?Send)]
-impl Commands for Own {
+impl Commands for SubCommand {
     async fn run(self, session: &Session) -> Result<ExitCode> {
         match self {
             Self::Place(place) => place.run(session).await,
@@ -50,17 +50,17 @@ impl Commands for Own {
 }
 
 #[async_trait(?Send)]
-impl Extension for Orders {
-    async fn bring_demo(&self, suite: &Suite, told: &UpContext<'_>) -> Result<()> {
-        demo::bring(suite, told).await
+impl Extension for OrderSaga {
+    async fn bring_demo(&self, suite: &Suite, up: &UpContext<'_>) -> Result<()> {
+        demo::bring(suite, up).await
     }
 
     fn hints(&self, suite: &Suite, demo: bool, data: &str) -> String {
         hints::text(suite, demo, data)
     }
 
-    async fn feed(&self, suite: &Suite, told: &UpContext<'_>) -> Result<()> {
-        feed::Feed::of(suite, told.ui)?.run().await;
+    async fn feed(&self, suite: &Suite, up: &UpContext<'_>) -> Result<()> {
+        feed::Feed::of(suite, up.ui)?.run().await;
         Ok(())
     }
 
@@ -69,10 +69,10 @@ impl Extension for Orders {
     }
 }
 
-/// Does what the command line says.
+/// Runs the program with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    program().main_with::<Own>()
+    program().main_with::<SubCommand>()
 }
 
 fn program() -> Program {
@@ -90,14 +90,14 @@ fn program() -> Program {
                 Err(error) => error.exit(),
             }
         })
-        .extension(Orders)
-        .adjust(in_words_of_orders)
+        .extension(OrderSaga)
+        .adjust(call_aggregates_orders)
 }
 
-/// An aggregate of this saga is an order.
-fn in_words_of_orders(command: Command) -> Command {
+/// The library calls the option `--aggregate`. An aggregate of this saga is an order.
+fn call_aggregates_orders(command: Command) -> Command {
     command.mut_subcommand("events", |events| {
-        events.mut_arg("aggregate", |it| it.long("order").help("Only events of this order"))
+        events.mut_arg("aggregate", |arg| arg.long("order").help("Only events of this order"))
     })
 }
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn command() -> Command {
-        program().command_line::<Own>().unwrap()
+        program().command_line::<SubCommand>().unwrap()
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn data_and_json_are_taken_after_the_sub_command_too() {
+    fn data_and_json_may_follow_the_sub_command() {
         let given = ["quintet", "stop", "payment", "--data", "x", "--json"];
         let matches = command().try_get_matches_from(given).unwrap();
         let data: &std::path::PathBuf = matches.get_one("data").unwrap();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn services_and_the_sandbox_take_their_own_options() {
+    fn services_and_the_sandbox_have_options_of_their_own() {
         for given in [
             &["quintet", "service", "payment", "--check-config"][..],
             &["quintet", "provider", "sandbox", "--data", "x", "--listen", "127.0.0.1:1"],

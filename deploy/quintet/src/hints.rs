@@ -1,16 +1,17 @@
-//! What to try with a suite that has got ready.
+//! The commands that `quintet up` suggests once the suite is ready.
 
 use crate::names;
 use quintet_suite::{Suite, invocation};
 
-/// An order to place, or, without products, one to list; then the same by this command.
+/// Suggests to place an order by curl, or to list a product first if there are none, and then `quintet place`. `data` is the
+/// option `--data`, if the command needs it.
 pub(crate) fn text(suite: &Suite, demo: bool, data: &str) -> String {
-    let tried = if demo {
+    let suggestion = if demo {
         try_ordering(suite.url(names::order()))
     } else {
         try_listing(suite.url(names::inventory()))
     };
-    format!("{tried}\n  {}{data}", invocation::command("place --follow"))
+    format!("{suggestion}\n  {}{data}", invocation::command("place --follow"))
 }
 
 fn try_ordering(order: &str) -> String {
@@ -41,7 +42,7 @@ mod tests {
     use crate::chaos::suite_of_test;
 
     #[test]
-    fn it_fits_a_hundred_columns_and_the_order_to_try_is_json() {
+    fn the_hints_fit_a_hundred_columns_and_the_suggested_order_is_json() {
         for demo in [false, true] {
             let text = text(&suite_of_test(1), demo, " --data '/tmp/my suite'");
             assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

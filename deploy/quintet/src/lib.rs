@@ -1,9 +1,13 @@
-//! `quintet`, the command: it is each of the five services and the sandbox, starts them on one machine, watches over
-//! them, places and follows orders, audits what became of them, and measures what that costs.
+//! The command `quintet`: the program of the order saga.
 //!
-//! What every saga needs of that is in `quintet-suite`; here is what knows of orders. `cli` says what the command line
-//! takes, `cmd` holds a file a sub-command, `orders` is a customer. `bench`, `chaos` and `schema` are sub-commands with a
-//! folder of their own.
+//! It runs each of the five services and the sandbox. It also starts and supervises all of them on one machine, places and
+//! follows orders, audits a suite, strikes it, and measures it.
+//!
+//! `quintet-suite` has the parts that every saga needs, such as `up` and `stop`. This crate has the parts that know of orders:
+//! - `cli`: the command line
+//! - `cmd`: the sub-commands, one file each; `bench`, `chaos` and `schema` have folders of their own
+//! - `orders`: a client of the order service
+//! - `shop`: products and customers for loads of orders
 
 mod bench;
 mod chaos;

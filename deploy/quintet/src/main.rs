@@ -1,5 +1,5 @@
-//! The `quintet` executable: exit code 0 when it worked, 1 with one line on stderr when not, 2 for
-//! wrong usage; as a service or the sandbox, theirs.
+//! The executable `quintet`. Exit code 0: success. 1: failure, with one line on stderr. 2: wrong usage. A service or the
+//! sandbox has exit codes of its own.
 
 use std::process::ExitCode;
 

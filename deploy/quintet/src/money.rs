@@ -1,20 +1,20 @@
-//! Money as people read it.
+//! Formats amounts of money for people.
 
 use serde::Deserialize;
 
-/// An amount in its currency's minor units, as the interface writes it.
+/// An amount in the minor units of its currency, as JSON has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Money {
     amount_minor: i64,
     currency: String,
 }
 
-/// The currencies of ISO 4217 that do not have two digits after the point.
+// The currencies of ISO 4217 that do not have two digits after the point.
 const NO_DIGITS: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
 const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
 
 impl Money {
-    /// Such as `12.98 EUR`.
+    /// The amount as `12.98 EUR`.
     pub(crate) fn text(&self) -> String {
         let is_in = |list: &str| list.split(' ').any(|code| code == self.currency);
         let digits = match () {
@@ -40,14 +40,14 @@ mod tests {
 
     #[test]
     fn each_currency_has_its_own_digits() {
-        let of = |amount_minor, currency: &str| {
+        let text = |amount_minor, currency: &str| {
             Money { amount_minor, currency: currency.to_owned() }.text()
         };
-        assert_eq!(of(1_298, "EUR"), "12.98 EUR");
-        assert_eq!(of(5, "EUR"), "0.05 EUR");
-        assert_eq!(of(-5, "USD"), "-0.05 USD");
-        assert_eq!(of(1_298, "JPY"), "1298 JPY");
-        assert_eq!(of(1_298, "KWD"), "1.298 KWD");
-        assert_eq!(of(i64::MAX, "EUR"), "92233720368547758.07 EUR");
+        assert_eq!(text(1_298, "EUR"), "12.98 EUR");
+        assert_eq!(text(5, "EUR"), "0.05 EUR");
+        assert_eq!(text(-5, "USD"), "-0.05 USD");
+        assert_eq!(text(1_298, "JPY"), "1298 JPY");
+        assert_eq!(text(1_298, "KWD"), "1.298 KWD");
+        assert_eq!(text(i64::MAX, "EUR"), "92233720368547758.07 EUR");
     }
 }

@@ -1,4 +1,4 @@
-//! The services of the saga and the sandbox, as its manifest names them.
+//! The names of services and of the sandbox in the manifest.
 
 use quintet_suite::Component;
 
@@ -14,7 +14,7 @@ pub(crate) fn payment() -> Component {
     Component::named("payment")
 }
 
-/// Plays the payment gateway, the carrier and the mail server.
+/// The provider that plays the payment gateway, the carrier and the mail server.
 pub(crate) fn sandbox() -> Component {
     Component::named("sandbox")
 }

@@ -1,8 +1,8 @@
-//! `--check-config` says what is wrong with the settings, without asking anybody.
+//! `--check-config` reports wrong settings, without connecting to any server.
 
 use std::process::{Command, Output};
 
-/// Checks the defaults with these variables over them, each without the prefix.
+/// Checks the defaults, overridden by these environment variables, which are given without their prefix.
 fn check(variables: &[(&str, &str)]) -> Output {
     let mut service = Command::new(env!("CARGO_BIN_EXE_quintet"));
     service.args(["service", "payment", "--check-config"]).env_clear();
@@ -10,7 +10,7 @@ fn check(variables: &[(&str, &str)]) -> Output {
         let prefix = if name.starts_with("OTEL_") { "" } else { "QUINTET_PAYMENT__" };
         service.env(format!("{prefix}{name}"), value);
     }
-    service.output().expect("it runs")
+    service.output().expect("quintet can be started")
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn the_defaults_are_fine() {
 }
 
 #[test]
-fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
+fn a_setting_that_cannot_work_or_is_not_safe_is_refused_by_name() {
     let kafka = ("BUS__URL", "kafka:localhost:9092");
     let file = [("GATEWAY__URL", "file:///etc/passwd")];
     let tls = [("GATEWAY__URL", "https://gateway")];
@@ -32,7 +32,7 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
     ];
-    let everyone = [("CORS__ORIGINS", "[\"*\"]")];
+    let any_origin = [("CORS__ORIGINS", "[\"*\"]")];
     let one_port = [("LISTEN", "127.0.0.1:8182"), ("ADMIN_LISTEN", "127.0.0.1:8182")];
     let no_port = [("BUS__URL", "kafka:broker:99999")];
     let query = [("GATEWAY__URL", "http://gateway/?a=b#c")];
@@ -51,7 +51,7 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
         (&no_database, "database.url", false),
         (&encrypted, "database.url", true),
         (&grpc, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false),
-        (&everyone, "cors.origins", false),
+        (&any_origin, "cors.origins", false),
         (&one_port, "admin_listen", false),
         (&no_port, "bus.url", false),
         (&query, "gateway.url", false),
@@ -62,17 +62,17 @@ fn what_cannot_work_or_is_not_safe_is_refused_by_name() {
             continue;
         }
         let checked = check(variables);
-        let told = String::from_utf8_lossy(&checked.stderr);
+        let stderr = String::from_utf8_lossy(&checked.stderr);
         assert_eq!(checked.status.code(), Some(64), "{variables:?}: {checked:?}");
-        assert!(told.contains(named) && told.lines().count() == 1, "{variables:?}: {told}");
-        assert!(told.matches(&format!("{named}:")).count() <= 1, "named twice: {told}");
+        assert!(stderr.contains(named) && stderr.lines().count() == 1, "{variables:?}: {stderr}");
+        assert!(stderr.matches(&format!("{named}:")).count() <= 1, "named twice: {stderr}");
     }
 }
 
 #[test]
-fn secrets_are_not_told() {
-    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/secrets_are_not_told");
-    std::fs::write(file, "hunter2:x:0\nhunter2 again\n").expect("it is written");
+fn errors_do_not_contain_secrets() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/errors_do_not_contain_secrets");
+    std::fs::write(file, "hunter2:x:0\nhunter2 again\n").expect("the folder is writable");
     let kafka = ("BUS__URL", "kafka:localhost:9092");
     for variables in [
         &[kafka, ("KAFKA__LINGER_MS", "hunter2")][..],
@@ -93,9 +93,9 @@ fn secrets_are_not_told() {
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", "u:hunter2@x")],
     ] {
         let checked = check(variables);
-        let told = String::from_utf8_lossy(&checked.stderr);
+        let stderr = String::from_utf8_lossy(&checked.stderr);
         assert_eq!(checked.status.code(), Some(64), "{variables:?}: {checked:?}");
-        assert!(!told.contains("hunter2"), "{variables:?}: {told}");
-        assert_eq!(told.lines().count(), 1, "{variables:?}: {told}");
+        assert!(!stderr.contains("hunter2"), "{variables:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{variables:?}: {stderr}");
     }
 }

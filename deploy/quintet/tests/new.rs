@@ -1,4 +1,4 @@
-//! `quintet new`: which files it writes, and what it refuses. `.ci/new` builds, tests and runs what it writes.
+//! `quintet new`: the files that it writes, and the arguments that it refuses. `.ci/new` builds, tests and runs such a saga.
 
 use serde_json::Value;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Runs `new` in this folder; its exit code, and all that it says.
+/// Runs `new` in this folder, and returns its exit code and output.
 fn new(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_quintet"))
         .arg("new")
@@ -21,18 +21,18 @@ fn empty() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// This checkout, in which the command was built.
+/// The path of this checkout.
 fn checkout() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
 #[test]
-fn it_writes_a_saga_that_takes_the_library_from_the_checkout_that_is_given() {
+fn a_new_saga_takes_the_library_from_the_given_checkout() {
     let (temp, checkout) = (empty(), checkout());
-    let (code, told) = new(temp.path(), &["box-office", "--quintet", &checkout]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("cd box-office\n"), "{told}");
+    let (code, output) = new(temp.path(), &["box-office", "--quintet", &checkout]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("cd box-office\n"), "{output}");
     let saga = temp.path().join("box-office");
     for file in [
         ".gitignore",
@@ -49,37 +49,39 @@ fn it_writes_a_saga_that_takes_the_library_from_the_checkout_that_is_given() {
     assert!(manifest.contains("\nname = \"box-office\"\n"), "{manifest}");
     let facade = format!("\nquintet = {{ path = \"{checkout}/shared/quintet\" }}\n");
     assert!(manifest.contains(&facade), "{manifest}");
-    let elsewhere = |path: &str| !fs::read_to_string(saga.join(path)).unwrap().contains(&checkout);
-    assert!(["README.md", "suite.toml", "src/main.rs"].into_iter().all(elsewhere));
+    let has_checkout =
+        |path: &str| fs::read_to_string(saga.join(path)).unwrap().contains(&checkout);
+    assert!(!["README.md", "suite.toml", "src/main.rs"].into_iter().any(has_checkout));
 }
 
 #[test]
 fn another_folder_may_be_given_if_it_is_empty() {
     let temp = empty();
     fs::create_dir(temp.path().join("mine")).unwrap();
-    let (checkout, given) = (checkout(), ["shop", "--path", "mine", "--json", "--quintet"]);
-    let given = [&given[..], &[&checkout]].concat();
-    let (code, told) = new(temp.path(), &given);
-    assert_eq!(code, Some(0), "{told}");
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((&told["path"], &told["quintet"]), (&"mine".into(), &checkout.as_str().into()));
-    let files = told["files"].as_array().unwrap();
-    assert!(files.contains(&"src/contract.rs".into()), "{told}");
-    assert!(files.iter().all(|it| temp.path().join("mine").join(it.as_str().unwrap()).is_file()));
+    let checkout = checkout();
+    let arguments = ["shop", "--path", "mine", "--json", "--quintet", &checkout];
+    let (code, output) = new(temp.path(), &arguments);
+    assert_eq!(code, Some(0), "{output}");
+    let json: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((&json["path"], &json["quintet"]), (&"mine".into(), &checkout.as_str().into()));
+    let files = json["files"].as_array().unwrap();
+    assert!(files.contains(&"src/contract.rs".into()), "{json}");
+    let folder = temp.path().join("mine");
+    assert!(files.iter().all(|file| folder.join(file.as_str().unwrap()).is_file()));
 
-    let (code, told) = new(temp.path(), &given);
+    let (code, output) = new(temp.path(), &arguments);
     let expected = "quintet: mine is not empty: give another folder by --path\n";
-    assert_eq!((code, &*told), (Some(1), expected));
+    assert_eq!((code, &*output), (Some(1), expected));
 }
 
 #[test]
-fn what_it_cannot_do_it_says_in_one_line_and_writes_nothing() {
+fn bad_arguments_are_refused_in_one_line_and_nothing_is_written() {
     let temp = empty();
     fs::write(temp.path().join("file"), "mine").unwrap();
-    let refused = |arguments: &[&str], code: i32, why: &str| {
-        let (found, told) = new(temp.path(), arguments);
-        assert_eq!(found, Some(code), "{told}");
-        assert!(told.contains(why), "{told}");
+    let refused = |arguments: &[&str], expected: i32, why: &str| {
+        let (code, output) = new(temp.path(), arguments);
+        assert_eq!(code, Some(expected), "{output}");
+        assert!(output.contains(why), "{output}");
     };
     let unfit = "'Shop' for '<NAME>': use at most 32 of a-z, 0-9 and `-`, a letter first";
     refused(&["Shop"], 2, unfit);

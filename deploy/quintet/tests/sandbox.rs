@@ -1,4 +1,4 @@
-//! `quintet provider sandbox`: how it ends, and what survives a `kill -9`.
+//! `quintet provider sandbox`: how it ends, and that its ledger survives SIGKILL.
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
@@ -22,7 +22,7 @@ struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Already ended where the test went well.
+        // It has ended already unless the test fails.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -43,16 +43,16 @@ impl Process {
         Self { child, stderr }
     }
 
-    /// The HTTP address, once it listens.
+    /// Waits until the sandbox logs its HTTP address.
     fn address(&mut self) -> SocketAddr {
-        let mut seen = String::new();
-        while self.stderr.read_line(&mut seen).unwrap() > 0 {
-            let said = seen.split_once("http=").and_then(|(_, rest)| rest.split_once(' '));
-            if let Some((address, _)) = said {
+        let mut log = String::new();
+        while self.stderr.read_line(&mut log).unwrap() > 0 {
+            let logged = log.split_once("http=").and_then(|(_, rest)| rest.split_once(' '));
+            if let Some((address, _)) = logged {
                 return address.parse().unwrap();
             }
         }
-        panic!("it ended instead: {seen}");
+        panic!("the sandbox ended before it listened: {log}");
     }
 
     fn signal(&self, signal: &str) {
@@ -72,7 +72,7 @@ async fn post(address: SocketAddr, key: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_kill() {
+async fn answered_charges_survive_a_kill() {
     let data = TempDir::new().unwrap();
     let mut process = Process::start("127.0.0.1:0", data.path());
     let address = process.address();
@@ -94,7 +94,7 @@ async fn what_was_answered_survives_a_kill() {
 }
 
 #[test]
-fn signals_end_it_cleanly() {
+fn sigterm_and_sigint_end_it_cleanly() {
     for signal in ["TERM", "INT"] {
         let data = TempDir::new().unwrap();
         let mut process = Process::start("127.0.0.1:0", data.path());
@@ -113,7 +113,7 @@ fn it_ends_with_its_parent() {
     assert_eq!(process.exit_code(), Some(0));
 }
 
-/// The last line that it says before it fails.
+/// The last line that the sandbox prints before it fails.
 fn failure(listen: &str, data: &Path) -> String {
     let mut process = Process::start(listen, data);
     let lines = process.stderr.by_ref().lines().map(Result::unwrap);
@@ -123,15 +123,15 @@ fn failure(listen: &str, data: &Path) -> String {
 }
 
 #[test]
-fn a_taken_port_and_a_bad_directory_are_said_in_one_line() {
+fn the_error_for_a_taken_port_or_a_bad_directory_names_the_option() {
     let data = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = failure(&address, data.path());
-    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    let error = failure(&address, data.path());
+    assert!(error.contains(&address) && error.contains("--listen"), "{error}");
 
     let file = data.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let said = failure("127.0.0.1:0", &file);
-    assert!(said.contains("file") && said.contains("--data"), "{said}");
+    let error = failure("127.0.0.1:0", &file);
+    assert!(error.contains("file") && error.contains("--data"), "{error}");
 }

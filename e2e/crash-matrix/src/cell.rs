@@ -1,26 +1,26 @@
 use crash::Point;
 
-use crate::{Kind, Reaction, Story, reactions};
+use crate::{Course, Kind, Reaction, reactions};
 
-/// One place of the matrix: a reaction and a point on its way.
+/// A cell of the matrix: a reaction, and a point that its input passes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// What is reacted to, and by whom.
+    /// The service and its input.
     pub reaction: Reaction,
-    /// Where the process dies.
+    /// The point at which the service's process dies.
     pub point: Point,
-    /// How the input is made to come there.
+    /// How the point is reached.
     pub reach: Reach,
 }
 
-/// Whether and how a point is reached.
+/// How a point is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// By an order that takes this course.
-    By(Story),
-    /// Never, for this reason.
+    By(Course),
+    /// Not at all, for this reason.
     Never(&'static str),
-    /// Nobody has said how, which is a gap in the matrix.
+    /// No course is known that reaches it, which is a gap in the matrix.
     Unknown,
 }
 
@@ -38,52 +38,56 @@ pub fn matrix() -> Vec<Cell> {
 }
 
 fn reach(reaction: &Reaction, point: Point) -> Reach {
-    if let Some(why) = never(reaction, point).or_else(|| beyond(&reaction.input)) {
+    if let Some(why) =
+        unreachable_point(reaction, point).or_else(|| impossible_input(&reaction.input))
+    {
         return Reach::Never(why);
     }
-    Story::reaching(&reaction.input).map_or(Reach::Unknown, Reach::By)
+    Course::reaching(&reaction.input).map_or(Reach::Unknown, Reach::By)
 }
 
-/// Why an input never passes the point, if so.
-fn never(reaction: &Reaction, point: Point) -> Option<&'static str> {
-    let holds = matches!(point, Point::BeforeHold | Point::AfterHold);
-    if reaction.kind == Kind::Hold && !holds {
-        return Some("a hold is written by itself: there is no reaction to it");
+/// Why an input of this kind never passes the point; `None` if it does.
+fn unreachable_point(reaction: &Reaction, point: Point) -> Option<&'static str> {
+    let is_of_hold = matches!(point, Point::BeforeHold | Point::AfterHold);
+    if reaction.kind == Kind::Hold && !is_of_hold {
+        return Some("the engine writes a hold by itself: no reaction runs");
     }
-    let (kind, only, why) = match point {
+    let (only_kind, why) = match point {
         Point::BeforeAttempt | Point::AfterAttempt => {
-            (reaction.kind, Kind::Outcome, "it is no answer of the outside world")
+            (Kind::Outcome, "the input is no answer of a provider")
         }
-        Point::BeforeHold | Point::AfterHold => (reaction.kind, Kind::Hold, "it is no hold"),
+        Point::BeforeHold | Point::AfterHold => (Kind::Hold, "the input is no hold"),
         Point::AfterResolve | Point::ResolutionTaken => {
-            (reaction.kind, Kind::Resolution, "it is no outcome of an operator")
+            (Kind::Resolution, "the input is no outcome of an operator")
         }
-        Point::AlarmTaken => (reaction.kind, Kind::Alarm, "it is no alarm"),
+        Point::AlarmTaken => (Kind::Alarm, "the input is no alarm"),
         Point::AfterReply => {
-            (reaction.kind, Kind::Command, "it is no command: nobody waits for a reply")
+            (Kind::Command, "the input is no command: no client waits for a reply")
         }
         Point::BeforeOffsets | Point::AfterOffsets => {
-            (reaction.kind, Kind::Event, "it is no event: it has no offset")
+            (Kind::Event, "the input is no event: it has no offset")
         }
-        _ if follows(point) && !reaction.emits => return Some("the reaction emits nothing"),
+        _ if is_of_emitted_event(point) && !reaction.emits => {
+            return Some("the reaction emits nothing");
+        }
         _ => return None,
     };
-    (kind != only).then_some(why)
+    (reaction.kind != only_kind).then_some(why)
 }
 
-/// Whether no order alone can bring this input about.
-fn beyond(input: &str) -> Option<&'static str> {
-    let refund = matches!(input, "*refund held" | "*refund resolved");
-    refund.then_some("the sandbox does not fail the refund of one order alone")
+/// Why no test order can cause this input; `None` if one can.
+fn impossible_input(input: &str) -> Option<&'static str> {
+    let is_of_refund = matches!(input, "*refund held" | "*refund resolved");
+    is_of_refund.then_some("the sandbox cannot fail the refund of one order only")
 }
 
-/// Whether the point lies on the way of an event that the reaction emitted.
-fn follows(point: Point) -> bool {
+/// Whether an event that the reaction emitted passes the point, and not the reaction's input.
+fn is_of_emitted_event(point: Point) -> bool {
     matches!(point, Point::BeforePublish | Point::AfterPublish | Point::AfterDelete)
 }
 
 impl Cell {
-    /// Its name, fit for a file.
+    /// The cell's name, which can be the name of a file.
     #[must_use]
     pub fn name(&self) -> String {
         let point: &str = self.point.into();
@@ -91,10 +95,10 @@ impl Cell {
         format!("{}-{input}-{point}", self.reaction.service)
     }
 
-    /// How many orders try to reach it. Which of an order's last events ends it, and so emits, is
-    /// up to their order.
+    /// How many orders try to reach the cell. Only the last event of an order ends it and emits, and which of the events is the
+    /// last depends on timing. So one order would often miss the points of an emitted event.
     pub(crate) fn tries(&self) -> usize {
-        if follows(self.point) { 3 } else { 1 }
+        if is_of_emitted_event(self.point) { 3 } else { 1 }
     }
 }
 
@@ -105,17 +109,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cell_has_a_name_of_its_own_and_a_way_to_it() {
+    fn every_cell_has_a_distinct_name_and_a_course() {
         let matrix = matrix();
         let names: BTreeSet<String> = matrix.iter().map(Cell::name).collect();
         assert_eq!(names.len(), matrix.len());
         let gaps: Vec<String> =
             matrix.iter().filter(|cell| cell.reach == Reach::Unknown).map(Cell::name).collect();
-        assert_eq!(gaps, Vec::<String>::new(), "no story reaches these");
+        assert_eq!(gaps, Vec::<String>::new(), "no course reaches these cells");
     }
 
     #[test]
-    fn every_point_is_reached_by_somebody() {
+    fn every_point_is_reached_by_an_order() {
         let matrix = matrix();
         for point in Point::ALL {
             let reached = matrix

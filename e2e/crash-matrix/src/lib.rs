@@ -1,22 +1,23 @@
-//! The crash matrix: every service dies at every point of every reaction, one order each, and is
-//! started again; then the order's end and the providers' ledger are compared with what must be.
+//! The crash matrix: every service dies at every point of every reaction.
 //!
-//! The [`matrix`] is derived from the services themselves; [`run`] plays it over real processes,
-//! built with crash points; [`table`] writes it down.
+//! A cell of the [`matrix`] is a reaction of a service and a point that its input passes. [`run`] fills the cells: it runs
+//! orders on real processes that are built with crash points. For each cell an order brings the input to the point, the process
+//! aborts there and is started again, and the order must end as it would have without the death. The providers' ledger must have
+//! each charge, refund, booking and mail once. [`table`] writes the result as Markdown.
 
 mod cell;
+mod course;
+mod crash_suite;
 mod matrix;
 mod operator;
+mod outcome;
 mod reactions;
 mod round;
-mod stage;
-mod story;
 pub mod table;
-mod verdict;
 
 pub use cell::{Cell, Reach, matrix};
-pub use matrix::{Verdicts, run};
+pub use course::{Course, Request};
+pub use matrix::{Outcomes, run};
+pub use outcome::CellOutcome;
 pub use quintet_test::crash_points::{InputKind as Kind, Reaction};
 pub use reactions::reactions;
-pub use story::{Request, Story};
-pub use verdict::Verdict;

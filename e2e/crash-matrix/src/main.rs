@@ -1,4 +1,4 @@
-//! Plays the crash matrix, and writes it down.
+//! Runs the crash matrix, prints the cells that fail, and writes MATRIX.md if asked to.
 
 use std::{
     fs, io,
@@ -8,17 +8,17 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use crash_matrix::{Cell, Verdict, Verdicts, matrix, run, table::with_section};
+use crash_matrix::{Cell, CellOutcome, Outcomes, matrix, run, table::with_section};
 use scenarios::Backend;
 
-/// Has every service die at every point of every reaction, and compares what became of the orders.
+/// Lets every service die at every point of every reaction, and checks that the orders end as without the death.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// What the suite stands on.
+    /// The bus and databases of the suite.
     #[arg(long, value_enum)]
-    backend: Kind,
-    /// The PostgreSQL server, a user of which may create databases.
+    backend: BackendName,
+    /// The PostgreSQL server, with a user that may create databases.
     #[arg(
         long,
         value_name = "URL",
@@ -37,20 +37,20 @@ struct Args {
     /// Write the matrix to e2e/crash-matrix/MATRIX.md.
     #[arg(long)]
     write: bool,
-    /// Only the cells whose names contain this, such as `payment-charge`.
+    /// Run only the cells whose names contain this, such as `payment-charge`.
     #[arg(long, value_name = "TEXT", conflicts_with = "write")]
     only: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum BackendName {
     /// SQLite and the log.
     Sqlite,
     /// PostgreSQL and Kafka.
     Postgres,
 }
 
-impl Kind {
+impl BackendName {
     fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite and the log",
@@ -63,35 +63,43 @@ fn main() -> Result<ExitCode> {
     let Args { backend, postgres, brokers, write, only } = Args::parse();
     let mut cells = matrix();
     cells.retain(|cell| only.as_ref().is_none_or(|only| cell.name().contains(only)));
-    let on = match (backend, postgres, brokers) {
-        (Kind::Postgres, Some(postgres), Some(brokers)) => Backend::Servers { postgres, brokers },
+    let suite_backend = match (backend, postgres, brokers) {
+        (BackendName::Postgres, Some(postgres), Some(brokers)) => {
+            Backend::Servers { postgres, brokers }
+        }
         _ => Backend::Files,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let verdicts = runtime.block_on(run(&on, &cells))?;
+    let outcomes = runtime.block_on(run(&suite_backend, &cells))?;
     if write {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("MATRIX.md");
-        write_down(&path, backend, &cells, &verdicts)?;
+        write_matrix(&path, backend, &cells, &outcomes)?;
     }
-    Ok(report(&cells, &verdicts))
+    Ok(report(&cells, &outcomes))
 }
 
-fn write_down(path: &PathBuf, backend: Kind, cells: &[Cell], verdicts: &Verdicts) -> Result<()> {
+fn write_matrix(
+    path: &PathBuf,
+    backend: BackendName,
+    cells: &[Cell],
+    outcomes: &Outcomes,
+) -> Result<()> {
     let old = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         read => read.context("MATRIX.md")?,
     };
-    fs::write(path, with_section(&old, backend.name(), cells, verdicts)).context("MATRIX.md")
+    fs::write(path, with_section(&old, backend.name(), cells, outcomes)).context("MATRIX.md")
 }
 
-fn report(cells: &[Cell], verdicts: &Verdicts) -> ExitCode {
-    let of = |so: fn(&Verdict) -> bool| verdicts.values().filter(|verdict| so(verdict)).count();
-    let (once, never) = (of(|it| *it == Verdict::Once), of(|it| matches!(it, Verdict::Never(_))));
-    println!("{} cells: {once} once, {never} not reachable", verdicts.len());
-    let mut right = true;
-    for name in cells.iter().map(Cell::name).filter(|name| !verdicts[name].is_right()) {
-        println!("{name}: {}", verdicts[&name]);
-        right = false;
+fn report(cells: &[Cell], outcomes: &Outcomes) -> ExitCode {
+    let once = outcomes.values().filter(|outcome| **outcome == CellOutcome::Once).count();
+    let never =
+        outcomes.values().filter(|outcome| matches!(outcome, CellOutcome::Never(_))).count();
+    println!("{} cells: {once} once, {never} not reachable", outcomes.len());
+    let mut all_right = true;
+    for name in cells.iter().map(Cell::name).filter(|name| !outcomes[name].is_right()) {
+        println!("{name}: {}", outcomes[&name]);
+        all_right = false;
     }
-    if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -6,58 +6,58 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::Backend;
 
 use crate::{
-    Cell, Reach, Story, Verdict,
-    round::{Flow, Guest, guests, play},
-    stage::Stage,
-    verdict::wrong,
+    Cell, CellOutcome, Course, Reach,
+    crash_suite::CrashSuite,
+    outcome::find_wrong,
+    round::{CellOrder, Delivery, orders_for, run_orders},
 };
 
-/// In turns, until every cell is reached: which of an order's last events ends it depends on them.
-const FLOWS: [Flow; 3] = [Flow::Late, Flow::Live, Flow::Half];
-/// Who is not reached in so many rounds is not reached.
+/// The rounds cycle through these until every cell is reached. Which of an order's last events ends it depends on them.
+const DELIVERIES: [Delivery; 3] = [Delivery::Late, Delivery::Live, Delivery::Half];
+/// The largest number of rounds. A cell that is not reached in them counts as missed.
 const ROUNDS: usize = 9;
-/// Longer than a matrix takes.
+/// A deadline that does not pass: it is longer than a run of the matrix.
 const NEVER: &str = "24h";
-/// Time enough to tell everybody what is armed.
+/// The first deadline that passes in an order's course. It leaves time to arm the cells with the orders' ids.
 const SOON: &str = "15s";
-/// What follows needs no more to be armed.
+/// A later deadline, before which nothing more has to be armed.
 const AT_ONCE: &str = "1s";
 
-/// What runs at the same time, with the same settings of time.
+/// The settings of deadlines. Courses with the same timing run on one suite at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
+enum Timing {
     /// No deadline passes.
-    Calm,
-    /// No deadline passes either, but what a provider does not take is soon held.
+    NoDeadlines,
+    /// No deadline passes, but a request that a provider does not serve is soon held for an operator.
     Operated,
-    /// Orders must be paid soon.
+    /// The deadline of the payment passes soon.
     Unpaid,
-    /// Orders must end soon.
+    /// The first and the second deadline pass soon.
     Overdue,
 }
 
-impl Pace {
-    const ALL: [Self; 4] = [Self::Calm, Self::Operated, Self::Unpaid, Self::Overdue];
+impl Timing {
+    const ALL: [Self; 4] = [Self::NoDeadlines, Self::Operated, Self::Unpaid, Self::Overdue];
 
-    fn of(story: Story) -> Self {
-        match story {
-            Story::Unpaid => Self::Unpaid,
-            Story::Overdue => Self::Overdue,
-            Story::Held(_) | Story::Resolved(_) => Self::Operated,
-            _ => Self::Calm,
+    fn of(course: Course) -> Self {
+        match course {
+            Course::Unpaid => Self::Unpaid,
+            Course::Overdue => Self::Overdue,
+            Course::Held(_) | Course::Resolved(_) => Self::Operated,
+            _ => Self::NoDeadlines,
         }
     }
 
-    /// What is not calm plays as it happens: nothing may wait for what is held, or be late.
-    fn flows(self) -> &'static [Flow] {
-        if self == Self::Calm { &FLOWS } else { &[Flow::Live] }
+    /// The deliveries for orders of this timing. The others than [`Delivery::Live`] wait until the other services are quiet. A
+    /// held request would keep them from that, and an order must receive its events while its deadlines run.
+    fn deliveries(self) -> &'static [Delivery] {
+        if self == Self::NoDeadlines { &DELIVERIES } else { &[Delivery::Live] }
     }
 
-    /// How long an order may take to be paid, until the first deadline, and from there; and how long a mail may
-    /// take.
+    /// Environment variables for the deadlines of orders, and for the time after which an unsent mail is held.
     fn variables(self) -> [(&'static str, &'static str); 4] {
         let (paid, first, second) = match self {
-            Self::Calm | Self::Operated => (NEVER, NEVER, NEVER),
+            Self::NoDeadlines | Self::Operated => (NEVER, NEVER, NEVER),
             Self::Unpaid => (SOON, NEVER, NEVER),
             Self::Overdue => (NEVER, SOON, AT_ONCE),
         };
@@ -71,91 +71,108 @@ impl Pace {
     }
 }
 
-/// The cells of a run, each with what came of it.
-pub type Verdicts = BTreeMap<String, Verdict>;
+/// The outcomes of a run's cells, by the cells' names.
+pub type Outcomes = BTreeMap<String, CellOutcome>;
 
-/// Plays these cells on a backend: orders run at the same time, each armed to kill a service at one
-/// point of its own way. Says on standard error how far it is.
+/// The results of a run so far, and the bar that shows its progress.
+struct Progress<'a> {
+    outcomes: &'a mut Outcomes,
+    bar: &'a ProgressBar,
+}
+
+/// Runs these cells on a backend. The orders of many cells run at the same time, and each is armed to kill a service at one
+/// point. Progress is written to standard error.
 ///
 /// # Errors
 /// If the suite does not come to rest, or the audit does not hold.
-pub async fn run(backend: &Backend, cells: &[Cell]) -> Result<Verdicts> {
-    let mut verdicts: Verdicts = cells.iter().map(|cell| (cell.name(), begin(cell))).collect();
-    let bar = progress(cells.iter().filter(|cell| matches!(cell.reach, Reach::By(_))).count());
-    for pace in Pace::ALL {
-        let at = |cell: &&Cell| matches!(cell.reach, Reach::By(story) if Pace::of(story) == pace);
-        let cells: Vec<&Cell> = cells.iter().filter(at).collect();
+pub async fn run(backend: &Backend, cells: &[Cell]) -> Result<Outcomes> {
+    let mut outcomes: Outcomes =
+        cells.iter().map(|cell| (cell.name(), initial_outcome(cell))).collect();
+    let reachable = cells.iter().filter(|cell| matches!(cell.reach, Reach::By(_)));
+    let bar = progress_bar(reachable.count());
+    for timing in Timing::ALL {
+        let has_timing =
+            |cell: &&Cell| matches!(cell.reach, Reach::By(course) if Timing::of(course) == timing);
+        let cells: Vec<&Cell> = cells.iter().filter(has_timing).collect();
         if !cells.is_empty() {
-            let stage = Stage::start(backend, &pace.variables())?;
-            rounds(&stage, &cells, pace.flows(), (&mut verdicts, &bar)).await?;
+            let suite = CrashSuite::new(backend, &timing.variables())?;
+            let progress = Progress { outcomes: &mut outcomes, bar: &bar };
+            run_rounds(&suite, &cells, timing.deliveries(), progress).await?;
         }
     }
     bar.finish_and_clear();
-    Ok(verdicts)
+    Ok(outcomes)
 }
 
-fn begin(cell: &Cell) -> Verdict {
+fn initial_outcome(cell: &Cell) -> CellOutcome {
     match cell.reach {
-        Reach::Never(why) => Verdict::Never(why),
-        Reach::By(_) | Reach::Unknown => Verdict::Missed,
+        Reach::Never(why) => CellOutcome::Never(why),
+        Reach::By(_) | Reach::Unknown => CellOutcome::Missed,
     }
 }
 
-/// Plays rounds until none of the cells is left.
-async fn rounds(
-    stage: &Stage,
+/// Runs rounds until every cell is reached.
+async fn run_rounds(
+    suite: &CrashSuite,
     cells: &[&Cell],
-    flows: &[Flow],
-    (verdicts, bar): (&mut Verdicts, &ProgressBar),
+    deliveries: &[Delivery],
+    progress: Progress<'_>,
 ) -> Result<()> {
-    for (nth, flow) in flows.iter().cycle().take(ROUNDS).enumerate() {
-        let missed = |cell: &&&Cell| verdicts[&cell.name()] == Verdict::Missed;
-        let left: Vec<&Cell> = cells.iter().filter(missed).copied().collect();
-        let mut guests = guests(&left)?;
-        if guests.is_empty() {
+    let Progress { outcomes, bar } = progress;
+    for (nth, delivery) in deliveries.iter().cycle().take(ROUNDS).enumerate() {
+        let is_missed = |cell: &&&Cell| outcomes[&cell.name()] == CellOutcome::Missed;
+        let missed: Vec<&Cell> = cells.iter().filter(is_missed).copied().collect();
+        let mut orders = orders_for(&missed)?;
+        if orders.is_empty() {
             break;
         }
-        let (begun, count) = (bar.position(), guests.len());
-        say(bar, &format!("round {}: {} cells, {count} orders, {flow:?}", nth + 1, left.len()));
-        let seen = Flag::new(0);
-        let look = || {
-            let hit = left.iter().filter(|cell| stage.armed.hit(&cell.name()).is_some()).count();
-            seen.set(hit);
+        let (begun, count) = (bar.position(), orders.len());
+        let cell_count = missed.len();
+        say(bar, &format!("round {}: {cell_count} cells, {count} orders, {delivery:?}", nth + 1));
+        let reached = Flag::new(0);
+        let count_reached = || {
+            let hit = missed.iter().filter(|cell| suite.armed.hit(&cell.name()).is_some()).count();
+            reached.set(hit);
             bar.set_position(begun + u64::try_from(hit).unwrap_or(u64::MAX));
         };
-        let playing = async {
-            play(stage, &mut guests, *flow).await?;
-            stage.audit().await
+        let running = async {
+            run_orders(suite, &mut orders, *delivery).await?;
+            suite.audit().await
         };
-        let (snapshot, report) = stage.play(look, playing).await?;
-        look();
-        judge(stage, &guests, &snapshot, verdicts);
-        say(bar, &format!("round {}: {} cells reached", nth + 1, seen.get()));
+        let (snapshot, report) = suite.restart_dead_during(running, count_reached).await?;
+        count_reached();
+        note_outcomes(suite, &orders, &snapshot, outcomes);
+        say(bar, &format!("round {}: {} cells reached", nth + 1, reached.get()));
         ensure!(report.holds(), "the audit does not hold:\n{report}");
     }
     Ok(())
 }
 
-fn judge(stage: &Stage, guests: &[Guest<'_>], snapshot: &Snapshot, verdicts: &mut Verdicts) {
-    for guest in guests {
-        let (name, wrong) = (guest.cell.name(), wrong(guest, snapshot));
-        let hit = stage.armed.hit(&name).is_some();
-        match (wrong, &verdicts[&name]) {
-            (Some(why), _) => drop(verdicts.insert(name, Verdict::Wrong(why))),
-            (None, Verdict::Missed) if hit => drop(verdicts.insert(name, Verdict::Once)),
+fn note_outcomes(
+    suite: &CrashSuite,
+    orders: &[CellOrder<'_>],
+    snapshot: &Snapshot,
+    outcomes: &mut Outcomes,
+) {
+    for order in orders {
+        let (name, wrong) = (order.cell.name(), find_wrong(order, snapshot));
+        let hit = suite.armed.hit(&name).is_some();
+        match (wrong, &outcomes[&name]) {
+            (Some(why), _) => drop(outcomes.insert(name, CellOutcome::Wrong(why))),
+            (None, CellOutcome::Missed) if hit => drop(outcomes.insert(name, CellOutcome::Once)),
             (None, _) => {}
         }
     }
 }
 
-fn progress(total: usize) -> ProgressBar {
+fn progress_bar(total: usize) -> ProgressBar {
     let total = u64::try_from(total).unwrap_or(u64::MAX);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
 }
 
-/// On a terminal above the bar, else alone.
+/// Writes a line, above the bar if standard error is a terminal.
 fn say(bar: &ProgressBar, text: &str) {
     bar.set_message(text.to_owned());
     bar.suspend(|| eprintln!("{text}"));

@@ -6,8 +6,8 @@ use quintet_test::crash_points::{Reaction, reactions_of};
 use saga::OrderSaga;
 use shipping::ShippingService;
 
-/// The reactions of all services: every state of each is walked, nothing is listed by hand. Each request to the
-/// outside world can be held besides, and resolved as it can be answered.
+/// The reactions of all services, found by walking through every state of each service. A request to a provider can also be
+/// held, and resolved in each way in which it can be answered.
 #[must_use]
 pub fn reactions() -> Vec<Reaction> {
     [

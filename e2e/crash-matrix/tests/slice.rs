@@ -1,10 +1,11 @@
-//! A slice of the matrix, on every backend there is.
+//! A slice of the crash matrix, on every available backend.
 
 use crash::Point;
-use crash_matrix::{Cell, Verdict, matrix, run};
+use crash_matrix::{Cell, CellOutcome, matrix, run};
 use scenarios::Backend;
 
-/// The first reaction of an order, the last, one that asks the outside world, and what an operator has to do with.
+/// The first reaction to an order and the last, one to a provider's answer, one to a deadline, and those that an operator takes
+/// part in.
 const REACTIONS: [(&str, &str); 6] = [
     ("order", "PlaceOrder"),
     ("order", "@payment_deadline"),
@@ -13,7 +14,7 @@ const REACTIONS: [(&str, &str); 6] = [
     ("payment", "*charge resolved"),
     ("order", "ShipmentDispatched"),
 ];
-/// On Kafka whoever dies is missed by its group for six seconds: a few points must do.
+/// On Kafka only a few points: after each death the consumer group waits six seconds for the dead member.
 const POINTS_ON_SERVERS: [Point; 4] =
     [Point::AfterAttempt, Point::BeforeHold, Point::AfterCommit, Point::AfterPublish];
 
@@ -27,14 +28,14 @@ fn slice(backend: &Backend) -> Vec<Cell> {
 }
 
 #[test]
-fn whoever_dies_anywhere_on_the_way_of_an_order_charges_it_once() {
+fn an_order_is_charged_once_wherever_a_service_dies() {
     for backend in Backend::all() {
         let cells = slice(&backend);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let verdicts = runtime.expect("a runtime").block_on(run(&backend, &cells));
-        let verdicts = verdicts.expect("the audit holds");
-        let wrong: Vec<_> = verdicts.iter().filter(|(_, verdict)| !verdict.is_right()).collect();
+        let outcomes = runtime.expect("a runtime").block_on(run(&backend, &cells));
+        let outcomes = outcomes.expect("the audit holds");
+        let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| !outcome.is_right()).collect();
         assert!(wrong.is_empty(), "{backend}: {wrong:?}");
-        assert!(verdicts.values().any(|verdict| *verdict == Verdict::Once), "{backend}");
+        assert!(outcomes.values().any(|outcome| *outcome == CellOutcome::Once), "{backend}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use scenarios::{Backend, NewOrder, Options, Suite, Visitor, until};
+use scenarios::{Backend, NewOrder, Options, TestSuite, Visitor, until};
 
 fn page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to/add-a-service.md");
@@ -92,8 +92,8 @@ async fn the_commands_on_the_page_do_what_it_says() {
 
     let temp = tempfile::tempdir().expect("a folder");
     let options = Options::on(&Backend::Files).manifest(&manifest(&page, temp.path()));
-    let suite = Suite::start(options);
-    let url = suite.says("/loyalty/url");
+    let suite = TestSuite::start(options);
+    let url = suite.up_json_text("/loyalty/url");
     let port = url.rsplit_once(':').expect("a port").1.to_owned();
     let visitor = Visitor::of(Arc::new(suite));
     let sku = visitor.product(100).await;
@@ -133,7 +133,7 @@ async fn the_commands_on_the_page_do_what_it_says() {
         let status = visitor.suite().quintet().args(arguments).stdout(Stdio::null()).status();
         assert!(status.expect("quintet runs").success(), "{command}");
     }
-    let admin = visitor.suite().says("/loyalty/admin_url");
+    let admin = visitor.suite().up_json_text("/loyalty/admin_url");
     until("it has read everything again", async || {
         let status = reqwest::get(format!("{admin}/admin/status")).await.ok()?;
         let status: Option<Status> = status.json().await.ok();

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use scenarios::{Backend, NewOrder, Options, Suite, Visitor};
+use scenarios::{Backend, NewOrder, Options, TestSuite, Visitor};
 
 /// The usual file with loyalty in it.
 fn manifest(folder: &Path) -> std::path::PathBuf {
@@ -17,21 +17,21 @@ fn manifest(folder: &Path) -> std::path::PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_started_stopped_killed_shown_and_audited() {
     let temp = tempfile::tempdir().expect("a folder");
-    let suite = Suite::start(Options::on(&Backend::Files).manifest(&manifest(temp.path())));
+    let suite = TestSuite::start(Options::on(&Backend::Files).manifest(&manifest(temp.path())));
     let visitor = Visitor::of(Arc::new(suite));
     let suite = visitor.suite();
     let pid = suite.pid("loyalty").expect("it runs");
-    assert!(suite.says("/loyalty/database").ends_with("/loyalty.db"));
+    assert!(suite.up_json_text("/loyalty/database").ends_with("/loyalty.db"));
 
     let sku = visitor.product(100).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
     visitor.until_ended(order, "completed").await;
-    suite.stop("loyalty").await;
+    suite.stop_program("loyalty").await;
     assert_eq!(suite.pid("loyalty"), None);
     let (code, verdict) = suite.audit("0s").await;
     let waiting = verdict["waiting"].to_string();
     assert!(code == Some(2) && waiting.contains("loyalty is stopped"), "{verdict}");
-    suite.begin("loyalty").await;
+    suite.start_program("loyalty").await;
     assert_ne!(suite.pid("loyalty"), Some(pid));
 
     // Each seed strikes other processes, this one too before long.
@@ -41,7 +41,7 @@ async fn it_is_started_stopped_killed_shown_and_audited() {
             break;
         }
         let seed = seed.to_string();
-        let (code, said) = suite.ask(&["chaos", "--seconds", "6", "--seed", &seed]).await;
+        let (code, said) = suite.run_quintet(&["chaos", "--seconds", "6", "--seed", &seed]).await;
         assert_eq!(code, Some(0), "{said:?}");
         struck = said.last().expect("a report")["totals"].to_string().contains("loyalty");
     }

@@ -22,42 +22,42 @@ const TOPICS: [&str; 7] = [
     "products",
     bus::IDENTITY_TOPIC,
 ];
-/// Cleaning up must not hold up the tests for long.
+/// How long the broker may take to delete topics and groups. Cleaning up must not delay the tests for long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const POSTGRES_PORT: u16 = 5432;
 
-/// The ways from a suite to its servers.
+/// The proxies between a suite and its servers, by which a test can cut connections.
 #[derive(Debug)]
-pub struct Ways {
-    /// Services are told apart on it.
+pub struct Proxies {
+    /// Knows the service of each connection, so that the connections of one service can be cut.
     pub kafka: Proxy,
-    /// Services are not.
+    /// Does not know the service of a connection.
     pub postgres: Proxy,
 }
 
-/// What a suite stands on.
+/// The bus and the databases of a suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// `SQLite` and the log: files in the suite's own folder.
     Files,
-    /// PostgreSQL and Kafka, shared with others.
+    /// PostgreSQL and Kafka, which other suites use at the same time.
     Servers {
         /// `postgres://USER@HOST:PORT`.
         postgres: String,
         /// `HOST:PORT`.
         brokers: String,
     },
-    /// PostgreSQL shared with others, and a Kafka of the suite's own, which can be stopped.
+    /// PostgreSQL, which other suites use at the same time, and a Kafka of the suite's own, which a test can stop.
     OwnBroker {
         /// `postgres://USER@HOST:PORT`.
         postgres: String,
-        /// A distribution of Kafka.
+        /// The folder of Kafka's distribution.
         kafka: PathBuf,
     },
 }
 
 impl Backend {
-    /// All that can be had: files always, servers where they are named.
+    /// The backends to test on: files always, servers if the environment names them.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let servers = testkit::postgres().zip(testkit::kafka());
@@ -65,14 +65,14 @@ impl Backend {
         [Self::Files].into_iter().chain(servers).collect()
     }
 
-    /// The one with a broker of its own, if it can be had.
+    /// The backend with a broker of its own; `None` unless the environment names PostgreSQL and a distribution of Kafka.
     #[must_use]
     pub fn own_broker() -> Option<Self> {
         let servers = testkit::postgres().zip(testkit::kafka_dir());
         servers.map(|(postgres, kafka)| Self::OwnBroker { postgres, kafka })
     }
 
-    /// Starts the broker, if it is the suite's own, and answers where it is from now on.
+    /// Starts the suite's own broker, if it has one, and returns the backend with the broker's address.
     pub(crate) fn open(self) -> (Self, Option<Broker>) {
         match self {
             Self::OwnBroker { postgres, kafka } => {
@@ -83,30 +83,32 @@ impl Backend {
         }
     }
 
-    /// The same with ways to both servers that can be cut. The broker tells its clients that it is where
-    /// the way begins.
-    pub(crate) fn open_behind_ways(self) -> (Self, Option<Broker>, Option<Ways>) {
+    /// Starts the suite's own broker, and proxies before both servers. The broker advertises the address of its proxy, so that
+    /// clients connect to nothing else.
+    pub(crate) fn open_behind_proxies(self) -> (Self, Option<Broker>, Option<Proxies>) {
         let Self::OwnBroker { postgres, kafka } = self else {
-            panic!("only a broker of the suite's own can say that it is elsewhere");
+            panic!(
+                "proxies need Backend::OwnBroker: a shared broker does not advertise their address"
+            );
         };
         let listener = Proxy::listener();
-        let here = listener.local_addr().expect("it listens");
-        let elsewhere = format!("PLAINTEXT://{here}");
-        let broker = Broker::start(&kafka, &[("advertised.listeners", &elsewhere)]);
+        let proxy = listener.local_addr().expect("the listener is bound");
+        let advertised = format!("PLAINTEXT://{proxy}");
+        let broker = Broker::start(&kafka, &[("advertised.listeners", &advertised)]);
         let mut url = Url::parse(&postgres).expect("a URL");
         let (host, port) = (url.host_str().expect("a host"), url.port().unwrap_or(POSTGRES_PORT));
         let server = format!("{host}:{port}");
-        let ways = Ways {
+        let proxies = Proxies {
             kafka: Proxy::start(listener, broker.address(), Protocol::Kafka),
             postgres: Proxy::start(Proxy::listener(), server, Protocol::Other),
         };
         url.set_ip_host(Ipv4Addr::LOCALHOST.into()).expect("an address");
-        url.set_port(Some(ways.postgres.port())).expect("a port");
-        let (postgres, brokers) = (url.to_string(), ways.kafka.address());
-        (Self::Servers { postgres, brokers }, Some(broker), Some(ways))
+        url.set_port(Some(proxies.postgres.port())).expect("a port");
+        let (postgres, brokers) = (url.to_string(), proxies.kafka.address());
+        (Self::Servers { postgres, brokers }, Some(broker), Some(proxies))
     }
 
-    /// A prefix for one suite's databases, topics and groups; none where they are its own anyway.
+    /// A random prefix for the names of one suite's databases, topics and groups. Empty for files, which no other suite uses.
     pub(crate) fn namespace(&self) -> String {
         match self {
             Self::Files => String::new(),
@@ -117,7 +119,7 @@ impl Backend {
         }
     }
 
-    /// The launcher's arguments.
+    /// The arguments of `quintet up` for this backend.
     pub(crate) fn arguments(&self, namespace: &str) -> Vec<String> {
         match self {
             Self::Files | Self::OwnBroker { .. } => Vec::new(),
@@ -129,21 +131,21 @@ impl Backend {
         }
     }
 
-    /// Deletes what a suite leaves on servers. What fails is left behind.
+    /// Deletes a suite's databases, topics and groups on the servers. Failures are ignored.
     pub(crate) fn clean_up(&self, namespace: &str) {
         let Self::Servers { postgres, brokers } = self else { return };
         let (postgres, brokers, namespace) =
             (postgres.clone(), brokers.clone(), namespace.to_owned());
-        // Not in the scenario's own runtime, which may be ending.
-        let cleaning = std::thread::spawn(move || {
+        // In a thread of its own, because the scenario's runtime may be shutting down.
+        let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let cleaning = async {
+            let clean = async {
                 drop_databases(&postgres, &namespace).await;
                 delete_topics(&brokers, &namespace).await;
             };
-            runtime.map(|runtime| runtime.block_on(cleaning))
+            runtime.map(|runtime| runtime.block_on(clean))
         });
-        let _ = cleaning.join();
+        let _ = thread.join();
     }
 }
 
@@ -157,7 +159,7 @@ impl fmt::Display for Backend {
     }
 }
 
-/// Deletes all records of a topic, as retention does.
+/// Deletes all records of a topic, as the broker's retention does.
 pub(crate) async fn delete_records(brokers: &str, topic: &str, partitions: i32) {
     let client: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");

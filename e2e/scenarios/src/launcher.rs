@@ -1,4 +1,4 @@
-//! `quintet up` as a child of the test.
+//! `quintet up` as a child process of the test.
 
 use std::{
     fs::{self, File},
@@ -7,42 +7,43 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// A running launcher. Its leash is a pipe from this process, so that it ends with the test,
-/// however that ends.
+/// A running launcher. It ends when its standard input closes, which happens even if the test process is killed.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     child: Child,
+    /// The launcher's standard input.
     leash: Option<ChildStdin>,
+    /// Kept open: the launcher would fail when it writes into a closed pipe.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Launcher {
-    /// Starts it and returns when the suite is ready.
+    /// Starts the launcher and returns when the suite is ready.
     pub(crate) fn start(mut command: Command, log: &Path) -> Self {
-        let said = File::options().create(true).append(true).open(log).expect("a log file");
+        let stderr = File::options().create(true).append(true).open(log).expect("a log file");
         command.env("QUINTET_LEASH", "stdin");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said);
-        let mut child = command.spawn().expect("quintet runs");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().expect("quintet can be started");
         let leash = child.stdin.take();
         let stdout = child.stdout.take().expect("its output is a pipe");
         let (mut stdout, mut line) = (BufReader::new(stdout), String::new());
-        // It prints the suite as one line once all is ready, or ends.
+        // With --json it prints one line when the suite is ready. If it fails, its output ends without a line.
         let read = stdout.read_line(&mut line);
         if !read.is_ok_and(|bytes| bytes > 0) {
             let _ = child.kill();
             let _ = child.wait();
-            let said = fs::read_to_string(log).unwrap_or_default();
-            panic!("the suite does not get ready:\n{said}");
+            let log = fs::read_to_string(log).unwrap_or_default();
+            panic!("the suite does not get ready; the launcher's log:\n{log}");
         }
         Self { child, leash, _stdout: stdout }
     }
 
-    /// Its process id.
+    /// The launcher's process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// `kill -9`.
+    /// Kills the launcher with SIGKILL.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -51,7 +52,7 @@ impl Launcher {
 
 impl Drop for Launcher {
     fn drop(&mut self) {
-        // It stops the suite in order.
+        // The launcher then stops the suite gracefully.
         drop(self.leash.take());
         let _ = self.child.wait();
     }

@@ -1,13 +1,16 @@
-//! The harness of the scenarios: suites of real processes, seen from outside by HTTP.
+//! The harness of the scenarios: black-box tests of suites of real processes.
 //!
-//! A *scenario* is an async function that gets a [`Visitor`] of a suite and ends with its verdict:
-//! every order has ended, and `quintet audit` finds the suite sound. Scenarios that disturb nobody share a suite, see [`Shared`];
-//! those that kill or stop have a suite of their own. Every scenario runs on `SQLite` and the log;
-//! on PostgreSQL and Kafka too where [`testkit`]'s variables name servers. Those that stop the broker
-//! have a broker of their own, and those that cut the way to it or to PostgreSQL go through proxies.
+//! A *scenario* is an async function. It gets a [`Visitor`], which uses a suite over HTTP. It ends with
+//! [`Visitor::assert_sound`]: every accepted order has ended, and `quintet audit` finds the suite sound.
 //!
-//! The programs are built first; `QUINTET_TEST_PROGRAMS=FOLDER` takes built ones as they are. A suite
-//! whose scenario failed leaves its folder behind, with everybody's logs.
+//! - Scenarios that do not disturb each other share a suite, see [`Shared`]. Those that kill or stop processes have a suite
+//!   of their own.
+//! - Every scenario runs on `SQLite` and the log. It runs on PostgreSQL and Kafka too if [`testkit`]'s variables name servers.
+//! - Scenarios that stop the broker have a broker of their own. Those that cut connections to a server go through
+//!   [`Proxies`].
+//!
+//! The program under test is built first. `QUINTET_TEST_PROGRAMS=FOLDER` takes a built one instead. If a scenario fails, the
+//! folder of its suite is kept, with the logs of all processes.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails its scenario by panicking")]
 
@@ -24,14 +27,14 @@ mod waiting;
 use contracts::Event;
 use event::Contract as _;
 
-pub use backend::{Backend, Ways};
+pub use backend::{Backend, Proxies};
 pub use options::Options;
-pub use order::{Happened, NewOrder, OrderView};
+pub use order::{NewOrder, OrderView, TimelineEntry};
 pub use quintet_suite::Replica;
 pub use quintet_test::proxy::Proxy;
-pub use run::{Play, Scenarios, Shared};
+pub use run::{Scenario, Scenarios, Shared};
 pub use rustix::process::Signal;
-pub use suite::{READER, Suite, manifest, services, signal};
+pub use suite::{READER, TestSuite, manifest, services, signal};
 pub use visitor::{Answer, Visitor};
 pub use waiting::{PATIENCE, until};
 

@@ -1,4 +1,4 @@
-//! Orders as a customer writes and reads them.
+//! Orders as a customer sends and reads them.
 
 use contracts::{CancelReason, Money, OrderId, Sku};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub struct NewOrder(pub Value);
 
 impl NewOrder {
-    /// One piece, well paid, to a good address.
+    /// An order of one piece that completes: its payment token and its address are good.
     #[must_use]
     pub fn of(sku: &Sku) -> Self {
         Self(json!({
@@ -21,38 +21,38 @@ impl NewOrder {
         }))
     }
 
-    /// With so many pieces.
+    /// Sets the number of pieces.
     #[must_use]
     pub fn quantity(self, pieces: i64) -> Self {
         self.with("/items/0/quantity", pieces)
     }
 
-    /// With this means of payment.
+    /// Sets the payment token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.with("/payment/token", token)
     }
 
-    /// To an address that the carrier refuses.
+    /// Sets an address that the carrier refuses.
     #[must_use]
     pub fn unreachable(self) -> Self {
         self.with("/shipping_address/postal_code", "00000")
     }
 
-    /// With mail to an address that bounces.
+    /// Sets a mail address that bounces.
     #[must_use]
     pub fn bouncing(self) -> Self {
         self.with("/customer/email", "x@bounce.example")
     }
 
-    /// With another value at this JSON Pointer.
+    /// Sets the value at this JSON Pointer.
     #[must_use]
     pub fn with(mut self, pointer: &str, value: impl Into<Value>) -> Self {
         *self.0.pointer_mut(pointer).expect("a field of an order") = value.into();
         self
     }
 
-    /// Without the field at this JSON Pointer.
+    /// Removes the field at this JSON Pointer.
     #[must_use]
     pub fn without(mut self, pointer: &str) -> Self {
         let (parent, field) = pointer.rsplit_once('/').expect("a pointer");
@@ -62,9 +62,9 @@ impl NewOrder {
     }
 }
 
-/// What `GET /orders/{id}` answers.
+/// The answer to `GET /orders/{id}`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "the words of the interface")]
+#[expect(missing_docs, reason = "the fields of the HTTP interface")]
 pub struct OrderView {
     pub id: OrderId,
     pub status: String,
@@ -73,22 +73,22 @@ pub struct OrderView {
     pub needs_attention: bool,
     pub attention: Option<Attention>,
     pub total: Money,
-    pub timeline: Vec<Happened>,
+    pub timeline: Vec<TimelineEntry>,
 }
 
-/// Whom an order past its deadlines waits for.
+/// The services that an order past its deadlines waits for.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Attention {
     /// The services that have not answered.
     pub waiting_for: Vec<String>,
-    /// Since when.
+    /// When they were asked.
     pub since: String,
 }
 
 /// An event in an order's timeline.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "the words of the interface")]
-pub struct Happened {
+#[expect(missing_docs, reason = "the fields of the HTTP interface")]
+pub struct TimelineEntry {
     pub seq: i64,
     pub event: String,
     pub service: String,
@@ -96,20 +96,20 @@ pub struct Happened {
 }
 
 impl OrderView {
-    /// Whether it is over.
+    /// Whether the order is completed or cancelled.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "cancelled")
     }
 
-    /// Whom it waits for, if it is past its deadlines.
+    /// The services that the order waits for, if it is past its deadlines.
     #[must_use]
     pub fn waits_for(&self) -> Vec<&str> {
-        let sides = self.attention.iter().flat_map(|attention| &attention.waiting_for);
-        sides.map(String::as_str).collect()
+        let services = self.attention.iter().flat_map(|attention| &attention.waiting_for);
+        services.map(String::as_str).collect()
     }
 
-    /// How often this happened.
+    /// The number of events of this type in the timeline.
     #[must_use]
     pub fn count(&self, event: &str) -> usize {
         self.timeline.iter().filter(|entry| entry.event == event).count()

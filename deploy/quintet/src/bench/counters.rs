@@ -1,4 +1,4 @@
-//! What the services count of themselves, read from their `/metrics`.
+//! Counters of the services, read from their `/metrics`.
 
 use crate::names;
 use anyhow::{Context, Result};
@@ -9,29 +9,30 @@ use std::collections::BTreeMap;
 use std::ops::Sub;
 use std::time::Duration;
 
-/// What all services counted, since each of them began.
+/// Sums over all services, each counted since its process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counts {
-    /// Transactions of the engines.
-    pub(super) turns: f64,
-    /// Events that were put into outboxes.
+    /// Batches that the engines committed.
+    pub(super) batches: f64,
+    /// Events that were added to an outbox.
     pub(super) emitted: f64,
-    /// Events that came in, also those that had come before.
+    /// Events that were received, repeats included.
     pub(super) received: f64,
-    /// Inputs that had been applied before.
+    /// Inputs that the inbox dropped, because they had been applied before.
     pub(super) duplicates: f64,
 }
 
-/// What order counted.
+/// Counters of the order service.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Orders {
+pub(super) struct OrderCounts {
+    /// Orders that have ended.
     pub(super) ended: u64,
-    turns: f64,
-    /// What they took, from their begins to their commits.
-    turn_seconds: f64,
+    batches: f64,
+    /// The sum of the times from the begin of a batch to its commit.
+    batch_seconds: f64,
 }
 
-/// Series with their values, by their names and labels.
+/// The values of the series, by name and labels as `/metrics` writes them.
 #[derive(Debug)]
 struct Metrics(BTreeMap<String, f64>);
 
@@ -42,7 +43,7 @@ impl Counts {
         let mut counts = Self::default();
         for service in suite.services.keys().copied() {
             let metrics = Metrics::of(suite, service, api).await?;
-            counts.turns += metrics.sum("quintet_turns_total", "");
+            counts.batches += metrics.sum("quintet_turns_total", "");
             counts.emitted += metrics.sum("quintet_events_emitted_total", "");
             counts.received += metrics.sum("quintet_inputs_total", "kind=\"event\"");
             counts.duplicates += metrics.sum("quintet_duplicates_total", "");
@@ -56,7 +57,7 @@ impl Sub for Counts {
 
     fn sub(self, before: Self) -> Self {
         Self {
-            turns: self.turns - before.turns,
+            batches: self.batches - before.batches,
             emitted: self.emitted - before.emitted,
             received: self.received - before.received,
             duplicates: self.duplicates - before.duplicates,
@@ -64,35 +65,38 @@ impl Sub for Counts {
     }
 }
 
-impl Orders {
+impl OrderCounts {
     /// # Errors
-    /// When order does not answer.
+    /// When the order service does not answer.
     pub(super) async fn of(suite: &Suite, api: &Api) -> Result<Self> {
         let metrics = Metrics::of(suite, names::order(), api).await?;
         Ok(Self {
             ended: whole(metrics.sum("quintet_orders_ended_total", "")),
-            turns: metrics.sum("quintet_turn_seconds_count", ""),
-            turn_seconds: metrics.sum("quintet_turn_seconds_sum", ""),
+            batches: metrics.sum("quintet_turn_seconds_count", ""),
+            batch_seconds: metrics.sum("quintet_turn_seconds_sum", ""),
         })
     }
 
-    /// What a batch has taken since `before` from its begin to its commit, on average.
-    pub(super) fn turn_since(&self, before: &Self) -> Option<Duration> {
-        let (turns, seconds) = (self.turns - before.turns, self.turn_seconds - before.turn_seconds);
-        Duration::try_from_secs_f64(seconds / turns).ok()
+    /// The average time from a batch's begin to its commit, of the batches since `before`; `None` if there was none.
+    pub(super) fn mean_batch_since(&self, before: &Self) -> Option<Duration> {
+        let batches = self.batches - before.batches;
+        let seconds = self.batch_seconds - before.batch_seconds;
+        Duration::try_from_secs_f64(seconds / batches).ok()
     }
 }
 
 impl Metrics {
-    /// Of all replicas of a service.
+    /// Sums the series of all replicas of a service.
     async fn of(suite: &Suite, service: Component, api: &Api) -> Result<Self> {
-        let mut all = Self(BTreeMap::new());
+        let mut sums = Self(BTreeMap::new());
         let replicas = suite.services.get(&service).map(|service| &service.replicas[..]);
         for replica in replicas.unwrap_or_default() {
             let text = api.text(&format!("{}/metrics", replica.url)).await;
-            all.add(&text.with_context(|| format!("{service} must be up"))?);
+            sums.add(&text.with_context(|| {
+                format!("cannot read the metrics of {service}: a measurement needs every replica")
+            })?);
         }
-        Ok(all)
+        Ok(sums)
     }
 
     fn add(&mut self, text: &str) {
@@ -105,7 +109,7 @@ impl Metrics {
         }
     }
 
-    /// The sum of all series of this name with this label.
+    /// The sum of all series of this name whose labels contain `label`.
     fn sum(&self, name: &str, label: &str) -> f64 {
         let named = self.0.iter().filter(|(series, _)| {
             let (found, labels) = series.split_once('{').unwrap_or((series, ""));
@@ -118,7 +122,7 @@ impl Metrics {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a counter is a whole number from 0, and nobody counts 2^53 orders"
+    reason = "a counter is a whole number from 0, far below 2^53"
 )]
 fn whole(counter: f64) -> u64 {
     counter.round() as u64
@@ -143,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batchs_time_is_the_average_of_those_in_between() {
-        let orders = |turns, turn_seconds| Orders { ended: 0, turns, turn_seconds };
-        let (before, after) = (orders(100.0, 50.0), orders(104.0, 51.0));
-        assert_eq!(after.turn_since(&before), Some(Duration::from_millis(250)));
-        assert_eq!(after.turn_since(&after), None);
+    fn the_mean_covers_only_the_batches_between_two_readings() {
+        let counts = |batches, batch_seconds| OrderCounts { ended: 0, batches, batch_seconds };
+        let (before, after) = (counts(100.0, 50.0), counts(104.0, 51.0));
+        assert_eq!(after.mean_batch_since(&before), Some(Duration::from_millis(250)));
+        assert_eq!(after.mean_batch_since(&after), None);
     }
 }

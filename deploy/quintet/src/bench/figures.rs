@@ -1,16 +1,16 @@
-//! What was measured.
+//! The measured figures.
 
 use super::counters::Counts;
 use super::machine::{Cpu, Party};
 use super::spread::Spread;
-use crate::cmd::audit::Verdict;
+use crate::cmd::audit::AuditResult;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One suite's figures. What was not asked for is `None`.
+/// The figures of one suite. A measurement that the user left out is `None`.
 #[derive(Debug)]
 pub(super) struct Figures {
-    /// What the suite stands on, and what was overridden.
+    /// The suite's bus and databases, and the configuration key that was overridden.
     pub(super) title: String,
     pub(super) disk_before: Spread,
     pub(super) disk_after: Spread,
@@ -18,10 +18,10 @@ pub(super) struct Figures {
     pub(super) backlog: Option<Backlog>,
     pub(super) latency: Option<Latency>,
     pub(super) idle: Option<Idle>,
-    pub(super) verdict: Verdict,
+    pub(super) audit_result: AuditResult,
 }
 
-/// Orders placed as fast as they are taken.
+/// Orders placed as fast as the suite accepts them.
 #[derive(Clone, Debug)]
 pub(super) struct Throughput {
     pub(super) orders: u64,
@@ -33,20 +33,20 @@ pub(super) struct Throughput {
     pub(super) windows: Vec<Window>,
 }
 
-/// What orders cost, all that follows from them included.
+/// What some orders cost, from their acceptance until the whole suite is at rest again.
 #[derive(Clone, Debug)]
 pub(super) struct Cost {
     pub(super) orders: u64,
     pub(super) cpu: Cpu,
     pub(super) counts: Counts,
-    /// Transactions as PostgreSQL counts them.
+    /// Transactions that PostgreSQL counted, reads included; `None` without PostgreSQL.
     pub(super) commits: Option<i64>,
 }
 
-/// A stretch of a long run.
+/// A part of a long run, of about ten thousand orders.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// Orders that had ended by its end.
+    /// Orders of the whole run that had ended when the window ended.
     pub(super) until: u64,
     pub(super) orders: u64,
     pub(super) took: Duration,
@@ -56,9 +56,9 @@ pub(super) struct Window {
 /// Orders that waited for a service that was down.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backlog {
-    /// Orders that could not go on without it.
+    /// Orders that could not continue without that service.
     pub(super) orders: u64,
-    /// From its start to the last one's end.
+    /// From the service's start to the last order's end.
     pub(super) took: Duration,
 }
 
@@ -66,21 +66,22 @@ pub(super) struct Backlog {
 #[derive(Clone, Debug)]
 pub(super) struct Latency {
     pub(super) per_second: u32,
-    /// From when each was due to its acceptance.
+    /// The time from an order's due time to its acceptance.
     pub(super) accepted: Spread,
-    /// From when each was due to its end, by how it ended.
+    /// The time from an order's due time to its end, by how it ended.
     pub(super) ended: BTreeMap<&'static str, Spread>,
-    /// What order's commit adds to that, on average: an end counts from its batch's begin.
-    pub(super) turn: Option<Duration>,
+    /// The average time from a batch's begin to its commit in the order service. An order's end is stamped when its batch
+    /// begins, so a client sees the end later by this much.
+    pub(super) batch: Option<Duration>,
     pub(super) cost: Cost,
 }
 
-/// What everybody uses when there is nothing to do.
+/// What each process uses while there is nothing to do.
 #[derive(Clone, Debug)]
 pub(super) struct Idle {
     pub(super) took: Duration,
     pub(super) cpu: Cpu,
-    /// Bytes in memory.
+    /// Resident memory in bytes.
     pub(super) resident: BTreeMap<Party, Option<u64>>,
 }
 
@@ -104,31 +105,31 @@ impl Window {
         rate(self.orders, self.took)
     }
 
-    /// CPU of all but the load for each order, where all of them were seen.
+    /// CPU for each order without the load generator's; `None` if a process could not be measured.
     pub(super) fn cpu_each(&self) -> Option<Duration> {
         each(without_the_load(&self.cpu)?, self.orders)
     }
 }
 
 impl Cost {
-    /// CPU of one party for each order.
+    /// CPU of one party for each order; `None` if it could not be measured.
     pub(super) fn cpu_each(&self, party: Party) -> Option<Duration> {
         each((*self.cpu.get(&party)?)?, self.orders)
     }
 
-    /// CPU of all but the load for each order, where all of them were seen.
+    /// CPU for each order without the load generator's; `None` if a process could not be measured.
     pub(super) fn cpu_all(&self) -> Option<Duration> {
         each(without_the_load(&self.cpu)?, self.orders)
     }
 
     /// Transactions for each order, as PostgreSQL counts them.
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 transactions")]
+    #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^53 transactions")]
     pub(super) fn commits_each(&self) -> Option<f64> {
         self.commits.map(|commits| self.per_order(commits as f64))
     }
 
-    /// So many for each order.
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 orders")]
+    /// A count divided by the number of orders.
+    #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^53 orders")]
     pub(super) fn per_order(&self, count: f64) -> f64 {
         count / self.orders as f64
     }
@@ -138,12 +139,12 @@ fn without_the_load(cpu: &Cpu) -> Option<Duration> {
     cpu.iter().filter(|(party, _)| **party != Party::Bench).map(|(_, used)| *used).sum()
 }
 
-fn each(all: Duration, orders: u64) -> Option<Duration> {
-    let nanos = all.as_nanos().checked_div(u128::from(orders))?;
+fn each(total: Duration, orders: u64) -> Option<Duration> {
+    let nanos = total.as_nanos().checked_div(u128::from(orders))?;
     u64::try_from(nanos).ok().map(Duration::from_nanos)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 orders")]
+#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^53 orders")]
 fn rate(orders: u64, took: Duration) -> f64 {
     if took.is_zero() { 0.0 } else { orders as f64 / took.as_secs_f64() }
 }

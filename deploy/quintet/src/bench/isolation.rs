@@ -1,14 +1,16 @@
-//! How much requests that fail cost the orders beside them: `quintet bench --poisoned N`.
+//! Measures how much failing requests slow down other orders: `quintet bench --poisoned N`.
 //!
-//! For each way in which a provider can fail some requests and serve all others, good orders arrive at a steady
-//! rate twice: alone, and while N poisoned orders have been failing for as long. Then the provider takes the poisoned
-//! requests too, and the benchmark waits until every order has ended.
+//! A provider can fail some requests and serve all others. For each way in which it can do that:
+//! 1. Good orders arrive at a steady rate, with no failing request beside them.
+//! 2. N poisoned orders are placed, and their requests fail for as long as good orders arrived in step 1.
+//! 3. Good orders arrive at the same rate again, while the poisoned requests still fail.
+//! 4. The provider serves the poisoned requests too, and the benchmark waits until every order has ended.
 
-use super::load::{Arrived, Customers};
+use super::customers::{Arrived, Customers};
+use super::own_suite::{Override, OwnSuite};
 use super::spread::Spread;
-use super::stage::{Override, Stage};
-use super::{Bench, unless_ended};
-use crate::cmd::audit;
+use super::{Bench, unless_interrupted};
+use crate::cmd::audit::{self, AuditResult};
 use crate::names;
 use crate::orders::Order;
 use crate::shop::{Arrivals, Mix, Shop};
@@ -28,32 +30,32 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Requests that a customer keeps in flight.
+/// How many requests to the order service are in flight at a time.
 const AT_ONCE: usize = 32;
-/// The pause between two looks at an order.
+/// The pause between two reads of an order.
 const POLL: Duration = Duration::from_millis(200);
 /// How long a good order may take.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How long poisoned orders may take once the provider is well, in longest pauses.
+/// How long a poisoned order may take once the provider serves it, as a multiple of the longest pause between attempts.
 const PAUSES: u32 = 4;
 
-/// What fails, and how.
+/// One way in which a provider fails some requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
+struct FailureCase {
     name: &'static str,
     provider: Provider,
-    /// The sandbox's knob.
+    /// The value of the sandbox's knob `poison`.
     poison: &'static str,
     keys: Keys,
 }
 
-/// What poisoned orders have in common, by which a service can tell them from others.
+/// Whether a service can recognise the poisoned requests by a common card, destination or mail domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
-    /// The card, the destination or the mail domain.
-    One,
-    /// Nothing.
-    Many,
+    /// All poisoned orders share one.
+    Shared,
+    /// Each poisoned order has its own.
+    Distinct,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,37 +65,37 @@ enum Provider {
     Mail,
 }
 
-const KINDS: [Kind; 11] = [
-    Kind::of("charge refused as malformed", Provider::Payment, "refuse"),
-    Kind::of("charge answered 503", Provider::Payment, "unavailable"),
-    Kind::of("charge never answered", Provider::Payment, "hang"),
-    Kind::of("many cards never answered", Provider::Payment, "hang").many(),
-    Kind::of("booking refused as malformed", Provider::Carrier, "refuse"),
-    Kind::of("booking answered 503", Provider::Carrier, "unavailable"),
-    Kind::of("booking never answered", Provider::Carrier, "hang"),
-    Kind::of("many places never answered", Provider::Carrier, "hang").many(),
-    Kind::of("mail answered 450", Provider::Mail, "unavailable"),
-    Kind::of("mail never answered", Provider::Mail, "hang"),
-    Kind::of("many domains never answered", Provider::Mail, "hang").many(),
+const CASES: [FailureCase; 11] = [
+    FailureCase::of("charge refused as malformed", Provider::Payment, "refuse"),
+    FailureCase::of("charge answered 503", Provider::Payment, "unavailable"),
+    FailureCase::of("charge never answered", Provider::Payment, "hang"),
+    FailureCase::of("many cards never answered", Provider::Payment, "hang").with_distinct_keys(),
+    FailureCase::of("booking refused as malformed", Provider::Carrier, "refuse"),
+    FailureCase::of("booking answered 503", Provider::Carrier, "unavailable"),
+    FailureCase::of("booking never answered", Provider::Carrier, "hang"),
+    FailureCase::of("many places never answered", Provider::Carrier, "hang").with_distinct_keys(),
+    FailureCase::of("mail answered 450", Provider::Mail, "unavailable"),
+    FailureCase::of("mail never answered", Provider::Mail, "hang"),
+    FailureCase::of("many domains never answered", Provider::Mail, "hang").with_distinct_keys(),
 ];
 
-impl Kind {
+impl FailureCase {
     const fn of(name: &'static str, provider: Provider, poison: &'static str) -> Self {
-        Self { name, provider, poison, keys: Keys::One }
+        Self { name, provider, poison, keys: Keys::Shared }
     }
 
-    const fn many(self) -> Self {
-        Self { keys: Keys::Many, ..self }
+    const fn with_distinct_keys(self) -> Self {
+        Self { keys: Keys::Distinct, ..self }
     }
 }
 
-/// One line of the table.
+/// One line of the table: the latencies of the good orders without and with poisoned orders beside them.
 #[derive(Debug, Serialize)]
 struct Row {
     kind: &'static str,
     alone: Spread,
     beside: Spread,
-    /// From the provider's recovery until the last poisoned order ended.
+    /// The time from the provider's recovery to the end of the last poisoned order.
     ended_after_seconds: f64,
 }
 
@@ -106,20 +108,21 @@ impl Provider {
         }
     }
 
-    /// When an order is done with this provider.
+    /// When this provider had done its part for an order. Mail has once the second of the order's two mails is sent.
     fn done_at(self, order: &Order) -> Option<Timestamp> {
         match self {
             Self::Payment | Self::Carrier => order.ended_at(),
             Self::Mail => {
-                let mails = order.timeline.iter().filter(|it| it.event.starts_with("Notification"));
-                mails.map(|it| it.at).nth(1)
+                let entries = order.timeline.iter();
+                let mails = entries.filter(|entry| entry.event.starts_with("Notification"));
+                mails.map(|entry| entry.at).nth(1)
             }
         }
     }
 }
 
 impl Bench {
-    /// Measures every kind, and prints the table.
+    /// Measures every failure case, and prints the table.
     pub(super) async fn isolation(
         &self,
         poisoned: u64,
@@ -127,30 +130,31 @@ impl Bench {
         ui: &Ui,
         ending: &mut Ending,
     ) -> Result<ExitCode> {
-        let place = self.place(session)?;
+        let setup = self.setup(session)?;
         let pause = format!("{}ms", self.backoff_max.as_millis());
         let overrides = [Override { key: "effects.backoff_max".to_owned(), value: pause }];
-        let stage = unless_ended(Stage::set(&place, &overrides), ending).await?;
-        let title = stage.suite.stands_on();
+        let own_suite = unless_interrupted(OwnSuite::start(&setup, &overrides), ending).await?;
+        let title = own_suite.suite.stands_on();
         let arrivals = Arrivals::new(self.rate, Duration::from_secs(self.seconds.into()));
-        let measured = async {
-            let subject = Subject::of(&stage.suite, poisoned, arrivals, self.backoff_max).await?;
-            subject.all(ui).await
+        let measuring = async {
+            let run =
+                IsolationRun::of(&own_suite.suite, poisoned, arrivals, self.backoff_max).await?;
+            run.measure(ui).await
         };
-        let measured = unless_ended(measured, ending).await;
-        stage.strike().await?;
-        let measured = measured?;
-        let sound = measured.verdict.holds();
+        let measured = unless_interrupted(measuring, ending).await;
+        own_suite.stop().await?;
+        let table = measured?;
+        let sound = table.audit_result.holds();
         if sound {
-            place.clear(ui).await?;
+            setup.clear(ui).await?;
         }
-        ui::result(&if session.json { measured.json() } else { measured.text(&title) });
+        ui::result(&if session.json { table.json() } else { table.text(&title) });
         Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-/// The suite that is measured.
-struct Subject {
+/// The measurement of all failure cases on one suite.
+struct IsolationRun {
     suite: Suite,
     api: Api,
     customers: Customers,
@@ -159,13 +163,13 @@ struct Subject {
     longest_pause: Duration,
 }
 
-/// The table, and the audit after all of it.
-struct Measured {
+/// The table, and the result of the audit after the last measurement.
+struct Table {
     rows: Vec<Row>,
-    verdict: audit::Verdict,
+    audit_result: AuditResult,
 }
 
-impl Subject {
+impl IsolationRun {
     async fn of(
         suite: &Suite,
         poisoned: u64,
@@ -174,82 +178,93 @@ impl Subject {
     ) -> Result<Self> {
         let (api, mix): (_, Mix) =
             (Api::new()?, "completed=1".parse().map_err(anyhow::Error::msg)?);
-        let orders = (poisoned + 2 * arrivals.count()) * KINDS.len() as u64;
-        let shop = Shop::open("bench", (suite, &api), &mix, orders).await?;
+        let orders = (poisoned + 2 * arrivals.count()) * CASES.len() as u64;
+        let shop = Shop::open("bench", suite, &api, &mix, orders).await?;
         let customers = Customers::of(suite, shop)?;
         Ok(Self { suite: suite.clone(), api, customers, poisoned, arrivals, longest_pause })
     }
 
-    async fn all(self, ui: &Ui) -> Result<Measured> {
+    async fn measure(self, ui: &Ui) -> Result<Table> {
         let (mut rows, mut accepted) = (Vec::new(), Vec::new());
-        for kind in KINDS {
-            let progress = ui.spinner(kind.name);
-            rows.push(self.one(kind, &mut accepted).await.context(kind.name)?);
+        for case in CASES {
+            let progress = ui.spinner(case.name);
+            rows.push(self.measure_case(case, &mut accepted).await.context(case.name)?);
             drop(progress);
         }
-        let verdict = audit::verdict(&self.suite, self.api, PATIENCE, Some(&accepted)).await?;
-        Ok(Measured { rows, verdict })
+        let audit_result =
+            audit::audit_suite(&self.suite, self.api, PATIENCE, Some(&accepted)).await?;
+        Ok(Table { rows, audit_result })
     }
 
-    async fn one(&self, kind: Kind, accepted: &mut Vec<OrderId>) -> Result<Row> {
-        let alone = self.good(kind, accepted).await?;
-        self.knobs(&json!({ kind.provider.name(): { "poison": kind.poison } })).await?;
-        let poisoned = self.place_poisoned(kind).await?;
+    async fn measure_case(&self, case: FailureCase, accepted: &mut Vec<OrderId>) -> Result<Row> {
+        let alone = self.measure_good_orders(case, accepted).await?;
+        self.put_faults(&json!({ case.provider.name(): { "poison": case.poison } })).await?;
+        let poisoned = self.place_poisoned(case).await?;
         accepted.extend(&poisoned);
-        // As long as good orders arrive afterwards.
+        // Good orders take this long to arrive, so the poisoned ones fail for as long before them as beside them.
         sleep(self.arrivals.due(self.arrivals.count())).await;
-        let beside = self.good(kind, accepted).await?;
-        self.knobs(&json!({})).await?;
-        let healed = Instant::now();
+        let beside = self.measure_good_orders(case, accepted).await?;
+        self.put_faults(&json!({})).await?;
+        let recovered = Instant::now();
         let patience = self.longest_pause * PAUSES + PATIENCE;
         for id in &poisoned {
-            self.done(kind, *id, patience).await?;
+            self.wait_for_provider(case.provider, *id, patience).await?;
         }
-        let ended_after_seconds = healed.elapsed().as_secs_f64();
-        Ok(Row { kind: kind.name, alone, beside, ended_after_seconds })
+        let ended_after_seconds = recovered.elapsed().as_secs_f64();
+        Ok(Row { kind: case.name, alone, beside, ended_after_seconds })
     }
 
-    /// Good orders at a steady rate; from when each was due until the provider had done its part.
-    async fn good(&self, kind: Kind, accepted: &mut Vec<OrderId>) -> Result<Spread> {
+    /// Places good orders at a steady rate, and measures from each order's due time until the provider had done its part.
+    async fn measure_good_orders(
+        &self,
+        case: FailureCase,
+        accepted: &mut Vec<OrderId>,
+    ) -> Result<Spread> {
         let arrived = self.customers.arrive(self.arrivals, 0).await?;
-        accepted.extend(arrived.iter().map(|it| it.id));
-        let took = arrived.iter().map(async |Arrived { id, due, .. }| {
-            let done = self.done(kind, *id, PATIENCE).await?;
-            let took: Duration = done.duration_since(*due).try_into().unwrap_or_default();
-            anyhow::Ok(took)
+        accepted.extend(arrived.iter().map(|order| order.id));
+        let latencies = arrived.iter().map(async |Arrived { id, due, .. }| {
+            let done = self.wait_for_provider(case.provider, *id, PATIENCE).await?;
+            let latency: Duration = done.duration_since(*due).try_into().unwrap_or_default();
+            anyhow::Ok(latency)
         });
-        let took = stream::iter(took).buffer_unordered(AT_ONCE).try_collect().await?;
-        Spread::of(took).context("no order arrived: --rate and --seconds must be more than 0")
+        let latencies = stream::iter(latencies).buffer_unordered(AT_ONCE).try_collect().await?;
+        Spread::of(latencies).context("no order arrived: --rate and --seconds must be more than 0")
     }
 
-    async fn place_poisoned(&self, kind: Kind) -> Result<Vec<OrderId>> {
+    async fn place_poisoned(&self, case: FailureCase) -> Result<Vec<OrderId>> {
         let placed = (0..self.poisoned).map(async |nth| {
             let mut wanted = self.customers.wanted(nth);
             let (token, postal_code, domain) = ("tok_poisoned", "66666", "poisoned.example");
-            let of = |one: &str, nth_of_many: String| match kind.keys {
-                Keys::One => one.to_owned(),
-                Keys::Many => nth_of_many,
+            let key = |shared: &str, distinct: String| match case.keys {
+                Keys::Shared => shared.to_owned(),
+                Keys::Distinct => distinct,
             };
-            match kind.provider {
-                Provider::Payment => wanted.token = of(token, format!("{token}_{nth}")),
+            match case.provider {
+                Provider::Payment => wanted.token = key(token, format!("{token}_{nth}")),
                 Provider::Carrier => {
-                    wanted.postal_code = of(postal_code, format!("{postal_code}-{nth}"));
+                    wanted.postal_code = key(postal_code, format!("{postal_code}-{nth}"));
                 }
                 Provider::Mail => {
-                    let domain = of(domain, format!("d{nth}.{domain}"));
+                    let domain = key(domain, format!("d{nth}.{domain}"));
                     wanted.email = format!("customer-{nth}@{domain}");
                 }
             }
-            self.customers.order_of(&wanted).await
+            self.customers.place_one(&wanted).await
         });
         stream::iter(placed).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    async fn done(&self, kind: Kind, id: OrderId, patience: Duration) -> Result<Timestamp> {
+    /// Waits until the provider has done its part for an order, and returns when that was.
+    async fn wait_for_provider(
+        &self,
+        provider: Provider,
+        id: OrderId,
+        patience: Duration,
+    ) -> Result<Timestamp> {
         let give_up = Instant::now() + patience;
         loop {
             let order = self.customers.client().read(&id.to_string()).await?;
-            if let Some(at) = kind.provider.done_at(&order) {
+            if let Some(at) = provider.done_at(&order) {
                 return Ok(at);
             }
             if Instant::now() >= give_up {
@@ -259,18 +274,20 @@ impl Subject {
         }
     }
 
-    async fn knobs(&self, plan: &Value) -> Result<()> {
+    /// Replaces the faults that the sandbox injects.
+    async fn put_faults(&self, faults: &Value) -> Result<()> {
         let url = format!("{}/faults", self.suite.url(names::sandbox()));
         let put =
-            Request { method: Method::PUT, url: &url, body: Some(plan), idempotency_key: None };
+            Request { method: Method::PUT, url: &url, body: Some(faults), idempotency_key: None };
         self.api.send::<Value>(&put, None).await?;
         Ok(())
     }
 }
 
-impl Measured {
+impl Table {
     fn json(&self) -> String {
-        json!({ "isolation": self.rows, "audit": audit::report::json(&self.verdict) }).to_string()
+        let audit_result = audit::report::json(&self.audit_result);
+        json!({ "isolation": self.rows, "audit": audit_result }).to_string()
     }
 
     fn text(&self, title: &str) -> String {
@@ -283,7 +300,7 @@ impl Measured {
             ),
         ];
         for row in &self.rows {
-            let millis = |it: Duration| format!("{:.0} ms", it.as_secs_f64() * 1e3);
+            let millis = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
             lines.push(format!(
                 "{:<30}{:>10}{:>10}{:>12}{:>8.2}{:>12.1} s",
                 row.kind,
@@ -295,7 +312,8 @@ impl Measured {
             ));
         }
         lines.push(String::new());
-        lines.push(audit::report::text(&self.verdict, PATIENCE, audit::report::Notes::Counted));
+        let notes = audit::report::Notes::Counted;
+        lines.push(audit::report::text(&self.audit_result, PATIENCE, notes));
         lines.join("\n")
     }
 }
@@ -303,22 +321,22 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd::audit::Verdict;
 
     #[test]
-    fn the_table_has_a_line_for_each_kind() {
+    fn the_table_has_a_line_for_each_failure_case() {
         let spread = |millis: u64| {
             Spread::of(vec![Duration::from_millis(millis)]).expect("there is one duration")
         };
-        let row = |kind: Kind| Row {
-            kind: kind.name,
+        let row = |case: FailureCase| Row {
+            kind: case.name,
             alone: spread(20),
             beside: spread(30),
             ended_after_seconds: 12.34,
         };
         let report = ::audit::Report { invariants: Vec::new() };
-        let measured = Measured { rows: KINDS.map(row).into(), verdict: Verdict::Judged(report) };
-        let text = measured.text("on SQLite");
+        let table =
+            Table { rows: CASES.map(row).into(), audit_result: AuditResult::AtRest(report) };
+        let text = table.text("on SQLite");
         let line = text.lines().find(|line| line.starts_with("mail never")).unwrap();
         let figures = ["20", "ms", "20", "ms", "30", "ms", "1.50", "12.3", "s"];
         assert_eq!(line.split_whitespace().skip(3).collect::<Vec<_>>(), figures);

@@ -1,27 +1,29 @@
-//! `quintet bench`: how many orders a suite settles, how long each takes, and what it costs.
+//! `quintet bench`: measures how many orders a suite settles, how long each takes, and what each costs.
 //!
-//! Throughput comes from a closed loop that keeps requests in flight, latency from an open one in
-//! which orders arrive when they are due. What became of all of them is audited in the end.
+//! Throughput is measured in a closed loop, which keeps a number of requests in flight. Latency is measured in an open loop,
+//! in which orders arrive at a steady rate. Afterwards the suite is audited: figures of a suite that lost an order are worth
+//! nothing.
 
 mod backlog;
 mod counters;
+mod customers;
 mod disk;
+mod end_counter;
 mod figures;
 mod isolation;
-mod load;
 mod machine;
-mod measure;
+mod measured_suite;
+mod own_suite;
 mod report;
 mod spread;
-mod stage;
-mod watch;
 
 use crate::shop::Mix;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use figures::Figures;
 use machine::Hints;
-use measure::{Plan, Subject};
+use measured_suite::{MeasuredSuite, Plan};
+use own_suite::{Override, OwnSuite, Setup};
 use quintet_suite::DataDir;
 use quintet_suite::Ending;
 use quintet_suite::Ports;
@@ -29,19 +31,19 @@ use quintet_suite::Session;
 use quintet_suite::Suite;
 use quintet_suite::duration;
 use quintet_suite::ui::{self, Ui};
-use stage::{Override, Place, Stage};
+
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The distance between two suites' ports.
-const NEXT_PORTS: usize = 200;
+/// How far apart the first ports are that are tried for a suite.
+const PORT_STEP: usize = 200;
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// How many orders to place as fast as they are taken; 0 for none
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     orders: u64,
-    /// How many requests to keep in flight with those
+    /// How many of those requests to keep in flight
     #[arg(long, value_name = "N", default_value_t = 512,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     concurrency: u16,
@@ -52,27 +54,27 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// For how many seconds they arrive; 0 for none
+    /// For how many seconds orders arrive at --rate; 0 leaves this measurement out
     #[arg(long, value_name = "N", default_value_t = 20)]
     seconds: u32,
     /// How many orders pile up while payment is down, to see how fast they are worked off
     #[arg(long, value_name = "N", default_value_t = 0)]
     backlog: u64,
-    /// What becomes of the orders, in which shares
+    /// The shares of orders that end in each way
     #[arg(
         long,
         value_name = "MIX",
         default_value = "completed=90,declined=5,refused=3,out-of-stock=2"
     )]
     mix: Mix,
-    /// How long to look at the suite when it has nothing to do; 0s for not at all
+    /// How long to measure the suite when it has nothing to do; 0s for not at all
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     idle: Duration,
-    /// Measure instead how much so many orders whose requests to a provider fail cost the orders beside them
+    /// Measure instead how much N orders whose requests to a provider fail slow down the orders beside them
     #[arg(long, value_name = "N", conflicts_with = "compare",
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
     poisoned: Option<u64>,
-    /// With --poisoned: the longest pause of the services' repeats
+    /// With --poisoned: the longest pause between two attempts of a service at a request
     #[arg(long, value_name = "DURATION", default_value = "30s", requires = "poisoned",
           value_parser = duration::parse)]
     backoff_max: Duration,
@@ -92,10 +94,10 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
     port: Option<u16>,
-    /// The process id of PostgreSQL's postmaster, where it is not found by itself
+    /// The process id of PostgreSQL's postmaster, if the bench does not find it
     #[arg(long, value_name = "PID")]
     postgres_pid: Option<u32>,
-    /// The process id of Kafka, where it is not found by itself
+    /// The process id of Kafka, if the bench does not find it
     #[arg(long, value_name = "PID")]
     kafka_pid: Option<u32>,
     /// Prefix of topic, group and database names, to share servers with other suites
@@ -114,9 +116,10 @@ impl Bench {
             return self.isolation(orders, session, &ui, &mut ending).await;
         }
         let runs = self.measure(session, &ui, &mut ending).await?;
-        let told = if session.json { report::json(&runs).to_string() } else { report::text(&runs) };
-        ui::result(&told);
-        let sound = runs.iter().all(|run| run.verdict.holds());
+        let report =
+            if session.json { report::json(&runs).to_string() } else { report::text(&runs) };
+        ui::result(&report);
+        let sound = runs.iter().all(|run| run.audit_result.holds());
         Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
@@ -130,15 +133,15 @@ impl Bench {
         if self.running {
             let (suite, _) = session.running().await?;
             let dir = session.dir()?;
-            let measuring = Measuring { plan: &plan, dir: &dir, ui };
-            return Ok(vec![measuring.of(suite, None, ending).await?]);
+            let bench = Measurement { plan: &plan, dir: &dir, ui };
+            return Ok(vec![bench.of_suite(suite, None, ending).await?]);
         }
-        let place = self.place(session)?;
-        let measuring = Measuring { plan: &plan, dir: &place.dir, ui };
-        let mut runs = vec![measuring.on_stage(&place, None, ending).await?];
+        let setup = self.setup(session)?;
+        let bench = Measurement { plan: &plan, dir: &setup.dir, ui };
+        let mut runs = vec![bench.of_own_suite(&setup, None, ending).await?];
         if self.compare.is_some() {
             let changed = self.compare.as_ref();
-            runs.push(measuring.on_stage(&place, changed, ending).await?);
+            runs.push(bench.of_own_suite(&setup, changed, ending).await?);
         }
         Ok(runs)
     }
@@ -157,17 +160,17 @@ impl Bench {
         }
     }
 
-    fn place(&self, session: &Session) -> Result<Place> {
+    fn setup(&self, session: &Session) -> Result<Setup> {
         let manifest = session.manifest;
-        let roomy = |first: &u16| {
+        let are_free = |first: &u16| {
             Ports::of(manifest, Some(*first)).is_ok_and(|ports| ports.check_free(1).is_ok())
         };
-        let mut ports = (manifest.first_port()..=Ports::HIGHEST).step_by(NEXT_PORTS);
-        let port = self.port.or_else(|| ports.find(roomy));
-        Ok(Place {
+        let mut first_ports = (manifest.first_port()..=Ports::HIGHEST).step_by(PORT_STEP);
+        let port = self.port.or_else(|| first_ports.find(are_free));
+        Ok(Setup {
             session: session.clone(),
-            dir: Place::dir(session)?,
-            port: port.context("no stretch of ports is free; choose one with --port N")?,
+            dir: Setup::dir(session)?,
+            port: port.context("no range of ports is free for a suite: choose one by --port N")?,
             brokers: self.brokers.clone(),
             postgres: self.postgres.clone(),
             namespace: self.namespace.clone(),
@@ -175,51 +178,55 @@ impl Bench {
     }
 }
 
-/// What is the same in all runs.
-struct Measuring<'a> {
+/// The parts of a measurement that are the same in all runs.
+struct Measurement<'a> {
     plan: &'a Plan,
     dir: &'a DataDir,
     ui: &'a Ui,
 }
 
-impl Measuring<'_> {
-    /// Measures a clean suite. What it leaves is deleted, unless there is something to look into.
-    async fn on_stage(
+impl Measurement<'_> {
+    /// Measures a suite that is started for this run. Its data is deleted afterwards, but kept for a look at it if the
+    /// measurement or the audit failed.
+    async fn of_own_suite(
         &self,
-        place: &Place,
+        setup: &Setup,
         changed: Option<&Override>,
         ending: &mut Ending,
     ) -> Result<Figures> {
         let overrides = changed.map(std::slice::from_ref).unwrap_or_default();
-        let stage = unless_ended(Stage::set(place, overrides), ending).await?;
-        let measured = self.of(stage.suite.clone(), changed, ending).await;
-        let struck = stage.strike().await;
-        if measured.as_ref().is_ok_and(|figures| figures.verdict.holds()) {
-            place.clear(self.ui).await?;
+        let own_suite = unless_interrupted(OwnSuite::start(setup, overrides), ending).await?;
+        let measured = self.of_suite(own_suite.suite.clone(), changed, ending).await;
+        let stopped = own_suite.stop().await;
+        if measured.as_ref().is_ok_and(|figures| figures.audit_result.holds()) {
+            setup.clear(self.ui).await?;
         } else {
             self.ui.warn(&format!("data and logs are kept in {}", self.dir.shown().display()));
         }
-        struck.and(measured)
+        stopped.and(measured)
     }
 
-    async fn of(
+    async fn of_suite(
         &self,
         suite: Suite,
         changed: Option<&Override>,
         ending: &mut Ending,
     ) -> Result<Figures> {
-        let changed = changed.map(|it| format!(", {it}")).unwrap_or_default();
+        let changed = changed.map(|change| format!(", {change}")).unwrap_or_default();
         let title = format!("{}{changed}", suite.stands_on());
-        let measured = async {
-            let subject = Subject::new(self.plan, suite, self.dir, self.ui).await?;
-            subject.measure(title).await
+        let measuring = async {
+            let measured_suite = MeasuredSuite::new(self.plan, suite, self.dir, self.ui).await?;
+            measured_suite.measure(title).await
         };
-        unless_ended(measured, ending).await
+        unless_interrupted(measuring, ending).await
     }
 }
 
-/// Does this, unless a signal comes first.
-async fn unless_ended<T>(work: impl Future<Output = Result<T>>, ending: &mut Ending) -> Result<T> {
+/// Runs `work` to its end, or fails when a signal asks this process to end.
+async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T>>,
+    ending: &mut Ending,
+) -> Result<T> {
     tokio::select! {
         done = work => done,
         () = ending.wait() => bail!("interrupted"),

@@ -1,9 +1,9 @@
-//! How long things took: what the half, nine in ten and almost all of them took at most.
+//! Percentiles of measured durations.
 
 use serde::Serialize;
 use std::time::Duration;
 
-/// Durations by their ranks. In JSON all are seconds.
+/// The median, the 90th and 99th percentile and the maximum of some durations. JSON has them in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Spread {
     pub(super) count: usize,
@@ -18,17 +18,17 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// Of all of them, by the nearest rank: each figure is one that was measured. `None` of none.
-    pub(super) fn of(mut all: Vec<Duration>) -> Option<Self> {
-        all.sort_unstable();
-        let max = *all.last()?;
-        let rank = |percent: usize| all[(all.len() * percent).div_ceil(100).max(1) - 1];
-        Some(Self { count: all.len(), p50: rank(50), p90: rank(90), p99: rank(99), max })
+    /// By the nearest rank, so that each figure is a duration that was measured. `None` if there are no durations.
+    pub(super) fn of(mut durations: Vec<Duration>) -> Option<Self> {
+        durations.sort_unstable();
+        let (count, max) = (durations.len(), *durations.last()?);
+        let rank = |percent: usize| durations[(count * percent).div_ceil(100).max(1) - 1];
+        Some(Self { count, p50: rank(50), p90: rank(90), p99: rank(99), max })
     }
 }
 
-fn seconds<S: serde::Serializer>(it: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(it.as_secs_f64())
+fn seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(duration.as_secs_f64())
 }
 
 #[cfg(test)]

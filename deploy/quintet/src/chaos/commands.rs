@@ -1,6 +1,6 @@
-//! Deeds that only the user knows how to do: their commands, run by the shell.
+//! Shell commands by which the user lets the run reach processes that `quintet up` does not supervise.
 
-use super::act::Kind;
+use super::action::ActionKind;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use quintet_suite::Component;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// A server that recovers may take its time.
+/// How long a command may run. A server that recovers after a crash can need most of that.
 const TIME_OUT: Duration = Duration::from_mins(2);
-/// What a program's name stands for in a command.
+/// The placeholder in a command for the name of the program.
 const SERVICE: &str = "{service}";
 
 #[derive(Clone, Debug, Default, Args)]
@@ -26,76 +26,76 @@ pub(super) struct Commands {
     /// Kills a program, as in 'docker compose kill {service}'; `quintet up` needs none of these
     #[arg(long, value_name = "CMD", requires = "start_with", value_parser = for_service)]
     kill_with: Option<String>,
-    /// Starts it again, as in 'docker compose start {service}'; also one that runs
+    /// Starts a program, as in 'docker compose start {service}'; also run for programs that are up
     #[arg(long, value_name = "CMD", requires = "kill_with", value_parser = for_service)]
     start_with: Option<String>,
-    /// Has it stand still, as in 'docker compose pause {service}'
+    /// Pauses a program, as in 'docker compose pause {service}'
     #[arg(long, value_name = "CMD", requires = "resume_with", value_parser = for_service)]
     pause_with: Option<String>,
-    /// Has it go on, as in 'docker compose unpause {service}'
+    /// Resumes a paused program, as in 'docker compose unpause {service}'
     #[arg(long, value_name = "CMD", requires = "pause_with", value_parser = for_service)]
     resume_with: Option<String>,
-    /// Restarts it in order, as in 'docker compose restart {service}'
+    /// Stops a program gracefully and starts it, as in 'docker compose restart {service}'
     #[arg(long, value_name = "CMD", value_parser = for_service)]
     restart_with: Option<String>,
 }
 
-/// What a program's state is changed to.
+/// What a command does to a program.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum To {
-    Killed,
-    Started,
-    Paused,
-    Resumed,
-    Restarted,
+pub(super) enum Verb {
+    Kill,
+    Start,
+    Pause,
+    Resume,
+    Restart,
 }
 
 impl Commands {
-    /// What can be done by them.
-    pub(super) fn reach(&self) -> impl Iterator<Item = Kind> {
-        let all = [
-            (Kind::Kafka, &self.restart_kafka),
-            (Kind::Postgres, &self.restart_postgres),
-            (Kind::Kill, &self.kill_with),
-            (Kind::Pause, &self.pause_with),
-            (Kind::Restart, &self.restart_with),
+    /// The kinds of actions for which the user gave a command.
+    pub(super) fn possible(&self) -> impl Iterator<Item = ActionKind> {
+        let commands = [
+            (ActionKind::Kafka, &self.restart_kafka),
+            (ActionKind::Postgres, &self.restart_postgres),
+            (ActionKind::Kill, &self.kill_with),
+            (ActionKind::Pause, &self.pause_with),
+            (ActionKind::Restart, &self.restart_with),
         ];
-        all.into_iter().filter_map(|(kind, command)| command.as_ref().map(|_| kind))
+        commands.into_iter().filter_map(|(kind, command)| command.as_ref().map(|_| kind))
     }
 
-    /// Whether the user says how this is done to a program.
-    pub(super) const fn know(&self, to: To) -> bool {
-        self.of(to).is_some()
+    /// Whether the user gave a command for this.
+    pub(super) const fn can(&self, verb: Verb) -> bool {
+        self.command(verb).is_some()
     }
 
-    /// Does this to a program.
+    /// Runs the command for a program.
     ///
     /// # Errors
     /// When there is no such command, or it fails.
-    pub(super) async fn bring(&self, program: Component, to: To) -> Result<()> {
-        let command = self.of(to).context("no command does it")?;
+    pub(super) async fn run(&self, verb: Verb, program: Component) -> Result<()> {
+        let command = self.command(verb).context("the user gave no command for it")?;
         run(&command.replace(SERVICE, program.name())).await
     }
 
     /// # Errors
     /// When there is no such command, or it fails.
     pub(super) async fn restart_kafka(&self) -> Result<()> {
-        run(self.restart_kafka.as_ref().context("no command does it")?).await
+        run(self.restart_kafka.as_ref().context("the user gave no --restart-kafka")?).await
     }
 
     /// # Errors
     /// When there is no such command, or it fails.
     pub(super) async fn restart_postgres(&self) -> Result<()> {
-        run(self.restart_postgres.as_ref().context("no command does it")?).await
+        run(self.restart_postgres.as_ref().context("the user gave no --restart-postgres")?).await
     }
 
-    const fn of(&self, to: To) -> Option<&String> {
-        match to {
-            To::Killed => self.kill_with.as_ref(),
-            To::Started => self.start_with.as_ref(),
-            To::Paused => self.pause_with.as_ref(),
-            To::Resumed => self.resume_with.as_ref(),
-            To::Restarted => self.restart_with.as_ref(),
+    const fn command(&self, verb: Verb) -> Option<&String> {
+        match verb {
+            Verb::Kill => self.kill_with.as_ref(),
+            Verb::Start => self.start_with.as_ref(),
+            Verb::Pause => self.pause_with.as_ref(),
+            Verb::Resume => self.resume_with.as_ref(),
+            Verb::Restart => self.restart_with.as_ref(),
         }
     }
 }
@@ -104,17 +104,18 @@ fn for_service(text: &str) -> Result<String, String> {
     if text.contains(SERVICE) {
         Ok(text.to_owned())
     } else {
-        Err(format!("write {SERVICE} where the program's name belongs"))
+        Err(format!("write {SERVICE} in the command where the program's name belongs"))
     }
 }
 
-/// Its output is nobody's: a server that it leaves behind would keep a pipe open.
+/// Runs a command by the shell. The output is discarded: a server that the command starts would inherit a pipe and keep it
+/// open.
 async fn run(command: &str) -> Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let ran = timeout(TIME_OUT, shell.status()).await;
-    let ran = ran.with_context(|| format!("`{command}` takes more than two minutes"))?;
-    let status = ran.with_context(|| format!("`{command}` cannot be run"))?;
+    let finished = timeout(TIME_OUT, shell.status()).await;
+    let finished = finished.with_context(|| format!("`{command}` takes more than two minutes"))?;
+    let status = finished.with_context(|| format!("cannot run `{command}`"))?;
     if !status.success() {
         bail!("`{command}` failed: {}", quintet_suite::ending(status));
     }
@@ -137,25 +138,25 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_done_is_what_there_is_a_command_for() {
-        let reach: Vec<Kind> = commands().reach().collect();
-        assert_eq!(reach, [Kind::Kafka, Kind::Kill]);
-        assert_eq!(Commands::default().reach().count(), 0);
+    fn an_action_is_possible_if_there_is_a_command_for_it() {
+        let possible: Vec<ActionKind> = commands().possible().collect();
+        assert_eq!(possible, [ActionKind::Kafka, ActionKind::Kill]);
+        assert_eq!(Commands::default().possible().count(), 0);
     }
 
     #[test]
-    fn a_command_for_a_program_must_name_it() {
+    fn a_command_for_a_program_must_have_the_placeholder() {
         assert!(for_service("docker compose kill").unwrap_err().contains("{service}"));
         assert!(for_service("docker compose kill {service}").is_ok());
     }
 
     #[tokio::test]
-    async fn a_command_is_run_for_its_program_and_one_that_fails_is_named() {
+    async fn the_program_is_filled_in_and_a_command_that_fails_is_named() {
         let commands = commands();
-        commands.bring(names::payment(), To::Killed).await.unwrap();
-        let wrong = commands.bring(names::order(), To::Killed).await.unwrap_err().to_string();
-        assert_eq!(wrong, "`test order = payment` failed: exit code 1");
-        let killed = commands.bring(names::order(), To::Started).await.unwrap_err().to_string();
+        commands.run(Verb::Kill, names::payment()).await.unwrap();
+        let failed = commands.run(Verb::Kill, names::order()).await.unwrap_err().to_string();
+        assert_eq!(failed, "`test order = payment` failed: exit code 1");
+        let killed = commands.run(Verb::Start, names::order()).await.unwrap_err().to_string();
         assert!(killed.ends_with("failed: signal 9"), "{killed}");
         assert!(commands.restart_kafka().await.unwrap_err().to_string().contains("exit code 3"));
         assert!(commands.restart_postgres().await.is_err());

@@ -1,128 +1,143 @@
-//! What is struck, and when: a pure function of the seed, of who takes part and of what can be reached.
+//! The strikes of a chaos run: a pure function of the seed, the processes of the suite and the possible kinds of actions.
+//!
+//! A seed must mean the same strikes in every release, or a failure that a user reports could not be played again. So the
+//! order in which numbers are drawn here must not change.
 
-use super::act::{Act, Fault, Kind, Provider};
+use super::action::{Action, ActionKind, Fault, Provider};
 use clock::{Random, SeededRandom};
 use quintet_suite::{Component, Member, Suite};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Milliseconds between two strikes, from and to.
-const APART: (u64, u64) = (500, 2_500);
-/// How long a process hangs: up to longer than a Kafka group waits for a member.
-const PAUSE: (u64, u64) = (200, 8_000);
-/// How long a provider is out, and how long it misbehaves.
-const OUTAGE: (u64, u64) = (500, 6_000);
-const FAULTS: (u64, u64) = (2_000, 8_000);
-/// A provider's answer takes so long at most.
+/// The time between two strikes, in milliseconds as all ranges below.
+const APART: RangeInclusive<u64> = 500..=2_500;
+/// How long a process is stopped. The longest pauses exceed the session time-out of a Kafka group.
+const PAUSE: RangeInclusive<u64> = 200..=8_000;
+/// How long a provider is out of service.
+const OUTAGE: RangeInclusive<u64> = 500..=6_000;
+/// How long a provider is slow and fails some requests.
+const FAULTS: RangeInclusive<u64> = 2_000..=8_000;
+/// The longest time that a slow provider takes to answer.
 const LATENCY: u64 = 300;
-/// Per cent of a misbehaving provider's requests, at most.
+/// The largest share of requests that a failing provider fails, in per cent.
 const ERRORS: u64 = 50;
+/// The largest share of answers that a failing provider loses, in per cent.
 const LOST_ANSWERS: u64 = 30;
-/// Between two restarts of a server, or it would be down all the time.
+/// The shortest time between two restarts of a server. Without it a server would hardly ever be up.
 const SERVERS_APART: Duration = Duration::from_secs(20);
-/// How often each is drawn.
-const WEIGHTS: [(Kind, u64); 7] = [
-    (Kind::Kill, 8),
-    (Kind::Pause, 3),
-    (Kind::Restart, 3),
-    (Kind::Outage, 2),
-    (Kind::Faults, 2),
-    (Kind::Kafka, 2),
-    (Kind::Postgres, 2),
+/// The relative frequency of each kind.
+const WEIGHTS: [(ActionKind, u64); 7] = [
+    (ActionKind::Kill, 8),
+    (ActionKind::Pause, 3),
+    (ActionKind::Restart, 3),
+    (ActionKind::Outage, 2),
+    (ActionKind::Faults, 2),
+    (ActionKind::Kafka, 2),
+    (ActionKind::Postgres, 2),
 ];
 
-/// Who takes part, and what can be done to them.
+/// The processes that can be struck, and the kinds of actions that are possible.
 #[derive(Clone, Debug)]
-pub(super) struct Cast {
-    /// The processes, those of the services first.
+pub(super) struct Targets {
+    /// All processes, those of the services first.
     pub(super) members: Vec<Member>,
-    /// Those of them that play the outside world.
+    /// The components that are providers.
     pub(super) providers: BTreeSet<Component>,
-    pub(super) reach: BTreeSet<Kind>,
+    pub(super) possible: BTreeSet<ActionKind>,
 }
 
-impl Cast {
-    /// All of a suite, of which this can be reached.
-    pub(super) fn of(suite: &Suite, reach: BTreeSet<Kind>) -> Self {
+impl Targets {
+    /// All processes of a suite.
+    pub(super) fn of(suite: &Suite, possible: BTreeSet<ActionKind>) -> Self {
         let providers = suite.providers.keys().copied().collect();
-        Self { members: suite.members().collect(), providers, reach }
+        Self { members: suite.members().collect(), providers, possible }
     }
 
-    /// The services and providers, each once.
+    /// The services and providers, each once, however many replicas it has.
     fn components(&self) -> Vec<Component> {
         let first = self.members.iter().filter(|member| member.nth == 0);
         first.map(|member| member.component).collect()
     }
 }
 
-/// Something that is done to the suite.
+/// An action with the time at which it is due.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Strike {
-    /// Counted from the beginning.
+    /// The time since the beginning of the run.
     pub(super) at: Duration,
-    pub(super) act: Act,
+    pub(super) action: Action,
 }
 
-/// The strikes of a seed, without end.
+/// The endless sequence of strikes that a seed means.
 pub(super) struct Plan {
     random: SeededRandom,
-    cast: Cast,
+    targets: Targets,
     now: Duration,
-    restarted: BTreeMap<Kind, Duration>,
+    last_restarts: BTreeMap<ActionKind, Duration>,
 }
 
 impl Plan {
-    pub(super) fn new(seed: u64, cast: Cast) -> Self {
+    pub(super) fn new(seed: u64, targets: Targets) -> Self {
         let random = SeededRandom::new(seed);
-        Self { random, cast, now: Duration::ZERO, restarted: BTreeMap::new() }
+        Self { random, targets, now: Duration::ZERO, last_restarts: BTreeMap::new() }
     }
 
-    /// One that may be done now.
-    fn kind(&mut self) -> Option<Kind> {
-        let rests = |kind: &Kind| {
-            self.restarted.get(kind).is_some_and(|last| self.now < *last + SERVERS_APART)
+    /// Draws a kind of those that are possible now. `None` if there is none.
+    fn draw_kind(&mut self) -> Option<ActionKind> {
+        let is_too_soon = |kind: &ActionKind| {
+            self.last_restarts.get(kind).is_some_and(|last| self.now < *last + SERVERS_APART)
         };
-        let may = |(kind, _): &&(Kind, u64)| self.cast.reach.contains(kind) && !rests(kind);
-        let possible: Vec<_> = WEIGHTS.iter().filter(may).collect();
-        let mut drawn = self.random.below(possible.iter().map(|(_, weight)| weight).sum());
-        let (kind, _) = possible.into_iter().find(|(_, weight)| {
+        let may_be_drawn = |(kind, _): &&(ActionKind, u64)| {
+            self.targets.possible.contains(kind) && !is_too_soon(kind)
+        };
+        let candidates: Vec<_> = WEIGHTS.iter().filter(may_be_drawn).collect();
+        let mut drawn = self.random.below(candidates.iter().map(|(_, weight)| weight).sum());
+        let (kind, _) = candidates.into_iter().find(|(_, weight)| {
             let found = drawn < *weight;
             drawn = drawn.saturating_sub(*weight);
             found
         })?;
-        if matches!(kind, Kind::Kafka | Kind::Postgres) {
-            self.restarted.insert(*kind, self.now);
+        if matches!(kind, ActionKind::Kafka | ActionKind::Postgres) {
+            self.last_restarts.insert(*kind, self.now);
         }
         Some(*kind)
     }
 
-    fn act(&self, kind: Kind) -> Act {
+    fn draw_action(&self, kind: ActionKind) -> Action {
         match kind {
-            Kind::Kill => Act::Kill(self.victims()),
-            Kind::Pause => Act::Pause(self.one_of(&self.cast.members), self.millis(PAUSE)),
-            Kind::Restart => Act::Restart(self.one_of(&self.cast.components())),
-            Kind::Outage => Act::Trouble(self.provider(), Fault::Outage, self.millis(OUTAGE)),
-            Kind::Faults => Act::Trouble(self.provider(), self.fault(), self.millis(FAULTS)),
-            Kind::Kafka => Act::RestartKafka,
-            Kind::Postgres => Act::RestartPostgres,
+            ActionKind::Kill => Action::Kill(self.victims()),
+            ActionKind::Pause => {
+                Action::Pause(self.one_of(&self.targets.members), self.millis(&PAUSE))
+            }
+            ActionKind::Restart => Action::Restart(self.one_of(&self.targets.components())),
+            ActionKind::Outage => {
+                Action::ProviderFault(self.provider(), Fault::Outage, self.millis(&OUTAGE))
+            }
+            ActionKind::Faults => {
+                Action::ProviderFault(self.provider(), self.fault(), self.millis(&FAULTS))
+            }
+            ActionKind::Kafka => Action::RestartKafka,
+            ActionKind::Postgres => Action::RestartPostgres,
         }
     }
 
-    /// Mostly one, sometimes two or three at once, now and then every service.
+    /// In six of ten cases one process, in three two or three, in one all processes of the services.
     fn victims(&self) -> Vec<Member> {
         let count = match self.random.below(10) {
             0 => {
-                let services = |it: &Member| !self.cast.providers.contains(&it.component);
-                return self.cast.members.iter().copied().filter(services).collect();
+                let is_of_service =
+                    |member: &Member| !self.targets.providers.contains(&member.component);
+                return self.targets.members.iter().copied().filter(is_of_service).collect();
             }
             1..=3 => 2 + self.random.below(2),
             _ => 1,
         };
-        let (mut left, mut victims) = (self.cast.members.clone(), Vec::new());
+        let (mut left, mut victims) = (self.targets.members.clone(), Vec::new());
         for _ in 0..count {
             victims.push(left.remove(self.index(left.len())));
         }
-        victims.sort_by_key(|victim| self.cast.members.iter().position(|it| it == victim));
+        victims.sort_by_key(|victim| self.targets.members.iter().position(|it| it == victim));
         victims
     }
 
@@ -146,8 +161,8 @@ impl Plan {
         usize::try_from(self.random.below(below as u64)).unwrap_or_default()
     }
 
-    fn millis(&self, (least, most): (u64, u64)) -> Duration {
-        Duration::from_millis(least + self.random.below(most - least + 1))
+    fn millis(&self, range: &RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(range.start() + self.random.below(range.end() - range.start() + 1))
     }
 }
 
@@ -155,9 +170,9 @@ impl Iterator for Plan {
     type Item = Strike;
 
     fn next(&mut self) -> Option<Strike> {
-        self.now += self.millis(APART);
-        let kind = self.kind()?;
-        Some(Strike { at: self.now, act: self.act(kind) })
+        self.now += self.millis(&APART);
+        let kind = self.draw_kind()?;
+        Some(Strike { at: self.now, action: self.draw_action(kind) })
     }
 }
 
@@ -166,32 +181,34 @@ mod tests {
     use super::super::suite_of_test;
     use super::*;
 
-    const ALL: [Kind; 7] = [
-        Kind::Kill,
-        Kind::Pause,
-        Kind::Restart,
-        Kind::Outage,
-        Kind::Faults,
-        Kind::Kafka,
-        Kind::Postgres,
+    const ALL: [ActionKind; 7] = [
+        ActionKind::Kill,
+        ActionKind::Pause,
+        ActionKind::Restart,
+        ActionKind::Outage,
+        ActionKind::Faults,
+        ActionKind::Kafka,
+        ActionKind::Postgres,
     ];
 
-    fn strikes(seed: u64, cast: &Cast) -> Vec<Strike> {
-        Plan::new(seed, cast.clone()).take(2_000).collect()
+    fn strikes(seed: u64, targets: &Targets) -> Vec<Strike> {
+        Plan::new(seed, targets.clone()).take(2_000).collect()
     }
 
-    fn cast(replicas: usize, reach: &[Kind]) -> Cast {
-        Cast::of(&suite_of_test(replicas), reach.iter().copied().collect())
+    fn targets(replicas: usize, possible: &[ActionKind]) -> Targets {
+        Targets::of(&suite_of_test(replicas), possible.iter().copied().collect())
     }
 
     #[test]
     fn a_seed_means_the_same_strikes_and_another_means_others() {
-        let all = cast(2, &ALL);
+        let all = targets(2, &ALL);
         assert_eq!(strikes(7, &all), strikes(7, &all));
         assert_ne!(strikes(7, &all), strikes(8, &all));
-        let first: Vec<String> =
-            strikes(1, &cast(1, &ALL))[..4].iter().map(|it| it.act.to_string()).collect();
-        assert_eq!(first, EXPECTED, "a seed means the same in every release");
+        let first: Vec<String> = strikes(1, &targets(1, &ALL))[..4]
+            .iter()
+            .map(|strike| strike.action.to_string())
+            .collect();
+        assert_eq!(first, EXPECTED, "a seed must mean the same strikes in every release");
     }
 
     const EXPECTED: [&str; 4] = [
@@ -202,27 +219,28 @@ mod tests {
     ];
 
     #[test]
-    fn everything_that_can_be_reached_is_struck_and_nothing_else() {
-        let seen = |cast: &Cast| -> BTreeSet<Kind> {
-            strikes(1, cast).iter().map(|strike| strike.act.kind()).collect()
+    fn every_possible_kind_is_drawn_and_no_other() {
+        let drawn = |targets: &Targets| -> BTreeSet<ActionKind> {
+            strikes(1, targets).iter().map(|strike| strike.action.kind()).collect()
         };
-        assert_eq!(seen(&cast(1, &ALL)), ALL.into());
-        let outside = [Kind::Outage, Kind::Faults];
-        assert_eq!(seen(&cast(1, &outside)), outside.into());
-        assert!(strikes(1, &cast(1, &[])).is_empty());
+        assert_eq!(drawn(&targets(1, &ALL)), ALL.into());
+        let by_sandbox = [ActionKind::Outage, ActionKind::Faults];
+        assert_eq!(drawn(&targets(1, &by_sandbox)), by_sandbox.into());
+        assert!(strikes(1, &targets(1, &[])).is_empty());
     }
 
     #[test]
     fn every_process_is_killed_alone_and_all_services_at_once() {
-        let strikes = strikes(1, &cast(3, &[Kind::Kill]));
+        let strikes = strikes(1, &targets(3, &[ActionKind::Kill]));
         let kills = |victims: &[Member]| {
-            strikes.iter().any(|strike| matches!(&strike.act, Act::Kill(hit) if hit == victims))
+            let kills = |action: &Action| matches!(action, Action::Kill(hit) if hit == victims);
+            strikes.iter().any(|strike| kills(&strike.action))
         };
         let all: Vec<Member> = suite_of_test(3).members().collect();
         assert!(all.iter().all(|member| kills(std::slice::from_ref(member))));
-        assert!(kills(&all[..15]), "all but the outside world");
-        let distinct = |strike: &Strike| match &strike.act {
-            Act::Kill(victims) => {
+        assert!(kills(&all[..15]), "three replicas of five services, without the sandbox");
+        let distinct = |strike: &Strike| match &strike.action {
+            Action::Kill(victims) => {
                 let places = victims.iter().map(|it| all.iter().position(|other| other == it));
                 places.collect::<Vec<_>>().windows(2).all(|pair| pair[0] < pair[1])
             }
@@ -232,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn strikes_come_one_after_the_other_and_a_server_has_time_between_two_restarts() {
-        let strikes = strikes(3, &cast(1, &ALL));
+    fn strikes_are_apart_and_restarts_of_a_server_are_further_apart() {
+        let strikes = strikes(3, &targets(1, &ALL));
         let apart = |pair: &[Duration]| pair[1].checked_sub(pair[0]).expect("in order");
         let times: Vec<Duration> = strikes.iter().map(|strike| strike.at).collect();
         let within = |pair: &[Duration]| (500..=2_500).contains(&apart(pair).as_millis());
         assert!(times.windows(2).all(within));
-        for server in [Act::RestartKafka, Act::RestartPostgres] {
-            let restarts = strikes.iter().filter(|it| it.act == server);
+        for server in [Action::RestartKafka, Action::RestartPostgres] {
+            let restarts = strikes.iter().filter(|strike| strike.action == server);
             let restarts: Vec<Duration> = restarts.map(|strike| strike.at).collect();
             assert!(restarts.windows(2).all(|pair| apart(pair) >= SERVERS_APART));
             assert!(restarts.len() > 20, "{server}");

@@ -1,4 +1,4 @@
-//! `quintet orders`.
+//! `quintet orders`: lists orders as a table or as JSON.
 
 use crate::money::Money;
 use crate::names;
@@ -15,26 +15,26 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Orders of one answer.
+/// How many orders one request to the order service asks for.
 const PAGE: u64 = 100;
 
 #[derive(Debug, Args)]
 pub(crate) struct Orders {
-    /// Only those that stand so
+    /// Only orders with this status
     #[arg(long)]
-    status: Option<Status>,
-    /// Only those that are so late that a person has to look
+    status: Option<OrderStatus>,
+    /// Only orders that are so late that a person has to look after them
     #[arg(long)]
     needs_attention: bool,
-    /// How many at most, the newest first
+    /// How many orders at most, the newest first
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
 }
 
-/// Where an order stands.
+/// The statuses of an order, as `--status` takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Status {
+enum OrderStatus {
     /// Accepted
     Placed,
     /// Its stock is reserved
@@ -43,15 +43,15 @@ enum Status {
     Paid,
     /// It was dispatched
     Completed,
-    /// It comes to nothing, and is being undone
+    /// It is being undone
     Cancelling,
-    /// It came to nothing, and everything was undone
+    /// It has been undone
     Cancelled,
 }
 
-/// What the table shows of an order.
+/// The fields of an order that the table shows.
 #[derive(Debug, Deserialize)]
-struct Listed {
+struct OrderRow {
     id: Uuid,
     status: String,
     reason: Option<String>,
@@ -59,7 +59,7 @@ struct Listed {
     #[serde(default)]
     needs_attention: bool,
     attention: Option<Attention>,
-    /// Older order services do not say.
+    /// Empty if the order service is of an older version.
     #[serde(default)]
     waiting_for: Vec<String>,
 }
@@ -73,10 +73,10 @@ impl Orders {
             ui::result(&json!({ "orders": orders, "more": more }).to_string());
             return Ok(ExitCode::SUCCESS);
         }
-        let orders: Result<Vec<Listed>, _> =
+        let rows: Result<Vec<OrderRow>, _> =
             orders.into_iter().map(serde_json::from_value).collect();
-        let orders = orders.context("the order service lists something unknown")?;
-        ui::result(&table(&orders, SystemClock.now()));
+        let rows = rows.context("cannot read an order of GET /orders; --json shows it")?;
+        ui::result(&table(&rows, SystemClock.now()));
         if more {
             ui::result(&format!(
                 "and more: `--limit {}` shows them",
@@ -86,7 +86,7 @@ impl Orders {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The orders asked for, and whether there are more.
+    /// The orders as JSON, and whether there are more.
     async fn collect(&self, client: &Client) -> Result<(Vec<Value>, bool)> {
         let (mut orders, mut cursor) = (Vec::new(), None::<String>);
         let status =
@@ -105,8 +105,8 @@ impl Orders {
     }
 }
 
-/// As wide as what stands in it, with narrow gaps where that would not fit.
-fn table(orders: &[Listed], now: Timestamp) -> String {
+/// Each column is as wide as its widest cell. The gaps are narrow if the table would be too wide otherwise.
+fn table(orders: &[OrderRow], now: Timestamp) -> String {
     let heads = ["order", "status", "reason", "total", "age", "waits for"].map(str::to_owned);
     let rows = orders.iter().map(|order| order.cells(now));
     let rows: Vec<[String; 6]> = [heads].into_iter().chain(rows).collect();
@@ -114,10 +114,10 @@ fn table(orders: &[Listed], now: Timestamp) -> String {
     let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let gap = if widths.iter().sum::<usize>() + 10 <= COLUMNS { "  " } else { " " };
     let line = |row: &[String; 6]| {
-        let [order, status, reason, total, age, attention] = row;
+        let [order, status, reason, total, age, waits_for] = row;
         let [w0, w1, w2, w3, w4, _] = widths;
         let line = format!(
-            "{order:w0$}{gap}{status:w1$}{gap}{reason:w2$}{gap}{total:>w3$}{gap}{age:>w4$}{gap}{attention}"
+            "{order:w0$}{gap}{status:w1$}{gap}{reason:w2$}{gap}{total:>w3$}{gap}{age:>w4$}{gap}{waits_for}"
         );
         line.trim_end().to_owned()
     };
@@ -125,7 +125,7 @@ fn table(orders: &[Listed], now: Timestamp) -> String {
     if orders.is_empty() { "there are no such orders".to_owned() } else { lines.join("\n") }
 }
 
-impl Listed {
+impl OrderRow {
     fn cells(&self, now: Timestamp) -> [String; 6] {
         [
             self.id.to_string(),
@@ -137,18 +137,18 @@ impl Listed {
         ]
     }
 
-    /// The services whose answer it needs next, in one word.
+    /// The service whose answer the order needs next; `both` stands for inventory and payment.
     fn waits_for(&self) -> &str {
         match (&self.attention, &self.waiting_for[..]) {
             (Some(attention), _) => attention.word(),
-            (None, [one]) => one,
+            (None, [service]) => service,
             (None, [_, _, ..]) => "both",
             (None, []) if self.needs_attention => "unknown",
             (None, []) => "",
         }
     }
 
-    /// Its id says when it was placed.
+    /// The time in the order's id, which is a UUID of version 7.
     fn placed_at(&self) -> Option<Timestamp> {
         let (seconds, nanos) = self.id.get_timestamp()?.to_unix();
         Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
@@ -159,12 +159,12 @@ impl Listed {
 mod tests {
     use super::*;
 
-    fn listed(
+    fn row(
         status: &str,
         reason: Option<&str>,
         amount_minor: i64,
         waiting_for: &[&str],
-    ) -> Listed {
+    ) -> OrderRow {
         let since = "2026-01-01T00:00:00Z";
         let attention = json!({ "waiting_for": waiting_for, "since": since });
         let attention = (!waiting_for.is_empty()).then_some(attention);
@@ -176,18 +176,19 @@ mod tests {
         .unwrap()
     }
 
-    fn now(order: &Listed) -> Timestamp {
+    /// One and a half hours after the order was placed.
+    fn later(order: &OrderRow) -> Timestamp {
         order.placed_at().unwrap() + jiff::SignedDuration::from_mins(90)
     }
 
     #[test]
-    fn a_row_says_what_one_wants_to_know() {
+    fn a_row_has_status_reason_total_age_and_the_next_service() {
         let orders = [
-            listed("completed", None, 1_298, &[]),
-            listed("cancelling", Some("deadline"), 549, &["inventory", "payment"]),
-            listed("paid", None, 549, &["shipping"]),
+            row("completed", None, 1_298, &[]),
+            row("cancelling", Some("deadline"), 549, &["inventory", "payment"]),
+            row("paid", None, 549, &["shipping"]),
         ];
-        let table = table(&orders, now(&orders[0]));
+        let table = table(&orders, later(&orders[0]));
         assert_eq!(
             table.lines().collect::<Vec<_>>(),
             [
@@ -200,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn an_open_order_says_from_the_start_which_service_is_next() {
+    fn an_open_order_names_the_next_service_also_before_it_is_late() {
         let waits_for = |waiting_for: &[&str]| {
-            let mut order = listed("reserved", None, 549, &[]);
+            let mut order = row("reserved", None, 549, &[]);
             order.waiting_for = waiting_for.iter().map(ToString::to_string).collect();
             order.waits_for().to_owned()
         };
@@ -212,13 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_that_there_is_fits_and_nothing_is_said_so() {
-        let widest =
-            [listed("cancelling", Some("customer_request"), 10_i64.pow(15), &["inventory"])];
-        let table_text = table(&widest, now(&widest[0]));
-        for line in table_text.lines() {
+    fn the_widest_row_fits() {
+        let widest = [row("cancelling", Some("customer_request"), 10_i64.pow(15), &["inventory"])];
+        for line in table(&widest, later(&widest[0])).lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
         }
+    }
+
+    #[test]
+    fn an_empty_list_is_said_in_words() {
         assert_eq!(table(&[], Timestamp::UNIX_EPOCH), "there are no such orders");
     }
 }

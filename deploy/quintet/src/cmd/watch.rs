@@ -1,4 +1,4 @@
-//! `quintet watch ORDER`.
+//! `quintet watch ORDER`: shows an order's timeline as it grows.
 
 use crate::names;
 use crate::orders::{Client, Follow, Show};
@@ -34,7 +34,7 @@ impl Watch {
     }
 }
 
-/// Checked here, so that it is answered in one line and with what helps.
+/// Checks an order id before any request, so that the error says where to find one.
 pub(super) fn order_id(text: &str) -> Result<String> {
     match Uuid::parse_str(text.trim()) {
         Ok(id) => Ok(id.to_string()),
@@ -58,14 +58,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_taken_in_every_spelling_of_a_uuid() {
+    fn every_spelling_of_a_uuid_is_an_order_id() {
         let id = "01a1fde8-c42a-73f5-96da-6e816ab97e8a";
         for text in
             [id, "01A1FDE8C42A73F596DA6E816AB97E8A", " 01a1fde8-c42a-73f5-96da-6e816ab97e8a\n"]
         {
             assert_eq!(order_id(text).unwrap(), id);
         }
-        let said = order_id("7").unwrap_err().to_string();
-        assert_eq!(said, "7 is no order id: `quintet orders` lists them");
+        let error = order_id("7").unwrap_err().to_string();
+        assert_eq!(error, "7 is no order id: `quintet orders` lists them");
     }
 }

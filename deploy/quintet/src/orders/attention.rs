@@ -1,32 +1,33 @@
-//! Whom an order waits for that is past its deadlines.
+//! The services that an order past its deadlines waits for.
 
 use jiff::Timestamp;
 use quintet_suite::duration;
 use serde::Deserialize;
 
-/// What the order service says of it.
+/// The field `attention` of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Attention {
     /// The services that have not answered.
     pub(crate) waiting_for: Vec<String>,
-    /// Since they were asked.
+    /// When they were asked.
     pub(crate) since: Timestamp,
 }
 
 impl Attention {
-    /// In one word, for a column of a table. Only inventory and payment are waited for together.
+    /// One word for a column of a table. An order waits for one service, or for inventory and payment: `both`.
     pub(crate) fn word(&self) -> &str {
         match &*self.waiting_for {
-            [one] => one,
+            [service] => service,
             _ => "both",
         }
     }
 
-    /// In a sentence, such as `payment has not answered for 12 min 3 s`.
+    /// A sentence such as `payment has not answered for 12 min 3 s`.
     pub(crate) fn sentence(&self, now: Timestamp) -> String {
-        let who = self.waiting_for.join(" and ");
+        let services = self.waiting_for.join(" and ");
         let has = if self.waiting_for.len() == 1 { "has" } else { "have" };
-        format!("{who} {has} not answered for {}", duration::text(now.duration_since(self.since)))
+        let silent_for = duration::text(now.duration_since(self.since));
+        format!("{services} {has} not answered for {silent_for}")
     }
 }
 
@@ -34,20 +35,20 @@ impl Attention {
 mod tests {
     use super::*;
 
-    fn of(waiting_for: &[&str]) -> Attention {
+    fn attention(waiting_for: &[&str]) -> Attention {
         let waiting_for = waiting_for.iter().map(ToString::to_string).collect();
         Attention { waiting_for, since: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
-    fn one_or_both_are_named() {
+    fn the_services_are_named() {
         let now = Timestamp::from_second(723).unwrap();
-        let payment = of(&["payment"]);
-        assert_eq!(payment.word(), "payment");
-        assert_eq!(payment.sentence(now), "payment has not answered for 12 min 3 s");
-        let both = of(&["inventory", "payment"]);
-        assert_eq!(both.word(), "both");
+        let one_service = attention(&["payment"]);
+        assert_eq!(one_service.word(), "payment");
+        assert_eq!(one_service.sentence(now), "payment has not answered for 12 min 3 s");
+        let two_services = attention(&["inventory", "payment"]);
+        assert_eq!(two_services.word(), "both");
         let sentence = "inventory and payment have not answered for 12 min 3 s";
-        assert_eq!(both.sentence(now), sentence);
+        assert_eq!(two_services.sentence(now), sentence);
     }
 }

@@ -1,4 +1,4 @@
-//! Orders as a customer sees them over HTTP.
+//! A client of the order service, and orders as its HTTP interface shows them.
 
 use super::Attention;
 use crate::names;
@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How long a repeat under the same key may go on: services are restarted meanwhile.
+/// How long a request is repeated, so that a restart of the service is not noticed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The customer, unless another one is named.
+/// The default customer.
 pub(crate) const EMAIL: &str = "ada@example.com";
 
-/// What to order.
+/// An order to place.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) sku: String,
@@ -38,18 +38,18 @@ pub(crate) struct Order {
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) needs_attention: bool,
-    /// Whom it waits for then; older order services do not say.
+    /// The services that an order past its deadlines waits for. `None` from an older order service.
     pub(crate) attention: Option<Attention>,
-    /// Whom it waits for at any time; older order services do not say.
+    /// The services that an open order waits for. Empty from an older order service.
     pub(crate) waiting_for: Vec<String>,
-    /// The trace of its placing.
+    /// The trace of the request that placed the order.
     pub(crate) trace_id: Option<String>,
     pub(crate) timeline: Vec<Entry>,
-    /// The whole answer.
+    /// The whole answer of the order service.
     pub(crate) json: Value,
 }
 
-/// One event of an order's life.
+/// One event of an order's timeline.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) seq: i64,
@@ -65,7 +65,7 @@ impl TryFrom<Value> for Order {
 
     fn try_from(json: Value) -> Result<Self, Self::Error> {
         #[derive(Deserialize)]
-        struct Known {
+        struct Fields {
             id: String,
             status: String,
             reason: Option<String>,
@@ -78,52 +78,50 @@ impl TryFrom<Value> for Order {
             #[serde(default)]
             timeline: Vec<Entry>,
         }
-        let known = Known::deserialize(&json)?;
-        let Known { id, status, reason, needs_attention, attention, .. } = known;
-        let Known { waiting_for, trace_id, timeline, .. } = known;
+        let fields = Fields::deserialize(&json)?;
         Ok(Self {
-            id,
-            status,
-            reason,
-            needs_attention,
-            attention,
-            waiting_for,
-            trace_id,
-            timeline,
+            id: fields.id,
+            status: fields.status,
+            reason: fields.reason,
+            needs_attention: fields.needs_attention,
+            attention: fields.attention,
+            waiting_for: fields.waiting_for,
+            trace_id: fields.trace_id,
+            timeline: fields.timeline,
             json,
         })
     }
 }
 
 impl Order {
-    /// Whether nothing will change any more.
+    /// Whether the order is completed or cancelled. Then its status does not change any more.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "cancelled")
     }
 
-    /// Whether it is being undone, and payment has not given the money back yet.
-    fn is_owed_money(&self) -> bool {
-        let late = self.attention.iter().flat_map(|it| &it.waiting_for);
-        let named = self.waiting_for.iter().chain(late).any(|side| side == "payment");
-        named && self.status == "cancelling"
+    /// Whether the order is being undone and still waits for payment to refund it.
+    fn waits_for_refund(&self) -> bool {
+        let late = self.attention.iter().flat_map(|attention| &attention.waiting_for);
+        let mut waiting_for = self.waiting_for.iter().chain(late);
+        self.status == "cancelling" && waiting_for.any(|service| service == "payment")
     }
 
-    /// When the customer's order was taken.
+    /// When the order was placed, by the order service's clock.
     pub(crate) fn placed_at(&self) -> Option<Timestamp> {
         self.timeline.first().map(|entry| entry.at)
     }
 
-    /// When it ended, by the order service's own clock.
+    /// When the order ended, by the order service's clock.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         self.timeline.iter().find(|entry| entry.is_end()).map(|entry| entry.at)
     }
 
-    /// How long it took from the one to the other.
+    /// The time from the placing of the order to its end.
     pub(crate) fn took(&self) -> Option<SignedDuration> {
         Some(self.ended_at()?.duration_since(self.placed_at()?))
     }
 
-    /// It and its trace in one line.
+    /// The ids of the order and of its trace, in one line.
     pub(crate) fn title(&self) -> String {
         let trace = self.trace_id.as_ref().map(|trace| format!(", trace {trace}"));
         format!("order {}{}", self.id, trace.unwrap_or_default())
@@ -131,40 +129,40 @@ impl Order {
 }
 
 impl Entry {
-    /// Whether the order is over with it.
+    /// Whether this event ends the order.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.event.as_str(), "OrderCompleted" | "OrderCancelled")
     }
 }
 
-/// A page of the orders there are.
+/// A page of the list of orders.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Listing {
+pub(crate) struct Page {
     pub(crate) orders: Vec<Value>,
-    /// The cursor of the next page.
+    /// The cursor of the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
-/// Which orders to list: all, unless it says otherwise.
+/// The orders to list; by default all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Filter<'a> {
     pub(crate) status: Option<&'a str>,
     pub(crate) needs_attention: bool,
 }
 
-/// A customer of the order service.
+/// A client of the order service, which spreads requests over the replicas.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    /// Where each replica takes orders.
+    /// The URL of the orders at each replica.
     replicas: Vec<String>,
-    /// Where payment says what it knows of an order.
+    /// The URL of the payments at each replica of payment.
     payments: Vec<String>,
-    /// Where payment is told by operators.
+    /// The admin listener of payment.
     payment_admin: String,
-    /// How often somebody was asked: they take turns.
-    asked: Arc<AtomicUsize>,
+    /// The number of requests so far. It decides which replica is next.
+    requests: Arc<AtomicUsize>,
     api: Api,
-    /// How long it repeats what is not answered.
+    /// How long an unanswered request is repeated.
     patience: Duration,
 }
 
@@ -173,7 +171,7 @@ impl Client {
         Self::patient(suite, api, PATIENCE)
     }
 
-    /// One that repeats for so long what is not answered.
+    /// A client that repeats an unanswered request for this time.
     pub(crate) fn patient(suite: &Suite, api: Api, patience: Duration) -> Self {
         let urls = suite.urls(names::order());
         let replicas = urls.into_iter().map(|url| format!("{url}/orders")).collect();
@@ -181,31 +179,31 @@ impl Client {
         let payments = payments.map(|url| format!("{url}/payments")).collect();
         let payment_admin = suite.services.get(&names::payment()).map(|it| it.admin_url.clone());
         let payment_admin = payment_admin.unwrap_or_default();
-        Self { replicas, payments, payment_admin, asked: Arc::default(), api, patience }
+        Self { replicas, payments, payment_admin, requests: Arc::default(), api, patience }
     }
 
     pub(super) const fn api(&self) -> &Api {
         &self.api
     }
 
-    /// Where an order can be read: at another replica each time.
+    /// The URL of an order at the next replica.
     pub(crate) fn url(&self, id: &str) -> String {
-        let next = self.in_turn().into_iter().next().unwrap_or_default();
+        let next = self.next_replicas().into_iter().next().unwrap_or_default();
         format!("{next}/{id}")
     }
 
-    /// The replicas, each time beginning with another.
-    fn in_turn(&self) -> Vec<String> {
+    /// The replicas in the order in which to try them. Each call begins with the next replica.
+    fn next_replicas(&self) -> Vec<String> {
         let mut replicas = self.replicas.clone();
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        replicas.rotate_left(asked % self.replicas.len().max(1));
+        let requests = self.requests.fetch_add(1, Ordering::Relaxed);
+        replicas.rotate_left(requests % self.replicas.len().max(1));
         replicas
     }
 
-    /// Places an order, under one key however often it has to ask.
+    /// Places an order. All repeats have one idempotency key, so the order is placed once.
     ///
     /// # Errors
-    /// When the order is refused, or nobody answers in time.
+    /// When the order is refused, or no replica answers in time.
     pub(crate) async fn place(&self, wanted: &Wanted) -> Result<Order, http::Error> {
         let key = uuid_v7(&SystemClock, &SystemRandom).to_string();
         let body = wanted.body();
@@ -215,16 +213,17 @@ impl Client {
             body: Some(&body),
             idempotency_key: Some(&key),
         };
-        self.api.send_to_any(&self.in_turn(), &post, self.patience).await
+        self.api.send_to_any(&self.next_replicas(), &post, self.patience).await
     }
 
-    /// Asks for a cancellation; false if the order has ended before.
+    /// Requests the cancellation of an order; false if the order had ended.
     ///
     /// # Errors
-    /// When it is refused otherwise, or nobody answers in time.
+    /// When the request is refused for another reason, or no replica answers in time.
     pub(crate) async fn cancel(&self, id: &str) -> Result<bool, http::Error> {
+        let replicas = self.next_replicas();
         let urls: Vec<String> =
-            self.in_turn().iter().map(|orders| format!("{orders}/{id}/cancellation")).collect();
+            replicas.iter().map(|orders| format!("{orders}/{id}/cancellation")).collect();
         let post = Request { method: Method::POST, url: "", body: None, idempotency_key: None };
         match self.api.send_to_any::<Order>(&urls, &post, self.patience).await {
             Ok(_) => Ok(true),
@@ -236,21 +235,21 @@ impl Client {
     /// Reads an order.
     ///
     /// # Errors
-    /// When there is none, or nobody answers in time.
+    /// When there is no such order, or no replica answers in time.
     pub(crate) async fn read(&self, id: &str) -> Result<Order, http::Error> {
         self.get(|orders| format!("{orders}/{id}")).await
     }
 
-    /// Lists orders, the newest first: those that are asked for, and after a cursor.
+    /// Reads a page of at most `limit` orders after the cursor, the newest first.
     ///
     /// # Errors
-    /// When the service refuses, or nobody answers in time.
+    /// When the service refuses the request, or no replica answers in time.
     pub(crate) async fn list(
         &self,
         filter: &Filter<'_>,
         limit: u64,
         cursor: Option<&str>,
-    ) -> Result<Listing, http::Error> {
+    ) -> Result<Page, http::Error> {
         let query = [
             ("limit", Some(limit.to_string())),
             ("status", filter.status.map(str::to_owned)),
@@ -261,14 +260,14 @@ impl Client {
         self.get(|orders| http::with_query(orders, query.clone())).await
     }
 
-    /// Whether payment waits for an operator because the provider refused the order's refund; false
-    /// where payment does not say. It is asked only while the order waits for it to give the money back.
+    /// Whether payment waits for an operator because the provider refused the order's refund. False if payment does not
+    /// answer. Payment is asked only while the order waits for a refund.
     pub(crate) async fn is_refund_refused(&self, order: &Order) -> bool {
         #[derive(Deserialize)]
         struct Payment {
             status: String,
         }
-        if !order.is_owed_money() {
+        if !order.waits_for_refund() {
             return false;
         }
         let Some(payments) = self.payments.first() else { return false };
@@ -276,8 +275,8 @@ impl Client {
         payment.is_ok_and(|payment| payment.status == "attention")
     }
 
-    /// What has payment ask again for a refund that was refused.
-    pub(crate) fn refund_again(&self, id: &str) -> String {
+    /// The shell command by which an operator has payment request a refused refund again.
+    pub(crate) fn refund_command(&self, id: &str) -> String {
         format!("curl -X POST {}/admin/payments/{id}/refund", self.payment_admin)
     }
 
@@ -285,15 +284,15 @@ impl Client {
         &self,
         url: impl Fn(&str) -> String,
     ) -> Result<T, http::Error> {
-        let urls: Vec<String> = self.in_turn().iter().map(|orders| url(orders)).collect();
+        let urls: Vec<String> = self.next_replicas().iter().map(|orders| url(orders)).collect();
         let get = Request { method: Method::GET, url: "", body: None, idempotency_key: None };
         self.api.send_to_any(&urls, &get, self.patience).await
     }
 }
 
 impl Wanted {
-    /// The same, wanted by the nth of many customers: each has a sub-address (RFC 5233), so that none has
-    /// more open orders than order takes of one.
+    /// The same order from the nth of many customers. Each has a sub-address of its own (RFC 5233), so that none exceeds
+    /// the order service's limit of open orders for one address.
     pub(crate) fn of_customer(&self, nth: u64) -> Self {
         Self { email: self.email.replacen('@', &format!("+{nth}@"), 1), ..self.clone() }
     }

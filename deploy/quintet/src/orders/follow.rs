@@ -1,4 +1,4 @@
-//! Telling an order's timeline as it grows.
+//! Follows an order: prints each event of its timeline, until it has ended and its mails are sent.
 
 use super::client::{Client, Entry, Order};
 use super::events;
@@ -13,14 +13,14 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
-/// How often the order itself is read: that it needs attention is no event.
+/// How often the order itself is read, because no event says that it needs attention.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long an order that has ended may be waited for until both its mails are told.
+/// How long after its end an order is followed until its mails are sent.
 const MAILS_WITHIN: Duration = Duration::from_secs(10);
-/// A mail says that it is placed, another how it ended.
+/// The number of an order's mails: one when it is placed, one when it has ended.
 const MAILS: u8 = 2;
 
-/// Where an order stands that is followed no longer.
+/// Why an order is no longer followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Followed {
     /// It has ended.
@@ -29,31 +29,32 @@ pub(crate) enum Followed {
     UntilStuck,
 }
 
-/// How to tell it.
+/// What is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// A line an event, and how it ended.
+    /// A line of text for each event, and one for the end.
     Text,
-    /// The same as JSON, an object a line.
+    /// A JSON object for each event, and one for the end, each on a line.
     Lines,
-    /// The order as it ended, as JSON.
+    /// The ended order as JSON.
     End,
 }
 
-/// An order to be followed.
+/// How to follow an order.
 #[derive(Debug)]
 pub(crate) struct Follow<'a> {
     pub(crate) client: &'a Client,
     pub(crate) show: Show,
-    /// Ends as well when nothing goes on without an operator.
+    /// Stops also when the order waits for an operator.
     pub(crate) until_stuck: bool,
 }
 
-/// What was told so far.
+/// What has been printed of an order.
 #[derive(Debug, Default)]
-struct Told {
+struct Shown {
     placed_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
+    /// When the order's end was printed.
     ended: Option<Instant>,
     mails: u8,
     needs_attention: bool,
@@ -61,41 +62,41 @@ struct Told {
 }
 
 impl Follow<'_> {
-    /// Tells what has happened and happens, until the order has ended and its mails are told.
+    /// Prints the order's events until it has ended and its mails are sent.
     ///
     /// # Errors
     /// When the order can no longer be read.
     pub(crate) async fn run(&self, order: &Order) -> Result<Followed> {
         let mut events = pin!(events::of(self.client, &order.id));
-        let (mut told, mut look) = (Told::default(), interval(LOOK));
+        let (mut shown, mut look) = (Shown::default(), interval(LOOK));
         if self.show == Show::Text {
             ui::result(HEADINGS);
         }
         loop {
             tokio::select! {
                 Some(entry) = events.next() => {
-                    self.tell(order, &entry?, &mut told);
-                    if told.is_all() {
+                    self.print_entry(order, &entry?, &mut shown);
+                    if shown.is_complete() {
                         break;
                     }
                 }
                 _ = look.tick() => {
                     let now = self.client.read(&order.id).await?;
-                    self.attention(&now, &mut told).await;
-                    if (told.is_stuck() && self.until_stuck) || told.ended.is_some_and(|ended| ended.elapsed() >= MAILS_WITHIN) {
+                    self.print_attention(&now, &mut shown).await;
+                    if (shown.is_stuck() && self.until_stuck) || shown.mails_are_late() {
                         break;
                     }
                 }
             }
         }
         let order = self.client.read(&order.id).await?;
-        self.conclude(&order, &told);
-        let stuck = told.is_stuck() && !order.has_ended();
+        self.print_end(&order, &shown);
+        let stuck = shown.is_stuck() && !order.has_ended();
         Ok(if stuck { Followed::UntilStuck } else { Followed::ToItsEnd })
     }
 
-    fn tell(&self, order: &Order, entry: &Entry, told: &mut Told) {
-        let (since, step) = told.add(entry);
+    fn print_entry(&self, order: &Order, entry: &Entry, shown: &mut Shown) {
+        let (since, step) = shown.add(entry);
         match self.show {
             Show::Text => ui::result(&line(entry, since, step)),
             Show::Lines => {
@@ -110,29 +111,29 @@ impl Follow<'_> {
         }
     }
 
-    /// Says once that a person has to look, and what to do.
-    async fn attention(&self, order: &Order, told: &mut Told) {
+    /// Prints once that the order needs attention, and once that its refund was refused, with what to do.
+    async fn print_attention(&self, order: &Order, shown: &mut Shown) {
         let refused = self.client.is_refund_refused(order).await;
-        if order.needs_attention && !told.needs_attention && self.show == Show::Text {
+        if order.needs_attention && !shown.needs_attention && self.show == Show::Text {
             let why = match &order.attention {
                 Some(attention) => attention.sentence(SystemClock.now()),
                 None => "it is past its deadlines".to_owned(),
             };
             ui::result(&format!("  needs attention: {why}"));
         }
-        if refused && !told.refund_refused && self.show == Show::Text {
+        if refused && !shown.refund_refused && self.show == Show::Text {
             ui::result("  payment waits for an operator: the provider refused the refund.");
             ui::result("  Settle it with the provider, then have payment ask again:");
-            ui::result(&format!("  {}", self.client.refund_again(&order.id)));
+            ui::result(&format!("  {}", self.client.refund_command(&order.id)));
         }
-        (told.needs_attention, told.refund_refused) = (order.needs_attention, refused);
+        (shown.needs_attention, shown.refund_refused) = (order.needs_attention, refused);
     }
 
-    fn conclude(&self, order: &Order, told: &Told) {
+    fn print_end(&self, order: &Order, shown: &Shown) {
         match self.show {
             Show::Text => {
-                ui::result(&verdict(order, told));
-                if order.has_ended() && told.mails < MAILS {
+                ui::result(&end(order, shown));
+                if order.has_ended() && shown.mails < MAILS {
                     ui::result("not all of its mails are sent yet");
                 }
             }
@@ -142,7 +143,7 @@ impl Follow<'_> {
                     "order_id": order.id, "trace_id": order.trace_id, "status": order.status,
                     "reason": order.reason, "needs_attention": order.needs_attention,
                     "attention": order.json["attention"],
-                    "took_seconds": seconds, "mails_told": told.mails
+                    "took_seconds": seconds, "mails_told": shown.mails
                 });
                 ui::result(&end.to_string());
             }
@@ -151,11 +152,11 @@ impl Follow<'_> {
     }
 }
 
-impl Told {
-    /// The time since the order was placed, and since the entry before.
+impl Shown {
+    /// Notes an entry. Returns the time since the order was placed, and the time since the entry before.
     fn add(&mut self, entry: &Entry) -> (SignedDuration, Option<SignedDuration>) {
         let placed_at = *self.placed_at.get_or_insert(entry.at);
-        // Negative where an event was said earlier than the one before, and seen later.
+        // The step is negative if the event happened before the one that the order service received before it.
         let step = self.last_at.replace(entry.at).map(|last| entry.at.duration_since(last));
         if entry.is_end() {
             self.ended = Some(Instant::now());
@@ -166,13 +167,17 @@ impl Told {
         (entry.at.duration_since(placed_at), step)
     }
 
-    /// Whether nothing goes on without an operator.
+    /// Whether the order waits for an operator.
     const fn is_stuck(&self) -> bool {
         self.needs_attention || self.refund_refused
     }
 
-    fn is_all(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.ended.is_some() && self.mails >= MAILS
+    }
+
+    fn mails_are_late(&self) -> bool {
+        self.ended.is_some_and(|ended| ended.elapsed() >= MAILS_WITHIN)
     }
 }
 
@@ -184,12 +189,12 @@ fn line(entry: &Entry, since: SignedDuration, step: Option<SignedDuration>) -> S
     format!("  {:>2}{since:>15}{step:>15}  {:<27} {}", entry.seq, entry.event, entry.service)
 }
 
-/// How it ended and why, or where it stands.
-fn verdict(order: &Order, told: &Told) -> String {
+/// The last line: the order's status, how long it took, and the reason of a cancellation.
+fn end(order: &Order, shown: &Shown) -> String {
     let took = order.took().map(|took| format!(" in {}", duration::text(took)));
     let took = took.unwrap_or_default();
     let reason = order.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let attention = match (order.needs_attention, told.refund_refused && !order.has_ended()) {
+    let attention = match (order.needs_attention, shown.refund_refused && !order.has_ended()) {
         (true, _) => ", needs attention",
         (false, true) => ", waits for an operator",
         (false, false) => "",
@@ -208,17 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_how_long_it_took_since_the_first_and_since_the_last() {
-        let mut told = Told::default();
-        let mut tell = |entry: Entry| {
-            let (since, step) = told.add(&entry);
+    fn a_line_has_the_time_since_the_first_entry_and_since_the_last() {
+        let mut shown = Shown::default();
+        let mut show = |entry: Entry| {
+            let (since, step) = shown.add(&entry);
             line(&entry, since, step)
         };
         let lines = [
-            tell(entry(1, "OrderPlaced", "0")),
-            tell(entry(2, "StockRejected", "0.012")),
-            tell(entry(3, "OrderCancelled", "1.5")),
-            tell(entry(4, "NotificationSent", "0.010")),
+            show(entry(1, "OrderPlaced", "0")),
+            show(entry(2, "StockRejected", "0.012")),
+            show(entry(3, "OrderCancelled", "1.5")),
+            show(entry(4, "NotificationSent", "0.010")),
         ];
         assert_eq!(
             lines,
@@ -233,18 +238,18 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_with_the_end_and_both_mails_in_whatever_order() {
+    fn a_timeline_is_complete_with_its_end_and_two_mails_in_any_order() {
         let events = ["OrderPlaced", "NotificationFailed", "NotificationSent", "OrderCompleted"];
-        let mut told = Told::default();
+        let mut shown = Shown::default();
         for (seq, event) in (1..).zip(events) {
-            assert!(!told.is_all());
-            told.add(&entry(seq, event, "0"));
+            assert!(!shown.is_complete());
+            shown.add(&entry(seq, event, "0"));
         }
-        assert!(told.is_all());
+        assert!(shown.is_complete());
     }
 
     #[test]
-    fn the_last_line_says_how_and_why_it_ended() {
+    fn the_last_line_has_the_status_the_time_and_the_reason() {
         let order = |status: &str, reason: Option<&str>| -> Order {
             let timeline = [entry(1, "OrderPlaced", "0"), entry(2, "OrderCancelled", "0.034")]
                 .map(|it| json!(it));
@@ -254,7 +259,7 @@ mod tests {
             .unwrap()
         };
         let cancelled = order("cancelled", Some("out_of_stock"));
-        assert_eq!(verdict(&cancelled, &Told::default()), "cancelled in 34 ms: out_of_stock");
-        assert_eq!(verdict(&order("completed", None), &Told::default()), "completed in 34 ms");
+        assert_eq!(end(&cancelled, &Shown::default()), "cancelled in 34 ms: out_of_stock");
+        assert_eq!(end(&order("completed", None), &Shown::default()), "completed in 34 ms");
     }
 }

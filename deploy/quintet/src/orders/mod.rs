@@ -1,4 +1,4 @@
-//! Orders as a customer sees them over HTTP: placing, reading, listing, and the timeline as it grows.
+//! The order service's HTTP interface, as a customer uses it: placing, reading, listing and following orders.
 
 mod attention;
 mod client;

@@ -1,11 +1,11 @@
-//! The format of server-sent events, as far as it is used here.
+//! A parser of server-sent events, for the fields that the order service sends.
 
 use std::collections::VecDeque;
 
-/// An event's data, and the buffer that it grows in: nothing of ours comes near it.
+/// The longest data of an event, with the line that is being read. The order service's events are far shorter.
 const LONGEST: usize = 1 << 20;
 
-/// Takes bytes as they come and gives the events' data.
+/// Takes the bytes of a stream in pieces, and returns the data of its events.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     /// A line that has not ended.
@@ -15,7 +15,7 @@ pub(super) struct Parser {
     ready: VecDeque<String>,
 }
 
-/// It goes on and on without an end.
+/// An event is longer than [`LONGEST`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLong;
 
@@ -24,7 +24,7 @@ impl Parser {
         for &byte in bytes {
             if byte == b'\n' {
                 let line = std::mem::take(&mut self.line);
-                self.line(&String::from_utf8_lossy(&line));
+                self.take_line(&String::from_utf8_lossy(&line));
             } else {
                 self.line.push(byte);
             }
@@ -35,18 +35,18 @@ impl Parser {
         Ok(())
     }
 
-    /// The data of the next event that is complete.
+    /// The data of the next complete event.
     pub(super) fn next(&mut self) -> Option<String> {
         self.ready.pop_front()
     }
 
-    fn line(&mut self, line: &str) {
+    fn take_line(&mut self, line: &str) {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() {
             self.ready.extend(self.data.take());
             return;
         }
-        // The event's id and name stand in its data too; a line without a name is a comment.
+        // Other fields are not needed: the data repeats the event's id and name. A line that begins with `:` is a comment.
         let Some(rest) = line.strip_prefix("data:") else { return };
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
         match &mut self.data {
@@ -67,7 +67,7 @@ mod tests {
                         : still here\n\nid:2\r\ndata: second\r\n\r\ndata: half";
 
     #[test]
-    fn events_are_found_however_the_bytes_are_cut() {
+    fn events_are_found_wherever_the_bytes_are_split() {
         for size in 1..TEXT.len() {
             let mut parser = Parser::default();
             for piece in TEXT.as_bytes().chunks(size) {
@@ -75,12 +75,12 @@ mod tests {
             }
             assert_eq!(parser.next().as_deref(), Some("{\"é\":\n1}"), "in pieces of {size}");
             assert_eq!(parser.next().as_deref(), Some("second"));
-            assert_eq!(parser.next(), None, "an event without its end is none");
+            assert_eq!(parser.next(), None, "an event ends with an empty line");
         }
     }
 
     #[test]
-    fn what_never_ends_is_given_up() {
+    fn an_event_that_never_ends_is_refused() {
         let mut parser = Parser::default();
         parser.take(&vec![b'x'; LONGEST]).unwrap();
         assert_eq!(parser.take(b"x"), Err(TooLong));

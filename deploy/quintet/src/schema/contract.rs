@@ -1,4 +1,4 @@
-//! The types and upcasters that this program was built with.
+//! The schemas, types and upcasters that this program was built with.
 
 use super::tree::Version;
 use contracts::{Event, EventType};
@@ -16,12 +16,12 @@ pub(super) fn schema(version: Version<'_>) -> Option<&'static Schema<EventType>>
     event_type(version.folder)?.schema(version.number)
 }
 
-/// Data of a version as every consumer takes it: through the wire and the upcasters, in the latest
-/// version that the Rust type knows.
+/// Decodes data of a version as a consumer does, with the upcasters, and returns it in the latest version that the Rust type
+/// knows.
 pub(super) fn upcast(version: Version<'_>, data: &Value) -> Result<Value, String> {
     let event_type = event_type(version.folder).ok_or("no Rust type has this name")?;
     let key = ["order_id", "sku"].iter().find_map(|id| data.get(id)?.as_str());
-    let key = key.ok_or("it has neither `order_id` nor `sku` for a key")?;
+    let key = key.ok_or("it has neither `order_id` nor `sku`, so the record has no key")?;
     let id = version.id();
     let headers = [
         ("ce_specversion", "1.0"),
@@ -36,7 +36,9 @@ pub(super) fn upcast(version: Version<'_>, data: &Value) -> Result<Value, String
     let value = serde_json::to_vec(data).map_err(|error| error.to_string())?;
     match decode::<Event>(key.as_bytes(), &headers.into_iter().collect(), &value) {
         Ok(Decoded::Event(envelope)) => Ok(envelope.event.to_json()),
-        Ok(Decoded::Foreign { event_type }) => Err(format!("{event_type} is foreign")),
+        Ok(Decoded::Foreign { event_type }) => {
+            Err(format!("the contract has no event type {event_type}"))
+        }
         Err(error) => Err(error.to_string()),
     }
 }

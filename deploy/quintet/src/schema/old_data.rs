@@ -1,4 +1,4 @@
-//! Whatever follows an old schema follows the latest once it is upcast.
+//! Checks that data which follows an old schema follows the latest one once it is upcast.
 
 use super::Violation;
 use super::tree::{Tree, Version};
@@ -6,16 +6,15 @@ use jsonschema::Validator;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde_json::Value;
 
-/// Drawn of each version, beside its example.
+/// How many cases are drawn for each version, beside its example.
 const CASES: u32 = 200;
-/// Attempts at making smaller what fails.
+/// How many attempts are made to shrink a failing case.
 const SHRINKING: u32 = 20_000;
 
-/// Brings data of a version to the latest that the types know, or says why that is impossible.
+/// Upcasts data of a version to the latest that the types know, or returns why that is impossible.
 pub(super) type Upcast = dyn Fn(Version<'_>, &Value) -> Result<Value, String>;
 
-/// Upcasts data of every version in `old`, the example and drawn ones, and holds it against the
-/// latest schema.
+/// Upcasts data of every version in `old`, its example and drawn cases, and validates it by the latest schema.
 pub(super) fn check(current: &Tree, old: &Tree, upcast: &Upcast) -> Vec<Violation> {
     old.schemas().filter_map(|version| check_version(current, old, version, upcast)).collect()
 }
@@ -28,7 +27,7 @@ fn check_version(
 ) -> Option<Violation> {
     let latest = current.latest(version.folder)?;
     let file = latest.schema();
-    // What is no schema is reported as such.
+    // `drift` reports a file that is no valid schema.
     let validator = jsonschema::validator_for(&current.json(&file)?).ok()?;
     let schema = old.json(&version.schema())?;
     let violation = |problem, fix: &str| {
@@ -56,14 +55,16 @@ fn check_version(
                 format!("data that follows v{} {}: {data}", version.number, why.message());
             Some(violation(problem, UPCASTER))
         }
-        Err(TestError::Abort(why)) => Some(violation(format!("nothing can be drawn: {why}"), "")),
+        Err(TestError::Abort(why)) => {
+            Some(violation(format!("no data can be drawn that follows it: {why}"), ""))
+        }
     }
 }
 
-const UPCASTER: &str = "let the schema take what was said before, or bring it there in \
+const UPCASTER: &str = "let the schema accept data of the earlier version, or upcast the data in \
                         schemas/src/upcast.rs";
 
-/// Why upcast data does not follow the latest schema.
+/// Checks that upcast data follows the latest schema.
 fn accepted(
     validator: &Validator,
     version: Version<'_>,
@@ -78,7 +79,7 @@ fn accepted(
     })
 }
 
-/// The same data in every run, and no files beside it.
+/// Draws the same data in every run, and writes no files with failing cases.
 fn runner() -> TestRunner {
     let config = Config {
         cases: CASES,

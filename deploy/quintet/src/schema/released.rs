@@ -1,23 +1,23 @@
-//! What was released stays as it is.
+//! Checks that released schemas stay as they are.
 
 use super::Violation;
 use super::tree::Tree;
 use serde_json::Value;
 
-/// What changed since, and what is gone.
+/// Reports released schemas that changed or are missing.
 pub(super) fn check(current: &Tree, released: &Tree) -> Vec<Violation> {
     let rev = released.rev.as_deref().unwrap_or("HEAD");
     let mut violations = Vec::new();
     for version in released.schemas() {
         let file = version.schema();
-        let back = format!("git checkout {rev} -- {file}");
+        let restore = format!("git checkout {rev} -- {file}");
         let next = current.latest(version.folder).map_or(1, |latest| latest.number) + 1;
         let Some(text) = current.files.get(&file) else {
             violations.push(Violation {
                 file,
                 rule: "released-removed",
-                problem: format!("{rev} has it, and what was said in it may still be read"),
-                fix: format!("bring it back: {back}"),
+                problem: format!("{rev} has it, and events of this version may still be read"),
+                fix: format!("restore it: {restore}"),
             });
             continue;
         };
@@ -27,7 +27,7 @@ pub(super) fn check(current: &Tree, released: &Tree) -> Vec<Violation> {
                 rule: "released-changed",
                 problem: format!("`{pointer}` is not as {rev} has it"),
                 fix: format!(
-                    "bring it back ({back}) and say what is new in v{next}.json, with an upcaster \
+                    "restore it ({restore}) and write the change in v{next}.json, with an upcaster \
                      in schemas/src/upcast.rs"
                 ),
             });
@@ -36,7 +36,8 @@ pub(super) fn check(current: &Tree, released: &Tree) -> Vec<Violation> {
     violations
 }
 
-/// Where two texts of a schema differ, as a JSON pointer. How it is laid out does not matter.
+/// The JSON pointer to the first difference between two texts of a schema. White space and the order of properties do not
+/// count.
 fn change(before: &str, after: &str) -> Option<String> {
     let json = |text| serde_json::from_str::<Value>(text);
     match (json(before), json(after)) {
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_difference_is_named_and_layout_is_none() {
+    fn the_first_difference_is_named_and_layout_does_not_count() {
         let before = r#"{"type": "object", "properties": {"a": {"minimum": 1}}}"#;
         for (after, at) in [
             (r#"{"properties":{"a":{"minimum":1}},"type":"object"}"#, None),

@@ -1,4 +1,4 @@
-//! The folder `schemas`, as it lies here or in a commit.
+//! The folder `schemas`, read from the disk or from a commit.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -7,14 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The folder's name.
 const SCHEMAS: &str = "schemas";
 
-/// Its files, by their paths from the folder that holds it: `schemas/order_placed/v1.json`.
+/// The texts of the folder's files, by paths such as `schemas/order_placed/v1.json`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     pub(super) files: BTreeMap<String, String>,
-    /// The commit that it is of, if not as it lies here.
+    /// The commit, branch or tag that the files were read from; `None` if they were read from the disk.
     pub(super) rev: Option<String>,
 }
 
@@ -23,7 +22,7 @@ pub(super) struct Tree {
 pub(super) struct Version<'a> {
     /// The event's folder.
     pub(super) folder: &'a str,
-    /// From 1.
+    /// Counted from 1.
     pub(super) number: u32,
 }
 
@@ -70,11 +69,11 @@ impl Tree {
         Ok(Self { files, rev: None })
     }
 
-    /// As it was in a commit of the repository that `root` lies in.
+    /// Reads the folder from a commit of the repository that contains `root`.
     pub(super) fn at(root: &Path, rev: &str) -> Result<Self> {
         let commit = format!("{rev}^{{commit}}");
         let commit = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
-        let commit = commit.with_context(|| format!("git knows no commit `{rev}`"))?;
+        let commit = commit.with_context(|| format!("--against: git knows no commit `{rev}`"))?;
         let commit = commit.trim();
         let names = git(root, &["ls-tree", "-r", "-z", "--name-only", commit, "--", SCHEMAS])?;
         let mut files = BTreeMap::new();
@@ -99,25 +98,25 @@ impl Tree {
         self.schemas().filter(|version| version.folder == folder).last()
     }
 
-    /// The file's JSON, if it is there and is JSON.
+    /// The file as JSON; `None` if it is missing or is not JSON.
     pub(super) fn json(&self, file: &str) -> Option<Value> {
         serde_json::from_str(self.files.get(file)?).ok()
     }
 }
 
-/// Which version a file is about, and whether it is the example.
+/// The version that a file belongs to, and whether the file is its example.
 pub(super) fn version(file: &str) -> Option<(Version<'_>, bool)> {
     let (folder, name) = file.strip_prefix(SCHEMAS)?.strip_prefix('/')?.split_once('/')?;
     let name = name.strip_suffix(".json")?;
     let plain = name.strip_suffix(".example");
     let number: u32 = plain.unwrap_or(name).strip_prefix('v')?.parse().ok()?;
-    // Only as it is written, not `v01` or `v+1`.
+    // `v01` and `v+1` parse as numbers too, but are not how the path of a version is written.
     let version = Version { folder, number };
     let written = if plain.is_some() { version.example() } else { version.schema() };
     (written == file).then_some((version, plain.is_some()))
 }
 
-/// Whether a file belongs to the crate that lies beside the schemas.
+/// Whether a file belongs to the crate `contracts`, which shares the folder with the schemas.
 pub(super) fn is_of_crate(file: &str) -> bool {
     let of_crate = ["Cargo.toml", "README.md"].map(|name| format!("{SCHEMAS}/{name}"));
     let folders = ["src", "tests"].map(|name| format!("{SCHEMAS}/{name}/"));
@@ -129,10 +128,10 @@ fn git(root: &Path, arguments: &[&str]) -> Result<String> {
     let git = git.arg("-C").arg(root).args(arguments).stdin(Stdio::null());
     let output = git.output().context("cannot run git")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("git {}: {}", arguments.first().unwrap_or(&""), said.trim());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("git {}: {}", arguments.first().unwrap_or(&""), stderr.trim());
     }
-    String::from_utf8(output.stdout).context("git shows a file that is no text")
+    String::from_utf8(output.stdout).context("git printed a file that is not UTF-8")
 }
 
 #[cfg(test)]
@@ -140,8 +139,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_tells_its_version_by_its_name() {
-        let version_of = |file| version(file).map(|(it, example)| (it.number, example));
+    fn the_version_is_read_from_the_files_name() {
+        let version_of = |file| version(file).map(|(version, example)| (version.number, example));
         assert_eq!(version_of("schemas/order_placed/v12.json"), Some((12, false)));
         assert_eq!(version_of("schemas/order_placed/v1.example.json"), Some((1, true)));
         for stray in ["schemas/README.md", "schemas/a/v01.json", "schemas/a/b/v1.json", "v1.json"] {
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crate_lies_beside_the_schemas() {
+    fn files_of_the_crate_are_no_schemas() {
         for file in ["Cargo.toml", "README.md", "src/lib.rs", "tests/contract/wire.rs"] {
             assert!(is_of_crate(&format!("schemas/{file}")), "{file}");
         }

@@ -1,33 +1,34 @@
-//! What is to become of the orders of a load, and in which shares.
+//! How the orders of a load are made to end, and in which shares.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Shares in thousandths and finer are noise.
+/// The largest sum of shares. It bounds the memory of a mix.
 const MOST: u32 = 1_000;
 
-/// What an order is made to come to.
+/// How an order is made to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     /// It is charged, shipped and completed.
     Completed,
-    /// Its charge is declined.
+    /// The gateway declines the charge.
     Declined,
-    /// The carrier refuses its address, after it was charged.
+    /// The carrier refuses the address, after the order was charged.
     Refused,
-    /// There is nothing on the shelf.
+    /// Its product is out of stock.
     OutOfStock,
-    /// It is charged and completed, but the first answer of the gateway is lost.
+    /// It is completed, although the gateway's first answer is lost.
     LostAnswer,
-    /// It is completed, once the gateway has failed twice.
+    /// It is completed, after the gateway has failed twice.
     Flaky,
 }
 
-/// Fates in their shares, evenly spread.
+/// A repeating sequence in which each fate has its share, evenly spread.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mix {
+    /// The text that was parsed.
     text: String,
-    /// One round; it begins again at its end.
+    /// The sequence that repeats.
     round: Vec<Fate>,
 }
 
@@ -95,18 +96,19 @@ fn usage(part: &str) -> String {
     format!("`{part}`: write NAME=SHARE with a name of {names}")
 }
 
-/// One round in which each has its share: always next is who is furthest behind.
+/// Builds a round by smooth weighted round-robin: the next fate is always the one that is furthest behind its share, and of
+/// equals the first.
 fn spread(shares: &[(Fate, u32)]) -> Vec<Fate> {
     let total: u32 = shares.iter().map(|(_, share)| share).sum();
-    let mut behind = vec![0_i64; shares.len()];
+    let mut arrears = vec![0_i64; shares.len()];
     let mut round = Vec::new();
     for _ in 0..total {
-        for (behind, (_, share)) in behind.iter_mut().zip(shares) {
-            *behind += i64::from(*share);
+        for (arrears, (_, share)) in arrears.iter_mut().zip(shares) {
+            *arrears += i64::from(*share);
         }
-        let next = (0..shares.len()).max_by_key(|it| (behind[*it], shares.len() - it));
+        let next = (0..shares.len()).max_by_key(|nth| (arrears[*nth], shares.len() - nth));
         if let Some(next) = next {
-            behind[next] -= i64::from(total);
+            arrears[next] -= i64::from(total);
             round.push(shares[next].0);
         }
     }
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyone_has_their_share_evenly_spread() {
+    fn each_fate_has_its_share_evenly_spread() {
         let mix: Mix = "completed=90,declined=5,refused=3,out-of-stock=2".parse().unwrap();
         let count =
             |fate, range: std::ops::Range<u64>| range.filter(|nth| mix.nth(*nth) == fate).count();
@@ -130,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn one_fate_alone_is_a_mix_and_a_share_may_be_nothing() {
+    fn a_mix_may_have_one_fate_only_and_a_share_may_be_0() {
         let mix: Mix = "completed=1, declined=0".parse().unwrap();
         assert!((0..10).all(|nth| mix.nth(nth) == Fate::Completed));
     }
 
     #[test]
-    fn what_is_no_mix_is_answered_with_what_is() {
+    fn the_error_for_a_bad_mix_says_how_to_write_one() {
         let refused = |text: &str| text.parse::<Mix>().unwrap_err();
         let names = "NAME=SHARE with a name of completed, declined, refused, out-of-stock, lost-answer, flaky";
         for bad in ["", "completed", "stolen=1", "completed=-1", "completed=1,"] {

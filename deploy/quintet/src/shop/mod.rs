@@ -1,5 +1,4 @@
-//! What loads of orders are made of: what there is to buy, what the nth customer wants of it, and when
-//! he comes.
+//! Loads of orders: the products, the order of each customer, and when the customers arrive.
 
 mod arrivals;
 mod mix;
@@ -15,45 +14,47 @@ pub(crate) use mix::Mix;
 use quintet_suite::Suite;
 use quintet_suite::http::Api;
 
-/// Enough that orders do not all change the same row.
+/// The number of products. With few products, all orders would wait for the locks of the same rows.
 const PRODUCTS: u64 = 20;
 const EURO_CENTS: i64 = 1298;
 
-/// A shop with enough on its shelves.
+/// Products with enough stock for a load of orders, and one that is sold out.
 #[derive(Clone, Debug)]
 pub(crate) struct Shop {
-    /// What its SKUs begin with.
+    /// The prefix of the SKUs.
     name: &'static str,
     mix: Mix,
 }
 
 impl Shop {
-    /// Lists the products, stocks each for so many orders, and waits until order knows them.
+    /// Lists the products, stocks them for this number of orders, and waits until the order service knows them.
     ///
     /// # Errors
     /// When inventory refuses or does not answer.
     pub(crate) async fn open(
         name: &'static str,
-        (suite, api): (&Suite, &Api),
+        suite: &Suite,
+        api: &Api,
         mix: &Mix,
         orders: u64,
     ) -> Result<Self> {
-        let this = Self { name, mix: mix.clone() };
+        let shop = Self { name, mix: mix.clone() };
         let products = format!("{}/products", suite.url(names::inventory()));
         let quantity = i64::try_from(orders / PRODUCTS + 1).unwrap_or(i64::MAX);
-        // Of this time: a suite that was measured before has sold what it got then.
+        // Each run needs a key of its own. With the key of an earlier run inventory would add no stock, and the earlier run has
+        // sold what it got.
         let delivery = uuid_v7(&SystemClock, &SystemRandom);
-        for sku in (0..PRODUCTS).map(|nth| this.sku(nth)) {
+        for sku in (0..PRODUCTS).map(|nth| shop.sku(nth)) {
             demo::list(&products, &sku, "Stocked", EURO_CENTS, api).await?;
             let key = format!("{delivery}-{sku}");
             demo::stock(&products, &sku, quantity, &key, api).await?;
         }
-        demo::list(&products, &this.sold_out(), "Sold out", EURO_CENTS, api).await?;
+        demo::list(&products, &shop.sold_out(), "Sold out", EURO_CENTS, api).await?;
         demo::wait_until_known(suite, api).await?;
-        Ok(this)
+        Ok(shop)
     }
 
-    /// What the nth order is for.
+    /// The nth order of the load.
     pub(crate) fn wanted(&self, nth: u64) -> Wanted {
         let fate = self.mix.nth(nth);
         let sku = if fate == Fate::OutOfStock { self.sold_out() } else { self.sku(nth) };

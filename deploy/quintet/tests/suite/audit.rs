@@ -1,129 +1,128 @@
-//! The audit's exit codes.
+//! The exit codes and reports of `quintet audit`.
 
-use crate::fake::{Suite, order_id, text};
+use crate::fake::{FakeSuite, order_id, text};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_sound_suite_ends_with_zero_and_seven_marks() {
-    let suite = Suite::new();
+async fn the_audit_of_a_sound_suite_exits_with_0_and_seven_marks() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
     let audited = suite.run(&["audit"]).await;
     assert_eq!(audited.status.code(), Some(0), "{}", text(&audited.stderr));
-    let told = text(&audited.stdout);
-    assert_eq!(told.lines().filter(|line| line.starts_with("✓ ")).count(), 7, "{told}");
-    assert!(told.ends_with("\nsound: all 7 invariants hold\n"), "{told}");
+    let report = text(&audited.stdout);
+    assert_eq!(report.lines().filter(|line| line.starts_with("✓ ")).count(), 7, "{report}");
+    assert!(report.ends_with("\nsound: all 7 invariants hold\n"), "{report}");
 }
 
 #[tokio::test]
-async fn a_broken_one_ends_with_one_and_the_orders_id() {
-    let suite = Suite::new();
+async fn the_audit_of_a_broken_suite_exits_with_1_and_the_orders_id() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
     let lost = json!({"table": "shipment", "order_id": order_id(3), "state": "booking"});
-    suite.world.lock().unwrap().rows.insert("shipping", vec![lost]);
+    suite.state.lock().unwrap().rows.insert("shipping", vec![lost]);
     let audited = suite.run(&["audit"]).await;
     assert_eq!(audited.status.code(), Some(1), "{}", text(&audited.stderr));
-    let told = text(&audited.stdout);
-    let why = format!(
+    let report = text(&audited.stdout);
+    let begin = format!(
         "✗ 1 every accepted order ends exactly once\n    cancelled 0, completed 0, open 0, orders 0\n    order {}: is known to shipping, but not to order\n",
         order_id(3)
     );
-    assert!(told.starts_with(&why), "{told}");
+    assert!(report.starts_with(&begin), "{report}");
 
     let audited = suite.run(&["audit", "--json"]).await;
     assert_eq!(audited.status.code(), Some(1));
-    let told: Value = serde_json::from_slice(&audited.stdout).unwrap();
-    assert_eq!(told["verdict"], "broken");
-    assert_eq!(told["invariants"][0]["offences"][0]["order"], order_id(3));
+    let json: Value = serde_json::from_slice(&audited.stdout).unwrap();
+    assert_eq!(json["verdict"], "broken");
+    assert_eq!(json["invariants"][0]["offences"][0]["order"], order_id(3));
 }
 
 #[tokio::test]
-async fn one_that_is_not_at_rest_ends_with_two_and_who_is_not() {
-    let suite = Suite::new();
+async fn the_audit_of_a_busy_suite_exits_with_2_and_what_is_under_way() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
     let lost = json!({"table": "shipment", "order_id": order_id(3), "state": "booking"});
-    suite.world.lock().unwrap().rows.insert("shipping", vec![lost]);
-    suite.world.lock().unwrap().effects.insert("shipping", 2);
+    suite.state.lock().unwrap().rows.insert("shipping", vec![lost]);
+    suite.state.lock().unwrap().effects.insert("shipping", 2);
     let audited = suite.run(&["audit", "--wait", "500ms"]).await;
     assert_eq!(audited.status.code(), Some(2), "{}", text(&audited.stderr));
-    let told = text(&audited.stdout);
-    assert_eq!(told.lines().filter(|line| line.starts_with("✓ ")).count(), 6, "{told}");
+    let report = text(&audited.stdout);
+    assert_eq!(report.lines().filter(|line| line.starts_with("✓ ")).count(), 6, "{report}");
     let end = format!(
-        "not at rest after 500 ms: the verdict above leaves these out:\n    shipping: effects 2\n    order {}: its shipment is booking\nthe 6 invariants that can be judged hold\n",
+        "not at rest after 500 ms: the result above leaves these out:\n    shipping: effects 2\n    order {}: its shipment is booking\nthe 6 invariants that can be judged hold\n",
         order_id(3)
     );
-    assert!(told.ends_with(&end), "{told}");
+    assert!(report.ends_with(&end), "{report}");
     assert_eq!(text(&audited.stderr), "waiting for rest…\n");
 
     let audited = suite.run(&["audit", "--wait", "0s", "--json"]).await;
     assert_eq!(audited.status.code(), Some(2));
-    let told: Value = serde_json::from_slice(&audited.stdout).unwrap();
-    assert_eq!(told["waiting"], json!(["shipping: effects 2"]));
-    assert_eq!(told["under_way"][0]["order"], order_id(3));
+    let json: Value = serde_json::from_slice(&audited.stdout).unwrap();
+    assert_eq!(json["waiting"], json!(["shipping: effects 2"]));
+    assert_eq!(json["under_way"][0]["order"], order_id(3));
 
-    // What is wrong beside the order under way is no less wrong.
+    // An offence beside the order under way counts as it does at rest.
     let broken = json!({"table": "product", "sku": "mug", "stocked": 3, "on_hand": 2, "reserved": 0,
         "shipped": 0});
-    suite.world.lock().unwrap().rows.insert("inventory", vec![broken]);
+    suite.state.lock().unwrap().rows.insert("inventory", vec![broken]);
     let audited = suite.run(&["audit", "--wait", "0s"]).await;
     assert_eq!(audited.status.code(), Some(1), "{}", text(&audited.stdout));
     assert!(text(&audited.stdout).contains("✗ 4 stock adds up"), "{}", text(&audited.stdout));
 }
 
 #[tokio::test]
-async fn the_outside_world_that_is_stopped_is_named() {
-    let suite = Suite::new();
+async fn a_stopped_provider_is_named() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
-    suite.world.lock().unwrap().silent.insert("sandbox");
+    suite.state.lock().unwrap().silent.insert("sandbox");
     suite.run(&["stop", "sandbox"]).await;
     let audited = suite.run(&["audit", "--wait", "0s"]).await;
     assert_eq!(audited.status.code(), Some(2));
-    let told = text(&audited.stdout);
+    let report = text(&audited.stdout);
     assert!(
-        told.contains("\n    sandbox is stopped: `quintet start sandbox` starts it\n"),
-        "{told}"
+        report.contains("\n    sandbox is stopped: `quintet start sandbox` starts it\n"),
+        "{report}"
     );
 }
 
 #[tokio::test]
-async fn a_service_that_is_stopped_is_named() {
-    let suite = Suite::new();
+async fn a_stopped_service_is_named() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
     suite.run(&["stop", "payment"]).await;
     suite.stop_serving().await;
     let audited = suite.run(&["audit", "--wait", "0s"]).await;
     assert_eq!(audited.status.code(), Some(2));
-    let told = text(&audited.stdout);
+    let report = text(&audited.stdout);
     assert!(
-        told.contains("\n    payment is stopped: `quintet start payment` starts it\n"),
-        "{told}"
+        report.contains("\n    payment is stopped: `quintet start payment` starts it\n"),
+        "{report}"
     );
-    assert!(told.contains("\n    order does not answer: "), "{told}");
+    assert!(report.contains("\n    order does not answer: "), "{report}");
 }
 
 #[tokio::test]
-async fn while_a_service_is_stopped_the_open_orders_are_named_and_what_needs_nothing_of_it_is_judged()
- {
-    let suite = Suite::new();
+async fn while_a_service_is_stopped_invariants_that_do_not_need_it_are_judged() {
+    let suite = FakeSuite::new();
     let _up = suite.running().await;
     suite.run(&["stop", "payment"]).await;
     let open = json!({"table": "orders", "order_id": order_id(3), "stage": "reserved", "requested": null,
         "cause": null, "stock_settled": false, "money_settled": false, "ended": null,
         "needs_attention": false, "total_minor": 1298, "currency": "EUR", "items": []});
-    suite.world.lock().unwrap().rows.insert("order", vec![open]);
-    suite.world.lock().unwrap().silent.insert("payment");
+    suite.state.lock().unwrap().rows.insert("order", vec![open]);
+    suite.state.lock().unwrap().silent.insert("payment");
     let audited = suite.run(&["audit", "--wait", "0s"]).await;
     assert_eq!(audited.status.code(), Some(2), "{}", text(&audited.stderr));
-    let told = text(&audited.stdout);
-    let judged: Vec<&str> = told.lines().filter(|line| line.starts_with("✓ ")).collect();
-    assert!(judged.len() == 3 && judged[1].starts_with("✓ 4 "), "{told}");
+    let report = text(&audited.stdout);
+    let judged: Vec<&str> = report.lines().filter(|line| line.starts_with("✓ ")).collect();
+    assert!(judged.len() == 3 && judged[1].starts_with("✓ 4 "), "{report}");
     let end = format!(
         "\n    payment is stopped: `quintet start payment` starts it\n    order {}: has not ended: it is reserved\nthe 3 invariants that can be judged hold\n",
         order_id(3)
     );
-    assert!(told.ends_with(&end), "{told}");
+    assert!(report.ends_with(&end), "{report}");
 
     let audited = suite.run(&["audit", "--wait", "0s", "--json"]).await;
-    let told: Value = serde_json::from_slice(&audited.stdout).unwrap();
-    assert_eq!(told["under_way"][0]["order"], order_id(3));
-    assert_eq!(told["invariants"].as_array().unwrap().len(), 3);
+    let json: Value = serde_json::from_slice(&audited.stdout).unwrap();
+    assert_eq!(json["under_way"][0]["order"], order_id(3));
+    assert_eq!(json["invariants"].as_array().unwrap().len(), 3);
 }

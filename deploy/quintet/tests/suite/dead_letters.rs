@@ -1,20 +1,20 @@
-//! What an operator does about dead letters.
+//! `quintet dead-letters` and `quintet effects`.
 
-use crate::fake::{Suite, order_id, text};
+use crate::fake::{FakeSuite, order_id, text};
 use serde_json::{Value, json};
 
 /// A suite in which payment and shipping have parked the first order, and payment the second.
-async fn suite() -> (Suite, crate::fake::Up) {
-    let suite = Suite::new();
+async fn suite() -> (FakeSuite, crate::fake::Up) {
+    let suite = FakeSuite::new();
     let up = suite.running().await;
     for (service, nth) in [("payment", 1), ("shipping", 1), ("payment", 2)] {
-        suite.world.lock().unwrap().parked.insert((service, order_id(nth)));
+        suite.state.lock().unwrap().parked.insert((service, order_id(nth)));
     }
     (suite, up)
 }
 
 #[tokio::test]
-async fn they_are_listed_by_service() {
+async fn dead_letters_are_listed_by_service() {
     let (suite, _up) = suite().await;
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
@@ -40,7 +40,7 @@ async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
     let told = text(&replayed.stdout);
     assert_eq!(told, format!("payment: {0} applied\nshipping: {0} applied\n", order_id(1)));
 
-    suite.world.lock().unwrap().hopeless = true;
+    suite.state.lock().unwrap().replays_fail = true;
     let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
     assert_eq!(replayed.status.code(), Some(1));
     let told = text(&replayed.stdout);
@@ -48,7 +48,7 @@ async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
 }
 
 #[tokio::test]
-async fn what_is_not_parked_or_not_clear_is_said() {
+async fn an_order_that_is_not_parked_or_parked_twice_is_an_error() {
     let (suite, _up) = suite().await;
     let shown = suite.run(&["dead-letters", "show", &order_id(3)]).await;
     assert_eq!(shown.status.code(), Some(1));
@@ -66,14 +66,14 @@ async fn what_is_not_parked_or_not_clear_is_said() {
     let which = ["dead-letters", "discard", &order, "--service", "shipping"];
     let discarded = suite.run(&which).await;
     assert_eq!(text(&discarded.stdout), "shipping: 1 dead letter discarded, nothing is left\n");
-    assert_eq!(suite.world.lock().unwrap().parked.len(), 2);
+    assert_eq!(suite.state.lock().unwrap().parked.len(), 2);
 }
 
 #[tokio::test]
 async fn a_stopped_service_hides_nothing_of_the_others() {
     let (suite, _up) = suite().await;
     suite.run(&["stop", "payment"]).await;
-    suite.world.lock().unwrap().silent.insert("payment");
+    suite.state.lock().unwrap().silent.insert("payment");
     let stopped = "quintet: payment is stopped: `quintet start payment` starts it\n";
     let order = order_id(1);
 

@@ -1,4 +1,4 @@
-//! The command as it is built, with stand-ins for the programs that it starts and asks.
+//! The command `quintet` with a fake suite: its sub-commands, their output and exit codes.
 
 mod audit;
 mod customers;

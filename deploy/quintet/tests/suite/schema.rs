@@ -1,4 +1,4 @@
-//! `quintet schema check`, in a repository of its own.
+//! `quintet schema check`, in a git repository of the test's own.
 
 use contracts::Event;
 use event::Contract as _;
@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// A repository that has released our schemas as `v1`.
+/// A repository whose tag `v1` has the schemas of this checkout.
 struct Repository(TempDir);
 
 impl Repository {
     fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
-        copy(&ours, &temp.path().join("schemas"));
+        let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+        copy(&schemas, &temp.path().join("schemas"));
         let repository = Self(temp);
         repository.git(&["init", "--quiet"]);
         repository.git(&["add", "."]);
@@ -55,56 +55,54 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// How many the contract lists.
-fn schemas() -> usize {
+/// The number of schemas in the contract.
+fn schema_count() -> usize {
     Event::schemas().count()
 }
 
 #[test]
-fn what_is_released_passes_until_it_changes() {
+fn released_schemas_pass_until_one_changes() {
     let repository = Repository::new();
-    let (code, told) = repository.check(&["--against", "v1"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(
-        told.ends_with(&format!("; all {} of v1 are as they were released\n", schemas())),
-        "{told}"
-    );
+    let (code, output) = repository.check(&["--against", "v1"]);
+    assert_eq!(code, Some(0), "{output}");
+    let end = format!("; all {} of v1 are as they were released\n", schema_count());
+    assert!(output.ends_with(&end), "{output}");
     assert_eq!(repository.check(&[]).0, Some(0));
 
     let file = repository.0.path().join("schemas/shipment_failed/v1.json");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("\"reason\"", "\"why\"")).unwrap();
-    let (code, told) = repository.check(&["--against", "v1"]);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, output) = repository.check(&["--against", "v1"]);
+    assert_eq!(code, Some(1), "{output}");
     let changed = "schemas/shipment_failed/v1.json: released-changed: ";
-    assert!(told.lines().any(|line| line.starts_with(changed)), "{told}");
+    assert!(output.lines().any(|line| line.starts_with(changed)), "{output}");
 
-    let (code, told) = repository.check(&["--against", "v1", "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap();
+    let (code, output) = repository.check(&["--against", "v1", "--json"]);
+    let json: Value = serde_json::from_str(&output).unwrap();
     assert_eq!(
-        (code, &told["against"], &told["released"]),
-        (Some(1), &"v1".into(), &schemas().into())
+        (code, &json["against"], &json["released"]),
+        (Some(1), &"v1".into(), &schema_count().into())
     );
-    let violations = told["violations"].as_array().unwrap();
-    let changed = violations.iter().find(|it| it["rule"] == "released-changed").unwrap();
+    let mut violations = json["violations"].as_array().unwrap().iter();
+    let changed = violations.find(|violation| violation["rule"] == "released-changed").unwrap();
     for field in ["file", "problem", "fix"] {
         assert!(changed[field].is_string(), "{changed}");
     }
 }
 
 #[test]
-fn what_cannot_be_told_is_no_violation() {
+fn a_check_that_cannot_run_exits_with_2() {
     let repository = Repository::new();
     for unknown in ["v2", "--help-me", ""] {
         let against = format!("--against={unknown}");
-        let (code, told) = repository.check(&[&against]);
-        assert_eq!(code, Some(2), "{told}");
-        assert!(told.contains(&format!("git knows no commit `{unknown}`")), "{told}");
+        let (code, output) = repository.check(&[&against]);
+        assert_eq!(code, Some(2), "{output}");
+        assert!(output.contains(&format!("git knows no commit `{unknown}`")), "{output}");
     }
-    let nowhere = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
     let quintet = Command::new(env!("CARGO_BIN_EXE_quintet"))
         .args(["schema", "check"])
-        .current_dir(nowhere.path())
+        .current_dir(outside.path())
         .output()
         .unwrap();
     assert_eq!(quintet.status.code(), Some(2));

@@ -1,27 +1,27 @@
-//! What people read: it fits their terminal, and holds no codes when it is piped.
+//! The output for people: it fits a terminal, and has no escape codes when it is piped.
 
-use crate::fake::{Suite, order_id, text};
+use crate::fake::{FakeSuite, order_id, text};
 use std::fs;
 use std::process::Output;
 
 const COLUMNS: usize = 100;
 
-/// All that one says, and with which exit code.
-fn told(output: &Output) -> (Option<i32>, String) {
+/// The exit code of a command, and its stdout and stderr.
+fn code_and_text(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
 }
 
-fn is_plain(what: &str, said: &str) {
-    assert!(!said.is_empty(), "{what} says nothing");
-    assert!(!said.contains('\x1b'), "{what} says escape codes: {said:?}");
-    for line in said.lines() {
-        assert!(line.chars().count() <= COLUMNS, "{what} says a long line:\n{line}");
+fn assert_plain(command: &str, output: &str) {
+    assert!(!output.is_empty(), "{command} prints nothing");
+    assert!(!output.contains('\x1b'), "{command} prints escape codes: {output:?}");
+    for line in output.lines() {
+        assert!(line.chars().count() <= COLUMNS, "{command} prints a long line:\n{line}");
     }
 }
 
 #[tokio::test]
 async fn every_commands_output_fits_and_is_plain_when_piped() {
-    let suite = Suite::new();
+    let suite = FakeSuite::new();
     let up = suite.running().await;
     let order = order_id(2);
     let commands: &[&[&str]] = &[
@@ -36,37 +36,37 @@ async fn every_commands_output_fits_and_is_plain_when_piped() {
         &["start", "payment"],
     ];
     for command in commands {
-        let (_, said) = told(&suite.run(command).await);
-        is_plain(&format!("{command:?}"), &said);
+        let (_, output) = code_and_text(&suite.run(command).await);
+        assert_plain(&format!("{command:?}"), &output);
     }
     let lost =
         serde_json::json!({"table": "shipment", "order_id": order_id(3), "state": "booking"});
-    suite.world.lock().unwrap().rows.insert("shipping", vec![lost; 30]);
-    is_plain("a broken audit", &told(&suite.run(&["audit"]).await).1);
-    is_plain("up", &up.stderr());
+    suite.state.lock().unwrap().rows.insert("shipping", vec![lost; 30]);
+    assert_plain("a broken audit", &code_and_text(&suite.run(&["audit"]).await).1);
+    assert_plain("up", &up.stderr());
 }
 
 #[tokio::test]
 async fn every_commands_help_fits_and_is_plain_when_piped() {
-    let suite = Suite::new();
+    let suite = FakeSuite::new();
     let commands =
         ["", "up", "stop", "start", "place", "watch", "orders", "audit", "bench", "completions"];
     for command in commands {
         let mut arguments = vec![command, "--help"];
         arguments.retain(|argument| !argument.is_empty());
-        let (code, said) = told(&suite.run(&arguments).await);
-        assert_eq!(code, Some(0), "{said}");
-        is_plain(&format!("{arguments:?}"), &said);
+        let (code, output) = code_and_text(&suite.run(&arguments).await);
+        assert_eq!(code, Some(0), "{output}");
+        assert_plain(&format!("{arguments:?}"), &output);
     }
 }
 
 #[tokio::test]
-async fn errors_are_one_line_that_says_what_helps() {
-    let suite = Suite::new();
+async fn an_error_is_one_line_that_says_how_to_fix_it() {
+    let suite = FakeSuite::new();
     let fails = async |arguments: &[&str], expected: &str| {
-        let (code, said) = told(&suite.run(arguments).await);
-        is_plain(&format!("{arguments:?}"), &said);
-        assert_eq!((code, said.trim_end()), (Some(1), expected));
+        let (code, output) = code_and_text(&suite.run(arguments).await);
+        assert_plain(&format!("{arguments:?}"), &output);
+        assert_eq!((code, output.trim_end()), (Some(1), expected));
     };
     let none = "quintet: there is no directory data: start a suite with `quintet up --data data`";
     fails(&["orders"], none).await;
@@ -95,31 +95,32 @@ async fn errors_are_one_line_that_says_what_helps() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_said_in_one_line() {
-    let suite = Suite::new();
+async fn a_taken_port_is_reported_in_one_line() {
+    let suite = FakeSuite::new();
     let admin = suite.port + 104;
     let _held = std::net::TcpListener::bind(("127.0.0.1", admin)).unwrap();
     let port = suite.port.to_string();
-    let (code, said) = told(&suite.run(&["up", "--suite", "suite.toml", "--port", &port]).await);
+    let (code, output) =
+        code_and_text(&suite.run(&["up", "--suite", "suite.toml", "--port", &port]).await);
     assert_eq!(code, Some(1));
-    is_plain("a taken port", &said);
+    assert_plain("a taken port", &output);
     let expected = format!(
         "quintet: port {admin} for notification's admin: address in use; choose others with `up --port N`\n"
     );
-    assert_eq!(said, expected);
+    assert_eq!(output, expected);
 }
 
 #[tokio::test]
-async fn completions_are_a_script_that_knows_the_commands() {
-    let suite = Suite::new();
+async fn completion_scripts_have_the_commands_and_options() {
+    let suite = FakeSuite::new();
     for shell in ["bash", "zsh", "fish"] {
-        let (code, said) = told(&suite.run(&["completions", shell]).await);
+        let (code, output) = code_and_text(&suite.run(&["completions", shell]).await);
         assert_eq!(code, Some(0));
         for word in ["audit", "watch", "postal-code"] {
-            assert!(said.contains(word), "{shell} does not know {word}");
+            assert!(output.contains(word), "the completions for {shell} lack {word}");
         }
     }
-    let (_, json) = told(&suite.run(&["completions", "bash", "--json"]).await);
+    let (_, json) = code_and_text(&suite.run(&["completions", "bash", "--json"]).await);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["shell"], "bash");
     assert!(json["script"].as_str().unwrap().contains("quintet"));

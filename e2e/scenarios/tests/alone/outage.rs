@@ -1,10 +1,10 @@
-//! The broker is away until nothing more can wait for it, or has deleted what was not read.
+//! The broker is down until the outbox is full, PostgreSQL is read-only, or the broker has deleted unread records.
 
 use reqwest::{Method, StatusCode};
-use scenarios::{NewOrder, Suite, Visitor, until};
+use scenarios::{NewOrder, TestSuite, Visitor, until};
 use store::Value;
 
-/// Events that may wait, see the suite's options.
+/// The limit of order's outbox in events.
 pub(crate) const OUTBOX: usize = 20;
 
 pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor) {
@@ -12,7 +12,7 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     let order = NewOrder::of(&sku);
     let before = visitor.place(&order).await;
     visitor.until_ended(before, "completed").await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     let pids = suite.service_pids();
 
     suite.broker().stop();
@@ -24,15 +24,15 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
         }
         visitor.remember(&answer);
         accepted += 1;
-        assert!(accepted <= 2 * OUTBOX, "more is taken than may wait");
+        assert!(accepted <= 2 * OUTBOX, "orders are accepted beyond the limit of the outbox");
     };
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
     assert_eq!(refused.content_type, "application/problem+json", "{}", refused.body);
     assert_eq!(refused.body["status"], 503);
     let seconds = refused.retry_after.as_deref().and_then(|seconds| seconds.parse::<u32>().ok());
     assert!(seconds.is_some_and(|seconds| seconds > 0), "{:?}", refused.retry_after);
-    assert!(accepted > 0, "nothing was taken");
-    // Nobody ends for want of a broker, and what was accepted can be read.
+    assert!(accepted > 0, "no order was accepted before the outbox was full");
+    // No service exits because the broker is down, and accepted orders can be read.
     let ready = visitor.send(visitor.request_to_order(Method::GET, "/health/ready")).await;
     assert_eq!(ready.status, StatusCode::OK);
     for order in visitor.accepted().into_iter().filter(|order| *order != before) {
@@ -41,15 +41,15 @@ pub(crate) async fn orders_are_refused_while_the_outbox_is_full(visitor: Visitor
     assert_eq!(suite.service_pids(), pids);
 
     suite.broker().go_on();
-    // It asks until it is taken.
+    // `place` repeats the request until the service accepts it.
     visitor.place(&order).await;
     for order in visitor.accepted() {
         visitor.until_ended(order, "completed").await;
     }
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor: Visitor) {
+pub(crate) async fn readiness_reports_a_read_only_server_as_an_outage(visitor: Visitor) {
     let (suite, sku) = (visitor.suite(), visitor.product(1_000).await);
     let order = NewOrder::of(&sku);
     let pids = suite.service_pids();
@@ -61,9 +61,9 @@ pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor
     assert!(ready.body["detail"].to_string().contains("read-only"), "{}", ready.body);
 
     set_read_only(suite, false).await;
-    // It asks until it is taken.
-    let taken = visitor.place(&order).await;
-    visitor.until_ended(taken, "completed").await;
+    // `place` repeats the request until the service accepts it.
+    let accepted = visitor.place(&order).await;
+    visitor.until_ended(accepted, "completed").await;
     until("the service is ready", async || {
         let ready = visitor.send(visitor.request_to_order(Method::GET, "/health/ready")).await;
         (ready.status == StatusCode::OK).then_some(())
@@ -72,28 +72,29 @@ pub(crate) async fn a_read_only_server_is_an_outage_that_readiness_tells(visitor
     assert_eq!(suite.service_pids(), pids);
 }
 
-/// Sets it for new sessions on order's database, and ends those that are there.
-async fn set_read_only(suite: &Suite, on: bool) {
-    let (server, url) = (suite.server().await, suite.says("/order/database"));
+/// Makes new sessions on order's database read-only or writable, and ends the present ones.
+async fn set_read_only(suite: &TestSuite, on: bool) {
+    let (server, url) = (suite.server().await, suite.up_json_text("/order/database"));
     let name = url.rsplit('/').next().expect("a database").to_owned();
     let set = format!("alter database \"{name}\" set default_transaction_read_only = {on}");
-    server.fetch(&set, Vec::new()).await.expect("an operator may");
+    server.fetch(&set, Vec::new()).await.expect("an administrator may do this");
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
-    server.fetch(end, vec![Value::Text(name.into())]).await.expect("an operator may");
+    server.fetch(end, vec![Value::Text(name.into())]).await.expect("an administrator may do this");
     server.close().await;
 }
 
-pub(crate) async fn what_was_deleted_unread_stops_the_service_until_somebody_accepts_it(
+pub(crate) async fn records_deleted_unread_stop_the_service_until_an_operator_accepts_the_loss(
     visitor: Visitor,
 ) {
     let (suite, sku) = (visitor.suite(), visitor.product(5).await);
     let before = visitor.place(&NewOrder::of(&sku)).await;
     visitor.until_ended(before, "completed").await;
-    visitor.verdict().await;
-    suite.stop("payment").await;
+    visitor.assert_sound().await;
+    suite.stop_program("payment").await;
     let missed = visitor.place(&NewOrder::of(&sku)).await;
     for service in ["inventory", "shipping", "notification"] {
-        let status = format!("{}/admin/status", suite.says(&format!("/{service}/admin_url")));
+        let status =
+            format!("{}/admin/status", suite.up_json_text(&format!("/{service}/admin_url")));
         until(&format!("{service} has read it"), async || {
             (visitor.get::<serde_json::Value>(&status).await["lag"] == 0).then_some(())
         })
@@ -101,23 +102,23 @@ pub(crate) async fn what_was_deleted_unread_stops_the_service_until_somebody_acc
     }
     suite.delete_records("orders").await;
 
-    // It is ready, as its database answers, and then it looks for its place.
-    suite.ask(&["start", "payment"]).await;
-    until("payment is left down with an exit code of its own", async || {
-        let (_, said) = suite.audit("0s").await;
-        said["waiting"].to_string().contains("exit code 65").then_some(())
+    // `start` may succeed: the service is ready as soon as its database answers, and only then reads its offsets.
+    suite.run_quintet(&["start", "payment"]).await;
+    until("payment is left down with exit code 65", async || {
+        let (_, report) = suite.audit("0s").await;
+        report["waiting"].to_string().contains("exit code 65").then_some(())
     })
     .await;
     let log = suite.log("payment");
     let refusal = log.lines().rfind(|line| line.contains("payment stops")).unwrap_or_default();
-    for said in ["orders[", "quintet-payment", "deleted unread", "earliest offset"] {
-        assert!(refusal.contains(said), "{said} is not in: {refusal}");
+    for expected in ["orders[", "quintet-payment", "deleted unread", "earliest offset"] {
+        assert!(refusal.contains(expected), "{expected} is not in: {refusal}");
     }
 
-    // What the message says: somebody accepts the loss. The order ends by its deadline.
+    // The operator accepts the loss as the message says. The missed order ends by its deadline.
     let bus = suite.bus().await;
     bus.rewind("quintet-payment", &["orders"]).await.expect("a group without members");
-    suite.begin("payment").await;
+    suite.start_program("payment").await;
     visitor.until_ended(missed, "cancelled").await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }

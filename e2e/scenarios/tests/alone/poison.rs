@@ -1,4 +1,4 @@
-//! What cannot be applied is parked with its order, and nobody else notices.
+//! Events that cannot be applied are parked with their order, and other orders are not affected.
 
 use contracts::{EventType, OrderId};
 use event::EventType as _;
@@ -10,40 +10,40 @@ use uuid::Uuid;
 
 const ORDERS: i64 = 1_000;
 
-/// Payment's database refuses one order, as one with a mistake in its schema would; later it is mended.
+/// Payment's database refuses the rows of one order, as if its schema had a mistake. Later the schema is corrected.
 pub(crate) async fn one_order_in_a_thousand_is_parked_and_ends_after_the_replay(visitor: Visitor) {
     let suite = visitor.suite();
     let sku = visitor.product(ORDERS).await;
-    suite.stop("payment").await;
+    suite.stop_program("payment").await;
     visitor.place_all((0..ORDERS).map(|_| NewOrder::of(&sku)).collect(), |_| {}).await;
     let poisoned = visitor.accepted()[500];
     let db = suite.database("payment").await;
     refuse(&db, poisoned).await;
-    suite.begin("payment").await;
+    suite.start_program("payment").await;
 
     for order in visitor.accepted().into_iter().filter(|order| *order != poisoned) {
         visitor.until_ended(order, "completed").await;
     }
-    let (code, said) = suite.ask(&["dead-letters", "list"]).await;
+    let (code, said) = suite.run_quintet(&["dead-letters", "list"]).await;
     assert_eq!(code, Some(0));
     let queues = said[0]["payment"]["queues"].as_array().expect("a list");
     assert_eq!((queues.len(), &queues[0]["id"]), (1, &poisoned.to_string().into()), "{said:?}");
     assert_eq!(said[0]["payment"]["groups"][0]["cause"], "refused", "{said:?}");
     assert_eq!(parked(&visitor, poisoned).await, ["OrderPlaced", "StockReserved"]);
-    let (_, verdict) = suite.audit("3s").await;
-    assert!(verdict.to_string().contains("parked 1"), "{verdict}");
+    let (_, report) = suite.audit("3s").await;
+    assert!(report.to_string().contains("parked 1"), "{report}");
 
-    // Before it is mended, a replay only counts one more attempt.
+    // As long as the schema is wrong, a replay only counts one more attempt.
     let order = poisoned.to_string();
-    let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
+    let (code, said) = suite.run_quintet(&["dead-letters", "replay", &order]).await;
     assert_eq!((code, &said[0]["queues"][0]["outcome"]), (Some(1), &"parked".into()), "{said:?}");
     assert_eq!(dead_letters(&visitor, poisoned).await[0]["attempts"], 2);
     accept(&db).await;
     db.close().await;
-    let (code, said) = suite.ask(&["dead-letters", "replay", &order]).await;
+    let (code, said) = suite.run_quintet(&["dead-letters", "replay", &order]).await;
     assert_eq!((code, &said[0]["queues"][0]["outcome"]), (Some(0), &"applied".into()), "{said:?}");
     visitor.until_ended(poisoned, "completed").await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
 /// The types of an order's dead letters in payment, which wait in the order of their arrival, the first of
@@ -67,7 +67,8 @@ async fn parked(visitor: &Visitor, order: OrderId) -> Vec<String> {
 }
 
 async fn dead_letters(visitor: &Visitor, order: OrderId) -> Vec<Value> {
-    let (code, said) = visitor.suite().ask(&["dead-letters", "show", &order.to_string()]).await;
+    let (code, said) =
+        visitor.suite().run_quintet(&["dead-letters", "show", &order.to_string()]).await;
     assert_eq!(code, Some(0));
     said[0]["payment"]["dead_letters"].as_array().expect("a list").clone()
 }
@@ -99,12 +100,12 @@ async fn accept(db: &Db) {
 
 async fn execute(db: &Db, statement: &str) {
     let mut tx = db.begin().await.expect("a transaction");
-    tx.execute(statement, Vec::new()).await.expect("it is done");
-    tx.commit().await.expect("it commits");
+    tx.execute(statement, Vec::new()).await.expect("the statement is valid");
+    tx.commit().await.expect("the change is committed");
 }
 
-/// A record that nobody understands, and that names no order.
-pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_discarded(
+/// The record cannot be decoded and names no order.
+pub(crate) async fn a_record_that_cannot_be_decoded_is_parked_until_it_is_discarded(
     visitor: Visitor,
 ) {
     let suite = visitor.suite();
@@ -119,7 +120,7 @@ pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_disca
     let published = timeout(PATIENCE, producer.publish(&[stray])).await.expect("in time");
     assert!(published.error.is_none(), "{:?}", published.error);
     let queue = until("it is parked", async || {
-        let (_, said) = suite.ask(&["dead-letters", "list", "--service", "shipping"]).await;
+        let (_, said) = suite.run_quintet(&["dead-letters", "list", "--service", "shipping"]).await;
         said[0]["shipping"]["queues"][0]["id"].as_str().map(ToOwned::to_owned)
     })
     .await;
@@ -127,9 +128,9 @@ pub(crate) async fn a_record_that_nobody_understands_is_parked_until_it_is_disca
     visitor.until_ended(order, "completed").await;
 
     for service in services() {
-        suite.ask(&["dead-letters", "discard", &queue, "--service", service]).await;
+        suite.run_quintet(&["dead-letters", "discard", &queue, "--service", service]).await;
     }
-    let (code, _) = suite.ask(&["dead-letters", "show", &queue]).await;
-    assert_eq!(code, Some(1), "it is gone");
-    visitor.verdict().await;
+    let (code, _) = suite.run_quintet(&["dead-letters", "show", &queue]).await;
+    assert_eq!(code, Some(1), "the record is still parked");
+    visitor.assert_sound().await;
 }

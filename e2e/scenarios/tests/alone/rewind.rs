@@ -1,4 +1,4 @@
-//! Every event is delivered a second time: nothing changes.
+//! Every event is delivered a second time, and nothing changes.
 
 use std::collections::BTreeMap;
 
@@ -6,45 +6,47 @@ use contracts::{OrderId, Sku};
 use scenarios::{NewOrder, OrderView, Visitor, services, topics};
 use serde_json::Value;
 
-pub(crate) async fn everything_again(visitor: Visitor) {
+pub(crate) async fn every_event_is_delivered_again(visitor: Visitor) {
     let before = thirty_orders(&visitor).await;
     rewind(&visitor, async || {}).await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     let snapshot = visitor.snapshot().await;
     for service in services() {
         let status = snapshot.status[service];
-        assert!(status.duplicates > 0, "{service} saw nothing twice: {status:?}");
+        assert!(status.duplicates > 0, "{service} received no event twice: {status:?}");
     }
-    assert_same(&before, &Everything::of(&visitor).await);
+    assert_same(&before, &VisibleState::of(&visitor).await);
 }
 
-pub(crate) async fn everything_again_without_the_inboxes(visitor: Visitor) {
+pub(crate) async fn every_event_is_delivered_again_after_the_inboxes_were_emptied(
+    visitor: Visitor,
+) {
     let before = thirty_orders(&visitor).await;
     rewind(&visitor, async || empty_inboxes(&visitor).await).await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     let snapshot = visitor.snapshot().await;
     for service in services() {
-        assert!(snapshot.status[service].turns > 0, "{service} saw nothing again");
+        assert!(snapshot.status[service].turns > 0, "{service} applied no batch");
     }
-    assert_same(&before, &Everything::of(&visitor).await);
+    assert_same(&before, &VisibleState::of(&visitor).await);
 }
 
-/// Orders of every kind, all ended.
-async fn thirty_orders(visitor: &Visitor) -> Everything {
+/// Places thirty orders that end in all ways, and waits until they have ended.
+async fn thirty_orders(visitor: &Visitor) -> VisibleState {
     let sku = visitor.product(40).await;
-    visitor.place_all((0..30).map(|nth| kind(&sku, nth)).collect(), |_| {}).await;
+    visitor.place_all((0..30).map(|nth| mixed(&sku, nth)).collect(), |_| {}).await;
     for (nth, order) in visitor.accepted().into_iter().enumerate() {
         if nth % 5 == 0 {
-            // It may be too late, and then the order has ended completed.
+            // The cancellation may come too late. Then the order has completed.
             visitor.cancel(order).await;
         }
         visitor.until(order, "ended", OrderView::has_ended).await;
     }
-    visitor.verdict().await;
-    Everything::of(visitor).await
+    visitor.assert_sound().await;
+    VisibleState::of(visitor).await
 }
 
-fn kind(sku: &Sku, nth: i64) -> NewOrder {
+fn mixed(sku: &Sku, nth: i64) -> NewOrder {
     let order = NewOrder::of(sku);
     match nth % 8 {
         0 => order.token("tok_declined"),
@@ -57,21 +59,21 @@ fn kind(sku: &Sku, nth: i64) -> NewOrder {
     }
 }
 
-/// Stops all services, sets every group back to the beginning of every topic, does what is asked
-/// for, and starts them again.
-async fn rewind(visitor: &Visitor, meanwhile: impl AsyncFnOnce()) {
+/// Stops all services, sets every group back to the beginning of every topic, runs `while_stopped`, and starts the services
+/// again.
+async fn rewind(visitor: &Visitor, while_stopped: impl AsyncFnOnce()) {
     let suite = visitor.suite();
     for service in services() {
-        suite.stop(service).await;
+        suite.stop_program(service).await;
     }
     let bus = suite.bus().await;
     for service in services() {
         let rewound = bus.rewind(&format!("quintet-{service}"), &topics()).await;
         rewound.expect("a group without members can be set back");
     }
-    meanwhile().await;
+    while_stopped().await;
     for service in services() {
-        suite.begin(service).await;
+        suite.start_program(service).await;
     }
 }
 
@@ -79,40 +81,40 @@ async fn empty_inboxes(visitor: &Visitor) {
     for service in services() {
         let db = visitor.suite().database(service).await;
         let mut tx = db.begin().await.expect("a transaction");
-        let forgotten = tx.execute("delete from inbox", Vec::new()).await.expect("it is emptied");
-        tx.commit().await.expect("it commits");
+        let deleted = tx.execute("delete from inbox", Vec::new()).await.expect("rows are deleted");
+        tx.commit().await.expect("the deletion is committed");
         db.close().await;
-        assert!(forgotten > 0, "{service} remembered nothing");
+        assert!(deleted > 0, "the inbox of {service} was empty");
     }
 }
 
-/// All that anybody can see.
+/// All that can be seen of a suite: the rows of the services, the orders' timelines, and the ledger.
 #[derive(Debug, PartialEq)]
-struct Everything {
+struct VisibleState {
     rows: BTreeMap<&'static str, Vec<Value>>,
     timelines: BTreeMap<OrderId, OrderView>,
     ledger: Value,
 }
 
-impl Everything {
+impl VisibleState {
     async fn of(visitor: &Visitor) -> Self {
         let mut rows = BTreeMap::new();
         for service in services() {
-            let admin = visitor.suite().says(&format!("/{service}/admin_url"));
+            let admin = visitor.suite().up_json_text(&format!("/{service}/admin_url"));
             let page: Value = visitor.get(&format!("{admin}/admin/rows?limit=5000")).await;
-            assert!(page["next"].is_null(), "more rows than a page");
+            assert!(page["next"].is_null(), "{service} has more rows than one page");
             rows.insert(service, page["rows"].as_array().expect("rows").clone());
         }
         let mut timelines = BTreeMap::new();
         for order in visitor.accepted() {
             timelines.insert(order, visitor.order(order).await);
         }
-        let sandbox = visitor.suite().says("/sandbox/url");
+        let sandbox = visitor.suite().up_json_text("/sandbox/url");
         Self { rows, timelines, ledger: visitor.get(&format!("{sandbox}/ledger")).await }
     }
 }
 
-fn assert_same(before: &Everything, after: &Everything) {
+fn assert_same(before: &VisibleState, after: &VisibleState) {
     assert_eq!(before.rows, after.rows);
     assert_eq!(before.timelines, after.timelines);
     assert_eq!(before.ledger, after.ledger);

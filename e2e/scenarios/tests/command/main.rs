@@ -1,4 +1,4 @@
-//! The `quintet` command with real services: what it says of them, and with which exit code.
+//! The command `quintet` with real services: its output and exit codes.
 
 mod bench;
 mod broken;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use scenarios::{Backend, Options, Scenarios, scenarios};
 
-/// Each keeps the machine busy.
+/// How many scenarios run at a time. Each keeps the machine busy.
 const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     for backend in Backend::all() {
         let options = || Options::on(&backend);
         scenarios!(all.alone(options()):
-            running::the_audit_of_a_moving_suite_never_speaks_of_a_violation,
-            running::watch_tells_each_step_once_though_the_service_is_killed,
-            running::orders_are_listed_by_where_they_stand,
-            on_bus::the_bus_is_shown_and_a_rewound_service_hears_it_again,
+            running::the_audit_of_a_busy_suite_reports_no_violation,
+            running::watch_shows_each_event_once_although_the_service_is_killed,
+            running::orders_are_listed_by_their_status,
+            on_bus::events_are_shown_and_a_rewound_service_reads_them_again,
             bench::two_clean_suites_are_measured_and_compared,
             bench::a_running_suite_is_measured_and_left_running,
             bench::orders_beside_poisoned_ones_are_measured,
@@ -32,12 +32,12 @@ fn main() -> ExitCode {
             broken::a_payment_that_differs_from_the_gateways,
             broken::a_doubled_mail,
             broken::a_stuck_outbox_row,
-            broken::a_bench_ends_as_its_audit_does,
-            chaos::what_is_killed_stopped_and_restarted_loses_nothing,
+            broken::a_bench_exits_as_its_audit_does,
+            chaos::killed_stopped_and_restarted_processes_lose_nothing,
         );
     }
     scenarios!(all.alone(Options::on(&Backend::Files)):
-        chaos::what_others_run_is_killed_by_the_users_commands,
+        chaos::a_suite_without_supervisor_is_struck_by_the_users_commands,
     );
     if let Some(backend) = Backend::own_broker() {
         scenarios!(all.alone(Options::on(&backend)):

@@ -1,4 +1,4 @@
-//! What a suite tells about itself: traces, as a collector receives them, and metrics.
+//! Traces, as a collector receives them, and metrics.
 
 mod collector;
 mod metrics;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use scenarios::{Backend, Options, Scenarios, scenarios};
 
-/// Each has a suite of its own.
+/// How many scenarios run at a time. Each has a suite of its own.
 const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
@@ -22,12 +22,12 @@ fn main() -> ExitCode {
         };
         scenarios!(all.alone(options()):
             traces::an_order_is_one_trace_over_five_services,
-            traces::payment_is_killed_and_its_events_come_again,
-            traces::a_cancellation_goes_on_in_the_orders_trace,
+            traces::a_trace_is_complete_although_payment_is_killed_and_rewound,
+            traces::a_cancellation_continues_the_orders_trace,
             traces::retries_are_visible,
-            traces::what_is_not_sampled_has_an_id_all_the_same,
+            traces::an_order_that_is_not_sampled_has_a_trace_id_too,
         );
-        scenarios!(all.alone(Options::on(&backend)): metrics::they_count_what_happened);
+        scenarios!(all.alone(Options::on(&backend)): metrics::metrics_are_right_and_documented);
     }
     all.run(AT_ONCE)
 }

@@ -1,4 +1,4 @@
-//! What `/metrics` says after some orders, and that it is documented.
+//! The metrics after some orders: their values, and that each is documented.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,27 +8,34 @@ const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// What names metrics beside the documentation.
+/// Files beside the documentation that name metrics.
 const USERS: [(&str, &str); 2] = [
     ("alerts.yml", include_str!("../../../../deploy/prometheus/alerts.yml")),
     ("quintet.json", include_str!("../../../../deploy/grafana/dashboards/quintet.json")),
 ];
 
-/// What all services say: names with their types and labels, and values by name and labels.
+/// The metrics of all services.
 #[derive(Debug, Default)]
 struct Metrics {
-    /// By name: the type, and the labels that it was seen with.
-    named: BTreeMap<String, (String, BTreeSet<String>)>,
-    /// By a line's beginning, such as `quintet_turns_total{service="order"}`.
+    /// The metrics by name.
+    described: BTreeMap<String, Description>,
+    /// The values by name and labels as a line has them, such as `quintet_alarms_waiting{service="order"}`.
     values: BTreeMap<String, f64>,
+}
+
+/// The type and the labels of a metric. `service` and `le` are left out, because every service or histogram has them.
+#[derive(Debug, Default, PartialEq)]
+struct Description {
+    kind: String,
+    labels: BTreeSet<String>,
 }
 
 impl Metrics {
     async fn of(visitor: &Visitor) -> Self {
-        let (mut metrics, http) = (Self::default(), reqwest::Client::builder().no_proxy().build());
-        let http = http.expect("a client");
+        let mut metrics = Self::default();
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         for service in services() {
-            let url = visitor.suite().says(&format!("/{service}/url"));
+            let url = visitor.suite().up_json_text(&format!("/{service}/url"));
             let request = http.get(format!("{url}/metrics")).header("accept", OPEN_METRICS);
             let answer = request.send().await.expect("an answer");
             let content_type = answer.headers()["content-type"].to_str().expect("text").to_owned();
@@ -42,15 +49,15 @@ impl Metrics {
         assert!(text.ends_with("# EOF\n"));
         let mut kind = "";
         for line in text.lines() {
-            if let Some(described) = line.strip_prefix("# TYPE ") {
-                kind = described.split_once(' ').expect("a type").1;
+            if let Some(description) = line.strip_prefix("# TYPE ") {
+                kind = description.split_once(' ').expect("a type").1;
             } else if !line.starts_with('#') {
-                self.sample(line, kind);
+                self.read_sample(line, kind);
             }
         }
     }
 
-    fn sample(&mut self, line: &str, kind: &str) {
+    fn read_sample(&mut self, line: &str, kind: &str) {
         let (series, value) = line.rsplit_once(' ').expect("a value");
         let (name, labels) = series.split_once('{').expect("labels");
         let suffixes = ["_bucket", "_count", "_sum"];
@@ -58,20 +65,22 @@ impl Metrics {
         let name = if kind == "histogram" { bare.expect("a suffix") } else { name };
         let labels = labels.trim_end_matches('}').split(',');
         let labels = labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
-        let (_, seen) =
-            self.named.entry(name.to_owned()).or_insert((kind.to_owned(), BTreeSet::new()));
-        seen.extend(labels.filter(|label| !["service", "le"].contains(&label.as_str())));
+        let description = self
+            .described
+            .entry(name.to_owned())
+            .or_insert_with(|| Description { kind: kind.to_owned(), labels: BTreeSet::new() });
+        let labels = labels.filter(|label| !["service", "le"].contains(&label.as_str()));
+        description.labels.extend(labels);
         self.values.insert(series.to_owned(), value.parse().expect("a number"));
     }
 
-    /// Whether a service says this, as a histogram's parts are called or as it is.
+    /// Whether a service has series of this name. Those of a histogram have its name with a suffix.
     fn has(&self, name: &str) -> bool {
+        let kind = |name: &str| self.described.get(name).map(|it| it.kind.as_str());
         let of_histogram = ["_bucket", "_count", "_sum"].iter().any(|suffix| {
-            let found = name.strip_suffix(suffix).and_then(|bare| self.named.get(bare));
-            found.is_some_and(|(kind, _)| kind == "histogram")
+            name.strip_suffix(suffix).is_some_and(|bare| kind(bare) == Some("histogram"))
         });
-        let plain = self.named.get(name).is_some_and(|(kind, _)| kind != "histogram");
-        plain || of_histogram
+        of_histogram || kind(name).is_some_and(|kind| kind != "histogram")
     }
 
     /// The sum of the series of this name that have all these labels.
@@ -84,14 +93,15 @@ impl Metrics {
     }
 }
 
-/// The table's rows: the name, the type and the labels.
-fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
+/// The metrics in the documentation's table, by name.
+fn documented() -> BTreeMap<String, Description> {
     let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| `"));
     let row = |line: &str| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
         let labels = labels.filter(|label| !label.is_empty()).collect();
-        (cells[1].trim_matches('`').to_owned(), (cells[2].to_owned(), labels))
+        let description = Description { kind: cells[2].to_owned(), labels };
+        (cells[1].trim_matches('`').to_owned(), description)
     };
     rows.map(row).collect()
 }
@@ -102,7 +112,7 @@ fn names(text: &str) -> BTreeSet<&str> {
     words.filter(|word| word.starts_with("quintet_")).collect()
 }
 
-pub(crate) async fn they_count_what_happened(visitor: Visitor) {
+pub(crate) async fn metrics_are_right_and_documented(visitor: Visitor) {
     let sku = visitor.product(5).await;
     let order = || NewOrder::of(&sku);
     let orders = [
@@ -116,16 +126,20 @@ pub(crate) async fn they_count_what_happened(visitor: Visitor) {
         let order = visitor.place(&order).await;
         visitor.until_ended(order, end).await;
     }
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     let metrics = Metrics::of(&visitor).await;
-    assert_eq!(metrics.named, documented());
+    assert_eq!(metrics.described, documented());
     for (file, text) in USERS {
         let named = names(text);
         assert!(named.len() > 5, "{file}: {named:?}");
         let unknown: Vec<_> = named.into_iter().filter(|name| !metrics.has(name)).collect();
-        assert!(unknown.is_empty(), "{file} names what no service says: {unknown:?}");
+        assert!(unknown.is_empty(), "{file} names metrics that no service has: {unknown:?}");
     }
+    assert_values(&metrics);
+}
 
+/// Asserts the values after the five orders of the scenario.
+fn assert_values(metrics: &Metrics) {
     let ended = |reason: &str| {
         let reason = format!("reason=\"{reason}\"");
         metrics.sum("quintet_orders_ended_total", &[&reason])
@@ -162,9 +176,9 @@ pub(crate) async fn they_count_what_happened(visitor: Visitor) {
     );
 }
 
-/// Counts are whole numbers, whatever they travel as.
-fn assert_whole(found: &[f64], expected: &[i32]) {
+/// Compares counts, which are whole numbers although the metrics have them as floating-point numbers.
+fn assert_whole(counts: &[f64], expected: &[i32]) {
     let expected: Vec<f64> = expected.iter().copied().map(f64::from).collect();
-    let same = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.5);
-    assert!(same && found.len() == expected.len(), "{found:?} is not {expected:?}");
+    let same = counts.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.5);
+    assert!(same && counts.len() == expected.len(), "{counts:?} is not {expected:?}");
 }

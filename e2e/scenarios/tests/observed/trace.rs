@@ -1,4 +1,4 @@
-//! The spans of one trace, and what must hold between them.
+//! The spans of one trace, and the rules for their parents and attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span as Exported, span::SpanKind, status::StatusCode},
 };
 
-/// A span as far as the scenarios look at it.
+/// The parts of a span that the scenarios check.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     /// `order` for `quintet-order`.
@@ -20,19 +20,17 @@ pub(crate) struct Span {
     /// Empty for a root.
     pub(crate) parent: String,
     pub(crate) failed: bool,
-    /// What it says of the process.
-    resource: BTreeMap<String, Said>,
-    attributes: BTreeMap<String, Said>,
-    /// The traces that it is linked with.
+    /// The attributes of the process.
+    resource: BTreeMap<String, AttributeValue>,
+    attributes: BTreeMap<String, AttributeValue>,
+    /// The ids of the traces that it is linked with.
     pub(crate) links: BTreeSet<String>,
 }
 
-/// An attribute's value.
 #[derive(Clone, Debug)]
-struct Said {
+struct AttributeValue {
     text: String,
-    /// Its type.
-    kind: &'static str,
+    value_type: &'static str,
 }
 
 impl Span {
@@ -46,7 +44,7 @@ impl Span {
         spans
     }
 
-    fn of(resource: &BTreeMap<String, Said>, span: Exported) -> Self {
+    fn of(resource: &BTreeMap<String, AttributeValue>, span: Exported) -> Self {
         let name = resource.get("service.name").map_or("", |name| &name.text);
         let failed = span.status.as_ref().is_some_and(|s| s.code() == StatusCode::Error);
         Self {
@@ -63,17 +61,17 @@ impl Span {
         }
     }
 
-    /// An attribute; empty if there is none of this name.
+    /// The value of an attribute; empty if there is none of this name.
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.attributes.get(name).map_or("", |said| &said.text)
+        self.attributes.get(name).map_or("", |value| &value.text)
     }
 
-    /// What it says of the process; empty if it does not.
+    /// The value of an attribute of the process; empty if there is none of this name.
     pub(crate) fn process(&self, name: &str) -> &str {
-        self.resource.get(name).map_or("", |said| &said.text)
+        self.resource.get(name).map_or("", |value| &value.text)
     }
 
-    /// Service, name, and the event that it is about.
+    /// The service, the span's name, and the type of the event that it is about.
     pub(crate) fn title(&self) -> String {
         let text =
             format!("{}: {} {}", self.service, self.name, self.get("cloudevents.event_type"));
@@ -89,7 +87,7 @@ impl Span {
     }
 }
 
-/// How often what happened, without duplicates and batches.
+/// How often each title occurs. Spans of duplicates are left out.
 pub(crate) fn titles(spans: &[Span]) -> BTreeMap<String, usize> {
     let mut titles = BTreeMap::new();
     for span in spans.iter().filter(|span| !span.is_duplicate()) {
@@ -98,7 +96,7 @@ pub(crate) fn titles(spans: &[Span]) -> BTreeMap<String, usize> {
     titles
 }
 
-/// Each span has the parent that it should have, and only the request has none.
+/// Asserts that each span has a parent of the right kind, and that only the request that placed the order has none.
 pub(crate) fn assert_parents(spans: &[Span]) {
     let by_id: BTreeMap<&str, &Span> = spans.iter().map(|span| (&*span.id, span)).collect();
     for span in spans {
@@ -107,23 +105,25 @@ pub(crate) fn assert_parents(spans: &[Span]) {
             assert_eq!((&*span.title(), &*span.parent), ("order: POST /orders", ""), "{span:?}");
             continue;
         };
-        let here = parent.service == span.service;
+        let same_service = parent.service == span.service;
         let right = match span.kind {
             SpanKind::Consumer => {
                 let event = "cloudevents.event_id";
                 parent.kind == SpanKind::Producer && parent.get(event) == span.get(event)
             }
-            SpanKind::Producer => here && (parent.kind == SpanKind::Consumer || is_inner(parent)),
-            SpanKind::Client => here && parent.is_attempt(),
-            // A refund follows from the outcome of a charge that came too late.
-            _ if span.is_attempt() => {
-                here && (parent.kind == SpanKind::Consumer || parent.name == "outcome")
+            SpanKind::Producer => {
+                same_service && (parent.kind == SpanKind::Consumer || is_inner(parent))
             }
-            _ if span.name == "outcome" => here && parent.is_attempt(),
-            _ if span.name == "command" => here && parent.kind == SpanKind::Server,
+            SpanKind::Client => same_service && parent.is_attempt(),
+            // An event asks for most requests. But a refund may follow from the outcome of a charge that came too late.
+            _ if span.is_attempt() => {
+                same_service && (parent.kind == SpanKind::Consumer || parent.name == "outcome")
+            }
+            _ if span.name == "outcome" => same_service && parent.is_attempt(),
+            _ if span.name == "command" => same_service && parent.kind == SpanKind::Server,
             _ => false,
         };
-        assert!(right, "{} hangs under {}", span.title(), parent.title());
+        assert!(right, "{} has the wrong parent {}", span.title(), parent.title());
     }
 }
 
@@ -131,27 +131,30 @@ fn is_inner(span: &Span) -> bool {
     ["command", "outcome"].contains(&&*span.name)
 }
 
-/// An attribute has the same type wherever it stands: what collects spans keeps a column for each.
+/// Asserts that an attribute has the same type in all spans. Stores of traces keep a typed column for each attribute.
 pub(crate) fn assert_types(spans: &[Span]) {
-    let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut types: BTreeMap<&str, &str> = BTreeMap::new();
     for span in spans {
-        for (name, said) in &span.attributes {
-            let kind = *kinds.entry(name).or_insert(said.kind);
-            assert_eq!(kind, said.kind, "{name} of {}", span.title());
+        for (name, value) in &span.attributes {
+            let first = *types.entry(name).or_insert(value.value_type);
+            assert_eq!(first, value.value_type, "{name} of {}", span.title());
         }
     }
-    assert_eq!(kinds.get("quintet.attempt"), Some(&"integer"));
+    assert_eq!(types.get("quintet.attempt"), Some(&"integer"));
 }
 
-fn attributes(attributes: Vec<KeyValue>) -> BTreeMap<String, Said> {
-    let said = |value| match value {
-        Value::StringValue(text) => Said { text, kind: "text" },
-        Value::BoolValue(yes) => Said { text: yes.to_string(), kind: "boolean" },
-        Value::IntValue(number) => Said { text: number.to_string(), kind: "integer" },
-        other => Said { text: format!("{other:?}"), kind: "other" },
+fn attributes(attributes: Vec<KeyValue>) -> BTreeMap<String, AttributeValue> {
+    let value = |value| {
+        let (text, value_type) = match value {
+            Value::StringValue(text) => (text, "text"),
+            Value::BoolValue(boolean) => (boolean.to_string(), "boolean"),
+            Value::IntValue(number) => (number.to_string(), "integer"),
+            other => (format!("{other:?}"), "other"),
+        };
+        AttributeValue { text, value_type }
     };
     let pairs = attributes.into_iter();
-    let pairs = pairs.filter_map(|pair| Some((pair.key, said(pair.value?.value?))));
+    let pairs = pairs.filter_map(|pair| Some((pair.key, value(pair.value?.value?))));
     pairs.collect()
 }
 

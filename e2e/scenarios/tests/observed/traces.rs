@@ -1,4 +1,4 @@
-//! The spans of an order, as a collector receives them.
+//! The traces of orders.
 
 use clock::{SystemClock, SystemRandom, uuid_v7};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::{
     trace::{Span, assert_parents, assert_types, titles},
 };
 
-/// All that happens to an order that completes.
+/// The titles of all spans of a completed order.
 const COMPLETED: &str = "
     order: POST /orders
     order: command
@@ -58,21 +58,25 @@ fn completed() -> BTreeMap<String, usize> {
 }
 
 async fn trace_id(visitor: &Visitor, order: OrderId) -> String {
-    let url = format!("{}/orders/{order}", visitor.suite().says("/order/url"));
+    let url = format!("{}/orders/{order}", visitor.suite().up_json_text("/order/url"));
     let order: Value = visitor.get(&url).await;
     order["trace_id"].as_str().expect("an order shows its trace").to_owned()
 }
 
-/// Waits until the collector has spans of the trace that are so.
-async fn collected(trace_id: &str, what: &str, so: impl Fn(&[Span]) -> bool) -> Vec<Span> {
-    until(what, async || Some(spans(trace_id)).filter(|spans| so(spans))).await
+/// Waits until the collector's spans of a trace meet a condition, which `description` names.
+async fn collected(
+    trace_id: &str,
+    description: &str,
+    condition: impl Fn(&[Span]) -> bool,
+) -> Vec<Span> {
+    until(description, async || Some(spans(trace_id)).filter(|spans| condition(spans))).await
 }
 
-/// Waits for as many spans as a completed order has, then compares.
+/// Waits for as many spans as a completed order has, and asserts that they are the right ones.
 async fn assert_completed(trace_id: &str) -> Vec<Span> {
-    let all = completed().values().sum::<usize>();
-    let enough = |spans: &[Span]| titles(spans).values().sum::<usize>() >= all;
-    let spans = collected(trace_id, "all spans", enough).await;
+    let count = completed().values().sum::<usize>();
+    let enough = |spans: &[Span]| titles(spans).values().sum::<usize>() >= count;
+    let spans = collected(trace_id, "all spans are collected", enough).await;
     assert_eq!(titles(&spans), completed());
     assert_parents(&spans);
     spans
@@ -87,86 +91,85 @@ pub(crate) async fn an_order_is_one_trace_over_five_services(visitor: Visitor) {
     let services: BTreeSet<&str> = spans.iter().map(|span| &*span.service).collect();
     assert_eq!(services, scenarios::services().into_iter().collect());
     for span in &spans {
-        let asked = matches!(span.kind, SpanKind::Server | SpanKind::Client);
-        let of_order = asked || span.get("quintet.aggregate_id") == order.to_string();
-        assert!(of_order && !span.failed, "{span:?}");
+        let is_http = matches!(span.kind, SpanKind::Server | SpanKind::Client);
+        let names_order = is_http || span.get("quintet.aggregate_id") == order.to_string();
+        assert!(names_order && !span.failed, "{span:?}");
     }
     assert_types(&spans);
     for span in &spans {
-        let said = ["service.version", "service.instance.id"].map(|name| span.process(name));
-        assert!(said.iter().all(|text| !text.is_empty()), "{span:?}");
+        let process = ["service.version", "service.instance.id"].map(|name| span.process(name));
+        assert!(process.iter().all(|text| !text.is_empty()), "{span:?}");
     }
-    let about_events = |span: &&Span| matches!(span.kind, SpanKind::Consumer | SpanKind::Producer);
-    for span in spans.iter().filter(about_events) {
+    let is_of_event = |span: &&Span| matches!(span.kind, SpanKind::Consumer | SpanKind::Producer);
+    for span in spans.iter().filter(is_of_event) {
         assert_eq!(span.get("messaging.client.id"), format!("quintet-{}", span.service));
         assert_eq!(span.get("messaging.kafka.message.key"), order.to_string(), "{span:?}");
         let kafka = span.get("messaging.system") == "kafka";
         assert_eq!(span.get("server.address").is_empty(), !kafka, "{span:?}");
     }
-    // Nothing fills a search with traces beside the orders'.
+    // An order has no second trace, which would clutter a search for traces.
     assert!(linked(&trace_id).is_empty(), "{:?}", linked(&trace_id));
     let request = spans.iter().find(|span| span.kind == SpanKind::Server).expect("the request");
-    let of_http = ["http.request.method", "http.route", "http.response.status_code", "url.path"];
-    assert_eq!(of_http.map(|name| request.get(name)), ["POST", "/orders", "202", "/orders"]);
-    visitor.verdict().await;
+    let attributes = ["http.request.method", "http.route", "http.response.status_code", "url.path"];
+    assert_eq!(attributes.map(|name| request.get(name)), ["POST", "/orders", "202", "/orders"]);
+    visitor.assert_sound().await;
 }
 
-pub(crate) async fn payment_is_killed_and_its_events_come_again(visitor: Visitor) {
+pub(crate) async fn a_trace_is_complete_although_payment_is_killed_and_rewound(visitor: Visitor) {
     let (suite, sku) = (visitor.suite(), visitor.product(5).await);
     visitor.faults(json!({"payment": {"latency_ms": 3_000}})).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
     let trace_id = trace_id(&visitor, order).await;
-    let noted = |spans: &[Span]| {
-        let ours =
-            ["payment: process orders OrderPlaced", "payment: process inventory StockReserved"];
-        ours.iter().all(|title| titles(spans).contains_key(*title))
-    };
-    collected(&trace_id, "payment has asked for the charge", noted).await;
+    let consumed =
+        ["payment: process orders OrderPlaced", "payment: process inventory StockReserved"];
+    let has_consumed =
+        |spans: &[Span]| consumed.iter().all(|title| titles(spans).contains_key(*title));
+    collected(&trace_id, "payment has requested the charge", has_consumed).await;
     suite.kill(&["payment"]).await;
     visitor.faults(json!({})).await;
     visitor.until_ended(order, "completed").await;
     assert_completed(&trace_id).await;
 
-    suite.stop("payment").await;
+    suite.stop_program("payment").await;
     let (bus, topics) = (suite.bus().await, ["orders", "inventory", "shipping"]);
     let rewound = bus.rewind("quintet-payment", &topics).await;
     rewound.expect("a group without members can be set back");
-    suite.begin("payment").await;
-    let again = |spans: &[Span]| {
-        let mut again = spans.iter().filter(|span| span.service == "payment");
-        let titles =
-            ["payment: process orders OrderPlaced", "payment: process inventory StockReserved"];
-        let titles: BTreeSet<String> = titles.map(ToOwned::to_owned).into();
-        titles.is_subset(&again.by_ref().filter(|s| s.is_duplicate()).map(Span::title).collect())
+    suite.start_program("payment").await;
+    let has_duplicates = |spans: &[Span]| {
+        let duplicates = spans.iter().filter(|span| span.is_duplicate()).map(Span::title);
+        let duplicates: BTreeSet<String> = duplicates.collect();
+        consumed.iter().all(|title| duplicates.contains(*title))
     };
-    collected(&trace_id, "its events come again", again).await;
+    collected(&trace_id, "payment has received its events again", has_duplicates).await;
     assert_completed(&trace_id).await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-pub(crate) async fn a_cancellation_goes_on_in_the_orders_trace(visitor: Visitor) {
+pub(crate) async fn a_cancellation_continues_the_orders_trace(visitor: Visitor) {
     let sku = visitor.product(5).await;
-    visitor.suite().stop("payment").await;
+    visitor.suite().stop_program("payment").await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
     let trace_id = trace_id(&visitor, order).await;
     assert_eq!(visitor.cancel(order).await.status, reqwest::StatusCode::ACCEPTED);
-    visitor.suite().begin("payment").await;
+    visitor.suite().start_program("payment").await;
     visitor.until_ended(order, "cancelled").await;
-    let wanted =
+    let expected =
         ["order: create orders OrderCancellationRequested", "order: create orders OrderCancelled"];
-    let whole = |spans: &[Span]| {
+    let is_complete = |spans: &[Span]| {
         let ids: BTreeSet<&str> = spans.iter().map(|span| &*span.id).collect();
-        // Each service exports in its own time.
-        let known = |span: &Span| span.parent.is_empty() || ids.contains(&*span.parent);
-        wanted.iter().all(|title| titles(spans).contains_key(*title)) && spans.iter().all(known)
+        // A span may arrive before its parent, because each service exports its spans by itself.
+        let has_parent = |span: &Span| span.parent.is_empty() || ids.contains(&*span.parent);
+        let has_expected = expected.iter().all(|title| titles(spans).contains_key(*title));
+        has_expected && spans.iter().all(has_parent)
     };
-    assert_parents(&collected(&trace_id, "the cancellation", whole).await);
-    let request = until("the request for it", async || {
+    let description = "all spans of the cancellation are collected";
+    assert_parents(&collected(&trace_id, description, is_complete).await);
+    let request = until("the span of the cancelling request is collected", async || {
         linked(&trace_id).into_iter().find(|span| span.kind == SpanKind::Server)
     })
     .await;
     assert_eq!(request.title(), "order: POST /orders/{id}/cancellation");
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
 pub(crate) async fn retries_are_visible(visitor: Visitor) {
@@ -174,21 +177,21 @@ pub(crate) async fn retries_are_visible(visitor: Visitor) {
     let order = visitor.place(&NewOrder::of(&sku).token("tok_flaky")).await;
     visitor.until_ended(order, "completed").await;
     let trace_id = trace_id(&visitor, order).await;
-    let of = |spans: &[Span], name: &str| -> Vec<Span> {
-        let ours = spans.iter().filter(|span| span.service == "payment" && span.name == name);
-        ours.cloned().collect()
+    let of_payment = |spans: &[Span], name: &str| -> Vec<Span> {
+        let named = spans.iter().filter(|span| span.service == "payment" && span.name == name);
+        named.cloned().collect()
     };
-    let spans = collected(&trace_id, "three attempts", |spans| {
-        of(spans, "charge").len() == 3 && of(spans, "POST").len() == 3
+    let spans = collected(&trace_id, "three attempts are collected", |spans| {
+        of_payment(spans, "charge").len() == 3 && of_payment(spans, "POST").len() == 3
     });
     let spans = spans.await;
-    let mut attempts = of(&spans, "charge");
+    let mut attempts = of_payment(&spans, "charge");
     attempts.sort_by_key(|span| span.get("quintet.attempt").to_owned());
-    let seen: Vec<_> = attempts.iter().map(|s| (s.get("quintet.attempt"), s.failed)).collect();
-    assert_eq!(seen, [("1", true), ("2", true), ("3", false)]);
-    let statuses = of(&spans, "POST").into_iter().map(|span| {
+    let results: Vec<_> = attempts.iter().map(|s| (s.get("quintet.attempt"), s.failed)).collect();
+    assert_eq!(results, [("1", true), ("2", true), ("3", false)]);
+    let statuses = of_payment(&spans, "POST").into_iter().map(|span| {
         let attempt = attempts.iter().find(|attempt| attempt.id == span.parent);
-        let attempt = attempt.expect("it hangs under its attempt");
+        let attempt = attempt.expect("a request's parent is its attempt");
         (
             attempt.get("quintet.attempt").to_owned(),
             span.get("http.response.status_code").to_owned(),
@@ -197,14 +200,14 @@ pub(crate) async fn retries_are_visible(visitor: Visitor) {
     let statuses: BTreeMap<String, String> = statuses.collect();
     let statuses: Vec<&str> = statuses.values().map(String::as_str).collect();
     assert_eq!(statuses, ["503", "503", "200"]);
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-pub(crate) async fn what_is_not_sampled_has_an_id_all_the_same(visitor: Visitor) {
+pub(crate) async fn an_order_that_is_not_sampled_has_a_trace_id_too(visitor: Visitor) {
     let sku = visitor.product(5).await;
     let mut orders = Vec::new();
     for flags in ["00", "01"] {
-        // All scenarios of this process are collected in one place: a trace of its own.
+        // The trace id is random, because all scenarios of this process share one collector.
         let trace = uuid_v7(&SystemClock, &SystemRandom).simple().to_string();
         let parent = format!("00-{trace}-00f067aa0ba902b7-{flags}");
         let request = visitor.request_to_order(reqwest::Method::POST, "/orders");
@@ -214,10 +217,11 @@ pub(crate) async fn what_is_not_sampled_has_an_id_all_the_same(visitor: Visitor)
         visitor.until_ended(order, "completed").await;
         orders.push(trace);
     }
-    // The later one, for which the caller has decided otherwise, is complete.
-    let all = completed().values().sum::<usize>();
-    let spans_of_later = collected(&orders[1], "all spans", |spans| spans.len() >= all).await;
-    assert_eq!(titles(&spans_of_later), completed());
+    // The caller has asked for sampling of the second order only. Once its spans are there, those of the first would be too.
+    let count = completed().values().sum::<usize>();
+    let enough = |spans: &[Span]| spans.len() >= count;
+    let sampled = collected(&orders[1], "all spans are collected", enough).await;
+    assert_eq!(titles(&sampled), completed());
     assert!(spans(&orders[0]).is_empty(), "{:?}", spans(&orders[0]));
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }

@@ -1,23 +1,23 @@
-//! One service cannot reach the broker, which takes it for dead, while the others can.
+//! One service cannot reach the broker for longer than its session, while the others can.
 
 use contracts::OrderId;
 use scenarios::{NewOrder, Visitor};
 
 use crate::{away::outage, steady};
 
-/// The one that is cut off.
+/// The service that is cut off.
 const SERVICE: &str = "payment";
 
-pub(crate) async fn a_service_whose_way_to_the_broker_is_cut_for_longer_than_its_session(
+pub(crate) async fn connections_of_a_service_are_closed_for_longer_than_its_session(
     visitor: Visitor,
 ) {
-    without_payment(&visitor, |visitor| visitor.suite().ways().kafka.cut_off(SERVICE)).await;
+    without_payment(&visitor, |visitor| visitor.suite().proxies().kafka.cut_off(SERVICE)).await;
 }
 
-pub(crate) async fn a_service_of_which_the_broker_hears_nothing_for_longer_than_its_session(
+pub(crate) async fn packets_of_a_service_are_held_back_for_longer_than_its_session(
     visitor: Visitor,
 ) {
-    without_payment(&visitor, |visitor| visitor.suite().ways().kafka.block(SERVICE)).await;
+    without_payment(&visitor, |visitor| visitor.suite().proxies().kafka.block(SERVICE)).await;
 }
 
 async fn without_payment(visitor: &Visitor, cut: fn(&Visitor)) {
@@ -30,23 +30,23 @@ async fn without_payment(visitor: &Visitor, cut: fn(&Visitor)) {
 
     let answers = steady::orders(visitor, &order, async {
         cut(visitor);
-        // Nobody else is held up: the first waits for its payment, and what needs none ends.
+        // No other service is affected: an order that needs no payment ends.
         let first = visitor.place(&order).await;
         waits_for_its_payment(visitor, first).await;
         let other = visitor.place(&NewOrder::of(&sold_out)).await;
         visitor.until_ended(other, "cancelled").await;
         outage().await;
         waits_for_its_payment(visitor, first).await;
-        suite.ways().kafka.heal();
+        suite.proxies().kafka.heal();
     })
     .await;
-    assert_eq!((answers.refused, answers.silence), (0, 0));
+    assert_eq!((answers.refused, answers.unanswered), (0, 0));
     assert!(!answers.accepted.is_empty());
     for order in answers.accepted {
         visitor.until_ended(order, "completed").await;
     }
-    visitor.verdict().await;
-    assert_eq!(suite.pid(SERVICE), pid, "it lived through it");
+    visitor.assert_sound().await;
+    assert_eq!(suite.pid(SERVICE), pid, "{SERVICE} was restarted");
 }
 
 async fn waits_for_its_payment(visitor: &Visitor, order: OrderId) {

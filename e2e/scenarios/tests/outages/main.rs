@@ -1,6 +1,7 @@
-//! What is away for long, cut off or full: nothing that was accepted is lost, and all goes on by itself.
+//! Servers that are down for long, services that are cut off, and full disks. No accepted order is lost, and the suite recovers
+//! by itself.
 //!
-//! Outages last some seconds; `QUINTET_TEST_OUTAGE=600` makes it ten minutes.
+//! Outages last ten seconds. `QUINTET_TEST_OUTAGE=600` makes them ten minutes.
 
 mod away;
 mod cut_off;
@@ -15,9 +16,9 @@ use scenarios::{Backend, Options, Scenarios, scenarios};
 use small_disk::SmallDisk;
 use tempfile::NamedTempFile;
 
-/// Each keeps the machine busy.
+/// How many scenarios run at a time. Each keeps the machine busy.
 const AT_ONCE: usize = 2;
-/// Room for order's database, its log, and little more.
+/// The size of a disk that has room for order's database, its log, and little more.
 const DISK_MIB: u32 = 8;
 
 fn main() -> ExitCode {
@@ -29,20 +30,24 @@ fn main() -> ExitCode {
     let disk = SmallDisk::of_mib(DISK_MIB);
     if let Some(disk) = &disk {
         let url = format!("sqlite:{}", disk.path().join("order.db").display());
-        let on_it = Options::on(&Backend::Files).env("QUINTET_ORDER__DATABASE__URL", &url);
-        scenarios!(all.alone(on_it): full::a_full_disk_is_waited_for);
+        let small_disk = Options::on(&Backend::Files).env("QUINTET_ORDER__DATABASE__URL", &url);
+        scenarios!(all.alone(small_disk): full::the_service_survives_a_full_disk);
         for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
-            scenarios!(all.alone(Options::on(&backend)): full::a_full_tablespace_is_waited_for);
+            scenarios!(all.alone(Options::on(&backend)):
+                full::the_service_survives_a_full_tablespace,
+            );
         }
     } else {
-        eprintln!("left out: what needs a small disk, which this user may not mount");
+        eprintln!(
+            "left out: scenarios with a full disk, because this user may not mount a small one"
+        );
     }
     if let Some(backend) = Backend::own_broker() {
-        let options = || Options::on(&backend).behind_ways();
+        let options = || Options::on(&backend).behind_proxies();
         scenarios!(all.alone(options()):
-            away::the_broker_and_then_postgres_are_away_under_steady_orders,
-            cut_off::a_service_whose_way_to_the_broker_is_cut_for_longer_than_its_session,
-            cut_off::a_service_of_which_the_broker_hears_nothing_for_longer_than_its_session,
+            away::the_broker_and_then_postgres_are_down_under_steady_orders,
+            cut_off::connections_of_a_service_are_closed_for_longer_than_its_session,
+            cut_off::packets_of_a_service_are_held_back_for_longer_than_its_session,
         );
     }
     all.run(AT_ONCE)

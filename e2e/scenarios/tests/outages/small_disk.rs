@@ -1,4 +1,4 @@
-//! Small disks in memory, where this user may have them.
+//! Small disks in memory.
 
 use std::{
     fs::{self, File},
@@ -9,16 +9,16 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A tmpfs of its own, gone when it is dropped.
+/// A mounted tmpfs. It is unmounted when it is dropped.
 pub(crate) struct SmallDisk {
     folder: TempDir,
 }
 
-/// What keeps a disk full.
+/// A file that fills a disk. It is deleted when it is dropped.
 pub(crate) struct Ballast(PathBuf);
 
 impl SmallDisk {
-    /// One of so many mebibytes; `None` where nobody may mount.
+    /// Mounts a disk of this size; `None` if this user may not mount.
     pub(crate) fn of_mib(mebibytes: u32) -> Option<Self> {
         let folder = tempfile::Builder::new().prefix("quintet-disk-").tempdir().expect("a folder");
         let size = format!("size={mebibytes}m");
@@ -32,7 +32,7 @@ impl SmallDisk {
         self.folder.path()
     }
 
-    /// Makes it another user's.
+    /// Makes another user its owner.
     pub(crate) fn give_to(&self, user: &str) {
         let status = Command::new("chown").arg(user).arg(self.path()).status();
         assert!(status.is_ok_and(|status| status.success()), "there is no user {user}");
@@ -40,11 +40,11 @@ impl SmallDisk {
 }
 
 impl Ballast {
-    /// Takes all the room that is left on the disk of this folder, until it is dropped.
+    /// Fills the disk of this folder.
     pub(crate) fn on(folder: &Path) -> Self {
         let path = folder.join("ballast");
-        let mut file = File::create(&path).expect("room for a name");
-        // The last bytes too, which a larger piece does not fit into.
+        let mut file = File::create(&path).expect("room for an empty file");
+        // Ever smaller pieces, so that the last bytes are filled too.
         for size in [1 << 16, 1 << 12, 1] {
             while file.write_all(&vec![1; size]).is_ok() {}
         }
@@ -54,7 +54,7 @@ impl Ballast {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // At once, also while somebody has a file open on it.
+        // `--lazy` unmounts the disk although a process may still have a file open on it.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }

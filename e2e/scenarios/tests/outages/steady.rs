@@ -1,4 +1,4 @@
-//! Orders that keep coming, whatever the answers.
+//! Orders that arrive at a steady rate, whatever the answers to earlier ones.
 
 use std::time::Duration;
 
@@ -8,56 +8,56 @@ use reqwest::{Method, StatusCode};
 use scenarios::{Answer, NewOrder, Visitor};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// From one order to the next.
+/// The time from one order to the next.
 const PACE: Duration = Duration::from_millis(100);
 const BURST: usize = 16;
 const BURST_WITHIN: Duration = Duration::from_secs(10);
 
-/// What customers were answered.
+/// The answers to the orders.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) accepted: Vec<OrderId>,
-    /// 503 and 429.
+    /// The number of answers 503 and 429.
     pub(crate) refused: usize,
-    /// The connection broke, or nothing came within a minute.
-    pub(crate) silence: usize,
+    /// The number of orders without an answer, because the connection broke or a minute had passed.
+    pub(crate) unanswered: usize,
 }
 
-/// Ten orders a second as long as `during` takes, each asked for once; returns when all were answered.
-/// What is no acceptance must say that it is to be asked again.
+/// Places ten orders a second for as long as `during` takes. No request is repeated. Returns when all have been answered, and
+/// asserts that each answer accepts the order or asks to repeat the request later.
 pub(crate) async fn orders(
     visitor: &Visitor,
     order: &NewOrder,
     during: impl Future<Output = ()>,
 ) -> Answers {
-    let (mut answers, mut asked) = (Answers::default(), FuturesUnordered::new());
+    let (mut answers, mut requests) = (Answers::default(), FuturesUnordered::new());
     let mut ticks = interval(PACE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(during);
     loop {
         tokio::select! {
             () = &mut during => break,
-            _ = ticks.tick() => asked.push(ask(visitor, order)),
-            Some(answer) = asked.next() => answers.note(visitor, answer),
+            _ = ticks.tick() => requests.push(post(visitor, order)),
+            Some(answer) = requests.next() => answers.note(visitor, answer),
         }
     }
-    while let Some(answer) = asked.next().await {
+    while let Some(answer) = requests.next().await {
         answers.note(visitor, answer);
     }
     answers
 }
 
-async fn ask(visitor: &Visitor, order: &NewOrder) -> Option<Answer> {
+async fn post(visitor: &Visitor, order: &NewOrder) -> Option<Answer> {
     Answer::to(visitor.request_to_order(Method::POST, "/orders").json(&order.0)).await
 }
 
-/// Many orders at once, each asked for once, and their answers; who has none after ten seconds goes away.
+/// Places many orders at once, and returns the answers that arrive within ten seconds. No request is repeated.
 pub(crate) async fn burst(visitor: &Visitor, order: &NewOrder) -> Vec<Answer> {
-    let asked = (0..BURST).map(|_| {
+    let requests = (0..BURST).map(|_| {
         let request = visitor.request_to_order(Method::POST, "/orders").json(&order.0);
         Answer::to(request.timeout(BURST_WITHIN))
     });
-    let answers: Vec<Answer> = join_all(asked).await.into_iter().flatten().collect();
+    let answers: Vec<Answer> = join_all(requests).await.into_iter().flatten().collect();
     for accepted in answers.iter().filter(|answer| answer.status == StatusCode::ACCEPTED) {
         visitor.remember(accepted);
     }
@@ -71,18 +71,18 @@ impl Answers {
                 self.accepted.push(visitor.remember(&answer));
             }
             Some(answer) => {
-                is_a_clear_refusal(&answer);
+                assert_clear_refusal(&answer);
                 self.refused += 1;
             }
-            None => self.silence += 1,
+            None => self.unanswered += 1,
         }
     }
 }
 
-/// 503 or 429, a problem, and when to ask again.
-pub(crate) fn is_a_clear_refusal(answer: &Answer) {
-    let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
-    assert!(later.contains(&answer.status), "{answer:?}");
+/// Asserts that an answer is 503 or 429, with a problem as its body, and says when to repeat the request.
+pub(crate) fn assert_clear_refusal(answer: &Answer) {
+    let try_later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+    assert!(try_later.contains(&answer.status), "{answer:?}");
     assert_eq!(answer.content_type, "application/problem+json", "{answer:?}");
     assert_eq!(answer.body["status"], answer.status.as_u16(), "{answer:?}");
     let seconds = answer.retry_after.as_deref().and_then(|seconds| seconds.parse::<u32>().ok());

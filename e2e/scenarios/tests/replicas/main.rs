@@ -1,14 +1,14 @@
-//! Three processes of each service, on PostgreSQL and Kafka: each on its own database, in one group.
+//! Three replicas of each service on PostgreSQL and Kafka. The replicas of a service share a database and a consumer group.
 
 mod emission;
+mod faults;
 mod together;
-mod trouble;
 
 use std::process::ExitCode;
 
 use scenarios::{Backend, Options, Scenarios, Shared, scenarios};
 
-/// A suite of these is sixteen processes.
+/// One scenario at a time, because a suite with three replicas is sixteen processes.
 const AT_ONCE: usize = 1;
 const REPLICAS: usize = 3;
 
@@ -17,14 +17,17 @@ fn main() -> ExitCode {
     for backend in Backend::all().into_iter().filter(|backend| *backend != Backend::Files) {
         let options = || Options::on(&backend).replicas(REPLICAS);
         scenarios!(all.alone(options()):
-            trouble::each_is_restarted_in_turn,
-            trouble::some_die_and_some_hang,
+            faults::each_replica_is_restarted_in_turn,
+            faults::some_replicas_die_and_some_hang,
         );
-        let few = options().env("QUINTET_ORDER__LIMITS__OPEN_ORDERS", &together::FEW.to_string());
-        scenarios!(all.alone(few): together::a_customer_has_few_open_orders_at_all_of_them);
-        scenarios!(all.shared(&Shared::in_turns(options())):
-            together::each_streams_what_any_of_them_takes,
-            together::all_are_stopped_and_started,
+        let limit = together::OPEN_ORDERS.to_string();
+        let limited = options().env("QUINTET_ORDER__LIMITS__OPEN_ORDERS", &limit);
+        scenarios!(all.alone(limited):
+            together::the_limit_of_open_orders_holds_over_all_replicas,
+        );
+        scenarios!(all.shared(&Shared::one_by_one(options())):
+            together::each_replica_streams_orders_of_all_replicas,
+            together::all_replicas_are_stopped_and_started,
         );
     }
     all.run(AT_ONCE)

@@ -11,7 +11,7 @@ pub(crate) async fn a_refused_refund_needs_an_operator(visitor: Visitor) {
     let order = NewOrder::of(&sku).token("tok_refund_refused").unreachable();
     let order = visitor.place(&order).await;
     visitor.until_status("payment", "payments", order, "attention").await;
-    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    let view = visitor.until(order, "past its deadlines", |view| view.needs_attention).await;
     assert_eq!(view.status, "cancelling", "{view:?}");
     assert!(view.waits_for().contains(&"payment"), "{view:?}");
     assert_eq!(visitor.retry_refund(order).await.status, StatusCode::ACCEPTED);
@@ -21,18 +21,18 @@ pub(crate) async fn a_refused_refund_needs_an_operator(visitor: Visitor) {
     let refunds = visitor.ledger(order).await.refunds;
     let refunded = refunds.iter().filter(|refund| refund.status == RefundStatus::Refunded).count();
     assert_eq!((refunds.len(), refunded), (2, 1), "{refunds:?}");
-    // There is nothing left to try again.
+    // After the refund there is nothing to retry.
     assert_eq!(visitor.retry_refund(order).await.status, StatusCode::CONFLICT);
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
 pub(crate) async fn the_provider_is_down_past_the_deadline(visitor: Visitor) {
     let sku = visitor.product(1).await;
     visitor.faults(json!({"payment": {"outage": true}})).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
-    visitor.until(order, "asked to cancel", |it| it.cancellation_requested).await;
-    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
-    // Whether it is charged is not known, so it does not end.
+    visitor.until(order, "being cancelled", |view| view.cancellation_requested).await;
+    let view = visitor.until(order, "past its deadlines", |view| view.needs_attention).await;
+    // The order must not end, because it is not known whether it was charged.
     assert_eq!((&*view.status, view.reason), ("cancelling", Some(CancelReason::Deadline)));
     assert!(view.waits_for().contains(&"payment"), "{view:?}");
     visitor.faults(json!({})).await;
@@ -40,34 +40,34 @@ pub(crate) async fn the_provider_is_down_past_the_deadline(visitor: Visitor) {
     assert!(!view.needs_attention, "{view:?}");
     let ledger = visitor.ledger(order).await;
     assert_eq!((ledger.charges.len(), ledger.refunds.len()), (1, 1), "{ledger:?}");
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-pub(crate) async fn what_is_not_paid_does_not_keep_the_stock(visitor: Visitor) {
+pub(crate) async fn an_unpaid_order_does_not_keep_its_stock(visitor: Visitor) {
     let sku = visitor.product(1).await;
     visitor.faults(json!({"payment": {"outage": true}})).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
-    // Whether it is charged is not known, but nothing is kept for it any more.
-    let released = |it: &OrderView| it.count("StockReleased") == 1;
-    let view = visitor.until(order, "its stock is released", released).await;
+    // It is not known whether the order was charged, but its stock is released.
+    let released = |view: &OrderView| view.count("StockReleased") == 1;
+    let view = visitor.until(order, "without stock", released).await;
     assert_eq!((&*view.status, view.reason), ("cancelling", Some(CancelReason::Deadline)));
     assert!(!view.needs_attention, "{view:?}");
     visitor.faults(json!({})).await;
     let other = visitor.place(&NewOrder::of(&sku)).await;
     visitor.until_ended(other, "completed").await;
     visitor.until_ended(order, "cancelled").await;
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
 pub(crate) async fn the_carrier_is_down_past_the_deadline(visitor: Visitor) {
     let sku = visitor.product(1).await;
     visitor.faults(json!({"carrier": {"outage": true}})).await;
     let order = visitor.place(&NewOrder::of(&sku)).await;
-    let view = visitor.until(order, "needs attention", |it| it.needs_attention).await;
+    let view = visitor.until(order, "past its deadlines", |view| view.needs_attention).await;
     assert_eq!(view.waits_for(), ["shipping"], "{view:?}");
     visitor.faults(json!({})).await;
-    // The parcel could not be stopped any more, so it arrives.
+    // The carrier had the booking already, so the order completes.
     let view = visitor.until_ended(order, "completed").await;
     assert!(view.cancellation_requested && !view.needs_attention, "{view:?}");
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }

@@ -1,4 +1,4 @@
-//! What the HTTP interface promises whoever orders.
+//! The order service's HTTP interface: idempotency keys, refusals and errors.
 
 use contracts::Sku;
 use futures::future::join_all;
@@ -16,9 +16,9 @@ pub(crate) async fn twenty_times_the_same_request_is_one_order(visitor: Visitor)
     assert!(answers.iter().all(|answer| answer == first), "answers differ: {answers:?}");
     let order = visitor.remember(first);
     visitor.until_ended(order, "completed").await;
-    // Also long after it was carried out.
+    // A repeat after the order has ended gets the same answer.
     assert_eq!(request().await, *first);
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     assert_eq!(visitor.own().await.orders.len(), 1);
 }
 
@@ -28,24 +28,24 @@ pub(crate) async fn another_body_under_the_same_key_is_refused(visitor: Visitor)
     let first = keyed(&visitor, "another body", &sku, &order.0).await;
     let order = order.quantity(2);
     let other = keyed(&visitor, "another body", &sku, &order.0).await;
-    problem(&other, StatusCode::UNPROCESSABLE_ENTITY, "Idempotency-Key");
-    // With a key of its own it is fine.
+    assert_field_problem(&other, StatusCode::UNPROCESSABLE_ENTITY, "Idempotency-Key");
+    // The same body is accepted under another key.
     let fresh = keyed(&visitor, "its own", &sku, &order.0).await;
     for answer in [&first, &fresh] {
         let order = visitor.remember(answer);
         visitor.until_ended(order, "completed").await;
     }
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-/// The SKU makes a key its scenario's own.
+/// Places an order under a key that contains the SKU, because scenarios on the same suite must not use the same key.
 async fn keyed(visitor: &Visitor, key: &str, sku: &Sku, body: &Value) -> Answer {
     let request = visitor.request_to_order(Method::POST, "/orders");
     let request = request.header("idempotency-key", format!("\"{key} {sku}\""));
     visitor.send(request.json(body)).await
 }
 
-pub(crate) async fn bad_orders_are_refused_by_the_field(visitor: Visitor) {
+pub(crate) async fn the_refusal_of_a_bad_order_names_the_field(visitor: Visitor) {
     let sku = visitor.product(5).await;
     let good = || NewOrder::of(&sku);
     let line = |sku: &str| json!({"sku": sku, "quantity": 1});
@@ -68,19 +68,19 @@ pub(crate) async fn bad_orders_are_refused_by_the_field(visitor: Visitor) {
     ];
     for (field, order) in bad {
         let answer = visitor.post("/orders", &order.0).await;
-        problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, field);
+        assert_field_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, field);
     }
     for field in
         ["/customer", "/items", "/payment", "/shipping_address/country", "/items/0/quantity"]
     {
         let answer = visitor.post("/orders", &good().without(field).0).await;
-        problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, field);
+        assert_field_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, field);
     }
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     assert!(visitor.own().await.orders.is_empty());
 }
 
-pub(crate) async fn what_is_no_order_at_all_is_refused(visitor: Visitor) {
+pub(crate) async fn a_body_that_is_no_order_is_refused(visitor: Visitor) {
     let sku = visitor.product(1).await;
     let order = NewOrder::of(&sku).0.to_string();
     let large = format!("{order}{}", " ".repeat(1_000_000));
@@ -97,24 +97,24 @@ pub(crate) async fn what_is_no_order_at_all_is_refused(visitor: Visitor) {
         let request = request.header(header::CONTENT_TYPE, media_type).body(body.to_owned());
         let answer = visitor.send(request).await;
         assert_eq!(answer.status, status, "{media_type} {body:.40}: {}", answer.body);
-        is_problem(&answer);
+        assert_problem(&answer);
     }
-    visitor.verdict().await;
+    visitor.assert_sound().await;
     assert!(visitor.own().await.orders.is_empty());
 }
 
 pub(crate) async fn an_unknown_order_is_not_found(visitor: Visitor) {
     let unknown = "/orders/01a1fde8-c42a-73f5-96da-6e816ab97e8a";
-    let seen = visitor.send(visitor.request_to_order(Method::GET, unknown)).await;
+    let read = visitor.send(visitor.request_to_order(Method::GET, unknown)).await;
     let cancelled = visitor.post(&format!("{unknown}/cancellation"), &json!({})).await;
-    for answer in [seen, cancelled] {
+    for answer in [read, cancelled] {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.body);
-        is_problem(&answer);
+        assert_problem(&answer);
     }
     let no_id = visitor.send(visitor.request_to_order(Method::GET, "/orders/7")).await;
     assert_eq!(no_id.status, StatusCode::BAD_REQUEST, "{}", no_id.body);
-    is_problem(&no_id);
-    visitor.verdict().await;
+    assert_problem(&no_id);
+    visitor.assert_sound().await;
 }
 
 pub(crate) async fn an_ended_order_cannot_be_cancelled(visitor: Visitor) {
@@ -123,21 +123,21 @@ pub(crate) async fn an_ended_order_cannot_be_cancelled(visitor: Visitor) {
     visitor.until_ended(order, "completed").await;
     let answer = visitor.cancel(order).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.body);
-    is_problem(&answer);
+    assert_problem(&answer);
     assert!(detail(&answer).contains("completed"), "{}", answer.body);
-    visitor.verdict().await;
+    visitor.assert_sound().await;
 }
 
-/// It is a problem of this status that names the field.
-fn problem(answer: &Answer, status: StatusCode, field: &str) {
+/// Asserts that an answer is a problem with this status that names the field.
+fn assert_field_problem(answer: &Answer, status: StatusCode, field: &str) {
     assert_eq!(answer.status, status, "{field}: {}", answer.body);
-    is_problem(answer);
+    assert_problem(answer);
     let pointer = answer.body.pointer("/errors/0/pointer").and_then(Value::as_str);
     assert_eq!(pointer, Some(field), "{}", answer.body);
     assert!(detail(answer).starts_with(field), "{}", answer.body);
 }
 
-fn is_problem(answer: &Answer) {
+fn assert_problem(answer: &Answer) {
     assert_eq!(answer.content_type, "application/problem+json", "{}", answer.body);
     assert_eq!(answer.body["status"], answer.status.as_u16());
     assert!(answer.body["title"].is_string() && !detail(answer).is_empty(), "{}", answer.body);

@@ -1,4 +1,4 @@
-//! Who listens on a port of this machine.
+//! Finds the processes that listen on a port of this machine.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,13 +46,13 @@ mod tests {
 ";
 
     #[test]
-    fn only_who_listens_on_the_port_is_found() {
+    fn only_listening_sockets_of_the_port_are_found() {
         assert_eq!(sockets(TABLE, 9092), ["socket:[4711]"]);
         assert!(sockets(TABLE, 4092).is_empty());
     }
 
     #[test]
-    fn a_listener_of_our_own_is_found() {
+    fn the_process_of_a_listener_is_found() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert_eq!(listening(port), [std::process::id()]);

@@ -1,4 +1,4 @@
-//! What everybody who has a part in an order uses of this machine.
+//! CPU and memory of each party that takes part in an order: services, providers, servers and the load generator.
 
 mod listener;
 mod servers;
@@ -14,72 +14,77 @@ use std::time::Duration;
 
 pub(super) use servers::{Hints, committed};
 
-/// Who has a part.
+/// A party that takes part in an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Party {
     Component(Component),
     Postgres,
     Kafka,
-    /// This process: the customers.
+    /// This process, which generates the load.
     Bench,
 }
 
-/// Who is looked at.
+/// The processes of a party.
 #[derive(Clone, Debug, PartialEq)]
-enum Watched {
-    /// These processes.
-    Processes(Vec<u32>),
-    /// This one and all its children, also those that have ended.
+enum Processes {
+    /// Processes with these ids.
+    Listed(Vec<u32>),
+    /// The process with this id and all its children, ended ones included.
     Family(u32),
-    /// Not to be seen from here.
+    /// None on this machine.
     Elsewhere,
 }
 
-/// Everybody of a suite.
+/// The processes of all parties of a suite.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
-    watched: BTreeMap<Party, Watched>,
+    parties: BTreeMap<Party, Processes>,
 }
 
-/// CPU that each has used; `None` of who is not on this machine.
+/// CPU time that each party has used; `None` for a party that does not run on this machine.
 pub(super) type Cpu = BTreeMap<Party, Option<Duration>>;
 
 impl Machine {
     /// Finds the processes behind a suite.
     pub(super) async fn of(suite: &Suite, hints: &Hints) -> Self {
-        let mut watched = BTreeMap::from([(Party::Bench, processes(vec![std::process::id()]))]);
-        for (&service, found) in &suite.services {
-            let pids = found.replicas.iter().filter_map(|replica| replica.pid).collect();
-            watched.insert(Party::Component(service), processes(pids));
+        let mut parties = BTreeMap::from([(Party::Bench, Processes::of(vec![std::process::id()]))]);
+        for (&name, service) in &suite.services {
+            let pids = service.replicas.iter().filter_map(|replica| replica.pid).collect();
+            parties.insert(Party::Component(name), Processes::of(pids));
         }
-        for (&provider, found) in &suite.providers {
-            watched.insert(Party::Component(provider), processes(found.pid.into_iter().collect()));
+        for (&name, provider) in &suite.providers {
+            let pids = provider.pid.into_iter().collect();
+            parties.insert(Party::Component(name), Processes::of(pids));
         }
         if let Some(postmaster) = servers::postmaster(suite, hints).await {
-            watched.insert(Party::Postgres, postmaster);
+            parties.insert(Party::Postgres, postmaster);
         }
         if let Some(broker) = servers::broker(suite, hints) {
-            watched.insert(Party::Kafka, broker);
+            parties.insert(Party::Kafka, broker);
         }
-        Self { watched }
+        Self { parties }
     }
 
-    /// What each has used since it began.
+    /// The CPU time that each party has used since its processes started.
     pub(super) fn cpu(&self) -> Cpu {
-        self.watched.iter().map(|(party, watched)| (*party, watched.cpu())).collect()
+        self.parties.iter().map(|(party, processes)| (*party, processes.cpu())).collect()
     }
 
-    /// The bytes that each of them holds in memory. A family shares most of what it holds, so that
-    /// a sum would say nothing.
+    /// The resident memory of each party in bytes. `None` for a family: its processes share most of their pages, so a sum
+    /// would count them many times.
     pub(super) fn resident(&self) -> BTreeMap<Party, Option<u64>> {
-        self.watched.iter().map(|(party, watched)| (*party, watched.resident())).collect()
+        self.parties.iter().map(|(party, processes)| (*party, processes.resident())).collect()
     }
 }
 
-impl Watched {
+impl Processes {
+    fn of(pids: Vec<u32>) -> Self {
+        if pids.is_empty() { Self::Elsewhere } else { Self::Listed(pids) }
+    }
+
     fn cpu(&self) -> Option<Duration> {
         let ticks: Option<u64> = match self {
-            Self::Processes(pids) => pids.iter().map(|pid| Some(Stat::of(*pid)?.own)).sum(),
+            Self::Listed(pids) => pids.iter().map(|pid| Some(Stat::of(*pid)?.own)).sum(),
             Self::Family(head) => {
                 let children = Stat::all().into_iter().filter(|(_, stat)| stat.parent == *head);
                 let children: u64 = children.map(|(_, stat)| stat.own).sum();
@@ -92,30 +97,26 @@ impl Watched {
 
     fn resident(&self) -> Option<u64> {
         match self {
-            Self::Processes(pids) => pids.iter().map(|pid| Some(Stat::of(*pid)?.resident())).sum(),
+            Self::Listed(pids) => pids.iter().map(|pid| Some(Stat::of(*pid)?.resident())).sum(),
             Self::Family(_) | Self::Elsewhere => None,
         }
     }
 }
 
-fn processes(pids: Vec<u32>) -> Watched {
-    if pids.is_empty() { Watched::Elsewhere } else { Watched::Processes(pids) }
-}
-
-/// What each has used from one time to another.
+/// The CPU time that each party used between two readings; `None` for a party that one reading lacks.
 pub(super) fn used(before: &Cpu, after: &Cpu) -> Cpu {
-    let of = |party: &Party| {
+    let used_by = |party: &Party| {
         let (before, after) = (before.get(party)?, after.get(party)?);
         after.zip(*before).map(|(after, before)| after.saturating_sub(before))
     };
-    after.keys().map(|party| (*party, of(party))).collect()
+    after.keys().map(|party| (*party, used_by(party))).collect()
 }
 
 impl Party {
-    /// Its name in JSON.
+    /// The party's name in JSON.
     pub(super) const fn key(self) -> &'static str {
         match self {
-            Self::Component(program) => program.name(),
+            Self::Component(component) => component.name(),
             Self::Postgres => "postgres",
             Self::Kafka => "kafka",
             Self::Bench => "load",
@@ -126,7 +127,7 @@ impl Party {
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Component(program) => program.name(),
+            Self::Component(component) => component.name(),
             Self::Postgres => "PostgreSQL",
             Self::Kafka => "Kafka",
             Self::Bench => "the load",
@@ -134,7 +135,7 @@ impl fmt::Display for Party {
     }
 }
 
-/// The ids of all processes here; none where the system has no `/proc`.
+/// The ids of all processes of this machine; none where the system has no `/proc`.
 fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -146,18 +147,18 @@ mod tests {
     use crate::names;
 
     #[test]
-    fn what_we_use_ourselves_is_seen_and_a_stranger_is_not() {
-        let ourselves = processes(vec![std::process::id()]);
-        let before = ourselves.cpu().unwrap();
-        while ourselves.cpu().unwrap() == before {}
-        assert!(ourselves.resident().unwrap() > 1 << 20);
-        assert_eq!(processes(vec![u32::MAX]).cpu(), None);
-        assert_eq!(processes(Vec::new()).cpu(), None);
+    fn the_use_of_this_process_is_measured_and_an_unknown_process_has_none() {
+        let this_process = Processes::of(vec![std::process::id()]);
+        let before = this_process.cpu().unwrap();
+        while this_process.cpu().unwrap() == before {}
+        assert!(this_process.resident().unwrap() > 1 << 20);
+        assert_eq!(Processes::of(vec![u32::MAX]).cpu(), None);
+        assert_eq!(Processes::of(Vec::new()).cpu(), None);
     }
 
     #[test]
-    fn what_was_used_in_between_is_told_of_who_was_there_at_both_times() {
-        let second = |it| Some(Duration::from_secs(it));
+    fn use_between_two_readings_is_known_of_parties_that_both_readings_have() {
+        let second = |count| Some(Duration::from_secs(count));
         let [order, payment] = [names::order(), names::payment()].map(Party::Component);
         let before = Cpu::from([(order, second(3)), (payment, None), (Party::Bench, second(1))]);
         let after = Cpu::from([(order, second(5)), (payment, second(4)), (Party::Kafka, None)]);

@@ -1,55 +1,56 @@
-//! PostgreSQL and Kafka behind a suite, if they run on this machine.
+//! Finds the processes of a suite's PostgreSQL and Kafka, if they run on this machine.
 
+use super::Processes;
 use super::listener::listening;
 use super::stat::Stat;
-use super::{Watched, processes};
 use quintet_suite::Suite;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use std::str::FromStr;
 
-/// Where the user says that they are.
+/// Process ids that the user gave on the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hints {
     pub(crate) postgres: Option<u32>,
     pub(crate) kafka: Option<u32>,
 }
 
-/// The server's main process, whose children serve the connections. `None` without PostgreSQL.
-pub(super) async fn postmaster(suite: &Suite, hints: &Hints) -> Option<Watched> {
+/// PostgreSQL's main process with its children, which serve the connections. `None` without PostgreSQL.
+pub(super) async fn postmaster(suite: &Suite, hints: &Hints) -> Option<Processes> {
     let url = databases(suite).next()?;
-    let found = match hints.postgres {
+    let pid = match hints.postgres {
         Some(pid) => Some(pid),
         None => parent_of_a_backend(url).await,
     };
-    Some(found.map_or(Watched::Elsewhere, Watched::Family))
+    Some(pid.map_or(Processes::Elsewhere, Processes::Family))
 }
 
 /// The brokers' processes. `None` without Kafka.
-pub(super) fn broker(suite: &Suite, hints: &Hints) -> Option<Watched> {
+pub(super) fn broker(suite: &Suite, hints: &Hints) -> Option<Processes> {
     let brokers = suite.bus.url.strip_prefix("kafka:")?;
     if let Some(pid) = hints.kafka {
-        return Some(processes(vec![pid]));
+        return Some(Processes::of(vec![pid]));
     }
     let ports = brokers.split(',').filter_map(|broker| {
         let (host, port) = broker.rsplit_once(':')?;
-        is_here(host).then(|| port.parse().ok())?
+        is_this_machine(host).then(|| port.parse().ok())?
     });
-    Some(processes(ports.flat_map(listening).collect()))
+    Some(Processes::of(ports.flat_map(listening).collect()))
 }
 
-/// The transactions that the suite's databases have committed, as PostgreSQL counts them.
+/// The number of transactions that the suite's databases have committed, as PostgreSQL counts them. `None` without
+/// PostgreSQL, or when a database cannot be asked.
 pub(crate) async fn committed(suite: &Suite) -> Option<i64> {
     let sql = "select xact_commit from pg_stat_database where datname = current_database()";
-    let mut all = None;
+    let mut sum = None;
     for url in databases(suite) {
         let mut connection = connect(url).await?;
         let commits: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.ok()?;
-        // It has been answered; how the connection ends changes nothing.
+        // The answer has been read, so an error while the connection closes changes nothing.
         let _ = connection.close().await;
-        all = Some(all.unwrap_or(0) + commits);
+        sum = Some(sum.unwrap_or(0) + commits);
     }
-    all
+    sum
 }
 
 fn databases(suite: &Suite) -> impl Iterator<Item = &str> {
@@ -63,20 +64,20 @@ async fn connect(url: &str) -> Option<PgConnection> {
 
 async fn parent_of_a_backend(url: &str) -> Option<u32> {
     let options = PgConnectOptions::from_str(url).ok()?;
-    if options.get_socket().is_none() && !is_here(options.get_host()) {
+    if options.get_socket().is_none() && !is_this_machine(options.get_host()) {
         return None;
     }
     let mut connection = connect(url).await?;
-    let ask = sqlx::query_scalar::<_, i32>("select pg_backend_pid()");
-    let backend = Stat::of(u32::try_from(ask.fetch_one(&mut connection).await.ok()?).ok()?)?;
+    let query = sqlx::query_scalar::<_, i32>("select pg_backend_pid()");
+    let backend = Stat::of(u32::try_from(query.fetch_one(&mut connection).await.ok()?).ok()?)?;
     let _ = connection.close().await;
-    // In a container it has another id out here, which may be a stranger's.
+    // A server in a container reports a process id of its own namespace. Out here that id may belong to another program.
     let is_postgres = |stat: &Stat| stat.name.starts_with("postgres");
-    let head = Stat::of(backend.parent)?;
-    (is_postgres(&backend) && is_postgres(&head)).then_some(backend.parent)
+    let postmaster = Stat::of(backend.parent)?;
+    (is_postgres(&backend) && is_postgres(&postmaster)).then_some(backend.parent)
 }
 
-fn is_here(host: &str) -> bool {
+fn is_this_machine(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host == "localhost" || host.starts_with('/') || host.starts_with("127.") || host == "::1"
 }
@@ -91,7 +92,7 @@ mod tests {
             return;
         };
         let found = parent_of_a_backend(&format!("{url}/postgres")).await;
-        // In a container there is nothing to be seen.
+        // The processes of a server in a container are not visible here.
         if let Some(stat) = found.and_then(Stat::of) {
             assert!(stat.name.starts_with("postgres"), "{stat:?}");
         }
@@ -99,9 +100,9 @@ mod tests {
 
     #[test]
     fn only_the_loopback_interface_is_surely_this_machine() {
-        for here in ["localhost", "127.0.0.1", "[::1]", "/var/run/postgresql"] {
-            assert!(is_here(here), "{here}");
+        for host in ["localhost", "127.0.0.1", "[::1]", "/var/run/postgresql"] {
+            assert!(is_this_machine(host), "{host}");
         }
-        assert!(!is_here("db.example.com") && !is_here("10.0.0.1"));
+        assert!(!is_this_machine("db.example.com") && !is_this_machine("10.0.0.1"));
     }
 }

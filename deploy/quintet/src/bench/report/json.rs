@@ -1,4 +1,4 @@
-//! For programs. Times are seconds, CPU is microseconds an order, memory is bytes.
+//! The report as JSON. Times are in seconds, CPU is in microseconds for each order, memory is in bytes.
 
 use super::super::figures::{Backlog, Cost, Figures, Idle, Latency, Throughput, Window};
 use super::super::machine::Party;
@@ -6,9 +6,8 @@ use super::{Ratio, micros};
 use crate::cmd::audit::report;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// All runs, and how the second compares with the first.
+/// The report of all runs; `ratio` compares the second run with the first.
 pub(crate) fn json(runs: &[Figures]) -> Value {
     json!({
         "debug_build": cfg!(debug_assertions),
@@ -25,57 +24,61 @@ fn run(run: &Figures) -> Value {
         "backlog": run.backlog.as_ref().map(backlog),
         "latency": run.latency.as_ref().map(latency),
         "idle": run.idle.as_ref().map(idle),
-        "audit": report::json(&run.verdict),
+        "audit": report::json(&run.audit_result),
     })
 }
 
-fn throughput(it: &Throughput) -> Value {
+fn throughput(throughput: &Throughput) -> Value {
+    let Throughput { orders, took, accepted_in, cost: costs, windows } = throughput;
     json!({
-        "orders": it.orders, "seconds": it.took.as_secs_f64(), "per_second": it.rate(),
-        "accepted_seconds": it.accepted_in.as_secs_f64(), "per_order": cost(&it.cost),
-        "windows": it.windows.iter().map(window).collect::<Vec<_>>(),
+        "orders": orders, "seconds": took.as_secs_f64(), "per_second": throughput.rate(),
+        "accepted_seconds": accepted_in.as_secs_f64(), "per_order": cost(costs),
+        "windows": windows.iter().map(window).collect::<Vec<_>>(),
     })
 }
 
-fn window(it: &Window) -> Value {
+fn window(window: &Window) -> Value {
     json!({
-        "until": it.until, "orders": it.orders, "seconds": it.took.as_secs_f64(),
-        "per_second": it.rate(), "cpu_micros": it.cpu_each().map(micros),
+        "until": window.until, "orders": window.orders, "seconds": window.took.as_secs_f64(),
+        "per_second": window.rate(), "cpu_micros": window.cpu_each().map(micros),
     })
 }
 
-fn cost(it: &Cost) -> Value {
-    let each = |party: &Party| (party.key(), it.cpu_each(*party).map(micros));
-    let cpu: BTreeMap<&str, Option<f64>> = it.cpu.keys().map(each).collect();
-    let counts = it.counts;
+fn cost(cost: &Cost) -> Value {
+    let each = |party: &Party| (party.key(), cost.cpu_each(*party).map(micros));
+    let cpu: BTreeMap<&str, Option<f64>> = cost.cpu.keys().map(each).collect();
+    let counts = cost.counts;
     json!({
-        "cpu_micros": cpu, "cpu_micros_without_the_load": it.cpu_all().map(micros),
-        "turns": it.per_order(counts.turns), "events_emitted": it.per_order(counts.emitted),
-        "events_received": it.per_order(counts.received),
-        "duplicates": it.per_order(counts.duplicates),
-        "postgres_commits": it.commits_each(),
+        "cpu_micros": cpu, "cpu_micros_without_the_load": cost.cpu_all().map(micros),
+        "batches": cost.per_order(counts.batches),
+        "events_emitted": cost.per_order(counts.emitted),
+        "events_received": cost.per_order(counts.received),
+        "duplicates": cost.per_order(counts.duplicates),
+        "postgres_commits": cost.commits_each(),
     })
 }
 
-fn backlog(it: &Backlog) -> Value {
+fn backlog(backlog: &Backlog) -> Value {
     json!({
-        "orders": it.orders, "seconds": it.took.as_secs_f64(), "per_second": it.rate()
+        "orders": backlog.orders, "seconds": backlog.took.as_secs_f64(),
+        "per_second": backlog.rate()
     })
 }
 
-fn latency(it: &Latency) -> Value {
+fn latency(latency: &Latency) -> Value {
+    let Latency { per_second, accepted, ended, batch, cost: costs } = latency;
     json!({
-        "per_second": it.per_second, "accepted": it.accepted, "ended": it.ended,
-        "turn_seconds": it.turn.map(|turn| turn.as_secs_f64()), "per_order": cost(&it.cost),
+        "per_second": per_second, "accepted": accepted, "ended": ended,
+        "batch_seconds": batch.map(|batch| batch.as_secs_f64()), "per_order": cost(costs),
     })
 }
 
-fn idle(it: &Idle) -> Value {
-    let share = |used: Duration| used.as_secs_f64() / it.took.as_secs_f64();
-    let of = |(party, used): (&Party, &Option<Duration>)| {
-        let resident = it.resident.get(party).copied().flatten();
-        (party.key(), json!({ "cores": used.map(share), "resident_bytes": resident }))
-    };
-    let processes: BTreeMap<&str, Value> = it.cpu.iter().map(of).collect();
-    json!({ "seconds": it.took.as_secs_f64(), "processes": processes })
+fn idle(idle: &Idle) -> Value {
+    let seconds = idle.took.as_secs_f64();
+    let processes = idle.cpu.iter().map(|(party, used)| {
+        let cores = used.map(|used| used.as_secs_f64() / seconds);
+        let resident = idle.resident.get(party).copied().flatten();
+        (party.key(), json!({ "cores": cores, "resident_bytes": resident }))
+    });
+    json!({ "seconds": seconds, "processes": processes.collect::<BTreeMap<&str, Value>>() })
 }

@@ -1,4 +1,4 @@
-//! The figures for people and for programs.
+//! The report of a benchmark, as text and as JSON.
 
 mod json;
 mod text;
@@ -10,50 +10,49 @@ use super::figures::Figures;
 use serde::Serialize;
 use std::time::Duration;
 
-/// How many times as much the second run is, compared with the first.
+/// Each figure of the second run divided by the same figure of the first; `None` where a run lacks the figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 struct Ratio {
     orders_per_second: Option<f64>,
     cpu_per_order: Option<f64>,
-    turns_per_order: Option<f64>,
+    batches_per_order: Option<f64>,
     backlog_per_second: Option<f64>,
     p50: Option<f64>,
     p99: Option<f64>,
 }
 
 impl Ratio {
-    /// `None` unless there are two.
+    /// `None` unless there are two runs.
     fn of(runs: &[Figures]) -> Option<Self> {
         let [first, second] = runs else { return None };
-        let times = |figure: &dyn Fn(&Figures) -> Option<f64>| {
+        let ratio = |figure: &dyn Fn(&Figures) -> Option<f64>| {
             let (first, second) = (figure(first)?, figure(second)?);
             (first > 0.0).then(|| second / first)
         };
-        let took = |percentile: fn(&super::spread::Spread) -> Duration| {
-            times(&|run| {
+        let latency_ratio = |percentile: fn(&super::spread::Spread) -> Duration| {
+            ratio(&|run| {
                 let ended = run.latency.as_ref()?.ended.get("ended")?;
                 Some(percentile(ended).as_secs_f64())
             })
         };
         Some(Self {
-            orders_per_second: times(&|run| Some(run.throughput.as_ref()?.rate())),
-            cpu_per_order: times(&|run| {
+            orders_per_second: ratio(&|run| Some(run.throughput.as_ref()?.rate())),
+            cpu_per_order: ratio(&|run| {
                 Some(run.throughput.as_ref()?.cost.cpu_all()?.as_secs_f64())
             }),
-            turns_per_order: times(&|run| {
+            batches_per_order: ratio(&|run| {
                 let cost = &run.throughput.as_ref()?.cost;
-                Some(cost.per_order(cost.counts.turns))
+                Some(cost.per_order(cost.counts.batches))
             }),
-            backlog_per_second: times(&|run| Some(run.backlog?.rate())),
-            p50: took(|spread| spread.p50),
-            p99: took(|spread| spread.p99),
+            backlog_per_second: ratio(&|run| Some(run.backlog?.rate())),
+            p50: latency_ratio(|spread| spread.p50),
+            p99: latency_ratio(|spread| spread.p99),
         })
     }
 }
 
-/// In millionths of a second.
-fn micros(it: Duration) -> f64 {
-    it.as_secs_f64() * 1e6
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 #[cfg(test)]
@@ -64,23 +63,23 @@ mod tests {
     use super::super::spread::Spread;
     use super::*;
     use crate::chaos::suite_of_test;
-    use crate::cmd::audit::Verdict;
+    use crate::cmd::audit::AuditResult;
     use audit::Report;
 
     fn spread(millis: u64) -> Spread {
-        let [p50, p90, p99, max] = [1, 2, 3, 4].map(|it| Duration::from_millis(it * millis));
+        let [p50, p90, p99, max] = [1, 2, 3, 4].map(|times| Duration::from_millis(times * millis));
         Spread { count: 9, p50, p90, p99, max }
     }
 
-    /// So many orders took so long, and everybody was busy; Kafka runs elsewhere if `far`.
-    fn figures(title: &str, orders: u64, millis: u64, far: bool) -> Figures {
+    /// Figures of a run in which every process was busy all the time. The CPU of Kafka is unknown if it is `remote`.
+    fn figures(title: &str, orders: u64, millis: u64, remote: bool) -> Figures {
         let took = Duration::from_millis(millis);
         let parties =
             suite_of_test(1).components().map(Party::Component).collect::<Vec<_>>().into_iter();
         let parties = parties.chain([Party::Postgres, Party::Kafka, Party::Bench]);
         let cpu: Cpu =
-            parties.map(|it| (it, (!far || it != Party::Kafka).then_some(took))).collect();
-        let counts = Counts { turns: 50.0, emitted: 700.0, received: 1_300.0, duplicates: 1.0 };
+            parties.map(|it| (it, (!remote || it != Party::Kafka).then_some(took))).collect();
+        let counts = Counts { batches: 50.0, emitted: 700.0, received: 1_300.0, duplicates: 1.0 };
         let cost = Cost { orders, cpu: cpu.clone(), counts, commits: Some(40) };
         let windows = vec![Window { until: 123_456_789, orders, took, cpu: cpu.clone() }];
         Figures {
@@ -99,22 +98,22 @@ mod tests {
                 per_second: 100_000,
                 accepted: spread(2),
                 ended: [("ended", spread(millis)), ("completed", spread(9))].into(),
-                turn: Some(took),
+                batch: Some(took),
                 cost,
             }),
             idle: Some(Idle { took, resident: [(Party::Kafka, None)].into(), cpu }),
-            verdict: Verdict::Judged(Report { invariants: Vec::new() }),
+            audit_result: AuditResult::AtRest(Report { invariants: Vec::new() }),
         }
     }
 
     #[test]
-    fn the_second_is_compared_with_the_first() {
+    fn the_second_run_is_compared_with_the_first() {
         let runs = [figures("one", 100, 1_000, false), figures("two", 100, 4_000, false)];
         let ratio = Ratio::of(&runs).unwrap();
         let expected = Ratio {
             orders_per_second: Some(0.25),
             cpu_per_order: Some(4.0),
-            turns_per_order: Some(1.0),
+            batches_per_order: Some(1.0),
             backlog_per_second: Some(0.25),
             p50: Some(4.0),
             p99: Some(4.0),
@@ -127,12 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_compared() {
+    fn a_figure_that_one_run_lacks_is_not_compared() {
         let mut runs = [figures("one", 100, 1_000, false), figures("two", 100, 4_000, true)];
         (runs[0].latency, runs[0].backlog) = (None, None);
         let ratio = Ratio::of(&runs).unwrap();
-        let expected =
-            Ratio { orders_per_second: Some(0.25), turns_per_order: Some(1.0), ..Ratio::default() };
+        let expected = Ratio {
+            orders_per_second: Some(0.25),
+            batches_per_order: Some(1.0),
+            ..Ratio::default()
+        };
         assert_eq!(ratio, expected);
     }
 

@@ -1,5 +1,7 @@
-//! `quintet audit`: exit code 0 when everything is as promised, 1 when it is not, 2 when the suite
-//! is not at rest: then the orders under way are named, and the others judged where that can be done.
+//! `quintet audit`: checks the seven invariants of the order saga on a running suite.
+//!
+//! Exit code 0: all invariants hold. 1: one is broken. 2: the suite did not come to rest in time. In that case the report
+//! names the orders under way, and judges the settled ones if the suite held still for a moment.
 
 pub(crate) mod report;
 mod rest;
@@ -12,79 +14,78 @@ use quintet_suite::Suite;
 use quintet_suite::http::Api;
 use quintet_suite::ui::{self, Ui};
 use report::Notes;
-use rest::{Auditor, Finding};
+use rest::{Auditor, Collected};
 use std::process::ExitCode;
 use std::time::Duration;
 
 const BROKEN: u8 = 1;
 const NOT_AT_REST: u8 = 2;
 
-/// What an audit comes to.
+/// The result of an audit.
 #[derive(Debug)]
-pub(crate) enum Verdict {
-    /// The suite stood still, and this is how it stands.
-    Judged(Report),
-    /// It did not.
+pub(crate) enum AuditResult {
+    /// The suite was at rest, so every invariant is judged.
+    AtRest(Report),
+    /// It was not at rest.
     NotAtRest(Unrest),
 }
 
-/// What there is to say of a suite that is not at rest.
+/// What is known of a suite that is not at rest.
 #[derive(Debug, Default)]
 pub(crate) struct Unrest {
     /// The services that are still at work, a line each.
     pub(crate) waiting: Vec<String>,
-    /// The orders under way, and the judgement of the others, as far as the programs that answer tell; none where the
-    /// suite did not hold still.
+    /// The orders under way, and a report on the others by the programs that answer. `None` if the suite never held still.
     pub(crate) settled: Option<UnderWay>,
 }
 
 /// Audits the suite on the data directory.
 ///
 /// # Errors
-/// When it cannot be asked at all.
+/// When no suite runs there.
 pub(crate) async fn run(session: &Session, wait: Duration) -> Result<ExitCode> {
     let (suite, api) = session.running().await?;
-    let verdict = verdict(&suite, api, wait, None).await?;
-    let told = if session.json {
-        report::json(&verdict).to_string()
+    let result = audit_suite(&suite, api, wait, None).await?;
+    let report = if session.json {
+        report::json(&result).to_string()
     } else {
-        report::text(&verdict, wait, Notes::Listed)
+        report::text(&result, wait, Notes::Listed)
     };
-    ui::result(&told);
-    Ok(verdict.exit_code())
+    ui::result(&report);
+    Ok(result.exit_code())
 }
 
-/// Waits for rest and judges what there is then, also by the customers' own list of orders that
-/// were accepted, if there is one.
+/// Waits until the suite is at rest, and audits it. `accepted` is the customers' own list of accepted orders, if there is one:
+/// the audit then finds orders that the suite has lost altogether.
 ///
 /// # Errors
 /// When the suite cannot be asked at all.
-pub(crate) async fn verdict(
+pub(crate) async fn audit_suite(
     suite: &Suite,
     api: Api,
     wait: Duration,
     accepted: Option<&[OrderId]>,
-) -> Result<Verdict> {
+) -> Result<AuditResult> {
     let auditor = Auditor::of(suite, api)?;
-    Ok(match auditor.wait(wait, &Ui::default()).await {
-        Finding::Still(snapshot) => Verdict::Judged(audit::audit(&snapshot, accepted)),
-        Finding::Moving(waiting, part) => {
-            let settled = part.and_then(|part| part.settled(accepted));
-            Verdict::NotAtRest(Unrest { waiting, settled })
+    Ok(match auditor.collect(wait, &Ui::default()).await {
+        Collected::AtRest(snapshot) => AuditResult::AtRest(audit::audit(&snapshot, accepted)),
+        Collected::NotAtRest { waiting, partial } => {
+            let settled = partial.and_then(|partial| partial.audit_settled(accepted));
+            AuditResult::NotAtRest(Unrest { waiting, settled })
         }
     })
 }
 
-impl Verdict {
-    /// Whether all is as promised.
+impl AuditResult {
+    /// Whether the suite was at rest and all invariants hold.
     pub(crate) fn holds(&self) -> bool {
-        matches!(self, Self::Judged(report) if report.holds())
+        matches!(self, Self::AtRest(report) if report.holds())
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Judged(report) if report.holds() => ExitCode::SUCCESS,
-            Self::Judged(_) => BROKEN.into(),
+            Self::AtRest(report) if report.holds() => ExitCode::SUCCESS,
+            Self::AtRest(_) => BROKEN.into(),
             Self::NotAtRest(Unrest { settled: Some(settled), .. }) if !settled.report.holds() => {
                 BROKEN.into()
             }

@@ -1,29 +1,34 @@
-//! What there is to judge of a suite: all of it at rest, or a part.
+//! Collects the rows that the audit judges: a snapshot of the whole suite at rest, or a partial one.
 
-mod part;
+mod partial;
 
 use crate::names;
 use anyhow::{Context, Result};
 use audit::{Addresses, Depth, Ledger, Snapshot, Status};
-pub(super) use part::Part;
+pub(super) use partial::PartialSnapshot;
 use quintet_suite::http::Api;
 use quintet_suite::rest::{self, Rest, Seen, Still};
 use quintet_suite::ui::Ui;
 use quintet_suite::{Suite, explain};
 use std::time::Duration;
 
-/// How often to look for a moment at which nothing moves, once there is no time to wait for rest.
-const LOOKS: usize = 5;
-/// All rows of a large suite in pages, and its whole ledger.
+/// How often a partial snapshot is tried once the time to wait for rest is over.
+const ATTEMPTS: usize = 5;
+/// How long the pages with all rows of a large suite and its whole ledger may take.
 const LONG_ANSWER: Duration = Duration::from_mins(1);
 
-/// What there is to judge.
+/// What was collected of a suite.
 #[derive(Debug)]
-pub(super) enum Finding {
-    /// The suite as it stands, and nothing happens.
-    Still(Box<Snapshot>),
-    /// It is not at rest: why, a line each, and how those stand that answer, if nothing moved for a moment.
-    Moving(Vec<String>, Option<Box<Part>>),
+pub(super) enum Collected {
+    /// The suite was at rest.
+    AtRest(Box<Snapshot>),
+    /// It was not at rest.
+    NotAtRest {
+        /// The reasons, a line each.
+        waiting: Vec<String>,
+        /// The rows of the programs that answer, if none of them did anything while they were collected.
+        partial: Option<Box<PartialSnapshot>>,
+    },
 }
 
 /// Asks all services of a suite, and the sandbox.
@@ -31,14 +36,14 @@ pub(super) enum Finding {
 pub(super) struct Auditor {
     addresses: Addresses,
     rest: Rest,
-    /// One that waits for long answers.
+    /// A client with a long time-out.
     patient: Api,
     client: reqwest::Client,
 }
 
 impl Auditor {
     /// # Errors
-    /// When the client cannot be set up.
+    /// When an HTTP client cannot be set up.
     pub(super) fn of(suite: &Suite, api: Api) -> Result<Self> {
         let addresses = serde_json::to_value(suite).and_then(serde_json::from_value);
         let addresses = addresses.context("up.json was not written by this version")?;
@@ -47,32 +52,33 @@ impl Auditor {
         Ok(Self { addresses, rest, patient, client })
     }
 
-    /// Waits so long at most until nothing happens.
-    pub(super) async fn wait(&self, wait: Duration, ui: &Ui) -> Finding {
+    /// Waits for rest, at most for this time, and collects a snapshot.
+    pub(super) async fn collect(&self, wait: Duration, ui: &Ui) -> Collected {
         let mut waiting = match self.rest.wait(wait, ui, async || self.snapshot().await).await {
             Seen::Still(Still { mut collected, statuses }) => {
-                // Also of services that the audit knows nothing else of.
+                // The audit knows the rows of the five services only. A suite may have more services, and their queues
+                // must be empty too.
                 let statuses = statuses.iter().map(|(name, it)| (name.to_string(), status(it)));
                 collected.status = statuses.collect();
-                return Finding::Still(collected);
+                return Collected::AtRest(collected);
             }
             Seen::Moving(waiting) => waiting,
         };
-        // A few times: what is on its way may commit a batch at any time.
-        for _ in 0..LOOKS {
-            if let Some(part) = self.part().await {
-                let silent = part.silent.values().filter(|why| !waiting.contains(why));
+        // An attempt fails if a batch commits while it lasts. So a busy suite needs several.
+        for _ in 0..ATTEMPTS {
+            if let Some(partial) = self.partial_snapshot().await {
+                let silent = partial.silent.values().filter(|why| !waiting.contains(why));
                 waiting.extend(silent.cloned().collect::<Vec<_>>());
-                return Finding::Moving(waiting, Some(Box::new(part)));
+                return Collected::NotAtRest { waiting, partial: Some(Box::new(partial)) };
             }
         }
-        Finding::Moving(waiting, None)
+        Collected::NotAtRest { waiting, partial: None }
     }
 
     async fn snapshot(&self) -> Result<Box<Snapshot>, String> {
         match audit::collect(&self.client, &self.addresses).await {
             Ok(snapshot) => Ok(Box::new(snapshot)),
-            // The services have just answered.
+            // The services have just answered, so most likely the sandbox is down.
             Err(error) => {
                 let why = self.rest.why_down(names::sandbox()).await;
                 Err(why.unwrap_or_else(|| explain(&error.into())))
@@ -89,9 +95,9 @@ impl Auditor {
     }
 }
 
-/// The same in the words of the audit, which shares no types with what it judges.
+/// Converts a status to the audit's own type: the audit shares no types with the services that it judges.
 fn status(status: &rest::Status) -> Status {
-    let depth = |it: rest::Depth| Depth { depth: it.depth };
+    let depth = |queue: rest::Depth| Depth { depth: queue.depth };
     Status {
         turns: status.turns,
         duplicates: status.duplicates,

@@ -1,4 +1,4 @@
-//! Where a new saga takes the library from.
+//! Where a new saga takes the library from: a checkout of this repository, or the package registry.
 
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The packages that a saga depends on, by their folders in a checkout.
+/// The folders of the packages that a saga depends on.
 const FACADE: &str = "shared/quintet";
 const TEST: &str = "shared/test";
 const LOCK: &str = "Cargo.lock";
@@ -14,9 +14,9 @@ const LOCK: &str = "Cargo.lock";
 /// Where a new saga takes the library from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Library {
-    /// This checkout.
+    /// A checkout with this root.
     Checkout(PathBuf),
-    /// The package registry, in the version of this command.
+    /// The package registry, at the version of this command.
     Registry,
 }
 
@@ -36,7 +36,7 @@ impl Library {
         Ok(built_in(&executable).map_or(Self::Registry, |root| Self::Checkout(root.to_owned())))
     }
 
-    /// The root of the checkout, if it is one.
+    /// The root of the checkout; `None` for the registry.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Checkout(root) => Some(root),
@@ -44,12 +44,12 @@ impl Library {
         }
     }
 
-    /// What a manifest says of the facade.
+    /// The facade as a dependency in a saga's Cargo.toml.
     pub(crate) fn facade(&self) -> Result<String> {
         self.dependency(FACADE)
     }
 
-    /// What a manifest says of the library for tests.
+    /// The library for tests as a dependency in a saga's Cargo.toml.
     pub(crate) fn test(&self) -> Result<String> {
         self.dependency(TEST)
     }
@@ -62,12 +62,12 @@ impl Library {
         let path = path.to_str().with_context(|| {
             format!("{}: the path is not UTF-8: give another checkout by --quintet", path.display())
         })?;
-        // A string of JSON is one of TOML.
+        // JSON escapes a path in a way that TOML's basic strings understand too.
         Ok(format!("{{ path = {} }}", serde_json::to_string(path)?))
     }
 
-    /// The versions of other packages that the checkout was tested with, as a file of the saga. Cargo adds what is missing
-    /// and takes out what is not needed.
+    /// The checkout's `Cargo.lock` for the saga, so that the saga builds with the versions that the checkout was tested with.
+    /// Cargo adds packages that are missing in it and removes those that the saga does not need.
     pub(crate) fn lock(&self) -> Result<Option<(String, String)>> {
         let Some(path) = self.path().map(|root| root.join(LOCK)).filter(|path| path.is_file())
         else {
@@ -94,7 +94,7 @@ fn is_checkout(root: &Path) -> bool {
     root.join(FACADE).join("Cargo.toml").is_file()
 }
 
-/// The checkout in whose folder `target` the executable lies.
+/// The root of the checkout whose folder `target` contains the executable.
 fn built_in(executable: &Path) -> Option<&Path> {
     let targets = executable.ancestors().filter(|it| it.file_name() == Some(OsStr::new("target")));
     targets.filter_map(Path::parent).find(|root| is_checkout(root))
@@ -104,7 +104,7 @@ fn built_in(executable: &Path) -> Option<&Path> {
 mod tests {
     use super::*;
 
-    /// A folder that looks like a checkout.
+    /// A folder that passes for a checkout.
     fn checkout() -> tempfile::TempDir {
         let temp = tempfile::tempdir().unwrap();
         fs::create_dir_all(temp.path().join(FACADE)).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_executable_below_target_of_a_checkout_was_built_in_it() {
+    fn an_executable_in_the_target_folder_of_a_checkout_was_built_in_it() {
         let temp = checkout();
         let of = |path: &str| built_in(&temp.path().join(path)).map(Path::to_owned);
         let root = Some(temp.path().to_owned());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_is_named_by_its_path_and_the_registry_by_the_version() {
+    fn a_checkout_is_a_path_dependency_and_the_registry_a_version() {
         let odd = Library::Checkout("/it's \"mine\"".into());
         assert_eq!(odd.facade().unwrap(), r#"{ path = "/it's \"mine\"/shared/quintet" }"#);
         let registry = Library::Registry.test().unwrap();

@@ -1,4 +1,4 @@
-//! `new`: writes a saga of two services to begin with.
+//! `quintet new`: writes a working saga of two services, from which a team starts its own.
 
 mod library;
 mod name;
@@ -15,10 +15,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What `new` takes.
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// What the saga is called: its package, its program, its topics' namespace
+    /// The saga's name, which becomes the name of its package, its program and its topics' namespace
     #[arg(value_name = "NAME")]
     name: Name,
     /// The folder to write: a new one, or an empty one [default: ./NAME]
@@ -34,7 +33,7 @@ impl New {
     pub(crate) fn run(self, session: &Session) -> Result<ExitCode> {
         let library = Library::find(self.quintet.as_deref())?;
         let path = self.path.unwrap_or_else(|| self.name.as_str().into());
-        is_free(&path)?;
+        check_is_free(&path)?;
         let mut files = template::files(&self.name, &library)?;
         files.extend(library.lock()?);
         for (file, text) in &files {
@@ -44,14 +43,14 @@ impl New {
             let files: Vec<&String> = files.keys().collect();
             json!({"path": path, "quintet": library.path(), "files": files}).to_string()
         } else {
-            told(&path, &library, files.len())
+            summary(&path, &library, files.len())
         });
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Nothing is ever overwritten.
-fn is_free(path: &Path) -> Result<()> {
+/// Makes sure that no file is overwritten: the folder must be empty or absent.
+fn check_is_free(path: &Path) -> Result<()> {
     match path.read_dir().map(|mut entries| entries.next().is_some()) {
         Ok(false) => Ok(()),
         Ok(true) => bail!("{} is not empty: give another folder by --path", path.display()),
@@ -69,7 +68,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn told(path: &Path, library: &Library, files: usize) -> String {
+fn summary(path: &Path, library: &Library, files: usize) -> String {
     format!(
         "wrote {files} files to {folder}, which take the library from {library}\n\n\
          Next:\n  cd {quoted}\n  cargo run      # starts both services; README.md says what to try\n  \

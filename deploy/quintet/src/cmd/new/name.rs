@@ -1,12 +1,13 @@
-//! What a saga can be called.
+//! The name of a new saga.
 
 use std::str::FromStr;
 
-/// What a saga is called. It is the name of a package, of a crate (with `_` for `-`), of a suite, and part of variables.
+/// The name of a saga. It becomes the name of a package, of a crate (with `_` for `-`) and of a suite, and the prefix of
+/// environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
-/// Why a text cannot be a saga's name, and what can.
+/// Why a text cannot be the name of a saga.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum NameError {
     #[error(
@@ -19,31 +20,31 @@ pub(crate) enum NameError {
     Dependency(String),
 }
 
-/// As in a suite's file.
+/// The longest name that a suite's manifest takes.
 const LONGEST: usize = 32;
 
-/// Words of the language, its own crates, and folders in which Cargo builds.
+/// Keywords of Rust, its own crates, and folders in which Cargo builds.
 const RESERVED: &str = "abstract alloc as async await become box break build const continue core \
     crate deps do dyn else enum examples extern false final fn for gen if impl in incremental let \
     loop macro match mod move mut override priv proc-macro pub ref return self static std struct \
     super test trait true try type typeof unsafe unsized use virtual where while yield";
 
-/// What the manifest of the template names.
+/// The dependencies in the template's Cargo.toml. A package cannot depend on one of its own name.
 const DEPENDENCIES: [&str; 3] = ["quintet", "quintet-test", "serde"];
 
 impl Name {
-    /// As the package is called: `box-office`.
+    /// The name of the package: `box-office`.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As the crate is called: `box_office`.
+    /// The name of the crate: `box_office`.
     pub(crate) fn crate_name(&self) -> String {
         self.0.replace('-', "_")
     }
 
-    /// As variables begin: `BOX_OFFICE`.
-    pub(crate) fn variable(&self) -> String {
+    /// The prefix of environment variables: `BOX_OFFICE`.
+    pub(crate) fn variable_prefix(&self) -> String {
         self.crate_name().to_uppercase()
     }
 }
@@ -72,15 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_written_in_three_ways() {
+    fn a_name_has_a_spelling_for_packages_crates_and_variables() {
         let name: Name = "box-office".parse().unwrap();
         assert_eq!(name.as_str(), "box-office");
         assert_eq!(name.crate_name(), "box_office");
-        assert_eq!(name.variable(), "BOX_OFFICE");
+        assert_eq!(name.variable_prefix(), "BOX_OFFICE");
     }
 
     #[test]
-    fn what_no_package_crate_or_suite_can_be_called_is_refused() {
+    fn a_name_that_no_package_crate_or_suite_can_have_is_refused() {
         let fault = |text: &str| text.parse::<Name>().unwrap_err();
         let long = "a".repeat(LONGEST + 1);
         for unfit in ["", "Shop", "2shop", "-shop", "box_office", "a b", "../shop", "café", &long]

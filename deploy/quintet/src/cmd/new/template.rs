@@ -1,4 +1,4 @@
-//! The files of a new saga. They are a saga that works, called `my-saga`; its name and the library are filled in.
+//! The files of a new saga. The template is a working saga called `my-saga`, in which the name and the library are replaced.
 
 use super::library::Library;
 use super::name::Name;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// A file of the template, below `templates/saga`.
 struct File {
-    /// Where it lies in a new saga.
+    /// Its path in a new saga.
     path: &'static str,
     text: &'static str,
 }
@@ -21,8 +21,8 @@ macro_rules! template {
     };
 }
 
-/// These lie there under other names: Cargo would take the folder for a package of its own and leave it out of ours, and
-/// git would take what is ignored for its own.
+/// Files whose names differ in the template. Cargo would take a folder with a `Cargo.toml` for another package and leave it
+/// out of this one, and git would obey the `.gitignore`.
 const RENAMED: [File; 2] =
     [template!("Cargo.toml.template" as "Cargo.toml"), template!("gitignore" as ".gitignore")];
 
@@ -68,7 +68,7 @@ pub(super) fn files(name: &Name, library: &Library) -> Result<BTreeMap<String, S
     let filled = |text: &str| {
         text.replace("my-saga", name.as_str())
             .replace("my_saga", &name.crate_name())
-            .replace("MY_SAGA", &name.variable())
+            .replace("MY_SAGA", &name.variable_prefix())
     };
     let mut files: BTreeMap<String, String> = RENAMED
         .iter()
@@ -88,15 +88,15 @@ mod tests {
     use super::*;
     use std::path::{Path, PathBuf};
 
-    fn below(folder: &Path) -> Vec<PathBuf> {
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
         let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-        entries.flat_map(|it| if it.is_dir() { below(&it) } else { vec![it] }).collect()
+        entries.flat_map(|it| if it.is_dir() { files_below(&it) } else { vec![it] }).collect()
     }
 
     #[test]
-    fn every_file_of_the_folder_is_written() {
+    fn every_file_of_the_template_folder_is_written() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/saga");
-        let mut found: Vec<String> = below(&folder)
+        let mut found: Vec<String> = files_below(&folder)
             .iter()
             .map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap())
             .map(|path| match path {
@@ -115,8 +115,8 @@ mod tests {
         let library = Library::Checkout("/opt/quintet".into());
         let files = files(&"box-office".parse().unwrap(), &library).unwrap();
         for (path, text) in &files {
-            for left in ["my-saga", "my_saga", "MY_SAGA", "QUINTET"] {
-                assert!(!text.contains(left), "{path} has {left}");
+            for placeholder in ["my-saga", "my_saga", "MY_SAGA", "QUINTET"] {
+                assert!(!text.contains(placeholder), "{path} has {placeholder}");
             }
         }
         let has = |path: &str, text: &str| assert!(files[path].contains(text), "{}", files[path]);

@@ -1,4 +1,4 @@
-//! Many orders at a time, and what became of them.
+//! `quintet place --count N`: places many orders, and with `--follow` waits until they have ended.
 
 use crate::orders::{Client, Order, Wanted};
 use anyhow::{Context, Result};
@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The pause between two looks at all that have not ended.
+/// The pause between two readings of all open orders.
 const POLL: Duration = Duration::from_millis(200);
-/// Reading must not keep the services from working.
+/// How many orders are read at a time. Few, so that reading takes little capacity from the orders.
 const READERS: usize = 8;
 
-/// What to place, and how hard.
+/// Orders to place, and how.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) client: Client,
@@ -24,18 +24,18 @@ pub(crate) struct Load {
     pub(crate) follow: bool,
 }
 
-/// What became of the orders.
+/// The numbers of orders by how they ended.
 #[derive(Debug, Default, PartialEq)]
 struct Ends {
     completed: u64,
     cancelled: u64,
     needing_attention: u64,
-    /// Between the first order placed and the last one ended.
+    /// The time from the placing of the first order to the end of the last one.
     seconds: f64,
 }
 
 impl Load {
-    /// Places them all and reports; exit code 3 when one is left that only an operator can end.
+    /// Places all orders and prints a report. Exit code 3 if an order waits for an operator.
     ///
     /// # Errors
     /// When an order is refused.
@@ -72,7 +72,7 @@ impl Load {
         Ok(code)
     }
 
-    /// The ids of all orders that were accepted.
+    /// Places the orders, and returns their ids.
     async fn place(&self, ui: &Ui) -> Result<Vec<String>> {
         let bar = ui.bar("placing", self.count);
         let mut ids = Vec::new();
@@ -98,11 +98,12 @@ impl Load {
                 .buffer_unordered(READERS)
                 .try_collect()
                 .await?;
-            let (done, rest): (Vec<_>, Vec<_>) = orders.into_iter().partition(Order::has_ended);
-            ended.extend(done);
+            let (just_ended, still_open): (Vec<_>, Vec<_>) =
+                orders.into_iter().partition(Order::has_ended);
+            ended.extend(just_ended);
             bar.at(ended.len() as u64);
-            stuck = self.stuck(&rest).await;
-            open = rest.into_iter().map(|order| order.id).collect();
+            stuck = self.count_stuck(&still_open).await;
+            open = still_open.into_iter().map(|order| order.id).collect();
             if open.len() > stuck {
                 sleep(POLL).await;
             }
@@ -111,12 +112,12 @@ impl Load {
     }
 
     /// How many of the open orders wait for an operator.
-    async fn stuck(&self, open: &[Order]) -> usize {
-        let stuck = async |order: &Order| {
+    async fn count_stuck(&self, open: &[Order]) -> usize {
+        let is_stuck = async |order: &Order| {
             order.needs_attention || self.client.is_refund_refused(order).await
         };
-        let stuck = stream::iter(open).map(stuck).buffer_unordered(READERS);
-        stuck.filter(|stuck| std::future::ready(*stuck)).count().await
+        let stuck = stream::iter(open).map(is_stuck).buffer_unordered(READERS);
+        stuck.filter(|is_stuck| std::future::ready(*is_stuck)).count().await
     }
 }
 
@@ -161,7 +162,7 @@ impl Ends {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 orders")]
+#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^53 orders")]
 fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_taken_from_the_first_order_to_the_last_end() {
+    fn the_time_counts_from_the_first_order_to_the_last_end() {
         let ended = [
             order("completed", "10", "12"),
             order("cancelled", "11", "14"),

@@ -1,4 +1,4 @@
-//! `quintet place`.
+//! `quintet place`: places one order or many.
 
 mod many;
 
@@ -21,26 +21,26 @@ const WAITS_FOR_OPERATOR: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// What to order
+    /// The product to order
     #[arg(long, default_value = "mug")]
     sku: String,
-    /// How much of it
+    /// The quantity to order
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
     quantity: i64,
-    /// How to pay: what the sandbox's gateway does with the charge
+    /// The payment token, which decides what the sandbox's gateway does with the charge
     #[arg(long, default_value = "tok_ok", value_parser = PossibleValuesParser::new(TOKENS))]
     token: String,
-    /// Who orders: where mail goes
+    /// The customer's address, to which mail is sent
     #[arg(long, value_name = "ADDRESS", default_value = EMAIL)]
     email: String,
-    /// Where to ship: the carrier refuses `00000`
+    /// The postal code to ship to; the sandbox's carrier refuses `00000`
     #[arg(long, value_name = "P", default_value = "1010")]
     postal_code: String,
     /// How many orders to place
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// With --count: how many at a time
+    /// With --count: how many orders to place at a time
     #[arg(long, value_name = "N", default_value_t = 32, requires = "count",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,

@@ -1,6 +1,6 @@
-//! All that the services say to each other.
+//! The contract: all events by which the services talk to each other.
 //!
-//! Every event has a JSON Schema and an example in `schemas/`; a test compares them with what stands here.
+//! Every event has a JSON Schema and an example in `schemas/`. A test compares them with this file.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ quintet::ids! {
 }
 
 quintet::contract! {
-    /// What is said of tickets.
+    /// The events about tickets.
     pub enum Event: EventType;
     namespace "my-saga";
     key ticket_id: TicketId;

@@ -1,13 +1,14 @@
-//! What must hold once nothing happens any more. `audit` checks it of a running suite, the simulation of every seed.
+//! The invariants: what must hold when no event is under way. `audit` checks them on a running suite, the simulation for every
+//! seed.
 
 use std::collections::BTreeMap;
 
 use quintet::serde_json::Value;
 
-/// What [`seated`] checks.
+/// The invariant that [`seated`] checks.
 pub const SEATED: &str = "a sold ticket has its seat, a cancelled one has none";
 
-/// What offends it, a line each, in the rows of the services.
+/// The violations of [`SEATED`] in the rows of the services, a line each.
 pub fn seated<'a>(
     tickets: impl Iterator<Item = &'a Value>,
     seats: impl Iterator<Item = &'a Value>,

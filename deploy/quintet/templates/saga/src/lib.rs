@@ -1,6 +1,6 @@
-//! Sells tickets for shows: each has a seat that the customer can pay, or there is none.
+//! Sells tickets for shows. A ticket is sold if its seat costs no more than the customer's budget, and cancelled otherwise.
 //!
-//! Two services know nothing of each other but what `contract` lets them say.
+//! The two services share the events in `contract`, and nothing else.
 
 pub mod contract;
 pub mod invariants;

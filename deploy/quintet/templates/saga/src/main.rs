@@ -1,4 +1,4 @@
-//! Runs each service, and starts, watches and audits all of them together.
+//! The program. It runs each of the services, and starts, supervises and audits all of them together.
 
 use std::process::ExitCode;
 

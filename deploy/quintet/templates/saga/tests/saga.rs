@@ -1,4 +1,4 @@
-//! The contract, and the whole saga played from seeds.
+//! Tests the contract, and simulates the whole saga from seeds.
 
 use std::path::Path;
 
@@ -16,14 +16,14 @@ use my_saga::{
 };
 
 #[test]
-fn the_schemas_say_what_the_types_say() {
+fn schemas_and_types_agree() {
     schemas::<Event>(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas"));
 }
 
-/// Services crash at any operation, records are refused and repeated, the clock jumps: each seed is a story of its own.
-/// The first that breaks the invariant is told as short as it can be.
+/// Each seed is a run of its own, in which services crash at any operation, records are refused and repeated, and the clock
+/// jumps. If a run breaks the invariant, the simulation shortens it and prints its steps.
 #[test]
-fn whatever_fails_a_sold_ticket_has_its_seat() {
+fn a_sold_ticket_has_its_seat_in_spite_of_all_faults() {
     let services = Participants::without_providers().with(Tickets).with(Seats);
     let played = Simulation::new(services)
         .workload(|_| Customers)
@@ -65,11 +65,11 @@ impl Workload for Customers {
             show: "Hamlet".to_owned(),
             budget: [10, 40, 80][environment.dice().index(3)],
         };
-        // The story calls it so.
+        // The printed steps show this name instead of the id.
         environment.call(request.ticket_id.uuid(), "the ticket");
-        let told = format!("a customer has {} euros", request.budget);
-        let command = clients.command::<Tickets>(&told, request, None);
+        let step = format!("a customer has {} euros", request.budget);
+        let command = clients.command::<Tickets>(&step, request, None);
         clients.send(command).await?;
-        Ok(Some(told))
+        Ok(Some(step))
     }
 }

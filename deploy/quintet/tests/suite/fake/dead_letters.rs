@@ -1,14 +1,13 @@
 //! What the stand-ins have parked: one dead letter an order. Shipping asks for a booking.
 
-use super::world::{Answer, Shared, World, order_id};
+use super::server::{Answer, FakeProgram, Shared, order_id};
 use axum::extract::{Path as Segment, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
 
-pub fn routes() -> Router<(&'static str, Arc<Mutex<World>>)> {
+pub fn routes() -> Router<FakeProgram> {
     Router::new()
         .route("/admin/effects", get(effects))
         .route("/admin/dead-letters", get(list))
@@ -17,9 +16,9 @@ pub fn routes() -> Router<(&'static str, Arc<Mutex<World>>)> {
         .route("/admin/dead-letters/{order}/discard", post(discard))
 }
 
-async fn list(State((program, world)): Shared) -> Json<Value> {
-    let world = world.lock().unwrap();
-    let parked = world.parked.iter().filter(|(service, _)| *service == program);
+async fn list(State(fake): Shared) -> Json<Value> {
+    let state = fake.state();
+    let parked = state.parked.iter().filter(|(service, _)| *service == fake.name);
     let queue = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": false});
     let queues: Vec<Value> = parked.map(queue).collect();
     let count = queues.len();
@@ -29,36 +28,36 @@ async fn list(State((program, world)): Shared) -> Json<Value> {
     Json(json!({"groups": groups, "queues": queues, "postponed": [], "next": null}))
 }
 
-async fn effects(State((program, _)): Shared) -> Json<Value> {
+async fn effects(State(fake): Shared) -> Json<Value> {
     let id = order_id(1);
     let booking = json!({"id": id, "order_id": id, "name": "book", "attempts": 1,
         "created_at": "2026-01-01T00:00:00Z", "held_since": null, "last_error": "503"});
-    let effects: Vec<Value> = (program == "shipping").then_some(booking).into_iter().collect();
+    let effects: Vec<Value> = (fake.name == "shipping").then_some(booking).into_iter().collect();
     Json(json!({"effects": effects, "next": null}))
 }
 
-async fn show(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
-    if !world.lock().unwrap().parked.contains(&(program, order.clone())) {
+async fn show(State(fake): Shared, Segment(order): Segment<String>) -> Answer {
+    if !fake.state().parked.contains(&(fake.name, order.clone())) {
         return not_found();
     }
     let dead_letters = json!([{"errors": ["told to"], "attempts": 2}]);
     (StatusCode::OK, Json(json!({"id": order, "replaying": false, "dead_letters": dead_letters})))
 }
 
-async fn replay(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
-    let mut world = world.lock().unwrap();
-    let parked = (program, order);
-    if !world.parked.contains(&parked) {
+async fn replay(State(fake): Shared, Segment(order): Segment<String>) -> Answer {
+    let mut state = fake.state();
+    let parked = (fake.name, order);
+    if !state.parked.contains(&parked) {
         return not_found();
     }
-    if !world.hopeless {
-        world.parked.remove(&parked);
+    if !state.replays_fail {
+        state.parked.remove(&parked);
     }
     (StatusCode::ACCEPTED, Json(json!({"dead_letters": 1, "postponed": 0})))
 }
 
-async fn discard(State((program, world)): Shared, Segment(order): Segment<String>) -> Answer {
-    if !world.lock().unwrap().parked.remove(&(program, order)) {
+async fn discard(State(fake): Shared, Segment(order): Segment<String>) -> Answer {
+    if !fake.state().parked.remove(&(fake.name, order)) {
         return not_found();
     }
     (StatusCode::OK, Json(json!({"discarded": 1, "left": 0})))

@@ -1,10 +1,10 @@
-//! A suite of stand-ins: shell scripts for the processes, and one HTTP server of the test's own
-//! behind all their ports.
+//! A fake suite for the command: shell scripts stand in for the processes, and an HTTP server in the test's own process
+//! answers on all their ports.
 
 mod dead_letters;
-mod world;
+mod server;
 
-pub use world::{World, order_id};
+pub use server::{FakeState, order_id};
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 
 pub const PROGRAMS: [&str; 6] =
     ["order", "inventory", "payment", "shipping", "notification", "sandbox"];
-const OFFSETS: [(usize, u16); 11] = [
+/// The listeners: each is a program, by its index in [`PROGRAMS`], and the offset of its port. The admin ports begin at 100.
+const LISTENERS: [(usize, u16); 11] = [
     (0, 0),
     (1, 1),
     (2, 2),
@@ -33,8 +34,8 @@ const OFFSETS: [(usize, u16); 11] = [
     (4, 104),
 ];
 
-/// Says that it runs, ends with a code if a file says so, and else lives until it is told to end
-/// or its stdin closes.
+/// Writes its environment and its process id into files, and prints that it runs. It exits with a code if there is a file
+/// with one, otherwise on SIGTERM or when its stdin closes.
 const SCRIPT: &str = r#"#!/bin/sh
 name=${0##*/quintet-}
 env > "$FAKES/$name.env"
@@ -47,36 +48,37 @@ echo $$ >> "$FAKES/$name.pids"
 wait
 "#;
 
-/// The usual suite, of which each program is a script.
+/// The manifest of the order saga, changed so that each program is a script.
 fn manifest() -> String {
-    let usual = testkit::only_services(include_str!("../../../../../suite.toml"), &PROGRAMS);
-    PROGRAMS.iter().fold(usual, |text, program| {
+    let manifest = testkit::only_services(include_str!("../../../../../suite.toml"), &PROGRAMS);
+    PROGRAMS.iter().fold(manifest, |text, program| {
         let name = format!("\nname = \"{program}\"\n");
         text.replace(&name, &format!("{name}start = [\"bin/quintet-{program}\"]\n"))
     })
 }
 
-/// A folder with the executables, a data directory and a stretch of ports.
-pub struct Suite {
+/// A folder with the executables and a data directory, and a range of ports.
+pub struct FakeSuite {
     pub temp: tempfile::TempDir,
+    /// The first port.
     pub port: u16,
-    pub world: Arc<Mutex<World>>,
+    pub state: Arc<Mutex<FakeState>>,
     servers: Mutex<JoinSet<()>>,
 }
 
-/// A `quintet up` that ends with the test.
+/// A `quintet up` that is killed when the test ends.
 pub struct Up {
     pub child: Child,
     stderr: PathBuf,
     stdout: PathBuf,
 }
 
-impl Suite {
+impl FakeSuite {
     pub fn new() -> Self {
         let temp = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let bin = temp.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        // Not a symbolic link: `quintet` looks where it really lies, and must find no checkout.
+        // A hard link, because `quintet` resolves a symbolic one and would find the checkout that it was built in.
         fs::hard_link(env!("CARGO_BIN_EXE_quintet"), bin.join("quintet")).unwrap();
         for program in PROGRAMS {
             let path = bin.join(format!("quintet-{program}"));
@@ -84,17 +86,17 @@ impl Suite {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::write(temp.path().join("suite.toml"), manifest()).unwrap();
-        Self { temp, port: free_ports(), world: Arc::default(), servers: Mutex::default() }
+        Self { temp, port: free_ports(), state: Arc::default(), servers: Mutex::default() }
     }
 
     pub fn data(&self) -> PathBuf {
         self.temp.path().join("data")
     }
 
-    /// `quintet` with the suite's data directory, from the folder that holds it.
+    /// A command line of `quintet` for the suite's data directory, to be run in the folder that contains it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.temp.path().join("bin/quintet"));
-        // A short name, as a person writes it: messages repeat it.
+        // A relative path, because messages repeat the path as it was given.
         command.args(arguments).args(["--data", "data"]).current_dir(self.temp.path());
         command.env("FAKES", self.temp.path()).stdin(Stdio::null());
         command
@@ -104,12 +106,12 @@ impl Suite {
         tokio::process::Command::from(self.command(arguments)).output().await.unwrap()
     }
 
-    /// Starts `quintet up` on a leash.
+    /// Starts `quintet up`, which ends when its stdin closes.
     pub fn up(&self, arguments: &[&str]) -> Up {
         self.up_with(arguments, &[])
     }
 
-    /// The same with these variables.
+    /// Starts `quintet up` with these environment variables.
     pub fn up_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Up {
         let stdout = self.temp.path().join("stdout");
         let stderr = self.temp.path().join("stderr");
@@ -127,24 +129,24 @@ impl Suite {
         Up { child, stderr, stdout }
     }
 
-    /// Serves all ports from now on; to be called once the processes run.
+    /// Serves all ports from now on. Call it once the processes run, because `up` refuses taken ports.
     pub async fn serve(&self) {
-        for (program, offset) in OFFSETS {
+        for (program, offset) in LISTENERS {
             let address = ("127.0.0.1", self.port + offset);
             let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-            let router = world::router(PROGRAMS[program], Arc::clone(&self.world));
+            let router = server::router(PROGRAMS[program], Arc::clone(&self.state));
             let server = async move { axum::serve(listener, router).await.unwrap() };
             self.servers.lock().unwrap().spawn(server);
         }
     }
 
-    /// Lets go of all ports.
+    /// Closes all ports.
     pub async fn stop_serving(&self) {
         let mut servers = std::mem::take(&mut *self.servers.lock().unwrap());
         servers.shutdown().await;
     }
 
-    /// `quintet up --demo` that has got ready.
+    /// Starts `quintet up --demo` and waits until it is ready.
     pub async fn running(&self) -> Up {
         let up = self.up(&["--demo", "--json", "--quiet"]);
         self.until_all_ran(1).await;
@@ -153,7 +155,7 @@ impl Suite {
         up
     }
 
-    /// Waits until every program has been started so often.
+    /// Waits until every program has been started this many times.
     pub async fn until_all_ran(&self, times: usize) {
         until("all processes run", || {
             PROGRAMS.iter().all(|program| self.pids(program).len() >= times)
@@ -161,7 +163,7 @@ impl Suite {
         .await;
     }
 
-    /// The ids of all processes that a program had.
+    /// The ids of all processes of a program so far, the first one first.
     pub fn pids(&self, program: &str) -> Vec<u32> {
         let file = self.temp.path().join(format!("{program}.pids"));
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -172,7 +174,7 @@ impl Suite {
         serde_json::from_slice(&fs::read(self.data().join("up.json")).unwrap()).unwrap()
     }
 
-    /// From its next start on a program ends at once with this code.
+    /// Lets a program exit with this code as soon as it starts, from its next start on.
     pub fn let_exit(&self, program: &str, code: i32) {
         fs::write(self.temp.path().join(format!("{program}.exit")), code.to_string()).unwrap();
     }
@@ -187,14 +189,14 @@ impl Up {
         fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// Waits for its end; tells the exit code.
+    /// Waits until it has ended, and returns the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         let give_up = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(Instant::now() < give_up, "up does not end; it said:\n{}", self.stderr());
+            assert!(Instant::now() < give_up, "up does not end; its stderr:\n{}", self.stderr());
             tokio::task::yield_now().await;
         }
     }
@@ -212,15 +214,16 @@ impl Drop for Up {
     }
 }
 
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+/// Waits at most a minute for a condition, which `description` names.
+pub async fn until(description: &str, condition: impl Fn() -> bool) {
     let give_up = Instant::now() + Duration::from_mins(1);
     while !condition() {
-        assert!(Instant::now() < give_up, "waited in vain until {what}");
+        assert!(Instant::now() < give_up, "waited a minute in vain until {description}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Whether a process runs; a zombie does not.
+/// Whether a process runs. A zombie does not.
 pub fn alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -235,19 +238,19 @@ pub fn text(bytes: &[u8]) -> &str {
 }
 
 fn free_ports() -> u16 {
-    /// Below the range from which the system hands out ports.
+    /// Below the range of ports that the system assigns by itself.
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     loop {
         let first = NEXT.fetch_add(200, Ordering::Relaxed);
-        assert!(first < 32_000, "no stretch of ports is free");
-        let free = |offset| std::net::TcpListener::bind(("127.0.0.1", first + offset)).is_ok();
-        if (0..=104).all(free) {
+        assert!(first < 32_000, "no range of 105 ports is free");
+        let is_free = |offset| std::net::TcpListener::bind(("127.0.0.1", first + offset)).is_ok();
+        if (0..=104).all(is_free) {
             return first;
         }
     }
 }
 
-/// What a folder holds.
+/// The names of the entries of a folder.
 pub fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()

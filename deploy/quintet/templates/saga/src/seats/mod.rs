@@ -1,4 +1,4 @@
-//! Seats holds a seat for each ticket, and frees it when there is no ticket after all.
+//! The service seats holds a seat for each requested ticket, and frees it if the ticket is cancelled.
 
 mod on;
 mod undo;
@@ -14,7 +14,7 @@ use crate::contract::{Event, EventType, TicketId};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seats;
 
-/// What it knows of the seat of a ticket: a row of its table.
+/// The seat of a ticket: a row of the service's table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Seat {
     pub ticket_id: TicketId,
@@ -34,7 +34,7 @@ quintet::text_enum! {
 
 quintet::record!(Seat in "seat": ticket_id: TicketId, state: State; fixed price: i64);
 
-/// What it does in answer to one input.
+/// What the service does in answer to one input.
 type Out = Reaction<Seats>;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What tickets answers over HTTP. `/docs` of the running service shows it.
+//! The HTTP interface of tickets. `/docs` of the running service shows it.
 
 use quintet::{
     axum::{
@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<App<Tickets>> {
         .routes(routes!(get_ticket))
 }
 
-/// What a customer asks for.
+/// The ticket that a customer requests.
 #[derive(Debug, ToSchema)]
 struct NewTicket {
     #[schema(min_length = 1, max_length = 100)]
@@ -32,7 +32,7 @@ struct NewTicket {
     budget: i64,
 }
 
-/// A field that is missing or wrong is named in the answer, all of them at once.
+/// The answer to a bad request names all fields that are missing or wrong, not only the first.
 impl FromJson<App<Tickets>> for NewTicket {
     fn read(body: &Field<'_>, _: &App<Tickets>) -> Option<Self> {
         Some(Self {
@@ -42,7 +42,7 @@ impl FromJson<App<Tickets>> for NewTicket {
     }
 }
 
-/// Takes a request. Repeated under the same `Idempotency-Key` it is answered as before.
+/// Takes a request. A repeat under the same `Idempotency-Key` gets the same answer and requests no second ticket.
 #[utoipa::path(post, path = "/tickets", operation_id = "request_ticket", tag = "tickets",
     params(Idempotency), request_body = NewTicket,
     responses((status = 202, description = "A seat is being looked for.", body = Ticket)))]

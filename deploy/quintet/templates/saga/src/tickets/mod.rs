@@ -1,4 +1,4 @@
-//! Tickets takes what customers ask for, and decides when it knows what a seat costs.
+//! The service tickets takes customers' requests, and sells or cancels a ticket once it knows the price of the seat.
 
 mod http;
 mod on;
@@ -19,7 +19,7 @@ pub use on::request_ticket::RequestTicket;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tickets;
 
-/// What it knows of a ticket: a row of its table.
+/// A ticket: a row of the service's table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ticket {
     pub ticket_id: TicketId,
@@ -38,7 +38,7 @@ quintet::text_enum! {
     }
 }
 
-// What stands behind `fixed` is written once.
+// Columns after `fixed` are written when the row is inserted and never change.
 quintet::record!(Ticket in "ticket": ticket_id: TicketId, state: State; fixed show: String, budget: i64);
 
 /// The answer to [`RequestTicket`].
@@ -48,7 +48,7 @@ impl Reply for Ticket {
     }
 }
 
-/// What it does in answer to one input.
+/// What the service does in answer to one input.
 type Out = Reaction<Tickets>;
 
 #[async_trait]
@@ -60,12 +60,13 @@ impl Participant for Tickets {
     type World = Rows<Ticket>;
     type Command = RequestTicket;
     type Reply = Ticket;
-    // It asks nothing of the outside world, and sets no alarms.
+    // The service sends no requests to the outside world, and sets no alarms.
     type Effect = Never;
     type Outcome = Never;
     type Alarm = Never;
 
-    /// A pure function: no clock, no randomness, no I/O. What it changes and emits is committed in one transaction.
+    /// A pure function: no clock, no randomness, no I/O. The changed rows and the emitted events are committed in one
+    /// transaction.
     fn react(world: &mut Rows<Ticket>, input: &Input<Self>, out: &mut Out) {
         match &input.what {
             What::Command(command) => on::request_ticket::react(world, command, out),
@@ -75,7 +76,7 @@ impl Participant for Tickets {
         }
     }
 
-    /// The rows of a whole batch of inputs in one query.
+    /// Loads the rows of a whole batch of inputs in one query.
     async fn load(&self, tx: &mut Tx, inputs: &[&Input<Self>]) -> Result<Rows<Ticket>, StoreError> {
         let tickets = inputs.iter().filter_map(|input| match &input.what {
             What::Command(command) => Some(command.ticket_id),

@@ -7,7 +7,7 @@ use crate::{
     seats::{Out, Seat, State},
 };
 
-/// What every seat costs, in euros.
+/// The price of every seat, in euros.
 const PRICE: i64 = 40;
 
 pub(crate) fn react(world: &mut Rows<Seat>, event: &TicketRequested, out: &mut Out) {
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_is_held_once_however_often_it_is_asked_for() {
+    fn a_repeated_request_holds_no_second_seat() {
         let ticket_id = ticket_id();
         let mut world = Rows::absent([ticket_id]);
         let held = SeatHeld {

@@ -1,3 +1,3 @@
-//! Compensations: reactions that undo what a forward reaction did, when the ticket comes to nothing.
+//! Compensations: reactions that undo a forward reaction when the ticket is cancelled.
 
 pub(super) mod ticket_cancelled;

@@ -1,6 +1,6 @@
 //! TicketCancelled → nothing
 //!
-//! Frees the seat. Without this, the simulation tells of a seat that is held for ever.
+//! Frees the seat. Without this reaction, the simulation finds a seat that is held for ever.
 
 use quintet::prelude::*;
 
@@ -25,8 +25,8 @@ mod tests {
         support::{apply, ticket_id},
     };
 
-    /// Rows in which the seat is in this state.
-    fn seat_is(state: State) -> Rows<Seat> {
+    /// Rows with one seat in this state.
+    fn seat_in(state: State) -> Rows<Seat> {
         let ticket_id = ticket_id();
         let mut world = Rows::absent([ticket_id]);
         world.put(Seat {
@@ -44,11 +44,11 @@ mod tests {
             (State::Freed, State::Freed),
             (State::Sold, State::Sold),
         ] {
-            let (mut world, ticket_id) = (seat_is(before), ticket_id());
+            let (mut world, ticket_id) = (seat_in(before), ticket_id());
             let cancelled = Event::TicketCancelled(TicketCancelled { ticket_id });
             assert_eq!(apply::<Seats>(&mut world, What::Event(cancelled)), []);
-            let found = world.get(&ticket_id).map(|seat| seat.state);
-            assert_eq!(found, Some(after));
+            let state = world.get(&ticket_id).map(|seat| seat.state);
+            assert_eq!(state, Some(after));
         }
     }
 }

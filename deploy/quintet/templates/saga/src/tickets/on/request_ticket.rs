@@ -7,10 +7,10 @@ use crate::{
     tickets::{Out, State, Ticket},
 };
 
-/// A customer asks for a ticket.
+/// The command by which a customer requests a ticket.
 #[derive(Debug, Clone)]
 pub struct RequestTicket {
-    /// Its id, drawn before: a reaction has no randomness.
+    /// The ticket's id. The HTTP handler draws it, because a reaction has no randomness.
     pub ticket_id: TicketId,
     /// Which show.
     pub show: String,

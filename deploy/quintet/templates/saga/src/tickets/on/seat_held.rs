@@ -1,6 +1,6 @@
 //! SeatHeld → TicketSold | TicketCancelled
 //!
-//! Sells the ticket if the customer can pay the seat, or cancels it, so that seats undoes what it has done.
+//! Sells the ticket if the customer can pay the seat. Otherwise cancels the ticket, so that seats frees the seat.
 
 use quintet::prelude::*;
 
@@ -14,7 +14,7 @@ pub(crate) fn react(world: &mut Rows<Ticket>, event: &SeatHeld, out: &mut Out) {
     let Some(ticket) = world.get_mut(&ticket_id) else {
         return;
     };
-    // What is not listed does nothing, so that whatever comes again does nothing.
+    // In every other state the event does nothing, so a repeated event does nothing.
     if ticket.state != State::Requested {
         return;
     }
@@ -36,7 +36,7 @@ mod tests {
         tickets::{RequestTicket, Tickets},
     };
 
-    /// A customer with this budget has asked for a ticket.
+    /// Rows after a customer with this budget has requested a ticket.
     fn requested(budget: i64) -> Rows<Ticket> {
         let (ticket_id, show) = (ticket_id(), "Hamlet".to_owned());
         let mut world = Rows::absent([ticket_id]);
@@ -49,7 +49,7 @@ mod tests {
         world
     }
 
-    /// A seat for 40 euros.
+    /// The event that a seat for 40 euros is held.
     fn held() -> What<Tickets> {
         let ticket_id = ticket_id();
         What::Event(Event::SeatHeld(SeatHeld {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_who_can_pay_has_the_ticket() {
+    fn a_ticket_within_the_budget_is_sold() {
         let mut world = requested(40);
         let ticket_id = ticket_id();
         assert_eq!(apply(&mut world, held()), [TicketSold { ticket_id }.into()]);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_who_cannot_has_none() {
+    fn a_ticket_above_the_budget_is_cancelled() {
         let mut world = requested(39);
         let ticket_id = ticket_id();
         assert_eq!(
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_does_nothing() {
+    fn a_repeated_event_does_nothing() {
         let mut world = requested(40);
         apply(&mut world, held());
         assert_eq!(apply(&mut world, held()), []);

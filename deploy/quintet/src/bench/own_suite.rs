@@ -1,4 +1,7 @@
-//! A clean suite of the bench's own: `quintet up` as a child, on a leash.
+//! Starts a suite without data for a benchmark: `quintet up` as a child process.
+//!
+//! The child watches its standard input and ends when it closes, so the suite ends with the bench even if the bench is
+//! killed.
 
 use anyhow::{Context, Result, bail};
 use quintet_suite::DataDir;
@@ -13,9 +16,9 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Where a clean suite is set up.
+/// Where a suite for a benchmark keeps its data, and which servers it uses.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Setup {
     pub(super) session: Session,
     pub(super) dir: DataDir,
     pub(super) port: u16,
@@ -24,25 +27,26 @@ pub(super) struct Place {
     pub(super) namespace: String,
 }
 
-/// A key of the services' configuration with another value than usual.
+/// A key of the services' configuration whose value differs from the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Override {
     pub(super) key: String,
     pub(super) value: String,
 }
 
-/// A suite that runs for us. It ends with us, however that happens.
+/// A running suite that ends with this process.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct OwnSuite {
     pub(super) suite: Suite,
     child: Child,
+    /// The child's standard input. Closing it ends the suite.
     leash: Option<ChildStdin>,
-    /// Held, because whoever reports into a closed pipe fails.
+    /// Kept open: the child would fail when it writes into a closed pipe.
     _stdout: BufReader<ChildStdout>,
 }
 
-impl Place {
-    /// Beside what a suite of the user's keeps there.
+impl Setup {
+    /// The folder `bench` in the data directory, so that data of the user's own suite is not touched.
     ///
     /// # Errors
     /// When the directory is not usable.
@@ -50,11 +54,10 @@ impl Place {
         session.dir()?.beside("bench")
     }
 
-    /// Deletes what a suite has left here and on the servers, and the directory if it holds nothing
-    /// else.
+    /// Deletes the suite's data in the directory and on the servers, and the directory if it holds nothing else.
     ///
     /// # Errors
-    /// When something cannot be deleted.
+    /// When data cannot be deleted.
     pub(super) async fn clear(&self, ui: &Ui) -> Result<()> {
         if let Some(server) = &self.postgres {
             Server::at(server, self.session.manifest, &self.namespace)?.clear(ui).await?;
@@ -63,7 +66,7 @@ impl Place {
             Cluster::at(brokers, &self.session, &self.namespace)?.prepare(true, ui).await?;
         }
         self.dir.wipe(self.session.manifest)?;
-        // What else lies there is not ours.
+        // These two fail if the user keeps files of their own there. Those files stay.
         let _ = fs::remove_file(self.dir.path().join("up.lock"));
         let _ = fs::remove_dir(self.dir.path().join("logs"));
         let _ = fs::remove_dir(self.dir.path());
@@ -89,49 +92,51 @@ impl Place {
     }
 }
 
-impl Stage {
+impl OwnSuite {
     /// Starts the suite and waits until it is ready.
     ///
     /// # Errors
-    /// When it does not get ready; it has said itself why.
-    pub(super) async fn set(place: &Place, overrides: &[Override]) -> Result<Self> {
-        let executable = std::env::current_exe().context("cannot tell where `quintet` lies")?;
+    /// When the suite does not get ready. The child has printed the reason.
+    pub(super) async fn start(setup: &Setup, overrides: &[Override]) -> Result<Self> {
+        let executable =
+            std::env::current_exe().context("cannot find the executable of `quintet`")?;
         let mut child = Command::new(executable)
-            .args(place.arguments())
+            .args(setup.arguments())
             .env("QUINTET_LEASH", "stdin")
-            .envs(variables(place.session.manifest, overrides))
+            .envs(variables(setup.session.manifest, overrides))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A Ctrl-C is for us; the leash ends it.
+            // A group of its own keeps the terminal's Ctrl-C from the child: the bench stops it by the leash.
             .process_group(0)
             .spawn()
             .context("cannot start `quintet up`")?;
         let leash = child.stdin.take();
         let stdout = child.stdout.take().context("`quintet up` has no output")?;
-        let (mut stdout, mut said) = (BufReader::new(stdout), String::new());
-        stdout.read_line(&mut said).await.context("cannot read what `quintet up` says")?;
-        if said.is_empty() {
-            bail!("the suite to measure did not get ready: see above");
+        let (mut stdout, mut up_json) = (BufReader::new(stdout), String::new());
+        stdout.read_line(&mut up_json).await.context("cannot read the output of `quintet up`")?;
+        if up_json.is_empty() {
+            bail!("the suite to measure did not get ready: the lines above say why");
         }
-        let suite = serde_json::from_str(&said).context("`quintet up` was another version")?;
+        let suite = serde_json::from_str(&up_json)
+            .context("`quintet up` printed JSON of another version of quintet")?;
         Ok(Self { suite, child, leash, _stdout: stdout })
     }
 
     /// Stops the suite.
     ///
     /// # Errors
-    /// When it does not end well.
-    pub(super) async fn strike(mut self) -> Result<()> {
+    /// When `quintet up` fails.
+    pub(super) async fn stop(mut self) -> Result<()> {
         drop(self.leash.take());
-        let status = self.child.wait().await.context("`quintet up` got lost")?;
+        let status = self.child.wait().await.context("cannot wait for `quintet up` to end")?;
         if !status.success() {
-            bail!("the suite did not end well: see above");
+            bail!("the measured suite did not stop cleanly: the lines above say why");
         }
         Ok(())
     }
 }
 
-/// The same for all services.
+/// Environment variables that set the overrides for every service.
 fn variables(manifest: &Manifest, overrides: &[Override]) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for Override { key, value } in overrides {

@@ -1,4 +1,4 @@
-//! What can be done to a suite.
+//! The actions of a chaos run: what can be done to a suite.
 
 use jiff::SignedDuration;
 use quintet_suite::duration;
@@ -7,26 +7,26 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// One deed.
+/// One action.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Act {
-    /// `kill -9` of these, all at once.
+pub(super) enum Action {
+    /// Kill these processes with SIGKILL, all at once.
     Kill(Vec<Member>),
-    /// A process stands still for so long (SIGSTOP), and then goes on as if nothing had been.
+    /// Stop a process with SIGSTOP, and continue it after this time. It is not told that time has passed.
     Pause(Member, Duration),
-    /// All processes of a program are stopped in order and started again.
+    /// Stop all processes of a program by SIGTERM, and start them again.
     Restart(Component),
-    /// A provider misbehaves for so long.
-    Trouble(Provider, Fault, Duration),
-    /// The broker, by the user's command.
+    /// Let a provider misbehave for this time.
+    ProviderFault(Provider, Fault, Duration),
+    /// Restart the broker by the user's command.
     RestartKafka,
-    /// The database server, by the user's command.
+    /// Restart the database server by the user's command.
     RestartPostgres,
 }
 
-/// Of which kind a deed is.
+/// The kind of an action, by which the report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum ActionKind {
     Kill,
     Pause,
     Restart,
@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Postgres,
 }
 
-/// One of the outside world's, as the sandbox names them.
+/// A provider that the sandbox plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Provider {
     Payment,
@@ -47,28 +47,28 @@ pub(super) enum Provider {
 /// How a provider misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
-    /// It turns everybody away.
+    /// It refuses all requests.
     Outage,
-    /// It is slow and fails now and then; rates in per cent.
+    /// It answers slowly, fails some requests and loses some answers. The rates are per cent of its requests.
     Knobs { latency_ms: u64, errors: u64, lost_answers: u64 },
 }
 
-impl Act {
-    pub(super) const fn kind(&self) -> Kind {
+impl Action {
+    pub(super) const fn kind(&self) -> ActionKind {
         match self {
-            Self::Kill(_) => Kind::Kill,
-            Self::Pause(..) => Kind::Pause,
-            Self::Restart(_) => Kind::Restart,
-            Self::Trouble(_, Fault::Outage, _) => Kind::Outage,
-            Self::Trouble(..) => Kind::Faults,
-            Self::RestartKafka => Kind::Kafka,
-            Self::RestartPostgres => Kind::Postgres,
+            Self::Kill(_) => ActionKind::Kill,
+            Self::Pause(..) => ActionKind::Pause,
+            Self::Restart(_) => ActionKind::Restart,
+            Self::ProviderFault(_, Fault::Outage, _) => ActionKind::Outage,
+            Self::ProviderFault(..) => ActionKind::Faults,
+            Self::RestartKafka => ActionKind::Kafka,
+            Self::RestartPostgres => ActionKind::Postgres,
         }
     }
 }
 
-impl Kind {
-    /// In JSON.
+impl ActionKind {
+    /// Its name in JSON.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
@@ -81,12 +81,12 @@ impl Kind {
         }
     }
 
-    /// For people.
+    /// What the report calls the targets of such actions.
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Kill => "killed (kill -9)",
             Self::Pause => "stopped for a while, and continued",
-            Self::Restart => "restarted in order",
+            Self::Restart => "restarted gracefully",
             Self::Outage => "providers out of service",
             Self::Faults => "providers slow and failing",
             Self::Kafka => "Kafka restarted",
@@ -98,7 +98,7 @@ impl Kind {
 impl Provider {
     pub(super) const ALL: [Self; 3] = [Self::Payment, Self::Carrier, Self::Mail];
 
-    /// As `PUT /faults` calls it.
+    /// Its name in the body of `PUT /faults`.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Payment => "payment",
@@ -117,7 +117,7 @@ impl Provider {
 }
 
 impl Fault {
-    /// The knobs that `PUT /faults` takes.
+    /// The settings that `PUT /faults` takes.
     pub(super) fn knobs(self) -> Value {
         match self {
             Self::Outage => json!({ "outage": true }),
@@ -134,26 +134,31 @@ fn rate(per_cent: u64) -> f64 {
     f64::from(u32::try_from(per_cent).unwrap_or(100)) / 100.0
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lasting =
-            |it: &Duration| SignedDuration::try_from(*it).map(duration::text).unwrap_or_default();
+        let text = |time: &Duration| {
+            SignedDuration::try_from(*time).map(duration::text).unwrap_or_default()
+        };
         match self {
             Self::Kill(victims) => {
                 let names: Vec<String> = victims.iter().map(ToString::to_string).collect();
                 write!(f, "kill -9 {}", names.join(", "))
             }
-            Self::Pause(member, it) => write!(f, "{member} stands still for {}", lasting(it)),
+            Self::Pause(member, time) => write!(f, "{member} is stopped for {}", text(time)),
             Self::Restart(program) => write!(f, "{program} is restarted"),
-            Self::Trouble(provider, Fault::Outage, it) => {
-                write!(f, "{} is out for {}", provider.title(), lasting(it))
+            Self::ProviderFault(provider, Fault::Outage, time) => {
+                write!(f, "{} is out for {}", provider.title(), text(time))
             }
-            Self::Trouble(provider, Fault::Knobs { latency_ms, errors, lost_answers }, it) => {
-                let (provider, it) = (provider.title(), lasting(it));
+            Self::ProviderFault(
+                provider,
+                Fault::Knobs { latency_ms, errors, lost_answers },
+                time,
+            ) => {
+                let (provider, time) = (provider.title(), text(time));
                 write!(
                     f,
                     "{provider} takes {latency_ms} ms, fails {errors} % and loses {lost_answers} % \
-                     of its answers for {it}"
+                     of its answers for {time}"
                 )
             }
             Self::RestartKafka => f.write_str("Kafka is restarted"),

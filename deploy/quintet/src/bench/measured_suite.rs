@@ -1,12 +1,12 @@
-//! One suite, measured: warm it up, load it, let it come to rest, and look at what it used.
+//! Measures one suite: warms it up, loads it, waits until it is at rest, and reads what it used.
 
-use super::counters::{Counts, Orders};
+use super::counters::{Counts, OrderCounts};
+use super::customers::Customers;
 use super::disk;
+use super::end_counter::EndCounter;
 use super::figures::{Cost, Figures, Idle, Latency, Throughput};
-use super::load::Customers;
 use super::machine::{self, Cpu, Hints, Machine, used};
 use super::spread::Spread;
-use super::watch::Watch;
 use crate::cmd::audit;
 use crate::shop::{Arrivals, Mix, Shop};
 use anyhow::{Context, Result, bail};
@@ -21,12 +21,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long everything may take to come to rest after the last order has ended.
+/// How long the suite may take to come to rest after the last order has ended.
 const REST_WITHIN: Duration = Duration::from_mins(5);
-/// Reading orders that have ended.
+/// How many orders are read at a time.
 const READERS: usize = 8;
 
-/// What to measure.
+/// The measurements that the user asked for. A number of 0 leaves a measurement out.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) warm_up: u64,
@@ -40,8 +40,8 @@ pub(super) struct Plan {
     pub(super) hints: Hints,
 }
 
-/// A suite under measurement.
-pub(super) struct Subject<'a> {
+/// A suite that is being measured.
+pub(super) struct MeasuredSuite<'a> {
     pub(super) plan: &'a Plan,
     pub(super) suite: Suite,
     pub(super) dir: &'a DataDir,
@@ -55,8 +55,8 @@ pub(super) struct Subject<'a> {
     pub(super) accepted: Vec<OrderId>,
 }
 
-/// Everything that was used up to a moment.
-struct Used {
+/// A reading of all counters.
+struct Reading {
     cpu: Cpu,
     counts: Counts,
     commits: Option<i64>,
@@ -67,13 +67,13 @@ impl Plan {
         Arrivals::new(self.per_second, Duration::from_secs(self.seconds.into()))
     }
 
-    fn all(&self) -> u64 {
+    fn all_orders(&self) -> u64 {
         self.warm_up + self.orders + self.backlog + self.arrivals().count()
     }
 }
 
-impl<'a> Subject<'a> {
-    /// Fills the shop.
+impl<'a> MeasuredSuite<'a> {
+    /// Lists and stocks the products that the orders will need.
     ///
     /// # Errors
     /// When the suite does not answer.
@@ -85,7 +85,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self> {
         let api = Api::new()?;
         let progress = ui.spinner("stocking the shelves");
-        let shop = Shop::open("bench", (&suite, &api), &plan.mix, plan.all()).await?;
+        let shop = Shop::open("bench", &suite, &api, &plan.mix, plan.all_orders()).await?;
         drop(progress);
         let customers = Customers::of(&suite, shop)?;
         let at_rest = Rest::of(&suite, api.clone())?;
@@ -94,10 +94,10 @@ impl<'a> Subject<'a> {
         Ok(Self { plan, suite, dir, api, ui, customers, at_rest, machine, placed, accepted })
     }
 
-    /// Measures all that the plan asks for.
+    /// Makes all measurements of the plan, and audits the suite afterwards.
     ///
     /// # Errors
-    /// When the suite refuses orders, does not end them, or does not come to rest.
+    /// When the suite refuses an order, does not end one, or does not come to rest.
     pub(super) async fn measure(mut self, title: String) -> Result<Figures> {
         let plan = self.plan;
         let disk_before = disk::probe(self.dir.path()).await?;
@@ -120,89 +120,104 @@ impl<'a> Subject<'a> {
         let disk_after = disk::probe(self.dir.path()).await?;
         let progress = self.ui.spinner("auditing");
         let accepted = Some(&self.accepted[..]);
-        let verdict = audit::verdict(&self.suite, self.api, REST_WITHIN, accepted).await?;
+        let audit_result = audit::audit_suite(&self.suite, self.api, REST_WITHIN, accepted).await?;
         drop(progress);
-        Ok(Figures { title, disk_before, disk_after, throughput, backlog, latency, idle, verdict })
+        Ok(Figures {
+            title,
+            disk_before,
+            disk_after,
+            throughput,
+            backlog,
+            latency,
+            idle,
+            audit_result,
+        })
     }
 
-    async fn throughput(&mut self, what: &str, orders: u64) -> Result<Throughput> {
-        let before = self.used().await?;
-        let watch = Watch::begin(&self.suite, &self.api, &self.machine).await?;
+    async fn throughput(&mut self, phase: &str, orders: u64) -> Result<Throughput> {
+        let before = self.read_counters().await?;
+        let counter = EndCounter::begin(&self.suite, &self.api, &self.machine).await?;
         let begun = Instant::now();
-        let bar = self.ui.bar(what, orders);
+        let bar = self.ui.bar(phase, orders);
         let place = async {
             let placed = self.customers.place(self.placed..self.placed + orders, self.plan.at_once);
             placed.await.map(|ids| (ids, begun.elapsed()))
         };
-        let ((ids, accepted_in), samples) = tokio::try_join!(place, watch.until(orders, &bar))?;
+        let ((ids, accepted_in), samples) = tokio::try_join!(place, counter.until(orders, &bar))?;
         drop(bar);
         self.placed += orders;
         self.accepted.extend(ids);
-        self.rest().await?;
-        let cost = self.cost(before, orders).await?;
+        self.wait_for_rest().await?;
+        let cost = self.cost_since(&before, orders).await?;
         let took = samples.took();
         Ok(Throughput { orders, took, accepted_in, cost, windows: samples.windows() })
     }
 
     async fn latency(&mut self, arrivals: Arrivals) -> Result<Latency> {
         let orders = arrivals.count();
-        let (before, first) = (self.used().await?, Orders::of(&self.suite, &self.api).await?);
+        let before = self.read_counters().await?;
+        let order_before = OrderCounts::of(&self.suite, &self.api).await?;
         let progress = self.ui.spinner(&format!("{} orders a second", self.plan.per_second));
         let arrived = self.customers.arrive(arrivals, self.placed).await?;
         drop(progress);
         self.placed += orders;
-        self.accepted.extend(arrived.iter().map(|it| it.id));
-        self.rest().await?;
-        let cost = self.cost(before, orders).await?;
-        let turn = Orders::of(&self.suite, &self.api).await?.turn_since(&first);
-        let reads = arrived.iter().map(async |it| {
-            let order = self.customers.client().read(&it.id.to_string()).await?;
-            let ended = order.ended_at().with_context(|| format!("order {} has no end", it.id))?;
-            let took = ended.duration_since(it.due).try_into().unwrap_or_default();
+        self.accepted.extend(arrived.iter().map(|order| order.id));
+        self.wait_for_rest().await?;
+        let cost = self.cost_since(&before, orders).await?;
+        let order_after = OrderCounts::of(&self.suite, &self.api).await?;
+        let batch = order_after.mean_batch_since(&order_before);
+        let reads = arrived.iter().map(async |arrived| {
+            let id = arrived.id.to_string();
+            let order = self.customers.client().read(&id).await?;
+            let ended = order.ended_at().with_context(|| {
+                format!("order {id} has not ended, although the suite is at rest")
+            })?;
+            let took = ended.duration_since(arrived.due).try_into().unwrap_or_default();
             anyhow::Ok((order.status, took))
         });
         let ends: Vec<(String, Duration)> =
             stream::iter(reads).buffer_unordered(READERS).try_collect().await?;
-        let accepted = Spread::of(arrived.iter().map(|it| it.accepted).collect());
+        let accepted = Spread::of(arrived.iter().map(|order| order.accepted).collect());
         let accepted = accepted.context("no order arrived")?;
-        Ok(Latency { per_second: self.plan.per_second, accepted, ended: by_end(&ends), turn, cost })
+        let (per_second, ended) = (self.plan.per_second, by_end(&ends));
+        Ok(Latency { per_second, accepted, ended, batch, cost })
     }
 
     async fn idle(&self, lasting: Duration) -> Idle {
-        let _progress = self.ui.spinner("looking at it idle");
+        let _progress = self.ui.spinner("measuring the idle suite");
         let (begun, before) = (Instant::now(), self.machine.cpu());
         sleep(lasting).await;
         let (took, cpu) = (begun.elapsed(), used(&before, &self.machine.cpu()));
         Idle { took, cpu, resident: self.machine.resident() }
     }
 
-    pub(super) async fn rest(&self) -> Result<()> {
+    pub(super) async fn wait_for_rest(&self) -> Result<()> {
         match self.at_rest.quiet(REST_WITHIN).await {
             Ok(()) => Ok(()),
             Err(waiting) => bail!("the suite does not come to rest: {}", waiting.join("; ")),
         }
     }
 
-    async fn used(&self) -> Result<Used> {
+    async fn read_counters(&self) -> Result<Reading> {
         let counts = Counts::of(&self.suite, &self.api).await?;
         let commits = machine::committed(&self.suite).await;
-        Ok(Used { cpu: self.machine.cpu(), counts, commits })
+        Ok(Reading { cpu: self.machine.cpu(), counts, commits })
     }
 
-    async fn cost(&self, before: Used, orders: u64) -> Result<Cost> {
-        // First, because asking the others costs something too.
+    async fn cost_since(&self, before: &Reading, orders: u64) -> Result<Cost> {
+        // The CPU times are read first, because reading the other counters costs the services CPU.
         let cpu = used(&before.cpu, &self.machine.cpu());
-        let after = self.used().await?;
+        let after = self.read_counters().await?;
         let commits = after.commits.zip(before.commits).map(|(after, before)| after - before);
         Ok(Cost { orders, cpu, counts: after.counts - before.counts, commits })
     }
 }
 
-/// All of them, and those that ended in one way.
+/// The times of all orders under `ended`, and those of the completed and the cancelled ones under their status.
 fn by_end(ends: &[(String, Duration)]) -> BTreeMap<&'static str, Spread> {
-    let of = |name: &'static str| {
+    let spread_of = |name: &'static str| {
         let named = ends.iter().filter(|(status, _)| name == "ended" || status == name);
         Some((name, Spread::of(named.map(|(_, took)| *took).collect())?))
     };
-    ["ended", "completed", "cancelled"].into_iter().filter_map(of).collect()
+    ["ended", "completed", "cancelled"].into_iter().filter_map(spread_of).collect()
 }

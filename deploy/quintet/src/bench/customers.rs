@@ -1,4 +1,4 @@
-//! The customers: so many at once, or one whenever the next is due.
+//! The load generator: customers that keep a number of requests in flight, or that arrive at a steady rate.
 
 use crate::orders::{Client, Wanted};
 use crate::shop::{Arrivals, Shop};
@@ -15,29 +15,29 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// With hundreds in flight on a slow machine an answer may take long.
+/// An answer may take long when hundreds of requests are in flight on a slow machine.
 const TIME_OUT: Duration = Duration::from_mins(1);
 
-/// Customers of a suite.
+/// The customers of a suite.
 #[derive(Clone, Debug)]
 pub(super) struct Customers {
     client: Client,
     shop: Shop,
 }
 
-/// An order that arrived when it was due.
+/// An accepted order that was placed by the clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     pub(super) id: OrderId,
-    /// When it should have been placed.
+    /// The time at which it should have been placed.
     pub(super) due: Timestamp,
-    /// From then to its acceptance.
+    /// The time from `due` to its acceptance.
     pub(super) accepted: Duration,
 }
 
 impl Customers {
     /// # Errors
-    /// When their client cannot be set up.
+    /// When their HTTP client cannot be set up.
     pub(super) fn of(suite: &Suite, shop: Shop) -> Result<Self> {
         Ok(Self { client: Client::new(suite, Api::waiting(TIME_OUT)?), shop })
     }
@@ -46,7 +46,7 @@ impl Customers {
         &self.client
     }
 
-    /// Closed loop: keeps so many requests in flight until these orders are placed.
+    /// Places these orders in a closed loop: `at_once` requests are in flight all the time.
     ///
     /// # Errors
     /// When an order is refused.
@@ -54,7 +54,7 @@ impl Customers {
         let next = Arc::new(AtomicU64::new(orders.start));
         let mut customers = JoinSet::new();
         for _ in 0..at_once {
-            let (this, next, end) = (self.clone(), Arc::clone(&next), orders.end);
+            let (customer, next, end) = (self.clone(), Arc::clone(&next), orders.end);
             customers.spawn(async move {
                 let mut ids = Vec::new();
                 loop {
@@ -62,7 +62,7 @@ impl Customers {
                     if nth >= end {
                         return Ok(ids);
                     }
-                    ids.push(this.order(nth).await?);
+                    ids.push(customer.place_nth(nth).await?);
                 }
             });
         }
@@ -74,7 +74,7 @@ impl Customers {
         Ok(ids)
     }
 
-    /// Open loop: places an order whenever one is due, whatever became of those before.
+    /// Places orders in an open loop: each is placed when it is due, also while earlier ones wait for their answers.
     ///
     /// # Errors
     /// When an order is refused.
@@ -83,11 +83,12 @@ impl Customers {
         let mut placing = JoinSet::new();
         let until = async |due| sleep_until(begun + due).await;
         let place = |nth, due| {
-            let this = self.clone();
+            let customer = self.clone();
             placing.spawn(async move {
-                let id = this.order(first + nth).await?;
+                let id = customer.place_nth(first + nth).await?;
                 let accepted = begun.elapsed().saturating_sub(due);
-                let due = SignedDuration::try_from(due).context("it is due too late")?;
+                let due = SignedDuration::try_from(due)
+                    .context("--seconds is too long: an order would be due after the last date")?;
                 anyhow::Ok(Arrived { id, due: begun_at.checked_add(due)?, accepted })
             });
         };
@@ -99,21 +100,24 @@ impl Customers {
         Ok(arrived)
     }
 
-    async fn order(&self, nth: u64) -> Result<OrderId> {
-        self.order_of(&self.wanted(nth)).await
+    async fn place_nth(&self, nth: u64) -> Result<OrderId> {
+        self.place_one(&self.wanted(nth)).await
     }
 
-    /// What the nth customer wants.
+    /// The order that the nth customer wants to place.
     pub(super) fn wanted(&self, nth: u64) -> Wanted {
         self.shop.wanted(nth)
     }
 
-    /// Places an order of this customer's own.
+    /// Places one order.
     ///
     /// # Errors
     /// When it is refused.
-    pub(super) async fn order_of(&self, wanted: &Wanted) -> Result<OrderId> {
+    pub(super) async fn place_one(&self, wanted: &Wanted) -> Result<OrderId> {
         let order = self.client.place(wanted).await?;
-        order.id.parse().with_context(|| format!("order said that {} is an order's id", order.id))
+        order
+            .id
+            .parse()
+            .with_context(|| format!("POST /orders answered with the id {:?}", order.id))
     }
 }

@@ -1,6 +1,7 @@
-//! Watching orders end by what order counts: asking after each would be a load of its own.
+//! Counts orders that end, by a counter of the order service. Reading each order instead would load the suite and distort
+//! the measurement.
 
-use super::counters::Orders;
+use super::counters::OrderCounts;
 use super::figures::Window;
 use super::machine::{Cpu, Machine, used};
 use anyhow::{Result, bail};
@@ -10,26 +11,26 @@ use quintet_suite::ui::Progress;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The pause between two looks, each of which costs order a few queries.
+/// The longest pause between two readings. Each reading costs the order service a few queries.
 const POLL: Duration = Duration::from_millis(200);
-/// The same just before the end, whose time is wanted exactly.
+/// The pause shortly before the last order ends, whose time is to be measured exactly.
 const LAST_POLL: Duration = Duration::from_millis(20);
-/// If no order ends for so long, none will.
+/// The measurement fails if no order ends for this long.
 const STUCK: Duration = Duration::from_mins(1);
-/// Orders of a window.
+/// How many orders make up a window.
 const WINDOW: u64 = 10_000;
 
-/// Somebody who watches.
-pub(super) struct Watch<'a> {
+/// Counts the orders that end from a moment on, and reads the CPU times as it does.
+pub(super) struct EndCounter<'a> {
     suite: &'a Suite,
     api: &'a Api,
     machine: &'a Machine,
-    /// Orders that had ended before.
+    /// Orders that had ended before that moment.
     before: u64,
     samples: Samples,
 }
 
-/// What was seen.
+/// The readings, in the order of time.
 #[derive(Debug, Default)]
 pub(super) struct Samples(Vec<Sample>);
 
@@ -40,36 +41,36 @@ struct Sample {
     cpu: Cpu,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> EndCounter<'a> {
     /// Counts from now on.
     ///
     /// # Errors
-    /// When order does not answer.
+    /// When the order service does not answer.
     pub(super) async fn begin(
         suite: &'a Suite,
         api: &'a Api,
         machine: &'a Machine,
     ) -> Result<Self> {
-        let before = Orders::of(suite, api).await?.ended;
+        let before = OrderCounts::of(suite, api).await?.ended;
         let first = Sample { at: Instant::now(), ended: 0, cpu: machine.cpu() };
         Ok(Self { suite, api, machine, before, samples: Samples(vec![first]) })
     }
 
-    /// How many have ended.
+    /// How many orders have ended since the counter began.
     ///
     /// # Errors
-    /// When order does not answer.
+    /// When the order service does not answer.
     pub(super) async fn ended(&self) -> Result<u64> {
-        let ended = Orders::of(self.suite, self.api).await?.ended;
+        let ended = OrderCounts::of(self.suite, self.api).await?.ended;
         Ok(ended.saturating_sub(self.before))
     }
 
-    /// Watches until so many have ended.
+    /// Counts until this many orders have ended.
     ///
     /// # Errors
-    /// When order does not answer, or no order ends any more.
+    /// When the order service does not answer, or no order ends any more.
     pub(super) async fn until(mut self, orders: u64, bar: &Progress) -> Result<Samples> {
-        let mut moved = Instant::now();
+        let mut last_end = Instant::now();
         let mut last = 0;
         loop {
             let ended = self.ended().await?;
@@ -80,24 +81,25 @@ impl<'a> Watch<'a> {
                 return Ok(self.samples);
             }
             if ended > last {
-                (last, moved) = (ended, at);
+                (last, last_end) = (ended, at);
             }
-            if at.duration_since(moved) > STUCK {
-                bail!("{ended} of {orders} orders have ended, and for a minute none has");
+            if at.duration_since(last_end) > STUCK {
+                bail!("{ended} of {orders} orders have ended, but none within the last minute");
             }
             sleep(pause(self.samples.took(), ended, orders)).await;
         }
     }
 }
 
-/// Half of what the rest will take, if it goes on as it did.
+/// Half of the time that the remaining orders will take at the rate so far, so that readings come closer together towards the
+/// end.
 fn pause(took: Duration, ended: u64, orders: u64) -> Duration {
     let rest = took.as_micros() * u128::from(orders - ended) / u128::from(ended.max(1));
     Duration::from_micros(u64::try_from(rest / 2).unwrap_or(u64::MAX)).clamp(LAST_POLL, POLL)
 }
 
 impl Samples {
-    /// From the first look to the last.
+    /// The time from the first reading to the last.
     pub(super) fn took(&self) -> Duration {
         match &self.0[..] {
             [first, .., last] => last.at.duration_since(first.at),
@@ -105,7 +107,7 @@ impl Samples {
         }
     }
 
-    /// Stretches of some ten thousand orders; what is left over is no stretch.
+    /// The windows of the run. Orders after the last complete window belong to none.
     pub(super) fn windows(&self) -> Vec<Window> {
         let mut windows = Vec::new();
         let Some(mut begin) = self.0.first() else {
@@ -132,13 +134,13 @@ mod tests {
     use crate::bench::machine::Party;
 
     #[test]
-    fn looks_come_closer_together_towards_the_end() {
+    fn readings_come_closer_together_towards_the_end() {
         let after_a_second = |ended| pause(Duration::from_secs(1), ended, 1_000).as_millis();
         assert_eq!([0, 500, 900, 999].map(after_a_second), [200, 200, 55, 20]);
     }
 
     #[test]
-    fn windows_begin_where_the_last_ended_and_hold_what_was_used_in_them() {
+    fn a_window_begins_where_the_one_before_ended_and_has_the_cpu_used_in_it() {
         let begun = Instant::now();
         let seconds = Duration::from_secs;
         let sample = |at: u64, ended: u64| Sample {

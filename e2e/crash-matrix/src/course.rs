@@ -2,39 +2,39 @@ use audit::{BookingStatus, ChargeStatus, End, Ledger, RefundStatus, Snapshot};
 use contracts::{CancelReason, OrderId, Sku};
 use scenarios::NewOrder;
 
-/// More than anybody has.
+/// More pieces than there are of any product.
 const TOO_MANY: i64 = 1_000_000;
 
 /// The course that an order takes, and with it the reactions that it reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Story {
-    /// All goes well.
+pub enum Course {
+    /// It completes.
     Completed,
-    /// All goes well, but no mail arrives.
+    /// It completes, but its mails bounce.
     Bounced,
-    /// Of a product of its own, which is listed and stocked for it.
+    /// It completes, and its product is listed and stocked for it alone.
     Listed,
-    /// More is ordered than there is.
+    /// It orders more pieces than there are.
     OutOfStock,
     /// The card is declined.
     Declined,
-    /// The carrier refuses.
+    /// The carrier refuses the address.
     CarrierRefuses,
-    /// The carrier refuses, and the refund is refused until an operator retries it.
+    /// The carrier refuses the address, and the gateway refuses the refund until an operator retries it.
     RefundRefused,
-    /// The customer cancels before shipping has heard of anything.
+    /// The customer cancels before shipping has received an event of it.
     Cancelled,
-    /// Its payment is due before anybody has heard of it.
+    /// The deadline of the payment passes before another service has received an event of it.
     Unpaid,
-    /// Both deadlines pass before anybody has heard of it.
+    /// The first and the second deadline pass before another service has received an event of it.
     Overdue,
-    /// A request is held until the provider takes it.
+    /// A request is held, and later the provider serves it.
     Held(Request),
-    /// A request is held, and an operator finds that it never arrived.
+    /// A request is held, and an operator reports that it never arrived.
     Resolved(Request),
 }
 
-/// What a provider refuses, or does not answer.
+/// A request that a provider refuses or does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "named after the effects")]
 pub enum Request {
@@ -43,9 +43,9 @@ pub enum Request {
     Mail,
 }
 
-/// How an order ended, and what the outside world did for it.
+/// How an order ended, and what the providers did for it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct OrderResult {
     ended: Option<End>,
     reason: Option<CancelReason>,
     captured: usize,
@@ -57,8 +57,8 @@ pub(crate) struct Outcome {
     mails: usize,
 }
 
-impl Story {
-    /// The story in which this kind of input comes.
+impl Course {
+    /// The course in which this input occurs; `None` if no course is known.
     #[must_use]
     pub fn reaching(input: &str) -> Option<Self> {
         Some(match input {
@@ -87,12 +87,12 @@ impl Story {
         })
     }
 
-    /// Whether shipping stops the parcel before anybody else has heard of the order.
+    /// Whether shipping voids the shipment before another service has received an event of the order.
     pub(crate) fn is_voided(self) -> bool {
         matches!(self, Self::Cancelled | Self::Unpaid | Self::Overdue)
     }
 
-    /// The request that a provider does not take at first.
+    /// The request that a provider does not serve at first.
     pub(crate) fn refused(self) -> Option<Request> {
         match self {
             Self::Held(request) | Self::Resolved(request) => Some(request),
@@ -100,8 +100,8 @@ impl Story {
         }
     }
 
-    /// What an order shows once all its deadlines of this story have passed.
-    pub(crate) fn late(self) -> Option<&'static str> {
+    /// The field of an order that is true once all deadlines of this course have passed.
+    pub(crate) fn late_field(self) -> Option<&'static str> {
         match self {
             Self::Unpaid => Some("cancellation_requested"),
             Self::Overdue => Some("needs_attention"),
@@ -109,7 +109,7 @@ impl Story {
         }
     }
 
-    /// The order that takes this course; `mark` is in its customer's address.
+    /// An order that takes this course. `mark` is part of its customer's address.
     pub(crate) fn order(self, sku: &Sku, mark: &str) -> NewOrder {
         let domain = match self {
             Self::Bounced => "bounce.example",
@@ -139,39 +139,45 @@ impl Story {
         }
     }
 
-    /// How it must end, whoever died meanwhile.
-    pub(crate) fn right(self) -> Outcome {
-        let completed =
-            Outcome { ended: Some(End::Completed), captured: 1, booked: 1, ..Outcome::default() };
-        let cancelled = |reason| Outcome {
+    /// The result that an order of this course must have, with or without a death.
+    pub(crate) fn expected(self) -> OrderResult {
+        let completed = OrderResult {
+            ended: Some(End::Completed),
+            captured: 1,
+            booked: 1,
+            ..OrderResult::default()
+        };
+        let cancelled = |reason| OrderResult {
             ended: Some(End::Cancelled),
             reason: Some(reason),
             mails: 2,
-            ..Outcome::default()
+            ..OrderResult::default()
         };
-        let refused = Outcome {
+        let refused = OrderResult {
             captured: 1,
             refunded: 1,
             bookings_refused: 1,
             ..cancelled(CancelReason::ShipmentFailed)
         };
         match self {
-            Self::Completed | Self::Listed | Self::Held(_) => Outcome { mails: 2, ..completed },
+            Self::Completed | Self::Listed | Self::Held(_) => OrderResult { mails: 2, ..completed },
             Self::Bounced | Self::Resolved(Request::Mail) => completed,
             Self::Resolved(Request::Charge) => cancelled(CancelReason::PaymentDeclined),
-            Self::Resolved(Request::Book) => Outcome { bookings_refused: 0, ..refused },
+            Self::Resolved(Request::Book) => OrderResult { bookings_refused: 0, ..refused },
             Self::OutOfStock => cancelled(CancelReason::OutOfStock),
-            Self::Declined => Outcome { declined: 1, ..cancelled(CancelReason::PaymentDeclined) },
+            Self::Declined => {
+                OrderResult { declined: 1, ..cancelled(CancelReason::PaymentDeclined) }
+            }
             Self::CarrierRefuses => refused,
-            Self::RefundRefused => Outcome { refunds_refused: 1, ..refused },
+            Self::RefundRefused => OrderResult { refunds_refused: 1, ..refused },
             Self::Cancelled => cancelled(CancelReason::CustomerRequest),
             Self::Unpaid | Self::Overdue => cancelled(CancelReason::Deadline),
         }
     }
 }
 
-impl Outcome {
-    /// What became of an order.
+impl OrderResult {
+    /// Reads an order's result from a snapshot.
     pub(crate) fn of(order: OrderId, snapshot: &Snapshot) -> Self {
         let row = snapshot.orders.iter().find(|row| row.order_id == order);
         let Ledger { charges, refunds, bookings, mails } = &snapshot.ledger;
