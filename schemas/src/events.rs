@@ -16,11 +16,11 @@ event::contract! {
     compacted "products";
     payloads(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema);
 
-    /// A product's full state; an older version than the known one is ignored.
+    /// The full state of a product. Consumers ignore a version that is older than the one they know.
     ProductListed about sku by "inventory" on "products" in "product_listed": 1 {
         /// The product.
         sku: Sku,
-        /// What a customer reads.
+        /// The name that customers read.
         name: String,
         /// The price of one piece.
         price: Money,
@@ -32,13 +32,13 @@ event::contract! {
     OrderPlaced by "order" on "orders" in "order_placed": 1 as OrderPlacedV1, 2 {
         /// The order.
         order_id: OrderId,
-        /// Who ordered.
+        /// The customer.
         customer: Customer,
         /// What was ordered, each SKU once.
         items: Vec<Item>,
-        /// Where it goes.
+        /// The address to ship to.
         shipping_address: Address,
-        /// What pays.
+        /// How the order is paid.
         payment: PaymentMethod,
         /// What it costs.
         total: Money,
@@ -50,15 +50,15 @@ event::contract! {
         order_id: OrderId,
     }
 
-    /// Nothing was reserved, because something is missing.
+    /// Nothing was reserved, because some product is out of stock.
     StockRejected by "inventory" on "inventory" in "stock_rejected": 1 {
         /// The order.
         order_id: OrderId,
-        /// What is missing.
+        /// The products that are out of stock.
         missing: Vec<Shortage>,
     }
 
-    /// Nothing is reserved for the order any more.
+    /// The stock that was reserved for the order is available again.
     StockReleased by "inventory" on "inventory" in "stock_released": 1 {
         /// The order.
         order_id: OrderId,
@@ -82,7 +82,7 @@ event::contract! {
         reason: String,
     }
 
-    /// What was captured went back.
+    /// The captured money was refunded.
     PaymentRefunded by "payment" on "payments" in "payment_refunded": 1 {
         /// The order.
         order_id: OrderId,
@@ -120,21 +120,21 @@ event::contract! {
         order_id: OrderId,
     }
 
-    /// Someone asks to cancel; shipping decides whether it can still be done.
+    /// The order's cancellation is requested. Shipping decides whether it is still possible.
     OrderCancellationRequested by "order" on "orders" in "order_cancellation_requested": 1 {
         /// The order.
         order_id: OrderId,
-        /// Who asks: `CustomerRequest` or `Deadline`.
+        /// Why: `CustomerRequest` or `Deadline`.
         reason: CancelReason,
     }
 
-    /// The order ended well.
+    /// The order is complete: its parcel is on its way.
     OrderCompleted by "order" on "orders" in "order_completed": 1 {
         /// The order.
         order_id: OrderId,
     }
 
-    /// The order ended cancelled, and all was undone.
+    /// The order is cancelled, and everything is undone.
     OrderCancelled by "order" on "orders" in "order_cancelled": 1 {
         /// The order.
         order_id: OrderId,
@@ -142,7 +142,7 @@ event::contract! {
         reason: CancelReason,
     }
 
-    /// The mail of a milestone was handed over.
+    /// The mail about a milestone was accepted by the mail server.
     NotificationSent by "notification" on "notifications" in "notification_sent": 1 {
         /// The order.
         order_id: OrderId,
@@ -152,7 +152,7 @@ event::contract! {
         message_id: String,
     }
 
-    /// The mail of a milestone was refused for good.
+    /// The mail about a milestone was refused for good.
     NotificationFailed by "notification" on "notifications" in "notification_failed": 1 {
         /// The order.
         order_id: OrderId,

@@ -1,7 +1,7 @@
-//! The contract of the order saga: its events, and what they are made of.
+//! The contract of the order saga: its events and their data.
 //!
-//! A new type of event is a JSON Schema and an example of it in this folder, and an entry in the table
-//! of `src/events.rs`.
+//! To add an event type, add a JSON Schema and an example of it to this folder, and an entry to the table in
+//! `src/events.rs`.
 
 mod events;
 mod fields;

@@ -36,18 +36,18 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // How many digits are minor is the currency's own affair, so none are split off.
+        // Currencies differ in their number of minor digits, so none are split off.
         write!(f, "{} {} (minor units)", self.amount_minor, self.currency)
     }
 }
 
-/// A currency code of the shape of ISO 4217: three capitals.
+/// A currency code in the form of ISO 4217: three capital letters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
 pub struct Currency([u8; 3]);
 
-/// What was given is no currency code.
+/// A text is not a currency code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no currency: give its three capitals of ISO 4217, such as EUR")]
 pub struct InvalidCurrency(String);
@@ -56,10 +56,10 @@ impl Currency {
     /// The euro.
     pub const EUR: Self = Self(*b"EUR");
 
-    /// The three capitals.
+    /// The three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Always ASCII: there is no other way to make one.
+        // Never fails: every constructor ensures ASCII.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_products_are_whole_or_nothing() {
+    fn a_sum_or_product_that_overflows_is_none() {
         assert_eq!(eur(649).times(2), Some(eur(1_298)));
         assert_eq!(eur(1).checked_add(eur(2)), Some(eur(3)));
         assert_eq!(eur(i64::MAX).checked_add(eur(1)), None);
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn two_currencies_do_not_add_up() {
+    fn amounts_of_two_currencies_cannot_be_added() {
         let currency = "USD".parse().unwrap();
         let usd = Money { currency, ..eur(1) };
         assert_eq!(eur(1).checked_add(usd), None);
     }
 
     #[test]
-    fn an_amount_says_that_it_counts_minor_units() {
+    fn an_amount_is_shown_in_minor_units() {
         assert_eq!(eur(1_298).to_string(), "1298 EUR (minor units)");
         assert_eq!(format!("{:>4}|{:?}", Currency::EUR, Currency::EUR), " EUR|EUR");
     }

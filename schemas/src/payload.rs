@@ -1,14 +1,14 @@
-//! Parts of what events say.
+//! Parts of the events' data.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Sku;
 
-/// Who ordered.
+/// The customer of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
-    /// Where mail goes.
+    /// The e-mail address.
     pub email: String,
 }
 
@@ -21,7 +21,7 @@ pub struct Item {
     pub quantity: i64,
 }
 
-/// Where a parcel goes.
+/// A postal address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Address {
     /// The addressee.
@@ -36,21 +36,21 @@ pub struct Address {
     pub country: String,
 }
 
-/// What pays for an order.
+/// A means of payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentMethod {
-    /// The payment provider's token for it.
+    /// The payment provider's token for the means of payment.
     pub token: String,
 }
 
-/// A product of which there is too little.
+/// A product that is out of stock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shortage {
     /// The product.
     pub sku: Sku,
-    /// How many pieces were asked for.
+    /// How many pieces were ordered.
     pub requested: i64,
-    /// How many could have been had.
+    /// How many pieces were available.
     pub available: i64,
 }
 
@@ -85,9 +85,9 @@ words! {
         PaymentDeclined,
         /// The carrier refused the parcel.
         ShipmentFailed,
-        /// The customer wished it.
+        /// The customer requested it.
         CustomerRequest,
-        /// It took too long.
+        /// The order took too long.
         Deadline,
     }
     /// What a customer gets a mail about.
@@ -107,7 +107,7 @@ mod tests {
     use strum::VariantArray;
 
     #[test]
-    fn a_word_is_the_same_in_json_in_text_and_back() {
+    fn a_word_is_the_same_in_json_and_in_text() {
         for reason in CancelReason::VARIANTS {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
             assert_eq!(reason.to_string().parse(), Ok(*reason));

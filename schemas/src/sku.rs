@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "mug")]
 pub struct Sku(String);
 
-/// What was given is no SKU.
+/// A text is not a SKU.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no SKU: give 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
 pub struct InvalidSku(String);
 
 impl Sku {
-    /// What a text must be to be one, as the end of a sentence.
+    /// The rule for a SKU, as the end of a sentence.
     pub const RULE: &str = "must be a SKU: 1 to 64 of the characters A-Z a-z 0-9 . _ -";
 
-    /// The longest one, in characters.
+    /// The longest SKU, in characters.
     pub const MAX_LENGTH: usize = 64;
 
     /// The text.
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sku_is_short_and_plain() {
+    fn a_sku_has_up_to_64_plain_characters() {
         for right in ["A", "espresso-250g", "a.b_C-9", &"x".repeat(64)] {
             let sku: Sku = right.parse().unwrap();
             assert_eq!(sku.as_str(), right);

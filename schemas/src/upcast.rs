@@ -1,5 +1,5 @@
-//! How data of an older version becomes data of the next, and how a newer event is still said in an
-//! older version.
+//! Conversions between versions: data of an older version is upcast to the next one, and a newer event can be
+//! published in an older version.
 
 use event::Earlier;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{Address, Currency, Customer, Item, OrderId, OrderPlaced, PaymentMethod};
 
-/// `OrderPlaced` as its first version says it: it knew cents of euros alone.
+/// The data of `OrderPlaced` v1, whose total is in euro cents.
 #[derive(Serialize)]
 pub(crate) struct OrderPlacedV1<'a> {
     order_id: OrderId,
@@ -28,7 +28,7 @@ impl<'a> Earlier<'a, OrderPlaced> for OrderPlacedV1<'a> {
         }
     }
 
-    /// `None` for another currency than the euro.
+    /// `None` unless the total is in euros.
     fn downcast(order: &'a OrderPlaced) -> Option<Self> {
         (order.total.currency == Currency::EUR).then_some(Self {
             order_id: order.order_id,

@@ -1,4 +1,4 @@
-//! Asking a running suite.
+//! Takes a snapshot of a running suite over HTTP.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Ledger, Row, Snapshot, Status};
 
-/// Rows of one answer: few answers, none so large that it takes long.
+/// Rows per page: few pages, none of which takes long.
 const PAGE: usize = 2_000;
 
-/// Where a suite answers: what `up.json` says, as far as an auditor asks.
+/// The addresses of a suite: the part of `up.json` that the audit needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named after the programs")]
 pub struct Addresses {
@@ -22,24 +22,24 @@ pub struct Addresses {
     pub sandbox: PublicUrl,
 }
 
-/// Where a service's admin listeners are.
+/// The addresses of a service's admin listeners.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceUrls {
-    /// Such as `http://127.0.0.1:8180`; the first replica's.
+    /// The address of the first replica, such as `http://127.0.0.1:8180`.
     pub admin_url: String,
-    /// Every replica's; none are given where there is one.
+    /// The addresses of all replicas; empty if there is only one.
     #[serde(default)]
     pub replicas: Vec<AdminUrl>,
 }
 
-/// Where a replica's admin listener is.
+/// The address of a replica's admin listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminUrl {
     /// Such as `http://127.0.0.1:8180`.
     pub admin_url: String,
 }
 
-/// Where the outside world is.
+/// The address of the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicUrl {
     /// Such as `http://127.0.0.1:8090`.
@@ -52,25 +52,25 @@ pub enum CollectError {
     /// The suite's file cannot be read.
     #[error("cannot read {path}: {why}")]
     File {
-        /// Which file.
+        /// The file.
         path: String,
         /// What is wrong.
         why: String,
     },
-    /// Nobody answers, or not with what was asked for.
+    /// A request failed.
     #[error("GET {url}: {source}")]
     Http {
-        /// What was asked.
+        /// The URL.
         url: String,
         /// What went wrong.
         source: reqwest::Error,
     },
-    /// A row is none that the auditor knows.
+    /// An answer has another form than the audit knows.
     #[error("GET {url} answers something unknown: {source}")]
     Unknown {
-        /// What was asked.
+        /// The URL.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         source: serde_json::Error,
     },
 }
@@ -79,7 +79,7 @@ impl Addresses {
     /// Reads a suite's `up.json`.
     ///
     /// # Errors
-    /// [`CollectError::File`] if it is not there, or describes no suite.
+    /// [`CollectError::File`] if the file cannot be read or does not describe a suite.
     pub fn read(up_json: &Path) -> Result<Self, CollectError> {
         let failed = |why: String| CollectError::File { path: up_json.display().to_string(), why };
         let text = std::fs::read(up_json).map_err(|error| failed(error.to_string()))?;
@@ -98,7 +98,7 @@ impl Addresses {
 }
 
 impl ServiceUrls {
-    /// Every replica's.
+    /// The admin addresses of all replicas.
     fn all(&self) -> Vec<&str> {
         if self.replicas.is_empty() {
             return vec![&self.admin_url];
@@ -107,10 +107,10 @@ impl ServiceUrls {
     }
 }
 
-/// Takes a snapshot: the services' queues first, then their rows, then the ledger.
+/// Takes a snapshot: first the services' queues, then their rows, then the ledger.
 ///
 /// # Errors
-/// If anybody does not answer, or with something unknown.
+/// If a service or the sandbox does not answer, or answers in an unknown form.
 pub async fn collect(client: &Client, suite: &Addresses) -> Result<Snapshot, CollectError> {
     let mut snapshot = Snapshot { status: statuses(client, suite).await?, ..Snapshot::default() };
     for (_, service) in suite.services() {
@@ -144,7 +144,7 @@ struct Page {
 async fn rows(client: &Client, admin: &str, into: &mut Snapshot) -> Result<(), CollectError> {
     let mut after = String::new();
     loop {
-        // Keys are UUIDs and SKUs, table names are words: nothing in them needs escaping.
+        // Needs no escaping: keys are UUIDs and SKUs, and table names are plain words.
         let url = format!("{admin}/admin/rows?limit={PAGE}{after}");
         let page: Page = get(client, &url).await?;
         for row in page.rows {

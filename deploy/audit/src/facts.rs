@@ -7,7 +7,7 @@ use crate::{
     Refund, RefundStatus, ReservationRow, ShipmentRow, Snapshot,
 };
 
-/// Everything that anybody says of one order.
+/// All rows and ledger entries about one order.
 #[derive(Debug, Default)]
 pub(crate) struct Facts<'s> {
     pub(crate) order: Option<&'s OrderRow>,

@@ -1,5 +1,5 @@
-//! A sound snapshot to break: one order completed, one cancelled after its money was taken because
-//! the carrier refused, one that found no stock.
+//! A sound snapshot for tests to break. It has three orders: a completed one, one that was cancelled after the
+//! charge because the carrier refused, and one that was out of stock.
 
 use contracts::{CancelReason, Currency, Item, Milestone, Money, OrderId, Sku};
 use uuid::{Uuid, uuid};
@@ -31,7 +31,7 @@ pub(crate) fn rejected() -> OrderId {
     nth(2)
 }
 
-/// Of whom the sound snapshot says nothing.
+/// An order that the sound snapshot does not have.
 pub(crate) fn stranger() -> OrderId {
     nth(3)
 }
@@ -41,30 +41,30 @@ fn sku() -> Sku {
 }
 
 pub(crate) fn sound() -> Snapshot {
-    let mut it = Snapshot::default();
-    order_of(&mut it, completed(), 2, End::Completed, None);
-    captured(&mut it, completed(), 2, BookingStatus::Booked);
-    order_of(&mut it, cancelled(), 1, End::Cancelled, Some(CancelReason::ShipmentFailed));
-    captured(&mut it, cancelled(), 1, BookingStatus::Refused);
-    refunded(&mut it, cancelled(), 1);
-    order_of(&mut it, rejected(), 100, End::Cancelled, Some(CancelReason::OutOfStock));
-    closed(&mut it, rejected(), 100);
+    let mut snapshot = Snapshot::default();
+    order_of(&mut snapshot, completed(), 2, End::Completed, None);
+    captured(&mut snapshot, completed(), 2, BookingStatus::Booked);
+    order_of(&mut snapshot, cancelled(), 1, End::Cancelled, Some(CancelReason::ShipmentFailed));
+    captured(&mut snapshot, cancelled(), 1, BookingStatus::Refused);
+    refunded(&mut snapshot, cancelled(), 1);
+    order_of(&mut snapshot, rejected(), 100, End::Cancelled, Some(CancelReason::OutOfStock));
+    closed(&mut snapshot, rejected(), 100);
     let product = ProductRow { sku: sku(), stocked: 10, on_hand: 8, reserved: 0, shipped: 2 };
-    it.products.push(product);
+    snapshot.products.push(product);
     let quiet = Status { turns: 7, lag: Some(0), ..Status::default() };
-    it.status = SERVICES.map(|service| (service.to_owned(), quiet)).into();
-    it
+    snapshot.status = SERVICES.map(|service| (service.to_owned(), quiet)).into();
+    snapshot
 }
 
 fn order_of(
-    it: &mut Snapshot,
+    snapshot: &mut Snapshot,
     order_id: OrderId,
     quantity: i64,
     end: End,
     cause: Option<CancelReason>,
 ) {
     let unit_price = Money { amount_minor: PRICE, currency: Currency::EUR };
-    it.orders.push(OrderRow {
+    snapshot.orders.push(OrderRow {
         order_id,
         stage: Stage::Paid,
         requested: None,
@@ -81,7 +81,7 @@ fn order_of(
         End::Completed => (Milestone::Completed, "on its way"),
         End::Cancelled => (Milestone::Cancelled, "cancelled"),
     };
-    it.notifications.push(NotificationRow {
+    snapshot.notifications.push(NotificationRow {
         order_id,
         state: Notified::Both,
         ended: Some(milestone),
@@ -89,7 +89,7 @@ fn order_of(
         end_mail: Some(MailStatus::Sent),
     });
     for subject in ["placed", subject] {
-        it.ledger.mails.push(Mail {
+        snapshot.ledger.mails.push(Mail {
             order_id: Some(order_id.to_string()),
             message_id: format!("{order_id}-{subject}@shop.example"),
             to: "ada@example.com".to_owned(),
@@ -99,15 +99,15 @@ fn order_of(
     }
 }
 
-fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: BookingStatus) {
+fn captured(snapshot: &mut Snapshot, order_id: OrderId, quantity: i64, status: BookingStatus) {
     let (state, shipment) = match status {
         BookingStatus::Booked => (ReservationState::Shipped, ShipmentState::Dispatched),
         BookingStatus::Refused => (ReservationState::Released, ShipmentState::Failed),
     };
     let items = vec![Item { sku: sku(), quantity }];
-    it.reservations.push(ReservationRow { order_id, state, items });
-    it.shipments.push(ShipmentRow { order_id, state: shipment, reason: None });
-    it.payments.push(PaymentRow {
+    snapshot.reservations.push(ReservationRow { order_id, state, items });
+    snapshot.shipments.push(ShipmentRow { order_id, state: shipment, reason: None });
+    snapshot.payments.push(PaymentRow {
         order_id,
         state: PaymentState::Captured,
         amount_minor: Some(PRICE * quantity),
@@ -116,7 +116,7 @@ fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: Booking
         refund: None,
         reason: None,
     });
-    it.ledger.charges.push(Charge {
+    snapshot.ledger.charges.push(Charge {
         order_id,
         idempotency_key: format!("charge {order_id}"),
         amount_minor: PRICE * quantity,
@@ -125,15 +125,15 @@ fn captured(it: &mut Snapshot, order_id: OrderId, quantity: i64, status: Booking
         requests: 1,
     });
     let idempotency_key = format!("book {order_id}");
-    it.ledger.bookings.push(Booking { order_id, idempotency_key, status, requests: 1 });
+    snapshot.ledger.bookings.push(Booking { order_id, idempotency_key, status, requests: 1 });
 }
 
-fn refunded(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
-    if let Some(payment) = it.payments.iter_mut().find(|row| row.order_id == order_id) {
+fn refunded(snapshot: &mut Snapshot, order_id: OrderId, quantity: i64) {
+    if let Some(payment) = snapshot.payments.iter_mut().find(|row| row.order_id == order_id) {
         payment.state = PaymentState::Refunded;
         payment.refund = Some("re_1".to_owned());
     }
-    it.ledger.refunds.push(Refund {
+    snapshot.ledger.refunds.push(Refund {
         order_id,
         idempotency_key: format!("refund {order_id}"),
         amount_minor: PRICE * quantity,
@@ -143,11 +143,11 @@ fn refunded(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
     });
 }
 
-fn closed(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
+fn closed(snapshot: &mut Snapshot, order_id: OrderId, quantity: i64) {
     let state = ReservationState::Rejected;
-    it.reservations.push(ReservationRow { order_id, state, items: Vec::new() });
-    it.shipments.push(ShipmentRow { order_id, state: ShipmentState::Closed, reason: None });
-    it.payments.push(PaymentRow {
+    snapshot.reservations.push(ReservationRow { order_id, state, items: Vec::new() });
+    snapshot.shipments.push(ShipmentRow { order_id, state: ShipmentState::Closed, reason: None });
+    snapshot.payments.push(PaymentRow {
         order_id,
         state: PaymentState::Closed,
         amount_minor: Some(PRICE * quantity),
@@ -158,16 +158,16 @@ fn closed(it: &mut Snapshot, order_id: OrderId, quantity: i64) {
     });
 }
 
-pub(crate) fn order(it: &mut Snapshot, id: OrderId) -> &mut OrderRow {
-    it.orders.iter_mut().find(|row| row.order_id == id).expect("it is there")
+pub(crate) fn order(snapshot: &mut Snapshot, id: OrderId) -> &mut OrderRow {
+    snapshot.orders.iter_mut().find(|row| row.order_id == id).expect("a row of this order")
 }
 
-/// Breaks a sound snapshot and returns what this invariant says against the completed order.
+/// Breaks a sound snapshot and returns what this invariant reports about the completed order.
 pub(crate) fn broken<T>(number: u8, change: impl FnOnce(&mut Snapshot) -> T) -> String {
     broken_for(number, completed(), change, &[])
 }
 
-/// Breaks a sound snapshot and returns what this invariant says against that order.
+/// Breaks a sound snapshot and returns what this invariant reports about an order.
 pub(crate) fn broken_for<T>(
     number: u8,
     order: OrderId,
@@ -177,7 +177,7 @@ pub(crate) fn broken_for<T>(
     broken_of(number, &order.into(), change, accepted)
 }
 
-/// Breaks a sound snapshot and returns what this invariant says against that subject.
+/// Breaks a sound snapshot and returns what this invariant reports about a subject.
 pub(crate) fn broken_of<T>(
     number: u8,
     subject: &Subject,
@@ -187,8 +187,9 @@ pub(crate) fn broken_of<T>(
     let mut snapshot = sound();
     change(&mut snapshot);
     let report = audit(&snapshot, Some(accepted));
-    let of = |number| report.invariants.iter().find(|invariant| invariant.number == number);
-    let invariant = of(number).expect("it is checked");
+    let mut invariants = report.invariants.iter();
+    let invariant = invariants.find(|invariant| invariant.number == number);
+    let invariant = invariant.expect("an invariant of this number");
     assert!(!invariant.holds && !report.holds(), "invariant {number} holds:\n{report}");
     let against = invariant.offences.iter().filter(|offence| offence.subject == *subject);
     let against: Vec<&str> = against.map(|offence| offence.why.as_str()).collect();

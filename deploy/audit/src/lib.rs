@@ -1,10 +1,10 @@
-//! The auditor: checks the seven invariants of a suite from what every service and the outside
-//! world say of themselves.
+//! The auditor checks the seven invariants of a suite from the rows of all services and the ledger of the outside
+//! world.
 //!
-//! [`audit`] is a pure function over a [`Snapshot`], the same for a running suite, for a test and
-//! for a simulation. It shares no types with the services, lest it shared their mistakes. It judges
-//! a suite at rest: while orders are under way, what has not arrived yet counts as broken.
-//! [`audit_settled`] leaves those orders out, and names them.
+//! [`audit`] is a pure function over a [`Snapshot`]; running suites, tests and simulations all use it. It shares no
+//! types with the services, so that it cannot share their bugs. It is for a suite at rest: while orders are under
+//! way, an event that has not arrived yet counts as a violation. [`audit_settled`] leaves those orders out and
+//! names them.
 //!
 //! [`collect`] takes a snapshot of a running suite.
 
@@ -33,7 +33,7 @@ pub use snapshot::{
 };
 pub use under_way::{UnderWay, audit_settled};
 
-/// Checks all invariants. `accepted` is the caller's own list of orders that were answered with 202.
+/// Checks all invariants. `accepted` are the orders that the caller placed and that were answered with 202.
 #[must_use]
 pub fn audit(snapshot: &Snapshot, accepted: Option<&[OrderId]>) -> Report {
     let facts = facts::by_order(snapshot);
@@ -62,12 +62,12 @@ mod tests {
         let orders = [completed(), cancelled(), rejected()];
         let report = audit(&sound(), Some(&orders));
         assert!(report.holds(), "{report}");
-        let numbers: Vec<u8> = report.invariants.iter().map(|it| it.number).collect();
+        let numbers: Vec<u8> = report.invariants.iter().map(|invariant| invariant.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
-    fn nothing_at_all_but_five_quiet_services_holds() {
+    fn the_invariants_hold_for_five_services_without_orders() {
         let empty = Snapshot { status: sound().status, ..Snapshot::default() };
         assert!(audit(&empty, None).holds());
     }
@@ -87,7 +87,7 @@ mod tests {
         let mut broken = sound();
         broken.orders[0].ended = None;
         let report = audit(&broken, None);
-        let json = serde_json::to_value(&report).expect("it serialises");
+        let json = serde_json::to_value(&report).expect("a report serialises");
         let ended = &json["invariants"][0];
         assert_eq!(ended["holds"], false);
         assert_eq!(ended["figures"]["open"], 1);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_holds_what_belongs_to_its_orders_and_products_and_nothing_else() {
+    fn a_part_has_only_what_belongs_to_its_orders_and_products() {
         let whole = sound();
         let skus = BTreeSet::from([SKU.parse().expect("a SKU")]);
         assert_eq!(whole.of(&BTreeSet::new(), &skus), whole);

@@ -1,48 +1,48 @@
-//! The verdict.
+//! The audit result.
 
 use std::{collections::BTreeMap, fmt};
 
 use contracts::{OrderId, Sku};
 use serde::Serialize;
 
-/// Offences that one invariant lists; the others are only counted.
+/// The most offences and notes that are listed per invariant. Further ones are only counted.
 const LISTED: usize = 20;
 
-/// What the audit found.
+/// The result of an audit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// One an invariant, in their order.
+    /// The results of all invariants, in order.
     pub invariants: Vec<Invariant>,
 }
 
-/// What the audit found of one invariant.
+/// The result for one invariant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Invariant {
-    /// From 1.
+    /// Its number, from 1.
     pub number: u8,
-    /// What must be so.
+    /// What it requires, in a few words.
     pub name: &'static str,
-    /// What was counted.
+    /// Figures that were counted on the way.
     pub figures: BTreeMap<&'static str, i64>,
-    /// Whether it is so.
+    /// Whether it holds.
     pub holds: bool,
-    /// Who offends, the first twenty.
+    /// The first twenty violations.
     pub offences: Vec<Offence>,
-    /// How many offend beyond those listed.
+    /// How many violations are not listed.
     pub unlisted: usize,
-    /// What is worth knowing and allowed, the first twenty.
+    /// The first twenty observations that are worth knowing but allowed.
     pub notes: Vec<Offence>,
-    /// How many notes there are, listed or not.
+    /// How many observations there are, listed or not.
     pub noted: usize,
 }
 
-/// What is wrong with something.
+/// A violation of an invariant, or an observation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offence {
-    /// With what.
+    /// What it is about.
     #[serde(flatten)]
     pub subject: Subject,
-    /// In one line.
+    /// What is wrong, in one line.
     pub why: String,
 }
 
@@ -88,11 +88,11 @@ impl Invariant {
 
     pub(crate) fn must(
         &mut self,
-        so: bool,
+        is_so: bool,
         subject: impl Into<Subject>,
         why: impl FnOnce() -> String,
     ) {
-        if !so {
+        if !is_so {
             self.offends(subject, why());
         }
     }
@@ -151,8 +151,8 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.holds { "holds " } else { "BROKEN" };
-        write!(f, "{} {verdict} {}", self.number, self.name)?;
+        let result = if self.holds { "holds " } else { "BROKEN" };
+        write!(f, "{} {result} {}", self.number, self.name)?;
         for (nth, (figure, count)) in self.figures.iter().enumerate() {
             write!(f, "{} {figure} {count}", if nth == 0 { ":" } else { "," })?;
         }

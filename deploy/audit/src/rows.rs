@@ -3,10 +3,10 @@
 use contracts::{CancelReason, Currency, Item, Milestone, Money, OrderId, Sku};
 use serde::{Deserialize, Serialize};
 
-/// A row of any service's.
+/// A row of any service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "table", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each says what its row says")]
+#[expect(missing_docs, reason = "each is described by its row type")]
 pub enum Row {
     Orders(OrderRow),
     Reservation(ReservationRow),
@@ -16,18 +16,18 @@ pub enum Row {
     Notification(NotificationRow),
 }
 
-/// What order knows of an order.
+/// What the order service knows of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderRow {
     /// The order.
     pub order_id: OrderId,
     /// How far it has come.
     pub stage: Stage,
-    /// Who requested its cancellation.
+    /// Why its cancellation was requested, if it was.
     pub requested: Option<CancelReason>,
-    /// Why it comes to nothing.
+    /// Why it is being cancelled, if it is.
     pub cause: Option<CancelReason>,
-    /// Nothing is reserved for it any more.
+    /// No stock is reserved for it any more.
     pub stock_settled: bool,
     /// No money is owed for it any more.
     pub money_settled: bool,
@@ -37,7 +37,7 @@ pub struct OrderRow {
     pub needs_attention: bool,
     /// What it costs, in minor units.
     pub total_minor: i64,
-    /// In this currency.
+    /// The currency.
     pub currency: Currency,
     /// What was ordered.
     pub items: Vec<Line>,
@@ -62,12 +62,12 @@ pub struct Line {
     pub unit_price: Money,
 }
 
-/// What inventory knows of an order.
+/// What the inventory service knows of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReservationRow {
     /// The order.
     pub order_id: OrderId,
-    /// What became of its stock.
+    /// The state of its stock.
     pub state: ReservationState,
     /// What was reserved.
     pub items: Vec<Item>,
@@ -78,32 +78,32 @@ pub struct ReservationRow {
 pub struct ProductRow {
     /// The product.
     pub sku: Sku,
-    /// That ever came in.
+    /// Pieces that were ever added.
     pub stocked: i64,
-    /// On the shelf, the reserved ones included.
+    /// Pieces on the shelf, the reserved ones included.
     pub on_hand: i64,
-    /// On the shelf for an order.
+    /// Pieces on the shelf that belong to open orders.
     pub reserved: i64,
-    /// Gone.
+    /// Pieces that were shipped.
     pub shipped: i64,
 }
 
-/// What payment knows of an order.
+/// What the payment service knows of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaymentRow {
     /// The order.
     pub order_id: OrderId,
-    /// Where its payment stands.
+    /// The state of its payment.
     pub state: PaymentState,
     /// What it costs, in minor units, once known.
     pub amount_minor: Option<i64>,
-    /// In this currency, once known.
+    /// The currency, once known.
     pub currency: Option<Currency>,
     /// The gateway's reference of the charge.
     pub charge: Option<String>,
     /// The gateway's reference of the refund.
     pub refund: Option<String>,
-    /// Why the gateway refused, where it did.
+    /// Why the gateway refused, if it did.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -116,30 +116,30 @@ impl PaymentRow {
     }
 }
 
-/// What shipping knows of an order.
+/// What the shipping service knows of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShipmentRow {
     /// The order.
     pub order_id: OrderId,
-    /// Where its parcel stands.
+    /// The state of its parcel.
     pub state: ShipmentState,
-    /// Why the carrier refused, where it did.
+    /// Why the carrier refused, if it did.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
-/// What notification knows of an order.
+/// What the notification service knows of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NotificationRow {
     /// The order.
     pub order_id: OrderId,
-    /// What is known of it.
+    /// How much is known of it.
     pub state: Notified,
-    /// How the order ended.
+    /// How the order ended, if it has.
     pub ended: Option<Milestone>,
-    /// The mail that says that it is placed.
+    /// The state of the mail about its placing.
     pub placed_mail: Option<MailStatus>,
-    /// The mail that says how it ended.
+    /// The state of the mail about its end.
     pub end_mail: Option<MailStatus>,
 }
 
@@ -163,19 +163,19 @@ words! {
     Stage: Placed = "placed", Reserved = "reserved", Paid = "paid";
     /// How an order ended.
     End: Completed = "completed", Cancelled = "cancelled";
-    /// What became of an order's stock.
+    /// The state of an order's stock.
     ReservationState: Reserved = "reserved", Rejected = "rejected", Released = "released",
         Tombstone = "tombstone", Shipped = "shipped";
-    /// Where a payment stands.
+    /// The state of a payment.
     PaymentState: HasAmount = "has_amount", HasGo = "has_go", Charging = "charging",
         ChargingUndo = "charging_undo", Captured = "captured", Declined = "declined",
         Refunding = "refunding", Refunded = "refunded", Attention = "attention",
         Voided = "voided", Closed = "closed";
-    /// Where a parcel stands.
+    /// The state of a parcel.
     ShipmentState: HasAddress = "has_address", HasPaid = "has_paid", Booking = "booking",
         Dispatched = "dispatched", Failed = "failed", Voided = "voided", Closed = "closed";
-    /// What notification knows of an order.
+    /// How much the notification service knows of an order.
     Notified: HasAddress = "has_address", HasEnd = "has_end", Both = "both";
-    /// Where a mail stands.
+    /// The state of a mail.
     MailStatus: Sending = "sending", Sent = "sent", Failed = "failed";
 }

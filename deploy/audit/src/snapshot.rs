@@ -1,4 +1,4 @@
-//! Everything that is known of a suite at one moment.
+//! All rows and queues of a suite at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,33 +10,33 @@ use crate::{NotificationRow, OrderRow, PaymentRow, ProductRow, ReservationRow, R
 /// The services that a suite consists of.
 pub const SERVICES: [&str; 5] = ["order", "inventory", "payment", "shipping", "notification"];
 
-/// What all services and the outside world say, as of one moment.
+/// The rows and queues of all services and the ledger of the outside world, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Order's rows.
+    /// The rows of the order service.
     pub orders: Vec<OrderRow>,
-    /// Inventory's rows about orders.
+    /// The inventory service's rows about orders.
     pub reservations: Vec<ReservationRow>,
-    /// Inventory's rows about products.
+    /// The inventory service's rows about products.
     pub products: Vec<ProductRow>,
-    /// Payment's rows.
+    /// The rows of the payment service.
     pub payments: Vec<PaymentRow>,
-    /// Shipping's rows.
+    /// The rows of the shipping service.
     pub shipments: Vec<ShipmentRow>,
-    /// Notification's rows.
+    /// The rows of the notification service.
     pub notifications: Vec<NotificationRow>,
-    /// Each service's queues, by its name.
+    /// The queues of each service, by its name.
     pub status: BTreeMap<String, Status>,
     /// What the outside world did.
     pub ledger: Ledger,
 }
 
-/// Where a service stands, as `GET /admin/status` says.
+/// The status of a service, as `GET /admin/status` shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Batches committed since the process started; of a group all its processes' together.
+    /// Batches committed since the process started, or since all processes of a group started.
     pub turns: u64,
-    /// Inputs that had been applied before; likewise.
+    /// Inputs that had been applied before, counted likewise.
     #[serde(default)]
     pub duplicates: u64,
     /// Events that the broker has not acknowledged.
@@ -52,85 +52,85 @@ pub struct Status {
     pub lag: Option<i64>,
 }
 
-/// How much a queue holds.
+/// The length of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Depth {
-    /// Rows.
+    /// The number of rows.
     pub depth: i64,
 }
 
-/// What the outside world did, as the sandbox's `GET /ledger` says.
+/// What the outside world did, as the sandbox's `GET /ledger` shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// One an idempotency key.
+    /// One per idempotency key.
     pub charges: Vec<Charge>,
-    /// One an idempotency key.
+    /// One per idempotency key.
     pub refunds: Vec<Refund>,
-    /// One an idempotency key.
+    /// One per idempotency key.
     pub bookings: Vec<Booking>,
-    /// One a message id.
+    /// One per message id.
     pub mails: Vec<Mail>,
 }
 
 /// A charge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Charge {
-    /// For this order.
+    /// The order.
     pub order_id: OrderId,
-    /// Under this key.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// So much, in minor units.
+    /// The amount, in minor units.
     pub amount_minor: i64,
-    /// In this currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// With this answer.
+    /// The answer.
     pub status: ChargeStatus,
-    /// How often it was asked for.
+    /// How many requests had the key.
     pub requests: i64,
 }
 
 /// A refund.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refund {
-    /// For this order.
+    /// The order.
     pub order_id: OrderId,
-    /// Under this key.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// So much, in minor units.
+    /// The amount, in minor units.
     pub amount_minor: i64,
-    /// In this currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// With this answer.
+    /// The answer.
     pub status: RefundStatus,
-    /// How often it was asked for.
+    /// How many requests had the key.
     pub requests: i64,
 }
 
 /// A parcel at the carrier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Booking {
-    /// Of this order.
+    /// The order.
     pub order_id: OrderId,
-    /// Under this key.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// With this answer.
+    /// The answer.
     pub status: BookingStatus,
-    /// How often it was asked for.
+    /// How many requests had the key.
     pub requests: i64,
 }
 
 /// A mail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mail {
-    /// About this order, if it names one.
+    /// The order that it is about, if it names one.
     pub order_id: Option<String>,
     /// Its Message-ID.
     pub message_id: String,
-    /// To whom.
+    /// The recipients.
     pub to: String,
-    /// About what: one subject a milestone.
+    /// The subject, which is different for each milestone.
     pub subject: String,
-    /// How often it came.
+    /// How many copies arrived.
     pub copies: i64,
 }
 
@@ -162,7 +162,7 @@ pub enum BookingStatus {
 }
 
 impl Charge {
-    /// How much.
+    /// The amount and its currency.
     #[must_use]
     pub const fn amount(&self) -> Money {
         Money { amount_minor: self.amount_minor, currency: self.currency }
@@ -170,7 +170,7 @@ impl Charge {
 }
 
 impl Refund {
-    /// How much.
+    /// The amount and its currency.
     #[must_use]
     pub const fn amount(&self) -> Money {
         Money { amount_minor: self.amount_minor, currency: self.currency }
@@ -178,8 +178,8 @@ impl Refund {
 }
 
 impl Status {
-    /// The status of a service as all its replicas tell it: what each counts alone is added up, and of
-    /// what all see, but not at the same moment, the most counts.
+    /// Combines the statuses of a service's replicas. Counters of a single process are added up. Of the queues,
+    /// which all replicas see but not at the same moment, the greatest length counts.
     #[must_use]
     pub fn of_group(replicas: impl IntoIterator<Item = Self>) -> Option<Self> {
         replicas.into_iter().reduce(|group, replica| Self {
@@ -193,7 +193,7 @@ impl Status {
         })
     }
 
-    /// Whether nothing waits here.
+    /// Whether all its queues are empty.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let queues = [self.outbox, self.effects, self.alarms, self.parked];
@@ -214,8 +214,8 @@ impl Snapshot {
         }
     }
 
-    /// What it says of these orders and products, and of orders of these products. The services'
-    /// queues hold others' things too: the part keeps them as they are.
+    /// The part about these orders and products, and about orders of these products. The queues are not split by
+    /// order, so the part has them unchanged.
     #[must_use]
     pub fn of(&self, orders: &BTreeSet<OrderId>, skus: &BTreeSet<Sku>) -> Self {
         let ordered = self.orders.iter();
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replicas_add_up_what_each_counts_and_none_hides_what_waits() {
+    fn counters_of_replicas_are_added_and_the_longest_queue_counts() {
         let one = Status { turns: 3, duplicates: 1, lag: Some(0), ..Status::default() };
         let waits = Depth { depth: 2 };
         let other = Status { turns: 4, outbox: waits, lag: Some(5), ..Status::default() };
@@ -267,8 +267,8 @@ mod tests {
         let expected =
             Status { turns: 7, duplicates: 1, outbox: waits, lag: Some(5), ..Status::default() };
         assert_eq!(group, expected);
-        let alone = Status { lag: None, ..one };
-        assert_eq!(Status::of_group([one, alone]).unwrap().lag, None);
+        let without_lag = Status { lag: None, ..one };
+        assert_eq!(Status::of_group([one, without_lag]).unwrap().lag, None);
         assert_eq!(Status::of_group([]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What can be judged although some orders are under way: all the others.
+//! An audit while some orders are under way: it checks all others.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use crate::{
     facts::{self, Facts},
 };
 
-/// What an audit of a suite finds that is not at rest, at a moment at which nothing moved.
+/// The result of an audit of a suite that is not at rest, taken at a moment at which nothing changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnderWay {
-    /// The orders that wait for something, and for what.
+    /// The orders that are under way, and what they wait for.
     pub orders: Vec<Offence>,
-    /// All invariants but the last, of the other orders and of the stock.
+    /// The results of all invariants but the last, for the other orders and for the stock.
     pub report: Report,
 }
 
-/// Checks all that is true of orders that are done with, whatever the others wait for. The snapshot must
-/// be of one moment. `accepted` is as for [`audit`](crate::audit).
+/// Checks the orders that are not under way, whatever the others wait for. The snapshot must be of one moment.
+/// `accepted` is as for [`audit`](crate::audit).
 #[must_use]
 pub fn audit_settled(snapshot: &Snapshot, accepted: Option<&[OrderId]>) -> UnderWay {
     let facts = facts::by_order(snapshot);
@@ -42,7 +42,7 @@ pub fn audit_settled(snapshot: &Snapshot, accepted: Option<&[OrderId]>) -> Under
     UnderWay { orders, report: Report { invariants } }
 }
 
-/// Why an order is under way, if it is: it has not ended, or a service has something left to do for it.
+/// Why an order is under way, if it is: it has not ended, or a service still has something to do for it.
 fn why(known: &Facts<'_>) -> Option<String> {
     let unended = known.order.filter(|order| order.ended.is_none());
     let completed = known.order.is_some_and(|order| order.ended == Some(End::Completed));
@@ -79,15 +79,15 @@ fn why(known: &Facts<'_>) -> Option<String> {
     (!waits.is_empty()).then(|| waits.join(", "))
 }
 
-/// What of an order's mails is left to do.
+/// What is left to do for an order's mails.
 fn mail(known: &Facts<'_>, ended: bool) -> Option<String> {
     let row = known.notification?;
     let sending = [row.placed_mail, row.end_mail].contains(&Some(MailStatus::Sending));
     if sending {
         return Some("a mail is not sent".to_owned());
     }
-    let unheard = known.order.is_some() && ended && row.state != Notified::Both;
-    unheard.then(|| format!("notification stands at {}", row.state))
+    let is_behind = known.order.is_some() && ended && row.state != Notified::Both;
+    is_behind.then(|| format!("notification stands at {}", row.state))
 }
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
         fixture::{cancelled, completed, order, sound},
     };
 
-    /// The one order that is under way, and why.
+    /// The only order that is under way, and why.
     fn one(snapshot: &Snapshot) -> (Subject, String) {
         let found = audit_settled(snapshot, Some(&[completed(), cancelled()]));
         assert!(found.report.holds(), "{}", found.report);
@@ -116,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_waits_is_named_and_the_others_are_judged() {
-        let mut it = sound();
-        order(&mut it, completed()).ended = None;
-        order(&mut it, completed()).needs_attention = true;
-        it.payments[0].state = PaymentState::Charging;
-        it.ledger.charges.retain(|charge| charge.order_id != completed());
-        it.status.entry("order".into()).and_modify(|order| order.alarms = Depth { depth: 1 });
-        let (subject, why) = one(&it);
+    fn an_order_under_way_is_named_and_the_others_are_checked() {
+        let mut snapshot = sound();
+        order(&mut snapshot, completed()).ended = None;
+        order(&mut snapshot, completed()).needs_attention = true;
+        snapshot.payments[0].state = PaymentState::Charging;
+        snapshot.ledger.charges.retain(|charge| charge.order_id != completed());
+        snapshot.status.entry("order".into()).and_modify(|order| order.alarms = Depth { depth: 1 });
+        let (subject, why) = one(&snapshot);
         assert_eq!(subject, completed().into());
         assert_eq!(
             why,
@@ -133,31 +133,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_to_do_after_the_end_is_under_way_too() {
-        let mut it = sound();
-        it.notifications[0].end_mail = Some(MailStatus::Sending);
-        it.ledger.mails.remove(1);
-        assert_eq!(one(&it), (completed().into(), "a mail is not sent".to_owned()));
-        let mut it = sound();
-        it.notifications[0].state = Notified::HasAddress;
-        assert_eq!(one(&it).1, "notification stands at has_address");
-        let mut it = sound();
-        let refund = it.ledger.refunds.pop();
+    fn an_order_with_work_left_after_its_end_is_under_way_too() {
+        let mut snapshot = sound();
+        snapshot.notifications[0].end_mail = Some(MailStatus::Sending);
+        snapshot.ledger.mails.remove(1);
+        assert_eq!(one(&snapshot), (completed().into(), "a mail is not sent".to_owned()));
+        let mut snapshot = sound();
+        snapshot.notifications[0].state = Notified::HasAddress;
+        assert_eq!(one(&snapshot).1, "notification stands at has_address");
+        let mut snapshot = sound();
+        let refund = snapshot.ledger.refunds.pop();
         assert!(refund.is_some());
-        let payment = it.payments.iter_mut().find(|row| row.order_id == cancelled());
-        payment.expect("it is there").state = PaymentState::Attention;
-        assert_eq!(one(&it), (cancelled().into(), "its payment is attention".to_owned()));
+        let payment = snapshot.payments.iter_mut().find(|row| row.order_id == cancelled());
+        payment.expect("a payment of the cancelled order").state = PaymentState::Attention;
+        assert_eq!(one(&snapshot), (cancelled().into(), "its payment is attention".to_owned()));
     }
 
     #[test]
-    fn what_is_wrong_with_the_others_is_found() {
-        let mut it = sound();
-        order(&mut it, completed()).ended = None;
-        it.ledger.refunds.clear();
-        it.products[0].stocked += 1;
-        let found = audit_settled(&it, None);
-        let broken: Vec<u8> =
-            found.report.invariants.iter().filter(|it| !it.holds).map(|it| it.number).collect();
+    fn violations_of_the_others_are_found() {
+        let mut snapshot = sound();
+        order(&mut snapshot, completed()).ended = None;
+        snapshot.ledger.refunds.clear();
+        snapshot.products[0].stocked += 1;
+        let found = audit_settled(&snapshot, None);
+        let broken: Vec<u8> = found
+            .report
+            .invariants
+            .iter()
+            .filter(|invariant| !invariant.holds)
+            .map(|invariant| invariant.number)
+            .collect();
         assert_eq!(broken, [3, 4, 5], "{}", found.report);
     }
 }

@@ -1,4 +1,4 @@
-//! The carrier: books every parcel but those to postal code `00000`.
+//! The carrier: books every parcel except those to postal code `00000`.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,24 +8,24 @@ use crate::ledger::{Books, Entry, Keyed, Kind, Outcome, Status};
 use crate::problem::Problem;
 use crate::reference;
 
-/// Where the carrier does not go.
+/// The postal code to which the carrier does not ship.
 const NO_SERVICE: &str = "00000";
 
-/// Booked, as are all postal codes that begin so, unless the knob `poison` says otherwise.
+/// A parcel to a postal code with this prefix is poisoned: booked, unless the knob `poison` says otherwise.
 const POISONED: &str = "66666";
 
 /// `POST /bookings`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Booking {
-    /// The order that is sent.
+    /// The order that is shipped.
     pub order_id: Uuid,
-    /// Where to.
+    /// The address to ship to.
     pub address: Address,
-    /// What, at least one line.
+    /// The contents: at least one line.
     pub items: Vec<Item>,
 }
 
-/// Where a parcel goes.
+/// A postal address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words of the interface")]
 pub struct Address {
@@ -69,7 +69,7 @@ impl Body for Booking {
     }
 }
 
-/// Takes a parcel, or says why not.
+/// Books a parcel or refuses it.
 pub fn book(books: &mut Books, sent: &Keyed<Booking>) -> Outcome {
     if let Some(outcome) = books.repeat(Kind::Booking, sent) {
         return outcome;

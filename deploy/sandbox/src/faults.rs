@@ -1,4 +1,4 @@
-//! The fault knobs: how badly each provider behaves, and the dice that decide it.
+//! The fault knobs: how each provider fails, and the random numbers that decide when.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,33 +36,33 @@ impl From<Rate> for f64 {
 pub struct Knobs {
     /// Milliseconds to wait before the effect.
     pub latency_ms: u64,
-    /// How many requests fail before anything happens.
+    /// The share of requests that fail before anything happens.
     pub error_rate: Rate,
-    /// How many effects are recorded but never answered.
+    /// The share of requests whose effect is recorded but whose answer is lost.
     pub lost_answer_rate: Rate,
-    /// Turns every request away at once.
+    /// Whether every request is rejected at once.
     pub outage: bool,
-    /// What becomes of requests that are marked as poisoned; without it they are like any others.
+    /// How poisoned requests fail; without it they are served like all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poison: Option<Poison>,
 }
 
-/// What a provider does with poisoned requests. Nothing is recorded of them.
+/// How a provider fails poisoned requests. Nothing is recorded for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Poison {
-    /// Refuses them as malformed.
+    /// It refuses them as malformed.
     Refuse,
-    /// Is not available for them.
+    /// It is unavailable for them.
     Unavailable,
-    /// Leaves them without an answer.
+    /// It does not answer them.
     Hang,
 }
 
-/// How long a request that hangs stays open, at most. Clients give up long before.
+/// The longest time that a hanging request stays open. Clients give up long before.
 const HANGS: Duration = Duration::from_secs(30);
 
-/// The knobs of all providers, as `PUT /faults` sets them; what it leaves out is off.
+/// The knobs of all providers, as `PUT /faults` sets them. Knobs that are left out are off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FaultPlan {
@@ -72,11 +72,11 @@ pub struct FaultPlan {
     pub carrier: Knobs,
     /// The mail sink.
     pub mail: Knobs,
-    /// Where the dice start, so that a run can be repeated.
+    /// The seed of the random numbers, so that a run can be repeated.
     pub seed: u64,
 }
 
-/// Who is being asked.
+/// A provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// The payment gateway.
@@ -87,14 +87,14 @@ pub enum Provider {
     Mail,
 }
 
-/// Why a request was turned away with nothing recorded.
+/// Why a request was rejected without anything recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnedAway {
     /// The provider is out of service.
     Outage,
-    /// The dice chose an error, or the request is poisoned.
+    /// By chance, or because the request is poisoned.
     Error,
-    /// The request is poisoned, and counts as malformed.
+    /// The request is poisoned and refused as malformed.
     Malformed,
 }
 
@@ -105,14 +105,14 @@ pub struct Admitted {
     pub answer_lost: bool,
 }
 
-/// The plan in force and its dice.
+/// The plan in force and its random numbers.
 #[derive(Debug)]
 pub struct Faults(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     plan: FaultPlan,
-    // One per provider, so that each one's luck depends on its own requests only.
+    // One generator per provider, so that its faults depend on its own requests only.
     dice: [Xoshiro256PlusPlus; 3],
 }
 
@@ -123,6 +123,13 @@ impl State {
         });
         Self { plan, dice }
     }
+}
+
+/// The faults that were drawn for one request.
+struct Drawn {
+    knobs: Knobs,
+    error: bool,
+    answer_lost: bool,
 }
 
 impl Faults {
@@ -138,17 +145,17 @@ impl Faults {
         self.state().plan
     }
 
-    /// Replaces the plan and starts the dice anew from its seed.
+    /// Replaces the plan and restarts the random numbers from its seed.
     pub fn replace(&self, plan: FaultPlan) {
         *self.state() = State::new(plan);
     }
 
-    /// Lets one request pass, after the provider's latency.
+    /// Admits a request after the provider's latency.
     ///
     /// # Errors
-    /// When the provider is out or the dice say so; then nothing may be recorded.
+    /// If the provider is out of service or the request fails by chance. Then nothing may be recorded.
     pub async fn admit(&self, provider: Provider) -> Result<Admitted, TurnedAway> {
-        let (knobs, error, answer_lost) = self.throw(provider);
+        let Drawn { knobs, error, answer_lost } = self.draw(provider);
         if knobs.outage {
             return Err(TurnedAway::Outage);
         }
@@ -161,10 +168,10 @@ impl Faults {
         Ok(Admitted { answer_lost })
     }
 
-    /// Lets a request pass unless it is poisoned and the provider minds.
+    /// Admits a poisoned request unless the knob `poison` is set.
     ///
     /// # Errors
-    /// When the provider turns poisoned requests away; then nothing may be recorded.
+    /// If that knob is set. Then nothing may be recorded.
     pub async fn admit_poisoned(&self, provider: Provider) -> Result<(), TurnedAway> {
         let poison = self.state().plan.knobs(provider).poison;
         match poison {
@@ -184,18 +191,18 @@ impl Faults {
         self.state().plan.knobs(provider).outage
     }
 
-    fn throw(&self, provider: Provider) -> (Knobs, bool, bool) {
+    fn draw(&self, provider: Provider) -> Drawn {
         let mut state = self.state();
         let knobs = state.plan.knobs(provider);
         let dice = &mut state.dice[provider as usize];
-        // Both are always thrown: changing one rate then leaves the other's luck as it was.
+        // Both numbers are always drawn, so that changing one rate does not change the other kind of fault.
         let error = dice.random_bool(knobs.error_rate.0);
         let answer_lost = dice.random_bool(knobs.lost_answer_rate.0);
-        (knobs, error, answer_lost)
+        Drawn { knobs, error, answer_lost }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every update is a plain assignment: a panic elsewhere cannot leave it half done.
+        // Every update is a plain assignment, which a panic cannot leave half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,10 +221,13 @@ impl FaultPlan {
 mod tests {
     use super::*;
 
-    fn throws(plan: FaultPlan, provider: Provider) -> Vec<(bool, bool)> {
+    fn draws(plan: FaultPlan, provider: Provider) -> Vec<(bool, bool)> {
         let faults = Faults::new(plan);
-        let throw = || faults.throw(provider);
-        std::iter::repeat_with(throw).take(400).map(|(_, error, lost)| (error, lost)).collect()
+        let draw = || faults.draw(provider);
+        std::iter::repeat_with(draw)
+            .take(400)
+            .map(|drawn| (drawn.error, drawn.answer_lost))
+            .collect()
     }
 
     fn plan(seed: u64) -> FaultPlan {
@@ -228,16 +238,16 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_its_run_and_another_does_not() {
-        assert_eq!(throws(plan(7), Provider::Payment), throws(plan(7), Provider::Payment));
-        assert_ne!(throws(plan(7), Provider::Payment), throws(plan(8), Provider::Payment));
-        assert_ne!(throws(plan(7), Provider::Payment), throws(plan(7), Provider::Carrier));
+        assert_eq!(draws(plan(7), Provider::Payment), draws(plan(7), Provider::Payment));
+        assert_ne!(draws(plan(7), Provider::Payment), draws(plan(8), Provider::Payment));
+        assert_ne!(draws(plan(7), Provider::Payment), draws(plan(7), Provider::Carrier));
     }
 
     #[test]
-    fn rates_are_kept() {
-        let thrown = throws(plan(1), Provider::Payment);
-        let errors = thrown.iter().filter(|(error, _)| *error).count();
-        let lost = thrown.iter().filter(|(_, lost)| *lost).count();
+    fn faults_occur_at_their_rates() {
+        let drawn = draws(plan(1), Provider::Payment);
+        let errors = drawn.iter().filter(|(error, _)| *error).count();
+        let lost = drawn.iter().filter(|(_, lost)| *lost).count();
         assert!((150..250).contains(&errors), "{errors} of 400 at 0.5");
         assert!((15..80).contains(&lost), "{lost} of 400 at 0.1");
     }

@@ -1,4 +1,4 @@
-//! The HTTP side: the providers' routes, the ledger, the knobs, health.
+//! The HTTP interface: the providers' routes, the ledger, the fault knobs and health checks.
 
 use std::sync::Arc;
 
@@ -21,28 +21,28 @@ use crate::faults::{FaultPlan, Provider, TurnedAway};
 use crate::ledger::{self, Entry, Keyed, Kind, Outcome, Status};
 use crate::problem::Problem;
 
-/// Bytes of a request's body; a hundred lines of a parcel take a tenth of it.
+/// The most bytes of a request's body. A parcel of a hundred lines takes a tenth of it.
 const BODY_LIMIT: usize = 64 * 1024;
-/// Bytes of an idempotency key.
+/// The most bytes of an idempotency key.
 const KEY_LIMIT: usize = 255;
 
 /// A provider's request.
 pub trait Body: DeserializeOwned + Serialize {
-    /// What its types alone do not rule out.
+    /// Checks what its types do not.
     ///
     /// # Errors
-    /// Names the field and the fix.
+    /// If a value is not acceptable; the problem names the field and the fix.
     fn check(&self) -> Result<(), Problem>;
 
-    /// Whether it is marked as poisoned: see the knob of that name.
+    /// Whether it is poisoned: see [`Knobs::poison`](crate::faults::Knobs::poison).
     fn is_poisoned(&self) -> bool {
         false
     }
 }
 
-type Given = Result<Bytes, BytesRejection>;
+type ReceivedBody = Result<Bytes, BytesRejection>;
 
-/// All routes, asked under these names.
+/// All routes, served under these host names.
 pub fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
     Router::new()
         .route("/charges", post(post_charge))
@@ -59,7 +59,7 @@ pub fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
         .with_state(desk)
 }
 
-/// A web page must neither read the ledger nor turn a knob.
+/// Refuses requests from web pages, which must neither read the ledger nor change a knob.
 async fn refuse_foreign(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let checked =
         hosts.check(request.method(), request.uri(), request.version(), request.headers());
@@ -75,24 +75,36 @@ async fn refuse_foreign(State(hosts): State<Arc<Hosts>>, request: Request, next:
     }
 }
 
-async fn post_charge(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
+async fn post_charge(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: ReceivedBody,
+) -> Response {
     answer(ask(&desk, Provider::Payment, &headers, body, ledger::Request::Charge).await)
 }
 
-async fn post_refund(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
+async fn post_refund(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: ReceivedBody,
+) -> Response {
     answer(ask(&desk, Provider::Payment, &headers, body, ledger::Request::Refund).await)
 }
 
-async fn post_booking(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Given) -> Response {
+async fn post_booking(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: ReceivedBody,
+) -> Response {
     answer(ask(&desk, Provider::Carrier, &headers, body, ledger::Request::Booking).await)
 }
 
-/// Asks a provider: through its faults, then into the ledger.
+/// Handles a request to a provider: applies its faults, then records it in the ledger.
 async fn ask<T: Body>(
     desk: &Desk,
     provider: Provider,
     headers: &HeaderMap,
-    body: Given,
+    body: ReceivedBody,
     request: fn(Keyed<T>) -> ledger::Request,
 ) -> Result<Entry, Problem> {
     let admitted = desk.faults.admit(provider).await.map_err(turned_away)?;
@@ -106,7 +118,7 @@ async fn ask<T: Body>(
     match outcome.map_err(|error| Problem::unavailable(error.to_string()))? {
         Outcome::Rejected(problem) => Err(problem),
         Outcome::TurnedAway => Err(turned_away(TurnedAway::Error)),
-        Outcome::AnswerLost | Outcome::Kept => Err(Problem::answer_lost()),
+        Outcome::AnswerLost | Outcome::Stored => Err(Problem::answer_lost()),
         Outcome::Answered(_) if admitted.answer_lost => Err(Problem::answer_lost()),
         Outcome::Answered(entry) => Ok(entry),
     }
@@ -122,14 +134,14 @@ fn turned_away(why: TurnedAway) -> Problem {
         }
         TurnedAway::Malformed => Problem::bad_request(
             "body",
-            "the provider was told to refuse poisoned requests; nothing was recorded",
+            "the fault knob `poison` refuses this request; nothing was recorded",
             "PUT /faults without `poison` to have them taken",
         ),
     }
 }
 
-fn answer(asked: Result<Entry, Problem>) -> Response {
-    let entry = match asked {
+fn answer(result: Result<Entry, Problem>) -> Response {
+    let entry = match result {
         Ok(entry) => entry,
         Err(problem) => return problem.into_response(),
     };
@@ -156,7 +168,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     };
     let value = headers.get("idempotency-key").ok_or_else(|| wrong("the header is missing"))?;
     let value = value.to_str().map_err(|_| wrong("the key is not plain ASCII"))?.trim();
-    // The IETF draft writes it as a quoted string; most providers do not.
+    // The IETF draft requires a quoted string; most providers use a bare one. Both are accepted.
     let key = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
     if key.is_empty() || key.len() > KEY_LIMIT {
         return Err(wrong(&format!("the key has {} characters", key.len())));
@@ -164,7 +176,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     Ok(key.to_owned())
 }
 
-fn parse<T: DeserializeOwned>(body: Given) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(body: ReceivedBody) -> Result<T, Problem> {
     let body = body.map_err(|rejection| Problem {
         status: rejection.status(),
         detail: rejection.body_text(),
@@ -189,7 +201,7 @@ fn parse<T: DeserializeOwned>(body: Given) -> Result<T, Problem> {
     })
 }
 
-/// Where it is wrong; a field that is missing is known from the error's text only.
+/// The path of the wrong field. Only the error's text names a missing field.
 fn field(path: String, detail: &str) -> String {
     let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     match (path.as_str(), missing) {
@@ -228,13 +240,13 @@ async fn get_faults(State(desk): State<Arc<Desk>>) -> Json<FaultPlan> {
 
 async fn put_faults(
     State(desk): State<Arc<Desk>>,
-    body: Given,
+    body: ReceivedBody,
 ) -> Result<Json<FaultPlan>, Problem> {
     let plan: FaultPlan = parse(body)?;
-    // Two at once must leave the same plan in the file and in force.
-    let _turn = desk.planning.lock().await;
-    let kept = desk.ledger.record(ledger::Request::Faults(plan)).await;
-    kept.map_err(|error| Problem::unavailable(error.to_string()))?;
+    // Without this lock, two requests at once could leave one plan in the file and the other in force.
+    let _guard = desk.planning.lock().await;
+    let stored = desk.ledger.record(ledger::Request::Faults(plan)).await;
+    stored.map_err(|error| Problem::unavailable(error.to_string()))?;
     desk.faults.replace(plan);
     tracing::info!(plan = ?plan, "fault knobs set");
     Ok(Json(plan))

@@ -1,4 +1,4 @@
-//! The one durable ledger: a writer that commits in groups, and readers beside it.
+//! The durable ledger: one writer that commits requests in batches, and several readers.
 
 mod books;
 mod report;
@@ -25,13 +25,13 @@ use crate::problem::Problem;
 
 pub use books::{Books, Entry, Kind, Status};
 
-/// How many requests share one transaction at most.
+/// The most requests in one transaction.
 const BATCH: usize = 1_000;
-/// How many requests may wait for the writer; more wait at the door.
+/// The most requests that may wait in the writer's queue. Further callers wait until there is room.
 const QUEUE: usize = 4_000;
-/// Long reports must not keep the health check waiting.
+/// Connections for reading: several, so that long reports do not delay the health check.
 const READERS: u32 = 8;
-/// How long open reports may take to end when the ledger closes.
+/// How long the ledger waits for open reports when it closes.
 const REPORTS_END: Duration = Duration::from_secs(1);
 
 /// A body under its idempotency key.
@@ -39,7 +39,7 @@ const REPORTS_END: Duration = Duration::from_secs(1);
 pub struct Keyed<T> {
     /// The idempotency key.
     pub key: String,
-    /// The body in canonical form, to compare repeats by.
+    /// The body in canonical form, by which repeats are compared.
     pub request: String,
     /// The body.
     pub body: T,
@@ -58,7 +58,7 @@ impl<T: Serialize> Keyed<T> {
 pub struct Mail {
     /// The Message-ID without its angle brackets.
     pub message_id: String,
-    /// The order it names, or nothing.
+    /// The order that it names, or an empty text.
     pub order_id: String,
     /// The addressees, separated by commas.
     pub to: String,
@@ -66,7 +66,7 @@ pub struct Mail {
     pub subject: String,
 }
 
-/// What the ledger can be asked to record.
+/// A request to record something in the ledger.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Take money.
@@ -75,25 +75,25 @@ pub enum Request {
     Refund(Keyed<Refund>),
     /// Send a parcel.
     Booking(Keyed<Booking>),
-    /// Keep a mail.
+    /// Store a mail.
     Mail(Mail),
-    /// Keep the fault knobs.
+    /// Store the fault knobs.
     Faults(FaultPlan),
 }
 
-/// What came of a request, after its commit.
+/// The outcome of a request, after its commit.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// A definite answer.
     Answered(Entry),
-    /// Recorded; its answer must not arrive.
+    /// The request is recorded, but its answer must not arrive.
     AnswerLost,
-    /// Turned away; nothing is entered.
+    /// The provider failed the request by chance; nothing is recorded.
     TurnedAway,
-    /// Not acceptable; nothing is entered.
+    /// The request is not acceptable; nothing is recorded.
     Rejected(Problem),
-    /// A mail or the knobs are kept.
-    Kept,
+    /// A mail or the knobs are stored.
+    Stored,
 }
 
 /// Why the ledger could not be used.
@@ -107,13 +107,13 @@ pub enum LedgerError {
         /// SQLite's reason.
         source: sqlx::Error,
     },
-    /// A transaction failed or its fate is unknown, or the ledger is closing.
+    /// A transaction failed, its outcome is unknown, or the ledger is closing.
     #[error("the ledger gave no confirmation")]
     NotCommitted,
-    /// It cannot be read.
+    /// The ledger cannot be read.
     #[error("cannot read the ledger: {0}")]
     Read(#[from] sqlx::Error),
-    /// The stored knobs make no sense.
+    /// The stored knobs cannot be parsed.
     #[error("cannot read the stored fault knobs: {0}")]
     Knobs(#[from] serde_json::Error),
 }
@@ -125,7 +125,7 @@ pub struct Ledger {
     readers: SqlitePool,
 }
 
-/// Ends the writer once everything that was handed to it is committed.
+/// Closes the ledger once everything in the writer's queue is committed.
 #[derive(Debug)]
 pub struct Closing {
     close: oneshot::Sender<()>,
@@ -143,7 +143,7 @@ impl Ledger {
     /// Opens the file at `path`, or creates it.
     ///
     /// # Errors
-    /// When it cannot be opened, written or migrated.
+    /// If it cannot be opened, written or migrated.
     pub async fn open(path: &Path) -> Result<(Self, Closing), LedgerError> {
         let (connection, readers) = connect(path)
             .await
@@ -156,22 +156,22 @@ impl Ledger {
         Ok((ledger, closing))
     }
 
-    /// Records one request and returns what came of it, after its commit.
+    /// Records a request and returns its outcome after the commit.
     ///
     /// # Errors
-    /// When it could not be committed, or its fate is unknown: no answer.
+    /// If the request could not be committed, or it is unknown whether it was.
     pub async fn record(&self, request: Request) -> Result<Outcome, LedgerError> {
         let (reply, outcome) = oneshot::channel();
         let job = Job { request, reply };
-        let handed_over = self.writer.send(job).await;
-        handed_over.map_err(|_| LedgerError::NotCommitted)?;
+        let queued = self.writer.send(job).await;
+        queued.map_err(|_| LedgerError::NotCommitted)?;
         outcome.await.map_err(|_| LedgerError::NotCommitted)?
     }
 
     /// The stored fault knobs.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub async fn faults(&self) -> Result<FaultPlan, LedgerError> {
         let stored: Option<String> =
             sqlx::query_scalar("select value from knobs").fetch_optional(&self.readers).await?;
@@ -179,16 +179,16 @@ impl Ledger {
         Ok(plan.unwrap_or_default())
     }
 
-    /// Answers when the ledger can be read.
+    /// Checks that the ledger can be read.
     ///
     /// # Errors
-    /// When it cannot.
+    /// If it cannot.
     pub async fn ready(&self) -> Result<(), LedgerError> {
         sqlx::query("select 1").execute(&self.readers).await?;
         Ok(())
     }
 
-    /// The ledger as JSON, all of it or one order's, in pieces of one consistent snapshot.
+    /// The ledger, or one order's part of it, as JSON: the pieces of one consistent snapshot.
     pub fn report(
         &self,
         order_id: Option<String>,
@@ -198,15 +198,16 @@ impl Ledger {
 }
 
 impl Closing {
-    /// Commits what waits, then closes the file.
+    /// Commits what is queued, then closes the file.
     pub async fn close(self) {
-        // Readers first: the last to close folds the write-ahead log in, which they may not.
-        // A report that nobody fetches to its end must not hold the process.
+        // The readers close first: the last connection to close merges the write-ahead log into the file, which a
+        // read-only connection cannot do. A report that is not read to its end must not keep the process from
+        // ending.
         let closed = timeout(REPORTS_END, self.readers.close()).await;
         if closed.is_err() {
             tracing::warn!("the ledger closes while a report is still being read");
         }
-        // It fails only when the writer has ended already.
+        // Sending fails only if the writer has ended already.
         let _ = self.close.send(());
         if let Err(error) = self.writer.await {
             tracing::error!(%error, "the ledger's writer failed");
@@ -214,7 +215,7 @@ impl Closing {
     }
 }
 
-/// Brings the ledger's tables up to date. What is in these files never changes.
+/// Creates the ledger's tables. A migration never changes once it is released, because its checksum is stored.
 fn migrator() -> Migrator {
     let sql = include_str!("../migrations/0001_ledger.sql").into_sql_str();
     let tables = Migration::new(1, "ledger".into(), MigrationType::Simple, sql, false);
@@ -253,7 +254,7 @@ async fn write(
         match commit(&mut connection, &jobs).await {
             Ok(outcomes) => {
                 for (job, outcome) in jobs.drain(..).zip(outcomes) {
-                    // A caller who has gone asks again under the same key.
+                    // If the caller is gone, it will repeat the request under the same key.
                     let _ = job.reply.send(Ok(outcome));
                 }
             }
@@ -270,7 +271,7 @@ async fn write(
     }
 }
 
-/// Plays a whole batch in one transaction.
+/// Applies a whole batch in one transaction.
 async fn commit(
     connection: &mut SqliteConnection,
     jobs: &[Job],
@@ -287,24 +288,27 @@ async fn commit(
             Request::Booking(sent) => carrier::book(&mut books, sent),
             Request::Mail(mail) => {
                 mails.push(mail);
-                Outcome::Kept
+                Outcome::Stored
             }
             Request::Faults(latest) => {
                 plan = Some(latest);
-                Outcome::Kept
+                Outcome::Stored
             }
         })
         .collect();
     books.save(&mut transaction).await?;
-    keep_mails(&mut transaction, &mails).await?;
+    store_mails(&mut transaction, &mails).await?;
     if let Some(plan) = plan {
-        keep_faults(&mut transaction, plan).await?;
+        store_faults(&mut transaction, plan).await?;
     }
     transaction.commit().await?;
     Ok(outcomes)
 }
 
-async fn keep_mails(connection: &mut SqliteConnection, mails: &[&Mail]) -> Result<(), sqlx::Error> {
+async fn store_mails(
+    connection: &mut SqliteConnection,
+    mails: &[&Mail],
+) -> Result<(), sqlx::Error> {
     if mails.is_empty() {
         return Ok(());
     }
@@ -320,7 +324,7 @@ async fn keep_mails(connection: &mut SqliteConnection, mails: &[&Mail]) -> Resul
     Ok(())
 }
 
-async fn keep_faults(
+async fn store_faults(
     connection: &mut SqliteConnection,
     plan: &FaultPlan,
 ) -> Result<(), sqlx::Error> {

@@ -1,8 +1,8 @@
 //! The outside world of Quintet: a payment gateway, a carrier and a mail sink, with one durable
 //! ledger of everything they did and knobs to make them fail.
 //!
-//! An answer is sent only after its ledger row is committed, so the ledger can be trusted as the
-//! providers' side of every audit, whatever was killed in between.
+//! An answer is sent only after its ledger row is committed. So an audit can rely on the ledger for the
+//! providers' side, whichever process was killed.
 
 pub mod carrier;
 pub mod faults;
@@ -38,9 +38,9 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// Where the sandbox listens and keeps its ledger.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// HTTP; port 0 takes a free one.
+    /// The address for HTTP; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// SMTP; port 0 takes a free one.
+    /// The address for SMTP; port 0 takes a free port.
     pub smtp: SocketAddr,
     /// The directory of `sandbox.db`, created if missing.
     pub data: PathBuf,
@@ -49,7 +49,7 @@ pub struct Config {
 /// Why the sandbox did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The data directory cannot be made.
+    /// The data directory cannot be created.
     #[error("cannot create the data directory {path}: {source}; choose another with --data")]
     Data {
         /// The directory.
@@ -74,7 +74,7 @@ pub enum StartError {
     },
 }
 
-/// What every request needs.
+/// The state that all requests share.
 struct Desk {
     ledger: Ledger,
     faults: Faults,
@@ -95,7 +95,7 @@ impl Sandbox {
     /// Opens the ledger and serves until [`Sandbox::stop`].
     ///
     /// # Errors
-    /// When the data directory or an address cannot be used.
+    /// If the data directory or an address cannot be used.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listener = listen("HTTP", config.listen, "--listen").await?;
         let mail_listener = listen("SMTP", config.smtp, "--smtp").await?;
@@ -117,19 +117,19 @@ impl Sandbox {
         Ok(Self { http, smtp, stop, tasks, ledger: closing })
     }
 
-    /// Where HTTP is served.
+    /// The address at which HTTP is served.
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.http
     }
 
-    /// Where SMTP is served.
+    /// The address at which SMTP is served.
     #[must_use]
     pub fn smtp(&self) -> SocketAddr {
         self.smtp
     }
 
-    /// Ends open requests, commits what waits and closes the ledger; takes about 10 s at most.
+    /// Ends open requests, commits what is queued and closes the ledger. Takes at most about 10 s.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         let drained = futures::future::join_all(self.tasks);
@@ -156,18 +156,18 @@ async fn listen(
 async fn serve_http(socket: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
     let router = http::router(desk, Hosts::private(&[]));
     let limits = Limits::default();
-    // It is asked by services, each of which has many connections.
+    // Its clients are services, and each of them has many connections.
     let server = Server::new(Proxies::default());
     server.serve(Listener { name: "sandbox", socket, limits, router }, stopped).await;
 }
 
-/// Waits until the sandbox is told to stop.
+/// Waits until the sandbox is to stop.
 async fn end(mut stopped: watch::Receiver<bool>) {
-    // An error means that the handle is gone, which is an end as well.
+    // An error means that the handle was dropped, which also ends the sandbox.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// A provider's own reference, derived from the key: a repeat can only name the same one.
+/// A provider's own reference. It is derived from the key, so that a repeat has the same one.
 fn reference(prefix: &str, key: &str) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(key);

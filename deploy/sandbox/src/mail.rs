@@ -1,4 +1,4 @@
-//! What the ledger keeps of a mail: its id, its order, whom it is for and what about.
+//! Reads what the ledger stores of a mail: its id, order, recipients and subject.
 
 use mail_parser::{Address, MessageParser};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::reference;
 /// The header that names the order.
 const ORDER_HEADER: &str = "X-Quintet-Order";
 
-/// Reads a message; what its header does not say is taken from the envelope.
+/// Reads a message. If its headers name no recipients, those of the envelope are used.
 pub fn read(message: &[u8], recipients: &[String]) -> Mail {
     let parsed = MessageParser::new().parse(message);
     let parsed = parsed.as_ref();
@@ -22,7 +22,7 @@ pub fn read(message: &[u8], recipients: &[String]) -> Mail {
     Mail {
         message_id: parsed
             .and_then(|mail| mail.message_id())
-            // Without an id, the same text is the same mail.
+            // Without an id, mails with the same text count as the same mail.
             .map_or_else(|| reference("", &String::from_utf8_lossy(message)), str::to_owned),
         order_id: Uuid::parse_str(order_id)
             .map_or_else(|_| order_id.to_owned(), |id| id.to_string()),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_without_headers_is_kept_too() {
+    fn a_mail_without_headers_is_stored_too() {
         let mail = read(b"\r\nHallo\r\n", &envelope());
         assert_eq!(mail.to, "someone@example.com");
         assert_eq!(mail.message_id, read(b"\r\nHallo\r\n", &envelope()).message_id);

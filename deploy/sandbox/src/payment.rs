@@ -1,4 +1,4 @@
-//! The payment gateway: what each token does, as on a real provider's test cards.
+//! The payment gateway. The token decides what happens, like the test cards of a real provider.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,22 +8,22 @@ use crate::ledger::{Books, Entry, Keyed, Kind, Outcome, Status};
 use crate::problem::Problem;
 use crate::reference;
 
-/// How often `tok_flaky` turns a key away.
+/// How often a key with `tok_flaky` fails.
 const FLAKY_TIMES: i64 = 2;
 
-/// Captured, as are all tokens that begin so, unless the knob `poison` says otherwise.
+/// A charge of a token with this prefix is poisoned: captured, unless the knob `poison` says otherwise.
 const POISONED: &str = "tok_poisoned";
 
 /// `POST /charges`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Charge {
-    /// The order that is paid.
+    /// The order to be paid.
     pub order_id: Uuid,
     /// The amount in the currency's minor units, above 0.
     pub amount_minor: i64,
     /// An ISO 4217 code.
     pub currency: String,
-    /// What the customer pays with.
+    /// The customer's means of payment.
     pub token: String,
 }
 
@@ -74,7 +74,7 @@ fn check_money(amount_minor: i64, currency: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes money, or says why not.
+/// Charges money or declines.
 pub fn charge(books: &mut Books, sent: &Keyed<Charge>) -> Outcome {
     if let Some(outcome) = books.repeat(Kind::Charge, sent) {
         return outcome;
@@ -120,53 +120,53 @@ fn charge_entry(sent: &Keyed<Charge>, status: Status) -> Entry {
     }
 }
 
-/// Gives money back, or says why not.
+/// Refunds money or refuses.
 pub fn refund(books: &mut Books, sent: &Keyed<Refund>) -> Outcome {
     if let Some(outcome) = books.repeat(Kind::Refund, sent) {
         return outcome;
     }
-    let asked = &sent.body;
-    let Some(charge) = books.charge(&asked.charge) else {
+    let request = &sent.body;
+    let Some(charge) = books.charge(&request.charge) else {
         return Outcome::Rejected(Problem::unprocessable(
             "charge",
-            format!("no captured charge has the reference {:?}", asked.charge),
+            format!("no captured charge has the reference {:?}", request.charge),
             "send the reference of a captured charge",
         ));
     };
-    if let Err(problem) = belongs(asked, charge) {
+    if let Err(problem) = belongs(request, charge) {
         return Outcome::Rejected(problem);
     }
     let mut entry = Entry {
-        amount_minor: Some(asked.amount_minor),
-        currency: Some(asked.currency.clone()),
-        ..Entry::new(Kind::Refund, sent, asked.order_id, Status::Refused)
+        amount_minor: Some(request.amount_minor),
+        currency: Some(request.currency.clone()),
+        ..Entry::new(Kind::Refund, sent, request.order_id, Status::Refused)
     };
     let left = charge.amount_minor.unwrap_or_default() - charge.refunded_minor;
     if charge.refusals_due > 0 {
         charge.refusals_due -= 1;
         entry.reason = Some("refused_by_issuer".to_owned());
-    } else if asked.amount_minor > left {
+    } else if request.amount_minor > left {
         entry.reason = Some("already_refunded".to_owned());
     } else {
-        charge.refunded_minor += asked.amount_minor;
+        charge.refunded_minor += request.amount_minor;
         entry.status = Status::Refunded;
         entry.reference = Some(reference("re_", &sent.key));
     }
     books.enter(entry)
 }
 
-fn belongs(asked: &Refund, charge: &Entry) -> Result<(), Problem> {
-    if charge.order_id != asked.order_id.to_string() {
+fn belongs(request: &Refund, charge: &Entry) -> Result<(), Problem> {
+    if charge.order_id != request.order_id.to_string() {
         return Err(Problem::unprocessable(
             "order_id",
-            format!("the charge {:?} belongs to another order", asked.charge),
+            format!("the charge {:?} belongs to another order", request.charge),
             "send the order of the charge",
         ));
     }
-    if charge.currency.as_deref() != Some(&asked.currency) {
+    if charge.currency.as_deref() != Some(&request.currency) {
         return Err(Problem::unprocessable(
             "currency",
-            format!("the charge {:?} has another currency", asked.charge),
+            format!("the charge {:?} has another currency", request.charge),
             "send the currency of the charge",
         ));
     }

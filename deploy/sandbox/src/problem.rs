@@ -4,17 +4,17 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// The longest detail of an answer, in characters: what was sent is not sent back at length.
+/// The longest detail in a response, in characters, so that a long input is not sent back.
 const LONGEST: usize = 500;
 
-/// A request that got no answer, and what to do about it.
+/// Why a request got no definite answer, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status; never one that a provider uses for a definite answer.
     pub status: StatusCode,
     /// What is wrong.
     pub detail: String,
-    /// The field, header or parameter it concerns.
+    /// The field, header or parameter that is wrong.
     pub field: Option<String>,
     /// What the caller can do.
     pub fix: &'static str,
@@ -33,7 +33,7 @@ impl Problem {
         Self::about(StatusCode::BAD_REQUEST, field, detail, fix)
     }
 
-    /// There is no answer now, there may be one later: 503.
+    /// There is no answer now, but there may be one later: 503.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Problem {
         }
     }
 
-    /// The effect may have happened, its answer is lost: 504.
+    /// The effect may have happened, but its answer is lost: 504.
     #[must_use]
     pub fn answer_lost() -> Self {
         Self {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_sent_is_not_sent_back_at_length() {
+    async fn a_long_input_is_not_sent_back() {
         let problem = Problem::bad_request("body", "x".repeat(240_000), "send less");
         let body = axum::body::to_bytes(problem.into_response().into_body(), 1_000_000).await;
         assert!(body.unwrap().len() < 1_000);

@@ -1,4 +1,4 @@
-//! The sandbox as a process of its own.
+//! The sandbox as a process.
 
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
@@ -18,23 +18,23 @@ use crate::{Config, Sandbox};
 #[derive(Clone, Debug, Args)]
 #[command(version)]
 pub struct Arguments {
-    /// Where to serve HTTP; port 0 takes a free one.
+    /// The address at which to serve HTTP; port 0 takes a free port.
     #[arg(long, env = "QUINTET_SANDBOX__LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
-    /// Where to serve SMTP; by default the port after HTTP's.
+    /// The address at which to serve SMTP; by default the port after the HTTP port.
     #[arg(long, env = "QUINTET_SANDBOX__SMTP")]
     pub smtp: Option<SocketAddr>,
-    /// Where to keep the ledger, `sandbox.db`.
+    /// The folder of the ledger, `sandbox.db`.
     #[arg(long, env = "QUINTET_SANDBOX__DATA", default_value = ".quintet")]
     pub data: PathBuf,
 }
 
-/// Runs the sandbox until it is told to stop. Exit code 0 after that, 1 if it cannot run.
+/// Runs the sandbox until a signal stops it. The exit code is 0 then, and 1 if it cannot run.
 ///
-/// It builds the runtime that it runs in, so it must not be called within another one.
+/// Creates its own Tokio runtime, so it must not be called within another one.
 #[must_use]
 pub fn main(arguments: Arguments) -> ExitCode {
-    // The ledger holds addresses: it is for this user alone.
+    // The ledger has personal data, so only this user may read it.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -61,7 +61,7 @@ async fn run(options: Arguments) -> anyhow::Result<()> {
     if let Err(error) = edge::raise_handle_limit() {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
-    // Before the first answer: whoever sees us ready may signal us.
+    // Installed before the first answer, because a process that sees this one ready may signal it at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let sandbox = Sandbox::start(config).await?;
@@ -69,7 +69,7 @@ async fn run(options: Arguments) -> anyhow::Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-        () = leash() => tracing::info!("the parent has gone"),
+        () = leash() => tracing::info!("the parent process has ended"),
     }
     tracing::info!("stopping");
     sandbox.stop().await;
@@ -86,19 +86,19 @@ fn next_port(http: SocketAddr) -> anyhow::Result<SocketAddr> {
     Ok(SocketAddr::new(http.ip(), port))
 }
 
-/// With `QUINTET_LEASH=stdin`, waits for the end of stdin: the parent died, however it did.
+/// With `QUINTET_LEASH=stdin`, waits for the end of stdin, which means that the parent process has ended.
 async fn leash() {
     if std::env::var_os("QUINTET_LEASH").is_none_or(|leash| leash != "stdin") {
         return std::future::pending().await;
     }
     let (ended, end) = oneshot::channel::<()>();
-    // A thread of its own: the runtime would wait for a blocked read before it ends.
+    // A thread of its own, because at its end the runtime would wait for a blocked read.
     std::thread::spawn(move || {
         let mut ignored = [0; 256];
         let mut stdin = io::stdin().lock();
         while matches!(stdin.read(&mut ignored), Ok(read) if read > 0) {}
         drop(ended);
     });
-    // Dropping the sender is the message.
+    // Returns once the thread drops the sender.
     let _ = end.await;
 }

@@ -1,4 +1,4 @@
-//! The mail sink's server: it accepts connections, each of which is a [`session`].
+//! The mail sink's server. It accepts connections and runs a [`session`] on each.
 
 mod reader;
 mod session;
@@ -14,31 +14,31 @@ use tokio::time::Instant;
 use crate::Desk;
 use session::Session;
 
-/// How many connections are served at once; more wait to be accepted.
+/// The most connections that are served at once. Further ones wait to be accepted.
 const CONNECTIONS: usize = 1_000;
-/// After a failed accept (no file handles left), until the next.
+/// The pause after a failed accept, for example without free file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often the log says so.
-const TELL: Duration = Duration::from_mins(1);
+/// The pause between two log lines about failed accepts.
+const WARNING_PAUSE: Duration = Duration::from_mins(1);
 
-/// Serves until told to stop, then lets every open session end its mail.
+/// Serves until the sandbox stops, then lets every open session finish its mail.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
     let mut sessions = JoinSet::new();
     let stop = crate::end(stopped.clone());
     tokio::pin!(stop);
-    let mut told: Option<Instant> = None;
+    let mut last_warning: Option<Instant> = None;
     loop {
         tokio::select! {
             () = &mut stop => break,
             Some(ended) = sessions.join_next() => log_panic(ended),
             accepted = listener.accept(), if sessions.len() < CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
-                    sessions.spawn(talk(stream, Arc::clone(&desk), stopped.clone()));
+                    sessions.spawn(run_session(stream, Arc::clone(&desk), stopped.clone()));
                 }
                 Err(error) => {
-                    if told.is_none_or(|told| told.elapsed() >= TELL) {
-                        told = Some(Instant::now());
+                    if last_warning.is_none_or(|at| at.elapsed() >= WARNING_PAUSE) {
+                        last_warning = Some(Instant::now());
                         let open = sessions.len();
                         tracing::warn!(
                             "no mail connection can be accepted, {open} are open: {error}; raise the limit of open \
@@ -56,12 +56,12 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Recei
     }
 }
 
-async fn talk(stream: TcpStream, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
-    let talked = match stream.set_nodelay(true) {
+async fn run_session(stream: TcpStream, desk: Arc<Desk>, stopped: watch::Receiver<bool>) {
+    let result = match stream.set_nodelay(true) {
         Ok(()) => Session::new(stream, desk).run(stopped).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = talked {
+    if let Err(error) = result {
         tracing::debug!(%error, "a mail connection broke");
     }
 }

@@ -7,30 +7,30 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a connection may take to open and to send what it has: a listener that is full lets it wait.
+/// How long a connection may take to open, and to send its request. A full listener lets it wait.
 const OPENING: Duration = Duration::from_secs(5);
 
 /// What a hostile connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum AttackKind {
     /// Sends all but the last byte of a body.
     Bodies,
-    /// Sends a body that is larger than any that is taken, in chunks without end.
+    /// Sends a body in chunks without end, which exceeds every limit.
     EndlessBodies,
-    /// Sends 400 kB of a head that does not end.
+    /// Sends 400 kB of a request head that does not end.
     LongHeads,
-    /// Sends the beginning of a head.
+    /// Sends the beginning of a request head.
     HalfHeads,
     /// Sends nothing.
     Silent,
     /// Opens an event stream and does not read it.
     Streams,
-    /// Asks for the longest listing again and again, and reads no answer.
+    /// Requests the longest listing again and again, and reads no answer.
     Unread,
 }
 
-impl Kind {
-    /// All of them.
+impl AttackKind {
+    /// All kinds.
     pub const ALL: [Self; 7] = [
         Self::Bodies,
         Self::EndlessBodies,
@@ -41,7 +41,7 @@ impl Kind {
         Self::Unread,
     ];
 
-    /// What it is called in the table.
+    /// Its name in the table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// What it sends; `None` if it needs an order and there is none.
+    /// The bytes that it sends; `None` if it needs an order and there is none.
     pub(crate) fn request(self, order: Option<&str>) -> Option<Vec<u8>> {
         const BODY: usize = 32 * 1024;
         const CHUNK: usize = 8 * 1024;
@@ -87,19 +87,20 @@ impl Kind {
     }
 }
 
-/// Connections that took a request and keep what they got.
+/// Hostile connections, which stay open until this is dropped.
 pub(crate) struct Hostile(Vec<TcpStream>);
 
 impl Hostile {
-    /// Opens as many as there may be, each of which sends this as far as it is taken.
+    /// Opens up to this many connections. Each sends the request, as far as the listener reads it.
     pub(crate) async fn open(against: SocketAddr, request: &[u8], connections: usize) -> Self {
-        let one = || async {
+        let open_one = || async {
             let mut stream = timeout(OPENING, TcpStream::connect(against)).await.ok()?.ok()?;
-            // A listener that refuses closes the connection in the middle of it.
+            // Fails if the listener closes the connection in the middle of the request: that is a refusal, not an
+            // error here.
             let _ = timeout(OPENING, stream.write_all(request)).await;
             Some(stream)
         };
-        let opened = join_all((0..connections).map(|_| one())).await;
+        let opened = join_all((0..connections).map(|_| open_one())).await;
         Self(opened.into_iter().flatten().collect())
     }
 

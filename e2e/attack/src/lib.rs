@@ -1,4 +1,4 @@
-//! Attacks a listener on this machine, while a good client measures how long its own requests take.
+//! Attacks a listener on this machine while a well-behaved client measures how long its own requests take.
 //!
 //! Every attack is bounded in connections and time, and ends with this program.
 
@@ -12,7 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context, Result, ensure};
 
 pub use client::Measured;
-pub use hostile::Kind;
+pub use hostile::AttackKind;
 pub use table::{Line, Table};
 
 use client::Client;
@@ -29,14 +29,14 @@ pub struct Plan {
     /// How long each kind of attack lasts once its connections are open.
     pub hold: Duration,
     /// The kinds, one after the other.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<AttackKind>,
 }
 
 impl Plan {
-    /// Attacks with each kind in turn, and answers what a good client met before, during and after.
+    /// Carries out each kind of attack in turn. Returns what a well-behaved client measured before, during and after.
     ///
     /// # Errors
-    /// If the target is not on this machine, does not answer, or is gone afterwards.
+    /// If the target is not on this machine, does not answer, or has died afterwards.
     pub async fn carry_out(&self) -> Result<Table> {
         let Self { against, connections, hold, ref kinds } = *self;
         ensure!(

@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Result;
-use attack::{Kind, Plan};
+use attack::{AttackKind, Plan};
 use clap::{Parser, Subcommand};
 
-/// Attacks a service on this machine, and shows what a good client meets meanwhile.
+/// Attacks a service on this machine, and shows how a well-behaved client is served meanwhile.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -16,7 +16,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Attack {
-    /// Bodies, heads, silence, event streams and unread answers, against the public listener of order.
+    /// Attacks the public listener of the order service with bodies, heads, silence, event streams and unread answers.
     Edge {
         /// The listener, on loopback.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
@@ -35,7 +35,7 @@ async fn main() -> Result<()> {
     let Attack::Edge { against, connections, hold } = Args::parse().attack;
     edge::raise_handle_limit()?;
     let (connections, hold) = (connections.into(), Duration::from_secs(hold));
-    let plan = Plan { against, connections, hold, kinds: Kind::ALL.to_vec() };
+    let plan = Plan { against, connections, hold, kinds: AttackKind::ALL.to_vec() };
     print!("{}", plan.carry_out().await?);
     Ok(())
 }

@@ -1,10 +1,10 @@
 use std::{fs, path::PathBuf};
 
-/// The process that listens on a port of this machine, as `/proc` knows it.
+/// The process that listens on a port of this machine, found in `/proc`.
 pub(crate) struct Process(PathBuf);
 
 impl Process {
-    /// `None` if it cannot be found, as that of another user.
+    /// Finds the process; `None` if it is not visible, for example because it belongs to another user.
     pub(crate) fn listening(port: u16) -> Option<Self> {
         let sockets = ["/proc/net/tcp", "/proc/net/tcp6"]
             .map(|file| fs::read_to_string(file).unwrap_or_default());
@@ -22,7 +22,7 @@ impl Process {
         numbered.map(|entry| entry.path()).find(has).map(Self)
     }
 
-    /// Mebibytes of memory that it has.
+    /// Its resident memory in mebibytes.
     pub(crate) fn resident_mib(&self) -> Option<u64> {
         let status = fs::read_to_string(self.0.join("status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -34,7 +34,7 @@ impl Process {
     }
 }
 
-/// The inode of a line of `/proc/net/tcp`, if that is a socket that listens on this port.
+/// The inode in a line of `/proc/net/tcp`, if the socket listens on this port.
 fn inode(line: &str, port: u16) -> Option<&str> {
     const LISTENS: &str = "0A";
     let fields: Vec<&str> = line.split_whitespace().collect();

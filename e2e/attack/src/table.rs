@@ -2,14 +2,14 @@ use std::{fmt, time::Duration};
 
 use crate::{Measured, process::Process};
 
-/// What a good client met, attack by attack.
+/// What a well-behaved client measured during each attack.
 #[derive(Debug, Clone, Default)]
 pub struct Table(Vec<Line>);
 
-/// A line of it.
+/// A line of the table.
 #[derive(Debug, Clone)]
 pub enum Line {
-    /// An attack, or none.
+    /// A measurement during an attack, or without one.
     Measured {
         /// Its name.
         name: &'static str,
@@ -17,7 +17,7 @@ pub enum Line {
         opened: usize,
         /// Those of them that the service had not closed at the end.
         left: usize,
-        /// What the good client met.
+        /// What the well-behaved client measured.
         measured: Measured,
         /// The service's memory in mebibytes, if it is known.
         resident_mib: Option<u64>,
@@ -48,7 +48,7 @@ impl Table {
         self.0.push(Line::Skipped { name, why });
     }
 
-    /// Its lines.
+    /// The lines.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.0

@@ -1,8 +1,9 @@
-//! What the services really do, found by trying everything: from an empty world, every input in
-//! every state that can be reached, one order long.
+//! The actual reactions of the services, found by exploration: from an empty world, every input is tried in every
+//! state that one order can reach.
 //!
-//! [`explore`] walks the states; [`Reactions`] is what it saw; [`Heading`] is what a reaction's
-//! file says of itself. The tests hold each service to the conformance suites of `quintet-test`.
+//! [`explore`] walks the states and returns the [`Reactions`] that it saw. A [`Heading`] is the first line of a
+//! reaction's file, which states what the reaction does. The tests run the conformance suites of `quintet-test` on
+//! each service.
 
 pub use quintet_test::{
     AGGREGATE as ORDER, Reactions,
@@ -11,7 +12,7 @@ pub use quintet_test::{
 };
 pub use saga::{Described, customers};
 
-/// Walks all states of a service.
+/// Explores all states of a service.
 #[must_use]
 pub fn explore<S: Described>() -> Reactions {
     quintet_test::explore::<S, saga::OrderSaga>()

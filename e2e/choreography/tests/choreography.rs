@@ -1,5 +1,5 @@
-//! The tree is the saga: what stands in the files' first lines and in the READMEs is what the
-//! services do.
+//! The source tree describes the saga: the first lines of the reactions' files and the READMEs state what the services
+//! actually do.
 
 use std::{
     collections::BTreeSet,
@@ -26,8 +26,8 @@ fn check<S: Described>() {
     conformance::choreography::<S, OrderSaga>(&folder::<S>());
 }
 
-/// A test for each service, and what all of them hear. A service beside these five has its own description and its own
-/// tests, as `e2e/loyalty/tests/conformance.rs` shows.
+/// Makes a test for each service, and collects the events that they consume. Any other service has a description
+/// and tests of its own, as `e2e/loyalty/tests/conformance.rs` shows.
 macro_rules! services {
     ($($name:ident: $service:ty;)*) => {
         $(#[test]
@@ -37,7 +37,7 @@ macro_rules! services {
 
         const NAMES: &[&str] = &[$(<$service>::NAME),*];
 
-        fn heard() -> BTreeSet<EventType> {
+        fn consumed() -> BTreeSet<EventType> {
             [$(<$service>::CONSUMES),*].into_iter().flatten().copied().collect()
         }
     };
@@ -51,18 +51,18 @@ services! {
     notification: NotificationService;
 }
 
-/// Events that no service hears, for readers outside of the suite.
-const UNHEARD: &[EventType] = &[];
+/// Events that no service consumes, for readers outside of the suite.
+const UNCONSUMED: &[EventType] = &[];
 
-/// Whether each publishes what the contract says is checked with each.
+/// The other direction, that each service publishes its events, is checked per service.
 #[test]
-fn every_event_of_theirs_is_heard_by_one_of_them() {
-    let heard = heard();
+fn every_event_of_the_services_is_consumed_by_one_of_them() {
+    let consumed = consumed();
     for event in EventType::ALL.iter().filter(|event| NAMES.contains(&event.publisher())) {
         assert_ne!(
-            heard.contains(event),
-            UNHEARD.contains(event),
-            "{event} is heard by no service and not in UNHEARD of this file, or both"
+            consumed.contains(event),
+            UNCONSUMED.contains(event),
+            "{event} must either be consumed by a service or be listed in UNCONSUMED of this file"
         );
     }
 }

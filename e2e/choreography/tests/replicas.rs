@@ -1,6 +1,6 @@
-//! Two replicas of a service work on one order at once, on one PostgreSQL database: events of
-//! different topics reach different replicas. However their transactions interleave, what comes of it
-//! is what comes of one after the other.
+//! Two replicas of a service apply inputs about one order at the same time, on one PostgreSQL database, because
+//! events of different topics may reach different replicas. However their transactions interleave, the result is
+//! that of some order of the two inputs.
 
 use contracts::EventType::{
     self, OrderCancellationRequested, OrderCancelled, OrderCompleted, OrderPlaced, PaymentCaptured,

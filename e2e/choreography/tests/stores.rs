@@ -1,4 +1,4 @@
-//! Every service's tables and statements on every database.
+//! Checks every service's tables and statements on every database.
 
 use inventory::InventoryService;
 use notification::NotificationService;

@@ -1,19 +1,19 @@
-//! The contract against today's consumers.
+//! Tests of today's consumers with every released record, and with malformed input.
 //!
-//! `golden/` holds records of every event version ever released, with what each consumer does in
-//! answer beside them; `fuzz/` holds what nobody should send, over the broker or over HTTP.
+//! `golden/` has records of every event version ever released, and the reaction of each consumer to them. `fuzz/`
+//! has malformed records and HTTP requests.
 
 use std::path::Path;
 
 pub use quintet_test::golden::{Golden, Record};
 
-/// A service of the order saga that hears records.
+/// A service of the order saga that consumes records.
 pub type Consumer<S> = quintet_test::golden::Consumer<S, saga::OrderSaga>;
 
 /// All golden records of the order saga.
 ///
 /// # Panics
-/// If the folder cannot be read, or holds something else.
+/// If the folder cannot be read, or has other files.
 #[must_use]
 pub fn golden() -> Vec<Golden> {
     quintet_test::golden::golden::<contracts::Event>(

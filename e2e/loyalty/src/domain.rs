@@ -3,27 +3,27 @@ use quintet::derived;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The customer with this mail address: the same id for the same address. The address itself is not kept, so that no row,
-/// no key and no answer of `/admin/rows` shows it.
+/// The id of the customer with this e-mail address. The address itself is not stored, so that no row, no key and no
+/// response of `/admin/rows` shows it.
 #[must_use]
 pub fn customer(email: &str) -> Uuid {
     derived(Uuid::nil(), Uuid::nil(), &email.to_lowercase(), 0)
 }
 
-/// What loyalty knows of an order.
+/// What the loyalty service knows of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Purchase {
     /// The order.
     pub order_id: OrderId,
-    /// What is known of it.
+    /// How much is known of it.
     pub state: State,
-    /// Whose it is, once the order is known.
+    /// The customer, once known.
     pub customer: Option<Uuid>,
-    /// What it is worth.
+    /// The points that it is worth.
     pub points: i64,
 }
 
-/// What is known of an order. *Counted* and *closed* are final.
+/// How much is known of an order. *Counted* and *closed* are final.
 #[derive(
     Debug,
     Clone,
@@ -54,6 +54,6 @@ pub enum State {
 pub struct Account {
     /// The customer, see [`customer`].
     pub customer: Uuid,
-    /// All that were counted.
+    /// The points of all completed orders.
     pub points: i64,
 }

@@ -1,5 +1,5 @@
-//! Loyalty gives a point for each full euro (or whatever the currency's hundred is) of a completed
-//! order. It is the example of `docs/how-to/add-a-service.md`.
+//! The loyalty service gives a point for each full euro of a completed order, or for each hundred minor units of
+//! another currency. It is the example of `docs/how-to/add-a-service.md`.
 
 mod domain;
 mod http;

@@ -1,4 +1,4 @@
-//! The loyalty service: counts points.
+//! The program of the loyalty service.
 
 use std::process::ExitCode;
 

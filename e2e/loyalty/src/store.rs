@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use crate::{Account, LoyaltyService, Purchase, State, customer};
 
-/// The rows that a batch may touch. Orders are locked before accounts.
+/// The rows that a batch may touch. Purchases are locked before accounts.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    /// A purchase an order.
+    /// One purchase per order.
     pub purchases: Rows<Purchase>,
     /// The customers' points.
     pub accounts: Rows<Account>,
@@ -33,7 +33,7 @@ impl World {
         Ok(Self { purchases, accounts })
     }
 
-    /// Puts an order's points on its customer's account.
+    /// Adds an order's points to its customer's account.
     pub(crate) fn count(&mut self, order_id: OrderId) {
         let Some(purchase) = self.purchases.get_mut(&order_id) else { return };
         let Some(customer) = purchase.customer else { return };

@@ -1,5 +1,5 @@
-//! What holds for every service: its folder says what it does, its tables work on every database, and two replicas
-//! come to what one comes to.
+//! The conformance suites that every service passes: its folder states what it does, its tables work on every
+//! database, and two replicas have the same result as one.
 
 use std::{path::Path, sync::Arc};
 
@@ -17,7 +17,7 @@ use quintet_test::{
 };
 use uuid::Uuid;
 
-/// Loyalty among the services of the order saga. It asks nobody outside.
+/// The order saga, as far as the loyalty service takes part. It has no providers.
 #[derive(Clone, Copy, Debug)]
 struct Orders;
 
@@ -28,7 +28,7 @@ impl Saga for Orders {
     type Entry = ();
 }
 
-/// The customer of every example.
+/// The customer of all examples.
 fn customer_of_examples() -> Uuid {
     let Event::OrderPlaced(placed) = example(OrderPlaced) else { unreachable!() };
     customer(&placed.customer.email)
@@ -78,7 +78,7 @@ async fn tables_work_on_every_database() {
 }
 
 #[tokio::test]
-async fn two_replicas_come_to_what_one_comes_to() {
+async fn two_replicas_have_the_same_result_as_one() {
     const PLACED: &[Says<EventType>] = &[Says::Event(OrderPlaced)];
     let at_once =
         |before, one, other| AtOnce { before, one: Says::Event(one), other: Says::Event(other) };

@@ -1,4 +1,4 @@
-//! `docs/how-to/add-a-service.md` says what `e2e/loyalty` is, and its commands do what it says.
+//! The code on `docs/how-to/add-a-service.md` is that of `e2e/loyalty`, and its commands do what the page says.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use scenarios::{Backend, NewOrder, Options, TestSuite, Visitor, until};
 
 fn page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to/add-a-service.md");
-    fs::read_to_string(page).expect("the page is there")
+    fs::read_to_string(page).expect("the page")
 }
 
-/// The blocks of this language, in order.
+/// The code blocks in this language, in order.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let begun = page.split(&fence).skip(1);
@@ -34,7 +34,7 @@ fn sources(folder: &Path, into: &mut String) {
 }
 
 #[test]
-fn the_code_on_the_page_is_the_services() {
+fn the_code_on_the_page_is_that_of_the_service() {
     let mut code = String::new();
     for folder in ["src", "tests", "migrations"] {
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut code);
@@ -47,19 +47,19 @@ fn the_code_on_the_page_is_the_services() {
     }
 }
 
-/// The usual manifest with the page's service in it, started from where it was built.
+/// The usual manifest plus the page's service, which is started from the folder where it was built.
 fn manifest(page: &str, folder: &Path) -> PathBuf {
-    let [loyalty] = &blocks(page, "toml")[..] else { panic!("one service is added") };
+    let [loyalty] = &blocks(page, "toml")[..] else { panic!("the page adds one service") };
     let built = "target/debug/quintet-loyalty";
     assert!(loyalty.contains(built), "{loyalty}");
     let loyalty = loyalty.replace(built, env!("CARGO_BIN_EXE_quintet-loyalty"));
     let file = folder.join("suite.toml");
-    fs::write(&file, format!("{}\n{loyalty}", scenarios::manifest())).expect("it is written");
+    fs::write(&file, format!("{}\n{loyalty}", scenarios::manifest())).expect("a written manifest");
     file
 }
 
 #[test]
-fn the_copy_that_the_page_makes_is_of_another_name_throughout() {
+fn the_copy_that_the_page_makes_has_the_new_name_throughout() {
     let temp = tempfile::tempdir().expect("a folder");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::create_dir_all(temp.path().join("services")).expect("a folder");
@@ -80,7 +80,7 @@ fn the_copy_that_the_page_makes_is_of_another_name_throughout() {
         assert!(all.contains(part), "{part}");
     }
     assert!(fraud.join("migrations/sqlite/1000_fraud.sql").exists());
-    assert!(!all.contains("scenarios"), "it would be looked for beside the copy");
+    assert!(!all.contains("scenarios"), "the copy depends on a crate that is not beside it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,25 +100,26 @@ async fn the_commands_on_the_page_do_what_it_says() {
 
     let points = async || {
         let look = look.replace("8085", &port);
-        let said = Command::new("sh").args(["-c", &look]).output().expect("curl runs");
-        let said = String::from_utf8(said.stdout).expect("a text");
-        said.split_once("\"points\":")
+        let output = Command::new("sh").args(["-c", &look]).output().expect("curl runs");
+        let response = String::from_utf8(output.stdout).expect("a text");
+        response
+            .split_once("\"points\":")
             .and_then(|(_, rest)| rest.trim_end_matches('}').parse::<i64>().ok())
     };
-    let placed = || {
+    let place_order = || {
         let arguments = place.split(' ').chain(["--sku", sku.as_str()]);
         let status = visitor.suite().quintet().args(arguments).stdout(Stdio::null()).status();
         assert!(status.expect("quintet runs").success(), "{place}");
     };
-    placed();
+    place_order();
     let mode = fs::metadata(visitor.suite().folder().join("loyalty.db")).expect("a database");
-    assert_eq!(mode.mode() & 0o777, 0o600, "others could read its rows");
+    assert_eq!(mode.mode() & 0o777, 0o600, "other users could read its rows");
     let first =
         until("points are counted", async || points().await.filter(|points| *points > 0)).await;
 
-    // Killed in between, it goes on where it was; a cancelled order does not count.
+    // A killed service continues where it was, and a cancelled order does not count.
     visitor.suite().kill(&["loyalty"]).await;
-    placed();
+    place_order();
     let refused = visitor.place(&NewOrder::of(&sku).unreachable()).await;
     visitor.until_ended(refused, "cancelled").await;
     until("the second order is counted", async || {
@@ -126,7 +127,7 @@ async fn the_commands_on_the_page_do_what_it_says() {
     })
     .await;
 
-    // It reads everything again and recognises it.
+    // After the rewind the service reads all events again and recognises them as duplicates.
     for line in commands[3].trim().lines() {
         let command = line.strip_prefix("cargo run -- ").expect("the command");
         let arguments = command.split(' ');
@@ -137,15 +138,15 @@ async fn the_commands_on_the_page_do_what_it_says() {
     until("it has read everything again", async || {
         let status = reqwest::get(format!("{admin}/admin/status")).await.ok()?;
         let status: Option<Status> = status.json().await.ok();
-        status.filter(|it| it.duplicates > 0 && it.lag == Some(0))
+        status.filter(|status| status.duplicates > 0 && status.lag == Some(0))
     })
     .await;
     assert_eq!(points().await, Some(2 * first));
-    let (code, verdict) = visitor.suite().audit("30s").await;
-    assert_eq!(code, Some(0), "{verdict}");
+    let (code, report) = visitor.suite().audit("30s").await;
+    assert_eq!(code, Some(0), "{report}");
 }
 
-/// What its admin listener says.
+/// The status that the service's admin listener shows.
 #[derive(serde::Deserialize)]
 struct Status {
     duplicates: u64,

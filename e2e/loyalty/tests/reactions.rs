@@ -1,4 +1,4 @@
-//! What loyalty's reactions do, without a database, a broker or a clock.
+//! The reactions of the loyalty service, without a database, a broker or a clock.
 
 use contracts::{Event, EventType};
 use loyalty::{LoyaltyService, World, customer};
@@ -36,7 +36,7 @@ fn points_are_counted_once_whichever_event_comes_first_and_however_often() {
 }
 
 #[test]
-fn no_row_shows_a_mail_address() {
+fn no_row_shows_an_e_mail_address() {
     let (world, _) = after(&[EventType::OrderPlaced, EventType::OrderCompleted]);
     let shown = format!("{world:?}");
     assert!(shown.contains("points") && !shown.contains('@'), "{shown}");

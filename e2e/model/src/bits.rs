@@ -4,7 +4,7 @@ pub(crate) struct Bits(u128);
 
 impl Bits {
     /// # Panics
-    /// If it is not small.
+    /// If the number is 128 or more.
     pub(crate) fn insert(&mut self, number: u16) {
         self.0 |= bit(number);
     }
@@ -44,7 +44,7 @@ impl Bits {
 }
 
 fn bit(number: u16) -> u128 {
-    1_u128.checked_shl(number.into()).expect("no more than 128")
+    1_u128.checked_shl(number.into()).expect("a number below 128")
 }
 
 impl FromIterator<u16> for Bits {

@@ -16,27 +16,27 @@ use uuid::Uuid;
 use crate::{
     Scenario,
     bits::Bits,
-    known::Known,
+    interner::Interner,
+    part::{ABSENT, Part, React, ServicePart, alarm_number},
     script::{Script, When},
-    stage::{ABSENT, Part, React, Stage, alarm_number},
     state::Life,
 };
 
-/// What the services do.
+/// The reactions of the services.
 pub struct Reactions {
-    /// Order's.
+    /// Those of the order service.
     pub order: React<OrderService>,
-    /// Inventory's.
+    /// Those of the inventory service.
     pub inventory: React<InventoryService>,
-    /// Payment's.
+    /// Those of the payment service.
     pub payment: React<PaymentService>,
-    /// Shipping's.
+    /// Those of the shipping service.
     pub shipping: React<ShippingService>,
-    /// Notification's.
+    /// Those of the notification service.
     pub notification: React<NotificationService>,
 }
 
-/// What they do in production.
+/// The reactions that run in production.
 impl Default for Reactions {
     fn default() -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Default for Reactions {
     }
 }
 
-/// Who plays one order's life.
+/// The services that play one order's life.
 pub(crate) struct Cast {
     pub(crate) script: Arc<Script>,
     parts: [Box<dyn Part>; 5],
@@ -61,24 +61,24 @@ impl Cast {
     pub(crate) fn new(
         nth: usize,
         scenario: &Scenario,
-        products: &Arc<Known<Product>>,
+        products: &Arc<Interner<Product>>,
         reactions: &Reactions,
     ) -> Self {
         let order = Uuid::from_u128(ORDER.as_u128() + nth as u128).into();
         let script = Arc::new(Script::new(order, scenario.clone()));
-        let stage = Stage::new(Publisher::Order, &script, products, reactions.order);
-        let Placed { row, said, alarms } = place(order, &script);
-        let rows = [stage.begin(row), ABSENT, ABSENT, ABSENT, ABSENT];
+        let order_part = ServicePart::new(Publisher::Order, &script, products, reactions.order);
+        let Placed { row, published, alarms } = place(order, &script);
+        let rows = [order_part.begin(row), ABSENT, ABSENT, ABSENT, ABSENT];
         let (inventory, payment, shipping, notification) =
             (reactions.inventory, reactions.payment, reactions.shipping, reactions.notification);
         let parts: [Box<dyn Part>; 5] = [
-            Box::new(stage),
-            Box::new(Stage::new(Publisher::Inventory, &script, products, inventory)),
-            Box::new(Stage::new(Publisher::Payment, &script, products, payment)),
-            Box::new(Stage::new(Publisher::Shipping, &script, products, shipping)),
-            Box::new(Stage::new(Publisher::Notification, &script, products, notification)),
+            Box::new(order_part),
+            Box::new(ServicePart::new(Publisher::Inventory, &script, products, inventory)),
+            Box::new(ServicePart::new(Publisher::Payment, &script, products, payment)),
+            Box::new(ServicePart::new(Publisher::Shipping, &script, products, shipping)),
+            Box::new(ServicePart::new(Publisher::Notification, &script, products, notification)),
         ];
-        Self { script, parts, beginning: Life::placed(rows, said, alarms) }
+        Self { script, parts, beginning: Life::placed(rows, published, alarms) }
     }
 
     pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
@@ -86,12 +86,12 @@ impl Cast {
     }
 }
 
-/// An order that was taken.
+/// An accepted order.
 struct Placed {
     row: order::Order,
     /// The deliveries of its event.
-    said: When,
-    /// The deadlines that run.
+    published: When,
+    /// The deadlines that are set.
     alarms: Bits,
 }
 
@@ -102,28 +102,28 @@ fn place(order: OrderId, script: &Script) -> Placed {
     react::<OrderService>(&mut world, What::Event(listed()));
     let command = OrderService::openings(order).remove(0);
     let out = react::<OrderService>(&mut world, What::Command(command));
-    let mut said = When::default();
+    let mut published = When::default();
     for (id, event) in out.emitted() {
-        script.say(id, event, &mut said);
+        script.publish(id, event, &mut published);
     }
     let mut alarms = Bits::default();
     let set = out.alarms_set().map(Into::<&'static str>::into);
     set.filter_map(alarm_number).for_each(|alarm| alarms.insert(alarm));
-    let row = world.orders.get(&order).cloned().expect("it was taken");
-    Placed { row, said, alarms }
+    let row = world.orders.get(&order).cloned().expect("an accepted order");
+    Placed { row, published, alarms }
 }
 
-/// The product, when so many pieces have come in.
+/// The product with this stock.
 pub(crate) fn product(stock: i64) -> Product {
     let (mut world, _) = listing();
     for _ in 0..stock {
         let add = InventoryService::openings(ORDER.into()).remove(1);
         react::<InventoryService>(&mut world, What::Command(add));
     }
-    world.products.iter().next().cloned().expect("it is listed")
+    world.products.iter().next().cloned().expect("a listed product")
 }
 
-/// What inventory says of it.
+/// The event that lists the product.
 fn listed() -> Event {
     listing().1
 }
@@ -132,6 +132,6 @@ fn listing() -> (inventory::World, Event) {
     let mut world = InventoryService::beginnings().remove(0);
     let put = InventoryService::openings(ORDER.into()).remove(0);
     let out = react::<InventoryService>(&mut world, What::Command(put));
-    let event = out.events().next().cloned().expect("it is said");
+    let event = out.events().next().cloned().expect("an event");
     (world, event)
 }

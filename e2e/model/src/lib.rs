@@ -1,15 +1,17 @@
-//! Every interleaving of an order's life, played by the services' own reactions.
+//! A model checker that plays every interleaving of an order's life with the services' own reactions.
 //!
-//! The network knows no order at all, not even within a topic: every event may come to each of its
-//! consumers at any time, and again as often as it likes. The outside world may answer anything that it
-//! can answer, and its answers may be lost. Customers and deadlines cut in wherever they can.
+//! The network keeps no order at all, not even within a topic: every event may reach each of its consumers at any
+//! time, and any number of times. The outside world may give every possible answer, and answers may be lost.
+//! Customers may cancel and deadlines may fire at any time.
 //!
-//! Nothing here knows what a service does: it is asked, with the rows that a batch of one input
-//! would load, and what it answers is remembered.
+//! The model does not know what a service does. It calls the service's reaction with the rows that a batch of one
+//! input would load, and remembers the result.
 
 mod bits;
 mod cast;
-mod known;
+mod done;
+mod interner;
+mod part;
 mod properties;
 mod publisher;
 mod saga;
@@ -17,15 +19,14 @@ mod scenario;
 mod script;
 mod search;
 mod snapshot;
-mod stage;
 mod state;
 mod story;
 
 pub use self::saga::{Action, Saga};
 pub use ::saga::Entry;
 pub use cast::Reactions;
+pub use part::React;
 pub use publisher::Publisher;
 pub use scenario::{Freedom, Restored, Scenario};
-pub use search::{Finding, Verdict, counterexample, search};
-pub use stage::React;
+pub use search::{Finding, Outcome, counterexample, search};
 pub use state::State;

@@ -1,5 +1,5 @@
-//! Plays all scenarios, or those whose names contain the first argument, and prints what became of each
-//! property. Exit code 1 if one is broken.
+//! Plays all scenarios, or those whose names contain the first argument, and prints the outcome of each property.
+//! The exit code is 1 if one is broken.
 
 use std::{env, process::ExitCode, thread};
 

@@ -1,38 +1,37 @@
-//! What must hold. The seven invariants are the auditor's own, at every rest; the others are said of
-//! every state there is.
+//! The properties. The auditor's seven invariants are checked in every state at rest, all others in every state.
 
 use std::{collections::BTreeSet, sync::PoisonError};
 
 use crate::Publisher;
-use audit::{
-    BookingStatus, ChargeStatus, End, Notified, OrderRow, PaymentState, RefundStatus,
-    ReservationState, Row, ShipmentState,
-};
+use audit::{End, Notified, OrderRow, PaymentState, ReservationState, Row, ShipmentState};
 use contracts::{CancelReason, Event, EventType, Milestone, OrderId};
 use event::Contract as _;
 use stateright::Property;
 
 use crate::{
-    Entry, Freedom, Saga, Scenario, State,
+    Freedom, Saga, Scenario, State,
     cast::Cast,
+    done::Done,
+    part::{Cue, FIRST_DEADLINE, alarm_number},
     script::Delivery,
-    stage::{Cue, FIRST_DEADLINE, alarm_number},
     state::Life,
 };
 
 type Holds = fn(&Saga, &State) -> bool;
 
-/// Everything that must hold, must come, or must at least be possible: else nothing was looked at.
+/// All properties: what must always hold, what must eventually happen, and what must be possible. The last kind
+/// shows that the search really reaches these states.
 pub(crate) fn all(scenario: &Scenario) -> Vec<Property<Saga>> {
-    let some = if scenario.restored.is_some() { AFTER_A_LOSS } else { ALWAYS.len() };
-    let always = ALWAYS[..some].iter().map(|(name, holds)| Property::always(name, *holds));
+    let count = if scenario.restored.is_some() { AFTER_A_LOSS } else { ALWAYS.len() };
+    let always = ALWAYS[..count].iter().map(|(name, holds)| Property::always(name, *holds));
     let eventually = Property::eventually("every order ends", every_order_has_ended);
     let possible = possible(scenario);
     let sometimes = possible.into_iter().map(|(name, holds)| Property::sometimes(name, holds));
     always.chain([eventually]).chain(sometimes).collect()
 }
 
-/// So many of them also hold where a database was lost: what was said and done before was forgotten.
+/// How many of [`ALWAYS`] also hold if a database is lost. The others compare with what the service did before,
+/// which it has forgotten.
 const AFTER_A_LOSS: usize = 11;
 
 const ALWAYS: [(&str, Holds); 15] = [
@@ -45,11 +44,11 @@ const ALWAYS: [(&str, Holds); 15] = [
     ("7 at rest nothing waits", |saga, state| saga.sound(state, 7)),
     ("at rest every row is final", |saga, state| !saga.rests(state) || saga.all_final(state)),
     ("captured, refunded, booked at most once", at_most_once),
-    ("never shipped and refunded", never_both),
+    ("never shipped and refunded", never_shipped_and_refunded),
     ("no stock is negative", no_stock_is_negative),
-    ("an end is true when it is said", ends_are_true),
-    ("every event is said once, and one end", said_once),
-    ("whatever comes again does nothing", repeats_do_nothing),
+    ("an end is true when it is published", ends_are_true),
+    ("every event is published once, and one end", published_once),
+    ("a repeated event does nothing", repeats_do_nothing),
     ("an open order has one deadline, or needs attention", one_deadline),
 ];
 
@@ -121,7 +120,7 @@ fn one_deadline(saga: &Saga, state: &State) -> bool {
     })
 }
 
-/// The payment's deadline has rung, and the first one has not.
+/// The payment deadline has fired, and the first deadline has not.
 fn not_paid_in_time(saga: &Saga, state: &State) -> bool {
     saga.with_alarm(state, FIRST_DEADLINE, |order| order.requested == Some(CancelReason::Deadline))
 }
@@ -140,31 +139,33 @@ fn stock_is(row: &Row, state: ReservationState) -> bool {
 }
 
 impl Saga {
-    /// Nothing is under way, nobody is asked anything; not even an operator.
+    /// Whether the state is at rest: no event and no request is pending, and no operator has to act.
     fn rests(&self, state: &State) -> bool {
-        // A restored service has not heard everything yet.
+        // In round 1, a restored service has not received everything again yet.
         state.round != 1
             && state.lives.iter().all(|life| life.flying.is_empty() && life.waiting.is_empty())
             && !self.pays(state, PaymentState::Attention)
     }
 
-    /// Whether the auditor finds this invariant unbroken, where the state is one of rest.
+    /// Whether this invariant holds according to the auditor. Only states at rest are audited; all others count as
+    /// sound.
     fn sound(&self, state: &State, invariant: u8) -> bool {
         if !self.rests(state) {
             return true;
         }
-        let known =
-            self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(state).copied();
-        let broken = known.unwrap_or_else(|| self.judge(state));
+        let cached =
+            self.audit_results.lock().unwrap_or_else(PoisonError::into_inner).get(state).copied();
+        let broken = cached.unwrap_or_else(|| self.audit_at_rest(state));
         broken & (1 << invariant) == 0
     }
 
-    fn judge(&self, state: &State) -> u8 {
+    /// Audits a state at rest. Bit n of the result is set if invariant n is broken.
+    fn audit_at_rest(&self, state: &State) -> u8 {
         let report = self.audit(state);
         let broken = report.invariants.iter().filter(|invariant| !invariant.holds);
         let broken = broken.fold(0, |bits, invariant| bits | (1 << invariant.number));
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        verdicts.insert(state.clone(), broken);
+        let mut audit_results = self.audit_results.lock().unwrap_or_else(PoisonError::into_inner);
+        audit_results.insert(state.clone(), broken);
         broken
     }
 
@@ -173,7 +174,7 @@ impl Saga {
         rows.any(|row| matches!(&*row, Row::Orders(order) if is(order)))
     }
 
-    /// Whether there is such an order for which this alarm is set.
+    /// Whether this alarm is set for an order of which this is so.
     fn with_alarm(&self, state: &State, name: &str, is: impl Fn(&OrderRow) -> bool) -> bool {
         let alarm = alarm_number(name);
         let is_set = |life: &Life| alarm.is_some_and(|alarm| life.alarms.contains(alarm));
@@ -187,9 +188,9 @@ impl Saga {
         self.orders(state, |order| order.ended.is_some() && order.cause == Some(reason))
     }
 
-    fn pays(&self, state: &State, stands: PaymentState) -> bool {
+    fn pays(&self, state: &State, payment_state: PaymentState) -> bool {
         let mut rows = self.rows(state, Publisher::Payment).flatten();
-        rows.any(|row| matches!(&*row, Row::Payment(row) if row.state == stands))
+        rows.any(|row| matches!(&*row, Row::Payment(row) if row.state == payment_state))
     }
 
     fn all_final(&self, state: &State) -> bool {
@@ -231,30 +232,17 @@ fn every_order_has_ended(saga: &Saga, state: &State) -> bool {
     !saga.orders(state, |order| order.ended.is_none())
 }
 
-/// The orders whose money was captured, refunded, and whose parcel was booked, as the ledger has it.
-fn done(saga: &Saga, state: &State) -> [Vec<OrderId>; 3] {
-    let mut done: [Vec<OrderId>; 3] = Default::default();
-    for entry in saga.ledger(state) {
-        match &*entry {
-            Entry::Charge(it) if it.status == ChargeStatus::Captured => done[0].push(it.order_id),
-            Entry::Refund(it) if it.status == RefundStatus::Refunded => done[1].push(it.order_id),
-            Entry::Booking(it) if it.status == BookingStatus::Booked => done[2].push(it.order_id),
-            _ => {}
-        }
-    }
-    done
-}
-
-/// Who hears that an order has ended may rely on it: all that the end says has happened by then.
+/// A consumer of an order's end may rely on it: everything that the end implies has happened by then.
 fn ends_are_true(saga: &Saga, state: &State) -> bool {
     if saga.orders(state, |order| order.ended.is_some()) {
-        let done = done(saga, state);
+        let done = saga.done(state);
         let stock = saga.rows(state, Publisher::Inventory);
         return saga.rows(state, Publisher::Order).zip(stock).all(|(order, stock)| {
             let Some(Row::Orders(order)) = order.as_deref() else { return true };
             let reserved = stock.is_some_and(|row| stock_is(&row, ReservationState::Reserved));
-            let [captured, refunded, booked] =
-                done.each_ref().map(|of| of.contains(&order.order_id));
+            let is_among = |orders: &[OrderId]| orders.contains(&order.order_id);
+            let (captured, refunded, booked) =
+                (is_among(&done.captured), is_among(&done.refunded), is_among(&done.booked));
             match order.ended {
                 Some(End::Completed) => captured && booked,
                 Some(End::Cancelled) => captured == refunded && !booked && !reserved,
@@ -267,11 +255,12 @@ fn ends_are_true(saga: &Saga, state: &State) -> bool {
 
 fn at_most_once(saga: &Saga, state: &State) -> bool {
     let once = |orders: &Vec<OrderId>| orders.iter().collect::<BTreeSet<_>>().len() == orders.len();
-    done(saga, state).iter().all(once)
+    let Done { captured, refunded, booked } = saga.done(state);
+    [captured, refunded, booked].iter().all(once)
 }
 
-fn never_both(saga: &Saga, state: &State) -> bool {
-    let [_, refunded, booked] = done(saga, state);
+fn never_shipped_and_refunded(saga: &Saga, state: &State) -> bool {
+    let Done { refunded, booked, .. } = saga.done(state);
     refunded.iter().all(|order| !booked.contains(order))
 }
 
@@ -281,22 +270,25 @@ fn no_stock_is_negative(saga: &Saga, state: &State) -> bool {
     least.into_iter().all(|pieces| pieces >= 0)
 }
 
-/// One event of each type, of mails one a milestone; and completed xor cancelled.
-fn said_once(saga: &Saga, state: &State) -> bool {
+/// There is one event of each type, one event about mail per milestone, and one end: completed or cancelled.
+fn published_once(saga: &Saga, state: &State) -> bool {
     saga.lives(state).all(|(cast, life)| {
-        let said = life.said().iter().map(|delivery| cast.script.delivery(delivery).event);
-        let said: BTreeSet<u16> = said.collect();
-        let mut kinds = BTreeSet::new();
-        said.into_iter().all(|event| kinds.insert(kind(&cast.script.event(event).event)))
+        let events = life.published().iter();
+        let events = events.map(|delivery| cast.script.delivery(delivery).event);
+        let events: BTreeSet<u16> = events.collect();
+        let mut slots = BTreeSet::new();
+        events.into_iter().all(|event| slots.insert(slot(&cast.script.event(event).event)))
     })
 }
 
-/// What there may be one of. Both ends of an order are one.
-fn kind(event: &Event) -> (EventType, Option<&'static str>) {
+/// The slot of an event: there may be one event per slot. Both ends of an order share a slot.
+fn slot(event: &Event) -> (EventType, Option<&'static str>) {
     match event {
         Event::OrderCancelled(_) => (EventType::OrderCompleted, None),
-        Event::NotificationSent(it) => (EventType::NotificationSent, Some(mail(it.milestone))),
-        Event::NotificationFailed(it) => (EventType::NotificationSent, Some(mail(it.milestone))),
+        Event::NotificationSent(sent) => (EventType::NotificationSent, Some(mail(sent.milestone))),
+        Event::NotificationFailed(failed) => {
+            (EventType::NotificationSent, Some(mail(failed.milestone)))
+        }
         other => (other.event_type(), None),
     }
 }
@@ -308,8 +300,8 @@ fn mail(milestone: Milestone) -> &'static str {
     }
 }
 
-/// Without an inbox, and in any state: whoever has heard an event and hears it again changes nothing
-/// by it, asks nothing, and says nothing that was not said.
+/// In any state and without an inbox, a service that receives an event again changes no row, makes no request and
+/// publishes no event that was not published before.
 fn repeats_do_nothing(saga: &Saga, state: &State) -> bool {
     saga.lives(state).enumerate().all(|(nth, (cast, life))| {
         life.arrived
@@ -328,11 +320,11 @@ fn repeat_does_nothing(
 ) -> bool {
     let Delivery { event, to } = cast.script.delivery(delivery);
     let step = saga.step(state, nth, to, Cue::Event(event));
-    let new = step.said.later.or(step.said.now).without(life.said());
+    let new = step.published.all().without(life.published());
     step.row == life.row(to)
         && step.product == state.product
         && new.is_empty()
-        && step.asked.later.or(step.asked.now).is_empty()
+        && step.requested.all().is_empty()
         && step.set.is_empty()
         && step.cleared.is_empty()
 }

@@ -1,16 +1,16 @@
-/// A service of the order saga, by what it publishes.
+/// A service of the order saga, named as the publisher of its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::Display)]
 #[strum(serialize_all = "snake_case")]
 pub enum Publisher {
     /// Takes orders and follows them to their end.
     Order,
-    /// Keeps the stock.
+    /// Manages the stock.
     Inventory,
     /// Charges and refunds.
     Payment,
-    /// Books parcels; decides whether one can still be stopped.
+    /// Books parcels, and decides whether one can still be stopped.
     Shipping,
-    /// Writes mails.
+    /// Sends mails.
     Notification,
 }
 

@@ -11,59 +11,59 @@ use stateright::{Model, Property};
 use crate::{
     Entry, Freedom, Reactions, Restored, Scenario, State,
     cast::{Cast, product},
-    known::Known,
+    interner::Interner,
+    part::{Cue, Part, Step},
     properties,
-    script::{Delivery, SERVICES},
-    stage::{Cue, Part, Step},
+    script::{Delivery, Request, SERVICES},
     state::Life,
 };
 
-/// All that can happen in a scenario.
+/// The model of a scenario: everything that can happen in it.
 pub struct Saga {
     pub(crate) scenario: Scenario,
     pub(crate) casts: Vec<Cast>,
-    pub(crate) products: Arc<Known<Product>>,
-    /// The invariants that the auditor saw broken, of each state at rest.
-    pub(crate) verdicts: Mutex<HashMap<State, u8>>,
+    pub(crate) products: Arc<Interner<Product>>,
+    /// For each state at rest that was audited, the invariants that are broken, as bits.
+    pub(crate) audit_results: Mutex<HashMap<State, u8>>,
 }
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// To which order.
+    /// The order to which it happens.
     pub(crate) order: usize,
     pub(crate) what: Deed,
 }
 
-/// What happens. Numbers are those of the order's script.
+/// What happens. The numbers are those of the order's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
-    /// A delivery comes.
+    /// A delivery arrives.
     Hear(u16),
-    /// People ask for something.
+    /// A customer or an operator requests something.
     Wish(Publisher, u16),
-    /// An alarm rings.
+    /// An alarm fires.
     Ring(u16),
-    /// The outside world does what it was asked, and its answer comes.
+    /// The outside world carries out a request, and its answer arrives.
     Answer(u16, u16),
-    /// It does so, and its answer is lost.
+    /// The outside world carries out a request, and its answer is lost.
     Lose(u16, u16),
-    /// The restored service's database is lost, and it hears again what it hears first.
+    /// The restored service loses its database and receives the events of its first topics again.
     Forget,
-    /// It has come to rest, and hears again the others too.
+    /// The restored service is at rest and receives the events of the other topics again too.
     Rewind,
 }
 
 impl Saga {
-    /// The scenario, played by these reactions.
+    /// The model of a scenario, played by these reactions.
     #[must_use]
     pub fn new(scenario: Scenario, reactions: &Reactions) -> Self {
-        let products = Arc::new(Known::default());
+        let products = Arc::new(Interner::default());
         let casts = (0..scenario.orders)
             .map(|nth| Cast::new(nth, &scenario, &products, reactions))
             .collect();
         products.number(product(scenario.stock));
-        Self { scenario, casts, products, verdicts: Mutex::default() }
+        Self { scenario, casts, products, audit_results: Mutex::default() }
     }
 
     pub(crate) fn lives<'a>(
@@ -102,17 +102,17 @@ impl Saga {
         }
     }
 
-    /// Until it rests, a restored service hears nothing but what it hears first.
+    /// Whether a delivery must wait, because a restored service receives only its first topics until it is at rest.
     fn is_held(&self, state: &State, cast: &Cast, delivery: u16) -> bool {
         let Some(restored) = self.scenario.restored.filter(|_| state.round == 1) else {
             return false;
         };
         let Delivery { event, to } = cast.script.delivery(delivery);
-        let kind = cast.script.event(event).event.event_type();
-        to == restored.service && !restored.comes(kind, state.round)
+        let event_type = cast.script.event(event).event.event_type();
+        to == restored.service && !restored.comes(event_type, state.round)
     }
 
-    /// Nothing is under way but what is held.
+    /// Whether only deliveries that must wait are pending.
     fn is_ready(&self, state: &State) -> bool {
         self.lives(state).all(|(cast, life)| {
             let mut flying = life.flying.iter();
@@ -120,17 +120,17 @@ impl Saga {
         })
     }
 
-    /// The restored service hears again what it hears again in this round.
+    /// Begins the next round: the restored service receives the events of the round again.
     fn rewind(&self, state: &mut State) {
         let Some(restored) = self.scenario.restored else { return };
         state.round += if restored.first.is_empty() { 2 } else { 1 };
         for (cast, life) in self.casts.iter().zip(&mut state.lives) {
-            let again = |number: &u16| {
+            let is_repeated = |number: &u16| {
                 let Delivery { event, to } = cast.script.delivery(*number);
-                let kind = cast.script.event(event).event.event_type();
-                to == restored.service && restored.comes(kind, state.round)
+                let event_type = cast.script.event(event).event.event_type();
+                to == restored.service && restored.comes(event_type, state.round)
             };
-            life.rewind(life.arrived.iter().filter(again).collect());
+            life.rewind(life.arrived.iter().filter(is_repeated).collect());
         }
     }
 
@@ -150,22 +150,22 @@ impl Saga {
         self.play(state, order, request.by, Cue::Answer { request: request.number, answer });
     }
 
-    /// A service reacts, and what happens at once happens.
+    /// A service reacts to a cue. Deliveries and answers that are prompt follow at once.
     fn play(&self, state: &mut State, order: usize, service: Publisher, cue: Cue) {
         let step = self.step(state, order, service, cue);
         state.product = step.product;
         let life = &mut state.lives[order];
-        let heard = step.said.now.without(life.arrived);
+        let prompt = step.published.now.without(life.arrived);
         life.follow(service, &step);
-        for delivery in heard.iter() {
+        for delivery in prompt.iter() {
             self.hear(state, order, delivery);
         }
-        for request in step.asked.now.iter() {
+        for request in step.requested.now.iter() {
             self.answer(state, order, request, 0);
         }
     }
 
-    /// How a service would react.
+    /// The reaction of a service to a cue.
     pub(crate) fn step(
         &self,
         state: &State,
@@ -177,26 +177,26 @@ impl Saga {
         self.casts[order].part(service).play(row, state.product, cue)
     }
 
-    /// What a request may be answered with: what it was answered with before, if it was.
+    /// The possible answers to a request. If it was answered before, only that answer is possible.
     fn answers(&self, cast: &Cast, life: &Life, number: u16) -> impl Iterator<Item = u16> {
         let request = cast.script.request(number);
         let part = cast.part(request.by);
-        let known = life.answers.get(number);
+        let earlier = life.answers.get(number);
         let spent = refusals(cast, life) >= self.scenario.refusals;
         let held = self.scenario.has(Freedom::Held);
-        (0..part.answers(request.number)).filter(move |answer| match known {
-            Some(known) => known == *answer,
+        (0..part.answers(request.number)).filter(move |answer| match earlier {
+            Some(earlier) => earlier == *answer,
             None if !held && part.is_reported(request.number, *answer) => false,
             None => !(spent && is_refusal(part, request.number, *answer)),
         })
     }
 
-    fn answered(&self, order: usize, cast: &Cast, life: &Life, actions: &mut Vec<Action>) {
+    fn answer_actions(&self, order: usize, cast: &Cast, life: &Life, actions: &mut Vec<Action>) {
         for request in life.waiting.iter() {
             for answer in self.answers(cast, life, request) {
                 actions.push(Action { order, what: Deed::Answer(request, answer) });
-                let asked = cast.script.request(request);
-                let reported = cast.part(asked.by).is_reported(asked.number, answer);
+                let Request { by, number } = cast.script.request(request);
+                let reported = cast.part(by).is_reported(number, answer);
                 let loses = self.scenario.has(Freedom::LostAnswers) && !reported;
                 if loses && life.answers.get(request).is_none() {
                     actions.push(Action { order, what: Deed::Lose(request, answer) });
@@ -218,7 +218,7 @@ fn refusals(cast: &Cast, life: &Life) -> usize {
 fn is_refusal(part: &dyn Part, request: u16, answer: u16) -> bool {
     let refused = audit::RefundStatus::Refused;
     let entry = part.entry(request, answer);
-    // To payment, a refund that never arrived is one that was refused.
+    // The payment service treats a refund that never arrived as a refused one.
     let never_arrived =
         part.is_reported(request, answer) && part.name(request).starts_with("refund");
     never_arrived
@@ -237,18 +237,19 @@ impl Model for Saga {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (order, (cast, life)) in self.lives(state).enumerate() {
-            let mut may = |what| actions.push(Action { order, what });
-            let heard = life.flying.iter().filter(|delivery| !self.is_held(state, cast, *delivery));
-            heard.map(Deed::Hear).for_each(&mut may);
+            let mut add = |what| actions.push(Action { order, what });
+            let arriving =
+                life.flying.iter().filter(|delivery| !self.is_held(state, cast, *delivery));
+            arriving.map(Deed::Hear).for_each(&mut add);
             for (service, _) in SERVICES {
                 let all = service != Publisher::Order || self.scenario.has(Freedom::Cancellations);
                 let wishes = 0..if all { cast.part(service).wishes() } else { 0 };
-                wishes.map(|nth| Deed::Wish(service, nth)).for_each(&mut may);
+                wishes.map(|nth| Deed::Wish(service, nth)).for_each(&mut add);
             }
             if self.scenario.has(Freedom::Deadlines) {
-                life.alarms.iter().map(Deed::Ring).for_each(&mut may);
+                life.alarms.iter().map(Deed::Ring).for_each(&mut add);
             }
-            self.answered(order, cast, life, actions);
+            self.answer_actions(order, cast, life, actions);
         }
         if self.scenario.restored.is_some() {
             match state.round {

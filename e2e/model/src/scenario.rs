@@ -2,37 +2,37 @@ use crate::Publisher;
 use contracts::EventType;
 use event::EventType as _;
 
-/// What is played, and how much of it.
+/// A scenario: which orders are played, and what may happen to them.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Its name, in the table.
+    /// Its name in the table.
     pub name: &'static str,
     /// How many orders are placed, each for one piece of the same product.
     pub orders: usize,
-    /// How many pieces there are.
+    /// How many pieces are in stock.
     pub stock: i64,
-    /// How often the gateway refuses a refund, at most.
+    /// The most refunds that the gateway refuses.
     pub refusals: usize,
-    /// What else may happen, each at any time.
+    /// What else may happen at any time.
     pub freedoms: &'static [Freedom],
-    /// Which service's database is lost at some time, if one is.
+    /// The service that loses its database at some time, if one does.
     pub restored: Option<Restored>,
 }
 
-/// A service whose database is as it was before the orders, and which hears everything again.
+/// A service whose database is restored to its state before the orders, and which then receives all events again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// The service.
     pub service: Publisher,
-    /// The topics that it hears again first, before it rests and hears the others; none if it hears
-    /// all of them at once.
+    /// The topics that it receives again first. The other topics follow once it is at rest. If empty, it receives
+    /// all topics at once.
     pub first: &'static [&'static str],
 }
 
 impl Restored {
-    /// Whether an event of this type is heard again in this round: the first or the last.
-    pub(crate) fn comes(&self, kind: EventType, round: u8) -> bool {
-        round == 2 || self.first.is_empty() || self.first.contains(&kind.topic())
+    /// Whether events of this type come again in this round, which is 1 (first topics) or 2 (all).
+    pub(crate) fn comes(&self, event_type: EventType, round: u8) -> bool {
+        round == 2 || self.first.is_empty() || self.first.contains(&event_type.topic())
     }
 }
 
@@ -41,21 +41,22 @@ impl Restored {
 pub enum Freedom {
     /// Customers cancel.
     Cancellations,
-    /// Deadlines pass.
+    /// Deadlines fire.
     Deadlines,
-    /// An answer of the outside world is lost after it has done what it was asked: then the same
-    /// request goes out again.
+    /// An answer of the outside world is lost after it has carried out the request. Then the same request is made
+    /// again.
     LostAnswers,
-    /// A provider refuses a request as malformed, so that it never arrives, and an operator says so.
+    /// A provider refuses a request as malformed, so that it never arrives, and an operator reports that.
     Held,
-    /// What concerns nobody else: mails, and what order only shows. Without it, it happens at once.
+    /// Steps that affect no other service: mails, and events that the order service only shows. Without this
+    /// freedom they happen at once.
     Asides,
 }
 
 use Freedom::{Asides, Cancellations, Deadlines, Held, LostAnswers};
 
 impl Scenario {
-    /// One order, and everything that can become of it.
+    /// One order with every freedom.
     pub const ONE_ORDER: Self = Self {
         name: "one order",
         orders: 1,
@@ -65,7 +66,7 @@ impl Scenario {
         restored: None,
     };
 
-    /// One order for what is not there.
+    /// One order for a product that is out of stock.
     pub const NO_STOCK: Self =
         Self { name: "one order, no stock", stock: 0, refusals: 0, ..Self::ONE_ORDER };
 
@@ -79,7 +80,7 @@ impl Scenario {
         restored: None,
     };
 
-    /// Notification forgets everything and hears it again, in any order.
+    /// The notification service loses its database and receives everything again, in any order.
     pub const NOTIFICATION_LOST: Self = Self {
         name: "notification restored",
         refusals: 0,
@@ -88,7 +89,7 @@ impl Scenario {
         ..Self::ONE_ORDER
     };
 
-    /// Inventory forgets everything and hears it again, what was ordered first.
+    /// The inventory service loses its database and receives everything again, the topic `orders` first.
     pub const INVENTORY_LOST: Self = Self {
         name: "inventory restored",
         refusals: 0,
@@ -97,7 +98,7 @@ impl Scenario {
         ..Self::ONE_ORDER
     };
 
-    /// All of them, the short ones first.
+    /// All scenarios, the short ones first.
     pub const ALL: [Self; 5] = [
         Self::INVENTORY_LOST,
         Self::NO_STOCK,
@@ -106,32 +107,32 @@ impl Scenario {
         Self::TWO_ORDERS,
     ];
 
-    /// Whether this may happen.
+    /// Whether the scenario has this freedom.
     pub(crate) fn has(&self, freedom: Freedom) -> bool {
         self.freedoms.contains(&freedom)
     }
 
-    /// Whether this is heard as soon as it is said.
-    pub(crate) fn is_prompt(&self, to: Publisher, heard: EventType) -> bool {
-        // Whether order has heard it decides what the payment's deadline does.
-        let tells = heard == EventType::PaymentCaptured && self.has(Deadlines);
-        let aside = to == Publisher::Notification || (is_shown(to, heard) && !tells);
+    /// Whether an event of this type arrives as soon as it is published.
+    pub(crate) fn is_prompt(&self, to: Publisher, event_type: EventType) -> bool {
+        // The reaction to the payment deadline depends on whether the order service has received it.
+        let decides = event_type == EventType::PaymentCaptured && self.has(Deadlines);
+        let aside = to == Publisher::Notification || (is_shown(to, event_type) && !decides);
         !self.has(Asides) && aside
     }
 
-    /// Whether this service's requests are granted as soon as they are made.
-    pub(crate) fn is_granted(&self, by: Publisher) -> bool {
+    /// Whether this service's requests are answered as soon as they are made.
+    pub(crate) fn is_answered_at_once(&self, by: Publisher) -> bool {
         !self.has(Asides) && by == Publisher::Notification
     }
 }
 
-/// Order reacts to it by showing it, and to nothing by whether it has.
-fn is_shown(to: Publisher, heard: EventType) -> bool {
+/// Whether the order service only shows an event of this type: no later reaction depends on it.
+fn is_shown(to: Publisher, event_type: EventType) -> bool {
     let shown = [
         EventType::StockReserved,
         EventType::PaymentCaptured,
         EventType::NotificationSent,
         EventType::NotificationFailed,
     ];
-    to == Publisher::Order && shown.contains(&heard)
+    to == Publisher::Order && shown.contains(&event_type)
 }

@@ -10,9 +10,9 @@ use order::OrderService;
 use payment::PaymentService;
 use shipping::ShippingService;
 
-use crate::{Scenario, bits::Bits, known::Known};
+use crate::{Scenario, bits::Bits, interner::Interner};
 
-/// The services and what each of them hears.
+/// The services, and the events that each of them consumes.
 pub(crate) const SERVICES: [(Publisher, &[EventType]); 5] = [
     (Publisher::Order, OrderService::CONSUMES),
     (Publisher::Inventory, InventoryService::CONSUMES),
@@ -21,24 +21,24 @@ pub(crate) const SERVICES: [(Publisher, &[EventType]); 5] = [
     (Publisher::Notification, NotificationService::CONSUMES),
 ];
 
-/// Everything that is ever said about one order, to whom, and what is asked of the outside world for
-/// it. Grows as the search goes on.
+/// All events about one order, their deliveries, and all requests to the outside world for it. Grows while the
+/// search runs.
 pub(crate) struct Script {
     pub(crate) order: OrderId,
     scenario: Scenario,
-    events: Known<Arc<Said>>,
-    deliveries: Known<Delivery>,
-    requests: Known<Request>,
+    events: Interner<Arc<PublishedEvent>>,
+    deliveries: Interner<Delivery>,
+    requests: Interner<Request>,
 }
 
-/// An event as it was said.
+/// An event that was published.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct PublishedEvent {
     pub(crate) id: EventId,
     pub(crate) event: Event,
 }
 
-/// An event on its way to somebody.
+/// An event on its way to a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) event: u16,
@@ -52,7 +52,7 @@ pub(crate) struct Request {
     pub(crate) number: u16,
 }
 
-/// Deliveries or requests: what comes at any time later, and what happens at once.
+/// Deliveries or requests, split into those that may happen at any later time and those that happen at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct When {
     pub(crate) later: Bits,
@@ -60,6 +60,11 @@ pub(crate) struct When {
 }
 
 impl When {
+    /// All of them.
+    pub(crate) fn all(self) -> Bits {
+        self.later.or(self.now)
+    }
+
     fn add(&mut self, number: u16, now: bool) {
         if now { self.now.insert(number) } else { self.later.insert(number) }
     }
@@ -67,32 +72,33 @@ impl When {
 
 impl Script {
     pub(crate) fn new(order: OrderId, scenario: Scenario) -> Self {
-        let (events, deliveries) = (Known::default(), Known::default());
-        Self { order, scenario, events, deliveries, requests: Known::default() }
+        let (events, deliveries) = (Interner::default(), Interner::default());
+        Self { order, scenario, events, deliveries, requests: Interner::default() }
     }
 
-    /// Takes note of an event; to whom it goes.
-    pub(crate) fn say(&self, id: EventId, event: &Event, to: &mut When) {
-        let kind = event.event_type();
-        let event = self.events.number(Arc::new(Said { id, event: event.clone() }));
-        for (service, heard) in SERVICES {
-            if heard.contains(&kind) {
+    /// Records an event, and adds its deliveries to `to`.
+    pub(crate) fn publish(&self, id: EventId, event: &Event, to: &mut When) {
+        let event_type = event.event_type();
+        let event = self.events.number(Arc::new(PublishedEvent { id, event: event.clone() }));
+        for (service, consumed) in SERVICES {
+            if consumed.contains(&event_type) {
                 let delivery = self.deliveries.number(Delivery { event, to: service });
-                to.add(delivery, self.scenario.is_prompt(service, kind));
+                to.add(delivery, self.scenario.is_prompt(service, event_type));
             }
         }
     }
 
-    /// Takes note of a request.
-    pub(crate) fn ask(&self, request: Request, asked: &mut When) {
-        asked.add(self.requests.number(request), self.scenario.is_granted(request.by));
+    /// Records a request, and adds it to `requested`.
+    pub(crate) fn request_made(&self, request: Request, requested: &mut When) {
+        let at_once = self.scenario.is_answered_at_once(request.by);
+        requested.add(self.requests.number(request), at_once);
     }
 
     pub(crate) fn delivery(&self, number: u16) -> Delivery {
         self.deliveries.get(number)
     }
 
-    pub(crate) fn event(&self, number: u16) -> Arc<Said> {
+    pub(crate) fn event(&self, number: u16) -> Arc<PublishedEvent> {
         self.events.get(number)
     }
 

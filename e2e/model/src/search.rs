@@ -7,55 +7,55 @@ use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
 use crate::{Reactions, Saga, Scenario};
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Finding {
-    /// What was played.
+    /// The scenario that was played.
     pub scenario: &'static str,
-    /// States that were come to, each as often as it was.
+    /// States that were reached, counted as often as they were reached.
     pub states: usize,
-    /// States.
+    /// Different states.
     pub unique: usize,
-    /// States on the longest way that was gone.
+    /// The number of states on the longest path.
     pub depth: usize,
-    /// How long it took.
+    /// How long the search took.
     pub took: Duration,
-    /// What became of each property.
-    pub properties: Vec<(&'static str, Verdict)>,
+    /// The outcome of each property.
+    pub properties: Vec<(&'static str, Outcome)>,
 }
 
-/// What became of a property.
+/// The outcome of a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Outcome {
     /// It holds in all states.
     Holds,
-    /// What should be possible is.
+    /// It should be possible and is.
     Seen,
-    /// What should be possible is not.
+    /// It should be possible and is not.
     Impossible,
-    /// The search ended before all states were seen: something else is broken.
+    /// It is unknown: the search ended early, because another property is broken.
     Open,
-    /// It is broken: the shortest way to where that shows, a line a step.
+    /// It is broken. The lines are the steps of the shortest path to a state in which it is broken.
     Broken(Vec<String>),
 }
 
 impl Finding {
-    /// Whether everything is as it should be.
+    /// Whether every property has the outcome that it should have.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.properties.iter().all(|(_, verdict)| matches!(verdict, Verdict::Holds | Verdict::Seen))
+        self.properties.iter().all(|(_, outcome)| matches!(outcome, Outcome::Holds | Outcome::Seen))
     }
 }
 
-/// One line for the search, one for each property, and the story of what is broken.
+/// A line for the search, a line for each property, and the steps to each broken property.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, states, unique, depth, took, properties } = self;
         let took = took.as_secs_f64();
         write!(f, "{scenario:<24}{states:>12}{unique:>12}{depth:>7}{took:>9.1}")?;
-        for (name, verdict) in properties {
-            write!(f, "\n  {verdict:<11}{name}")?;
-            if let Verdict::Broken(story) = verdict {
+        for (name, outcome) in properties {
+            write!(f, "\n  {outcome:<11}{name}")?;
+            if let Outcome::Broken(story) = outcome {
                 for (nth, line) in story.iter().enumerate() {
                     write!(f, "\n    {:>3}. {line}", nth + 1)?;
                 }
@@ -65,7 +65,7 @@ impl fmt::Display for Finding {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Holds => "holds",
@@ -77,8 +77,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Plays everything that can happen in a scenario, on so many threads. Ends early where something is
-/// broken.
+/// Plays everything that can happen in a scenario, on this many threads. Ends early if a property is broken.
 #[must_use]
 pub fn search(scenario: &Scenario, reactions: &Reactions, threads: usize) -> Finding {
     let begin = Instant::now();
@@ -90,20 +89,20 @@ pub fn search(scenario: &Scenario, reactions: &Reactions, threads: usize) -> Fin
     let broken = properties.iter().any(|property| {
         property.expectation.discovery_is_failure() && found.contains_key(property.name)
     });
-    let verdicts = properties.into_iter().map(|property| {
+    let outcomes = properties.into_iter().map(|property| {
         let name = property.name;
-        let verdict = match (property.expectation, found.get(name)) {
-            (Expectation::Sometimes, Some(_)) => Verdict::Seen,
+        let outcome = match (property.expectation, found.get(name)) {
+            (Expectation::Sometimes, Some(_)) => Outcome::Seen,
             (_, Some(path)) => {
                 let longest = path.clone().into_states().len();
                 let shorter = counterexample(scenario, reactions, name, longest);
-                Verdict::Broken(shorter.unwrap_or_else(|| checker.model().tell(path)))
+                Outcome::Broken(shorter.unwrap_or_else(|| checker.model().tell(path)))
             }
-            _ if broken => Verdict::Open,
-            (Expectation::Sometimes, None) => Verdict::Impossible,
-            (_, None) => Verdict::Holds,
+            _ if broken => Outcome::Open,
+            (Expectation::Sometimes, None) => Outcome::Impossible,
+            (_, None) => Outcome::Holds,
         };
-        (name, verdict)
+        (name, outcome)
     });
     Finding {
         scenario: scenario.name,
@@ -111,11 +110,12 @@ pub fn search(scenario: &Scenario, reactions: &Reactions, threads: usize) -> Fin
         unique: checker.unique_state_count(),
         depth: checker.max_depth(),
         took,
-        properties: verdicts.collect(),
+        properties: outcomes.collect(),
     }
 }
 
-/// The shortest way to where a property is broken, if one has fewer states than this: a line a step.
+/// The steps of the shortest path to a state in which a property is broken, if there is one with fewer states than
+/// this.
 #[must_use]
 pub fn counterexample(
     scenario: &Scenario,
@@ -125,7 +125,8 @@ pub fn counterexample(
 ) -> Option<Vec<String>> {
     let mut story = None;
     loop {
-        // Alone, a thread goes by depth; what it finds last within a stretch is what it keeps.
+        // The search is repeated with ever smaller depths, because a search may keep a longer path than the
+        // shortest one.
         let checker = Saga::new(scenario.clone(), reactions).checker().target_max_depth(states);
         let only = HasDiscoveries::AnyOf([property].into());
         let checker = checker.finish_when(only).spawn_bfs().join();

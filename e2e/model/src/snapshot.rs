@@ -10,14 +10,14 @@ use crate::{
 };
 
 impl Saga {
-    /// What the auditor says of a state.
+    /// The audit report of a state.
     #[must_use]
     pub fn audit(&self, state: &State) -> Report {
         let accepted: Vec<OrderId> = self.casts.iter().map(|cast| cast.script.order).collect();
         audit::audit(&self.snapshot(state), Some(&accepted))
     }
 
-    /// A state as the services and the outside world tell it.
+    /// A state in the auditor's types.
     fn snapshot(&self, state: &State) -> Snapshot {
         let mut snapshot = Snapshot::default();
         for (cast, life) in self.lives(state) {
@@ -49,7 +49,7 @@ impl Saga {
         snapshot
     }
 
-    /// What the providers have done.
+    /// The providers' ledger.
     pub(crate) fn ledger<'a>(&'a self, state: &'a State) -> impl Iterator<Item = Arc<Entry>> + 'a {
         self.lives(state).flat_map(|(cast, life)| {
             life.answers.iter().filter_map(|(number, answer)| {
@@ -59,7 +59,7 @@ impl Saga {
         })
     }
 
-    /// What waits in a service. What it says leaves it at once; what is under way is its lag.
+    /// The queues of a service. Its outbox is always empty, and pending deliveries to it are its lag.
     fn status(&self, state: &State, service: Publisher) -> Status {
         let mut status = Status { lag: Some(0), ..Status::default() };
         let (mut effects, mut alarms, mut lag) = (0, 0, 0);
@@ -80,7 +80,7 @@ impl Saga {
         status
     }
 
-    /// What a service knows of each order.
+    /// The service's row of each order.
     pub(crate) fn rows<'a>(
         &'a self,
         state: &'a State,

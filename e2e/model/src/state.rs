@@ -2,47 +2,49 @@ use crate::Publisher;
 
 use crate::{
     bits::Bits,
+    part::{ABSENT, Step},
     script::When,
-    stage::{ABSENT, Step},
 };
 
-/// Where all orders stand, and the one product.
+/// The state of all orders and of the only product.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub(crate) product: u16,
     pub(crate) lives: Vec<Life>,
-    /// How often a restored service was made to hear again what it had heard.
+    /// The round of a restored service: 0 before the loss, 1 while it receives its first topics again, 2 while it
+    /// receives all.
     pub(crate) round: u8,
 }
 
-/// Where one order stands: what each service knows of it, and what is under way. All by numbers.
+/// The state of one order: each service's row, and everything that is pending. All of it by numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Life {
     rows: [u16; 5],
-    /// Deliveries that may come at any time.
+    /// Deliveries that may arrive at any time.
     pub(crate) flying: Bits,
-    /// Deliveries that have come. Each may come again.
+    /// Deliveries that have arrived. Each may arrive again.
     pub(crate) arrived: Bits,
     /// Requests without an answer.
     pub(crate) waiting: Bits,
-    /// What the outside world has decided.
+    /// The answers on which the outside world has decided.
     pub(crate) answers: Answers,
     /// Alarms that are set.
     pub(crate) alarms: Bits,
 }
 
-/// The answer to each request that was answered, also where nobody has heard it yet.
+/// The answer to each request that was carried out, also if the answer was lost. Four bits per request: 0 for none,
+/// else the number of the answer plus 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Answers(u64);
 
-/// Bits for one answer.
+/// The bits of one answer.
 const WIDTH: u16 = 4;
 
 impl Life {
     /// An order that was just placed.
-    pub(crate) fn placed(rows: [u16; 5], said: When, alarms: Bits) -> Self {
+    pub(crate) fn placed(rows: [u16; 5], published: When, alarms: Bits) -> Self {
         let (nothing, answers) = (Bits::default(), Answers::default());
-        let flying = said.later.or(said.now);
+        let flying = published.all();
         Self { rows, flying, arrived: nothing, waiting: nothing, answers, alarms }
     }
 
@@ -50,30 +52,29 @@ impl Life {
         self.rows[service as usize]
     }
 
-    /// A service knows nothing of the order any more, and waits for no answer.
+    /// A service loses its row, and with it the requests that wait for an answer.
     pub(crate) fn forget(&mut self, service: Publisher, requests: Bits) {
         self.rows[service as usize] = ABSENT;
         self.waiting = self.waiting.without(requests);
     }
 
-    /// These come again.
+    /// These deliveries are to arrive again.
     pub(crate) fn rewind(&mut self, deliveries: Bits) {
         self.arrived = self.arrived.without(deliveries);
         self.flying = self.flying.or(deliveries);
     }
 
-    /// Everything that was ever said, to whom.
-    pub(crate) fn said(&self) -> Bits {
+    /// The deliveries of all events that were published.
+    pub(crate) fn published(&self) -> Bits {
         self.flying.or(self.arrived)
     }
 
-    /// What a service's step changes at once.
+    /// Applies the result of a service's reaction.
     pub(crate) fn follow(&mut self, service: Publisher, step: &Step) {
         self.rows[service as usize] = step.row;
-        let said = step.said.later.or(step.said.now);
-        // Whoever heard it before may hear it again; that is looked at in every state anyway.
-        self.flying = self.flying.or(said.without(self.arrived));
-        self.waiting = self.waiting.or(step.asked.later).or(step.asked.now);
+        // A delivery that has arrived is not added again: the property about repeated events covers it in every state.
+        self.flying = self.flying.or(step.published.all().without(self.arrived));
+        self.waiting = self.waiting.or(step.requested.all());
         for alarm in &step.cleared {
             self.alarms.remove(*alarm);
         }
@@ -91,13 +92,13 @@ impl Answers {
     }
 
     /// # Panics
-    /// If there are more requests than a life has.
+    /// If the number of the request is 16 or more.
     pub(crate) fn set(&mut self, request: u16, answer: u16) {
         let shifted = (u64::from(answer) + 1).checked_shl((request * WIDTH).into());
         self.0 |= shifted.expect("no more than 16 requests");
     }
 
-    /// Requests and their answers.
+    /// All answered requests and their answers.
     pub(crate) fn iter(self) -> impl Iterator<Item = (u16, u16)> {
         let most = u16::try_from(u64::BITS).unwrap_or(0) / WIDTH;
         (0..most).filter_map(move |request| Some((request, self.get(request)?)))

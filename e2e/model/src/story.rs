@@ -1,4 +1,4 @@
-//! A way through the states as people read it.
+//! Describes a path through the states in words.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use stateright::Path;
 use crate::{
     Action, Saga, State,
     cast::Cast,
+    part::ALARMS,
     saga::Deed,
     script::{Delivery, Request, SERVICES},
-    stage::ALARMS,
     state::Life,
 };
 
 impl Saga {
-    /// A line a step, and what is wrong at its end.
+    /// The lines of a path: one per step, and the violations in its last state.
     pub(crate) fn tell(&self, path: &Path<State, Action>) -> Vec<String> {
         let steps = path.clone().into_vec();
         let mut lines: Vec<String> = steps
             .windows(2)
-            .filter_map(|pair| Some(self.step_told(&pair[0].0, pair[0].1?, &pair[1].0)))
+            .filter_map(|pair| Some(self.describe_step(&pair[0].0, pair[0].1?, &pair[1].0)))
             .collect();
         let report = self.audit(path.last_state());
         let broken = report.invariants.iter().filter(|invariant| !invariant.holds);
@@ -32,25 +32,25 @@ impl Saga {
         lines
     }
 
-    /// What happens, to whom, and what changes by it.
-    fn step_told(&self, before: &State, action: Action, after: &State) -> String {
+    /// What happens in a step, and what it changes.
+    fn describe_step(&self, before: &State, action: Action, after: &State) -> String {
         let mut changes = Vec::new();
         for (order, cast) in self.casts.iter().enumerate() {
             let steps = SERVICES
                 .iter()
                 .map(|(service, _)| {
-                    (service, [before, after].map(|it| self.stands(it, order, *service)))
+                    (service, [before, after].map(|state| self.row_state(state, order, *service)))
                 })
                 .filter(|(_, [was, is])| was != is)
                 .map(|(service, [was, is])| format!("{service} goes from {was} to {is}"))
                 .chain(consequences(cast, &before.lives[order], &after.lives[order]));
             changes.extend(steps);
         }
-        let (deed, changes) = (self.deed_told(action), changes.join(", "));
+        let (deed, changes) = (self.describe_deed(action), changes.join(", "));
         if changes.is_empty() { deed } else { format!("{deed}: {changes}") }
     }
 
-    fn deed_told(&self, Action { order, what }: Action) -> String {
+    fn describe_deed(&self, Action { order, what }: Action) -> String {
         let cast = &self.casts[order];
         let of =
             if self.casts.len() > 1 { format!(" of order {}", order + 1) } else { String::new() };
@@ -75,13 +75,15 @@ impl Saga {
                 let (name, answer) = answered(request, answer);
                 format!("*{name}{of} is answered {answer}, which is lost")
             }
-            Deed::Forget => "the database is lost, and what was heard comes again".into(),
-            Deed::Rewind => "what is left of it comes again".into(),
+            Deed::Forget => {
+                "the database is lost, and the events of its first topics come again".into()
+            }
+            Deed::Rewind => "the events of the other topics come again".into(),
         }
     }
 
-    /// How a service sees an order, in a word or two.
-    fn stands(&self, state: &State, order: usize, service: Publisher) -> String {
+    /// The state of a service's row, in a word or two.
+    fn row_state(&self, state: &State, order: usize, service: Publisher) -> String {
         match self.rows(state, service).nth(order).flatten().as_deref() {
             None => "absent".into(),
             Some(Row::Reservation(row)) => row.state.to_string(),
@@ -102,16 +104,16 @@ impl Saga {
     }
 }
 
-/// What a step says and asks.
+/// The events that a step publishes and the requests that it makes.
 fn consequences(cast: &Cast, before: &Life, after: &Life) -> Vec<String> {
-    let new = after.said().without(before.said()).iter();
+    let new = after.published().without(before.published()).iter();
     let events: BTreeSet<u16> = new.map(|delivery| cast.script.delivery(delivery).event).collect();
-    let said = events
+    let published = events
         .into_iter()
-        .map(|event| format!("{} is said", cast.script.event(event).event.event_type()));
-    let asked = after.waiting.without(before.waiting).iter().map(|request| {
+        .map(|event| format!("{} is published", cast.script.event(event).event.event_type()));
+    let requested = after.waiting.without(before.waiting).iter().map(|request| {
         let Request { by, number } = cast.script.request(request);
-        format!("*{} is asked", cast.part(by).name(number))
+        format!("*{} is requested", cast.part(by).name(number))
     });
-    said.chain(asked).collect()
+    published.chain(requested).collect()
 }

@@ -1,4 +1,4 @@
-//! The model can fail: each of these reactions is wrong in one thing, and that is found.
+//! The model finds bugs: each of these reactions has one bug, and a property must be broken by it.
 
 use contracts::{Event, ShipmentVoided};
 use engine::{Input, Participant, Reaction, What};
@@ -8,10 +8,10 @@ use order::{Alarm, OrderService};
 use payment::PaymentService;
 use shipping::ShippingService;
 
-/// Small, and with all that the mutants need.
+/// A small scenario that has everything the mutants need.
 const SCENARIO: Scenario = Scenario { freedoms: &[Freedom::Cancellations], ..Scenario::ONE_ORDER };
 
-/// Small too, with deadlines that pass instead of cancellations.
+/// A small scenario with deadlines instead of cancellations.
 const LATE: Scenario = Scenario { freedoms: &[Freedom::Deadlines], ..Scenario::ONE_ORDER };
 
 fn broken(property: &'static str, reactions: &Reactions) -> String {
@@ -21,9 +21,9 @@ fn broken(property: &'static str, reactions: &Reactions) -> String {
 /// Plays the reactions and returns the story of how this property is broken.
 fn broken_in(scenario: &Scenario, property: &'static str, reactions: &Reactions) -> String {
     let story = counterexample(scenario, reactions, property, usize::MAX);
-    let told = story.unwrap_or_else(|| panic!("nobody finds: {property}")).join("\n");
-    println!("{property}:\n{told}");
-    told
+    let story = story.unwrap_or_else(|| panic!("not broken: {property}")).join("\n");
+    println!("{property}:\n{story}");
+    story
 }
 
 fn event<P: Participant<Contract = Event>>(input: &Input<P>) -> Option<&Event> {
@@ -33,12 +33,12 @@ fn event<P: Participant<Contract = Event>>(input: &Input<P>) -> Option<&Event> {
     }
 }
 
-type World<P> = <P as Participant>::World;
+type WorldOf<P> = <P as Participant>::World;
 
 #[test]
-fn without_the_tombstone_stock_is_reserved_for_nobody() {
+fn without_the_tombstone_stock_is_reserved_for_a_cancelled_order() {
     fn react(
-        world: &mut World<InventoryService>,
+        world: &mut WorldOf<InventoryService>,
         input: &Input<InventoryService>,
         out: &mut Reaction<InventoryService>,
     ) {
@@ -56,9 +56,9 @@ fn without_the_tombstone_stock_is_reserved_for_nobody() {
 }
 
 #[test]
-fn a_payment_that_nobody_closes_waits_for_ever() {
+fn a_payment_that_is_never_closed_waits_for_ever() {
     fn react(
-        world: &mut World<PaymentService>,
+        world: &mut WorldOf<PaymentService>,
         input: &Input<PaymentService>,
         out: &mut Reaction<PaymentService>,
     ) {
@@ -72,9 +72,9 @@ fn a_payment_that_nobody_closes_waits_for_ever() {
 }
 
 #[test]
-fn a_shipment_that_nobody_closes_waits_for_ever() {
+fn a_shipment_that_is_never_closed_waits_for_ever() {
     fn react(
-        world: &mut World<ShippingService>,
+        world: &mut WorldOf<ShippingService>,
         input: &Input<ShippingService>,
         out: &mut Reaction<ShippingService>,
     ) {
@@ -88,7 +88,7 @@ fn a_shipment_that_nobody_closes_waits_for_ever() {
 #[test]
 fn a_parcel_that_is_stopped_too_late_is_found() {
     fn react(
-        world: &mut World<ShippingService>,
+        world: &mut WorldOf<ShippingService>,
         input: &Input<ShippingService>,
         out: &mut Reaction<ShippingService>,
     ) {
@@ -110,9 +110,9 @@ fn a_parcel_that_is_stopped_too_late_is_found() {
 }
 
 #[test]
-fn money_that_is_not_waited_for_is_found() {
+fn an_order_that_ends_before_its_money_is_settled_is_found() {
     fn react(
-        world: &mut World<OrderService>,
+        world: &mut WorldOf<OrderService>,
         input: &Input<OrderService>,
         out: &mut Reaction<OrderService>,
     ) {
@@ -123,13 +123,16 @@ fn money_that_is_not_waited_for_is_found() {
         }
         OrderService::react(world, input, out);
     }
-    broken("an end is true when it is said", &Reactions { order: react, ..Reactions::default() });
+    broken(
+        "an end is true when it is published",
+        &Reactions { order: react, ..Reactions::default() },
+    );
 }
 
 #[test]
-fn an_order_that_is_not_completed_once_cancelling_was_requested_never_ends() {
+fn an_order_that_cannot_complete_after_a_cancellation_request_never_ends() {
     fn react(
-        world: &mut World<OrderService>,
+        world: &mut WorldOf<OrderService>,
         input: &Input<OrderService>,
         out: &mut Reaction<OrderService>,
     ) {
@@ -144,9 +147,9 @@ fn an_order_that_is_not_completed_once_cancelling_was_requested_never_ends() {
 }
 
 #[test]
-fn a_payment_deadline_that_no_other_follows_is_found() {
+fn a_payment_deadline_that_sets_no_first_deadline_is_found() {
     fn react(
-        world: &mut World<OrderService>,
+        world: &mut WorldOf<OrderService>,
         input: &Input<OrderService>,
         out: &mut Reaction<OrderService>,
     ) {
@@ -164,7 +167,7 @@ fn a_payment_deadline_that_no_other_follows_is_found() {
 #[test]
 fn a_charge_that_is_not_undone_is_found() {
     fn react(
-        world: &mut World<PaymentService>,
+        world: &mut WorldOf<PaymentService>,
         input: &Input<PaymentService>,
         out: &mut Reaction<PaymentService>,
     ) {
@@ -180,9 +183,9 @@ fn a_charge_that_is_not_undone_is_found() {
 }
 
 #[test]
-fn a_repeat_that_refunds_again_is_found() {
+fn a_repeated_event_that_refunds_again_is_found() {
     fn react(
-        world: &mut World<PaymentService>,
+        world: &mut WorldOf<PaymentService>,
         input: &Input<PaymentService>,
         out: &mut Reaction<PaymentService>,
     ) {
@@ -194,16 +197,13 @@ fn a_repeat_that_refunds_again_is_found() {
         }
         PaymentService::react(world, input, out);
     }
-    broken(
-        "whatever comes again does nothing",
-        &Reactions { payment: react, ..Reactions::default() },
-    );
+    broken("a repeated event does nothing", &Reactions { payment: react, ..Reactions::default() });
 }
 
 #[test]
-fn stock_that_is_given_back_twice_is_found() {
+fn stock_that_is_released_twice_is_found() {
     fn react(
-        world: &mut World<InventoryService>,
+        world: &mut WorldOf<InventoryService>,
         input: &Input<InventoryService>,
         out: &mut Reaction<InventoryService>,
     ) {

@@ -1,4 +1,4 @@
-//! What becomes of a payment whose database is lost depends on what it hears again first.
+//! Whether a payment survives the loss of its database depends on the topics that the service receives again first.
 
 use model::Publisher;
 use model::{Freedom::Cancellations, Reactions, Restored, Scenario, counterexample};
@@ -13,20 +13,20 @@ fn story(scenario: &Scenario, property: &'static str) -> Option<String> {
     story.map(|story| story.join("\n"))
 }
 
-const KEPT: &str = "3 cancelled: nothing kept, nothing shipped";
+const REFUNDED: &str = "3 cancelled: nothing kept, nothing shipped";
 const ENDED: &str = "1 at rest every order has ended, once";
 
-/// The gateway has the money, and payment does not know it any more.
+/// The gateway has the money, but the payment service does not know it any more.
 #[test]
-fn all_at_once_money_is_kept() {
-    let told = story(&payment(&[]), KEPT).expect("it is found");
-    assert!(told.contains("the database is lost"), "{told}");
-    assert!(told.contains("was charged 1 times and refunded 0 times"), "{told}");
+fn if_all_topics_come_at_once_money_is_not_refunded() {
+    let story = story(&payment(&[]), REFUNDED).expect("the property is broken");
+    assert!(story.contains("the database is lost"), "{story}");
+    assert!(story.contains("was charged 1 times and refunded 0 times"), "{story}");
 }
 
 #[test]
-fn what_goes_forward_first_and_alone_no_money_is_kept() {
+fn if_orders_and_inventory_come_first_all_money_is_refunded() {
     let scenario = payment(&["orders", "inventory"]);
-    assert_eq!(story(&scenario, KEPT), None);
+    assert_eq!(story(&scenario, REFUNDED), None);
     assert_eq!(story(&scenario, ENDED), None);
 }

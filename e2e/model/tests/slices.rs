@@ -1,4 +1,4 @@
-//! Parts of what `cargo run --release -p model` plays in full.
+//! Small versions of the scenarios that `cargo run --release -p model` plays in full.
 
 use model::{
     Freedom::{Asides, Cancellations, Deadlines, Held, LostAnswers},
@@ -29,12 +29,12 @@ fn one_order_whose_requests_never_arrive() {
 }
 
 #[test]
-fn mails_come_and_are_answered_at_any_time() {
+fn mails_are_requested_and_answered_at_any_time() {
     check(&Scenario { freedoms: &[Asides], ..Scenario::ONE_ORDER });
 }
 
 #[test]
-fn one_order_for_what_is_not_there() {
+fn one_order_for_a_product_out_of_stock() {
     check(&Scenario { freedoms: &[Cancellations, Deadlines], ..Scenario::NO_STOCK });
 }
 

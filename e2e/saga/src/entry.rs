@@ -2,7 +2,7 @@ use event::EffectId;
 
 /// An entry of the providers' ledger.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "each is what its list in the ledger holds")]
+#[expect(missing_docs, reason = "each is described by its type")]
 pub enum Entry {
     Charge(audit::Charge),
     Refund(audit::Refund),
@@ -10,7 +10,7 @@ pub enum Entry {
     Mail(audit::Mail),
 }
 
-/// The idempotency key that a ledger names.
+/// The idempotency key of an effect, as it stands in the ledger.
 pub(crate) fn key(id: EffectId) -> String {
     id.to_string()
 }

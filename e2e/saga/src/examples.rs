@@ -1,4 +1,4 @@
-//! What the stories of all services have in common.
+//! Examples that the descriptions of all services share.
 
 use contracts::{Event, EventType, Item, Money, OrderId, OrderPlaced, Sku};
 use engine::What;
@@ -7,7 +7,7 @@ use inventory::{AddStock, InventoryService, PutProduct};
 use quintet_test::{example, example_of};
 use store::Rows;
 
-/// The product of explorations.
+/// The product in explorations.
 pub(crate) fn sku() -> Sku {
     "mug".parse().expect("a SKU")
 }
@@ -22,14 +22,14 @@ pub(crate) fn item() -> Item {
     Item { sku: sku(), quantity: 1 }
 }
 
-/// The customer of the one order. No order of this customer is open yet.
+/// The customer of the example order, without open orders.
 #[must_use]
 pub fn customers() -> Rows<order::Customer> {
     let placed = order_placed(example(EventType::OrderPlaced));
     Rows::absent([order::customer_id(&placed.customer.email)])
 }
 
-/// What was ordered, in an order of the example's.
+/// The example of `OrderPlaced`, for this order.
 pub(crate) fn placed(order: OrderId) -> OrderPlaced {
     order_placed(example_of(EventType::OrderPlaced, order.into()))
 }
@@ -37,7 +37,7 @@ pub(crate) fn placed(order: OrderId) -> OrderPlaced {
 fn order_placed(event: Event) -> OrderPlaced {
     match event {
         Event::OrderPlaced(placed) => placed,
-        other => panic!("{other:?} is no OrderPlaced"),
+        other => panic!("{other:?} is not an OrderPlaced"),
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn order_of(event: &Event) -> OrderId {
     event.aggregate().expect("an event about an order")
 }
 
-/// The commands that put enough pieces for the largest order on the shelf.
+/// The commands that list a product and add enough stock for the largest order.
 pub(crate) fn stocked(sku: &Sku) -> [What<InventoryService>; 2] {
     let put = PutProduct { sku: sku.clone(), name: sku.to_string(), price: corpus_price() };
     let add = AddStock { sku: sku.clone(), quantity: 100_000_000 };

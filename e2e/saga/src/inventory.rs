@@ -1,4 +1,4 @@
-//! Inventory, as the tests know it.
+//! The inventory service, as the tests play it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use quintet_test::{AGGREGATE, Described, fingerprint};
 use store::Rows;
 
 use crate::{
-    Entry, OrderSaga, World,
+    Entry, OrderSaga, OutsideWorld,
     examples::{item, order_of, placed, price, sku, stocked},
 };
 
@@ -22,7 +22,7 @@ impl Described<OrderSaga> for InventoryService {
         Self
     }
 
-    fn outside(_: &Arc<World>) -> Arc<dyn Outside<Self>> {
+    fn outside(_: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
         Arc::new(Nobody)
     }
 
@@ -45,7 +45,7 @@ impl Described<OrderSaga> for InventoryService {
         vec![inventory::World { reservations, products: Rows::absent([sku()]) }]
     }
 
-    /// Pieces beyond what one order can take make no difference.
+    /// Merges worlds that differ only in stock that one order cannot use, so that exploration ends.
     fn settle(world: &mut inventory::World) {
         if let Some(product) = world.products.get_mut(&sku()) {
             product.on_hand = product.on_hand.min(product.reserved + 1);
@@ -59,7 +59,7 @@ impl Described<OrderSaga> for InventoryService {
         fingerprint(&world.reservations) + &fingerprint(&world.products)
     }
 
-    /// Lists the product, and puts one piece of it on the shelf.
+    /// Lists the product and adds one piece of it.
     fn openings(_: OrderId) -> Vec<Command> {
         let product = PutProduct { sku: sku(), name: "Mug".into(), price: price() };
         let piece = AddStock { sku: sku(), quantity: 1 };

@@ -1,5 +1,5 @@
-//! One description of each service of the order saga, for all tests that play it: the simulator, the choreography, the
-//! model and the golden corpus. And the saga's providers in memory.
+//! A description of each service of the order saga, shared by all tests that play the saga: the simulator, the
+//! choreography, the model and the golden corpus. Also the saga's providers in memory.
 
 #[cfg(feature = "injected-bugs")]
 mod bugs;
@@ -20,20 +20,20 @@ use quintet_test::Saga;
 pub use bugs::{injected_bug, injected_bugs};
 pub use entry::Entry;
 pub use examples::customers;
-pub use world::{BOUNCE, World};
+pub use world::{BOUNCE, OutsideWorld};
 
-/// What the services of the order saga have in common.
+/// The types that the services of the order saga share.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderSaga;
 
 impl Saga for OrderSaga {
     type Contract = Event;
-    type Providers = World;
+    type Providers = OutsideWorld;
     type Shared = Product;
     type Entry = Entry;
 }
 
-/// A service of the order saga, as its tests know it.
+/// A service of the order saga, as the tests play it.
 pub trait Described: quintet_test::Described<OrderSaga> {}
 
 impl<S: quintet_test::Described<OrderSaga>> Described for S {}

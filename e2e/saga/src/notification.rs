@@ -1,4 +1,4 @@
-//! Notification, as the tests know it.
+//! The notification service, as the tests play it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::{Db, Rows};
 
 use crate::{
-    Entry, OrderSaga, World,
+    Entry, OrderSaga, OutsideWorld,
     entry::key,
     examples::{order_of, placed},
 };
@@ -25,7 +25,7 @@ impl Described<OrderSaga> for NotificationService {
         Self
     }
 
-    fn outside(world: &Arc<World>) -> Arc<dyn Outside<Self>> {
+    fn outside(world: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
         Arc::new(Providers(Arc::clone(world) as _))
     }
 
@@ -47,7 +47,7 @@ impl Described<OrderSaga> for NotificationService {
         answers.map(|answer| (mail.milestone, answer)).into()
     }
 
-    /// The mail server keeps no mail that it refused.
+    /// A mail that the server refused leaves no entry.
     fn entry(mail: &Mail, answer: &(Milestone, MailAnswer)) -> Option<Entry> {
         let MailAnswer::Sent { .. } = answer.1 else { return None };
         Some(Entry::Mail(audit::Mail {

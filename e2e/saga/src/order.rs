@@ -1,4 +1,4 @@
-//! Order, as the tests know it.
+//! The order service, as the tests play it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use store::{Db, Rows};
 
 use crate::{
-    Entry, OrderSaga, World,
+    Entry, OrderSaga, OutsideWorld,
     examples::{corpus_price, customers, item, order_of, placed, price, sku},
 };
 
-/// So little that a run of the simulator reaches these limits now and then.
+/// Limits so low that runs of the simulator reach them now and then.
 const POLICY: Policy = Policy {
     paid: Duration::from_mins(10),
     first: Duration::from_mins(15),
@@ -34,7 +34,7 @@ impl Described<OrderSaga> for OrderService {
         Self { policy: POLICY, ..Self::default() }
     }
 
-    fn outside(_: &Arc<World>) -> Arc<dyn Outside<Self>> {
+    fn outside(_: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
         Arc::new(Nobody)
     }
 
@@ -55,8 +55,8 @@ impl Described<OrderSaga> for OrderService {
         }]
     }
 
-    /// Every event is a new one: the timeline has not seen it. What a customer has ordered before makes
-    /// no difference.
+    /// Merges worlds that differ only in the timeline, the published events and the customer's open orders, so that
+    /// exploration ends. With an empty timeline every event counts as new.
     fn settle(world: &mut order::World) {
         world.said.clear();
         world.customers = customers();
@@ -69,7 +69,7 @@ impl Described<OrderSaga> for OrderService {
         fingerprint(&world.orders) + &fingerprint(&world.products)
     }
 
-    /// It matters which events were seen, and not in which order.
+    /// Sorts the timeline: which events it has matters, and their order does not.
     fn canonical(mut row: Order) -> Order {
         row.timeline.0.sort_unstable_by_key(|entry| entry.event_id);
         row
@@ -130,7 +130,7 @@ impl Described<OrderSaga> for OrderService {
     }
 }
 
-/// The command that places such an order.
+/// The command that places this order.
 fn place(placed: OrderPlaced) -> PlaceOrder {
     let OrderPlaced { order_id, customer, items, shipping_address, payment, .. } = placed;
     PlaceOrder { order_id, customer, items, shipping_address, payment }

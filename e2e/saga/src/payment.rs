@@ -1,4 +1,4 @@
-//! Payment, as the tests know it.
+//! The payment service, as the tests play it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store::{Db, Rows};
 
 use crate::{
-    Entry, OrderSaga, World,
+    Entry, OrderSaga, OutsideWorld,
     entry::key,
     examples::{order_of, placed},
 };
@@ -28,7 +28,7 @@ impl Described<OrderSaga> for PaymentService {
         Self
     }
 
-    fn outside(world: &Arc<World>) -> Arc<dyn Outside<Self>> {
+    fn outside(world: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
         Arc::new(Providers(Arc::clone(world) as _))
     }
 
@@ -100,13 +100,13 @@ impl Described<OrderSaga> for PaymentService {
     fn before(event: &Event) -> Vec<What<Self>> {
         let order_id = order_of(event);
         let placed = What::Event(placed(order_id).into());
-        let go = What::Event(example_of(EventType::StockReserved, order_id.into()));
+        let go_ahead = What::Event(example_of(EventType::StockReserved, order_id.into()));
         let reference = "ch_1".to_owned();
         let captured = Outcome::Charge(ChargeAnswer::Captured { reference });
         match event {
             Event::StockReserved(_) | Event::OrderCancelled(_) => vec![placed],
             Event::ShipmentVoided(_) | Event::ShipmentFailed(_) => {
-                vec![placed, go, What::Outcome(order_id, captured)]
+                vec![placed, go_ahead, What::Outcome(order_id, captured)]
             }
             _ => Vec::new(),
         }

@@ -1,4 +1,4 @@
-//! Shipping, as the tests know it.
+//! The shipping service, as the tests play it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use shipping::{Book, BookAnswer, Providers, Shipment, ShippingService};
 use store::{Db, Rows};
 
 use crate::{
-    Entry, OrderSaga, World,
+    Entry, OrderSaga, OutsideWorld,
     entry::key,
     examples::{order_of, placed},
 };
@@ -25,7 +25,7 @@ impl Described<OrderSaga> for ShippingService {
         Self
     }
 
-    fn outside(world: &Arc<World>) -> Arc<dyn Outside<Self>> {
+    fn outside(world: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
         Arc::new(Providers(Arc::clone(world) as _))
     }
 

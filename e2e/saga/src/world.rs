@@ -1,5 +1,5 @@
-//! The outside world: gateway, carrier and mail server with a ledger in memory. The sandbox's own
-//! code decides what each answers.
+//! The outside world in memory: gateway, carrier and mail server with a ledger. The sandbox's code decides what they
+//! answer.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,17 +22,17 @@ use shipping::{Book, BookAnswer, Carrier};
 /// The mail server refuses recipients of this domain.
 pub const BOUNCE: &str = "bounce.example";
 
-/// All providers, with one ledger.
-pub struct World(Faulty<Desk>);
+/// All providers with one ledger. They fail and lose answers as the simulation draws it.
+pub struct OutsideWorld(Faulty<Desk>);
 
-/// What the providers know.
+/// The state of the providers.
 #[derive(Default)]
 struct Desk {
     books: Books,
     mails: BTreeMap<String, audit::Mail>,
 }
 
-/// What a provider is asked.
+/// A request to a provider.
 enum Request {
     Charge(Keyed<gateway::Charge>),
     Refund(Keyed<gateway::Refund>),
@@ -40,13 +40,13 @@ enum Request {
     Mail(audit::Mail),
 }
 
-/// What it answers.
-enum Said {
+/// A provider's answer.
+enum Answer {
     Entry(Entry),
     Mail(MailAnswer),
 }
 
-impl Providers for World {
+impl Providers for OutsideWorld {
     fn arrive(&self) -> bool {
         self.0.arrive()
     }
@@ -58,7 +58,7 @@ impl Providers for World {
 
 impl Provider for Desk {
     type Request = Request;
-    type Answer = Said;
+    type Answer = Answer;
 
     fn key(request: &Request) -> String {
         match request {
@@ -69,26 +69,26 @@ impl Provider for Desk {
         }
     }
 
-    fn answer(&mut self, request: &Request) -> Result<Said, &'static str> {
+    fn answer(&mut self, request: &Request) -> Result<Answer, &'static str> {
         let outcome = match request {
             Request::Charge(sent) => gateway::charge(&mut self.books, sent),
             Request::Refund(sent) => gateway::refund(&mut self.books, sent),
             Request::Book(sent) => carrier::book(&mut self.books, sent),
-            Request::Mail(mail) => return Ok(Said::Mail(self.mail(mail))),
+            Request::Mail(mail) => return Ok(Answer::Mail(self.mail(mail))),
         };
         match outcome {
-            Outcome::Answered(entry) => Ok(Said::Entry(entry)),
-            Outcome::AnswerLost => Err("done, the answer is lost"),
+            Outcome::Answered(entry) => Ok(Answer::Entry(entry)),
+            Outcome::AnswerLost => Err("carried out, but the answer is lost"),
             Outcome::TurnedAway => Err("503"),
-            Outcome::Rejected(_) | Outcome::Kept => Err("422"),
+            Outcome::Rejected(_) | Outcome::Stored => Err("422"),
         }
     }
 
-    fn words(answer: &Said) -> String {
+    fn words(answer: &Answer) -> String {
         match answer {
-            Said::Entry(entry) => format!("{:?}", entry.status).to_lowercase(),
-            Said::Mail(MailAnswer::Sent { .. }) => "sent".to_owned(),
-            Said::Mail(MailAnswer::Refused { .. }) => "refused".to_owned(),
+            Answer::Entry(entry) => format!("{:?}", entry.status).to_lowercase(),
+            Answer::Mail(MailAnswer::Sent { .. }) => "sent".to_owned(),
+            Answer::Mail(MailAnswer::Refused { .. }) => "refused".to_owned(),
         }
     }
 
@@ -109,35 +109,35 @@ impl Provider for Desk {
     }
 }
 
-impl World {
-    /// The providers of a run, with empty books.
+impl OutsideWorld {
+    /// The providers of a run, with an empty ledger.
     pub fn new(environment: Arc<Environment>) -> Self {
         Self(Faulty::new(environment, Desk::default()))
     }
 
-    /// What it has done so far.
+    /// The ledger so far.
     ///
     /// # Errors
-    /// If an entry is none that the auditor reads.
+    /// If the auditor cannot read an entry.
     pub fn ledger(&self) -> serde_json::Result<audit::Ledger> {
         self.0.read(|desk| {
-            let of = |kind: Kind| -> Value {
+            let entries_of = |kind: Kind| -> Value {
                 let entries = desk.books.entries().filter(|entry| entry.kind == kind);
                 entries.map(|entry| json!(entry)).collect()
             };
             Ok(audit::Ledger {
-                charges: serde_json::from_value(of(Kind::Charge))?,
-                refunds: serde_json::from_value(of(Kind::Refund))?,
-                bookings: serde_json::from_value(of(Kind::Booking))?,
+                charges: serde_json::from_value(entries_of(Kind::Charge))?,
+                refunds: serde_json::from_value(entries_of(Kind::Refund))?,
+                bookings: serde_json::from_value(entries_of(Kind::Booking))?,
                 mails: desk.mails.values().cloned().collect(),
             })
         })
     }
 
-    /// No money is taken twice, and none is given back that was not taken.
+    /// Checks that no order is charged twice, and none is refunded more often than it was charged.
     ///
     /// # Errors
-    /// The first order of which this is not so.
+    /// Names the first order for which this is not so.
     pub fn money_moved_once(&self) -> Result<(), String> {
         self.each_order(|order, done| match (done.captured, done.refunded) {
             (captured, _) if captured > 1 => {
@@ -150,10 +150,10 @@ impl World {
         })
     }
 
-    /// No order is shipped twice.
+    /// Checks that no order is shipped twice.
     ///
     /// # Errors
-    /// The first order of which this is not so.
+    /// Names the first order for which this is not so.
     pub fn shipped_once(&self) -> Result<(), String> {
         self.each_order(|order, Done { booked, .. }| match booked {
             0 | 1 => Ok(()),
@@ -161,18 +161,22 @@ impl World {
         })
     }
 
-    /// No money is given back of a parcel that goes out.
+    /// Checks that no order is shipped and refunded.
     ///
     /// # Errors
-    /// The first order of which this is not so.
+    /// Names the first order for which this is not so.
     pub fn shipped_or_refunded(&self) -> Result<(), String> {
         self.each_order(|order, Done { booked, refunded, .. }| {
-            let both = booked > 0 && refunded > 0;
-            if both { Err(format!("order {order} was shipped and refunded")) } else { Ok(()) }
+            let is_violated = booked > 0 && refunded > 0;
+            if is_violated {
+                Err(format!("order {order} was shipped and refunded"))
+            } else {
+                Ok(())
+            }
         })
     }
 
-    /// Checks each order; what is wrong with the first that has something wrong.
+    /// Checks each order and returns the first violation.
     fn each_order(&self, check: impl Fn(&str, Done) -> Result<(), String>) -> Result<(), String> {
         self.0.read(|desk| {
             let mut orders: BTreeMap<&str, Done> = BTreeMap::new();
@@ -191,7 +195,7 @@ impl World {
         self.0.environment().name(order.uuid())
     }
 
-    /// Sends a request, its body as it is read at the other end.
+    /// Sends a request. Its JSON is parsed into the sandbox's own type, as the sandbox would parse it.
     fn ask<B: Serialize + DeserializeOwned>(
         &self,
         what: &str,
@@ -204,15 +208,17 @@ impl World {
             Err(error) => return Attempt::NoAnswer(error.to_string()),
         };
         match self.0.ask(what, request(Keyed::new(key.to_string(), body))) {
-            Attempt::Answered(Said::Entry(entry)) => Attempt::Answered(entry),
-            Attempt::Answered(Said::Mail(_)) => Attempt::NoAnswer("another answer".to_owned()),
+            Attempt::Answered(Answer::Entry(entry)) => Attempt::Answered(entry),
+            Attempt::Answered(Answer::Mail(_)) => {
+                Attempt::NoAnswer("the answer to another kind of request".to_owned())
+            }
             Attempt::NoAnswer(why) => Attempt::NoAnswer(why),
             Attempt::Refused(why) => Attempt::Refused(why),
         }
     }
 }
 
-/// How often what was done for an order.
+/// How often each thing was done for an order.
 #[derive(Clone, Copy, Default)]
 struct Done {
     captured: usize,
@@ -226,8 +232,8 @@ impl Desk {
             return MailAnswer::Refused { reason: "no such mailbox".to_owned() };
         }
         let message_id = mail.message_id.clone();
-        let kept = self.mails.entry(message_id.clone()).or_insert_with(|| mail.clone());
-        kept.copies += 1;
+        let stored = self.mails.entry(message_id.clone()).or_insert_with(|| mail.clone());
+        stored.copies += 1;
         MailAnswer::Sent { message_id }
     }
 }
@@ -245,7 +251,7 @@ fn reason(entry: Entry) -> String {
 }
 
 #[async_trait]
-impl Gateway for World {
+impl Gateway for OutsideWorld {
     async fn charge(&self, key: EffectId, charge: &Charge, _: &Trace) -> Attempt<ChargeAnswer> {
         let body = json!({
             "order_id": charge.order_id,
@@ -280,7 +286,7 @@ impl Gateway for World {
 }
 
 #[async_trait]
-impl Carrier for World {
+impl Carrier for OutsideWorld {
     async fn book(&self, key: EffectId, book: &Book, _: &Trace) -> Attempt<BookAnswer> {
         let body = json!({
             "order_id": book.order_id,
@@ -298,7 +304,7 @@ impl Carrier for World {
 }
 
 #[async_trait]
-impl Mailer for World {
+impl Mailer for OutsideWorld {
     async fn send(&self, key: EffectId, mail: &Mail) -> Attempt<MailAnswer> {
         let milestone = mail.milestone.as_str();
         let what = format!("mail {} {milestone}", self.name(mail.order_id));
@@ -310,8 +316,10 @@ impl Mailer for World {
             copies: 0,
         };
         match self.0.ask(&what, Request::Mail(sent)) {
-            Attempt::Answered(Said::Mail(answer)) => Attempt::Answered(answer),
-            Attempt::Answered(Said::Entry(_)) => Attempt::NoAnswer("another answer".to_owned()),
+            Attempt::Answered(Answer::Mail(answer)) => Attempt::Answered(answer),
+            Attempt::Answered(Answer::Entry(_)) => {
+                Attempt::NoAnswer("the answer to another kind of request".to_owned())
+            }
             Attempt::NoAnswer(why) => Attempt::NoAnswer(why),
             Attempt::Refused(why) => Attempt::Refused(why),
         }

@@ -1,23 +1,23 @@
-//! What must be so: the auditor's seven invariants at rest, and what must be so at every moment.
+//! The auditor's seven invariants at rest, and the invariants that hold at every moment.
 
 use audit::{Invariant, Report, Row, Subject};
 use jiff::SignedDuration;
 use quintet_test::simulation::{Environment, Simulation, Snapshot};
 
-use saga::World;
+use saga::OutsideWorld;
 
 use crate::Shop;
 
-type Known<'a> = Snapshot<'a, World, Shop>;
+type Known<'a> = Snapshot<'a, OutsideWorld, Shop>;
 
 /// The names of the auditor's invariants, by their numbers.
 const NAMES: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 
-/// For how long answers are kept under their keys.
+/// A little less than the time for which responses are stored under their keys.
 const WINDOW: SignedDuration = SignedDuration::from_hours(23);
 
-/// Adds all of them.
-pub(crate) fn of(mut simulation: Simulation<World, Shop>) -> Simulation<World, Shop> {
+/// Adds all invariants to the simulation.
+pub(crate) fn of(mut simulation: Simulation<OutsideWorld, Shop>) -> Simulation<OutsideWorld, Shop> {
     simulation = simulation
         .always("1", ends_once)
         .always("5", |known| known.providers().money_moved_once())
@@ -29,13 +29,17 @@ pub(crate) fn of(mut simulation: Simulation<World, Shop>) -> Simulation<World, S
         let name = NAMES[usize::from(number) - 1];
         simulation = simulation.invariant(name, move |known| {
             let accepted = known.workload().accepted();
-            verdict(&audit::audit(&snapshot(known)?, Some(&accepted)), number, known.environment())
+            audit_result(
+                &audit::audit(&snapshot(known)?, Some(&accepted)),
+                number,
+                known.environment(),
+            )
         });
     }
     simulation.invariant("1", every_order_was_accepted).invariant("4", all_deliveries_count)
 }
 
-/// An order ends once: no two different events say that it has ended.
+/// An order ends once: there are no two different events about its end.
 fn ends_once(known: &Known<'_>) -> Result<(), String> {
     let ends = |kind: &str| matches!(kind, "OrderCompleted" | "OrderCancelled");
     for end in known.just_published().filter(|end| ends(&end.event_type)) {
@@ -48,18 +52,19 @@ fn ends_once(known: &Known<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Inventory's rows agree with each other after each of its batches.
+/// The rows of the inventory service agree with each other after each of its batches.
 fn stock_adds_up(known: &Known<'_>) -> Result<(), String> {
-    verdict(&audit::audit(&rows(known)?, None), 4, known.environment())
+    audit_result(&audit::audit(&rows(known)?, None), 4, known.environment())
 }
 
-/// What the auditor says of one invariant.
-fn verdict(report: &Report, number: u8, environment: &Environment) -> Result<(), String> {
-    let broken = report.invariants.iter().find(|it| it.number == number && !it.holds);
+/// The audit result for one invariant.
+fn audit_result(report: &Report, number: u8, environment: &Environment) -> Result<(), String> {
+    let mut invariants = report.invariants.iter();
+    let broken = invariants.find(|invariant| invariant.number == number && !invariant.holds);
     broken.map_or(Ok(()), |broken| Err(first_offence(broken, environment)))
 }
 
-/// The rows that are known, as the auditor reads them.
+/// The services' rows in the auditor's types.
 fn rows(known: &Known<'_>) -> Result<audit::Snapshot, String> {
     let mut snapshot = audit::Snapshot::default();
     for row in known.rows() {
@@ -69,7 +74,7 @@ fn rows(known: &Known<'_>) -> Result<audit::Snapshot, String> {
     Ok(snapshot)
 }
 
-/// Everything that is known, as the auditor reads it.
+/// Rows, ledger and statuses in the auditor's types.
 fn snapshot(known: &Known<'_>) -> Result<audit::Snapshot, String> {
     let wrong = |error: serde_json::Error| error.to_string();
     let mut snapshot = rows(known)?;
@@ -81,7 +86,7 @@ fn snapshot(known: &Known<'_>) -> Result<audit::Snapshot, String> {
     Ok(snapshot)
 }
 
-/// The first offence of a broken invariant, in the story's names.
+/// The first violation of a broken invariant, with the names that the story uses.
 fn first_offence(broken: &Invariant, environment: &Environment) -> String {
     broken.offences.first().map_or(String::new(), |offence| {
         let subject = match &offence.subject {
@@ -92,7 +97,7 @@ fn first_offence(broken: &Invariant, environment: &Environment) -> String {
     })
 }
 
-/// Whether so little time has passed that no idempotency key was forgotten.
+/// Whether the run is so short that no idempotency key has expired.
 fn keys_hold(known: &Known<'_>) -> bool {
     known.environment().elapsed() < WINDOW
 }

@@ -1,5 +1,5 @@
-//! The order saga in the simulator of `quintet-test`: its five services, the sandbox's own providers in memory, its
-//! customers, and the auditor's invariants.
+//! The order saga in the simulator of `quintet-test`: its five services, the sandbox's providers in memory, its
+//! customers and the auditor's invariants.
 
 mod invariants;
 mod shop;
@@ -14,12 +14,12 @@ use payment::PaymentService;
 use quintet_test::simulation::{Participants, Simulation};
 use shipping::ShippingService;
 
-use saga::{OrderSaga, World};
+use saga::{OrderSaga, OutsideWorld};
 pub use shop::Shop;
 
-/// The order saga, to be played from seeds.
+/// The simulation of the order saga, to be played from seeds.
 #[must_use]
-pub fn simulation() -> Simulation<World, Shop> {
+pub fn simulation() -> Simulation<OutsideWorld, Shop> {
     let participants = Participants::new()
         .described::<OrderService, OrderSaga>()
         .described::<InventoryService, OrderSaga>()
@@ -28,12 +28,12 @@ pub fn simulation() -> Simulation<World, Shop> {
         .described::<NotificationService, OrderSaga>();
     let simulation = Simulation::new(participants)
         .versions(versions)
-        .providers(World::new)
+        .providers(OutsideWorld::new)
         .workload(Shop::drawn);
     invariants::of(simulation)
 }
 
-/// Now and then order publishes `OrderPlaced` in its first version.
+/// In some runs the order service publishes `OrderPlaced` in its first version.
 fn versions(random: &SeededRandom) -> Versions<Event> {
     let version = if random.below(4) == 3 { 1 } else { 2 };
     Versions::default().with(EventType::OrderPlaced, version)

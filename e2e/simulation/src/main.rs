@@ -1,4 +1,4 @@
-//! Plays seeds; tells the story of one, or the shortest story of the first that fails.
+//! Plays seeds. Prints the story of a given seed, or the shortest story of the first seed that fails.
 
 use std::process::ExitCode;
 
@@ -7,17 +7,17 @@ use clap::Parser;
 use quintet_test::simulation::cli;
 use simulation::simulation;
 
-/// Plays the whole suite from seeds, with faults at every step, and has the auditor judge.
+/// Plays the whole suite from seeds, with faults at every step, and audits each run.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
     options: cli::Options,
-    /// Injects each bug that there is, to show that it is found.
+    /// Inject each bug in turn and show that it is found.
     #[cfg(feature = "injected-bugs")]
     #[arg(long, conflicts_with = "seed")]
     bugs: bool,
-    /// Injects this bug.
+    /// Inject this bug.
     #[cfg(feature = "injected-bugs")]
     #[arg(long, value_name = "NAME", conflicts_with = "bugs", value_parser = saga::injected_bug)]
     bug: Option<engine::injected_bugs::InjectedBug>,
@@ -43,13 +43,13 @@ fn main() -> Result<ExitCode> {
     cli::play(&simulation(), &options, &|| InjectedBug::inject(bug), &command)
 }
 
-/// Prints a table of all injected bugs and how each was found; fails if one was not.
+/// Prints a table of all injected bugs and how each was found. Fails if one was not found.
 #[cfg(feature = "injected-bugs")]
 fn all_bugs(options: &cli::Options) -> Result<ExitCode> {
     use engine::injected_bugs::InjectedBug;
     use quintet_test::simulation::{Found, Search};
 
-    cli::say(&format!("{:<18} {:>5} {:>6}  what comes of it", "bug", "seed", "seeds"));
+    cli::say(&format!("{:<18} {:>5} {:>6}  failure", "bug", "seed", "seeds"));
     let mut missed = false;
     for bug in saga::injected_bugs() {
         let begin = || InjectedBug::inject(Some(bug));

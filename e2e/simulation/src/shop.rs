@@ -1,10 +1,11 @@
-//! The customers, the shop's clerk and the operators: what they want, what they ask for, and what they were told.
+//! The people of the simulation: customers, the shop's clerk and operators. The shop remembers what they requested
+//! and which answers they got.
 
 mod habits;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use audit::{PaymentRow, PaymentState, Row};
 use clock::{Random as _, SeededRandom, uuid_v7};
@@ -15,13 +16,14 @@ use order::{CancelOrder, OrderService, PlaceOrder};
 use payment::{PaymentService, RetryRefund};
 use quintet_test::simulation::{Actions, Clients, Profile, Weighted, Wish, Workload};
 use saga::BOUNCE;
+use serde_json::Value;
 use service::Service;
 
 use habits::{Habits, TOKENS};
 
 const SKUS: [&str; 2] = ["mug", "hat"];
 
-/// The names of what the shop's people do.
+/// The names of the actions.
 const PLACE: &str = "place";
 const REPEAT: &str = "repeat";
 const CANCEL: &str = "cancel";
@@ -43,9 +45,9 @@ struct Basket {
     token: String,
 }
 
-/// A request, and the story's words for it.
+/// A request, and its line in the story.
 struct Request<S: Service> {
-    told: String,
+    line: String,
     work: Work<S>,
 }
 
@@ -68,7 +70,7 @@ impl Workload for Shop {
         }
     }
 
-    /// Lists the products, and fills the shelves.
+    /// Lists the products and adds stock.
     async fn begin(&mut self, clients: &mut Clients<'_>) -> Result<()> {
         for nth in 0..self.habits.products {
             clients.send(list(clients, nth, 1298).work).await?;
@@ -90,19 +92,19 @@ impl Workload for Shop {
         match action {
             PLACE => {
                 let placed = self.place(clients);
-                sent(clients, placed).await.map(Some)
+                send(clients, placed).await.map(Some)
             }
             CANCEL => {
                 let Some(cancelled) = self.cancel(clients) else { return Ok(None) };
-                sent(clients, cancelled).await.map(Some)
+                send(clients, cancelled).await.map(Some)
             }
             REPRICE => {
                 let listed = list(clients, nth, 1000 + few);
-                sent(clients, listed).await.map(Some)
+                send(clients, listed).await.map(Some)
             }
             RESTOCK => {
-                let brought = self.restock(clients, nth, few);
-                sent(clients, brought).await.map(Some)
+                let restocked = self.restock(clients, nth, few);
+                send(clients, restocked).await.map(Some)
             }
             RETRY_REFUND => retry_refunds(clients).await,
             _ => self.repeat(clients).await,
@@ -111,20 +113,26 @@ impl Workload for Shop {
 
     fn hear(&mut self, clients: &mut Clients<'_>) -> Result<()> {
         for heard in clients.hear::<OrderService>()? {
-            let asked = self.orders.iter_mut().find(|wish| wish.was_asked_by(heard.command));
-            match (asked, heard.answer) {
-                (Some(wish), Ok(order::Reply::Order(view))) => {
-                    wish.granted(heard.command, view.order.id);
+            let wish = self.orders.iter_mut().find(|wish| wish.was_asked_by(heard.command));
+            match (wish, heard.answer) {
+                (Some(wish), Ok(order::Reply::Order(order))) => {
+                    wish.granted(heard.command, order.order_id);
+                }
+                (Some(wish), Ok(order::Reply::Repeat(response))) => {
+                    let body: Value = response.read().context("a response is JSON")?;
+                    wish.granted(heard.command, serde_json::from_value(body["id"].clone())?);
                 }
                 (Some(wish), Ok(_)) => wish.refused(heard.command),
-                // A customer without an answer asks again.
+                // A customer without an answer sends the request again.
                 (_, Err(_)) | (None, _) => {}
             }
         }
         for heard in clients.hear::<InventoryService>()? {
-            let asked = self.deliveries.iter_mut().find(|wish| wish.was_asked_by(heard.command));
-            match (asked, heard.answer) {
-                (Some(wish), Ok(inventory::Reply::Product(..))) => wish.granted(heard.command, ()),
+            let wish = self.deliveries.iter_mut().find(|wish| wish.was_asked_by(heard.command));
+            match (wish, heard.answer) {
+                (Some(wish), Ok(inventory::Reply::Product(..) | inventory::Reply::Repeat(_))) => {
+                    wish.granted(heard.command, ());
+                }
                 (Some(wish), Ok(_)) => wish.refused(heard.command),
                 (_, Err(_)) | (None, _) => {}
             }
@@ -135,18 +143,18 @@ impl Workload for Shop {
     async fn insist(&mut self, clients: &mut Clients<'_>) -> Result<Vec<String>> {
         self.orders.iter_mut().for_each(Wish::lose_patience);
         self.deliveries.iter_mut().for_each(Wish::lose_patience);
-        let told = [self.repeat(clients).await?, retry_refunds(clients).await?];
-        Ok(told.into_iter().flatten().collect())
+        let lines = [self.repeat(clients).await?, retry_refunds(clients).await?];
+        Ok(lines.into_iter().flatten().collect())
     }
 }
 
 impl Shop {
-    /// The shop of a run.
+    /// Draws the shop of a run.
     pub(crate) fn drawn(random: &SeededRandom) -> Self {
         Self { habits: Habits::drawn(random), orders: Vec::new(), deliveries: Vec::new() }
     }
 
-    /// A customer has a new order.
+    /// A customer places a new order.
     fn place(&mut self, clients: &Clients<'_>) -> Request<OrderService> {
         let (dice, habits) = (clients.environment().dice(), self.habits);
         let most = habits.products.min(SKUS.len());
@@ -167,13 +175,12 @@ impl Shop {
         let items = basket.items.iter().map(|item| format!("{} {}", item.quantity, item.sku));
         let items = items.collect::<Vec<_>>().join(" and ");
         let Basket { token, postal_code, email, .. } = &basket;
-        let told = format!("{items} with {token} to {postal_code} for {email}");
         let name = letter(self.orders.len());
-        let told = format!("places {name}: {told}");
+        let line = format!("places {name}: {items} with {token} to {postal_code} for {email}");
         let mut wish = Wish::new(name, basket);
         let work = ask_for_order(&mut wish, clients);
         self.orders.push(wish);
-        Request { told, work }
+        Request { line, work }
     }
 
     /// A customer cancels one of the accepted orders.
@@ -183,10 +190,10 @@ impl Shop {
         let name = format!("cancel {}", environment.name(order_id.uuid()));
         let command = order::Command::Cancel(CancelOrder { order_id });
         let work = clients.command(&name, command, None);
-        Some(Request { told: format!("asks to {name}"), work })
+        Some(Request { line: format!("asks to {name}"), work })
     }
 
-    /// Pieces of a product come in.
+    /// The clerk adds stock of a product.
     fn restock(
         &mut self,
         clients: &Clients<'_>,
@@ -195,32 +202,32 @@ impl Shop {
     ) -> Request<InventoryService> {
         let sku = sku(SKUS[nth % SKUS.len()]);
         let name = format!("delivery {}: {quantity} {sku}", self.deliveries.len() + 1);
-        let told = format!("brings {name}");
+        let line = format!("brings {name}");
         let mut wish = Wish::new(name, AddStock { sku, quantity });
         let work = ask_for_delivery(&mut wish, clients);
         self.deliveries.push(wish);
-        Request { told, work }
+        Request { line, work }
     }
 
-    /// Each customer without an answer asks once more.
+    /// Each customer, and the clerk, sends all requests without an answer again.
     async fn repeat(&mut self, clients: &mut Clients<'_>) -> Result<Option<String>> {
         let again = |name: &str| format!("asks again for {name}");
         let open = self.orders.iter_mut().filter(|wish| wish.is_open());
         let orders = open
-            .map(|wish| Request { told: again(&wish.name), work: ask_for_order(wish, clients) });
+            .map(|wish| Request { line: again(&wish.name), work: ask_for_order(wish, clients) });
         let orders: Vec<_> = orders.collect();
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         for request in orders {
-            told.push(sent(clients, request).await?);
+            lines.push(send(clients, request).await?);
         }
         let open = self.deliveries.iter_mut().filter(|wish| wish.is_open());
         let deliveries = open
-            .map(|wish| Request { told: again(&wish.name), work: ask_for_delivery(wish, clients) });
+            .map(|wish| Request { line: again(&wish.name), work: ask_for_delivery(wish, clients) });
         let deliveries: Vec<_> = deliveries.collect();
         for request in deliveries {
-            told.push(sent(clients, request).await?);
+            lines.push(send(clients, request).await?);
         }
-        Ok((!told.is_empty()).then(|| told.join(", ")))
+        Ok((!lines.is_empty()).then(|| lines.join(", ")))
     }
 
     /// The orders that were answered with 202.
@@ -228,10 +235,10 @@ impl Shop {
         self.orders.iter().flat_map(|wish| wish.answers().iter().copied()).collect()
     }
 
-    /// How many pieces of a product the clerk was told are on the shelf.
+    /// How many pieces of a product were added, as far as the clerk got answers.
     pub(crate) fn delivered(&self, sku: &Sku) -> i64 {
-        let told = self.deliveries.iter().filter(|wish| !wish.answers().is_empty());
-        told.filter(|wish| wish.body.sku == *sku).map(|wish| wish.body.quantity).sum()
+        let answered = self.deliveries.iter().filter(|wish| !wish.answers().is_empty());
+        answered.filter(|wish| wish.body.sku == *sku).map(|wish| wish.body.quantity).sum()
     }
 
     /// An order that was accepted twice under one key.
@@ -283,12 +290,12 @@ fn list(clients: &Clients<'_>, nth: usize, price: i64) -> Request<InventoryServi
     let price = Money { amount_minor: price, currency: Currency::EUR };
     let product = PutProduct { name: sku.to_string(), sku, price };
     let work = clients.command(&name, inventory::Command::PutProduct(product), None);
-    Request { told: format!("asks to {name}"), work }
+    Request { line: format!("asks to {name}"), work }
 }
 
-/// An operator has refunds that were refused tried again.
+/// An operator requests all refused refunds again.
 async fn retry_refunds(clients: &mut Clients<'_>) -> Result<Option<String>> {
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     for row in clients.rows(PaymentService::NAME).await? {
         let Row::Payment(PaymentRow { state: PaymentState::Attention, order_id, .. }) =
             serde_json::from_value(row)?
@@ -297,24 +304,24 @@ async fn retry_refunds(clients: &mut Clients<'_>) -> Result<Option<String>> {
         };
         let name = format!("retry the refund of {}", clients.environment().name(order_id.uuid()));
         let work = clients.command::<PaymentService>(&name, RetryRefund { order_id }, None);
-        told.push(sent(clients, Request { told: format!("asks to {name}"), work }).await?);
+        lines.push(send(clients, Request { line: format!("asks to {name}"), work }).await?);
     }
-    Ok((!told.is_empty()).then(|| told.join(", ")))
+    Ok((!lines.is_empty()).then(|| lines.join(", ")))
 }
 
-/// Sends a request; the story's words for it.
-async fn sent<S: Service + Clone>(
+/// Sends a request and returns its line in the story.
+async fn send<S: Service + Clone>(
     clients: &mut Clients<'_>,
     request: Request<S>,
 ) -> Result<String> {
     clients.send(request.work).await?;
-    Ok(request.told)
+    Ok(request.line)
 }
 
 fn sku(text: &str) -> Sku {
     match text.parse() {
         Ok(sku) => sku,
-        Err(_) => unreachable!("the SKUs of a simulation are legal"),
+        Err(_) => unreachable!("the SKUs of a simulation are valid"),
     }
 }
 

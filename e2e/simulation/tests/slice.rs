@@ -1,9 +1,9 @@
-//! A slice of what the simulator plays by the thousands.
+//! A few of the thousands of seeds that the simulator plays.
 
 use quintet_test::simulation::runtime;
 use simulation::simulation;
 
-/// Seeds of the slice.
+/// The number of seeds.
 const SEEDS: u64 = 200;
 
 #[test]
@@ -18,12 +18,12 @@ fn the_same_seed_tells_the_same_story() {
         let used = simulation.databases().await.expect("databases");
         for seed in 0..20 {
             let schedule = simulation.schedule(seed);
-            let run = simulation.play(&used, &schedule).await.expect("it is played");
-            assert!(run.story.len() > 1, "seed {seed} tells nothing");
-            // Databases of its own: nothing may depend on what was played before.
+            let run = simulation.play(&used, &schedule).await.expect("a run");
+            assert!(run.story.len() > 1, "the story of seed {seed} is empty");
+            // With fresh databases: a run must not depend on the runs before it.
             let fresh = simulation.databases().await.expect("databases");
-            let again = simulation.play(&fresh, &schedule).await.expect("it is played");
-            assert_eq!(run, again, "seed {seed} tells two stories");
+            let again = simulation.play(&fresh, &schedule).await.expect("a run");
+            assert_eq!(run, again, "seed {seed} has two stories");
         }
     });
 }

@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use quintet::{
-    axum::{
-        Json,
-        extract::State as Shared,
-        http::{StatusCode, header},
-        response::IntoResponse,
-    },
-    http::Field,
+    axum::{Json, extract::State as Shared, http::StatusCode},
+    http::{CommandResponse, Field},
     prelude::*,
     utoipa::{self, ToSchema},
     uuid_v7,
@@ -52,12 +47,6 @@ quintet::text_enum! {
 quintet::record!(Trip in "trip": trip_id: TripId, state: State, flight: Part, hotel: Part,
     reason: Option<String>; fixed traveller: String, destination: String, nights: i64);
 
-impl Reply for Trip {
-    fn is_success(&self) -> bool {
-        true
-    }
-}
-
 #[async_trait]
 impl Participant for Booking {
     const NAME: &'static str = "booking";
@@ -73,7 +62,7 @@ impl Participant for Booking {
     type Contract = Event;
     type World = Rows<Trip>;
     type Command = TripRequested;
-    type Reply = Trip;
+    type Reply = CommandResponse;
     type Effect = Never;
     type Outcome = Never;
     type Alarm = Never;
@@ -109,7 +98,7 @@ fn accept(world: &mut Rows<Trip>, request: &TripRequested, out: &mut Reaction<Bo
     let TripRequested { trip_id, traveller, destination, nights } = request.clone();
     let (state, flight, hotel, reason) = (State::Requested, Part::Unknown, Part::Unknown, None);
     let trip = Trip { trip_id, state, flight, hotel, reason, traveller, destination, nights };
-    out.reply(trip.clone());
+    out.reply(CommandResponse::new(StatusCode::ACCEPTED, &trip).at(format!("/trips/{trip_id}")));
     world.put(trip);
     out.emit(request.clone());
 }
@@ -193,10 +182,8 @@ async fn post_trip(
     key: Idempotency,
     TraceContext(trace): TraceContext,
     Body { value, fingerprint }: Body<TripRequested>,
-) -> Result<impl IntoResponse, Problem> {
-    let trip = app.commands.send(value, key.key("POST /trips", fingerprint), trace).await?;
-    let location = [(header::LOCATION, format!("/trips/{}", trip.trip_id))];
-    Ok((StatusCode::ACCEPTED, location, Json(trip)))
+) -> Result<CommandResponse, Problem> {
+    Ok(app.commands.send(value, key.key("POST /trips", fingerprint), trace).await?)
 }
 
 /// Shows a trip.

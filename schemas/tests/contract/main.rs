@@ -1,4 +1,4 @@
-//! The contract, from outside: schemas, wire and what holds for any input.
+//! Tests of the contract's public interface: the schemas, the form on the wire, and properties of any input.
 
 mod properties;
 mod record;

@@ -1,4 +1,4 @@
-//! What holds for any order and for any bytes.
+//! Properties that hold for any order and for any bytes.
 
 use crate::record::{envelope, example};
 use contracts::{
@@ -53,7 +53,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn any_order_comes_back_as_it_was_sent(
+    fn any_order_is_decoded_as_it_was_encoded(
         order in order(), id in any::<u128>(), order_placed in 1_u32..=2,
         micros in 0..=253_402_207_200_000_000_i64,
         trace_id in any::<[u8; 16]>(), span_id in any::<[u8; 8]>(), sampled in any::<bool>(),
@@ -75,12 +75,12 @@ proptest! {
         key in any::<Vec<u8>>(), value in any::<Vec<u8>>(),
         headers in vec((".*", any::<Vec<u8>>()), 0..4),
     ) {
-        // Without a `ce_type` it can be neither ours nor foreign.
+        // Without a `ce_type` header, the record is neither an event of this contract nor of another.
         prop_assert!(decode::<Event>(&key, &headers.into_iter().collect(), &value).is_err());
     }
 
     #[test]
-    fn a_spoiled_record_never_panics(
+    fn a_damaged_record_never_panics(
         nth in 0..Event::schemas().count(), header in any::<prop::sample::Index>(),
         text in any::<Vec<u8>>(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {

@@ -1,4 +1,4 @@
-//! Records of the contract, to be spoiled one piece at a time.
+//! Valid records of the contract. The tests damage one part of them at a time.
 
 use contracts::{Event, EventType};
 use event::{Contract as _, Decoded, Envelope, Schema};
@@ -17,11 +17,11 @@ pub fn example(schema: &Schema<EventType>) -> Record {
     record(schema, &json(schema.example))
 }
 
-/// What a record says, where that is expected.
+/// The decoded record, which must be valid.
 pub fn envelope(record: &Record) -> Envelope<Event> {
     match record.decode().unwrap() {
         Decoded::Event(envelope) => *envelope,
-        Decoded::Foreign { event_type } => panic!("{event_type} is ours"),
+        Decoded::Foreign { event_type } => panic!("{event_type} belongs to this contract"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The schemas say what the Rust types say, and nothing else.
+//! The schemas and the Rust types agree.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use strum::VariantArray;
 
 #[test]
-fn the_schemas_say_what_the_types_say() {
+fn schemas_and_types_agree() {
     quintet_test::conformance::schemas::<Event>(Path::new(env!("CARGO_MANIFEST_DIR")));
 }
 

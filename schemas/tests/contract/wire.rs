@@ -1,4 +1,4 @@
-//! The form on the wire: headers, versions, and every way to get it wrong.
+//! The form on the wire: headers, versions, and how each violation is reported.
 
 use crate::record::{envelope, example, record};
 use contracts::{Currency, Event, EventType, Money};
@@ -25,7 +25,7 @@ fn republished(record: &Record, order_placed: u32) -> Record {
 }
 
 #[test]
-fn every_example_comes_back_as_it_was_sent() {
+fn every_example_is_decoded_and_encoded_to_the_same_record() {
     for schema in Event::schemas() {
         let sent = example(schema);
         let again = republished(&sent, schema.version);
@@ -105,7 +105,7 @@ fn version_1_is_published_when_asked_for_and_only_in_euros() {
 }
 
 #[test]
-fn another_type_is_foreign_whatever_else_it_looks_like() {
+fn a_record_of_an_unknown_type_is_foreign_even_if_nothing_else_in_it_is_valid() {
     let type_alone = [("ce_type", "LoyaltyPointsGranted")].into_iter().collect();
     let decoded = decode::<Event>(b"", &type_alone, b"\xff").unwrap();
     let event_type = "LoyaltyPointsGranted".to_owned();
@@ -144,7 +144,7 @@ fn an_invalid_header_is_named() {
 }
 
 #[test]
-fn what_a_header_may_say_besides_is_understood() {
+fn permitted_variants_of_headers_are_understood() {
     let record = placed()
         .with("content-type", "application/json; charset=utf-8")
         .with("ce_time", "2024-05-01T12:00:00.123456789+02:00")
@@ -156,7 +156,7 @@ fn what_a_header_may_say_besides_is_understood() {
 }
 
 #[test]
-fn a_version_of_the_future_is_told_apart() {
+fn an_unknown_later_version_has_an_error_of_its_own() {
     let record = placed().with("ce_dataschema", "urn:quintet:schemas:order_placed:v3");
     let error = record.decode::<Event>().unwrap_err();
     assert_eq!(
@@ -170,7 +170,7 @@ fn a_version_of_the_future_is_told_apart() {
 }
 
 #[test]
-fn what_is_not_json_is_refused() {
+fn a_value_that_is_not_json_is_refused() {
     for value in [b"".as_slice(), b"{", b"\xff", b"{} {}"] {
         let record = Record { value: value.to_vec(), ..placed() };
         assert!(matches!(record.decode::<Event>(), Err(DecodeError::NotJson(_))));
@@ -178,7 +178,7 @@ fn what_is_not_json_is_refused() {
 }
 
 #[test]
-fn a_violation_says_where_and_what_but_not_the_value() {
+fn a_violation_names_the_place_and_the_rule_but_not_the_value() {
     let mut data: Value = serde_json::from_slice(&placed().value).unwrap();
     data["items"][1]["quantity"] = json!(0);
     let error = record(schema(EventType::OrderPlaced, 2), &data).decode::<Event>();
@@ -210,7 +210,7 @@ fn an_amount_beyond_64_bits_violates_the_schema() {
     envelope(&with_total("9223372036854775807"));
 }
 
-/// To JSON Schema `1.0` is an integer.
+/// JSON Schema accepts `1.0` as an integer; the Rust type does not.
 #[test]
 fn a_whole_number_written_as_a_fraction_does_not_fit() {
     let error = with_total("1597.0").decode::<Event>().unwrap_err();

@@ -2,14 +2,14 @@ use contracts::{Currency, Item, Money, OrderId, Shortage, Sku};
 use quintet::store::Json;
 use serde::{Deserialize, Serialize};
 
-/// What inventory knows of an order.
+/// What the inventory service knows of an order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reservation {
     /// The order.
     pub order_id: OrderId,
-    /// What became of its stock.
+    /// The state of its stock.
     pub state: State,
-    /// What was reserved; empty where nothing ever was.
+    /// What was reserved; empty if nothing ever was.
     pub items: Json<Vec<Item>>,
 }
 
@@ -29,25 +29,25 @@ pub struct Reservation {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// All lines are set aside.
+    /// All lines are reserved.
     Reserved,
-    /// Not all lines were there, so none was set aside.
+    /// Some line was out of stock, so no line was reserved.
     Rejected,
-    /// What was set aside is free again.
+    /// What was reserved is available again.
     Released,
-    /// The order came to nothing before inventory had heard of it.
+    /// The order was cancelled before its `OrderPlaced` arrived: when that comes, it reserves nothing.
     Tombstone,
     /// The parcel is on its way.
     Shipped,
 }
 
-/// A product and its stock: `on_hand + shipped = stocked`, and `reserved` of what is on hand is
-/// set aside.
+/// A product and its stock: `on_hand + shipped = stocked`, and `reserved` pieces of those on hand belong to open
+/// orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Product {
-    /// What it is called in orders.
+    /// The name by which orders refer to it.
     pub sku: Sku,
-    /// What a customer reads.
+    /// The name that customers read.
     pub name: String,
     /// The price of one piece, in minor units of the currency.
     pub price_minor: i64,
@@ -55,13 +55,13 @@ pub struct Product {
     pub currency: Currency,
     /// Counts changes of name and price.
     pub version: i64,
-    /// Pieces that ever came in.
+    /// Pieces that were ever added.
     pub stocked: i64,
     /// Pieces on the shelf, the reserved ones included.
     pub on_hand: i64,
-    /// Pieces on the shelf that belong to an order.
+    /// Pieces on the shelf that belong to open orders.
     pub reserved: i64,
-    /// Pieces that went out.
+    /// Pieces that were shipped.
     pub shipped: i64,
 }
 

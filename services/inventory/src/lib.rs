@@ -1,6 +1,7 @@
-//! Inventory lists the products and keeps their stock: it reserves all lines of an order or none,
-//! and gives back what the order does not need after all.
+//! The inventory service lists the products and manages their stock: it reserves all lines of an order or none, and
+//! releases them if the order is cancelled.
 
+mod command;
 mod domain;
 mod http;
 mod on;
@@ -19,9 +20,10 @@ use quintet::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
+pub use command::{Command, Reply};
 pub use domain::{Product, Reservation, State};
 pub use on::{add_stock::AddStock, put_product::PutProduct};
-pub use store::{Command, Reply, World};
+pub use store::World;
 
 /// The inventory service.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,7 +82,7 @@ impl Participant for InventoryService {
     }
 }
 
-/// What inventory does in answer to one input.
+/// What the inventory service does in reaction to one input.
 pub type Out = Reaction<InventoryService>;
 
 impl Service for InventoryService {

@@ -1,84 +1,20 @@
 use contracts::{Currency, Event, Item, OrderId, Sku};
 use quintet::{Input, Rows, StoreError, Tx, What, record, store::Json, text_field};
-use serde::{Deserialize, Serialize};
 
-use crate::{AddStock, InventoryService, Out, Product, PutProduct, Reservation, State};
+use crate::{Command, InventoryService, Out, Product, Reservation, State};
 
 text_field!(State);
 record!(Reservation in "reservation": order_id: OrderId, state: State, items: Json<Vec<Item>>);
 record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency: Currency,
     version: i64, stocked: i64, on_hand: i64, reserved: i64, shipped: i64);
 
-/// The rows that a batch may touch. Orders are locked before products.
+/// The rows that a batch may touch. Reservations are locked before products.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    /// A reservation an order.
+    /// One reservation per order.
     pub reservations: Rows<Reservation>,
     /// The products and their stock.
     pub products: Rows<Product>,
-}
-
-/// What inventory's HTTP interface asks of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Create or change a product.
-    PutProduct(PutProduct),
-    /// Put more on the shelf.
-    AddStock(AddStock),
-}
-
-/// What it answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// The product as it is now, and whether it is new.
-    Product(Box<ProductView>, bool),
-    /// There is no such product.
-    Unknown,
-    /// The shelf holds no more.
-    TooMuch,
-}
-
-/// A product as its routes show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = Product)]
-pub struct ProductView {
-    /// What it is called in orders.
-    pub sku: Sku,
-    /// What a customer reads.
-    pub name: String,
-    /// The price of one piece.
-    pub price: contracts::Money,
-    /// Counts changes of name and price.
-    pub version: i64,
-    /// Pieces that ever came in.
-    pub stocked: i64,
-    /// Pieces on the shelf, the reserved ones included.
-    pub on_hand: i64,
-    /// Pieces on the shelf that belong to an order.
-    pub reserved: i64,
-    /// Pieces that went out.
-    pub shipped: i64,
-}
-
-impl quintet::Reply for Reply {
-    fn is_success(&self) -> bool {
-        matches!(self, Self::Product(..))
-    }
-}
-
-impl From<&Product> for ProductView {
-    fn from(product: &Product) -> Self {
-        Self {
-            sku: product.sku.clone(),
-            name: product.name.clone(),
-            price: product.price(),
-            version: product.version,
-            stocked: product.stocked,
-            on_hand: product.on_hand,
-            reserved: product.reserved,
-            shipped: product.shipped,
-        }
-    }
 }
 
 impl World {
@@ -94,7 +30,7 @@ impl World {
         Ok(Self { reservations, products: Rows::load(tx, skus).await? })
     }
 
-    /// Ends an open reservation, doing this to each of its products; whether there was one.
+    /// Ends an open reservation and changes each of its products; false if there is no open one.
     pub(crate) fn end_reservation(
         &mut self,
         order_id: OrderId,
@@ -115,7 +51,7 @@ impl World {
         true
     }
 
-    /// Gives back what the order has reserved, if it has.
+    /// Releases what the order has reserved, if anything.
     pub(crate) fn release(&mut self, order_id: OrderId, out: &mut Out) {
         if self.end_reservation(order_id, State::Released, Product::release) {
             out.emit(contracts::StockReleased { order_id });
@@ -123,7 +59,7 @@ impl World {
     }
 }
 
-/// The products that an input names itself.
+/// The products that the input itself names.
 fn named(input: &Input<InventoryService>) -> Vec<Sku> {
     match &input.what {
         What::Event(Event::OrderPlaced(placed)) => {

@@ -1,5 +1,5 @@
-//! What the tests of the reactions share: inputs about one order, a stocked shelf, and rows of
-//! orders that do not exist yet.
+//! Shared by the tests of the reactions: inputs about one order, a stocked shelf, and rows of orders that do not exist
+//! yet.
 
 use contracts::{
     Address, Currency, Customer, Event, Item, Money, OrderId, OrderPlaced, PaymentDeclined,
@@ -15,10 +15,10 @@ use crate::{
     AddStock, Command, InventoryService, Product, PutProduct, Reply, Reservation, State, World,
 };
 
-/// Something that inventory reacts to.
+/// An input of the inventory service.
 pub(crate) type Incoming = What<InventoryService>;
 
-/// All that follows from inputs beside the changed rows. Inventory requests nothing of the outside
+/// Everything that follows from inputs, except the changed rows. The inventory service makes no requests to the outside
 /// world and has no alarms.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Applied {
@@ -40,14 +40,14 @@ impl Applied {
     }
 }
 
-/// All rows that are there.
+/// All rows that exist.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AllRows {
     pub(crate) reservations: Vec<Reservation>,
     pub(crate) products: Vec<Product>,
 }
 
-/// The rows after all inputs of a story, and what followed from them.
+/// The rows after all inputs of a story, and everything that followed from them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ending {
     pub(crate) rows: AllRows,
@@ -94,7 +94,7 @@ pub(crate) fn placed_by(order_id: OrderId, items: impl Into<Vec<Item>>) -> Incom
     }))
 }
 
-/// What [`placed`] orders: all pots that [`shelf`] holds, and some of the mugs.
+/// The items of [`placed`]: all pots of [`shelf`], and some of its mugs.
 pub(crate) fn items() -> Vec<Item> {
     vec![item("mug", 3), item("pot", 2)]
 }
@@ -146,7 +146,7 @@ histories! {
     Shipped: [placed(), shipment_dispatched()];
 }
 
-/// The rows that a batch has asked for, none of which exists yet.
+/// A world whose rows were loaded but do not exist yet.
 pub(crate) fn empty() -> World {
     World {
         reservations: Rows::absent([order_id(), other_order_id()]),
@@ -154,7 +154,7 @@ pub(crate) fn empty() -> World {
     }
 }
 
-/// Ten mugs, two pots and no cups are on the shelf, and no order is known.
+/// A world with ten mugs, two pots and no cups, in which no order is known.
 pub(crate) fn shelf() -> World {
     let mut world = empty();
     for (name, title, price, quantity) in [("mug", "Mug", 499, 10), ("pot", "Pot", 1298, 2)] {
@@ -164,7 +164,7 @@ pub(crate) fn shelf() -> World {
     world
 }
 
-/// A shelf on which the order's reservation stands here.
+/// A world in which the order's reservation is in this state.
 pub(crate) fn world_in(state: State) -> World {
     let mut world = shelf();
     for what in history(state) {
@@ -174,12 +174,12 @@ pub(crate) fn world_in(state: State) -> World {
     world
 }
 
-/// Shelves on which the order's reservation stands anywhere but here.
+/// A world for each state of the order's reservation except these.
 pub(crate) fn worlds_except(states: &[State]) -> impl Iterator<Item = World> {
     STATES.iter().filter(|state| !states.contains(state)).map(|state| world_in(*state))
 }
 
-/// The shelf while the order is not known, and one for each state.
+/// The world in which the order is unknown, and one for each state.
 pub(crate) fn every_world() -> impl Iterator<Item = World> {
     [shelf()].into_iter().chain(worlds_except(&[]))
 }
@@ -199,18 +199,18 @@ pub(crate) fn rows(world: &World) -> AllRows {
     }
 }
 
-/// Applies an input to the rows, and returns what followed from it.
+/// Applies an input to the rows and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
     let out = react::<InventoryService>(world, what);
     Applied { events: out.events().cloned().collect(), reply: out.answer().cloned() }
 }
 
-/// What other services are told when the order's stock is free again.
+/// What follows from an input that releases the order's stock.
 pub(crate) fn released() -> Applied {
     Applied::event(StockReleased { order_id: order_id() })
 }
 
-/// Asserts that the input frees every line that was set aside, and tells so.
+/// Asserts that the input releases every reserved line, and that this is published.
 #[track_caller]
 pub(crate) fn assert_releases(input: Incoming) {
     let mut world = world_in(State::Reserved);
@@ -223,7 +223,7 @@ pub(crate) fn assert_releases(input: Incoming) {
     assert_eq!(product(&world, "pot"), Product { reserved: 0, ..pot });
 }
 
-/// How a story ends that begins with a full shelf.
+/// Plays a story that begins with a full shelf, and returns how it ends.
 pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
     let mut world = shelf();
     let mut followed = Applied::nothing();

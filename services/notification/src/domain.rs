@@ -3,25 +3,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Mail, Out};
 
-/// What notification knows of an order.
+/// What the notification service knows of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notification {
     /// The order.
     pub order_id: OrderId,
-    /// What is known of it.
+    /// How much is known of it.
     pub state: State,
-    /// Where mail goes. Personal data: a column that can be erased.
+    /// The customer's e-mail address. Personal data, so the column can be erased.
     #[serde(skip)]
     pub email: Option<String>,
-    /// How the order ended, once it has.
+    /// How the order ended, if it has.
     pub ended: Option<Milestone>,
-    /// The mail that says that it is placed.
+    /// The state of the mail about its placing.
     pub placed_mail: Option<MailStatus>,
-    /// The mail that says how it ended.
+    /// The state of the mail about its end.
     pub end_mail: Option<MailStatus>,
 }
 
-/// What is known of an order. *Both* is final.
+/// How much is known of an order. *Both* is final.
 #[derive(
     Debug,
     Clone,
@@ -37,15 +37,15 @@ pub struct Notification {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// The address; the first mail is on its way.
+    /// The address is known, and the first mail has been requested. The order has not ended.
     HasAddress,
-    /// The end, but not where to write.
+    /// The order has ended, but the address is not known.
     HasEnd,
-    /// Both; both mails are on their way.
+    /// Address and end are known, and both mails have been requested.
     Both,
 }
 
-/// Where a mail stands.
+/// The state of a mail.
 #[derive(
     Debug,
     Clone,
@@ -62,22 +62,22 @@ pub enum State {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum MailStatus {
-    /// The mail server was asked.
+    /// The mail server was asked to take it.
     Sending,
-    /// It took the mail.
+    /// The mail server took it.
     Sent,
-    /// It refused it.
+    /// The mail server refused it.
     Failed,
 }
 
 impl Notification {
-    /// What is known of an order of which nothing is.
+    /// A row of which only the order is known.
     #[must_use]
     pub fn new(order_id: OrderId, state: State) -> Self {
         Self { order_id, state, email: None, ended: None, placed_mail: None, end_mail: None }
     }
 
-    /// The mail of this milestone.
+    /// The state of the mail about this milestone.
     pub(crate) fn mail(&mut self, milestone: Milestone) -> &mut Option<MailStatus> {
         match milestone {
             Milestone::Placed => &mut self.placed_mail,
@@ -85,8 +85,8 @@ impl Notification {
         }
     }
 
-    /// Writes the mail of this milestone.
-    pub(crate) fn write(&mut self, milestone: Milestone, out: &mut Out) {
+    /// Requests the mail about this milestone, if the address is known.
+    pub(crate) fn request_mail(&mut self, milestone: Milestone, out: &mut Out) {
         let Some(email) = self.email.clone() else { return };
         *self.mail(milestone) = Some(MailStatus::Sending);
         out.request(Mail { order_id: self.order_id, milestone, to: email });

@@ -1,5 +1,4 @@
-//! Notification writes one mail per milestone of an order: when it is placed, and when it has
-//! ended.
+//! The notification service sends one mail per milestone of an order: one when it is placed, and one when it has ended.
 
 mod domain;
 mod effects;
@@ -70,10 +69,10 @@ impl Participant for NotificationService {
     }
 }
 
-/// What notification does in answer to one input.
+/// What the notification service does in reaction to one input.
 pub type Out = Reaction<NotificationService>;
 
-/// Notification's own settings.
+/// The settings that only the notification service has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The mail server.
@@ -83,17 +82,17 @@ pub struct Config {
 /// See [`Config::smtp`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct SmtpConfig {
-    /// `smtp://HOST:PORT`, or `smtps://HOST:PORT` where TLS begins at once.
+    /// `smtp://HOST:PORT`, or `smtps://HOST:PORT`, which is encrypted from the start.
     pub url: String,
-    /// Whether TLS begins by STARTTLS.
+    /// Whether an `smtp://` connection is encrypted by STARTTLS.
     pub starttls: StartTls,
-    /// A file of certificates that vouch for the server's; empty for the system's.
+    /// A file with the CA certificates to trust; empty for those of the system.
     pub certificates: String,
-    /// Who we are to it, where it asks; else empty. Only with TLS.
+    /// The user to log in as; empty if the server asks for no login. Only with TLS.
     pub user: String,
-    /// What proves that.
+    /// The user's password.
     pub password: String,
-    /// The mails' sender. Its domain is also that of their Message-IDs.
+    /// The sender's address. Its domain is also the domain of the Message-IDs.
     pub from: String,
 }
 
@@ -101,9 +100,9 @@ pub struct SmtpConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartTls {
-    /// It does not.
+    /// STARTTLS is not used.
     Off,
-    /// No mail is sent before it has.
+    /// No mail is sent before the connection is encrypted.
     Required,
 }
 

@@ -3,10 +3,10 @@ use quintet::{Input, Rows, StoreError, Tx, record, text_field};
 
 use crate::{MailStatus, Notification, NotificationService, Out, State};
 
-/// The rows that a batch may touch: one an order.
+/// The rows that a batch may touch: one per order.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    /// What is known of each order.
+    /// The orders and their mails.
     pub notifications: Rows<Notification>,
 }
 
@@ -23,18 +23,18 @@ impl World {
         Ok(Self { notifications: Rows::load(tx, orders).await? })
     }
 
-    /// The order has ended: writes if it is known where to.
+    /// Records that an order has ended, and requests the mail about it if the address is known.
     pub(crate) fn ended(&mut self, order_id: OrderId, end: Milestone, out: &mut Out) {
         match self.notifications.get_mut(&order_id) {
             None => {
                 let ended = Some(end);
-                let known = Notification::new(order_id, State::HasEnd);
-                self.notifications.put(Notification { ended, ..known });
+                let new = Notification::new(order_id, State::HasEnd);
+                self.notifications.put(Notification { ended, ..new });
             }
             Some(notification) if notification.state == State::HasAddress => {
                 notification.state = State::Both;
                 notification.ended = Some(end);
-                notification.write(end, out);
+                notification.request_mail(end, out);
             }
             Some(_) => {}
         }

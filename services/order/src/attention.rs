@@ -1,4 +1,4 @@
-//! Which services an order waits for, and since when if it needs attention: from its row alone.
+//! Which services an order waits for and, if it needs attention, since when. Both follow from its row alone.
 
 use contracts::EventType;
 use jiff::Timestamp;
@@ -11,10 +11,10 @@ use crate::{Order, Stage};
 /// What an order past its second deadline waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attention {
-    /// Who has not answered: one service, or `inventory` and `payment` both.
+    /// The services that have not answered: one of them, or both `inventory` and `payment`.
     #[schema(min_items = 1)]
     pub waiting_for: Vec<Side>,
-    /// Since when: the event that asked them was said then.
+    /// When the event that asked them was published.
     pub since: Timestamp,
 }
 
@@ -25,23 +25,24 @@ pub struct Attention {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Side {
-    /// Has not released the stock.
+    /// It has not released the stock.
     Inventory,
-    /// Has neither refunded nor voided.
+    /// It has neither refunded nor voided the payment.
     Payment,
-    /// Has neither dispatched nor voided the parcel, nor failed to.
+    /// It has neither dispatched nor voided the parcel, and has not reported a failure.
     Shipping,
 }
 
-/// What makes shipping owe an answer. The first deadline has asked it in any case.
+/// The events that oblige shipping to answer. Of an order that needs attention, the cancellation
+/// was requested at its first deadline at the latest.
 const ASKS_SHIPPING: &[EventType] =
     &[EventType::PaymentCaptured, EventType::OrderCancellationRequested];
-/// What makes inventory and payment undo what they have done.
+/// The events that oblige inventory and payment to undo what they have done.
 const UNDOES: &[EventType] =
     &[EventType::PaymentDeclined, EventType::ShipmentFailed, EventType::ShipmentVoided];
 
 impl Order {
-    /// What it waits for, if it is so late that a person has to look.
+    /// What it waits for, if it is so late that an operator has to look.
     #[must_use]
     pub fn attention(&self) -> Option<Attention> {
         if !self.needs_attention {
@@ -68,8 +69,8 @@ impl Order {
 }
 
 impl Order {
-    /// On the way forward one service at a time is next. Once a cancellation is requested, shipping alone can say whether
-    /// the order still comes to an end.
+    /// On the way forward, one service at a time is next. Once a cancellation is requested, only shipping can decide
+    /// whether the order completes or is cancelled.
     fn next_side(&self) -> Side {
         match self.stage {
             _ if self.requested.is_some() || self.needs_attention => Side::Shipping,
@@ -87,7 +88,7 @@ const COUNT: &str = "select count(*), \
      count(case when cause is null then 1 end) \
      from orders where needs_attention";
 
-/// The orders that a person has to look at, and whom they wait for.
+/// How many orders an operator has to look at, and which services they wait for.
 pub(crate) async fn figures(db: &Db) -> Result<Vec<Figure>, StoreError> {
     let rows = db.fetch(COUNT, Vec::new()).await?;
     let count = |column| rows.first().map_or(Ok(0), |row| row.get(column));

@@ -11,61 +11,61 @@ pub struct Order {
     pub order_id: OrderId,
     /// How far it has come, for display: it never falls and gates nothing.
     pub stage: Stage,
-    /// Who requested its cancellation, if anybody did. It may still end completed.
+    /// Why its cancellation was requested, if it was. The order may still complete.
     pub requested: Option<CancelReason>,
-    /// Why it comes to nothing, once it does: the first cause wins.
+    /// Why it is being cancelled, if it is: the first cause wins.
     pub cause: Option<CancelReason>,
-    /// Nothing is reserved for it any more.
+    /// No stock is reserved for it any more.
     pub stock_settled: bool,
     /// No money is owed for it any more, in either direction.
     pub money_settled: bool,
     /// How it ended.
     pub ended: Option<End>,
-    /// It is past its second deadline: a person has to look.
+    /// It is past its second deadline: an operator has to look.
     pub needs_attention: bool,
-    /// What has happened to it: every event, in the order in which they were seen here.
+    /// Every event about it, in the order in which this service applied them.
     #[serde(skip)]
     pub timeline: Json<Vec<Entry>>,
-    /// The customer among whose open orders it counts, while it does: [`Customer::customer_id`].
+    /// The customer whose open orders include it, while they are counted: [`Customer::customer_id`].
     #[serde(skip)]
     pub customer: Option<Uuid>,
     /// What it costs, in minor units of the currency.
     pub total_minor: i64,
     /// The prices' currency.
     pub currency: Currency,
-    /// What was ordered, at the prices of that moment.
+    /// What was ordered, at the prices that held when the order was accepted.
     pub items: Json<Vec<Line>>,
-    /// Who ordered. Personal data: a column that can be erased.
+    /// The customer's e-mail address. Personal data, so the column can be erased.
     #[serde(skip)]
     pub email: Option<String>,
-    /// Where it goes. Personal data: a column that can be erased.
+    /// The shipping address. Personal data, so the column can be erased.
     #[serde(skip)]
     pub address: Option<Json<Address>>,
-    /// The trace of its placing.
+    /// The trace of the request that placed it.
     pub trace_id: Option<String>,
-    /// The span of its placing within that trace, and whether it is sampled, as in a `traceparent`:
-    /// `00f067aa0ba902b7-01`. Rows of earlier versions have none.
+    /// The span of that request and its flags (sampled or not), as in a `traceparent`: `00f067aa0ba902b7-01`. `None` in
+    /// rows of earlier versions.
     pub trace_span: Option<String>,
     /// When it was placed.
     pub placed_at: Timestamp,
 }
 
-/// A customer with open orders: what is counted of them.
+/// The number of open orders of a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     /// [`customer_id`] of the e-mail address.
     pub customer_id: Uuid,
-    /// Orders without an end.
+    /// Orders that have not ended.
     pub open_orders: i64,
 }
 
-/// What stands for a customer's e-mail address, however it is spelled: see [`quintet::service::mailbox`].
+/// The id of a customer: the same for every spelling of one e-mail address. See [`quintet::service::mailbox`].
 #[must_use]
 pub fn customer_id(email: &str) -> Uuid {
     derived(Uuid::nil(), Uuid::nil(), &quintet::service::mailbox(email), 0)
 }
 
-/// An entry of an order's timeline. Stored as an array: some eight of them are most of a row.
+/// An entry of an order's timeline. Stored as an array, because about eight entries make up most of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "(EventId, EventType, i64)", try_from = "(EventId, EventType, i64)")]
 pub struct Entry {
@@ -73,7 +73,7 @@ pub struct Entry {
     pub event_id: EventId,
     /// Its type.
     pub event: EventType,
-    /// When it was said.
+    /// When it was published.
     pub at: Timestamp,
 }
 
@@ -86,7 +86,8 @@ impl From<Entry> for (EventId, EventType, i64) {
 impl TryFrom<(EventId, EventType, i64)> for Entry {
     type Error = jiff::Error;
 
-    fn try_from((event_id, event, at): (EventId, EventType, i64)) -> Result<Self, jiff::Error> {
+    fn try_from(stored: (EventId, EventType, i64)) -> Result<Self, jiff::Error> {
+        let (event_id, event, at) = stored;
         Ok(Self { event_id, event, at: Timestamp::from_microsecond(at)? })
     }
 }
@@ -140,9 +141,9 @@ pub enum Status {
     Paid,
     /// It is on its way.
     Completed,
-    /// It comes to nothing; not everything is undone yet.
+    /// It is being cancelled: not everything is undone yet.
     Cancelling,
-    /// It came to nothing, and everything is undone.
+    /// It was cancelled, and everything is undone.
     Cancelled,
 }
 
@@ -164,7 +165,7 @@ pub enum Status {
 pub enum End {
     /// It was dispatched.
     Completed,
-    /// It came to nothing, and everything was undone.
+    /// It was cancelled, and everything was undone.
     Cancelled,
 }
 
@@ -172,26 +173,26 @@ pub enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum Alarm {
-    /// Requests the cancellation.
+    /// Requests the order's cancellation.
     FirstDeadline,
-    /// Calls for a person.
+    /// Calls for an operator.
     SecondDeadline,
-    /// Requests the cancellation of what is not paid.
+    /// Requests the cancellation of an order that is not paid.
     PaymentDeadline,
 }
 
-/// A product as the price list has it.
+/// A product in the price list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// What it is called in orders.
     pub sku: Sku,
-    /// What a customer reads.
+    /// The name that customers read.
     pub name: String,
     /// The price of one piece, in minor units of the currency.
     pub price_minor: i64,
     /// The price's currency.
     pub currency: Currency,
-    /// The version of inventory's event; an older one is ignored.
+    /// The version in inventory's event. Events with an older version are ignored.
     pub version: i64,
 }
 
@@ -210,7 +211,7 @@ impl Order {
         Money { amount_minor: self.total_minor, currency: self.currency }
     }
 
-    /// The trace of its placing, to go on from; an empty one where it is not known.
+    /// The trace of the request that placed it, to be continued; an empty one if it is not known.
     #[must_use]
     pub fn trace(&self) -> Trace {
         let parent = self.trace_id.as_ref().zip(self.trace_span.as_ref());
@@ -231,16 +232,16 @@ impl Order {
         }
     }
 
-    /// Notes the trace of its placing.
+    /// Records the trace of the request that placed it.
     pub(crate) fn placed_in(&mut self, trace: &Trace) {
-        // version-trace-span-flags
+        // A traceparent is version-trace-span-flags.
         const SPAN: usize = "00-".len() + 32 + "-".len();
         let span = trace.traceparent.as_deref().and_then(|parent| parent.get(SPAN..SPAN + 19));
         self.trace_id = trace.trace_id().map(ToOwned::to_owned);
         self.trace_span = span.filter(|_| self.trace_id.is_some()).map(ToOwned::to_owned);
     }
 
-    /// Enters an event into its timeline; false if it was there before.
+    /// Adds an event to its timeline; false if the event is there already.
     pub(crate) fn enter(&mut self, entry: Entry) -> bool {
         let timeline = &mut self.timeline.0;
         let new = timeline.iter().all(|known| known.event_id != entry.event_id);
@@ -250,17 +251,17 @@ impl Order {
         new
     }
 
-    /// Shows that it has come this far; it never falls back.
+    /// Advances it to this stage. A stage never goes back.
     pub(crate) fn reached(&mut self, stage: Stage) {
         self.stage = self.stage.max(stage);
     }
 
-    /// It comes to nothing; the first cause counts.
+    /// Records why it is being cancelled. The first cause wins.
     pub(crate) fn caused_by(&mut self, cause: CancelReason) {
         self.cause.get_or_insert(cause);
     }
 
-    /// Ends it as cancelled once the cause is known and both sides are settled.
+    /// The event that ends it as cancelled, once the cause is known and both stock and money are settled.
     pub(crate) fn cancelled_if_settled(&self) -> Option<OrderCancelled> {
         let reason = self.cause.filter(|_| self.stock_settled && self.money_settled)?;
         Some(OrderCancelled { order_id: self.order_id, reason })
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_goes_on_in_the_trace_of_its_placing() {
+    fn an_order_continues_the_trace_of_the_request_that_placed_it() {
         let mut order = order();
         assert_eq!(order.trace(), Trace::default());
         for sampled in [false, true] {

@@ -1,7 +1,8 @@
-//! Order takes orders and follows them to their end. It conducts nobody: it says what was placed,
-//! keeps the timeline of what the others say, and sees when an order has come to its end.
+//! The order service takes orders and follows them to their end. It coordinates no other service: it publishes what
+//! was placed, records the events of the others in each order's timeline, and notices when an order has ended.
 
 mod attention;
+mod command;
 mod domain;
 mod http;
 mod metrics;
@@ -24,25 +25,26 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use attention::{Attention, Side};
+pub use command::{Command, Reply};
 pub use domain::{Alarm, Customer, End, Entry, Line, Order, Product, Stage, Status, customer_id};
 use http::MOST_PIECES;
 pub use http::PriceList;
 pub use metrics::Metrics;
 pub use on::place_order::{PlaceOrder, Refusal, WrongLine};
-pub use store::{Command, Policy, Reply, World};
+pub use store::{Policy, World};
 pub use undo::cancel_order::CancelOrder;
 
 /// The order service.
 #[derive(Debug, Clone, Default)]
 pub struct OrderService {
-    /// How long an order may take.
+    /// How long an order may take, and how much it may be.
     pub policy: Policy,
-    /// What becomes of orders.
+    /// Counts of placed and ended orders.
     pub metrics: Metrics,
-    /// Where customers find all products, for the answer to an order of something else; empty if not
-    /// known.
+    /// Where customers find all products: the refusal of an order for an unknown product names this address. Empty if
+    /// customers cannot reach it.
     pub products_url: String,
-    /// Whether all products are known here.
+    /// Whether this service has read all products.
     pub price_list: PriceList,
 }
 
@@ -77,7 +79,7 @@ impl Participant for OrderService {
         match &input.what {
             What::Event(Event::ProductListed(event)) => on::product_listed::react(world, event),
             What::Event(event) => {
-                // The timeline takes every event once, also after the end.
+                // A repeated event does nothing. The timeline also records events that come after the order's end.
                 if world.log(input, event) {
                     on_event(world, event, out);
                 }
@@ -131,38 +133,38 @@ fn on_event(world: &mut World, event: &Event, out: &mut Out) {
     }
 }
 
-/// Whether it is the address of a web page without user and password: customers are told it.
+/// Whether customers may see this URL: it is an http(s) URL without a user and password.
 fn is_public_url(text: &str) -> bool {
     let address = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     address.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty() && !rest.contains('@'))
 }
 
-/// What order does in answer to one input.
+/// What the order service does in reaction to one input.
 pub type Out = Reaction<OrderService>;
 
-/// Order's own settings.
+/// The settings that only the order service has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// How long an order may take.
     pub deadlines: Deadlines,
     /// How much may be ordered.
     pub limits: Limits,
-    /// What is published.
+    /// Versions of published events.
     pub publish: Publish,
-    /// Where customers find what can be ordered.
+    /// Where customers find all products.
     pub products: Products,
 }
 
 /// See [`Config::deadlines`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Deadlines {
-    /// After so long without a payment, cancellation is requested.
+    /// The cancellation of an order that is not paid is requested after this time.
     #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub paid: Duration,
-    /// After so long without an end, cancellation is requested.
+    /// The cancellation of an order that has not ended is requested after this time.
     #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub first: Duration,
-    /// So long after the first, the order needs attention.
+    /// The order needs attention this long after the first deadline.
     #[serde(deserialize_with = "quintet::service::seconds::deserialize")]
     pub second: Duration,
 }
@@ -170,23 +172,23 @@ pub struct Deadlines {
 /// See [`Config::limits`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Limits {
-    /// Pieces of a line.
+    /// The most pieces in a line.
     pub quantity: i64,
-    /// Open orders of a customer; 0 for no limit.
+    /// The most open orders of a customer; 0 for no limit.
     pub open_orders: i64,
 }
 
 /// See [`Config::publish`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Publish {
-    /// The version of `OrderPlaced`: 2, or 1 while not everybody understands that yet.
+    /// The version of `OrderPlaced`: 2, or 1 until every consumer understands version 2.
     pub order_placed: u32,
 }
 
 /// See [`Config::products`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Products {
-    /// The address of inventory's list of products; empty if customers do not reach it.
+    /// The address of inventory's list of products; empty if customers cannot reach it.
     pub url: String,
 }
 
@@ -201,7 +203,7 @@ impl Service for OrderService {
         let products_url = config.products.url.clone();
         ensure!(
             products_url.is_empty() || is_public_url(&products_url),
-            "products.url = {products_url:?}: must be empty or a URL that customers can be told: \
+            "products.url = {products_url:?}: must be empty or a URL that customers may see: \
              http:// or https:// and a host, without a user"
         );
         let Deadlines { paid, first, second } = config.deadlines.clone();
@@ -255,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_that_every_order_is_past_is_refused() {
+    fn a_deadline_of_zero_is_refused() {
         let hour = Duration::from_hours(1);
         let open = |paid, first, second| {
             let config = Config {
@@ -266,19 +268,19 @@ mod tests {
             };
             OrderService::open(&config).map(drop).map_err(|error| error.to_string())
         };
-        let none = Duration::ZERO;
+        let zero = Duration::ZERO;
         assert_eq!(open(hour, hour, hour), Ok(()));
         for (refused, name) in [
-            (open(none, hour, hour), "deadlines.paid must"),
-            (open(hour, none, hour), "deadlines.first must"),
-            (open(hour, hour, none), "deadlines.second must"),
+            (open(zero, hour, hour), "deadlines.paid must"),
+            (open(hour, zero, hour), "deadlines.first must"),
+            (open(hour, hour, zero), "deadlines.second must"),
         ] {
             assert!(refused.is_err_and(|error| error.starts_with(name)), "{name}");
         }
     }
 
     #[test]
-    fn customers_are_told_an_address_without_a_password() {
+    fn the_products_url_is_one_that_customers_may_see() {
         for right in ["http://127.0.0.1:8081/products", "https://shop.example"] {
             assert!(is_public_url(right), "{right}");
         }

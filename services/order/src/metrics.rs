@@ -15,7 +15,7 @@ use strum::VariantArray;
 
 use crate::{End, Order, World};
 
-/// What becomes of orders, counted as their batches commit.
+/// Counts of placed and ended orders, updated when a batch has committed.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     placed: Counter,
@@ -26,7 +26,7 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
-    /// Empty for a completed one.
+    /// Empty for a completed order.
     reason: &'static str,
 }
 
@@ -35,7 +35,7 @@ struct Ended {
     outcome: &'static str,
 }
 
-/// From a millisecond to a bit over an hour: an order may wait for its deadlines.
+/// Buckets from a millisecond to 70 minutes, because an order may wait for its deadlines.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 23))
 }
@@ -50,7 +50,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let ended = Family::<Outcome, Counter>::default();
         let took = Family::new_with_constructor(seconds as fn() -> Histogram);
-        // A series that begins at 0 shows its first increase.
+        // Prometheus sees a first increase only if the series was exported as 0 before.
         for (outcome, reason) in outcomes() {
             let _ = ended.get_or_create_owned(&Outcome { outcome, reason });
             let _ = took.get_or_create_owned(&Ended { outcome });
@@ -68,7 +68,7 @@ impl Metrics {
         registry.register_with_unit("order", took, Unit::Seconds, self.took.clone());
     }
 
-    /// Counts what a batch said of its orders.
+    /// Counts the orders that a committed batch has placed and ended.
     pub(crate) fn committed(&self, world: &World, now: Timestamp) {
         for (order, event) in &world.said {
             match event {

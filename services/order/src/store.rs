@@ -9,13 +9,9 @@ use quintet::{
     Contract as _, Input, Rows, StoreError, Tx, What, engine::Emitted, record, store::Json,
     text_field,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    Alarm, CancelOrder, Customer, End, Entry, Line, Order, OrderService, Out, PlaceOrder, Product,
-    Refusal, Stage, http::OrderView,
-};
+use crate::{Alarm, Command, Customer, End, Entry, Line, Order, OrderService, Out, Product, Stage};
 
 text_field!(Stage, End);
 record!(Order in "orders": order_id: OrderId, stage: Stage, requested: Option<CancelReason>,
@@ -31,15 +27,16 @@ record!(Product in "product": sku: Sku, name: String, price_minor: i64, currency
 /// How long an order may take, and how much it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Until its cancellation is requested, if it is not paid. So long it may keep stock from others.
+    /// After this time, the cancellation of an order that is not paid is requested. Until then it keeps its stock
+    /// from others.
     pub paid: Duration,
-    /// Until its cancellation is requested in any case.
+    /// After this time, the cancellation of any order that has not ended is requested.
     pub first: Duration,
-    /// From there until it needs attention.
+    /// The time from the first deadline until the order needs attention.
     pub second: Duration,
-    /// Pieces of a line.
+    /// The most pieces in a line.
     pub quantity: i64,
-    /// Open orders of a customer; 0 for no limit, and then they are not counted.
+    /// The most open orders of a customer. 0 means no limit, and open orders are not counted.
     pub open_orders: i64,
 }
 
@@ -55,44 +52,16 @@ impl Default for Policy {
     }
 }
 
-/// What order's HTTP interface asks of it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// Take this order.
-    Place(Box<PlaceOrder>),
-    /// Cancel that one.
-    Cancel(CancelOrder),
-}
-
-/// What it answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Reply {
-    /// The order as it is now.
-    Order(Box<OrderView>),
-    /// The order cannot be taken.
-    Refused(Refusal),
-    /// There is no such order.
-    Unknown,
-    /// It has ended.
-    Ended(End),
-}
-
-impl quintet::Reply for Reply {
-    fn is_success(&self) -> bool {
-        matches!(self, Self::Order(_))
-    }
-}
-
 /// The rows that a batch may touch, in the order in which they are locked.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The orders.
     pub orders: Rows<Order>,
-    /// The open orders of customers who order, and of those whose orders may end.
+    /// The open orders of customers that place an order in this batch, or whose order may end in it.
     pub customers: Rows<Customer>,
     /// The price list.
     pub products: Rows<Product>,
-    /// What the batch says, and of which order.
+    /// The events that the batch publishes about orders.
     pub said: Vec<(OrderId, EventType)>,
     /// How long an order may take, and how much it may be.
     pub policy: Policy,
@@ -122,15 +91,14 @@ impl World {
         self.products.save(tx).await
     }
 
-    /// Enters an event into its order's timeline; false if it was there before or there is no
-    /// such order.
+    /// Adds an event to its order's timeline; false if the event is there already or there is no such order.
     pub(crate) fn log(&mut self, input: &Input<OrderService>, event: &Event) -> bool {
         let entry = Entry { event_id: input.cause.into(), event: event.event_type(), at: input.at };
         let order = event.aggregate().and_then(|id| self.orders.get_mut(&id));
         order.is_some_and(|order| order.enter(entry))
     }
 
-    /// Emits an event about an order and enters it into the timeline.
+    /// Emits an event about an order and adds it to the timeline.
     pub(crate) fn say(&mut self, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
         let event_type = event.event_type();
@@ -142,7 +110,7 @@ impl World {
         }
     }
 
-    /// Changes an order that has not ended, then ends it if that was the last that it took.
+    /// Changes an order that has not ended, and ends it as cancelled if nothing is left to undo.
     pub(crate) fn unwind(&mut self, id: OrderId, out: &mut Out, change: impl FnOnce(&mut Order)) {
         let Some(order) = self.open(id) else { return };
         change(order);
@@ -156,7 +124,7 @@ impl World {
         self.orders.get_mut(&id).filter(|order| order.ended.is_none())
     }
 
-    /// Ends an order: says so, and clears its deadline, whichever it is.
+    /// Ends an order: emits the event and clears the order's deadline. Only one of the three can be set.
     pub(crate) fn end(&mut self, end: End, event: impl Into<Event>, out: &mut Out) {
         let event = event.into();
         let Some(order) = event.aggregate().and_then(|id| self.open(id)) else { return };
@@ -174,17 +142,18 @@ impl World {
         self.say(event, out);
     }
 
-    /// Counts one more open order of a customer; false if these are as many as they may be.
+    /// Counts one more open order of a customer; false if the customer already has the most allowed.
     pub(crate) fn opened(&mut self, customer_id: Uuid) -> bool {
-        let open_orders = self.customers.get(&customer_id).map_or(0, |it| it.open_orders);
-        let may = open_orders < self.policy.open_orders;
-        if may {
+        let open_orders =
+            self.customers.get(&customer_id).map_or(0, |customer| customer.open_orders);
+        let is_allowed = open_orders < self.policy.open_orders;
+        if is_allowed {
             self.customers.put(Customer { customer_id, open_orders: open_orders + 1 });
         }
-        may
+        is_allowed
     }
 
-    /// Counts one open order of a customer less.
+    /// Counts one open order less for a customer, and forgets the customer after the last one.
     fn closed(&mut self, customer_id: Uuid) {
         match self.customers.get_mut(&customer_id) {
             Some(customer) if customer.open_orders > 1 => customer.open_orders -= 1,
@@ -192,7 +161,7 @@ impl World {
         }
     }
 
-    /// Requests the cancellation of an order that nobody has requested and that has no cause yet.
+    /// Requests the cancellation of an order, unless it is already requested or the order is already being cancelled.
     pub(crate) fn request_cancellation(
         &mut self,
         order_id: OrderId,
@@ -216,7 +185,7 @@ impl World {
     }
 }
 
-/// Who orders, or whose order the input may end, if open orders are counted.
+/// The customer that places this order, or whose order the input may end; none if open orders are not counted.
 fn customer(input: &Input<OrderService>, orders: &Rows<Order>, policy: Policy) -> Option<Uuid> {
     match &input.what {
         What::Command(Command::Place(place)) => place.counted(policy),
@@ -228,7 +197,7 @@ fn customer(input: &Input<OrderService>, orders: &Rows<Order>, policy: Policy) -
     }
 }
 
-/// Whether an order may end by this event.
+/// Whether this event may end an order.
 fn may_end(event: &Event) -> bool {
     !matches!(
         event,

@@ -3,27 +3,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Charge, Effect, Out, Refund};
 
-/// What payment knows of an order.
+/// What the payment service knows of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Payment {
     /// The order.
     pub order_id: OrderId,
-    /// Where its payment stands.
+    /// The state of its payment.
     pub state: State,
     /// What it costs, once known.
     pub amount_minor: Option<i64>,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Option<Currency>,
-    /// The means of payment.
+    /// The customer's means of payment, as the gateway's token.
     #[serde(skip)]
     pub token: Option<String>,
     /// The gateway's reference of the charge.
     pub charge: Option<String>,
     /// The gateway's reference of the refund.
     pub refund: Option<String>,
-    /// How many refunds were asked for, each under a key of its own.
+    /// How many refunds were requested, each under a key of its own.
     pub refund_attempts: i64,
-    /// Why the gateway refused, where it did.
+    /// Why the gateway refused, if it did.
     pub reason: Option<String>,
 }
 
@@ -45,13 +45,13 @@ pub struct Payment {
 #[strum(serialize_all = "snake_case")]
 #[schema(as = PaymentStatus)]
 pub enum State {
-    /// The amount is known, the go is not.
+    /// The amount is known; the go-ahead, `StockReserved`, has not come.
     HasAmount,
-    /// The go is known, the amount is not.
+    /// The go-ahead has come; the amount is not known.
     HasGo,
     /// The gateway was asked for the money.
     Charging,
-    /// It was, and meanwhile the order came to nothing.
+    /// The gateway was asked for the money, and the order has been cancelled since.
     ChargingUndo,
     /// The gateway has the money.
     Captured,
@@ -59,18 +59,18 @@ pub enum State {
     Declined,
     /// The gateway was asked to give the money back.
     Refunding,
-    /// It has.
+    /// The gateway has given the money back.
     Refunded,
-    /// It refused to: an operator has to look.
+    /// The gateway refused to: an operator has to look.
     Attention,
-    /// The order came to nothing before anything was charged, and order was told.
+    /// The order was cancelled before anything was charged, and `PaymentVoided` was published.
     Voided,
-    /// The order ended while payment still waited for its part.
+    /// The order ended while the amount or the go-ahead was missing.
     Closed,
 }
 
 impl Payment {
-    /// A payment of which nothing but the order is known.
+    /// A payment of which only the order is known.
     #[must_use]
     pub fn new(order_id: OrderId, state: State) -> Self {
         Self {
@@ -92,14 +92,14 @@ impl Payment {
         Some(Money { amount_minor: self.amount_minor?, currency: self.currency? })
     }
 
-    /// Asks for the money.
+    /// Requests the charge from the gateway.
     pub(crate) fn charge(&mut self, out: &mut Out) {
         let (Some(amount), Some(token)) = (self.amount(), self.token.clone()) else { return };
         self.state = State::Charging;
         out.request(Effect::Charge(Charge { order_id: self.order_id, amount, token }));
     }
 
-    /// Asks to give the money back, under a new key each time.
+    /// Requests a refund from the gateway, under a new key each time.
     pub(crate) fn refund(&mut self, out: &mut Out) {
         let (Some(amount), Some(charge)) = (self.amount(), self.charge.clone()) else { return };
         self.state = State::Refunding;

@@ -1,5 +1,5 @@
-//! Payment charges once the amount and the go are both known, in either order, and gives the money
-//! back when the order comes to nothing.
+//! The payment service charges the customer once it knows both the amount and that the stock is reserved (the
+//! go-ahead), whichever comes first. It gives the money back when the order is cancelled.
 
 mod domain;
 mod effects;
@@ -90,10 +90,10 @@ impl Participant for PaymentService {
     }
 }
 
-/// What payment does in answer to one input.
+/// What the payment service does in reaction to one input.
 pub type Out = Reaction<PaymentService>;
 
-/// Payment's own settings.
+/// The settings that only the payment service has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The payment gateway.
@@ -103,7 +103,7 @@ pub struct Config {
 /// See [`Config::gateway`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct GatewayConfig {
-    /// Where it listens; `/charges` and `/refunds` are appended.
+    /// Its address; `/charges` and `/refunds` are appended.
     pub url: String,
 }
 

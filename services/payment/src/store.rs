@@ -3,7 +3,7 @@ use quintet::{Input, Rows, StoreError, Tx, What, record, text_field};
 
 use crate::{Payment, PaymentService, State};
 
-/// The rows that a batch may touch: one payment an order.
+/// The rows that a batch may touch: one payment per order.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The payments.

@@ -1,4 +1,4 @@
-//! What the tests of the reactions share: inputs about one order, and rows that do not exist yet.
+//! Shared by the tests of the reactions: inputs about one order, and rows that do not exist yet.
 
 use contracts::{
     Address, CancelReason, Currency, Customer, Event, Money, OrderCancelled, OrderId, OrderPlaced,
@@ -15,10 +15,10 @@ use crate::{
     RetryRefund, State, World,
 };
 
-/// Something that payment reacts to.
+/// An input of the payment service.
 pub(crate) type Incoming = What<PaymentService>;
 
-/// All that follows from inputs beside the changed row. Payment has no alarms.
+/// Everything that follows from inputs, except the changed row. The payment service has no alarms.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Applied {
     pub(crate) events: Vec<Event>,
@@ -44,7 +44,7 @@ impl Applied {
     }
 }
 
-/// The row after all inputs of a story, and what followed from them.
+/// The row after all inputs of a story, and everything that followed from them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ending {
     pub(crate) payment: Option<Payment>,
@@ -120,12 +120,12 @@ pub(crate) fn retry_refund() -> Incoming {
     What::Command(RetryRefund { order_id: order_id() })
 }
 
-/// The request for the money of [`placed`].
+/// The request to charge the amount of [`placed`].
 pub(crate) fn charge() -> Effect {
     Effect::Charge(Charge { order_id: order_id(), amount: amount(), token: "tok_ok".into() })
 }
 
-/// The request to give back what [`charge_captured`] has taken.
+/// The request to refund [`charge_captured`].
 pub(crate) fn refund(attempt: i64) -> Effect {
     let charge = "ch_1".into();
     Effect::Refund(Refund { order_id: order_id(), amount: amount(), charge, attempt })
@@ -153,12 +153,12 @@ histories! {
     Closed: [placed(), cancelled()];
 }
 
-/// The rows that a batch has asked for, none of which exists yet.
+/// A world whose rows were loaded but do not exist yet.
 pub(crate) fn unknown() -> World {
     World { payments: Rows::absent([order_id()]) }
 }
 
-/// A world in which the payment stands here.
+/// A world whose payment is in this state.
 pub(crate) fn world_in(state: State) -> World {
     let mut world = unknown();
     for what in history(state) {
@@ -168,12 +168,12 @@ pub(crate) fn world_in(state: State) -> World {
     world
 }
 
-/// Worlds in which the payment stands anywhere but here.
+/// A world for each state of the payment except these.
 pub(crate) fn worlds_except(states: &[State]) -> impl Iterator<Item = World> {
     STATES.iter().filter(|state| !states.contains(state)).map(|state| world_in(*state))
 }
 
-/// The world in which the order is not known, and one for each state.
+/// The world in which the order is unknown, and one for each state.
 pub(crate) fn every_world() -> impl Iterator<Item = World> {
     [unknown()].into_iter().chain(worlds_except(&[]))
 }
@@ -182,7 +182,7 @@ pub(crate) fn payment(world: &World) -> Option<&Payment> {
     world.payments.get(&order_id())
 }
 
-/// Applies an input to the rows, and returns what followed from it.
+/// Applies an input to the rows and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
     let out = react::<PaymentService>(world, what);
     Applied {
@@ -192,7 +192,7 @@ pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
     }
 }
 
-/// How a story ends that begins with an order that is not known yet.
+/// Plays a story that begins with an unknown order, and returns how it ends.
 pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
     let mut world = unknown();
     let mut followed = Applied::nothing();

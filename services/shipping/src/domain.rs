@@ -4,21 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Book, Out};
 
-/// What shipping knows of an order.
+/// What the shipping service knows of an order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shipment {
     /// The order.
     pub order_id: OrderId,
-    /// Where its parcel stands.
+    /// The state of its parcel.
     pub state: State,
-    /// Where it goes. Personal data: a column that can be erased.
+    /// The shipping address. Personal data, so the column can be erased.
     #[serde(skip)]
     pub address: Option<Json<Address>>,
-    /// What is in it.
+    /// The contents of the parcel.
     pub items: Option<Json<Vec<Item>>>,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking: Option<String>,
-    /// Why the carrier refused, where it did.
+    /// Why the carrier refused, if it did.
     pub reason: Option<String>,
 }
 
@@ -40,30 +40,30 @@ pub struct Shipment {
 #[strum(serialize_all = "snake_case")]
 #[schema(as = ShipmentStatus)]
 pub enum State {
-    /// The address is known, the payment is not.
+    /// The address is known; the order is not paid, as far as is known here.
     HasAddress,
-    /// The payment is known, the address is not.
+    /// The order is paid; the address is not known.
     HasPaid,
     /// The carrier was asked. From here on it is too late to cancel.
     Booking,
-    /// The carrier has it.
+    /// The carrier has the parcel.
     Dispatched,
     /// The carrier refused.
     Failed,
-    /// Stopped in time, and everybody was told.
+    /// The parcel was stopped in time, and `ShipmentVoided` was published.
     Voided,
-    /// The order ended while shipping still waited for its part.
+    /// The order ended while the address or the payment was missing.
     Closed,
 }
 
 impl Shipment {
-    /// A shipment of which nothing but the order is known.
+    /// A shipment of which only the order is known.
     #[must_use]
     pub fn new(order_id: OrderId, state: State) -> Self {
         Self { order_id, state, address: None, items: None, tracking: None, reason: None }
     }
 
-    /// Asks the carrier.
+    /// Requests the booking from the carrier.
     pub(crate) fn book(&mut self, out: &mut Out) {
         let (Some(Json(address)), Some(Json(items))) = (self.address.clone(), self.items.clone())
         else {

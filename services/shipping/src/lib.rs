@@ -1,5 +1,5 @@
-//! Shipping books the parcel once the address and the payment are both known, in either order. It
-//! is the arbiter of cancellations: it alone knows whether the parcel can still be stopped.
+//! The shipping service books the parcel once it knows both the address and the payment, whichever comes first. It
+//! decides on cancellations, because it alone knows whether the parcel can still be stopped.
 
 mod domain;
 mod effects;
@@ -77,10 +77,10 @@ impl Participant for ShippingService {
     }
 }
 
-/// What shipping does in answer to one input.
+/// What the shipping service does in reaction to one input.
 pub type Out = Reaction<ShippingService>;
 
-/// Shipping's own settings.
+/// The settings that only the shipping service has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
     /// The carrier.
@@ -90,7 +90,7 @@ pub struct Config {
 /// See [`Config::carrier`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct CarrierConfig {
-    /// Where it listens; `/bookings` is appended.
+    /// Its address; `/bookings` is appended.
     pub url: String,
 }
 

@@ -3,7 +3,7 @@ use quintet::{Input, Rows, StoreError, Tx, record, store::Json, text_field};
 
 use crate::{Shipment, ShippingService, State};
 
-/// The rows that a batch may touch: one shipment an order.
+/// The rows that a batch may touch: one shipment per order.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The shipments.

@@ -1,4 +1,4 @@
-//! What the tests of the reactions share: inputs about one order, and rows that do not exist yet.
+//! Shared by the tests of the reactions: inputs about one order, and rows that do not exist yet.
 
 use contracts::{
     Address, CancelReason, Currency, Customer, Event, Item, Money, OrderCancellationRequested,
@@ -12,10 +12,10 @@ pub(crate) use quintet_test::{assert_ignored, assert_repeat_ignored};
 
 use crate::{Book, BookAnswer, Shipment, ShippingService, State, World};
 
-/// Something that shipping reacts to.
+/// An input of the shipping service.
 pub(crate) type Incoming = What<ShippingService>;
 
-/// All that follows from inputs beside the changed row. Shipping has no commands and no alarms.
+/// Everything that follows from inputs, except the changed row. The shipping service has no commands and no alarms.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Applied {
     pub(crate) events: Vec<Event>,
@@ -36,7 +36,7 @@ impl Applied {
     }
 }
 
-/// The row after all inputs of a story, and what followed from them.
+/// The row after all inputs of a story, and everything that followed from them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ending {
     pub(crate) shipment: Option<Shipment>,
@@ -120,12 +120,12 @@ histories! {
     Closed: [placed(), cancelled()];
 }
 
-/// The rows that a batch has asked for, none of which exists yet.
+/// A world whose rows were loaded but do not exist yet.
 pub(crate) fn unknown() -> World {
     World { shipments: Rows::absent([order_id()]) }
 }
 
-/// A world in which the shipment stands here.
+/// A world whose shipment is in this state.
 pub(crate) fn world_in(state: State) -> World {
     let mut world = unknown();
     for what in history(state) {
@@ -135,12 +135,12 @@ pub(crate) fn world_in(state: State) -> World {
     world
 }
 
-/// Worlds in which the shipment stands anywhere but here.
+/// A world for each state of the shipment except these.
 pub(crate) fn worlds_except(states: &[State]) -> impl Iterator<Item = World> {
     STATES.iter().filter(|state| !states.contains(state)).map(|state| world_in(*state))
 }
 
-/// The world in which the order is not known, and one for each state.
+/// The world in which the order is unknown, and one for each state.
 pub(crate) fn every_world() -> impl Iterator<Item = World> {
     [unknown()].into_iter().chain(worlds_except(&[]))
 }
@@ -149,13 +149,13 @@ pub(crate) fn shipment(world: &World) -> Option<&Shipment> {
     world.shipments.get(&order_id())
 }
 
-/// Applies an input to the rows, and returns what followed from it.
+/// Applies an input to the rows and returns what followed from it.
 pub(crate) fn apply(world: &mut World, what: Incoming) -> Applied {
     let out = react::<ShippingService>(world, what);
     Applied { events: out.events().cloned().collect(), requests: out.effects().to_vec() }
 }
 
-/// How a story ends that begins with an order that is not known yet.
+/// Plays a story that begins with an unknown order, and returns how it ends.
 pub(crate) fn ending(story: impl IntoIterator<Item = Incoming>) -> Ending {
     let mut world = unknown();
     let mut followed = Applied::nothing();

@@ -139,9 +139,15 @@ impl<P: Participant> Input<P> {
 }
 
 /// A command's answer.
-pub trait Reply: Debug + Clone + Serialize + DeserializeOwned + Send + Sync {
-    /// Whether the command was carried out. Only such answers are kept under an idempotency key.
-    fn is_success(&self) -> bool;
+pub trait Reply: Debug + Clone + Send + Sync {
+    /// What is stored under the command's idempotency key: the response itself, byte for byte, so that a repeat gets
+    /// the same one from any later version of the service. `None` if the command was not carried out: nothing
+    /// is stored, and a repeat is a new request.
+    fn stored(&self) -> Option<String>;
+
+    /// The answer to a repeat, from what this or an earlier version of the service has stored; `None` if that
+    /// cannot be read.
+    fn restored(stored: &str) -> Option<Self>;
 }
 
 /// A request to the outside world, made for an aggregate with a key of this type.
@@ -204,8 +210,12 @@ impl Never {
 }
 
 impl Reply for Never {
-    fn is_success(&self) -> bool {
+    fn stored(&self) -> Option<String> {
         match *self {}
+    }
+
+    fn restored(_: &str) -> Option<Self> {
+        None
     }
 }
 

@@ -1,4 +1,5 @@
-//! Invariant 3: Cancelled: what was captured is refunded exactly once, nothing reserved, nothing shipped.
+//! Invariant 3: for a cancelled order, what was captured is refunded exactly once, nothing is reserved and nothing is
+//! shipped.
 
 use crate::{
     End, Invariant, OrderRow, PaymentState, ReservationState, ShipmentState,
@@ -29,22 +30,21 @@ fn money(check: &mut Invariant, order: &OrderRow, known: &Facts<'_>) {
         Some(state) => check.offends(id, format!("is cancelled, its payment is {state}")),
         None => check.offends(id, "is cancelled, payment does not know it"),
     }
-    let amounts = |amounts: &mut Vec<(i64, _)>| amounts.sort_unstable();
-    let mut taken: Vec<_> =
-        known.captured().iter().map(|it| (it.amount_minor, it.currency)).collect();
-    let mut given: Vec<_> =
-        known.refunded().iter().map(|it| (it.amount_minor, it.currency)).collect();
-    check.count("charges", i64::try_from(taken.len()).unwrap_or(i64::MAX));
-    check.count("refunds", i64::try_from(given.len()).unwrap_or(i64::MAX));
-    amounts(&mut taken);
-    amounts(&mut given);
-    if taken.len() == given.len() {
-        check.must(taken == given, id, || {
+    let mut charged: Vec<_> =
+        known.captured().iter().map(|charge| (charge.amount_minor, charge.currency)).collect();
+    let mut refunded: Vec<_> =
+        known.refunded().iter().map(|refund| (refund.amount_minor, refund.currency)).collect();
+    check.count("charges", i64::try_from(charged.len()).unwrap_or(i64::MAX));
+    check.count("refunds", i64::try_from(refunded.len()).unwrap_or(i64::MAX));
+    charged.sort_unstable();
+    refunded.sort_unstable();
+    if charged.len() == refunded.len() {
+        check.must(charged == refunded, id, || {
             "is cancelled, and another amount was given back than was charged".to_owned()
         });
     } else {
-        let (taken, given) = (taken.len(), given.len());
-        let why = format!("is cancelled, was charged {taken} times and refunded {given} times");
+        let (charges, refunds) = (charged.len(), refunded.len());
+        let why = format!("is cancelled, was charged {charges} times and refunded {refunds} times");
         check.offends(id, why);
     }
 }
@@ -84,24 +84,24 @@ mod tests {
     }
 
     fn position(ids: impl Iterator<Item = OrderId>) -> usize {
-        ids.into_iter().position(|id| id == cancelled()).expect("it is there")
+        ids.into_iter().position(|id| id == cancelled()).expect("a row of the cancelled order")
     }
 
     #[test]
-    fn money_that_was_kept_is_found() {
-        let kept = broken(|it| it.ledger.refunds.clear());
-        assert!(kept.contains("charged 1 times and refunded 0"), "{kept}");
-        let refused = broken(|it| it.ledger.refunds[0].status = RefundStatus::Refused);
+    fn money_that_was_not_refunded_is_found() {
+        let missing = broken(|snapshot| snapshot.ledger.refunds.clear());
+        assert!(missing.contains("charged 1 times and refunded 0"), "{missing}");
+        let refused = broken(|snapshot| snapshot.ledger.refunds[0].status = RefundStatus::Refused);
         assert!(refused.contains("refunded 0"), "{refused}");
-        let less = broken(|it| it.ledger.refunds[0].amount_minor -= 1);
+        let less = broken(|snapshot| snapshot.ledger.refunds[0].amount_minor -= 1);
         assert!(less.contains("another amount"), "{less}");
     }
 
     #[test]
     fn a_second_refund_is_found() {
-        let found = broken(|it| {
-            let refund = it.ledger.refunds[0].clone();
-            it.ledger.refunds.push(refund);
+        let found = broken(|snapshot| {
+            let refund = snapshot.ledger.refunds[0].clone();
+            snapshot.ledger.refunds.push(refund);
         });
         assert!(found.contains("refunded 2 times"), "{found}");
     }
@@ -109,40 +109,40 @@ mod tests {
     #[test]
     fn a_payment_that_is_not_settled_is_found() {
         for state in [PaymentState::Attention, PaymentState::Captured, PaymentState::HasGo] {
-            let found = broken(|it| {
-                let nth = position(it.payments.iter().map(|row| row.order_id));
-                it.payments[nth].state = state;
+            let found = broken(|snapshot| {
+                let nth = position(snapshot.payments.iter().map(|row| row.order_id));
+                snapshot.payments[nth].state = state;
             });
             assert!(found.contains(&format!("payment is {state}")), "{found}");
         }
-        let none = broken(|it| it.payments.retain(|row| row.order_id != cancelled()));
+        let none = broken(|snapshot| snapshot.payments.retain(|row| row.order_id != cancelled()));
         assert!(none.contains("payment does not know"), "{none}");
     }
 
     #[test]
-    fn stock_that_is_still_reserved_or_gone_is_found() {
+    fn stock_that_is_still_reserved_or_shipped_is_found() {
         for state in [ReservationState::Reserved, ReservationState::Shipped] {
-            let found = broken(|it| {
-                let nth = position(it.reservations.iter().map(|row| row.order_id));
-                it.reservations[nth].state = state;
+            let found = broken(|snapshot| {
+                let nth = position(snapshot.reservations.iter().map(|row| row.order_id));
+                snapshot.reservations[nth].state = state;
             });
             assert!(found.contains(&format!("stock is {state}")), "{found}");
         }
     }
 
     #[test]
-    fn a_parcel_that_went_out_is_found() {
-        let booked = broken(|it| {
-            let nth = position(it.ledger.bookings.iter().map(|row| row.order_id));
-            it.ledger.bookings[nth].status = BookingStatus::Booked;
+    fn a_parcel_that_was_or_may_be_shipped_is_found() {
+        let booked = broken(|snapshot| {
+            let nth = position(snapshot.ledger.bookings.iter().map(|row| row.order_id));
+            snapshot.ledger.bookings[nth].status = BookingStatus::Booked;
         });
         assert!(booked.contains("was shipped"), "{booked}");
-        let waits = broken(|it| {
-            let nth = position(it.shipments.iter().map(|row| row.order_id));
-            it.shipments[nth].state = ShipmentState::HasAddress;
+        let waits = broken(|snapshot| {
+            let nth = position(snapshot.shipments.iter().map(|row| row.order_id));
+            snapshot.shipments[nth].state = ShipmentState::HasAddress;
         });
         assert!(waits.contains("shipment is has_address"), "{waits}");
-        let none = broken(|it| it.shipments.retain(|row| row.order_id != cancelled()));
+        let none = broken(|snapshot| snapshot.shipments.retain(|row| row.order_id != cancelled()));
         assert!(none.contains("shipping does not know"), "{none}");
     }
 }

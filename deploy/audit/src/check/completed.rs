@@ -1,4 +1,5 @@
-//! Invariant 2: Completed: captured once, never refunded, shipped once, its stock gone from the shelf once.
+//! Invariant 2: a completed order is captured once, never refunded and shipped once, and its stock has left the shelf
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -76,23 +77,25 @@ mod tests {
 
     #[test]
     fn money_that_was_not_captured_once_is_found() {
-        let none = broken(2, |it| it.ledger.charges.retain(|one| one.order_id != completed()));
+        let none = broken(2, |snapshot| {
+            snapshot.ledger.charges.retain(|charge| charge.order_id != completed())
+        });
         assert!(none.contains("nothing was charged"), "{none}");
-        let twice = broken(2, |it| {
-            let charge = it.ledger.charges[0].clone();
+        let twice = broken(2, |snapshot| {
+            let charge = snapshot.ledger.charges[0].clone();
             let idempotency_key = "another".to_owned();
-            it.ledger.charges.push(Charge { idempotency_key, ..charge });
+            snapshot.ledger.charges.push(Charge { idempotency_key, ..charge });
         });
         assert!(twice.contains("charged 2 times"), "{twice}");
-        let other = broken(2, |it| it.ledger.charges[0].amount_minor += 1);
+        let other = broken(2, |snapshot| snapshot.ledger.charges[0].amount_minor += 1);
         assert!(other.contains("was charged"), "{other}");
     }
 
     #[test]
     fn a_refund_is_found() {
-        let found = broken(2, |it| {
-            let Charge { order_id, amount_minor, currency, .. } = it.ledger.charges[0];
-            it.ledger.refunds.push(Refund {
+        let found = broken(2, |snapshot| {
+            let Charge { order_id, amount_minor, currency, .. } = snapshot.ledger.charges[0];
+            snapshot.ledger.refunds.push(Refund {
                 order_id,
                 idempotency_key: "r".to_owned(),
                 amount_minor,
@@ -106,31 +109,39 @@ mod tests {
 
     #[test]
     fn a_payment_shipment_or_reservation_in_another_state_is_found() {
-        let payment = broken(2, |it| it.payments[0].state = PaymentState::Refunded);
+        let payment = broken(2, |snapshot| snapshot.payments[0].state = PaymentState::Refunded);
         assert!(payment.contains("payment is refunded"), "{payment}");
-        let shipment = broken(2, |it| it.shipments[0].state = ShipmentState::Voided);
+        let shipment = broken(2, |snapshot| snapshot.shipments[0].state = ShipmentState::Voided);
         assert!(shipment.contains("shipment is voided"), "{shipment}");
-        let stock = broken(2, |it| it.reservations[0].state = ReservationState::Released);
+        let stock =
+            broken(2, |snapshot| snapshot.reservations[0].state = ReservationState::Released);
         assert!(stock.contains("stock is released"), "{stock}");
     }
 
     #[test]
     fn a_missing_row_is_found() {
-        assert!(broken(2, |it| it.payments.remove(0)).contains("payment does not know"));
-        assert!(broken(2, |it| it.shipments.remove(0)).contains("shipping does not know"));
-        assert!(broken(2, |it| it.reservations.remove(0)).contains("inventory does not"));
+        assert!(
+            broken(2, |snapshot| snapshot.payments.remove(0)).contains("payment does not know")
+        );
+        assert!(
+            broken(2, |snapshot| snapshot.shipments.remove(0)).contains("shipping does not know")
+        );
+        assert!(
+            broken(2, |snapshot| snapshot.reservations.remove(0)).contains("inventory does not")
+        );
     }
 
     #[test]
-    fn what_was_not_shipped_once_and_as_ordered_is_found() {
-        let refused = broken(2, |it| it.ledger.bookings[0].status = BookingStatus::Refused);
+    fn a_parcel_that_was_not_shipped_once_and_as_ordered_is_found() {
+        let refused =
+            broken(2, |snapshot| snapshot.ledger.bookings[0].status = BookingStatus::Refused);
         assert!(refused.contains("booked 0 times"), "{refused}");
-        let twice = broken(2, |it| {
-            let booking = it.ledger.bookings[0].clone();
-            it.ledger.bookings.push(booking);
+        let twice = broken(2, |snapshot| {
+            let booking = snapshot.ledger.bookings[0].clone();
+            snapshot.ledger.bookings.push(booking);
         });
         assert!(twice.contains("booked 2 times"), "{twice}");
-        let less = broken(2, |it| it.reservations[0].items[0].quantity -= 1);
+        let less = broken(2, |snapshot| snapshot.reservations[0].items[0].quantity -= 1);
         assert!(less.contains("did not ship what was ordered"), "{less}");
     }
 }

@@ -1,4 +1,4 @@
-//! Invariant 1: Every accepted order ends exactly once, completed xor cancelled.
+//! Invariant 1: every accepted order ends exactly once, either completed or cancelled.
 
 use contracts::{Milestone, OrderId};
 
@@ -14,8 +14,8 @@ pub(crate) fn check(facts: &ByOrder<'_>, accepted: Option<&[OrderId]>) -> Invari
     }
     for (&id, known) in facts {
         match known.order {
-            Some(order) => one(&mut check, order, known),
-            None => strange(&mut check, id, known),
+            Some(order) => known_order(&mut check, order, known),
+            None => unknown_order(&mut check, id, known),
         }
     }
     for &id in accepted.unwrap_or_default() {
@@ -26,13 +26,13 @@ pub(crate) fn check(facts: &ByOrder<'_>, accepted: Option<&[OrderId]>) -> Invari
     check
 }
 
-fn one(check: &mut Invariant, order: &OrderRow, known: &Facts<'_>) {
+fn known_order(check: &mut Invariant, order: &OrderRow, known: &Facts<'_>) {
     let id = order.order_id;
     check.count("orders", 1);
     let Some(end) = order.ended else {
         check.count("open", 1);
-        let asked = if order.needs_attention { ", it needs attention" } else { "" };
-        return check.offends(id, format!("has not ended: it is {}{asked}", order.stage));
+        let attention = if order.needs_attention { ", it needs attention" } else { "" };
+        return check.offends(id, format!("has not ended: it is {}{attention}", order.stage));
     };
     check.must(!order.needs_attention, id, || "has ended and still needs attention".to_owned());
     match end {
@@ -47,21 +47,21 @@ fn one(check: &mut Invariant, order: &OrderRow, known: &Facts<'_>) {
             check.must(order.cause.is_some(), id, || "is cancelled without a cause".to_owned());
         }
     }
-    let told = known.notification.and_then(|row| row.ended);
-    let heard = match told {
-        None => return check.offends(id, format!("is {end}, and notification was not told")),
+    // If an order has ended twice, the row of the notification service may have another end than that of the order.
+    let known_end = match known.notification.and_then(|row| row.ended) {
+        None => return check.offends(id, format!("is {end}, but notification knows of no end")),
         Some(Milestone::Completed) => Some(End::Completed),
         Some(Milestone::Cancelled) => Some(End::Cancelled),
         Some(Milestone::Placed) => None,
     };
-    check.must(heard == Some(end), id, || {
-        format!("is {end}, and notification was told otherwise: it ended twice")
+    check.must(known_end == Some(end), id, || {
+        format!("is {end}, but notification knows of another end: it ended twice")
     });
 }
 
-/// Somebody acted for an order that was never taken.
-fn strange(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
-    let seen = [
+/// Reports an order that other services or providers know, but the order service does not.
+fn unknown_order(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
+    let places = [
         ("inventory", known.reservation.is_some()),
         ("payment", known.payment.is_some()),
         ("shipping", known.shipment.is_some()),
@@ -70,8 +70,9 @@ fn strange(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
         ("the carrier", !known.bookings.is_empty()),
         ("the mail server", !known.mails.is_empty()),
     ];
-    let seen: Vec<&str> = seen.iter().filter(|(_, seen)| *seen).map(|(name, _)| *name).collect();
-    check.offends(id, format!("is known to {}, but not to order", seen.join(", ")));
+    let names = places.iter().filter(|(_, knows)| *knows).map(|(name, _)| *name);
+    let names: Vec<&str> = names.collect();
+    check.offends(id, format!("is known to {}, but not to order", names.join(", ")));
 }
 
 #[cfg(test)]
@@ -83,12 +84,12 @@ mod tests {
 
     #[test]
     fn an_order_that_has_not_ended_is_found() {
-        let found = broken(1, |it| order(it, completed()).ended = None);
+        let found = broken(1, |snapshot| order(snapshot, completed()).ended = None);
         assert!(found.contains("has not ended"), "{found}");
     }
 
     #[test]
-    fn an_accepted_order_that_order_has_lost_is_found() {
+    fn an_accepted_order_that_the_order_service_has_lost_is_found() {
         let found = broken_for(1, stranger(), |_| {}, &[completed(), cancelled(), stranger()]);
         assert!(found.contains("was accepted"), "{found}");
     }
@@ -98,12 +99,12 @@ mod tests {
         let found = broken_for(
             1,
             stranger(),
-            |it| {
-                let payment = it.payments[0].clone();
-                it.payments.push(crate::PaymentRow { order_id: stranger(), ..payment });
-                let mail = it.ledger.mails[0].clone();
+            |snapshot| {
+                let payment = snapshot.payments[0].clone();
+                snapshot.payments.push(crate::PaymentRow { order_id: stranger(), ..payment });
+                let mail = snapshot.ledger.mails[0].clone();
                 let order_id = Some(stranger().to_string());
-                it.ledger.mails.push(crate::Mail { order_id, ..mail });
+                snapshot.ledger.mails.push(crate::Mail { order_id, ..mail });
             },
             &[],
         );
@@ -111,16 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn a_second_end_and_a_strange_cause_are_found() {
-        let twice = broken(1, |it| it.notifications[0].ended = Some(Milestone::Cancelled));
+    fn a_second_end_and_a_contradicting_cause_are_found() {
+        let twice =
+            broken(1, |snapshot| snapshot.notifications[0].ended = Some(Milestone::Cancelled));
         assert!(twice.contains("ended twice"), "{twice}");
-        let untold = broken(1, |it| it.notifications[0].ended = None);
-        assert!(untold.contains("not told"), "{untold}");
+        let missing = broken(1, |snapshot| snapshot.notifications[0].ended = None);
+        assert!(missing.contains("knows of no end"), "{missing}");
         let cause = Some(CancelReason::Deadline);
-        assert!(broken(1, |it| order(it, completed()).cause = cause).contains("deadline"));
-        let none = broken_for(1, cancelled(), |it| order(it, cancelled()).cause = None, &[]);
+        assert!(
+            broken(1, |snapshot| order(snapshot, completed()).cause = cause).contains("deadline")
+        );
+        let none =
+            broken_for(1, cancelled(), |snapshot| order(snapshot, cancelled()).cause = None, &[]);
         assert!(none.contains("without a cause"), "{none}");
-        let waits = broken(1, |it| order(it, completed()).needs_attention = true);
+        let waits = broken(1, |snapshot| order(snapshot, completed()).needs_attention = true);
         assert!(waits.contains("still needs attention"), "{waits}");
     }
 

@@ -1,5 +1,5 @@
-//! Invariant 5: The providers' own ledger agrees: one capture per captured payment, one refund per refunded
-//! one; and nothing that payment and shipping do not know of.
+//! Invariant 5: the providers' ledger agrees with the services: one capture per captured payment, one refund per
+//! refunded payment, and no entry that payment or shipping does not know of.
 
 use contracts::OrderId;
 
@@ -28,16 +28,16 @@ fn charges(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     count(check, "captures", captured.len());
     count(check, "declines", declined);
     let state = known.payment.map(|payment| payment.state);
-    let should = matches!(state, Some(Captured | Refunding | Refunded | Attention));
-    check.must(captured.len() == usize::from(should), id, || {
+    let is_captured = matches!(state, Some(Captured | Refunding | Refunded | Attention));
+    check.must(captured.len() == usize::from(is_captured), id, || {
         format!("payment says {}, the gateway has {} captures", said(state), captured.len())
     });
     let reported = state == Some(Declined)
-        && known.payment.is_some_and(|it| never_arrived(it.reason.as_deref()));
+        && known.payment.is_some_and(|payment| never_arrived(payment.reason.as_deref()));
     check.must(declined == usize::from(state == Some(Declined) && !reported), id, || {
         format!("payment says {}, the gateway has {declined} declined charges", said(state))
     });
-    let Some(payment) = known.payment.filter(|_| should) else { return };
+    let Some(payment) = known.payment.filter(|_| is_captured) else { return };
     check.must(payment.charge.is_some(), id, || {
         format!("payment says {} without the gateway's reference", payment.state)
     });
@@ -53,11 +53,11 @@ fn refunds(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     count(check, "refunds", refunded.len());
     count(check, "refused refunds", known.refunds.len() - refunded.len());
     let state = known.payment.map(|payment| payment.state);
-    let should = state == Some(PaymentState::Refunded);
-    check.must(refunded.len() == usize::from(should), id, || {
+    let is_refunded = state == Some(PaymentState::Refunded);
+    check.must(refunded.len() == usize::from(is_refunded), id, || {
         format!("payment says {}, the gateway has {} refunds", said(state), refunded.len())
     });
-    let Some(payment) = known.payment.filter(|_| should) else { return };
+    let Some(payment) = known.payment.filter(|_| is_refunded) else { return };
     check.must(payment.refund.is_some(), id, || {
         "payment says refunded without the gateway's reference".to_owned()
     });
@@ -78,13 +78,13 @@ fn bookings(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
         format!("shipping says {said}, the carrier has {booked} parcels")
     });
     let failed = state == Some(ShipmentState::Failed);
-    let reported = known.shipment.is_some_and(|it| never_arrived(it.reason.as_deref()));
+    let reported = known.shipment.is_some_and(|shipment| never_arrived(shipment.reason.as_deref()));
     check.must(refused == usize::from(failed && !reported), id, || {
         format!("shipping says {said}, the carrier refused {refused} times")
     });
 }
 
-/// Whether this is what an operator reported of a request that never arrived: the provider has no entry of it.
+/// Whether an operator has reported that the request never arrived: then the provider has no entry of it.
 fn never_arrived(reason: Option<&str>) -> bool {
     reason.is_some_and(|reason| reason.starts_with("never arrived"))
 }
@@ -104,18 +104,18 @@ mod tests {
         fixture::{broken, broken_for, cancelled, completed, rejected},
     };
 
-    fn of(it: &mut Snapshot, id: contracts::OrderId) -> &mut crate::PaymentRow {
-        it.payments.iter_mut().find(|row| row.order_id == id).expect("it is there")
+    fn of(snapshot: &mut Snapshot, id: contracts::OrderId) -> &mut crate::PaymentRow {
+        snapshot.payments.iter_mut().find(|row| row.order_id == id).expect("it is there")
     }
 
     #[test]
-    fn a_capture_that_payment_knows_nothing_of_is_found() {
+    fn a_capture_unknown_to_payment_is_found() {
         let found = broken_for(
             5,
             rejected(),
-            |it| {
-                let charge = it.ledger.charges[0].clone();
-                it.ledger.charges.push(Charge { order_id: rejected(), ..charge });
+            |snapshot| {
+                let charge = snapshot.ledger.charges[0].clone();
+                snapshot.ledger.charges.push(Charge { order_id: rejected(), ..charge });
             },
             &[],
         );
@@ -123,77 +123,101 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_or_decline_that_the_gateway_knows_nothing_of_is_found() {
-        let none = broken(5, |it| it.ledger.charges.retain(|it| it.order_id != completed()));
+    fn a_capture_or_decline_unknown_to_the_gateway_is_found() {
+        let none = broken(5, |snapshot| {
+            snapshot.ledger.charges.retain(|entry| entry.order_id != completed())
+        });
         assert!(none.contains("the gateway has 0 captures"), "{none}");
-        let declined =
-            broken_for(5, rejected(), |it| of(it, rejected()).state = PaymentState::Declined, &[]);
+        let declined = broken_for(
+            5,
+            rejected(),
+            |snapshot| of(snapshot, rejected()).state = PaymentState::Declined,
+            &[],
+        );
         assert!(declined.contains("0 declined charges"), "{declined}");
-        let both = broken(5, |it| it.ledger.charges[0].status = ChargeStatus::Declined);
-        assert!(both.contains("1 declined charges"), "{both}");
+        let mismatch =
+            broken(5, |snapshot| snapshot.ledger.charges[0].status = ChargeStatus::Declined);
+        assert!(mismatch.contains("1 declined charges"), "{mismatch}");
     }
 
     #[test]
     fn refunds_that_do_not_agree_are_found() {
-        let none = broken_for(5, cancelled(), |it| it.ledger.refunds.clear(), &[]);
+        let none = broken_for(5, cancelled(), |snapshot| snapshot.ledger.refunds.clear(), &[]);
         assert!(none.contains("payment says refunded, the gateway has 0 refunds"), "{none}");
         let twice = broken_for(
             5,
             cancelled(),
-            |it| it.ledger.refunds.push(it.ledger.refunds[0].clone()),
+            |snapshot| snapshot.ledger.refunds.push(snapshot.ledger.refunds[0].clone()),
             &[],
         );
         assert!(twice.contains("the gateway has 2 refunds"), "{twice}");
-        let more = broken_for(5, cancelled(), |it| it.ledger.refunds[0].amount_minor += 1, &[]);
+        let more = broken_for(
+            5,
+            cancelled(),
+            |snapshot| snapshot.ledger.refunds[0].amount_minor += 1,
+            &[],
+        );
         assert!(more.contains("payment says otherwise"), "{more}");
     }
 
     #[test]
     fn another_amount_and_a_missing_reference_are_found() {
-        assert!(broken(5, |it| of(it, completed()).amount_minor = Some(1)).contains("otherwise"));
-        assert!(broken(5, |it| of(it, completed()).charge = None).contains("reference"));
-        let refund = broken_for(5, cancelled(), |it| of(it, cancelled()).refund = None, &[]);
+        assert!(
+            broken(5, |snapshot| of(snapshot, completed()).amount_minor = Some(1))
+                .contains("otherwise")
+        );
+        assert!(
+            broken(5, |snapshot| of(snapshot, completed()).charge = None).contains("reference")
+        );
+        let refund =
+            broken_for(5, cancelled(), |snapshot| of(snapshot, cancelled()).refund = None, &[]);
         assert!(refund.contains("reference"), "{refund}");
     }
 
     #[test]
     fn parcels_that_do_not_agree_are_found() {
-        let none = broken(5, |it| it.ledger.bookings.retain(|it| it.order_id != completed()));
+        let none = broken(5, |snapshot| {
+            snapshot.ledger.bookings.retain(|entry| entry.order_id != completed())
+        });
         assert!(none.contains("shipping says dispatched, the carrier has 0 parcels"), "{none}");
         let strange = broken_for(
             5,
             rejected(),
-            |it| {
-                let booking = it.ledger.bookings[0].clone();
-                it.ledger.bookings.push(Booking { order_id: rejected(), ..booking });
+            |snapshot| {
+                let booking = snapshot.ledger.bookings[0].clone();
+                snapshot.ledger.bookings.push(Booking { order_id: rejected(), ..booking });
             },
             &[],
         );
         assert!(strange.contains("shipping says closed"), "{strange}");
-        let refused = broken(5, |it| it.ledger.bookings[0].status = BookingStatus::Refused);
+        let refused =
+            broken(5, |snapshot| snapshot.ledger.bookings[0].status = BookingStatus::Refused);
         assert!(refused.contains("refused 1 times"), "{refused}");
     }
 
     #[test]
-    fn what_an_operator_reported_as_never_arrived_needs_no_entry() {
+    fn a_request_reported_as_never_arrived_needs_no_entry() {
         let declined = |reason: &str| {
             let reason = Some(reason.to_owned());
             broken_for(
                 5,
                 rejected(),
-                |it| {
-                    let row = of(it, rejected());
+                |snapshot| {
+                    let row = of(snapshot, rejected());
                     (row.state, row.reason) = (PaymentState::Declined, reason);
                 },
                 &[],
             )
         };
         assert!(declined("card_declined").contains("the gateway has 0 declined charges"));
-        let mut it = crate::fixture::sound();
-        let row = of(&mut it, rejected());
+        let mut snapshot = crate::fixture::sound();
+        let row = of(&mut snapshot, rejected());
         (row.state, row.reason) =
             (PaymentState::Declined, Some("never arrived: barred".to_owned()));
-        let report = crate::audit(&it, None);
-        assert!(report.invariants.iter().any(|it| it.number == 5 && it.holds), "{report:?}");
+        let report = crate::audit(&snapshot, None);
+        assert!(
+            report.invariants.iter().any(|invariant| invariant.number == 5 && invariant.holds),
+            "{report:?}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Invariant 6: One mail per milestone and order, by its Message-ID. The same mail twice is allowed: SMTP has
-//! no idempotency key.
+//! Invariant 6: there is one mail per milestone and order, counted by Message-ID. Copies of the same mail are
+//! allowed, because SMTP has no idempotency keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub(crate) fn check(snapshot: &Snapshot, facts: &ByOrder<'_>) -> Invariant {
     check
 }
 
-/// What the mail server has is what notification sent.
+/// The mail server has exactly the mails that the notification service has sent.
 fn written(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     let (mut ids, mut subjects) = (BTreeSet::new(), BTreeSet::new());
     for mail in &known.mails {
@@ -54,15 +54,15 @@ fn written(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     }
     let row = known.notification;
     let states = row.map(|row| [row.placed_mail, row.end_mail]).unwrap_or_default();
-    let of = |status| states.iter().filter(|state| **state == Some(status)).count();
-    check.count("refused", i64::try_from(of(MailStatus::Failed)).unwrap_or(i64::MAX));
-    let (sent, arrived) = (of(MailStatus::Sent), ids.len());
+    let mails_in = |status| states.iter().filter(|state| **state == Some(status)).count();
+    check.count("refused", i64::try_from(mails_in(MailStatus::Failed)).unwrap_or(i64::MAX));
+    let (sent, arrived) = (mails_in(MailStatus::Sent), ids.len());
     check.must(sent == arrived, id, || {
         format!("notification sent {sent} mails, the mail server has {arrived}")
     });
 }
 
-/// An order that has ended has both its mails behind it.
+/// Both mails about an order that has ended are sent or refused.
 fn settled(check: &mut Invariant, id: OrderId, known: &Facts<'_>) {
     let Some(row) = known.notification else {
         return check.offends(id, "has ended, notification does not know it");
@@ -89,54 +89,58 @@ mod tests {
 
     #[test]
     fn one_milestone_under_two_message_ids_is_found() {
-        let found = broken(6, |it| {
-            let mail = it.ledger.mails[0].clone();
-            it.ledger.mails.push(Mail { message_id: "another".to_owned(), ..mail });
+        let found = broken(6, |snapshot| {
+            let mail = snapshot.ledger.mails[0].clone();
+            snapshot.ledger.mails.push(Mail { message_id: "another".to_owned(), ..mail });
         });
         assert!(found.contains("under two message ids"), "{found}");
     }
 
     #[test]
     fn a_mail_that_did_not_arrive_or_was_never_written_is_found() {
-        let lost = broken(6, |it| it.ledger.mails.remove(0));
+        let lost = broken(6, |snapshot| snapshot.ledger.mails.remove(0));
         assert!(lost.contains("sent 2 mails, the mail server has 1"), "{lost}");
-        let none = broken(6, |it| it.notifications[0].end_mail = None);
+        let none = broken(6, |snapshot| snapshot.notifications[0].end_mail = None);
         assert!(none.contains("last mail was never written"), "{none}");
-        let waits = broken(6, |it| it.notifications[0].placed_mail = Some(MailStatus::Sending));
+        let waits =
+            broken(6, |snapshot| snapshot.notifications[0].placed_mail = Some(MailStatus::Sending));
         assert!(waits.contains("first mail is not sent"), "{waits}");
-        let unknown = broken(6, |it| it.notifications.remove(0));
+        let unknown = broken(6, |snapshot| snapshot.notifications.remove(0));
         assert!(unknown.contains("notification does not know it"), "{unknown}");
-        let half = broken(6, |it| it.notifications[0].state = Notified::HasEnd);
+        let half = broken(6, |snapshot| snapshot.notifications[0].state = Notified::HasEnd);
         assert!(half.contains("stands at has_end"), "{half}");
     }
 
     #[test]
     fn a_mail_that_was_refused_and_yet_arrived_is_found() {
-        let found = broken(6, |it| it.notifications[0].end_mail = Some(MailStatus::Failed));
+        let found =
+            broken(6, |snapshot| snapshot.notifications[0].end_mail = Some(MailStatus::Failed));
         assert!(found.contains("sent 1 mails, the mail server has 2"), "{found}");
     }
 
     #[test]
-    fn a_mail_about_nothing_or_about_two_orders_is_found() {
-        let about = |it: &Snapshot| Subject::Mail(it.ledger.mails[0].message_id.clone());
+    fn a_mail_about_no_order_or_about_two_is_found() {
+        let about =
+            |snapshot: &Snapshot| Subject::Mail(snapshot.ledger.mails[0].message_id.clone());
         let first = about(&sound());
-        let nothing = broken_of(6, &first, |it| it.ledger.mails[0].order_id = None, &[]);
+        let nothing =
+            broken_of(6, &first, |snapshot| snapshot.ledger.mails[0].order_id = None, &[]);
         assert!(nothing.contains("names no order"), "{nothing}");
-        let two = |it: &mut Snapshot| {
-            let mail = it.ledger.mails[0].clone();
+        let two = |snapshot: &mut Snapshot| {
+            let mail = snapshot.ledger.mails[0].clone();
             let order_id = Some(cancelled().to_string());
-            it.ledger.mails.push(Mail { order_id, ..mail });
+            snapshot.ledger.mails.push(Mail { order_id, ..mail });
         };
         assert!(broken_of(6, &first, two, &[]).contains("about two orders"));
     }
 
     #[test]
-    fn a_refused_mail_and_one_that_came_twice_are_fine() {
-        let mut it = sound();
-        it.ledger.mails[0].copies = 2;
-        it.ledger.mails.remove(1);
-        it.notifications[0].end_mail = Some(MailStatus::Failed);
-        let check = check(&it, &crate::facts::by_order(&it));
+    fn a_refused_mail_and_a_mail_with_copies_are_allowed() {
+        let mut snapshot = sound();
+        snapshot.ledger.mails[0].copies = 2;
+        snapshot.ledger.mails.remove(1);
+        snapshot.notifications[0].end_mail = Some(MailStatus::Failed);
+        let check = check(&snapshot, &crate::facts::by_order(&snapshot));
         assert!(check.holds, "{check}");
         assert_eq!((check.figures["sent twice"], check.figures["refused"]), (1, 1));
         assert!(check.notes[0].why.contains("2 times"), "{check}");

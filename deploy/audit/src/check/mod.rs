@@ -1,4 +1,4 @@
-//! The invariants, one a file.
+//! The invariants, one per file.
 
 pub(crate) mod cancelled;
 pub(crate) mod completed;

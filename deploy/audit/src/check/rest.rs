@@ -1,10 +1,11 @@
-//! Invariant 7: At rest: outboxes, effects and alarms empty, nothing parked, consumer lag 0.
+//! Invariant 7: the suite is at rest: outboxes, effects and alarms are empty, nothing is parked, and the consumer
+//! lag is 0.
 
 use crate::{Invariant, SERVICES, Snapshot, Status, Subject};
 
 pub(crate) fn check(snapshot: &Snapshot) -> Invariant {
     let mut check = Invariant::new(7, "at rest: nothing waits, nothing is parked");
-    // A suite may have services that the audit knows nothing else of.
+    // A suite may have further services, of which the audit checks only that they are at rest.
     let others = snapshot.status.keys().map(String::as_str);
     let others = others.filter(|service| !SERVICES.contains(service));
     for service in SERVICES.into_iter().chain(others) {
@@ -46,27 +47,27 @@ mod tests {
 
     fn broken(change: impl FnOnce(&mut Status)) -> String {
         let payment = Subject::Service("payment".to_owned());
-        let change = |it: &mut Snapshot| {
-            it.status.entry("payment".into()).and_modify(change);
+        let change = |snapshot: &mut Snapshot| {
+            snapshot.status.entry("payment".into()).and_modify(change);
         };
         broken_of(7, &payment, change, &[])
     }
 
     #[test]
-    fn whatever_waits_is_found() {
+    fn everything_that_waits_is_found() {
         let depth = Depth { depth: 3 };
-        assert!(broken(|it| it.outbox = depth).contains("outbox 3"));
-        assert!(broken(|it| it.effects = depth).contains("effects 3"));
-        assert!(broken(|it| it.alarms = depth).contains("alarms 3"));
-        assert!(broken(|it| it.parked = depth).contains("parked 3"));
-        assert!(broken(|it| it.lag = Some(3)).contains("lag 3"));
+        assert!(broken(|status| status.outbox = depth).contains("outbox 3"));
+        assert!(broken(|status| status.effects = depth).contains("effects 3"));
+        assert!(broken(|status| status.alarms = depth).contains("alarms 3"));
+        assert!(broken(|status| status.parked = depth).contains("parked 3"));
+        assert!(broken(|status| status.lag = Some(3)).contains("lag 3"));
     }
 
     #[test]
-    fn who_does_not_say_is_found() {
-        assert!(broken(|it| it.lag = None).contains("the broker does not answer"));
+    fn a_service_without_status_or_lag_is_found() {
+        assert!(broken(|status| status.lag = None).contains("the broker does not answer"));
         let payment = Subject::Service("payment".to_owned());
-        let silent = broken_of(7, &payment, |it| it.status.remove("payment"), &[]);
+        let silent = broken_of(7, &payment, |snapshot| snapshot.status.remove("payment"), &[]);
         assert!(silent.contains("does not say"), "{silent}");
     }
 }

@@ -1,4 +1,4 @@
-//! Invariant 4: Per SKU: on hand + shipped = stocked; reserved = the open reservations; nothing negative.
+//! Invariant 4: for each SKU, on hand + shipped = stocked, reserved = the open reservations, and nothing is negative.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,9 @@ pub(crate) fn check(snapshot: &Snapshot) -> Invariant {
     let mut listed = BTreeSet::new();
     for product in &snapshot.products {
         listed.insert(&product.sku);
-        let of = |pieces: &BTreeMap<&Sku, i64>| pieces.get(&product.sku).copied().unwrap_or(0);
-        one(&mut check, product, of(&reserved), of(&shipped));
+        let of_product =
+            |pieces: &BTreeMap<&Sku, i64>| pieces.get(&product.sku).copied().unwrap_or(0);
+        one(&mut check, product, of_product(&reserved), of_product(&shipped));
     }
     for sku in reserved.keys().chain(shipped.keys()) {
         check.must(listed.contains(sku), *sku, || "is reserved or shipped, and not listed".into());
@@ -74,44 +75,47 @@ mod tests {
 
     #[test]
     fn pieces_that_vanished_or_appeared_are_found() {
-        assert!(broken(|it| it.products[0].on_hand -= 1).contains("is not stocked"));
-        assert!(broken(|it| it.products[0].stocked += 1).contains("is not stocked"));
+        assert!(broken(|snapshot| snapshot.products[0].on_hand -= 1).contains("is not stocked"));
+        assert!(broken(|snapshot| snapshot.products[0].stocked += 1).contains("is not stocked"));
     }
 
     #[test]
     fn reserved_pieces_without_a_reservation_are_found() {
-        assert!(broken(|it| it.products[0].reserved += 1).contains("open reservations hold 0"));
-        let open = broken(|it| it.reservations[1].state = ReservationState::Reserved);
+        assert!(
+            broken(|snapshot| snapshot.products[0].reserved += 1)
+                .contains("open reservations hold 0")
+        );
+        let open = broken(|snapshot| snapshot.reservations[1].state = ReservationState::Reserved);
         assert!(open.contains("0 are reserved"), "{open}");
     }
 
     #[test]
     fn pieces_that_left_twice_are_found() {
-        let twice = broken(|it| {
-            it.products[0].on_hand -= 2;
-            it.products[0].shipped += 2;
+        let twice = broken(|snapshot| {
+            snapshot.products[0].on_hand -= 2;
+            snapshot.products[0].shipped += 2;
         });
         assert!(twice.contains("shipped reservations hold 2"), "{twice}");
     }
 
     #[test]
-    fn less_than_nothing_and_more_than_there_is_are_found() {
-        let negative = broken(|it| it.products[0].reserved = -1);
+    fn negative_stock_and_more_reserved_than_on_hand_are_found() {
+        let negative = broken(|snapshot| snapshot.products[0].reserved = -1);
         assert!(negative.contains("less than nothing"), "{negative}");
-        let more = broken(|it| it.products[0].reserved = 1_000);
+        let more = broken(|snapshot| snapshot.products[0].reserved = 1_000);
         assert!(more.contains("1000 are reserved, 8 are there"), "{more}");
     }
 
     #[test]
     fn a_product_that_is_not_listed_is_found() {
-        assert!(broken(|it| it.products.clear()).contains("not listed"));
+        assert!(broken(|snapshot| snapshot.products.clear()).contains("not listed"));
     }
 
     #[test]
-    fn an_open_reservation_that_adds_up_is_fine() {
-        let mut it = sound();
-        it.reservations[1].state = ReservationState::Reserved;
-        it.products[0].reserved = 1;
-        assert!(super::check(&it).holds);
+    fn a_consistent_open_reservation_is_allowed() {
+        let mut snapshot = sound();
+        snapshot.reservations[1].state = ReservationState::Reserved;
+        snapshot.products[0].reserved = 1;
+        assert!(super::check(&snapshot).holds);
     }
 }

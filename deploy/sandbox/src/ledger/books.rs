@@ -1,4 +1,4 @@
-//! The rows that one batch of requests may read or change, loaded and saved by a few statements.
+//! The rows that a batch of requests may read or change. A few statements load and save them.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,18 +13,18 @@ use crate::problem::Problem;
 
 use super::{Keyed, Outcome, Request};
 
-/// What an entry is about.
+/// The kind of an entry.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumString, IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
-    /// Money taken.
+    /// A charge of money.
     Charge,
-    /// Money given back.
+    /// A refund of money.
     Refund,
-    /// A parcel.
+    /// The booking of a parcel.
     Booking,
 }
 
@@ -41,12 +41,12 @@ pub enum Status {
     Booked,
 }
 
-/// One idempotency key of one kind: what was asked, and the answer that it keeps.
+/// The first request under an idempotency key of one kind, and its answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
-    /// The key, unique in its kind.
+    /// The key, unique within its kind.
     pub idempotency_key: String,
     /// The order it belongs to.
     pub order_id: String,
@@ -58,15 +58,15 @@ pub struct Entry {
     pub currency: Option<String>,
     /// The answer.
     pub status: Status,
-    /// Why not.
+    /// Why the provider refused, if it did.
     pub reason: Option<String>,
     /// The provider's reference or tracking number.
     pub reference: Option<String>,
-    /// How often it was asked for.
+    /// How many requests had this key.
     pub requests: i64,
-    /// Charges: how much of it went back.
+    /// For charges: the amount that was refunded.
     pub refunded_minor: i64,
-    /// Charges: how many refund keys are still to be refused.
+    /// For charges: how many refund keys are still to be refused.
     pub refusals_due: i64,
 }
 
@@ -102,7 +102,7 @@ where
 }
 
 impl Entry {
-    /// The first request of a key, without the particulars of its kind.
+    /// The entry of a key's first request, without the fields that only some kinds have.
     pub fn new<T>(kind: Kind, sent: &Keyed<T>, order_id: Uuid, status: Status) -> Self {
         Self {
             kind,
@@ -121,17 +121,17 @@ impl Entry {
     }
 }
 
-/// The working set of one batch.
+/// The rows of one batch.
 #[derive(Debug, Default)]
 pub struct Books {
     entries: BTreeMap<(Kind, String), Entry>,
-    /// Reference to idempotency key.
+    /// The idempotency keys of charges by their references.
     charges: BTreeMap<String, String>,
     turned_away: BTreeMap<String, i64>,
 }
 
 impl Books {
-    /// Loads what `requests` may touch.
+    /// Loads the rows that `requests` may touch.
     pub(super) async fn load<'r>(
         connection: &mut SqliteConnection,
         requests: impl Iterator<Item = &'r Request>,
@@ -191,7 +191,7 @@ impl Books {
         Ok(())
     }
 
-    /// The answer of a key that was seen before, counted as one more request.
+    /// The answer to a key that was used before; counts one more request. `None` for a new key.
     pub fn repeat<T>(&mut self, kind: Kind, sent: &Keyed<T>) -> Option<Outcome> {
         let entry = self.entries.get_mut(&(kind, sent.key.clone()))?;
         if entry.request != sent.request {
@@ -210,7 +210,7 @@ impl Books {
         self.entries.values()
     }
 
-    /// Enters the first answer of a key.
+    /// Records the first answer to a key.
     pub fn enter(&mut self, entry: Entry) -> Outcome {
         self.take(vec![entry.clone()]);
         Outcome::Answered(entry)
@@ -222,7 +222,7 @@ impl Books {
         self.entries.get_mut(&(Kind::Charge, key))
     }
 
-    /// How often this charge's key was turned away so far.
+    /// How often a charge with this key has failed by chance so far.
     pub fn turned_away(&mut self, key: &str) -> &mut i64 {
         self.turned_away.entry(key.to_owned()).or_default()
     }
@@ -271,6 +271,6 @@ impl<'r> Wanted<'r> {
 }
 
 pub(super) fn json<T: Serialize>(value: &T) -> String {
-    // Plain structs, strings and numbers only: there is no key or value that JSON cannot hold.
+    // Never fails: the values are plain structs, strings and numbers.
     serde_json::to_string(value).unwrap_or_default()
 }

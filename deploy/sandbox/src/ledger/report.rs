@@ -1,4 +1,4 @@
-//! `GET /ledger`, streamed: hundreds of thousands of rows never stand in memory at once.
+//! `GET /ledger`, streamed, so that hundreds of thousands of rows are never in memory at once.
 
 use std::ops::ControlFlow;
 
@@ -6,13 +6,13 @@ use futures::{Stream, TryStreamExt, stream};
 use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 
-/// Bytes per piece of the body.
+/// The size of a piece of the body, in bytes.
 const PIECE: usize = 64 * 1024;
 /// How many pieces may wait for a slow reader.
 const AHEAD: usize = 4;
 
-// The bounds take one order or all of them by the same index: every text sorts between '' and the blob x''.
-// Ids are time-ordered, so the order of the index is about that of arrival.
+// The bounds select one order or all orders by the same index: in SQLite every text sorts between '' and the blob x''.
+// Order ids are ordered by time, so the index is roughly in the order of arrival.
 const SECTIONS: [(&str, &str); 4] = [
     (
         "{\"charges\":[",
@@ -46,7 +46,7 @@ const SECTIONS: [(&str, &str); 4] = [
 
 type Piece = Result<Vec<u8>, sqlx::Error>;
 
-/// The report as pieces of JSON; an error cuts it short, so that a part never passes for the whole.
+/// The report in pieces of JSON. An error ends the stream, so that a part is never taken for the whole.
 pub(super) fn stream(
     readers: SqlitePool,
     order_id: Option<String>,
@@ -54,7 +54,7 @@ pub(super) fn stream(
     let (pieces, received) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         if let Err(error) = read(&readers, order_id, &pieces).await {
-            // A reader who has gone needs no error.
+            // Sending fails if the reader is gone; then the error does not matter.
             let _ = pieces.send(Err(error)).await;
         }
     });
@@ -81,17 +81,17 @@ async fn read(
                 piece.push(b',');
             }
             piece.extend_from_slice(row.as_bytes());
-            if piece.len() >= PIECE && hand_over(&mut piece, pieces).await.is_break() {
+            if piece.len() >= PIECE && send(&mut piece, pieces).await.is_break() {
                 return Ok(());
             }
         }
     }
     piece.extend_from_slice(b"]}");
-    let _ = hand_over(&mut piece, pieces).await;
+    let _ = send(&mut piece, pieces).await;
     Ok(())
 }
 
-async fn hand_over(piece: &mut Vec<u8>, pieces: &mpsc::Sender<Piece>) -> ControlFlow<()> {
+async fn send(piece: &mut Vec<u8>, pieces: &mpsc::Sender<Piece>) -> ControlFlow<()> {
     let full = std::mem::replace(piece, Vec::with_capacity(PIECE + 1024));
     match pieces.send(Ok(full)).await {
         Ok(()) => ControlFlow::Continue(()),

@@ -1,26 +1,26 @@
-//! Lines and message bodies off the wire, with limits.
+//! Reads command lines and messages from a connection, with limits.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-/// Bytes of a command line, eight times what RFC 5321 asks for.
+/// The most bytes of a command line: eight times what RFC 5321 requires.
 pub const LINE_LIMIT: usize = 4096;
-/// Bytes of a message.
+/// The most bytes of a message.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;
 
-/// What was read.
+/// The result of reading a line or a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Read<T> {
-    /// All of it.
+    /// It was read completely.
     Whole(T),
-    /// It went over the limit and was skipped.
+    /// It exceeded the limit and was skipped.
     TooLong,
-    /// The peer has gone.
+    /// The peer closed the connection before its end.
     Closed,
 }
 
-/// One command line without its end.
+/// Reads a command line, without its line end.
 pub async fn line<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read<String>> {
     let mut line = Vec::new();
     let mut too_long = false;
@@ -45,7 +45,7 @@ pub async fn line<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read<St
     Ok(Read::Whole(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// One message up to its lone dot, which only a line ended by CRLF can begin (RFC 5321, 4.1.1.4).
+/// Reads a message up to the line with a single dot. Only CRLF ends a line (RFC 5321 §4.1.1.4).
 pub async fn message<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read<Vec<u8>>> {
     let mut message = Vec::new();
     let mut too_long = false;
@@ -60,18 +60,19 @@ pub async fn message<R: AsyncBufRead + Unpin>(reader: &mut R) -> io::Result<Read
         if line_begins && line == b".\r\n" {
             break;
         }
-        // A leading dot was doubled by the sender.
-        let kept = if line_begins && line[0] == b'.' { &line[1..] } else { &line };
-        too_long |= message.len() + kept.len() > MESSAGE_LIMIT;
+        // The sender has doubled each leading dot.
+        let content = if line_begins && line[0] == b'.' { &line[1..] } else { &line };
+        too_long |= message.len() + content.len() > MESSAGE_LIMIT;
         if !too_long {
-            message.extend_from_slice(kept);
+            message.extend_from_slice(content);
         }
         line_begins = line.ends_with(b"\r\n");
     }
     Ok(if too_long { Read::TooLong } else { Read::Whole(message) })
 }
 
-/// `size` bytes as they are, appended to `message` (RFC 3030, 2); together at most the limit.
+/// Reads a chunk of `size` bytes and appends it to `message` unchanged (RFC 3030 §2), within the limit for both
+/// together.
 pub async fn chunk<R: AsyncBufRead + Unpin>(
     reader: &mut R,
     size: u64,
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_ends_at_its_lone_dot_only() {
+    async fn only_a_line_with_a_single_dot_ends_a_message() {
         let mut wire: &[u8] = b"a\r\n..b\r\n.c\r\nd\n.\r\ne\r\n.\r\nQUIT\r\n";
         let read = message(&mut wire).await.unwrap();
         assert_eq!(read, Read::Whole(b"a\r\n.b\r\nc\r\nd\n.\r\ne\r\n".to_vec()));
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_cut_short_is_none() {
+    async fn an_incomplete_message_is_reported_as_closed() {
         let mut wire: &[u8] = b"a\r\n";
         assert_eq!(message(&mut wire).await.unwrap(), Read::Closed);
         let mut wire: &[u8] = b"abc";
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_are_put_together_as_they_are_up_to_the_limit() {
+    async fn chunks_are_joined_unchanged_up_to_the_limit() {
         let mut wire: &[u8] = b"a\n..\r\n.\r\nQUIT\r\n";
         let begun = b"first".to_vec();
         let whole = Read::Whole(b"firsta\n..\r\n.\r\n".to_vec());

@@ -1,5 +1,4 @@
-//! One SMTP connection (RFC 5321), with PIPELINING, CHUNKING, SIZE, 8BITMIME, SMTPUTF8 and
-//! enhanced codes.
+//! One SMTP connection (RFC 5321) with PIPELINING, CHUNKING, SIZE, 8BITMIME, SMTPUTF8 and enhanced status codes.
 
 use std::future::pending;
 use std::io;
@@ -19,17 +18,17 @@ use crate::mail;
 
 use super::reader::{self, MESSAGE_LIMIT, Read};
 
-/// How long a client may be silent (RFC 5321, 4.5.3.2.7).
+/// How long a client may send nothing (RFC 5321 §4.5.3.2.7).
 const IDLE: Duration = Duration::from_mins(5);
-/// Recipients of one mail (RFC 5321, 4.5.3.1.8).
+/// The most recipients of a mail (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS: usize = 100;
-/// Mail to this domain bounces.
+/// Mail to this domain is refused.
 const BOUNCING_DOMAIN: &str = "bounce.example";
-/// Mail to this domain, and to those below it, arrives, unless the knob `poison` says otherwise.
+/// Mail to this domain and its subdomains is poisoned: accepted, unless the knob `poison` says otherwise.
 const POISONED_DOMAIN: &str = "poisoned.example";
-/// Said when the server goes or is out.
+/// The reply when the server stops or is out of service.
 const CLOSING: &str = "421 4.3.2 the mail sink is not available";
-/// Said to a client that says nothing.
+/// The reply to a client that has sent nothing for too long.
 const SILENT: &str = "421 4.4.2 silent for too long";
 
 /// One connection.
@@ -45,12 +44,12 @@ pub struct Session {
 struct Envelope {
     recipients: Vec<String>,
     answer_lost: bool,
-    /// What BDAT has brought of the message.
+    /// The chunks of the message that BDAT has brought so far.
     chunks: Option<Vec<u8>>,
 }
 
 impl Session {
-    /// A session that has said nothing yet.
+    /// A session that has not sent its greeting yet.
     pub fn new(stream: TcpStream, desk: Arc<Desk>) -> Self {
         let (reader, writer) = stream.into_split();
         Self {
@@ -63,7 +62,7 @@ impl Session {
         }
     }
 
-    /// Talks until the client quits, goes, or the server stops.
+    /// Serves the client until it quits, it closes the connection, or the server stops.
     pub async fn run(mut self, stopped: watch::Receiver<bool>) -> io::Result<()> {
         let stopping = crate::end(stopped);
         tokio::pin!(stopping);
@@ -73,7 +72,7 @@ impl Session {
             self.say("220 quintet-sandbox ESMTP").await?;
         }
         while !self.over {
-            // Replies to pipelined commands leave together, before we wait for more.
+            // Replies to pipelined commands are sent together, before the next command is awaited.
             if !self.reader.buffer().contains(&b'\n') {
                 self.writer.flush().await?;
             }
@@ -142,7 +141,7 @@ impl Session {
         if let Err(reply) = check(parameters) {
             return self.say(reply).await;
         }
-        // Here, because nothing of the mail is known yet that a refusal could contradict.
+        // The faults apply here, because a refusal of MAIL cannot contradict an earlier reply about the same mail.
         match self.desk.faults.admit(Provider::Mail).await {
             Ok(admitted) => {
                 let answer_lost = admitted.answer_lost;
@@ -166,7 +165,7 @@ impl Session {
         let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
         let above = domain.strip_suffix(POISONED_DOMAIN);
         if above.is_some_and(|above| above.is_empty() || above.ends_with('.')) {
-            // One that hangs must not count among the connections once its client has given up.
+            // A hanging connection must not count once its client has given up.
             let admitted = tokio::select! {
                 admitted = self.desk.faults.admit_poisoned(Provider::Mail) => Some(admitted),
                 () = gone(&mut self.reader) => None,
@@ -221,16 +220,17 @@ impl Session {
         }
     }
 
-    /// RFC 3030: a part of the message, which comes with the command and is read whatever is said to it.
+    /// Handles BDAT (RFC 3030). The chunk follows the command, so it must be read whatever the reply is.
     async fn bdat(&mut self, rest: &str) -> io::Result<()> {
         let Some((size, last)) = size_and_last(rest) else {
-            // Nobody knows where the next command begins.
+            // Without the size it is unknown where the next command begins.
             return self
                 .hang_up("501 5.5.4 say BDAT and a number of bytes, LAST with the last")
                 .await;
         };
         let mut envelope = self.envelope.take();
-        let chunks = envelope.as_mut().and_then(|it| it.chunks.take()).unwrap_or_default();
+        let chunks = envelope.as_mut().and_then(|envelope| envelope.chunks.take());
+        let chunks = chunks.unwrap_or_default();
         let Ok(chunks) = timeout(IDLE, reader::chunk(&mut self.reader, size, chunks)).await else {
             return self.hang_up(SILENT).await;
         };
@@ -259,7 +259,7 @@ impl Session {
                 self.over = true;
                 Ok(())
             }
-            Ok(_) => self.say("250 2.0.0 kept").await,
+            Ok(_) => self.say("250 2.0.0 stored").await,
             Err(_) => self.say("451 4.3.0 the ledger could not commit, try again").await,
         }
     }
@@ -275,23 +275,24 @@ impl Session {
     }
 }
 
-/// Waits until the client has closed its end. One that has sent more than was read may have, and is waited for.
+/// Waits until the client has closed its end. This cannot be noticed while unread data is pending: then it waits
+/// for ever.
 async fn gone(reader: &mut BufReader<OwnedReadHalf>) {
     if reader.get_mut().peek(&mut [0]).await.is_ok_and(|more| more > 0) {
         pending::<()>().await;
     }
 }
 
-/// `FROM:<address> parameters` as its address and parameters.
+/// Splits `FROM:<address> parameters` into address and parameters.
 fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
-    let (given, rest) = rest.split_at_checked(keyword.len())?;
-    if !given.eq_ignore_ascii_case(keyword) {
+    let (prefix, rest) = rest.split_at_checked(keyword.len())?;
+    if !prefix.eq_ignore_ascii_case(keyword) {
         return None;
     }
     rest.trim_start().strip_prefix('<')?.split_once('>')
 }
 
-/// What BDAT says: how many bytes, and whether they are the last.
+/// The arguments of BDAT: the number of bytes, and whether they are the last.
 fn size_and_last(rest: &str) -> Option<(u64, bool)> {
     let (size, last) = rest.split_once(' ').unwrap_or((rest, ""));
     let size = size.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The sandbox from outside: its routes, its knobs, its mail sink, its process.
+//! Tests of the sandbox from outside: its routes, fault knobs, mail sink and process.
 
 mod faults;
 mod mail;

@@ -1,4 +1,4 @@
-//! A sandbox of its own for each test, and words to talk to it.
+//! A sandbox for each test, and a client for it.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ impl Harness {
         Self { sandbox: start(data.path()).await, data, client: Client::new() }
     }
 
-    /// Stops it and starts it again on the same data.
+    /// Stops the sandbox and starts another on the same data.
     pub async fn restart(self) -> Self {
         self.sandbox.stop().await;
         Self { sandbox: start(self.data.path()).await, data: self.data, client: Client::new() }

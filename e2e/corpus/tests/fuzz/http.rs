@@ -1,6 +1,6 @@
-//! The public routes of all services: every route that a service describes, asked in order, nearly in
-//! order, and not at all. Whatever comes is answered, never by a 5xx; a refusal is a problem that says
-//! what is wrong.
+//! Fuzzes the public routes of all services: every route that a service describes gets valid, nearly valid and
+//! random requests. Every request is answered, never with a 5xx, and a refusal is a problem that names what is
+//! wrong.
 
 use contracts::Event;
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 use crate::request::{Operation, Sent};
 use crate::rig::{Answered, Rig};
 
-/// What the operations take.
+/// A valid body for an operation.
 fn body(operation: &str) -> Value {
     match operation {
         "place_order" => json!({
@@ -40,11 +40,11 @@ fn body(operation: &str) -> Value {
         "put_product" => json!({ "name": "Mug",
             "price": { "amount_minor": 1298, "currency": "EUR" } }),
         "add_stock" => json!({ "quantity": 1 }),
-        other => panic!("what does {other} take?"),
+        other => panic!("no valid body is known for {other}"),
     }
 }
 
-fn sent(method: Method, uri: &str, body: &Value) -> Request<Body> {
+fn valid(method: Method, uri: &str, body: &Value) -> Request<Body> {
     let headers = vec![
         ("content-type", b"application/json".to_vec()),
         ("idempotency-key", b"setup".to_vec()),
@@ -53,10 +53,10 @@ fn sent(method: Method, uri: &str, body: &Value) -> Request<Body> {
     Sent { method, uri: uri.to_owned(), headers, body }.request()
 }
 
-/// A service that knows something, and the ids of it.
+/// A service with some rows, and their ids.
 async fn open<S: Service<Contract = Event> + Default>(database: Database) -> (Rig, Vec<String>) {
     let rig = Rig::open::<S>(database).await;
-    let mut known = vec!["mug".to_owned(), ORDER.to_string()];
+    let mut ids = vec!["mug".to_owned(), ORDER.to_string()];
     match S::NAME {
         "order" => {
             let mug = "insert into product (sku, name, price_minor, currency, version) \
@@ -64,21 +64,21 @@ async fn open<S: Service<Contract = Event> + Default>(database: Database) -> (Ri
             let mut tx = rig.db.begin().await.unwrap();
             tx.execute(mug, Vec::new()).await.unwrap();
             tx.commit().await.unwrap();
-            let placed = rig.ask(sent(Method::POST, "/orders", &body("place_order"))).await;
+            let placed = rig.ask(valid(Method::POST, "/orders", &body("place_order"))).await;
             assert_eq!(placed.status, 202, "{placed:?}");
-            known.push(placed.json["id"].as_str().unwrap().to_owned());
+            ids.push(placed.json["id"].as_str().unwrap().to_owned());
         }
         "inventory" => {
-            let put = rig.ask(sent(Method::PUT, "/products/mug", &body("put_product"))).await;
+            let put = rig.ask(valid(Method::PUT, "/products/mug", &body("put_product"))).await;
             assert_eq!(put.status, 201, "{put:?}");
         }
         _ => {}
     }
-    (rig, known)
+    (rig, ids)
 }
 
-/// What must hold of any answer.
-fn judge(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
+/// Checks what must hold for any response.
+fn check(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
     let Answered { status, content_type, json } = answered;
     prop_assert!(*status < 500 && *status != 429, "{sent:?}: {answered:?}");
     if *status < 400 {
@@ -98,73 +98,73 @@ fn judge(sent: &Sent, answered: &Answered) -> Result<(), TestCaseError> {
 fn fuzz<S: Service<Contract = Event> + Default>() {
     let runtime = Runtime::new().unwrap();
     for database in runtime.block_on(databases()) {
-        let (rig, known) = runtime.block_on(open::<S>(database));
+        let (rig, ids) = runtime.block_on(open::<S>(database));
         let description =
-            runtime.block_on(rig.ask(sent(Method::GET, "/openapi.json", &Value::Null)));
+            runtime.block_on(rig.ask(valid(Method::GET, "/openapi.json", &Value::Null)));
         let operations = Operation::all(&description.json, body);
         assert!(operations.len() >= 4, "{operations:?}");
-        let requests = Union::new(operations.iter().map(|operation| operation.requests(&known)));
-        // What fails is kept beside this file.
+        let requests = Union::new(operations.iter().map(|operation| operation.requests(&ids)));
+        // Failing cases are stored beside this file.
         let config = Config { source_file: Some(file!()), ..Config::default() };
         let mut runner = TestRunner::new(config);
         let seen = RefCell::new(BTreeSet::new());
         let outcome = runner.run(&requests, |sent| {
             let answered = runtime.block_on(rig.ask(sent.request()));
             seen.borrow_mut().insert(answered.status / 100);
-            judge(&sent, &answered)
+            check(&sent, &answered)
         });
         outcome.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
-        // Else nothing was tried.
+        // The requests were neither all accepted nor all refused.
         assert_eq!(seen.into_inner(), BTreeSet::from([2, 4]), "{}", S::NAME);
-        // It is as well as before.
-        let ready = runtime.block_on(rig.ask(sent(Method::GET, "/health/ready", &Value::Null)));
+        // The service still works.
+        let ready = runtime.block_on(rig.ask(valid(Method::GET, "/health/ready", &Value::Null)));
         assert_eq!(ready.status, 200, "{ready:?}");
     }
 }
 
 #[test]
-fn order_answers_whatever_comes() {
+fn order_answers_every_request() {
     fuzz::<OrderService>();
 }
 
 #[test]
-fn inventory_answers_whatever_comes() {
+fn inventory_answers_every_request() {
     fuzz::<InventoryService>();
 }
 
 #[test]
-fn payment_answers_whatever_comes() {
+fn payment_answers_every_request() {
     fuzz::<PaymentService>();
 }
 
 #[test]
-fn shipping_answers_whatever_comes() {
+fn shipping_answers_every_request() {
     fuzz::<ShippingService>();
 }
 
 #[test]
-fn notification_answers_whatever_comes() {
+fn notification_answers_every_request() {
     fuzz::<NotificationService>();
 }
 
-/// What was thought of, as files like records: `request` is the method and the target, `expects` the
-/// status and what the problem must mention.
+/// Plays the files of `fuzz/http`, which have the form of records. The header `request` is the method and target;
+/// `expects` is the status and a text that the response must contain.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_thought_of_is_answered_as_expected() {
+async fn every_stored_request_is_answered_as_expected() {
     seeds::<OrderService>().await;
     seeds::<InventoryService>().await;
     seeds::<PaymentService>().await;
 }
 
 async fn seeds<S: Service<Contract = Event> + Default>() {
-    let (rig, known) = open::<S>(Database::in_memory().await).await;
+    let (rig, ids) = open::<S>(Database::in_memory().await).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/http").join(S::NAME);
     let mut played = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let record = Record::parse(&fs::read(&path).unwrap());
         let (method, uri) = record.header("request").unwrap().split_once(' ').unwrap();
-        let uri = uri.replace("{known}", known.last().unwrap());
+        let uri = uri.replace("{known}", ids.last().unwrap());
         let mut request = Request::builder().method(method).uri(uri);
         for (name, text) in &record.headers {
             if !["request", "expects"].contains(&name.as_str()) {

@@ -1,13 +1,12 @@
-//! What nobody should send, over the broker or over HTTP: never a panic, never a 5xx, and every refusal
-//! names what is wrong.
+//! Malformed records and HTTP requests cause neither a panic nor a 5xx, and every refusal names what is wrong.
 //!
-//! The folder `fuzz` holds what was thought of, with what is expected of it; the rest is drawn.
-//! `PROPTEST_CASES=100000 cargo test --release -p corpus --test fuzz` draws for long; what fails is
-//! made small and kept beside these files, to be played first from then on.
+//! The folder `fuzz` has cases written by hand with the expected results; all others are drawn at random.
+//! `PROPTEST_CASES=100000 cargo test --release -p corpus --test fuzz` draws many. A failing case is reduced and
+//! stored beside these files, and is played first from then on.
 
+mod damage;
 mod http;
 mod records;
 mod request;
 mod rig;
-mod spoil;
 mod trace;

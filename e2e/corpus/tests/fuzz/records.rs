@@ -1,4 +1,4 @@
-//! Records: the decoder, and the intakes of the five services behind it.
+//! Fuzzes the decoder, and the consumers of the five services behind it.
 
 use std::{fs, path::Path};
 
@@ -19,12 +19,12 @@ use proptest::strategy::Union;
 use serde_json::Value;
 use shipping::ShippingService;
 
-use crate::spoil::{Spoil, spoil};
+use crate::damage::{Damage, damage};
 
-/// An error goes into one line of a log, whatever came.
+/// The longest error, because an error must fit into one line of a log.
 const LONGEST_ERROR: usize = 500;
 
-/// A record in order, with data of this version.
+/// A valid record with data of this version.
 fn record(schema: &Schema<EventType>, data: &Value) -> Record {
     let key = data.get("order_id").or_else(|| data.get("sku")).and_then(Value::as_str).unwrap();
     Record::new::<Event>(schema, key, data)
@@ -38,20 +38,20 @@ fn valid() -> impl Strategy<Value = Record> {
     }))
 }
 
-/// A released record, or one that was thought of, or any other; then spoilt.
-fn spoilt() -> impl Strategy<Value = Record> {
+/// A released record, a stored malformed one or a valid one, then damaged.
+fn damaged() -> impl Strategy<Value = Record> {
     let golden = golden().into_iter().map(|golden| golden.record);
     let known: Vec<_> = golden.chain(seeds().into_iter().map(|(_, record)| record)).collect();
     let record = prop_oneof![select(known), valid()];
-    (record, vec(spoil(), 1..4)).prop_map(|(mut record, spoils): (Record, Vec<Spoil>)| {
-        for spoil in &spoils {
-            spoil.spoil(&mut record);
+    (record, vec(damage(), 1..4)).prop_map(|(mut record, damages): (Record, Vec<Damage>)| {
+        for damage in &damages {
+            damage.apply(&mut record);
         }
         record
     })
 }
 
-/// What was thought of, by name.
+/// The records of `fuzz/records`, by name.
 fn seeds() -> Vec<(String, Record)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/records");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -65,10 +65,10 @@ fn seeds() -> Vec<(String, Record)> {
     seeds
 }
 
-/// What must hold of whatever the decoder makes of a record.
-fn judge(record: &Record) -> Result<(), TestCaseError> {
+/// Checks what must hold for any record that is decoded or refused.
+fn check(record: &Record) -> Result<(), TestCaseError> {
     match record.decode::<Event>() {
-        Ok(Decoded::Event(envelope)) => says_again(&envelope),
+        Ok(Decoded::Event(envelope)) => encodes_again(&envelope),
         Ok(Decoded::Foreign { event_type }) => {
             prop_assert!(event_type.parse::<EventType>().is_err());
             Ok(())
@@ -77,8 +77,8 @@ fn judge(record: &Record) -> Result<(), TestCaseError> {
     }
 }
 
-/// What decodes follows the latest schema, and encodes to an equal event in every version.
-fn says_again(envelope: &Envelope<Event>) -> Result<(), TestCaseError> {
+/// A decoded event follows the latest schema, and is encoded to an equal event in every version.
+fn encodes_again(envelope: &Envelope<Event>) -> Result<(), TestCaseError> {
     let Envelope { id, at, trace, event, source, .. } = envelope;
     event.check().map_err(|error| TestCaseError::fail(error.to_string()))?;
     let (parent, state) = (trace.traceparent.as_deref(), trace.tracestate.as_deref());
@@ -87,7 +87,7 @@ fn says_again(envelope: &Envelope<Event>) -> Result<(), TestCaseError> {
         let versions = Versions::default().with(EventType::OrderPlaced, order_placed);
         let again = Record::from(encode(*id, source, *at, trace, event, &versions));
         let Ok(Decoded::Event(again)) = again.decode::<Event>() else {
-            return Err(TestCaseError::fail(format!("{event:?} is not read again")));
+            return Err(TestCaseError::fail(format!("{event:?} cannot be decoded again")));
         };
         prop_assert_eq!(&again.event, event);
         prop_assert_eq!((again.id, again.at, &again.trace), (*id, *at, trace));
@@ -128,7 +128,7 @@ fn names_what_is_wrong(error: &DecodeError, record: &Record) -> Result<(), TestC
 }
 
 #[test]
-fn what_was_thought_of_is_answered_as_expected() {
+fn every_stored_record_is_decoded_or_refused_as_expected() {
     for (name, record) in seeds() {
         let expected = record.header("expects").unwrap_or_else(|| panic!("{name} expects nothing"));
         let found = match record.decode::<Event>() {
@@ -137,11 +137,11 @@ fn what_was_thought_of_is_answered_as_expected() {
             Err(error) => error.to_string(),
         };
         assert!(found.contains(expected), "{name}: {found}");
-        judge(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        check(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
-/// Whatever comes, an intake applies it, passes over it, or parks it and says why.
+/// A consumer applies each record, passes over it, or makes it a dead letter with a reason.
 fn takes<P: Participant>(records: &[Record], topic: &str) -> Result<(), TestCaseError> {
     let incoming = records.iter().zip(0..).map(|(record, offset)| record.incoming(topic, offset));
     let chunk = chunk::<P>(incoming.collect());
@@ -155,20 +155,20 @@ fn takes<P: Participant>(records: &[Record], topic: &str) -> Result<(), TestCase
 
 proptest! {
     #[test]
-    fn what_follows_a_schema_is_taken_and_can_be_said_again(record in valid()) {
+    fn a_record_that_follows_its_schema_is_decoded_and_can_be_encoded_again(record in valid()) {
         let Ok(Decoded::Event(envelope)) = record.decode::<Event>() else {
             return Err(TestCaseError::fail(format!("{:?}", record.decode::<Event>())));
         };
-        says_again(&envelope)?;
+        encodes_again(&envelope)?;
     }
 
     #[test]
-    fn what_was_spoilt_is_taken_as_it_is_or_refused_by_name(record in spoilt()) {
-        judge(&record)?;
+    fn a_damaged_record_is_accepted_or_refused_with_a_precise_error(record in damaged()) {
+        check(&record)?;
     }
 
     #[test]
-    fn no_intake_panics(records in vec(spoilt(), 1..6), topic in any::<Index>()) {
+    fn no_consumer_panics(records in vec(damaged(), 1..6), topic in any::<Index>()) {
         let topic = EventType::ALL[topic.index(EventType::ALL.len())].topic();
         takes::<OrderService>(&records, topic)?;
         takes::<InventoryService>(&records, topic)?;

@@ -1,4 +1,4 @@
-//! Requests: in order, nearly in order, and not at all.
+//! Valid, nearly valid and random requests.
 
 use axum::{
     body::Body,
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use crate::spoil::{Bytes, bytes, json};
+use crate::damage::{ByteDamage, bytes, json};
 
 const METHODS: [Method; 5] =
     [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
@@ -18,15 +18,15 @@ const METHODS: [Method; 5] =
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub method: Method,
-    /// With `{names}` in it.
+    /// The path, with `{names}` in it.
     pub path: String,
     /// The parameters in the query.
     pub queries: Vec<String>,
-    /// A body that it takes, if it takes any.
+    /// A valid body, if the route takes one.
     pub body: Option<Value>,
 }
 
-/// What is sent.
+/// A request, before it is built.
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub method: Method,
@@ -36,7 +36,7 @@ pub struct Sent {
 }
 
 impl Operation {
-    /// All that a service describes; `body` knows what each takes.
+    /// All operations that a service describes. `body` returns a valid body for an operation.
     pub fn all(description: &Value, body: impl Fn(&str) -> Value) -> Vec<Self> {
         let mut all = Vec::new();
         for (path, methods) in description["paths"].as_object().unwrap() {
@@ -56,17 +56,17 @@ impl Operation {
         all
     }
 
-    /// A request to it, with something wrong or nothing; `known` are ids that exist.
-    pub fn requests(&self, known: &[String]) -> BoxedStrategy<Sent> {
+    /// Requests to this operation, valid or not. `ids` are ids that exist.
+    pub fn requests(&self, ids: &[String]) -> BoxedStrategy<Sent> {
         let method = prop_oneof![9 => Just(self.method.clone()), 1 => select(METHODS.to_vec())];
-        let segment = prop_oneof![3 => select(known.to_vec()), 1 => any::<Vec<u8>>()
+        let segment = prop_oneof![3 => select(ids.to_vec()), 1 => any::<Vec<u8>>()
             .prop_map(|bytes| escaped(&bytes))];
         let path = self.path.clone();
         let path = segment.prop_map(move |segment| {
-            let named = path
+            let filled = path
                 .split('/')
                 .map(|part| if part.starts_with('{') { segment.as_str() } else { part });
-            named.collect::<Vec<_>>().join("/")
+            filled.collect::<Vec<_>>().join("/")
         });
         let uri = (path, self.query()).prop_map(|(path, query)| match query.as_str() {
             "" => path,
@@ -97,13 +97,13 @@ impl Operation {
         };
         let good = serde_json::to_vec(body).unwrap();
         let changes = vec((any::<Index>(), samples::anything()), 0..3);
-        let spoils = vec(bytes(), 0..3);
+        let damages = vec(bytes(), 0..3);
         let nearly = (Just(good.clone()), changes).prop_map(|(good, changes)| {
             changes.into_iter().fold(good, |body, (at, value)| json(&body, at, &value))
         });
-        let broken = (Just(good), spoils).prop_map(|(mut good, spoils): (_, Vec<Bytes>)| {
-            for spoil in &spoils {
-                spoil.spoil(&mut good);
+        let broken = (Just(good), damages).prop_map(|(mut good, damages): (_, Vec<ByteDamage>)| {
+            for damage in &damages {
+                damage.apply(&mut good);
             }
             good
         });
@@ -112,7 +112,7 @@ impl Operation {
     }
 }
 
-/// What may stand in a header's value.
+/// A text that is allowed as a header's value.
 fn header_text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[ -~]{0,80}".prop_map(String::into_bytes),
@@ -142,7 +142,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
     })
 }
 
-/// For a path or a query.
+/// The bytes, percent-encoded for a path or a query.
 fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
 }

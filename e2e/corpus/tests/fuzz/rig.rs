@@ -1,4 +1,4 @@
-//! A service with its real engine and routes, asked without a network.
+//! A service with its real engine and routes, called without a network.
 
 use std::sync::Arc;
 
@@ -25,38 +25,38 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// More than any answer has.
+/// More bytes than any response has.
 const LONGEST: usize = 1 << 24;
 
 pub struct Rig {
     pub router: Router,
     pub db: Db,
-    /// Ends its engine.
+    /// Stops the engine when it is dropped.
     _stop: watch::Sender<bool>,
     _database: Database,
 }
 
-/// What is answered, as far as it matters here.
+/// The parts of a response that the tests check.
 #[derive(Debug)]
 pub struct Answered {
     pub status: u16,
     pub content_type: String,
-    /// Null where it is no JSON, or goes on for ever.
+    /// Null if the body is not JSON, or is an endless stream.
     pub json: Value,
 }
 
-/// Never answers.
+/// A provider that never answers.
 struct Silent;
 
 #[async_trait]
 impl<P: Participant> Outside<P> for Silent {
     async fn attempt(&self, _: EffectId, _: P::Effect, _: Trace) -> Attempt<P::Outcome> {
-        Attempt::NoAnswer("it is silent".to_owned())
+        Attempt::NoAnswer("the provider is silent".to_owned())
     }
 }
 
-/// Applies an event, if the service hears it.
-async fn hears<S: Service<Contract = Event>>(engine: &Engine<S>, event: Event) {
+/// Applies an event if the service consumes it.
+async fn apply<S: Service<Contract = Event>>(engine: &Engine<S>, event: Event) {
     if !S::CONSUMES.contains(&event.event_type()) {
         return;
     }
@@ -64,11 +64,11 @@ async fn hears<S: Service<Contract = Event>>(engine: &Engine<S>, event: Event) {
     let (at, trace) = (Timestamp::UNIX_EPOCH, Trace::default());
     let input = Input { cause: Uuid::from_u128(1), at, trace, what: What::Event(event) };
     let work = Work { input, origin: Origin::Event(record) };
-    engine.turn(&[work], &mut Remembered::<S>::new()).await.expect("it is applied");
+    engine.turn(&[work], &mut Remembered::<S>::new()).await.expect("an applied event");
 }
 
 impl Rig {
-    /// One that has heard of an order, if it hears of any.
+    /// A service that knows the example order, if it consumes `OrderPlaced`.
     pub async fn open<S: Service<Contract = Event> + Default>(database: Database) -> Self {
         let db = database.migrated(engine::migrations().and(S::migrations())).await;
         let options = EngineOptions {
@@ -87,7 +87,7 @@ impl Rig {
         let telemetry = Arc::new(Telemetry::of::<S>(Sampling::new(1.0, true)));
         let (stop, stopping) = watch::channel(false);
         let engine = runtime.engine();
-        hears(&engine, example(EventType::OrderPlaced)).await;
+        apply(&engine, example(EventType::OrderPlaced)).await;
         let (room, health) = (Arc::default(), db.clone());
         let parts =
             Parts { commands, engine, bus, clock, random, stopping, telemetry, room, health };
@@ -102,7 +102,7 @@ impl Rig {
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.map(|value| value.to_str().unwrap().to_owned());
         let content_type = content_type.unwrap_or_default();
-        // A timeline goes on for ever.
+        // A timeline is an endless stream.
         let text = if content_type.starts_with("text/event-stream") {
             axum::body::Bytes::new()
         } else {

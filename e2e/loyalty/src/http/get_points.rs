@@ -10,10 +10,10 @@ use crate::{Account, LoyaltyService, customer};
 
 /// Shows a customer's points.
 #[utoipa::path(get, path = "/points/{email}", operation_id = "get_points", tag = "points",
-    params(("email" = String, Path, description = "The customer's mail address.")),
+    params(("email" = String, Path, description = "The customer's e-mail address.")),
     responses(
-        (status = 200, description = "What was counted.", body = Account),
-        (status = 404, description = "Nothing was counted yet."),
+        (status = 200, description = "The points so far.", body = Account),
+        (status = 404, description = "The customer has no points yet."),
     ),
 )]
 pub(super) async fn handle(

@@ -1,6 +1,6 @@
 //! OrderCompleted → nothing
 //!
-//! Counts the order if it is known what it is worth.
+//! Counts the order's points if they are known.
 
 use contracts::OrderCompleted;
 

@@ -1,12 +1,12 @@
 //! OrderPlaced → nothing
 //!
-//! Brings what the order is worth: counts it if it has been completed already.
+//! Brings the order's points. Counts them if the order is known to be completed.
 
 use contracts::OrderPlaced;
 
 use crate::{Purchase, State, World, customer};
 
-/// Minor units that make a point.
+/// The minor units of a currency that make a point.
 const POINT: i64 = 100;
 
 pub(crate) fn react(world: &mut World, event: &OrderPlaced) {

@@ -1,6 +1,6 @@
 //! OrderCancelled → nothing
 //!
-//! Closes what waits for its end, also before loyalty has heard of the order.
+//! Closes a purchase that has not ended, also if the order is unknown here yet.
 
 use contracts::OrderCancelled;
 

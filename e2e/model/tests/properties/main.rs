@@ -1,21 +1,21 @@
-//! The five services with the real engine on real databases: whatever comes in which order, how often, and
-//! how much of it at once.
+//! Properties of the five services with the real engine on real databases. They hold for inputs in any order, any
+//! number of times, and in batches of any size.
 
-mod company;
-mod seat;
+mod service;
+mod services;
 
 use std::fmt::Debug;
 
-use company::{Company, History, House, Plan};
 use proptest::{
     collection::vec,
     prelude::*,
     test_runner::{TestError, TestRunner},
 };
-use seat::Told;
+use service::InputPlan;
+use services::{Databases, History, Plan, Services};
 use testkit::Database;
 
-/// Choices of one case, at most: its orders have ended by then, or go on to do so by themselves.
+/// The most choices of a case. Orders that have not ended by then end without further choices.
 const CHOICES: usize = 200;
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -23,18 +23,18 @@ fn plan() -> impl Strategy<Value = Plan> {
         .prop_map(|(orders, stock, choices)| Plan { orders, stock, choices })
 }
 
-/// Checks so many cases, one after the other, on the same databases.
+/// Checks this many cases, one after the other, on the same databases.
 fn check<H, V: Debug>(
     cases: u32,
-    houses: impl AsyncFn() -> H,
+    database_sets: impl AsyncFn() -> H,
     values: impl Strategy<Value = V>,
     property: &impl AsyncFn(&H, V) -> Result<(), TestCaseError>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let houses = runtime.block_on(houses());
+    let database_sets = runtime.block_on(database_sets());
     let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
-    let checked = runner.run(&values, |value| runtime.block_on(property(&houses, value)));
+    let checked = runner.run(&values, |value| runtime.block_on(property(&database_sets, value)));
     match checked {
         Err(TestError::Fail(why, value)) => panic!("{why}\n{value:?}"),
         Err(TestError::Abort(why)) => panic!("{why}"),
@@ -42,44 +42,45 @@ fn check<H, V: Debug>(
     }
 }
 
-/// All that is kept by services that have taken these batches.
-async fn kept(house: &House, history: &History) -> Vec<String> {
+/// Everything that services store after these batches.
+async fn stored(databases: &Databases, history: &History) -> Vec<String> {
     let mut all = Vec::new();
-    for (mut seat, batches) in house.seats().await.into_iter().zip(history) {
+    for (mut service, batches) in databases.services().await.into_iter().zip(history) {
         for batch in batches {
-            seat.turn(batch).await;
+            service.turn(batch).await;
         }
-        all.extend(seat.kept().await);
+        all.extend(service.stored().await);
     }
     all
 }
 
 #[test]
-fn in_any_order_in_which_things_can_happen_the_invariants_hold() {
-    let house = async || House::new(Database::in_memory).await;
-    check(60, house, plan(), &async |house, plan| {
-        let report = Company::play(house, plan).await.audit().await;
+fn the_invariants_hold_for_every_possible_order_of_inputs() {
+    let databases = async || Databases::new(Database::in_memory).await;
+    check(60, databases, plan(), &async |databases, plan| {
+        let report = Services::play(databases, plan).await.audit().await;
         prop_assert!(report.holds(), "{report}");
         Ok(())
     });
 }
 
 #[test]
-fn what_is_taken_again_leaves_everything_as_it_was() {
-    let house = async || House::new(Database::in_memory).await;
+fn repeated_inputs_change_nothing() {
+    let databases = async || Databases::new(Database::in_memory).await;
     let repeats = vec(any::<u16>(), 1..50);
-    check(30, house, (plan(), repeats), &async |house, (plan, repeats)| {
-        let history = Company::play(house, plan).await.history;
-        let once = kept(house, &history).await;
-        prop_assert_eq!(once, kept(house, &repeated(&history, &repeats)).await);
+    check(30, databases, (plan(), repeats), &async |databases, (plan, repeats)| {
+        let history = Services::play(databases, plan).await.history;
+        let once = stored(databases, &history).await;
+        prop_assert_eq!(once, stored(databases, &repeated(&history, &repeats)).await);
         Ok(())
     });
 }
 
-/// Each batch, some with what was taken before it or in it; and at the end all of them once more.
+/// The history with repeats: some batches also have earlier inputs or their own once more, and all batches come
+/// again at the end.
 fn repeated(history: &History, repeats: &[u16]) -> History {
     history.clone().map(|batches| {
-        let mut taken: Vec<Told> = Vec::new();
+        let mut taken: Vec<InputPlan> = Vec::new();
         let mut all = batches.clone();
         for (batch, repeat) in all.iter_mut().zip(repeats.iter().cycle()) {
             taken.extend(batch.iter().cloned());
@@ -93,24 +94,24 @@ fn repeated(history: &History, repeats: &[u16]) -> History {
 
 #[test]
 fn a_batch_of_many_equals_many_batches_of_one_on_every_database() {
-    let houses = async || {
-        let mut houses = vec![House::new(Database::in_memory).await];
+    let database_sets = async || {
+        let mut database_sets = vec![Databases::new(Database::in_memory).await];
         if let Some(first) = Database::on_postgres().await {
             drop(first);
-            let another = async || Database::on_postgres().await.expect("the server is named");
-            houses.push(House::new(another).await);
+            let another = async || Database::on_postgres().await.expect("a PostgreSQL server");
+            database_sets.push(Databases::new(another).await);
         }
-        houses
+        database_sets
     };
-    check(8, houses, plan(), &async |houses, plan| {
-        let history = Company::play(&houses[0], plan).await.history;
+    check(8, database_sets, plan(), &async |database_sets, plan| {
+        let history = Services::play(&database_sets[0], plan).await.history;
         let ones = history.clone().map(|batches| {
-            batches.into_iter().flatten().map(|told| vec![told]).collect::<Vec<_>>()
+            batches.into_iter().flatten().map(|input| vec![input]).collect::<Vec<_>>()
         });
-        let first = kept(&houses[0], &ones).await;
-        for house in houses {
-            prop_assert_eq!(&first, &kept(house, &ones).await);
-            prop_assert_eq!(&first, &kept(house, &history).await);
+        let first = stored(&database_sets[0], &ones).await;
+        for databases in database_sets {
+            prop_assert_eq!(&first, &stored(databases, &ones).await);
+            prop_assert_eq!(&first, &stored(databases, &history).await);
         }
         Ok(())
     });

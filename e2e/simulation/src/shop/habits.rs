@@ -1,27 +1,27 @@
 use clock::{Random as _, SeededRandom};
 
-/// What customers pay with; the first is always accepted.
+/// The means of payment; the first is always accepted.
 pub(super) const TOKENS: [&str; 5] =
     ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_refund_refused"];
 
-/// What a seed draws once for the whole run.
+/// The habits of the shop's people, drawn once per run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habits {
-    /// Different products.
+    /// The number of products.
     pub(super) products: usize,
-    /// Pieces of each on the shelf at the beginning.
+    /// The stock of each product at the beginning.
     pub(super) pieces: i64,
-    /// How many customers are awkward, in percent.
+    /// The share of awkward customers, in percent.
     pub(super) awkward: u64,
-    /// What those pay with, by its place in [`TOKENS`].
+    /// Their means of payment, as an index into [`TOKENS`].
     pub(super) token: usize,
-    /// How many of those live where the carrier does not go, in percent.
+    /// The share of them who live where the carrier does not ship to, in percent.
     pub(super) far_away: u64,
     /// How often customers cancel, as a weight.
     pub(super) cancel: u64,
-    /// How often an operator has refused refunds tried again, as a weight.
+    /// How often an operator requests refused refunds again, as a weight.
     pub(super) operator: u64,
-    /// Money does not want to go back: this makes the longest stories, and is rare by itself.
+    /// Whether refunds are refused all the time. This makes the longest stories, and would be rare by chance.
     pub(super) unwilling: bool,
 }
 

@@ -1,9 +1,14 @@
 //! The travellers of a simulation: they book trips, and repeat a booking that has no answer.
 
-use quintet::{anyhow::Result, async_trait, clock::uuid_v7};
+use quintet::{
+    anyhow::{Context as _, Result},
+    async_trait,
+    clock::uuid_v7,
+};
 use quintet_test::simulation::{Actions, Clients, Weighted, Wish, Workload};
 use trip::{
     Booking,
+    booking::Trip,
     contract::{TripId, TripRequested},
 };
 
@@ -64,7 +69,8 @@ impl Workload for Travellers {
     fn hear(&mut self, clients: &mut Clients<'_>) -> Result<()> {
         for answered in clients.hear::<Booking>()? {
             let wish = self.trips.iter_mut().find(|wish| wish.was_asked_by(answered.command));
-            if let (Some(wish), Ok(trip)) = (wish, answered.answer) {
+            if let (Some(wish), Ok(response)) = (wish, answered.answer) {
+                let trip: Trip = response.read().context("a trip in the response")?;
                 wish.granted(answered.command, trip.trip_id);
             }
         }

@@ -1,20 +1,20 @@
-//! `POST /products/{sku}/stock`: puts more on the shelf.
+//! `POST /products/{sku}/stock`: adds stock.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use contracts::Sku;
 use quintet::{
     App,
-    http::{Body, Field, FromJson, Idempotency, Problem, TraceContext},
+    http::{Body, CommandResponse, Field, FromJson, Idempotency, Problem, TraceContext},
 };
 use utoipa::ToSchema;
 
-use super::{SkuPath, answer};
-use crate::{AddStock, Command, InventoryService, store::ProductView};
+use super::{SkuPath, reply::response, view::ProductView};
+use crate::{AddStock, Command, InventoryService};
 
-/// Pieces that can come in at once.
+/// The most pieces that one request can add.
 const MOST: i64 = 1_000_000_000;
 
-/// What comes in.
+/// The stock to add.
 #[derive(Debug, ToSchema)]
 pub(super) struct Stock {
     /// How many pieces.
@@ -28,17 +28,17 @@ impl<S> FromJson<S> for Stock {
     }
 }
 
-/// Puts more of a product on the shelf.
+/// Adds stock of a product.
 #[utoipa::path(post, path = "/products/{sku}/stock", operation_id = "add_stock", tag = "products",
     params(
         ("sku" = Sku, Path, description = "The product."),
         ("Idempotency-Key" = String, Header,
-            description = "A repeat under the same key within 24 hours gets the first answer again.",
+            description = "A repeat under the same key within 24 hours gets the first response again.",
             pattern = "^(\"[ !#-~]{1,255}\"|[!#-~]([ !#-~]{0,253}[!#-~])?)$"),
     ),
     request_body(content = Stock, example = json!({ "quantity": 100 })),
     responses(
-        (status = 200, description = "It is on the shelf.", body = ProductView),
+        (status = 200, description = "The stock is added.", body = ProductView),
         (status = 404, description = "There is no such product."),
     ),
 )]
@@ -48,8 +48,8 @@ pub(super) async fn handle(
     key: Idempotency,
     TraceContext(trace): TraceContext,
     Body { value: Stock { quantity }, fingerprint }: Body<Stock>,
-) -> Result<Response, Problem> {
+) -> Result<CommandResponse, Problem> {
     let key = key.required(&format!("POST /products/{sku}/stock"), fingerprint)?;
     let command = Command::AddStock(AddStock { sku, quantity });
-    answer(app.commands.send(command, Some(key), trace).await?)
+    response(app.commands.send(command, Some(key), trace).await?)
 }

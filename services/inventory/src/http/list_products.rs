@@ -9,10 +9,12 @@ use quintet::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{InventoryService, Product, store::ProductView};
+use super::view::ProductView;
+use crate::{InventoryService, Product};
 
-/// Products of one answer unless asked otherwise, and at most.
+/// How many products a page has unless `limit` says otherwise.
 const PRODUCTS: i64 = 500;
+/// The most products that a page may have.
 const MOST: i64 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -23,7 +25,7 @@ pub(super) struct Page {
     #[param(minimum = 1, maximum = 1000, default = 500)]
     #[serde(default, deserialize_with = "limit::<MOST, _>")]
     limit: Option<i64>,
-    /// The `next` of the answer before.
+    /// The `next` of the previous page.
     cursor: Option<Sku>,
 }
 
@@ -31,14 +33,14 @@ pub(super) struct Page {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Products {
     products: Vec<ProductView>,
-    /// Give it as `cursor` to go on; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<Sku>,
 }
 
 /// Lists the products with their stock.
 #[utoipa::path(get, path = "/products", operation_id = "list_products", tag = "products",
     params(Page),
-    responses((status = 200, description = "Some products, and how to go on.", body = Products)),
+    responses((status = 200, description = "A page of products, and the cursor of the next one.", body = Products)),
 )]
 pub(super) async fn handle(
     State(app): State<App<InventoryService>>,

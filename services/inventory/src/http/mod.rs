@@ -3,18 +3,18 @@
 mod add_stock;
 mod list_products;
 mod put_product;
+mod reply;
+mod view;
 
 use axum::{
-    Json,
     extract::{FromRequestParts, Path},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
+    http::request::Parts,
 };
 use contracts::Sku;
 use quintet::{App, http::Problem};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{InventoryService, Reply};
+use crate::InventoryService;
 
 pub(crate) fn routes() -> OpenApiRouter<App<InventoryService>> {
     OpenApiRouter::default()
@@ -34,18 +34,5 @@ impl<S: Send + Sync> FromRequestParts<S> for SkuPath {
         let Path(sku) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
         sku.parse().map(Self).map_err(|_| wrong())
-    }
-}
-
-fn answer(reply: Reply) -> Result<Response, Problem> {
-    match reply {
-        Reply::Product(product, new) => {
-            let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-            Ok((status, Json(product)).into_response())
-        }
-        Reply::Unknown => {
-            Err(Problem::not_found("such product; create it with PUT /products/{sku}"))
-        }
-        Reply::TooMuch => Err(Problem::unprocessable("/quantity", "is more than the shelf holds")),
     }
 }

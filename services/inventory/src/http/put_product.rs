@@ -1,29 +1,29 @@
 //! `PUT /products/{sku}`: creates or changes a product.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use contracts::{Currency, Money, Sku};
 use quintet::{
     App,
-    http::{Body, Field, FromJson, Problem, TraceContext, text_schema},
+    http::{Body, CommandResponse, Field, FromJson, Problem, TraceContext, text_schema},
 };
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, Type},
 };
 
-use super::{SkuPath, answer};
-use crate::{Command, InventoryService, PutProduct, store::ProductView};
+use super::{SkuPath, reply::response, view::ProductView};
+use crate::{Command, InventoryService, PutProduct};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 200;
 /// The highest price, in minor units.
 const HIGHEST_PRICE: i64 = 1_000_000_000;
 
-/// A product to be.
+/// The new name and price of a product.
 #[derive(Debug, ToSchema)]
 #[schema(as = NewProduct)]
 pub(super) struct Product {
-    /// What a customer reads.
+    /// The name that customers read.
     #[schema(schema_with = name)]
     name: String,
     /// The price of one piece.
@@ -58,10 +58,9 @@ fn price() -> ObjectBuilder {
         .required("currency")
 }
 
-/// Creates a product, or changes its name and price. Orders keep the price that they were accepted
-/// at.
+/// Creates a product, or changes its name and price. Accepted orders keep the price at which they were accepted.
 #[utoipa::path(put, path = "/products/{sku}", operation_id = "put_product", tag = "products",
-    params(("sku" = Sku, Path, description = "What it is called in orders.")),
+    params(("sku" = Sku, Path, description = "The name by which orders refer to it.")),
     request_body(content = Product, example = json!({
         "name": "Mug", "price": { "amount_minor": 1298, "currency": "EUR" },
     })),
@@ -75,7 +74,7 @@ pub(super) async fn handle(
     SkuPath(sku): SkuPath,
     TraceContext(trace): TraceContext,
     Body { value: Product { name, price }, .. }: Body<Product>,
-) -> Result<Response, Problem> {
+) -> Result<CommandResponse, Problem> {
     let command = Command::PutProduct(PutProduct { sku, name, price });
-    answer(app.commands.send(command, None, trace).await?)
+    response(app.commands.send(command, None, trace).await?)
 }

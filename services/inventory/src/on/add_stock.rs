@@ -2,20 +2,17 @@
 
 use contracts::Sku;
 
-use crate::{
-    Out, World,
-    store::{ProductView, Reply},
-};
+use crate::{Out, Reply, World};
 
-/// Pieces that a product can ever have had: far from where sums overflow.
+/// The most pieces that a product can ever have had. Far below the sums that would overflow.
 const MOST: i64 = 1_000_000_000_000_000;
 
-/// Pieces come in.
+/// A request to add stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddStock {
-    /// Of this product.
+    /// The product.
     pub sku: Sku,
-    /// So many.
+    /// How many pieces.
     pub quantity: i64,
 }
 
@@ -26,7 +23,7 @@ pub(crate) fn react(world: &mut World, command: &AddStock, out: &mut Out) {
         Some(product) => {
             product.stocked += command.quantity;
             product.on_hand += command.quantity;
-            Reply::Product(Box::new(ProductView::from(&*product)), false)
+            Reply::Product(Box::new(product.clone()), false)
         }
     };
     out.reply(reply);
@@ -40,13 +37,13 @@ mod tests {
         support::{Applied, add_stock, apply, eur, product, put_product, rows, shelf, world_in},
     };
 
-    /// The answer that shows this product.
+    /// The reply with this product.
     fn shown(product: &Product) -> Applied {
-        Applied::reply(Reply::Product(Box::new(ProductView::from(product)), false))
+        Applied::reply(Reply::Product(Box::new(product.clone()), false))
     }
 
     #[test]
-    fn pieces_come_onto_the_shelf_and_what_is_set_aside_or_shipped_stays() {
+    fn pieces_are_added_and_reserved_or_shipped_ones_stay() {
         for state in [State::Reserved, State::Shipped] {
             let mut world = world_in(state);
             let before = product(&world, "mug");
@@ -70,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_product_is_answered_and_stays_unknown() {
+    fn an_unknown_product_is_refused_and_stays_unknown() {
         let mut world = shelf();
         let before = rows(&world);
         assert_eq!(apply(&mut world, add_stock("cup", 5)), Applied::reply(Reply::Unknown));
@@ -93,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_pieces_again_are_more_pieces_as_only_the_idempotency_key_tells_a_repeat() {
+    fn the_same_pieces_again_are_more_pieces_because_only_the_idempotency_key_reveals_a_repeat() {
         let mut world = shelf();
         apply(&mut world, add_stock("pot", 5));
         apply(&mut world, add_stock("pot", 5));
@@ -101,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_has_to_be_put_before_its_pieces_come() {
+    fn a_product_must_be_put_before_its_pieces_can_be_added() {
         for (inputs, stocked) in [
             ([put_product("cup", "Cup", eur(1)), add_stock("cup", 5)], 5),
             ([add_stock("cup", 5), put_product("cup", "Cup", eur(1))], 0),

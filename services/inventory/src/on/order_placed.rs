@@ -1,6 +1,6 @@
 //! OrderPlaced → StockReserved | StockRejected
 //!
-//! All lines or none.
+//! Reserves all lines or none.
 
 use contracts::{OrderPlaced, StockRejected, StockReserved};
 use quintet::store::Json;
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn all_lines_of_an_order_are_set_aside_to_the_last_piece() {
+    fn all_lines_of_an_order_are_reserved_to_the_last_piece() {
         let mut world = shelf();
         let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
         let reserved = StockReserved { order_id: order_id() };
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_of_which_one_line_is_short_is_rejected_and_no_line_is_set_aside() {
+    fn an_order_with_a_line_out_of_stock_is_rejected_and_no_line_is_reserved() {
         let mut world = shelf();
         let before = rows(&world);
         assert_eq!(apply(&mut world, placed_for_too_much()), rejected());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_names_every_line_that_is_short_and_an_unknown_product_as_none() {
+    fn a_rejection_names_every_line_out_of_stock_and_an_unknown_product_has_none() {
         let mut world = shelf();
         let placed = placed_by(order_id(), [item("cup", 1), item("mug", 1), item("pot", 3)]);
         let missing = vec![
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_orders_for_the_last_piece_the_first_one_gets_it() {
+    fn the_first_of_two_orders_for_the_last_piece_gets_it() {
         for (first, second) in [(order_id(), other_order_id()), (other_order_id(), order_id())] {
             let mut world = shelf();
             let reserved = StockReserved { order_id: first };
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_one_order_gives_back_can_be_set_aside_for_another() {
+    fn pieces_that_one_order_releases_can_be_reserved_for_another() {
         let mut world = shelf();
         apply(&mut world, placed());
         apply(&mut world, shipment_voided());
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_known_in_any_state_is_ignored() {
+    fn a_known_order_is_ignored_in_every_state() {
         for world in worlds_except(&[]) {
             assert_ignored(&world, placed());
             assert_ignored(&world, placed_for_too_much());

@@ -1,20 +1,17 @@
 //! PutProduct → ProductListed
 //!
-//! A product that is put as it already is keeps its version and tells nobody.
+//! If nothing changes, the product keeps its version and no event is emitted.
 
 use contracts::{Money, ProductListed, Sku};
 
-use crate::{
-    Out, Product, World,
-    store::{ProductView, Reply},
-};
+use crate::{Out, Product, Reply, World};
 
-/// A product is created or changed.
+/// A request to create or change a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutProduct {
-    /// What it is called in orders.
+    /// The name by which orders refer to it.
     pub sku: Sku,
-    /// What a customer reads.
+    /// The name that customers read.
     pub name: String,
     /// The price of one piece.
     pub price: Money,
@@ -37,7 +34,7 @@ pub(crate) fn react(world: &mut World, command: &PutProduct, out: &mut Out) {
     let unchanged = known.as_ref() == Some(&product);
     let version = if unchanged { product.version } else { product.version + 1 };
     let product = Product { version, ..product };
-    out.reply(Reply::Product(Box::new(ProductView::from(&product)), known.is_none()));
+    out.reply(Reply::Product(Box::new(product.clone()), known.is_none()));
     if !unchanged {
         world.products.put(product);
         out.emit(ProductListed { sku, name, price, version });
@@ -57,9 +54,9 @@ mod tests {
         },
     };
 
-    /// The answer that shows this product.
+    /// The reply with this product.
     fn shown(product: &Product, is_new: bool) -> Reply {
-        Reply::Product(Box::new(ProductView::from(product)), is_new)
+        Reply::Product(Box::new(product.clone()), is_new)
     }
 
     fn listed(name: &str, price: Money, version: i64) -> Applied {
@@ -103,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_leaves_the_stock_and_what_is_set_aside_as_they_are() {
+    fn a_change_leaves_stock_and_reservations_as_they_are() {
         for state in [State::Reserved, State::Shipped] {
             let mut world = world_in(state);
             let before = (product(&world, "mug"), reservation(&world).cloned());
@@ -116,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_that_is_put_as_it_is_keeps_its_version_and_is_not_listed_again() {
+    fn an_unchanged_product_keeps_its_version_and_is_not_listed_again() {
         let mut world = shelf();
         let before = rows(&world);
         let reply = shown(&product(&world, "mug"), false);
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_changes_the_second_one_stays_whichever_it_is() {
+    fn the_later_of_two_changes_wins() {
         for (first, second) in [(500, 600), (600, 500)] {
             let mut world = shelf();
             for price in [first, second] {

@@ -1,6 +1,6 @@
 //! ShipmentDispatched → nothing
 //!
-//! What was reserved leaves the shelf.
+//! The reserved pieces leave the shelf.
 
 use contracts::ShipmentDispatched;
 
@@ -23,7 +23,7 @@ mod tests {
     };
 
     #[test]
-    fn every_line_that_was_set_aside_leaves_the_shelf() {
+    fn every_reserved_line_leaves_the_shelf() {
         let mut world = world_in(State::Reserved);
         let before = reservation(&world).cloned().unwrap();
         let (mug, pot) = (product(&world, "mug"), product(&world, "pot"));
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_aside_for_another_order_stays() {
+    fn pieces_reserved_for_another_order_stay() {
         let mut world = shelf();
         apply(&mut world, placed_by(other_order_id(), [item("mug", 4)]));
         apply(&mut world, placed());

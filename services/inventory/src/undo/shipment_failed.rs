@@ -19,7 +19,7 @@ mod tests {
     };
 
     #[test]
-    fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
+    fn every_reserved_line_is_released_and_that_is_published() {
         assert_releases(shipment_failed());
     }
 

@@ -1,7 +1,7 @@
 //! ShipmentVoided → StockReleased
 //!
-//! Also before inventory has heard of the order: the tombstone keeps a late OrderPlaced from
-//! reserving for nobody.
+//! This may come before `OrderPlaced`. Then a tombstone is stored, so that a late `OrderPlaced` reserves nothing
+//! for an order that is already cancelled.
 
 use contracts::{ShipmentVoided, StockReleased};
 use quintet::store::Json;
@@ -31,7 +31,7 @@ mod tests {
     };
 
     #[test]
-    fn an_order_that_is_not_known_yet_is_remembered_and_told_as_released() {
+    fn an_unknown_order_gets_a_tombstone_and_its_release_is_published() {
         let mut world = shelf();
         let before = rows(&world);
         assert_eq!(apply(&mut world, shipment_voided()), released());
@@ -42,12 +42,12 @@ mod tests {
     }
 
     #[test]
-    fn every_line_that_was_set_aside_is_free_again_and_that_is_told() {
+    fn every_reserved_line_is_released_and_that_is_published() {
         assert_releases(shipment_voided());
     }
 
     #[test]
-    fn what_is_set_aside_for_another_order_stays() {
+    fn pieces_reserved_for_another_order_stay() {
         let mut world = shelf();
         apply(&mut world, placed_by(other_order_id(), [item("mug", 4)]));
         apply(&mut world, placed());
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stays_set_aside_whether_the_order_or_its_void_comes_first() {
+    fn nothing_stays_reserved_whether_the_order_or_its_void_comes_first() {
         let order_first = ending([placed(), shipment_voided()]);
         let void_first = ending([shipment_voided(), placed()]);
         assert_eq!(void_first.rows.products, order_first.rows.products);

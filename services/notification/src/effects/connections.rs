@@ -12,11 +12,10 @@ use super::{
     session::Session,
 };
 
-/// How long a connection may wait for its next mail. A server waits five minutes (RFC 5321
-/// §4.5.3.2.7).
+/// How long an idle connection is reused. A server waits five minutes for the next mail (RFC 5321 §4.5.3.2.7).
 const IDLE: Duration = Duration::from_mins(1);
 
-/// Connections to a mail server, one for each mail under way, kept for the next.
+/// A pool of connections to a mail server. Each mail in progress has one, which is then kept idle for the next mail.
 pub(super) struct Connections {
     server: Server,
     hello: ClientId,
@@ -28,19 +27,19 @@ impl Connections {
         Self { server, hello: ClientId::default(), idle: Mutex::default() }
     }
 
-    /// Hands the mail over.
+    /// Sends the mail.
     pub(super) async fn send(&self, mail: &Message) -> Result<(), MailError> {
-        let named = |why| MailError { server: self.server.name.clone(), why };
-        self.hand_over(mail).await.map_err(named)
+        let with_server = |why| MailError { server: self.server.name.clone(), why };
+        self.send_on_any(mail).await.map_err(with_server)
     }
 
-    /// Where a kept connection turns out to be dead, so are the others: the mail is tried again on a
-    /// new one.
-    async fn hand_over(&self, mail: &Message) -> Result<(), SessionError> {
-        if let Some(kept) = self.kept() {
-            match self.send_on(kept, mail).await {
+    /// Sends the mail on an idle connection, or on a new one. If an idle connection is lost, the server has
+    /// probably closed them all: they are dropped, and the mail goes over a new one.
+    async fn send_on_any(&self, mail: &Message) -> Result<(), SessionError> {
+        if let Some(session) = self.last_used() {
+            match self.send_on(session, mail).await {
                 Err(error) if error.is_lost() => self.idle().clear(),
-                said => return said,
+                result => return result,
             }
         }
         let opened = Session::open(&self.server, &self.hello).await?;
@@ -53,8 +52,8 @@ impl Connections {
         Ok(())
     }
 
-    /// The connection that was used last, unless it has waited for too long.
-    fn kept(&self) -> Option<Session> {
+    /// The idle connection that was used last, unless it has been idle for too long.
+    fn last_used(&self) -> Option<Session> {
         let mut idle = self.idle();
         let oldest = Instant::now().checked_sub(IDLE);
         idle.retain(|(_, since)| oldest.is_none_or(|oldest| *since > oldest));
@@ -62,7 +61,7 @@ impl Connections {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Session, Instant)>> {
-        // A panic elsewhere leaves no session half inserted.
+        // The lock is only held for single operations of the vector, so a panic cannot leave it inconsistent.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
     use crate::{SmtpConfig, StartTls};
 
-    /// Takes one mail on each connection, then hangs up, with this word or without one.
+    /// A server that takes one mail on each connection, sends this goodbye, which may be empty, and hangs up.
     async fn one_mail_each(listener: TcpListener, goodbye: &'static str) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kept_connection_that_is_dead_costs_no_mail() {
+    async fn a_mail_is_not_lost_when_an_idle_connection_is_dead() {
         for goodbye in ["", "421 4.4.2 idle for too long\r\n"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -126,7 +125,7 @@ mod tests {
             let mail = mail.to("b@example.com".parse().unwrap()).body("Hello".to_owned()).unwrap();
             for _ in 0..3 {
                 server.send(&mail).await.unwrap();
-                assert_eq!(server.idle().len(), 1, "it is kept");
+                assert_eq!(server.idle().len(), 1, "the connection is kept");
             }
             serving.abort();
             assert!(serving.await.is_err());

@@ -4,30 +4,30 @@ use lettre::transport::smtp::{Error, extension::Extension};
 
 use super::reply::Reply;
 
-/// What the server was asked last.
+/// A step of the SMTP dialogue: what the server was asked for last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// To greet.
+pub(super) enum Step {
+    /// Its greeting.
     Greeting,
-    /// What it can do.
+    /// Its extensions.
     Ehlo,
-    /// To encrypt.
+    /// To encrypt the connection.
     StartTls,
-    /// To let us in.
+    /// To accept the login.
     Auth,
-    /// To take a mail from the sender.
+    /// To accept the sender.
     Mail,
-    /// To take it for the recipient.
+    /// To accept the recipient.
     Rcpt,
-    /// Whether it goes on to the text.
+    /// To expect the text.
     Data,
-    /// To take the text, that of DATA or BDAT.
+    /// To accept the text, after DATA or BDAT.
     Text,
 }
 
-impl Stage {
-    /// Whether the server did what it was asked, or asks for what comes next where something does
-    /// (RFC 5321 §4.3.2, RFC 4954 §4).
+impl Step {
+    /// Whether the reply lets the dialogue continue: a 2xx, or the 3xx by which DATA and AUTH ask for more (RFC
+    /// 5321 §4.3.2, RFC 4954 §4).
     pub(super) fn is_done(self, reply: &Reply) -> bool {
         match (self, reply.code()) {
             (Self::Data, code) => (300..400).contains(&code),
@@ -37,7 +37,7 @@ impl Stage {
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Greeting => "the connection",
@@ -51,54 +51,54 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Why a mail was not handed over, for somebody who knows to which server.
+/// Why a mail was not sent. [`MailError`] adds the server's name.
 #[derive(Debug)]
 pub(super) enum SessionError {
-    /// There is no connection.
+    /// The server could not be reached.
     Connect(io::Error),
-    /// It cannot be encrypted.
+    /// TLS could not be established.
     Tls(io::Error),
     /// The connection broke.
-    Broken { stage: Stage, error: io::Error },
-    /// The server does not take what was asked for.
-    Refused { stage: Stage, reply: Reply },
-    /// It lacks what the recipient's address needs.
+    Broken { step: Step, error: io::Error },
+    /// The server refused a command.
+    Refused { step: Step, reply: Reply },
+    /// The server lacks an extension that the recipient's address needs.
     RecipientNeeds(Extension),
-    /// It lacks what our own address needs.
+    /// The server lacks an extension that the sender's address needs.
     SenderNeeds(Extension),
-    /// It offers no way to log in that is known here.
+    /// The server offers no login mechanism that this service supports.
     NoLogin,
-    /// A challenge of it makes no sense.
+    /// The server sent a login challenge that makes no sense.
     Challenge(Error),
-    /// It does not encrypt, and has to.
+    /// The server does not offer STARTTLS, which the settings require.
     NoStartTls,
-    /// Something came in clear after the encryption had been agreed upon (CVE-2011-0411).
+    /// Unencrypted data followed the reply to STARTTLS: an attacker may have injected it (CVE-2011-0411).
     Injected,
-    /// Its reply is none.
-    Unreadable { stage: Stage },
-    /// Its reply does not end.
-    Endless { stage: Stage },
+    /// The server sent something that is not an SMTP reply.
+    Unreadable { step: Step },
+    /// The server's reply is longer than allowed.
+    Endless { step: Step },
 }
 
-/// Why a mail was not handed over.
+/// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .why.told(.server))]
+#[error("{}", .why.describe(.server))]
 pub(super) struct MailError {
-    /// What the server is called.
+    /// The server's URL.
     pub(super) server: String,
     pub(super) why: SessionError,
 }
 
 impl SessionError {
-    /// What happened, with the server's name.
-    fn told(&self, server: &str) -> String {
+    /// The error message, with the server's URL.
+    fn describe(&self, server: &str) -> String {
         match self {
             Self::Connect(error) => format!("cannot connect to {server}: {}", plain(error)),
             Self::Tls(error) => format!("cannot speak TLS with {server}: {}", plain(error)),
-            Self::Broken { stage, error } => {
-                format!("the connection to {server} broke at {stage}: {}", plain(error))
+            Self::Broken { step, error } => {
+                format!("the connection to {server} broke at {step}: {}", plain(error))
             }
-            Self::Refused { stage, reply } => format!("{server} answers {stage} with {reply}"),
+            Self::Refused { step, reply } => format!("{server} answers {step} with {reply}"),
             Self::RecipientNeeds(extension) => {
                 format!(
                     "{server} does not announce {extension}, which the recipient's address needs"
@@ -113,24 +113,23 @@ impl SessionError {
                 "{server} does not announce STARTTLS, which smtp.starttls = \"required\" asks for"
             ),
             Self::Injected => format!("{server} sent more than its reply to STARTTLS in clear"),
-            Self::Unreadable { stage } => format!("{server} answers {stage} with no SMTP reply"),
-            Self::Endless { stage } => format!("{server} does not end its answer to {stage}"),
+            Self::Unreadable { step } => format!("{server} answers {step} with no SMTP reply"),
+            Self::Endless { step } => format!("{server} does not end its answer to {step}"),
         }
     }
 
-    /// Whether the server refuses this mail for good, and not us.
+    /// Whether the server refuses this mail for good, and not this service.
     pub(super) fn refuses_the_mail(&self) -> bool {
         match self {
-            Self::Refused {
-                stage: Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Text,
-                reply,
-            } => reply.refuses_for_good(),
+            Self::Refused { step: Step::Mail | Step::Rcpt | Step::Data | Step::Text, reply } => {
+                reply.refuses_for_good()
+            }
             Self::RecipientNeeds(_) => true,
             _ => false,
         }
     }
 
-    /// Whether the connection is of no more use, or the server closes it (421, RFC 5321 §3.8).
+    /// Whether the connection is unusable, or the server closes it (421, RFC 5321 §3.8).
     pub(super) fn is_lost(&self) -> bool {
         match self {
             Self::Refused { reply, .. } => reply.code() == 421,
@@ -140,7 +139,7 @@ impl SessionError {
     }
 }
 
-/// The error as a part of a sentence: without its number, and without a capital.
+/// The error as part of a sentence: without its error number, and in lower case.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What notification asks of the mail server.
+//! The notification service's request to the mail server.
 
 mod connections;
 mod error;
@@ -20,26 +20,26 @@ pub(crate) use smtp::SmtpMailer;
 
 use crate::NotificationService;
 
-/// Write this mail.
+/// A request to send a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// About this order.
+    /// The order that it is about.
     pub order_id: OrderId,
-    /// About this milestone of it.
+    /// The milestone of the order that it is about.
     pub milestone: Milestone,
-    /// To this address.
+    /// The recipient's address.
     pub to: String,
 }
 
 /// The mail server's definite answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailAnswer {
-    /// It took the mail.
+    /// The server took the mail.
     Sent {
-        /// Under this Message-ID, without its angle brackets.
+        /// The Message-ID of the mail, without its angle brackets.
         message_id: String,
     },
-    /// It refused the mail for good.
+    /// The server refused the mail for good.
     Refused {
         /// Why.
         reason: String,
@@ -55,7 +55,7 @@ impl quintet::Effect<OrderId> for Mail {
         format!("mail-{}", self.milestone.as_str())
     }
 
-    /// Mail to one domain fails together.
+    /// All mail to one domain shares a key, because it fails together.
     fn isolation_key(&self) -> String {
         let mailbox = quintet::service::mailbox(&self.to);
         let domain = mailbox.rsplit_once('@').map_or(&*mailbox, |(_, domain)| domain);
@@ -76,15 +76,15 @@ pub(crate) fn resolve(
     Ok((mail.milestone, answer))
 }
 
-/// A way to send mail. SMTP has no idempotency key: a crash may send a mail twice, but never under
-/// two Message-IDs.
+/// A way to send mail. SMTP has no idempotency keys, so a crash may cause a mail to be sent twice, but always under
+/// the same Message-ID.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends the mail, `key` in its Message-ID.
+    /// Sends the mail, with `key` in its Message-ID.
     async fn send(&self, key: EffectId, mail: &Mail) -> Attempt<MailAnswer>;
 }
 
-/// Notification's way to the outside world.
+/// The notification service's connection to the outside world.
 pub struct Providers(pub Arc<dyn Mailer>);
 
 #[async_trait]
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mail_to_one_domain_fails_together_however_it_is_spelled() {
+    fn all_spellings_of_a_domain_share_an_isolation_key() {
         let key = |to: &str| {
             let order_id = Uuid::nil().into();
             Mail { order_id, milestone: Milestone::Placed, to: to.to_owned() }.isolation_key()
@@ -115,6 +115,6 @@ mod tests {
         for to in ["v@Bücher.example", "w@xn--bcher-kva.example", "w@bu\u{308}cher.example."] {
             assert_eq!(key(to), "domain xn--bcher-kva.example", "{to}");
         }
-        assert_eq!(key("nobody"), "domain nobody");
+        assert_eq!(key("no-address"), "domain no-address");
     }
 }

@@ -1,11 +1,11 @@
 use lettre::transport::smtp::response::Response;
 
-/// How much of a reply is told.
+/// How much of a reply an error message quotes, in characters.
 const LONGEST: usize = 400;
-/// Who we are is refused, or has to be said in another way (RFC 4954 §6).
+/// Codes that refuse this service's login, or ask for another one (RFC 4954 §6).
 const OUR_LOGIN: [u16; 4] = [530, 534, 535, 538];
 
-/// A server's reply. Its code decides, whatever follows (RFC 5321 §4.2).
+/// A server's reply. Only its code decides what to do, not the text that follows (RFC 5321 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     code: u16,
@@ -13,16 +13,16 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// What these lines say, if they are a reply.
+    /// Parses these lines; `None` if they are not a reply.
     pub(super) fn parse(lines: &[u8]) -> Option<Self> {
-        let said = String::from_utf8_lossy(lines);
-        let code = said.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))?;
-        let raw = said.lines().map(|line| regular(line, code)).collect::<Option<_>>()?;
+        let text = String::from_utf8_lossy(lines);
+        let code = text.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let raw = text.lines().map(|line| regular(line, code)).collect::<Option<_>>()?;
         let code = code.parse().ok().filter(|code| (200..600).contains(code))?;
         Some(Self { code, raw })
     }
 
-    /// The same as lettre reads it.
+    /// The reply as lettre's type.
     pub(super) fn response(&self) -> Option<Response> {
         self.raw.parse().ok()
     }
@@ -31,19 +31,19 @@ impl Reply {
         self.code
     }
 
-    /// The texts of its lines.
+    /// The text of each line.
     pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
         self.raw.lines().map(|line| line.get(4..).unwrap_or_default())
     }
 
-    /// The server will never do what it was asked, and that is not because of us: neither our login
-    /// nor our rate, nor what vouches for our domain.
+    /// Whether the server refuses for good, and for a reason that lies in the mail: not in this service's login,
+    /// its rate, or the DNS records of its domain.
     pub(super) fn refuses_for_good(&self) -> bool {
         let about_us = OUR_LOGIN.contains(&self.code) || self.status().is_some_and(is_about_us);
         self.code >= 500 && !about_us
     }
 
-    /// Subject and detail of its enhanced code (RFC 3463).
+    /// The subject and detail of its enhanced status code (RFC 3463).
     fn status(&self) -> Option<(u16, u16)> {
         let mut numbers = self.lines().next()?.split_whitespace().next()?.split('.');
         let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
@@ -52,8 +52,8 @@ impl Reply {
     }
 }
 
-/// The line with a space after its code where a server put something else, as a tab; none if it
-/// does not begin with that code.
+/// The line with a space after its code, also if the server put another character there, such as a tab. `None` if
+/// the line does not begin with this code.
 fn regular(line: &str, code: &str) -> Option<String> {
     let mut rest = line.strip_prefix(code)?.chars();
     let mark = match rest.next() {
@@ -64,14 +64,14 @@ fn regular(line: &str, code: &str) -> Option<String> {
     Some(format!("{code}{mark}{}\r\n", rest.as_str()))
 }
 
-/// Of IANA's list of enhanced codes: congestion and daily quotas (X.4.5), our login (X.7.8 to
-/// X.7.14), DKIM, SPF and the other checks of where a mail comes from (X.7.20 to X.7.27, X.7.29),
-/// and too much mail from us (X.7.28).
+/// Whether an enhanced status code is about this service, not about the mail. From IANA's list: congestion and
+/// daily quotas (X.4.5), the login (X.7.8 to X.7.14), DKIM, SPF and other checks of the sender's domain (X.7.20 to
+/// X.7.27, X.7.29), and too much mail from this sender (X.7.28).
 fn is_about_us(status: (u16, u16)) -> bool {
     matches!(status, (4, 5) | (7, 8..=14 | 20..=29))
 }
 
-/// In one line, and not longer than a person reads.
+/// In one line of bounded length, for error messages.
 impl std::fmt::Display for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = self.lines().collect::<Vec<_>>().join(" ");
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_lines_of_one_code() {
+    fn all_lines_of_a_reply_have_the_same_code() {
         let greeted = reply("250-here\r\n250-SIZE 10\r\n250 HELP\r\n");
         assert_eq!(greeted.lines().collect::<Vec<_>>(), ["here", "SIZE 10", "HELP"]);
         assert_eq!(greeted.to_string(), "250 here SIZE 10 HELP");
         assert!(greeted.response().is_some());
-        // Of a code that the RFC does not have, the first digit decides.
+        // For a code that the RFC does not define, the first digit decides.
         assert!(reply("571 not authorized\r\n").refuses_for_good());
         assert_eq!(reply("250\r\n").to_string(), "250 ");
         for wrong in [
@@ -114,16 +114,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_told_in_one_line_of_bounded_length() {
+    fn a_reply_is_shown_in_one_line_of_bounded_length() {
         let long = format!("550-a\u{7}b\r\n550 {}\r\n", "é".repeat(10_000));
-        let told = reply(&long).to_string();
-        assert!(told.starts_with("550 a b éé"), "{told}");
-        assert_eq!(told.chars().count(), "550 ".len() + LONGEST);
+        let shown = reply(&long).to_string();
+        assert!(shown.starts_with("550 a b éé"), "{shown}");
+        assert_eq!(shown.chars().count(), "550 ".len() + LONGEST);
     }
 
     #[test]
-    fn every_permanent_refusal_counts_but_those_about_us() {
-        for good in [
+    fn every_permanent_refusal_counts_except_those_about_this_service() {
+        for permanent in [
             "500 5.5.2 line too long",
             "501 5.1.3 bad address",
             "503 5.5.1 not now",
@@ -145,7 +145,7 @@ mod tests {
             "550: no such user",
             "550",
         ] {
-            assert!(reply(good).refuses_for_good(), "{good}");
+            assert!(reply(permanent).refuses_for_good(), "{permanent}");
         }
         for other in [
             "421 4.3.2 closing",

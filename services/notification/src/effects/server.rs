@@ -8,34 +8,34 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{error::SessionError, tls::Tls, wire::Wire};
 use crate::{SmtpConfig, StartTls};
 
-/// RFC 5321 §4.5.4.2.
+/// The port of `smtp://` (RFC 5321 §4.5.4.2).
 const SMTP_PORT: u16 = 25;
-/// RFC 8314 §7.3.
+/// The port of `smtps://` (RFC 8314 §7.3).
 const SMTPS_PORT: u16 = 465;
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// The mail server, and how a connection to it begins.
+/// The mail server: its address, encryption and login.
 pub(super) struct Server {
-    /// What errors call it: `smtp://mail:25`.
+    /// Its URL in error messages, such as `smtp://mail:25`.
     pub(super) name: String,
     host: String,
     port: u16,
     pub(super) security: Security,
 }
 
-/// Whether others can read what is sent. Only where they cannot is there a password to be sent.
+/// How connections are encrypted. There is a login only if they are.
 pub(super) enum Security {
-    /// They can.
+    /// They are not encrypted.
     Plain,
-    /// They cannot, from the first byte on.
+    /// They are encrypted from the first byte on.
     Implicit(Tls, Option<Credentials>),
-    /// They cannot, once STARTTLS was answered (RFC 3207).
+    /// They are encrypted by STARTTLS (RFC 3207).
     StartTls(Tls, Option<Credentials>),
 }
 
 impl Server {
-    /// The server of these settings.
+    /// The server in these settings.
     pub(super) fn of(config: &SmtpConfig) -> anyhow::Result<Self> {
         let form = "give smtp://HOST:PORT or smtps://HOST:PORT";
         let url: Uri = config.url.parse().map_err(|error| anyhow!("smtp.url: {error}; {form}"))?;
@@ -63,7 +63,7 @@ impl Server {
         Ok(Self { name, host, port, security })
     }
 
-    /// A connection, encrypted if that is so from the first byte on.
+    /// Opens a connection, encrypted if that is implicit. STARTTLS is up to the caller.
     pub(super) async fn connect(&self) -> Result<Wire, SessionError> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
@@ -93,7 +93,7 @@ fn security(config: &SmtpConfig, is_tls: bool, host: &str) -> anyhow::Result<Sec
             "smtp.starttls = \"required\" is for smtp://; smtps:// is encrypted from the first byte on"
         ),
         (false, StartTls::Required) => Ok(Security::StartTls(Tls::towards(host, file)?, login)),
-        // On loopback too: a sandbox there asks for no password, and a relay that asks speaks TLS.
+        // Loopback is no exception: the sandbox asks for no password, and a relay that asks for one supports TLS.
         (false, StartTls::Off) if login.is_some() => bail!(
             "smtp.password would be sent in clear; set smtp.starttls = \"required\" or give an \
              smtps:// URL"
@@ -126,13 +126,13 @@ mod tests {
 
     fn refused(config: &SmtpConfig) -> String {
         match Server::of(config) {
-            Ok(server) => panic!("{} is taken", server.name),
+            Ok(server) => panic!("{} is accepted", server.name),
             Err(error) => format!("{error:#}"),
         }
     }
 
     #[test]
-    fn a_url_has_a_host_and_perhaps_a_port() {
+    fn a_url_must_have_a_host_and_may_have_a_port() {
         for (url, name) in [
             ("smtp://mail", "smtp://mail:25"),
             ("smtp://mail:8025/", "smtp://mail:8025"),
@@ -144,26 +144,26 @@ mod tests {
             assert!(refused(&config(wrong)).starts_with("smtp.url"), "{wrong}");
         }
         for wrong in ["smtp://", ""] {
-            let told = refused(&config(wrong));
-            assert!(told.ends_with("give smtp://HOST:PORT or smtps://HOST:PORT"), "{told}");
+            let error = refused(&config(wrong));
+            assert!(error.ends_with("give smtp://HOST:PORT or smtps://HOST:PORT"), "{error}");
         }
-        let told = refused(&config("smtp://ada:secret@mail"));
-        assert!(told.contains("smtp.user") && !told.contains("secret"), "{told}");
+        let error = refused(&config("smtp://ada:secret@mail"));
+        assert!(error.contains("smtp.user") && !error.contains("secret"), "{error}");
     }
 
     #[test]
     fn a_password_is_never_sent_in_clear() {
         for url in ["smtp://mail", "smtp://127.0.0.1:25", "smtp://localhost", "smtp://[::1]"] {
             let login = ("ada".to_owned(), "secret".to_owned());
-            let told = refused(&SmtpConfig { user: login.0, password: login.1, ..config(url) });
-            assert!(told.contains("smtp.password would be sent in clear"), "{told}");
-            assert!(told.contains("smtp.starttls = \"required\""), "{told}");
-            assert!(told.contains(url) && !told.contains(": secret"), "{told}");
+            let error = refused(&SmtpConfig { user: login.0, password: login.1, ..config(url) });
+            assert!(error.contains("smtp.password would be sent in clear"), "{error}");
+            assert!(error.contains("smtp.starttls = \"required\""), "{error}");
+            assert!(error.contains(url) && !error.contains(": secret"), "{error}");
         }
     }
 
     #[test]
-    fn half_a_login_and_settings_without_effect_are_refused() {
+    fn an_incomplete_login_and_settings_without_effect_are_refused() {
         let smtp = || config("smtp://mail");
         for (wrong, named) in [
             (SmtpConfig { user: "ada".to_owned(), ..smtp() }, "smtp.password is not"),
@@ -171,8 +171,8 @@ mod tests {
             (SmtpConfig { certificates: "/ca.pem".to_owned(), ..smtp() }, "smtp.certificates"),
             (SmtpConfig { starttls: StartTls::Required, ..config("smtps://mail") }, "smtps://"),
         ] {
-            let told = refused(&wrong);
-            assert!(told.contains(named), "{told}");
+            let error = refused(&wrong);
+            assert!(error.contains(named), "{error}");
         }
     }
 
@@ -181,14 +181,14 @@ mod tests {
     fn a_build_without_tls_says_so() {
         let required = SmtpConfig { starttls: StartTls::Required, ..config("smtp://mail") };
         for config in [config("smtps://mail"), required] {
-            let told = refused(&config);
-            assert!(told.contains("--features notification/tls"), "{told}");
+            let error = refused(&config);
+            assert!(error.contains("--features notification/tls"), "{error}");
         }
     }
 
     #[cfg(feature = "tls")]
     #[test]
-    fn a_password_may_be_sent_where_others_cannot_read_it() {
+    fn a_password_may_be_sent_over_tls() {
         let login = |config| {
             let (user, password) = ("ada".to_owned(), "secret".to_owned());
             Server::of(&SmtpConfig { user, password, ..config }).unwrap()
@@ -200,7 +200,7 @@ mod tests {
         assert!(matches!(required.security, Security::StartTls(_, Some(_))));
         let nowhere =
             SmtpConfig { certificates: "/nowhere.pem".to_owned(), ..config("smtps://mail") };
-        let told = refused(&nowhere);
-        assert!(told.contains("smtp.certificates: /nowhere.pem"), "{told}");
+        let error = refused(&nowhere);
+        assert!(error.contains("smtp.certificates: /nowhere.pem"), "{error}");
     }
 }

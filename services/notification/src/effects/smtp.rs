@@ -14,11 +14,11 @@ use quintet::{Attempt, EffectId};
 use super::{Mail, MailAnswer, Mailer, connections::Connections, error::MailError, server::Server};
 use crate::SmtpConfig;
 
-/// How much is told of why a mail was not taken, in characters.
+/// The longest reason why a mail was not taken, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// A mail server spoken to by SMTP. Definite are its acceptance and its permanent refusals of the
-/// mail (5xx to MAIL, RCPT or DATA, RFC 5321 §4.2.1).
+/// A mail server reached by SMTP. Its definite answers are the acceptance and the permanent refusal of a mail (5xx
+/// to MAIL, RCPT or DATA, RFC 5321 §4.2.1).
 pub(crate) struct SmtpMailer {
     server: Connections,
     from: Mailbox,
@@ -36,11 +36,11 @@ impl SmtpMailer {
     }
 
     fn message(&self, message_id: &str, mail: &Mail) -> anyhow::Result<Message> {
-        let (subject, text) = words(mail.milestone, mail.order_id);
+        let Text { subject, body } = text(mail.milestone, mail.order_id);
         let to: Mailbox = mail.to.parse().context("the address")?;
         let to = Mailbox { email: in_ascii(to.email), ..to };
         Ok(Message::builder()
-            // It would be read from the headers otherwise.
+            // Set explicitly: lettre would derive it from the headers, which have the address as it was given.
             .envelope(Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()])?)
             .from(self.from.clone())
             .to(to)
@@ -48,7 +48,7 @@ impl SmtpMailer {
             .message_id(Some(format!("<{message_id}>")))
             .header(OrderHeader(mail.order_id.to_string()))
             .header(ContentType::TEXT_PLAIN)
-            .body(text)?)
+            .body(body)?)
     }
 }
 
@@ -58,7 +58,7 @@ impl Mailer for SmtpMailer {
         let message_id = format!("{key}@{}", self.from.email.domain());
         let message = match self.message(&message_id, mail) {
             Ok(message) => message,
-            // It will never be sendable.
+            // A repeat would fail too, so this is a refusal.
             Err(error) => {
                 return Attempt::Answered(MailAnswer::Refused { reason: format!("{error:#}") });
             }
@@ -73,14 +73,14 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// The server may have said anything, of any length.
+/// The error as the reason of a failed mail: bounded and in one line, because the server's reply may be anything.
 fn reason(error: &MailError) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     error.to_string().chars().map(plain).take(LONGEST_REASON).collect()
 }
 
-/// The address with its domain as DNS knows it (RFC 5891), if that makes it ASCII: then any server
-/// can take it.
+/// The address with its domain in the ASCII form that DNS uses (RFC 5891), so that any server can take it.
+/// Unchanged if the part before the @ is not ASCII either.
 fn in_ascii(address: Address) -> Address {
     if address.domain().is_ascii() || !address.user().is_ascii() {
         return address;
@@ -89,7 +89,12 @@ fn in_ascii(address: Address) -> Address {
     Address::new(address.user(), domain).unwrap_or(address)
 }
 
-fn words(milestone: Milestone, order: OrderId) -> (String, String) {
+struct Text {
+    subject: String,
+    body: String,
+}
+
+fn text(milestone: Milestone, order: OrderId) -> Text {
     let (what, more) = match milestone {
         Milestone::Placed => ("We have your order", "We will write again when it is on its way."),
         Milestone::Completed => ("Your order is on its way", "Thank you for ordering with us."),
@@ -97,7 +102,9 @@ fn words(milestone: Milestone, order: OrderId) -> (String, String) {
             ("Your order is cancelled", "Whatever you have paid for it goes back to you.")
         }
     };
-    (format!("{what}: {order}"), format!("{what}: {order}.\r\n\r\n{more}\r\n"))
+    let subject = format!("{what}: {order}");
+    let body = format!("{subject}.\r\n\r\n{more}\r\n");
+    Text { subject, body }
 }
 
 /// Lets the recipient's systems find the order.
@@ -131,8 +138,8 @@ mod tests {
     use super::*;
     use crate::StartTls;
 
-    /// Answers RCPT with `said` and all else as one should; announces `extensions`.
-    async fn server(said: &'static str, extensions: &'static str) -> SocketAddr {
+    /// A server that announces `extensions`, answers RCPT with `rcpt_reply`, and accepts everything else.
+    async fn server(rcpt_reply: &'static str, extensions: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -143,7 +150,7 @@ mod tests {
             while stream.read_line(&mut line).await? > 0 {
                 let reply = match line.split([' ', '\r']).next().unwrap_or_default() {
                     "EHLO" => extensions,
-                    "RCPT" => said,
+                    "RCPT" => rcpt_reply,
                     "DATA" => "354 go on\r\n",
                     "MAIL" | "." => "250 fine\r\n",
                     _ => "",
@@ -171,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_is_no_address_is_told_what_is_one() {
+    fn a_sender_that_is_no_address_is_refused_with_an_example() {
         let config = SmtpConfig {
             url: "smtp://mail".to_owned(),
             starttls: StartTls::Off,
@@ -180,22 +187,21 @@ mod tests {
             password: String::new(),
             from: "nope".to_owned(),
         };
-        let told = SmtpMailer::new(&config).err().unwrap().to_string();
-        assert!(told.starts_with("smtp.from = \"nope\" is no sender"), "{told}");
+        let error = SmtpMailer::new(&config).err().unwrap().to_string();
+        assert!(error.starts_with("smtp.from = \"nope\" is no sender"), "{error}");
     }
 
     const PLAIN: &str = "250 here\r\n";
 
     #[tokio::test]
-    async fn a_recipient_who_is_refused_for_good_is_an_answer() {
-        let said = "504 5.5.2 <ada@localhost>: need fully-qualified address\r\n";
-        let at = server(said, PLAIN).await;
+    async fn a_permanent_refusal_of_the_recipient_is_a_definite_answer() {
+        let reply = "504 5.5.2 <ada@localhost>: need fully-qualified address\r\n";
+        let at = server(reply, PLAIN).await;
         let Attempt::Answered(MailAnswer::Refused { reason }) = send("ada@localhost", at).await
         else {
-            panic!("it is no refusal");
+            panic!("the mail was not refused");
         };
-        let said = "504 5.5.2 <ada@localhost>: need fully-qualified address";
-        assert_eq!(reason, format!("smtp://{at} answers RCPT with {said}"));
+        assert_eq!(reason, format!("smtp://{at} answers RCPT with {}", reply.trim_end()));
     }
 
     #[tokio::test]
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_domain_beyond_ascii_needs_nothing_of_the_server() {
+    async fn a_domain_beyond_ascii_needs_no_extension() {
         let at = server("250 fine\r\n", PLAIN).await;
         let attempt = send("ada@bücher.example", at).await;
         assert!(matches!(attempt, Attempt::Answered(MailAnswer::Sent { .. })), "{attempt:?}");
@@ -226,18 +232,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_change_or_is_about_us_is_asked_again() {
-        for said in ["450 4.2.1 busy\r\n", "421 4.3.2 closing\r\n", "530 5.7.0 log in\r\n"] {
-            let at = server(said, PLAIN).await;
-            let told = format!("smtp://{at} answers RCPT with {}", said.trim_end());
-            assert_eq!(send("ada@example.com", at).await, Attempt::NoAnswer(told));
+    async fn a_temporary_refusal_or_one_about_this_service_is_no_definite_answer() {
+        for reply in ["450 4.2.1 busy\r\n", "421 4.3.2 closing\r\n", "530 5.7.0 log in\r\n"] {
+            let at = server(reply, PLAIN).await;
+            let reason = format!("smtp://{at} answers RCPT with {}", reply.trim_end());
+            assert_eq!(send("ada@example.com", at).await, Attempt::NoAnswer(reason));
         }
     }
 
     #[tokio::test]
-    async fn what_the_server_says_is_cut() {
-        let said = format!("550 {}\r\n", "no ".repeat(10_000));
-        let at = server(said.leak(), PLAIN).await;
+    async fn a_long_reply_is_cut() {
+        let reply = format!("550 {}\r\n", "no ".repeat(10_000));
+        let at = server(reply.leak(), PLAIN).await;
         let attempt = send("ada@example.com", at).await;
         let Attempt::Answered(MailAnswer::Refused { reason }) = attempt else {
             panic!("{attempt:?}");

@@ -4,7 +4,7 @@ use std::io;
 
 use super::wire::Wire;
 
-/// Why TLS cannot be spoken.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TlsError {
     #[cfg(not(feature = "tls"))]
@@ -21,7 +21,7 @@ pub(super) enum TlsError {
     Certificates(#[from] quintet::store::tls::TlsError),
 }
 
-/// How a connection to the server is encrypted. The server's certificate and its name are checked.
+/// Encrypts connections to the server. Checks the server's certificate and its name.
 #[cfg(feature = "tls")]
 #[derive(Clone)]
 pub(super) struct Tls {
@@ -31,7 +31,7 @@ pub(super) struct Tls {
 
 #[cfg(feature = "tls")]
 impl Tls {
-    /// Towards this host, whose certificate the certificates of a file vouch for, or the system's.
+    /// TLS for connections to this host, trusting the CA certificates of this file or of the system.
     pub(super) fn towards(host: &str, file: Option<&str>) -> Result<Self, TlsError> {
         let name = host.to_owned().try_into();
         let name = name.map_err(|_| TlsError::Name { host: host.to_owned() })?;
@@ -39,13 +39,13 @@ impl Tls {
         Ok(Self { connector: config.into(), name })
     }
 
-    /// TLS over this connection.
+    /// Encrypts this connection.
     pub(super) async fn over(&self, wire: Wire) -> io::Result<Wire> {
         Ok(Box::new(self.connector.connect(self.name.clone(), wire).await?))
     }
 }
 
-/// There is none in this build.
+/// Has no values: this build has no TLS.
 #[cfg(not(feature = "tls"))]
 #[derive(Clone)]
 pub(super) enum Tls {}
@@ -57,7 +57,7 @@ impl Tls {
         Err(TlsError::NotBuilt)
     }
 
-    /// Never happens.
+    /// Cannot be called, because no value exists.
     #[expect(clippy::unused_async, reason = "the same as with the feature `tls`")]
     pub(super) async fn over(&self, _: Wire) -> io::Result<Wire> {
         match *self {}

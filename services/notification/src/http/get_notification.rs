@@ -36,9 +36,9 @@ pub(super) async fn handle(
     State(app): State<App<NotificationService>>,
     AggregatePath(order_id): AggregatePath<OrderId>,
 ) -> Result<Json<View>, Problem> {
-    let known: Option<Notification> = app.engine.db().find(order_id).await?;
-    let known = known.ok_or_else(|| Problem::not_found("notification about this order"))?;
-    let mails = [(Some(Milestone::Placed), known.placed_mail), (known.ended, known.end_mail)];
+    let row: Option<Notification> = app.engine.db().find(order_id).await?;
+    let row = row.ok_or_else(|| Problem::not_found("notification about this order"))?;
+    let mails = [(Some(Milestone::Placed), row.placed_mail), (row.ended, row.end_mail)];
     let mails = mails
         .into_iter()
         .filter_map(|(milestone, status)| Some(Mail { milestone: milestone?, status: status? }));

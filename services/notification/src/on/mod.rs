@@ -1,4 +1,4 @@
-//! Forward reactions. There is nothing to undo: a mail cannot be called back.
+//! Forward reactions. There are no compensations, because a mail cannot be recalled.
 
 pub(crate) mod mail_answered;
 pub(crate) mod order_cancelled;

@@ -1,4 +1,4 @@
-//! `POST /orders/{id}/cancellation`: a customer wants an order cancelled.
+//! `POST /orders/{id}/cancellation`: requests an order's cancellation for a customer.
 
 use axum::{
     extract::State,
@@ -14,8 +14,8 @@ use quintet::{
 use super::{OrderView, get_order};
 use crate::{CancelOrder, Command, Order, OrderService, Reply};
 
-/// Requests an order's cancellation. Shipping decides whether it comes in time: the order may still
-/// end completed.
+/// Requests an order's cancellation. Shipping decides whether the request came in time: the order may still
+/// complete.
 #[utoipa::path(post, path = "/orders/{id}/cancellation", operation_id = "cancel_order",
     tag = "orders",
     params(("id" = OrderId, Path, description = "The order.")),
@@ -45,6 +45,6 @@ pub(super) async fn handle(
             Err(Problem::new(StatusCode::CONFLICT, &detail))
         }
         Reply::Unknown => Err(Problem::not_found("such order")),
-        Reply::Refused(_) => Err(quintet::CommandError::Failed.into()),
+        Reply::Refused(_) | Reply::Repeat(_) => Err(quintet::CommandError::Failed.into()),
     }
 }

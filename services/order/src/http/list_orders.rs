@@ -13,15 +13,16 @@ use uuid::Uuid;
 
 use crate::{Order, OrderService, Status, http::Summary};
 
-/// Orders of one answer unless asked otherwise, and at most.
+/// How many orders a page has unless `limit` says otherwise.
 const ORDERS: i64 = 50;
+/// The most orders that a page may have.
 const MOST: i64 = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// Only orders that stand there.
+    /// Only orders with this status.
     status: Option<Status>,
     /// Only orders that need attention, or only those that do not.
     needs_attention: Option<bool>,
@@ -29,7 +30,7 @@ pub(super) struct Page {
     #[param(minimum = 1, maximum = 500, default = 50)]
     #[serde(default, deserialize_with = "limit::<MOST, _>")]
     limit: Option<i64>,
-    /// The `next` of the answer before.
+    /// The `next` of the previous page.
     #[param(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
     #[serde(default, deserialize_with = "position")]
     cursor: Option<Uuid>,
@@ -39,14 +40,14 @@ pub(super) struct Page {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Orders {
     orders: Vec<Summary>,
-    /// Give it as `cursor` to go on; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     #[schema(example = "019f0c5a7b3e7c3e8f40112233445566")]
     next: Option<String>,
 }
 
 /// Lists orders, newest first.
 #[utoipa::path(get, path = "/orders", operation_id = "list_orders", tag = "orders", params(Page),
-    responses((status = 200, description = "Some orders, and how to go on.", body = Orders)),
+    responses((status = 200, description = "A page of orders, and the cursor of the next one.", body = Orders)),
 )]
 pub(super) async fn handle(
     State(app): State<App<OrderService>>,
@@ -70,24 +71,24 @@ fn cursor(order: OrderId) -> String {
     order.uuid().simple().to_string()
 }
 
-/// Only as [`cursor`] writes it: whoever builds one by hand builds on sand.
+/// Accepts a cursor only as [`cursor`] writes it, so that no client comes to depend on another spelling of the id.
 fn position<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
     let cursor = String::deserialize(from)?;
     let id = Uuid::try_parse(&cursor).ok().filter(|id| id.simple().to_string() == cursor);
-    let otherwise = || D::Error::custom("must be the `next` of an earlier answer");
-    id.map(Some).ok_or_else(otherwise)
+    let refusal = || D::Error::custom("must be the `next` of an earlier answer");
+    id.map(Some).ok_or_else(refusal)
 }
 
 fn query(before: Uuid, limit: i64, page: &Page) -> (String, Vec<Value>) {
     let mut values = vec![before.into(), limit.into()];
-    // The condition of the index `orders_attention`, so that it is used.
+    // Exactly the condition of the partial index `orders_attention`: only then does the database use it.
     let attention = match page.needs_attention {
         None => "",
         Some(true) => "and needs_attention",
         Some(false) => "and not needs_attention",
     };
     let filter = page.status.map_or("", |status| {
-        let (filter, value) = standing(status);
+        let (filter, value) = status_filter(status);
         values.extend(value.map(Value::from));
         filter
     });
@@ -100,7 +101,7 @@ fn query(before: Uuid, limit: i64, page: &Page) -> (String, Vec<Value>) {
 }
 
 /// [`Order::status`] in SQL, with the conditions of the indexes `orders_open` and `orders_ended`.
-fn standing(status: Status) -> (&'static str, Option<&'static str>) {
+fn status_filter(status: Status) -> (&'static str, Option<&'static str>) {
     const OPEN: &str = "and ended is null and cause is null and stage = $3";
     const ENDED: &str = "and ended = $3";
     match status {
@@ -119,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// How the database finds the orders of this page.
+    /// The database's query plan for this page.
     async fn plan(db: &Db, page: &Page) -> String {
         let (sql, values) = query(Uuid::max(), 50, page);
         let (explain, column) = match db.kind() {
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_filter_reads_only_orders_that_an_index_has() {
+    async fn each_filter_uses_a_partial_index() {
         for database in testkit::databases().await {
             let migrations = quintet::engine::migrations().and(OrderService::migrations());
             let db = database.migrated(migrations).await;

@@ -7,6 +7,7 @@ mod new_order;
 mod order_events;
 mod place_order;
 mod price_list;
+mod reply;
 mod view;
 
 use axum::Extension;

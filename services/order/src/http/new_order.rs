@@ -12,27 +12,28 @@ use utoipa::{
 
 use crate::OrderService;
 
-/// Lines of an order.
+/// The most lines in an order.
 const MOST_LINES: usize = 100;
-/// Pieces of a line, whatever is configured.
+/// The highest limit that can be configured for the pieces in a line.
 pub(crate) const MOST_PIECES: i64 = 100_000_000;
-/// The longest texts, in characters. An e-mail address: RFC 5321 §4.5.3.1.3.
+/// The longest e-mail address, in characters: RFC 5321 §4.5.3.1.3.
 const LONGEST_EMAIL: usize = 254;
+/// The longest of all other texts, in characters.
 const LONGEST_TEXT: usize = 200;
 
 /// An order to be taken.
 #[derive(Debug, ToSchema)]
 pub(super) struct NewOrder {
-    /// Who orders.
+    /// The customer.
     #[schema(schema_with = customer)]
     pub(super) customer: Customer,
-    /// What: each SKU once, all in one currency.
+    /// What is ordered: each SKU once, all prices in one currency.
     #[schema(schema_with = items)]
     pub(super) items: Vec<Item>,
-    /// Where it goes.
+    /// Where the order is shipped to.
     #[schema(schema_with = address)]
     pub(super) shipping_address: Address,
-    /// What pays.
+    /// How the order is paid.
     #[schema(schema_with = payment)]
     pub(super) payment: PaymentMethod,
 }
@@ -65,30 +66,30 @@ fn read_email(field: &Field<'_>) -> String {
     email
 }
 
-/// `most` is how many pieces a line may have.
+/// `most` is the most pieces that a line may have.
 fn read_items(field: &Field<'_>, most: i64) -> Option<Vec<Item>> {
     let mut known = BTreeSet::new();
     let mut items = Vec::new();
     for line in field.list(1..=MOST_LINES) {
         let sku: Option<Sku> = line.at("sku").parsed(Sku::RULE);
         let first = sku.as_ref().is_none_or(|sku| known.insert(sku.clone()));
-        let otherwise = "stands in an earlier line too; add the quantities up in one line";
-        line.at("sku").must(first, otherwise);
+        let repeated = "stands in an earlier line too; add the quantities up in one line";
+        line.at("sku").must(first, repeated);
         let quantity = line.at("quantity").integer(1..=most);
         items.push(sku.map(|sku| Item { sku, quantity }));
     }
-    // Every line has been looked at before the first wrong one ends it.
+    // Collected only now: the loop has reported the faults of every line, not only of the first wrong one.
     items.into_iter().collect()
 }
 
-/// As much as can be said without asking the mail server.
+/// Checks only the form of an address: whether it exists is known to its mail server alone.
 fn is_email(text: &str) -> bool {
     let parts = text.rsplit_once('@');
     parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
         && text.chars().all(is_visible)
 }
 
-// The same, for the description of the interface.
+// The rules above as OpenAPI schemas.
 
 fn customer() -> ObjectBuilder {
     let invisible = invisible_class();

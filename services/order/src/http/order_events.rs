@@ -1,6 +1,6 @@
-//! `GET /orders/{id}/events`: an order's timeline as it happens, by server-sent events.
+//! `GET /orders/{id}/events`: an order's timeline as server-sent events.
 //!
-//! Whichever replica took an event, the database has it: that is looked at while somebody listens.
+//! Each stream polls the order's row in the database, because another replica may have applied the event.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -28,20 +28,21 @@ use utoipa::IntoParams;
 use super::Happened;
 use crate::{Order, OrderService};
 
-/// A stream looks at the database so often, as long as few look at once.
+/// The pause between a stream's looks at the database. It is longer while many streams look: see [`LOOKS`].
 const POLL: Duration = Duration::from_millis(100);
-/// One mail says that the order is placed, one how it ended.
+/// The mails of an order: one says that it is placed, and one how it ended.
 const MAILS: usize = 2;
 
-/// A proxy such as nginx passes each event on at once, instead of collecting some.
+/// Makes a proxy such as nginx pass each event on at once instead of buffering the response.
 const UNBUFFERED: [(HeaderName, &str); 1] = [(HeaderName::from_static("x-accel-buffering"), "no")];
-/// Streams that look at the database at once: the others wait, and the connections are left to requests.
+/// The most streams that look at the database at once. The others wait, so that database connections are left for
+/// requests.
 const LOOKS: usize = 2;
-/// What a stream begins with.
+/// The first message of a stream, for the OpenAPI description.
 const EXAMPLE: &str = "id: 1\ndata: {\"seq\":1,\"event\":\"OrderPlaced\",\"service\":\"order\",\
     \"at\":\"2026-11-21T11:40:52.6504Z\",\"event_id\":\"01a1fde8-c42a-73f5-96da-6e816ab97e8a\"}\n\n";
 
-/// The turns of all streams to look at the database.
+/// The permits of all streams to look at the database.
 #[derive(Debug, Clone)]
 pub(super) struct Looks(Arc<Semaphore>);
 
@@ -51,10 +52,10 @@ impl Default for Looks {
     }
 }
 
-/// Streams an order's timeline: what has happened so far, then what happens. Each message has the
+/// Streams an order's timeline: first the entries so far, then each new one. Each message has the
 /// entry's `seq` as its id and the entry as JSON, a `TimelineEntry`, as its data. Messages have no
-/// name, so that `onmessage` gets them all; the entry's `event` says what it is. The stream ends
-/// when the order has ended and both its mails are sent or failed.
+/// name, so that `onmessage` gets them all; the entry's `event` says what happened. The stream ends
+/// when the order has ended and both of its mails have been sent or have failed.
 #[utoipa::path(get, path = "/orders/{id}/events", operation_id = "get_order_events",
     tag = "orders",
     params(
@@ -64,9 +65,9 @@ impl Default for Looks {
     responses(
         (status = 200, description = "The events.", body = String,
             content_type = "text/event-stream", example = json!(EXAMPLE)),
-        (status = 204, description = "Nothing came after `Last-Event-ID`, and nothing will."),
+        (status = 204, description = "The client has the whole timeline: nothing follows `Last-Event-ID`, and nothing will."),
         (status = 404, description = "There is no such order."),
-        (status = 429, description = "The client, or all clients together, have as many streams as they may."),
+        (status = 429, description = "The client, or all clients together, have the most streams that are allowed."),
     ),
 )]
 pub(super) async fn handle(
@@ -77,22 +78,22 @@ pub(super) async fn handle(
     place: StreamPlace,
 ) -> Result<Response, Problem> {
     let db = app.engine.db();
-    let known: Option<Order> = db.find(order).await?;
-    let known = known.ok_or_else(|| Problem::not_found("such order"))?;
+    let row: Option<Order> = db.find(order).await?;
+    let row = row.ok_or_else(|| Problem::not_found("such order"))?;
     let mut listener = Listener {
         db: db.clone(),
         order,
         resumed: last.unwrap_or(0),
         read: 0,
         waiting: VecDeque::new(),
-        story: Story::default(),
+        progress: Progress::default(),
         stopping: app.stopping.clone(),
         looks,
         _place: place,
     };
-    listener.take(&known);
-    if last.is_some() && listener.waiting.is_empty() && listener.story.is_told() {
-        // By the standard this stops a browser from connecting again.
+    listener.take(&row);
+    if last.is_some() && listener.waiting.is_empty() && listener.progress.is_complete() {
+        // 204 makes a browser stop reconnecting (HTML standard, server-sent events).
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let stream = Sse::new(listener.stream()).keep_alive(KeepAlive::default());
@@ -103,7 +104,7 @@ pub(super) async fn handle(
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(super) struct LastEvent {
-    /// The id of the last event that was received: go on after it.
+    /// The id of the last event that the client received: the stream continues after it.
     #[param(rename = "Last-Event-ID", minimum = 0, nullable = false)]
     seq: Option<i64>,
 }
@@ -121,15 +122,15 @@ impl<S: Sync> FromRequestParts<S> for LastEvent {
     }
 }
 
-/// How much of an order's story has been told.
+/// Which of the events that complete a timeline have been read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Story {
+struct Progress {
     ended: bool,
     mails: usize,
 }
 
-impl Story {
-    fn hear(&mut self, event: &str) {
+impl Progress {
+    fn note(&mut self, event: &str) {
         match event.parse() {
             Ok(EventType::OrderCompleted | EventType::OrderCancelled) => self.ended = true,
             Ok(EventType::NotificationSent | EventType::NotificationFailed) => self.mails += 1,
@@ -137,7 +138,7 @@ impl Story {
         }
     }
 
-    fn is_told(self) -> bool {
+    fn is_complete(self) -> bool {
         self.ended && self.mails >= MAILS
     }
 }
@@ -145,13 +146,13 @@ impl Story {
 struct Listener {
     db: Db,
     order: OrderId,
-    /// The client has the entries up to here.
+    /// The client already has the entries up to this number.
     resumed: i64,
-    /// How many entries were read.
+    /// How many entries have been read from the database.
     read: usize,
-    /// Entries on their way to the client.
+    /// Entries to be sent to the client.
     waiting: VecDeque<Happened>,
-    story: Story,
+    progress: Progress,
     stopping: watch::Receiver<bool>,
     looks: Arc<Semaphore>,
     _place: StreamPlace,
@@ -170,20 +171,20 @@ impl Listener {
             if let Some(entry) = self.waiting.pop_front() {
                 return Some(entry);
             }
-            if self.story.is_told() {
+            if self.progress.is_complete() {
                 return None;
             }
             let (db, order, looks) = (&self.db, self.order, &self.looks);
-            let look = async {
+            let next_look = async {
                 sleep(POLL).await;
-                let _turn = looks.acquire().await;
+                let _permit = looks.acquire().await;
                 db.find::<Order>(order).await
             };
             let found = tokio::select! {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-                found = look => found,
+                found = next_look => found,
             };
-            // While the database is away, nothing happens to the order either.
+            // An error is ignored: during a database outage the order cannot change either, and the next look retries.
             if let Ok(Some(order)) = found {
                 self.take(&order);
             }
@@ -192,7 +193,7 @@ impl Listener {
 
     fn take(&mut self, order: &Order) {
         for entry in Happened::after(self.read, &order.timeline.0) {
-            self.story.hear(&entry.event);
+            self.progress.note(&entry.event);
             self.read += 1;
             if entry.seq > self.resumed {
                 self.waiting.push_back(entry);

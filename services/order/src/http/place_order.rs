@@ -1,24 +1,19 @@
-//! `POST /orders`: takes an order.
+//! `POST /orders`: places an order.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::StatusCode};
 use quintet::{
     App,
-    http::{Body, Idempotency, Problem, TraceContext, Wrong},
+    http::{Body, CommandResponse, Idempotency, Problem, TraceContext, Wrong},
     uuid_v7,
 };
 
-use super::{OrderView, new_order::NewOrder};
+use super::{OrderView, new_order::NewOrder, reply::accepted};
 use crate::{Command, OrderService, PlaceOrder, Refusal, Reply, WrongLine};
 
 /// Seconds after which a customer with too many open orders may try again.
 const OPEN_ORDERS_RETRY: u32 = 60;
 
-/// Takes an order. It is accepted once this answers; its end shows in `GET /orders/{id}`.
+/// Places an order. The order is accepted once this is answered; `GET /orders/{id}` shows how it ended.
 #[utoipa::path(post, path = "/orders", operation_id = "place_order", tag = "orders",
     params(Idempotency),
     request_body(content = NewOrder, example = json!({
@@ -29,7 +24,7 @@ const OPEN_ORDERS_RETRY: u32 = 60;
         "payment": { "token": "tok_ok" },
     })),
     responses((status = 202, description = "The order is accepted.", body = OrderView,
-        headers(("Location" = String, description = "Where the order is.")),
+        headers(("Location" = String, description = "The address of the order.")),
         links(
             ("order" = (operation_id = "get_order",
                 parameters(("id" = "$response.body#/id")))),
@@ -46,7 +41,7 @@ pub(super) async fn handle(
     key: Idempotency,
     TraceContext(trace): TraceContext,
     Body { value: order, fingerprint }: Body<NewOrder>,
-) -> Result<Response, Problem> {
+) -> Result<CommandResponse, Problem> {
     let command = Command::Place(Box::new(PlaceOrder {
         order_id: uuid_v7(&*app.clock, &*app.random).into(),
         customer: order.customer,
@@ -55,11 +50,8 @@ pub(super) async fn handle(
         payment: order.payment,
     }));
     match app.commands.send(command, key.key("POST /orders", fingerprint), trace).await? {
-        Reply::Order(mut order) => {
-            order.complete();
-            let location = [(header::LOCATION, format!("/orders/{}", order.order.id))];
-            Ok((StatusCode::ACCEPTED, location, Json(order)).into_response())
-        }
+        Reply::Order(order) => Ok(accepted(&order)),
+        Reply::Repeat(response) => Ok(response),
         Reply::Refused(Refusal::Lines(mut wrong)) => {
             let is_unknown = |wrong: &WrongLine| matches!(wrong, WrongLine::UnknownSku { .. });
             if wrong.iter().any(is_unknown)
@@ -74,14 +66,14 @@ pub(super) async fn handle(
     }
 }
 
-/// The product may be among those of which nothing was heard yet.
+/// The ordered product may be one that is listed but has not been read from the broker yet.
 fn unread() -> Problem {
     let detail = "not all products are known here yet; send the order again in a moment, under the same \
                   Idempotency-Key. If it stays so, no product is listed, or the broker is away";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
-/// Refused for these lines; for now if none is left.
+/// The refusal of an order with these wrong lines. Without any, the lines named products that may still become known.
 fn refused(wrong: &[WrongLine], products_url: &str) -> Problem {
     if wrong.is_empty() {
         return unread();

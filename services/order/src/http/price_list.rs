@@ -1,4 +1,4 @@
-//! Whether the price list is complete, as far as the broker tells.
+//! Whether the price list is complete: whether all product events have been read from the broker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,44 +8,48 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::OrderService;
 
-/// How long the broker may take to say how far the topic has been read.
+/// How long the broker may take to report how far the topic has been read.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long what it said counts: orders for nothing must not keep it busy.
+/// How long the broker's report is reused, so that orders for unknown products do not keep the broker busy.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Knows whether order has read all there is of the products.
+/// Knows whether the order service has read all products. Remembers the last result for [`FRESH`].
 #[derive(Debug, Clone, Default)]
-pub struct PriceList(Arc<Mutex<Option<Known>>>);
+pub struct PriceList(Arc<Mutex<Option<LastLook>>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    /// By the clock that nobody sets.
+struct LastLook {
+    /// By the monotonic clock.
     at: Duration,
-    read: bool,
+    is_read: bool,
 }
 
 impl PriceList {
-    /// Whether a product that order does not know does not exist; false while that cannot be told.
+    /// Whether all products have been read, so that an unknown product does not exist. False if the broker does not
+    /// say.
     ///
     /// # Errors
     /// If the database does not answer.
     pub(super) async fn is_read(&self, app: &App<OrderService>) -> Result<bool, Problem> {
         let now = app.clock.steady();
-        let mut known = self.0.lock().await;
-        if let Some(Known { at, read }) = *known
+        let mut last_look = self.0.lock().await;
+        if let Some(LastLook { at, is_read }) = *last_look
             && now.saturating_sub(at) < FRESH
         {
-            return Ok(read);
+            return Ok(is_read);
         }
-        let any = app.engine.db().fetch("select 1 from product limit 1", Vec::new()).await?;
+        let first_product =
+            app.engine.db().fetch("select 1 from product limit 1", Vec::new()).await?;
         let states = timeout(PATIENCE, app.engine.partitions(&*app.bus)).await;
-        let read = matches!(&states, Ok(Ok(states)) if !any.is_empty() && is_read(states));
-        *known = Some(Known { at: now, read });
-        Ok(read)
+        // Without any product, the topic's producer has probably not listed its products yet.
+        let is_read =
+            matches!(&states, Ok(Ok(states)) if !first_product.is_empty() && all_read(states));
+        *last_look = Some(LastLook { at: now, is_read });
+        Ok(is_read)
     }
 }
 
-fn is_read(states: &[PartitionState]) -> bool {
+fn all_read(states: &[PartitionState]) -> bool {
     let products = EventType::ProductListed.topic();
     states.iter().filter(|state| state.topic == products).all(|state| state.lag() <= 0)
 }

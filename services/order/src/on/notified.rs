@@ -1,5 +1,5 @@
 //! NotificationSent | NotificationFailed → nothing
 //!
-//! What the customer was told stands in the timeline, as every event does. Nothing follows from it.
+//! The order's timeline records the event, as it does every event. Nothing else follows.
 
 pub(crate) fn react() {}

@@ -1,67 +1,66 @@
 //! PlaceOrder → OrderPlaced
 //!
-//! Fixes the prices, and sets the deadline of the payment.
+//! Fixes the prices and sets the payment deadline.
 
 use contracts::{Address, Customer, Item, Money, OrderId, OrderPlaced, PaymentMethod, Sku};
 use quintet::{Input, store::Json};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     Alarm, Line, Order, OrderService, Out, Policy, Product, Reply, Stage, World, customer_id,
 };
 
-/// An order to be taken.
+/// A request to place an order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlaceOrder {
-    /// Its id to be.
+    /// The id that the order will have. The caller draws it, because a reaction has no randomness.
     pub order_id: OrderId,
-    /// Who orders.
+    /// The customer.
     pub customer: Customer,
-    /// What.
+    /// What is ordered.
     pub items: Vec<Item>,
-    /// Where it goes.
+    /// Where it is shipped to.
     pub shipping_address: Address,
-    /// What pays.
+    /// How it is paid.
     pub payment: PaymentMethod,
 }
 
 /// Why an order cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// These of its lines cannot be taken.
     Lines(Vec<WrongLine>),
-    /// The customer has as many open orders as a customer may have.
+    /// The customer has the most open orders that are allowed.
     TooManyOpen {
-        /// So many.
+        /// The limit.
         most: i64,
     },
 }
 
 /// Why a line of an order cannot be taken. `line` counts from 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WrongLine {
     /// The price list has no such product.
     UnknownSku {
-        /// Where it stands.
+        /// The number of the line.
         line: usize,
-        /// What it is.
+        /// The unknown SKU.
         sku: Sku,
     },
-    /// The product costs another currency than those before it.
+    /// The product's price is in another currency than that of the lines before.
     MixedCurrencies {
-        /// Where it stands.
+        /// The number of the line.
         line: usize,
     },
-    /// The sum is more than money can be.
+    /// The total exceeds what an amount of money can hold.
     TooExpensive {
-        /// Where it became too much.
+        /// The number of the line at which it does.
         line: usize,
     },
 }
 
 impl PlaceOrder {
-    /// The customer among whose open orders it would count, if these are counted.
+    /// The customer whose open orders would include it, if open orders are counted.
     pub(crate) fn counted(&self, policy: Policy) -> Option<Uuid> {
         (policy.open_orders > 0).then(|| customer_id(&self.customer.email))
     }
@@ -106,7 +105,8 @@ pub(crate) fn react(
     order.placed_in(&input.trace);
     world.orders.put(order);
     world.say(OrderPlaced { order_id, customer, items, shipping_address, payment, total }, out);
-    // The first deadline follows that of the payment, unless it comes sooner: then both request the same.
+    // An order has one deadline at a time: the payment deadline sets the first deadline when it fires. If the first one
+    // is due no later, the payment deadline would add nothing, because both request the cancellation.
     let Policy { paid, first, .. } = world.policy;
     if paid < first {
         out.set_alarm(order_id, Alarm::PaymentDeadline, paid);
@@ -114,11 +114,11 @@ pub(crate) fn react(
         out.set_alarm(order_id, Alarm::FirstDeadline, first);
     }
     if let Some(order) = world.orders.get(&order_id) {
-        out.reply(Reply::Order(Box::new(order.into())));
+        out.reply(Reply::Order(Box::new(order.clone())));
     }
 }
 
-/// The lines at today's prices, and their sum; or every line that cannot be taken.
+/// The lines at current prices and their total, or all lines that cannot be taken.
 fn priced(world: &World, items: &[Item]) -> Result<(Vec<Line>, Money), Vec<WrongLine>> {
     let (mut lines, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
     let mut total: Option<Money> = None;

@@ -1,6 +1,7 @@
 //! ProductListed → nothing
 //!
-//! Keeps the price list. An older version than the known one is ignored.
+//! Updates the price list. A version older than the known one is ignored, because events of one product may arrive in
+//! any order.
 
 use contracts::ProductListed;
 

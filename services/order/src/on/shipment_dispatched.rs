@@ -1,6 +1,6 @@
 //! ShipmentDispatched → OrderCompleted
 //!
-//! At any stage, and even where cancellation was requested: the parcel is on its way.
+//! Completes the order at any stage, even if its cancellation was requested: the parcel is on its way.
 
 use contracts::ShipmentDispatched;
 

@@ -1,15 +1,15 @@
 //! CancelOrder → OrderCancellationRequested
 //!
-//! The customer's wish. Shipping decides; the order may still end completed.
+//! The customer requests the cancellation. Shipping decides; the order may still complete.
 
 use contracts::{CancelReason, OrderId};
 
 use crate::{Out, Reply, World};
 
-/// A customer wants an order cancelled.
+/// A customer's request to cancel an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CancelOrder {
-    /// This one.
+    /// The order.
     pub order_id: OrderId,
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn react(world: &mut World, command: CancelOrder, out: &mut Out) {
         None => Reply::Unknown,
         Some(order) => match order.ended {
             Some(end) => Reply::Ended(end),
-            None => Reply::Order(Box::new(order.into())),
+            None => Reply::Order(Box::new(order.clone())),
         },
     };
     out.reply(reply);

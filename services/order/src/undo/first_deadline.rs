@@ -1,6 +1,7 @@
 //! @first_deadline → OrderCancellationRequested
 //!
-//! Always sets the second deadline: whether cancelled or not, the order has taken too long.
+//! Always sets the second deadline, also if a cancellation was requested before: the order has taken too long either
+//! way.
 
 use contracts::{CancelReason, OrderId};
 

@@ -1,7 +1,7 @@
 //! @payment_deadline → OrderCancellationRequested
 //!
-//! What is reserved for an order that is not paid can be sold to others. Always sets the first deadline:
-//! an order has one at a time.
+//! Requests the cancellation of an order that is not paid, so that its stock can be sold to others. Always sets the
+//! first deadline, because an order has one deadline at a time and that one comes next.
 
 use contracts::{CancelReason, OrderId};
 use jiff::Timestamp;

@@ -1,6 +1,6 @@
 //! PaymentDeclined → OrderCancelled
 //!
-//! A cause, and the money's side is settled: nothing was taken.
+//! This is a cause for cancellation, and it settles the money: nothing was charged. The end waits for the stock.
 
 use contracts::{CancelReason, PaymentDeclined};
 

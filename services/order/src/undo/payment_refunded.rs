@@ -1,6 +1,6 @@
 //! PaymentRefunded → OrderCancelled
 //!
-//! The money's side is settled; counts also before the cause is known.
+//! Settles the money. Topics are not ordered among each other, so this may come before the cause is known.
 
 use contracts::PaymentRefunded;
 

@@ -1,6 +1,6 @@
 //! @second_deadline → nothing
 //!
-//! Somebody does not answer: a person has to look.
+//! A service has not answered for too long: an operator has to look.
 
 use contracts::OrderId;
 

@@ -1,6 +1,6 @@
 //! ShipmentFailed → OrderCancelled
 //!
-//! A cause. The end waits for stock and money.
+//! This is a cause for cancellation. The end waits for stock and money.
 
 use contracts::{CancelReason, ShipmentFailed};
 

@@ -1,6 +1,6 @@
 //! ShipmentVoided → OrderCancelled
 //!
-//! A cause: whoever requested the cancellation was in time. The end waits for stock and money.
+//! This is a cause for cancellation: the request came in time. The end waits for stock and money.
 
 use contracts::{CancelReason, ShipmentVoided};
 

@@ -1,6 +1,6 @@
 //! StockRejected → OrderCancelled
 //!
-//! Alone: nothing was reserved, so nothing was charged.
+//! This alone ends the order: nothing was reserved, so nothing was charged.
 
 use contracts::{CancelReason, StockRejected};
 

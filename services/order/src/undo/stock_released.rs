@@ -1,6 +1,6 @@
 //! StockReleased → OrderCancelled
 //!
-//! The stock's side is settled; counts also before the cause is known.
+//! Settles the stock. Topics are not ordered among each other, so this may come before the cause is known.
 
 use contracts::StockReleased;
 

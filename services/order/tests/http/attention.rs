@@ -1,5 +1,5 @@
-//! Orders past their second deadline: whom they wait for, and since when. The engine itself rings
-//! the deadlines, which are over at once here.
+//! Orders past their second deadline: which services they wait for, and since when. The engine fires the deadlines,
+//! which are zero here.
 
 use contracts::{
     Currency, Money, OrderId, PaymentCaptured, PaymentDeclined, PaymentVoided, ShipmentVoided,
@@ -8,11 +8,11 @@ use contracts::{
 use serde_json::{Value, json};
 use testkit::eventually;
 
-use crate::rig::{Rig, impatient, rigs};
+use crate::rig::{Rig, overdue, rigs};
 
 impl Rig {
-    /// Places an order and waits until a person has to look.
-    async fn place_and_forget(&self) -> (String, OrderId) {
+    /// Places an order and waits until it needs attention.
+    async fn place_overdue(&self) -> (String, OrderId) {
         let order = self.place().await;
         eventually("it needs attention", async || {
             (self.order(&order).await["needs_attention"] == true).then_some(())
@@ -26,8 +26,8 @@ impl Rig {
         self.get(&format!("/orders/{order}")).await.json().await.unwrap()
     }
 
-    /// Whom an order waits for, and the event since which it does.
-    async fn waits(&self, order: &str) -> (Value, Value) {
+    /// The services that an order waits for, and the event since which it does.
+    async fn attention(&self, order: &str) -> (Value, Value) {
         let order = self.order(order).await;
         assert_eq!(order["attention"].is_object(), order["needs_attention"].as_bool().unwrap());
         let since = &order["attention"]["since"];
@@ -37,9 +37,9 @@ impl Rig {
         (order["attention"]["waiting_for"].clone(), asked)
     }
 
-    /// Waits until `/metrics` there tells so many of all, and of those that wait for inventory,
-    /// payment and shipping: what it tells may be a second old.
-    async fn tells(&self, url: &str, expected: [&str; 4]) {
+    /// Waits until `/metrics` at this address shows these counts: all orders that need attention, and those that
+    /// wait for inventory, payment and shipping. The counts may be a second old.
+    async fn await_stuck(&self, url: &str, expected: [&str; 4]) {
         eventually("the orders that are stuck", async || {
             (self.stuck_at(url).await == expected).then_some(())
         })
@@ -55,7 +55,7 @@ impl Rig {
         let total = "quintet_orders_needing_attention{service=\"order\"} ".to_owned();
         [total, stuck("inventory"), stuck("payment"), stuck("shipping")].map(|series| {
             let line = text.lines().find_map(|line| line.strip_prefix(&*series));
-            // Left out while the database takes its time.
+            // The series is left out while the database does not answer in time.
             line.unwrap_or_default().to_owned()
         })
     }
@@ -68,57 +68,57 @@ impl Rig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_not_answered_is_named_from_the_second_deadline_to_the_end() {
-    for rig in impatient().await {
-        let (order, order_id) = rig.place_and_forget().await;
+async fn the_services_that_have_not_answered_are_named_from_the_second_deadline_to_the_end() {
+    for rig in overdue().await {
+        let (order, order_id) = rig.place_overdue().await;
         let since = json!("OrderCancellationRequested");
-        assert_eq!(rig.waits(&order).await, (json!(["shipping"]), since));
+        assert_eq!(rig.attention(&order).await, (json!(["shipping"]), since));
 
         rig.hears(&order, ShipmentVoided { order_id }).await;
         let since = json!("ShipmentVoided");
-        let both = json!(["inventory", "payment"]);
-        assert_eq!(rig.waits(&order).await, (both, since.clone()));
+        let services = json!(["inventory", "payment"]);
+        assert_eq!(rig.attention(&order).await, (services, since.clone()));
 
         rig.hears(&order, StockReleased { order_id }).await;
-        assert_eq!(rig.waits(&order).await, (json!(["payment"]), since));
+        assert_eq!(rig.attention(&order).await, (json!(["payment"]), since));
 
         rig.hears(&order, PaymentVoided { order_id }).await;
         assert_eq!(rig.order(&order).await["status"], "cancelled");
-        assert_eq!(rig.waits(&order).await, (Value::Null, Value::Null));
+        assert_eq!(rig.attention(&order).await, (Value::Null, Value::Null));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_side_is_counted_by_every_replica_and_listed() {
-    for rig in impatient().await {
-        rig.tells(&rig.url, ["0", "0", "0", "0"]).await;
-        let (paid, order_id) = rig.place_and_forget().await;
+    for rig in overdue().await {
+        rig.await_stuck(&rig.url, ["0", "0", "0", "0"]).await;
+        let (paid, order_id) = rig.place_overdue().await;
         let amount = Money { amount_minor: 1298, currency: Currency::EUR };
         let reference = "ch_1".to_owned();
         rig.hears(&paid, PaymentCaptured { order_id, amount, reference }).await;
-        let (declined, order_id) = rig.place_and_forget().await;
+        let (declined, order_id) = rig.place_overdue().await;
         let reason = "no cover".to_owned();
         rig.hears(&declined, PaymentDeclined { order_id, reason }).await;
-        let (voided, order_id) = rig.place_and_forget().await;
+        let (voided, order_id) = rig.place_overdue().await;
         rig.hears(&voided, ShipmentVoided { order_id }).await;
-        assert_eq!(rig.waits(&paid).await.0, json!(["shipping"]));
-        assert_eq!(rig.waits(&declined).await.0, json!(["inventory"]));
+        assert_eq!(rig.attention(&paid).await.0, json!(["shipping"]));
+        assert_eq!(rig.attention(&declined).await.0, json!(["inventory"]));
 
         let expected = ["3", "2", "1", "1"];
-        rig.tells(&rig.url, expected).await;
-        // It is read from the rows: a process that has applied nothing says the same.
-        rig.tells(&rig.another().await, expected).await;
+        rig.await_stuck(&rig.url, expected).await;
+        // The counts are read from the rows: a replica that has applied nothing shows the same.
+        rig.await_stuck(&rig.another().await, expected).await;
         assert_eq!(rig.listed(true).await, [voided.clone(), declined.clone(), paid]);
         assert_eq!(rig.listed(false).await, [json!(null); 0]);
 
         rig.hears(&declined, StockReleased { order_id: declined.parse().unwrap() }).await;
-        rig.tells(&rig.url, ["2", "1", "1", "1"]).await;
+        rig.await_stuck(&rig.url, ["2", "1", "1", "1"]).await;
         assert_eq!(rig.listed(false).await, [declined]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_says_from_the_start_which_service_is_next() {
+async fn an_order_shows_from_the_start_which_service_is_next() {
     for rig in rigs().await {
         let order = rig.place().await;
         let order_id = order.parse().unwrap();

@@ -1,4 +1,4 @@
-//! How much may be ordered.
+//! Limits on how much may be ordered.
 
 use futures::future::join_all;
 use order::Policy;
@@ -13,7 +13,7 @@ async fn rigs() -> Vec<Rig> {
     rigs_with(Policy { open_orders: MOST, quantity: 10, ..Policy::default() }).await
 }
 
-/// How many customers have open orders, and how many orders these are.
+/// How many customers have open orders, and how many open orders they have.
 async fn counted(rig: &Rig) -> (i64, i64) {
     let rows = rig.db.fetch("select open_orders from customer", Vec::new()).await.unwrap();
     let open = rows.iter().map(|row| row.get::<i64>(0).unwrap());
@@ -28,15 +28,15 @@ async fn end(rig: &Rig, id: &str) {
 async fn a_line_has_no_more_pieces_than_the_limit() {
     for rig in rigs().await {
         let refused = rig.post(&with("/items/0/quantity", 11)).await;
-        let (status, told, named) = problem(refused).await;
+        let (status, problem, named) = problem(refused).await;
         assert_eq!((status, named), (422, vec!["/items/0/quantity".to_owned()]));
         assert!(
-            told["detail"].as_str().unwrap().contains("must be a whole number, 1 to 10"),
-            "{told}"
+            problem["detail"].as_str().unwrap().contains("must be a whole number, 1 to 10"),
+            "{problem}"
         );
         let taken = rig.post(&with("/items/0/quantity", 10)).await;
         assert_eq!(taken.status(), StatusCode::ACCEPTED);
-        assert_eq!(counted(&rig).await, (1, 1), "what is refused does not count");
+        assert_eq!(counted(&rig).await, (1, 1), "a refused order does not count");
     }
 }
 
@@ -52,15 +52,15 @@ async fn a_customer_has_no_more_open_orders_than_the_limit() {
         }
         let refused = rig.post(&order()).await;
         assert_eq!(refused.headers()["retry-after"], "60");
-        let (status, told, named) = problem(refused).await;
+        let (status, refusal, named) = problem(refused).await;
         assert_eq!((status, named), (429, vec!["/customer/email".to_owned()]));
-        let says = "/customer/email has 3 open orders";
-        assert!(told["detail"].as_str().unwrap().starts_with(says), "{told}");
+        let detail = "/customer/email has 3 open orders";
+        assert!(refusal["detail"].as_str().unwrap().starts_with(detail), "{refusal}");
         let other = rig.post(&with("/customer/email", "eve@example.com")).await;
         assert_eq!(other.status(), StatusCode::ACCEPTED);
         assert_eq!(counted(&rig).await, (2, MOST + 1));
 
-        // An end makes room for one order, however often it is told.
+        // The end of an order makes room for one more, also if its event comes twice.
         for _ in 0..2 {
             end(&rig, &placed[0]).await;
         }
@@ -69,12 +69,12 @@ async fn a_customer_has_no_more_open_orders_than_the_limit() {
         for id in &placed {
             end(&rig, id).await;
         }
-        assert_eq!(counted(&rig).await, (1, 1), "only the other one's is open");
+        assert_eq!(counted(&rig).await, (1, 1), "only the other customer's order is open");
     }
 }
 
 #[tokio::test]
-async fn of_many_orders_at_once_no_more_are_taken_and_a_refusal_is_no_answer_for_ever() {
+async fn many_orders_at_once_do_not_exceed_the_limit_and_a_refusal_is_not_stored_under_the_key() {
     for rig in rigs().await {
         let place = async |nth: usize| {
             let request = rig.http.post(format!("{}/orders", rig.url)).json(&order());
@@ -91,7 +91,7 @@ async fn of_many_orders_at_once_no_more_are_taken_and_a_refusal_is_no_answer_for
         assert_eq!(i64::try_from(taken.len()), Ok(MOST));
         assert!(refused.iter().all(|(_, status)| *status == 429), "{refused:?}");
         end(&rig, taken[0]["id"].as_str().unwrap()).await;
-        // The same request under its key is a new one, as it changed nothing.
+        // A refused request under the same key is a new request, because the first one changed nothing.
         assert_eq!(place(refused[0].0).await.status(), StatusCode::ACCEPTED);
         assert_eq!(counted(&rig).await, (1, MOST));
     }

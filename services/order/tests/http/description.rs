@@ -9,7 +9,7 @@ use testkit::MemoryBus;
 use crate::rig::Rig;
 
 #[tokio::test]
-async fn every_route_is_described_with_all_its_answers() {
+async fn every_route_is_described_with_all_its_responses() {
     let rig = Rig::running().await;
     let description = rig.get("/openapi.json").await.json::<Value>().await.unwrap();
     let routes = routes(&description);
@@ -26,7 +26,7 @@ async fn every_route_is_described_with_all_its_answers() {
 }
 
 #[tokio::test]
-async fn clients_are_generated_from_it() {
+async fn the_description_suits_client_generators() {
     let rig = Rig::running().await;
     for answer in [rig.get("/openapi.json").await, rig.ask_admin("/openapi.json").await] {
         let description = answer.json::<Value>().await.unwrap();
@@ -34,7 +34,7 @@ async fn clients_are_generated_from_it() {
         assert_eq!(description["security"], serde_json::json!([]));
     }
     let description = rig.get("/openapi.json").await.json::<Value>().await.unwrap();
-    // A stream is text: there is no JSON to be parsed as a whole.
+    // A stream is described as text, because its body as a whole is not JSON.
     let stream = &description["paths"]["/orders/{id}/events"]["get"]["responses"]["200"]["content"];
     assert_eq!(stream["text/event-stream"]["schema"], serde_json::json!({ "type": "string" }));
     let required = description["components"]["schemas"]["OrderSummary"]["required"].as_array();
@@ -42,25 +42,25 @@ async fn clients_are_generated_from_it() {
 }
 
 #[tokio::test]
-async fn metrics_are_told_in_the_form_that_is_accepted() {
+async fn metrics_are_served_in_the_format_that_the_client_accepts() {
     let rig = Rig::running().await;
-    let told = async |accept: &str| {
+    let metrics = async |accept: &str| {
         let request = rig.http.get(format!("{}/metrics", rig.url)).header("accept", accept);
         let answer = request.send().await.unwrap();
         let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
         (kind, answer.text().await.unwrap())
     };
-    let (kind, text) = told("*/*").await;
+    let (kind, text) = metrics("*/*").await;
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     assert!(text.contains("# TYPE quintet_build_info gauge\n"), "{text}");
     assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
-    let (kind, text) = told("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+    let (kind, text) = metrics("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(text.contains("# TYPE quintet_build info\n") && text.ends_with("# EOF\n"), "{text}");
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_set_makes_no_request_longer_and_no_scrape_older() {
+async fn setting_the_wall_clock_affects_neither_request_times_nor_the_age_of_a_scrape() {
     let lag = |high| PartitionState {
         topic: "products".to_owned(),
         partition: 0,
@@ -71,21 +71,21 @@ async fn a_wall_clock_that_is_set_makes_no_request_longer_and_no_scrape_older() 
     let bus = MemoryBus::default();
     let rig = Rig::rushing(Arc::new(bus.clone())).await;
     let scraped = async || rig.get("/metrics").await.text().await.unwrap();
-    let mut told = String::new();
+    let mut metrics = String::new();
     for high in [3, 9] {
         bus.set_partitions(vec![lag(high)]);
-        told = scraped().await;
+        metrics = scraped().await;
     }
-    let of = |name: &str| {
-        let mut lines = told.lines().filter(|line| line.starts_with(name));
+    let value = |name: &str| {
+        let mut lines = metrics.lines().filter(|line| line.starts_with(name));
         lines.next().and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value)
     };
-    assert_eq!(of("quintet_http_request_seconds_sum"), Some("0.0"), "{told}");
-    assert_eq!(of("quintet_consumer_lag_records{"), Some("1"), "{told}");
+    assert_eq!(value("quintet_http_request_seconds_sum"), Some("0.0"), "{metrics}");
+    assert_eq!(value("quintet_consumer_lag_records{"), Some("1"), "{metrics}");
 }
 
 #[tokio::test]
-async fn what_operators_ask_is_described_on_their_listener() {
+async fn the_admin_listener_describes_the_admin_routes() {
     let rig = Rig::running().await;
     let description = rig.ask_admin("/openapi.json").await.json::<Value>().await.unwrap();
     let expected = [
@@ -104,7 +104,7 @@ async fn what_operators_ask_is_described_on_their_listener() {
     assert_eq!(routes(&description), expected);
 }
 
-/// The routes with their answers, each of which is described.
+/// The routes with the statuses of their responses. Checks that each of them is described.
 fn routes(description: &Value) -> Vec<String> {
     let paths = description["paths"].as_object().unwrap();
     let mut routes = Vec::new();
@@ -127,7 +127,7 @@ fn routes(description: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_the_description_refers_to_is_there() {
+async fn every_reference_in_the_description_resolves() {
     let rig = Rig::running().await;
     for answer in [rig.get("/openapi.json").await, rig.ask_admin("/openapi.json").await] {
         let description = answer.json::<Value>().await.unwrap();
@@ -151,7 +151,7 @@ fn collect(value: &Value, references: &mut Vec<String>) {
 }
 
 #[tokio::test]
-async fn its_page_loads_nothing_from_elsewhere() {
+async fn the_docs_page_loads_nothing_from_other_origins() {
     let rig = Rig::running().await;
     let page = rig.get("/docs").await.text().await.unwrap();
     assert!(page.contains("swagger-ui-bundle.js"), "{page}");
@@ -162,7 +162,7 @@ async fn its_page_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn no_other_page_can_use_its_page() {
+async fn the_docs_page_cannot_be_framed_or_scripted_by_other_pages() {
     let rig = Rig::running().await;
     for answer in [rig.get("/docs/").await, rig.ask_admin("/docs/swagger-ui.css").await] {
         assert!(answer.status().is_success());
@@ -177,11 +177,11 @@ async fn no_other_page_can_use_its_page() {
     }
     let page = rig.get("/docs/").await.text().await.unwrap();
     let inline = page.split("<script").skip(1).any(|script| !script.contains("src="));
-    assert!(!inline, "the policy allows no script within the page: {page}");
+    assert!(!inline, "the policy forbids inline scripts: {page}");
 }
 
 #[tokio::test]
-async fn the_root_leads_to_the_page() {
+async fn the_root_redirects_to_the_docs_page() {
     let rig = Rig::running().await;
     let page = rig.get("/").await;
     assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::rig::{Rig, STREAMS, STREAMS_EACH, problem, rigs};
 
-/// What works needs a fraction of it.
+/// How long a test waits for an event: much longer than a stream that works needs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A stream, read event by event.
@@ -22,7 +22,7 @@ struct Reader {
 }
 
 /// An event's id and name.
-type Told = (i64, String);
+type Entry = (i64, String);
 
 impl Reader {
     async fn open(rig: &Rig, url: &str, order: &str, last: Option<&str>) -> Response {
@@ -39,12 +39,12 @@ impl Reader {
     }
 
     /// The next event; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Told> {
+    async fn next(&mut self) -> Option<Entry> {
         loop {
             if let Some(end) = self.text.find("\n\n") {
                 let event: String = self.text.drain(..end + 2).collect();
-                if let Some(told) = read(&event) {
-                    return Some(told);
+                if let Some(entry) = read(&event) {
+                    return Some(entry);
                 }
                 continue;
             }
@@ -54,28 +54,28 @@ impl Reader {
         }
     }
 
-    async fn take(&mut self, count: usize) -> Vec<Told> {
-        let mut told = Vec::new();
+    async fn take(&mut self, count: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
         for _ in 0..count {
-            told.push(self.next().await.expect("an event"));
+            entries.push(self.next().await.expect("an event"));
         }
-        told
+        entries
     }
 
-    async fn rest(mut self) -> Vec<Told> {
-        let mut told = Vec::new();
-        while let Some(event) = self.next().await {
-            told.push(event);
+    async fn rest(mut self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        while let Some(entry) = self.next().await {
+            entries.push(entry);
         }
-        told
+        entries
     }
 }
 
 /// `None` for a comment.
-fn read(event: &str) -> Option<Told> {
+fn read(event: &str) -> Option<Entry> {
     let field = |name| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let id = field("id:")?.parse().unwrap();
-    // A browser gives a message with a name to a listener for that name alone.
+    // A browser passes a named message only to listeners for that name, not to `onmessage`.
     assert_eq!(field("event:"), None, "{event}");
     let data: Value = serde_json::from_str(field("data:").unwrap()).unwrap();
     assert_eq!(data["seq"], Value::from(id));
@@ -98,7 +98,7 @@ async fn mail(rig: &Rig, order: &str) {
     rig.hears(order, NotificationFailed { order_id, milestone, reason }).await;
 }
 
-const STORY: [&str; 7] = [
+const TIMELINE: [&str; 7] = [
     "OrderPlaced",
     "StockReserved",
     "PaymentCaptured",
@@ -112,24 +112,24 @@ const STORY: [&str; 7] = [
 async fn a_client_that_comes_back_sees_each_entry_once_in_order() {
     for rig in rigs().await {
         let order = rig.place().await;
-        // Another replica than the one that applies the events.
+        // This replica serves HTTP only; the other one applies the events.
         let elsewhere = rig.another().await;
         let mut first = Reader::of(&rig, &elsewhere, &order, None).await;
-        let mut told = first.take(1).await;
+        let mut seen = first.take(1).await;
         dispatch(&rig, &order).await;
-        told.extend(first.take(2).await);
+        seen.extend(first.take(2).await);
         drop(first);
 
         let mut second = Reader::of(&rig, &rig.url, &order, Some("3")).await;
-        told.extend(second.take(2).await);
+        seen.extend(second.take(2).await);
         mail(&rig, &order).await;
-        told.extend(second.rest().await);
-        let expected = STORY.iter().zip(1..).map(|(name, id)| (id, (*name).to_owned()));
-        assert_eq!(told, expected.collect::<Vec<_>>());
+        seen.extend(second.rest().await);
+        let expected = TIMELINE.iter().zip(1..).map(|(name, id)| (id, (*name).to_owned()));
+        assert_eq!(seen, expected.collect::<Vec<_>>());
 
-        // The whole story in one go, and none of it to a client that has it.
+        // A new client gets the whole timeline, and a client that has it gets nothing.
         let whole = Reader::of(&rig, &elsewhere, &order, None).await.rest().await;
-        assert_eq!(whole, told);
+        assert_eq!(whole, seen);
         let again = Reader::open(&rig, &elsewhere, &order, Some("7")).await;
         assert_eq!(again.status(), StatusCode::NO_CONTENT);
     }
@@ -146,7 +146,7 @@ async fn a_stream_ends_when_the_service_stops() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_resumed_is_refused() {
+async fn an_unusable_last_event_id_or_order_id_is_refused() {
     let rig = Rig::running().await;
     let order = rig.place().await;
     for wrong in ["", "x", "-1", "1.5", "99999999999999999999"] {
@@ -154,14 +154,14 @@ async fn what_cannot_be_resumed_is_refused() {
         let (status, _, named) = problem(answer).await;
         assert_eq!((status, named), (400, vec!["Last-Event-ID".to_owned()]), "{wrong}");
     }
-    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
-    let (status, ..) = problem(Reader::open(&rig, &rig.url, nobody, None).await).await;
+    let unknown = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    let (status, ..) = problem(Reader::open(&rig, &rig.url, unknown, None).await).await;
     assert_eq!(status, 404);
     let (status, _, named) = problem(Reader::open(&rig, &rig.url, "1", None).await).await;
     assert_eq!((status, named), (400, vec!["id".to_owned()]));
 }
 
-/// Opens streams for a client until one is refused; the streams, and the refusal.
+/// Opens streams for a client until one is refused. Returns the streams and the refusal.
 async fn open_all(rig: &Rig, order: &str, client: &str) -> (Vec<Response>, Response) {
     let mut readers = Vec::new();
     loop {
@@ -173,14 +173,14 @@ async fn open_all(rig: &Rig, order: &str, client: &str) -> (Vec<Response>, Respo
     }
 }
 
-/// As a proxy does for this client.
+/// Opens a stream as a proxy does for this client.
 async fn open_for(rig: &Rig, order: &str, client: &str) -> Response {
     let request = rig.http.get(format!("{}/orders/{order}/events", rig.url));
     request.header("x-forwarded-for", client).send().await.unwrap()
 }
 
 #[tokio::test]
-async fn one_client_does_not_get_all_streams_and_room_is_made_when_clients_leave() {
+async fn one_client_cannot_take_all_streams_and_a_leaving_client_frees_its_own() {
     let rig = Rig::running().await;
     let order = rig.place().await;
     let (of_ada, refused) = open_all(&rig, &order, "192.0.2.1").await;
@@ -203,7 +203,7 @@ async fn one_client_does_not_get_all_streams_and_room_is_made_when_clients_leave
 }
 
 #[tokio::test]
-async fn a_stream_without_news_has_its_head_at_once() {
+async fn a_stream_without_new_entries_is_answered_at_once() {
     let rig = Rig::running().await;
     let order = rig.place().await;
     let mut reader = Reader::of(&rig, &rig.url, &order, Some("1")).await;
@@ -220,7 +220,7 @@ async fn behind_nginx_each_event_arrives_before_the_next_happens() {
     let order = rig.place().await;
     let order_id: OrderId = order.parse().unwrap();
     let amount = Money { amount_minor: 1298, currency: contracts::Currency::EUR };
-    // Nothing is new to it, so that its head comes alone.
+    // Nothing is new to this client, so that the response begins with its head alone.
     let mut reader = Reader::of(&rig, &nginx.url(), &order, Some("1")).await;
     rig.hears(&order, StockReserved { order_id }).await;
     assert_eq!(reader.take(1).await, [(2, "StockReserved".to_owned())]);

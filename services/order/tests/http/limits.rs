@@ -1,4 +1,4 @@
-//! Many requests at once, and more than can be taken.
+//! Many requests at once, and more than the service can take.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::rig::{Rig, order, problem, rejected, rigs};
 
 #[tokio::test]
-async fn fifty_requests_under_one_key_are_one_order() {
+async fn fifty_requests_under_one_key_place_one_order() {
     for rig in rigs().await {
         let place = async || {
             let request = rig.http.post(format!("{}/orders", rig.url)).json(&order());
@@ -29,14 +29,14 @@ async fn fifty_requests_under_one_key_are_one_order() {
 }
 
 #[tokio::test]
-async fn more_commands_than_the_queue_holds_are_sent_away_and_the_others_end() {
+async fn commands_beyond_the_queue_are_refused_and_the_others_are_carried_out() {
     let settings = Settings { commands_queue: 3, ..Settings::default() };
     let rig = Rig::waiting(None, settings).await;
     let mut sent = JoinSet::new();
     for _ in 0..10 {
         sent.spawn(rig.http.post(format!("{}/orders", rig.url)).json(&order()).send());
     }
-    // Nothing is carried out yet, so that only refusals can answer.
+    // The engine does not run yet, so that the only answers are refusals.
     for _ in 0..7 {
         let refused = sent.join_next().await.unwrap().unwrap().unwrap();
         assert_eq!(refused.headers()["retry-after"], "1");
@@ -70,7 +70,7 @@ async fn a_full_outbox_refuses_orders_until_the_broker_is_back() {
     .await;
     assert_eq!(refused.headers()["retry-after"], "5");
     assert_eq!(problem(refused).await.0, 503);
-    // Reading goes on: readiness is the database's.
+    // The service stays ready, because readiness depends on the database alone.
     assert_eq!(rig.get("/health/ready").await.status(), StatusCode::OK);
     bus.set_away(false);
     eventually("orders to be taken again", async || {
@@ -82,38 +82,39 @@ async fn a_full_outbox_refuses_orders_until_the_broker_is_back() {
 #[tokio::test]
 async fn readiness_has_a_connection_of_its_own() {
     for rig in rigs().await {
-        // In memory there is one connection for all.
+        // A database in memory has a single connection.
         if rig.in_memory() {
             continue;
         }
-        let taken = rig.db.hold_readers().await.unwrap();
+        let held = rig.db.hold_readers().await.unwrap();
         let ready = rig.get("/health/ready").await;
         assert_eq!(ready.status(), StatusCode::OK);
-        drop(taken);
+        drop(held);
     }
 }
 
 #[tokio::test]
-async fn few_listings_read_the_database_at_once() {
+async fn at_most_four_listings_read_the_database_at_once() {
     for rig in rigs().await {
         if rig.in_memory() {
             continue;
         }
         rig.place().await;
-        let taken = rig.db.hold_readers().await.unwrap();
+        let held = rig.db.hold_readers().await.unwrap();
         let list = || rig.http.get(format!("{}/orders", rig.url)).send();
         let mut listed = FuturesUnordered::new();
         listed.extend((0..10).map(|_| list()));
-        // Four wait for a connection, so that nothing is listed. The others are refused after a second; on a very
-        // busy machine the four give up before all of those are.
+        // Four listings wait for a connection. The six others are refused after a second with `Retry-After: 1`. On
+        // a very busy machine some of the four give up earlier than some of the six.
         let mut refused = 0;
         for _ in 0..6 {
             let answer = listed.next().await.unwrap().unwrap();
-            refused += usize::from(answer.headers().get("retry-after").is_some_and(|it| it == "1"));
+            refused +=
+                usize::from(answer.headers().get("retry-after").is_some_and(|after| after == "1"));
             assert_eq!(problem(answer).await.0, 503);
         }
         assert!(refused > 0, "more than four wait for a connection");
-        drop(taken);
+        drop(held);
         while let Some(answer) = listed.next().await {
             let answer = answer.unwrap();
             assert_eq!(answer.headers()["content-type"], "application/json");

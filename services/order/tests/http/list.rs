@@ -1,4 +1,4 @@
-//! `GET /orders`: filter and cursor.
+//! `GET /orders`: filters and pages.
 
 use contracts::{
     CancelReason, Money, OrderId, PaymentCaptured, PaymentDeclined, ShipmentDispatched,
@@ -25,20 +25,20 @@ async fn pages_follow_each_other_newest_first() {
         placed.reverse();
         let (first, next) = page(&rig, "limit=2").await;
         assert_eq!(first, placed[..2]);
-        // What is placed meanwhile is on no later page.
+        // An order placed meanwhile is on no later page.
         rig.place().await;
         let (second, next) =
             page(&rig, &format!("limit=2&cursor={}", next.as_str().unwrap())).await;
         assert_eq!(second, placed[2..4]);
         let (third, next) = page(&rig, &format!("limit=2&cursor={}", next.as_str().unwrap())).await;
         assert_eq!((third, next), (placed[4..].to_vec(), Value::Null));
-        // A page that is just full is the last.
+        // A page that the last order fills is the last page.
         assert_eq!(page(&rig, "limit=6").await.1, Value::Null);
     }
 }
 
 #[tokio::test]
-async fn each_status_lists_the_orders_that_stand_there() {
+async fn each_status_lists_the_orders_that_have_it() {
     for rig in rigs().await {
         let expected = one_of_each(&rig).await;
         for (status, order) in &expected {
@@ -61,7 +61,7 @@ async fn each_status_lists_the_orders_that_stand_there() {
     }
 }
 
-/// Six orders, each brought to another status.
+/// Six orders, one with each status.
 async fn one_of_each(rig: &Rig) -> Vec<(&'static str, String)> {
     let mut orders = Vec::new();
     for status in ["placed", "reserved", "paid", "cancelling", "completed", "cancelled"] {

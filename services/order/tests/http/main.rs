@@ -4,6 +4,7 @@ mod attention;
 mod caps;
 mod description;
 mod events;
+mod idempotency;
 mod limits;
 mod list;
 mod pages;

@@ -1,4 +1,4 @@
-//! Calls of web pages of another origin (CORS).
+//! Requests from web pages of other origins (CORS).
 
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 
@@ -6,7 +6,7 @@ use crate::rig::{Rig, SHOP, order};
 
 const ORIGIN: &str = "access-control-allow-origin";
 
-/// What a browser asks before it sends a request that is not a simple one.
+/// The response to the preflight request that a browser sends before a request that is not simple.
 async fn preflight(rig: &Rig, origin: &str, method: &str, path: &str) -> HeaderMap {
     let request = rig.http.request(Method::OPTIONS, format!("{}{path}", rig.url));
     let request = request.header("origin", origin).header("access-control-request-method", method);
@@ -44,7 +44,7 @@ async fn the_shops_pages_place_read_and_follow_orders() {
         assert_eq!((read.status(), text(read.headers(), ORIGIN)), (StatusCode::OK, SHOP), "{path}");
         assert!(text(read.headers(), "vary").contains("origin"), "{path}");
     }
-    // Its own problems are for the page to read, too.
+    // The page may read errors too.
     let refused = get(&rig, &rig.url, "/orders/1").await;
     assert_eq!(
         (refused.status(), text(refused.headers(), ORIGIN)),
@@ -53,7 +53,7 @@ async fn the_shops_pages_place_read_and_follow_orders() {
 }
 
 #[tokio::test]
-async fn other_pages_and_other_changes_are_not_allowed() {
+async fn other_origins_and_other_writes_are_not_allowed() {
     let rig = Rig::running().await;
     for (origin, method, path) in [
         ("https://evil.example", "POST", "/orders"),

@@ -1,4 +1,4 @@
-//! Orders of products that order does not know: not there, or not heard of yet.
+//! Orders of unknown products: ones that do not exist, and ones that this service has not read yet.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use testkit::{MemoryBus, eventually};
 
 use crate::rig::{PRODUCTS, Rig, problem, with};
 
-/// The products topic with so many records, of which order has read two.
+/// The products topic with this many records, of which the order service has read two.
 fn products(high: i64) -> Vec<PartitionState> {
     let topic = |name: &str, high| PartitionState {
         topic: name.to_owned(),
@@ -30,7 +30,7 @@ async fn an_unknown_product_is_refused_once_all_products_have_been_read() {
     let later = rig.post(&unknown).await;
     assert_eq!(later.headers()["retry-after"], "1");
     assert_eq!(problem(later).await.0, 503);
-    // What is known is taken all the same.
+    // Orders of known products are taken all the same.
     rig.place().await;
 
     bus.set_partitions(products(2));
@@ -45,7 +45,7 @@ async fn an_unknown_product_is_refused_once_all_products_have_been_read() {
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_set_does_not_have_the_broker_asked_again() {
+async fn setting_the_wall_clock_does_not_make_the_service_ask_the_broker_again() {
     let bus = MemoryBus::default();
     bus.set_partitions(products(3));
     let rig = Rig::rushing(Arc::new(bus.clone())).await.run();
@@ -57,7 +57,7 @@ async fn a_wall_clock_that_is_set_does_not_have_the_broker_asked_again() {
 }
 
 #[tokio::test]
-async fn while_nothing_can_be_told_of_a_product_the_order_is_put_off() {
+async fn an_order_is_put_off_while_it_is_unknown_whether_its_product_exists() {
     let bus = MemoryBus::default();
     let rig = Rig::waiting(Some(Arc::new(bus.clone())), Settings::default()).await.run();
     bus.set_away(true);
@@ -71,7 +71,7 @@ async fn while_nothing_can_be_told_of_a_product_the_order_is_put_off() {
     assert_eq!(problem(rig.post(&unknown).await).await.0, 503, "no product is listed at all");
 }
 
-/// Of an order that is right in form: what its products and its limits say.
+/// Fields are checked first. Only if all of them are valid are the products looked up.
 #[tokio::test]
 async fn every_line_that_cannot_be_taken_is_named() {
     let rig = Rig::running().await;
@@ -81,14 +81,14 @@ async fn every_line_that_cannot_be_taken_is_named() {
         let answer = rig.post(&unknown).await;
         (answer.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
     });
-    let (status, told, named) = problem(refused.await).await;
+    let (status, refusal, named) = problem(refused.await).await;
     let expected = ["/items/1/sku", "/items/2/sku"].map(ToOwned::to_owned);
-    assert_eq!((status, named), (422, expected.to_vec()), "{told}");
+    assert_eq!((status, named), (422, expected.to_vec()), "{refusal}");
     let many = json!([line("mug", 1001), line("nope", 1), line("nope2", 0)]);
-    let (status, told, named) = problem(rig.post(&with("/items", many)).await).await;
+    let (status, refusal, named) = problem(rig.post(&with("/items", many)).await).await;
     let expected = ["/items/0/quantity", "/items/2/quantity"].map(ToOwned::to_owned);
-    assert_eq!((status, named), (422, expected.to_vec()), "{told}");
-    for wrong in told["errors"].as_array().unwrap() {
+    assert_eq!((status, named), (422, expected.to_vec()), "{refusal}");
+    for wrong in refusal["errors"].as_array().unwrap() {
         assert_eq!(wrong["detail"], "must be a whole number, 1 to 1000");
     }
 }

@@ -1,4 +1,4 @@
-//! What `POST /orders` and its neighbours refuse, and how they say so.
+//! What `POST /orders` and other routes refuse, and with which problem.
 
 use std::time::Duration;
 
@@ -73,17 +73,17 @@ async fn every_wrong_field_is_named() {
         "/shipping_address/country",
     ];
     assert_eq!((status, named), (422, expected.map(ToOwned::to_owned).to_vec()), "{problem}");
-    let told = "5 fields are wrong: /customer/email must be an e-mail address: name@host, \
+    let detail = "5 fields are wrong: /customer/email must be an e-mail address: name@host, \
                 without blanks and invisible characters; /items/0/quantity must be a whole number, not a text; ";
-    assert!(problem["detail"].as_str().unwrap().starts_with(told), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
     let (_, _, named) = crate::rig::problem(rig.post(&json!({})).await).await;
     assert_eq!(named, ["/customer", "/items", "/shipping_address", "/payment"]);
 }
 
 #[tokio::test]
-async fn a_long_text_is_not_sent_back() {
+async fn a_refusal_does_not_repeat_a_long_text() {
     let rig = Rig::running().await;
-    // Twice as much is a body of the largest size.
+    // A body with two such texts is just below the largest size.
     let long = "x".repeat(15_000);
     for body in [with("/items/0/sku", &*long), with("/items/0/quantity", &*long)] {
         let answer = rig.post(&body).await;
@@ -95,7 +95,7 @@ async fn a_long_text_is_not_sent_back() {
 }
 
 #[tokio::test]
-async fn a_member_that_stands_twice_is_named() {
+async fn a_repeated_member_is_named() {
     let rig = Rig::running().await;
     let body = order().to_string().replacen('{', "{\"payment\": {\"token\": \"tok_ok\"},", 1);
     let (status, problem, named) = problem(send(&rig, body).await).await;
@@ -104,7 +104,7 @@ async fn a_member_that_stands_twice_is_named() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_is_taken_and_compression_is_refused() {
+async fn a_byte_order_mark_is_accepted_and_compression_is_refused() {
     let rig = Rig::running().await;
     let marked = send(&rig, format!("\u{feff}{}", order())).await;
     assert_eq!(marked.status(), StatusCode::ACCEPTED);
@@ -119,7 +119,7 @@ async fn a_byte_order_mark_is_taken_and_compression_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_a_bad_request() {
+async fn a_body_that_is_not_json_is_a_bad_request() {
     let rig = Rig::running().await;
     let two = format!("{} {{}}", order());
     for body in ["", "{", "{\"customer\":", "quintet", &two] {
@@ -137,7 +137,7 @@ async fn a_body_of_ten_megabytes_gets_its_answer_and_the_connection_lives() {
     let large = with("/customer/email", "x".repeat(10 * 1024 * 1024)).to_string();
     let (status, ..) = problem(send(&rig, large.clone()).await).await;
     assert_eq!(status, 413);
-    // Refused before anybody looked at its body, or on a route that takes none.
+    // Refused by its Content-Length alone, also on a route that does not exist.
     for (path, expected) in [("/orders", 413), ("/nowhere", 413)] {
         let request = rig.http.post(format!("{}{path}", rig.url)).body(large.clone());
         let (status, ..) = problem(request.send().await.unwrap()).await;
@@ -155,17 +155,17 @@ async fn routes_and_methods_that_do_not_exist_are_problems_too() {
     let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
     assert_eq!(problem(answer).await.0, 405);
-    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
-    assert_eq!(problem(rig.get(&format!("/orders/{nobody}")).await).await.0, 404);
+    let unknown = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    assert_eq!(problem(rig.get(&format!("/orders/{unknown}")).await).await.0, 404);
     assert_eq!(problem(rig.get("/orders/1").await).await.2, ["id"]);
 }
 
 #[tokio::test]
-async fn an_answer_carries_the_id_of_its_request() {
+async fn a_response_carries_the_id_of_its_request() {
     let rig = Rig::running().await;
-    let id = async |brought: &str| {
+    let id = async |requested: &str| {
         let request = rig.http.get(format!("{}/nowhere", rig.url));
-        let answer = request.header("x-request-id", brought).send().await.unwrap();
+        let answer = request.header("x-request-id", requested).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         answer.headers()["x-request-id"].to_str().unwrap().to_owned()
     };
@@ -173,9 +173,9 @@ async fn an_answer_carries_the_id_of_its_request() {
     let longest = "x".repeat(128);
     assert_eq!(id(&longest).await, longest);
     for wrong in ["", "a b", &"x".repeat(129)] {
-        let made = id(wrong).await;
-        assert_eq!(made.len(), 36, "{made}");
-        assert_ne!(made, id(wrong).await);
+        let generated = id(wrong).await;
+        assert_eq!(generated.len(), 36, "{generated}");
+        assert_ne!(generated, id(wrong).await);
     }
 }
 
@@ -196,7 +196,7 @@ async fn one_key_for_two_orders_is_refused() {
 }
 
 #[tokio::test]
-async fn a_repeat_in_another_spelling_gets_the_first_answer() {
+async fn a_repeat_with_equivalent_json_gets_the_first_response() {
     let rig = Rig::running().await;
     let place = async |body: String| {
         let request = rig.http.post(format!("{}/orders", rig.url)).body(body);
@@ -207,17 +207,17 @@ async fn a_repeat_in_another_spelling_gets_the_first_answer() {
     };
     let first = place(order().to_string()).await;
     let spaced = serde_json::to_string_pretty(&order()).unwrap();
-    let turned = r#"{"payment": {"token": "tok_ok"}, "items": [{"quantity": 1.0, "sku": "mug"}],
+    let reordered = r#"{"payment": {"token": "tok_ok"}, "items": [{"quantity": 1.0, "sku": "mug"}],
         "shipping_address": {"country": "AT", "city": "\u0057ien", "name": "Ada",
             "postal_code": "1010", "street": "Ring 1"},
         "customer": {"email": "ada@example.com"}}"#;
-    for again in [spaced, turned.to_owned()] {
+    for again in [spaced, reordered.to_owned()] {
         assert_eq!(place(again).await, first);
     }
 }
 
 #[tokio::test]
-async fn rows_go_on_only_after_what_an_earlier_answer_said() {
+async fn admin_rows_accept_only_a_cursor_from_an_earlier_page() {
     let rig = Rig::running().await;
     for _ in 0..2 {
         rig.place().await;
@@ -236,7 +236,7 @@ async fn rows_go_on_only_after_what_an_earlier_answer_said() {
     assert_eq!(second["rows"].as_array().unwrap().len(), 1);
 }
 
-/// Asks as a browser would for a page, with these headers.
+/// Sends a request with the headers that a browser adds for a page.
 async fn from_a_page(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Response {
     let request =
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -244,12 +244,12 @@ async fn from_a_page(request: reqwest::RequestBuilder, headers: &[(&str, &str)])
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_change_nothing() {
+async fn pages_of_other_sites_cannot_change_anything() {
     let rig = Rig::running().await;
     let order = rig.place().await;
     let cancel = format!("{}/orders/{order}/cancellation", rig.url);
-    let nobody = "018f3a5c-1b2d-7c3e-8f40-112233445566";
-    let replay = format!("{}/admin/dead-letters/{nobody}/replay", rig.admin_url);
+    let unknown = "018f3a5c-1b2d-7c3e-8f40-112233445566";
+    let replay = format!("{}/admin/dead-letters/{unknown}/replay", rig.admin_url);
     for url in [&cancel, &replay] {
         for (header, value) in
             [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")]
@@ -267,7 +267,7 @@ async fn pages_of_other_sites_change_nothing() {
 }
 
 #[tokio::test]
-async fn operators_are_answered_under_their_names_only() {
+async fn the_admin_listener_answers_only_to_its_own_host_names() {
     let rig = Rig::running().await;
     let ask = async |url: &str, host: &str| {
         let request = rig.http.get(format!("{url}/openapi.json")).header("host", host);
@@ -279,11 +279,11 @@ async fn operators_are_answered_under_their_names_only() {
     let (status, problem, named) = problem(ask(&rig.admin_url, "evil.example:8180").await).await;
     assert_eq!((status, named), (421, vec!["Host".to_owned()]));
     assert!(problem["detail"].as_str().unwrap().contains("http.admin_hosts"), "{problem}");
-    // Customers come under whatever name the service is published as.
+    // The public listener answers to any name, because it may be published under any.
     assert_eq!(ask(&rig.url, "shop.example").await.status(), StatusCode::OK);
 }
 
-/// The status that a request gets whose body does not come.
+/// The status of the response to a request whose body is never sent completely.
 async fn answered_by_head(rig: &Rig, method: &str, path: &str, kind: &str) -> String {
     let address = rig.url.strip_prefix("http://").unwrap();
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
@@ -293,12 +293,12 @@ async fn answered_by_head(rig: &Rig, method: &str, path: &str, kind: &str) -> St
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut line = String::new();
     let read = timeout(Duration::from_secs(5), stream.read_line(&mut line)).await;
-    read.expect("an answer before the body").unwrap();
+    read.expect("a response before the whole body").unwrap();
     line.split(' ').nth(1).unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn the_head_decides_before_the_body_is_read() {
+async fn a_request_is_refused_by_its_head_before_its_body_is_read() {
     let rig = Rig::running().await;
     for (method, path, kind, expected) in [
         ("POST", "/nowhere", "application/json", "404"),
@@ -310,12 +310,12 @@ async fn the_head_decides_before_the_body_is_read() {
     }
 }
 
-/// Texts as long as they may be, of characters that JSON writes in twelve bytes.
+/// All texts have the greatest length, and each character takes twelve bytes as a JSON escape.
 #[tokio::test]
 async fn the_largest_order_fits() {
     let rig = Rig::running().await;
     let text = "\\ud83d\\ude00".repeat(200);
-    // The first line is wrong, which only its reading can tell.
+    // The quantity of the first line is 0: its refusal shows that the body was read.
     let lines = (0..100).map(|n| format!("{{\"sku\":\"{n:064}\",\"quantity\":{:>9}}}", n.min(1)));
     let lines = lines.collect::<Vec<_>>().join(",");
     let address = ["name", "street", "city", "postal_code", "country"];

@@ -1,4 +1,4 @@
-//! The order service with everything but its neighbours, whose events the tests publish.
+//! The order service with its database, bus and HTTP listeners. The tests publish the events of the other services.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -21,8 +21,9 @@ use tempfile::TempDir;
 use testkit::{Database, RushingClock, eventually};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// Event streams of all clients, and of one.
+/// The most event streams of all clients together.
 pub const STREAMS: usize = 12;
+/// The most event streams of one client.
 pub const STREAMS_EACH: usize = 8;
 
 pub struct Rig {
@@ -36,16 +37,16 @@ pub struct Rig {
     runtime: Option<Runtime<OrderService>>,
     running: Option<JoinHandle<()>>,
     database: Database,
-    /// The log's, gone with the rig.
+    /// Holds the log's file; deleted with the rig.
     _directory: TempDir,
 }
 
-/// One for each database, with a price list of one mug.
+/// A rig for each database. The price list has a mug and a book.
 pub async fn rigs() -> Vec<Rig> {
     rigs_with(Policy::default()).await
 }
 
-/// The same with this policy.
+/// A rig for each database, with this policy.
 pub async fn rigs_with(policy: Policy) -> Vec<Rig> {
     let mut rigs = Vec::new();
     for database in testkit::databases().await {
@@ -55,8 +56,8 @@ pub async fn rigs_with(policy: Policy) -> Vec<Rig> {
     rigs
 }
 
-/// The same with deadlines that are over at once.
-pub async fn impatient() -> Vec<Rig> {
+/// A rig for each database, with deadlines of zero.
+pub async fn overdue() -> Vec<Rig> {
     rigs_with(Policy {
         paid: Duration::ZERO,
         first: Duration::ZERO,
@@ -67,13 +68,13 @@ pub async fn impatient() -> Vec<Rig> {
 }
 
 impl Rig {
-    /// A single one, in memory, on this bus or else on a log; its engine does not run yet.
+    /// A rig with a database in memory, on this bus or else on a log. Its engine does not run yet.
     pub async fn waiting(bus: Option<Arc<dyn Bus>>, settings: Settings) -> Self {
         let served = Served::new(settings, Policy::default());
         Self::on(Database::in_memory().await, bus, served).await
     }
 
-    /// The same where requests meet a wall clock that is set all the time.
+    /// The same for requests whose wall clock jumps all the time.
     pub async fn rushing(bus: Arc<dyn Bus>) -> Self {
         let served = Served::new(Settings::default(), Policy::default());
         let served = Served { clock: Arc::new(RushingClock::default()), ..served };
@@ -98,9 +99,9 @@ impl Rig {
             None => log(directory.path()).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let on = On { db: &db, health: database.connect().await, bus: &bus };
+        let backends = Backends { db: &db, health: database.connect().await, bus: &bus };
         let policy = served.policy;
-        let (urls, runtime) = serve(on, served, stopping).await;
+        let (urls, runtime) = serve(backends, served, stopping).await;
         let [url, admin_url] = urls;
         let (http, runtime, running) = (reqwest::Client::new(), Some(runtime), None);
         Self {
@@ -118,7 +119,7 @@ impl Rig {
         }
     }
 
-    /// Starts its engine.
+    /// Starts the engine.
     pub fn run(mut self) -> Self {
         let stopping = self.stop.subscribe();
         self.running = self.runtime.take().map(|runtime| {
@@ -127,17 +128,17 @@ impl Rig {
         self
     }
 
-    /// The address of another replica, which serves what is asked of it but applies nothing, and which
-    /// no web page may call.
+    /// The address of another replica. It serves HTTP but applies no inputs, and no web page may call it.
     pub async fn another(&self) -> String {
         let served = Served { pages: false, ..Served::new(Settings::default(), self.policy) };
-        let on = On { db: &self.db, health: self.database.connect().await, bus: &self.bus };
-        let (urls, _) = serve(on, served, self.stop.subscribe()).await;
+        let health = self.database.connect().await;
+        let backends = Backends { db: &self.db, health, bus: &self.bus };
+        let (urls, _) = serve(backends, served, self.stop.subscribe()).await;
         let [url, _] = urls;
         url
     }
 
-    /// Whether its database is one connection.
+    /// Whether its database is in memory and so has a single connection.
     pub fn in_memory(&self) -> bool {
         self.database.url() == "sqlite::memory:"
     }
@@ -154,14 +155,14 @@ impl Rig {
         self.http.post(format!("{}/orders", self.url)).json(body).send().await.unwrap()
     }
 
-    /// Places an order; its id.
+    /// Places an order and returns its id.
     pub async fn place(&self) -> String {
         let response = self.post(&order()).await;
         assert_eq!(response.status(), StatusCode::ACCEPTED);
         response.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Has a neighbour say something, and waits until it is in the order's timeline.
+    /// Publishes an event of another service, and waits until it is in the order's timeline.
     pub async fn hears(&self, order: &str, event: impl Into<Event>) {
         let event = event.into();
         let id = uuid_v7(&SystemClock, &SystemRandom).into();
@@ -170,7 +171,7 @@ impl Rig {
         let published = self.bus.producer().await.unwrap().publish(&[encoded.into()]).await;
         assert!(published.error.is_none(), "{:?}", published.error);
         let id = id.to_string();
-        eventually("the order to hear it", async || {
+        eventually("the event in the timeline", async || {
             let view = self.get(&format!("/orders/{order}")).await.json::<Value>().await.unwrap();
             let heard = view["timeline"].as_array().unwrap().iter();
             heard.clone().any(|entry| entry["event_id"] == id).then_some(())
@@ -184,13 +185,13 @@ async fn log(directory: &Path) -> Arc<dyn Bus> {
     Arc::new(Log::open(&directory.join("bus.db"), "", options).await.unwrap())
 }
 
-/// The origin of the web pages that may call.
+/// The origin of the web pages that may call the public listener.
 pub const SHOP: &str = "https://shop.example";
-/// Where products are listed, as an order's refusal says.
+/// The address of the list of products that a refusal names.
 pub const PRODUCTS: &str = "https://inventory.example/products";
 
-/// What a service works on.
-struct On<'r> {
+/// The database and bus of a replica.
+struct Backends<'r> {
     db: &'r Db,
     health: Db,
     bus: &'r Arc<dyn Bus>,
@@ -199,9 +200,9 @@ struct On<'r> {
 struct Served {
     settings: Settings,
     policy: Policy,
-    /// Whether the shop's pages may call.
+    /// Whether the pages of [`SHOP`] may call.
     pages: bool,
-    /// What requests take for the time.
+    /// The clock of the HTTP handlers.
     clock: Arc<dyn Clock>,
 }
 
@@ -212,10 +213,12 @@ impl Served {
 }
 
 async fn serve(
-    On { db, health, bus }: On<'_>,
-    Served { settings, policy, pages, clock }: Served,
+    backends: Backends<'_>,
+    served: Served,
     stopping: watch::Receiver<bool>,
 ) -> ([String; 2], Runtime<OrderService>) {
+    let Backends { db, health, bus } = backends;
+    let Served { settings, policy, pages, clock } = served;
     let products_url = PRODUCTS.to_owned();
     let order = OrderService { policy, products_url, ..OrderService::default() };
     let random = Arc::new(SystemRandom);
@@ -246,7 +249,8 @@ async fn serve(
     (urls, runtime)
 }
 
-/// Few event streams, so that a test can take them all; the tests' own client speaks for any other.
+/// Limits with few event streams, so that a test can take them all. Loopback counts as a proxy, so that the tests'
+/// client can name other clients in `X-Forwarded-For`.
 fn room() -> Room {
     let proxies = Proxies::parse(&["127.0.0.1"]).unwrap();
     let streams = Streams { all: STREAMS, each: STREAMS_EACH };
@@ -254,7 +258,7 @@ fn room() -> Room {
     room.under(Hosts::public(&[]), Hosts::private(&["ops.example".to_owned()]))
 }
 
-/// Serves it on a port of its own; its address.
+/// Serves the router on a free port and returns its address.
 async fn listen(
     name: &'static str,
     router: axum::Router,
@@ -270,7 +274,7 @@ async fn listen(
     url
 }
 
-/// What a client sends.
+/// A valid body of `POST /orders`.
 pub fn order() -> Value {
     json!({
         "customer": { "email": "ada@example.com" },
@@ -281,20 +285,20 @@ pub fn order() -> Value {
     })
 }
 
-/// With another value at this JSON Pointer.
+/// The body [`order`] with another value at this JSON Pointer.
 pub fn with(pointer: &str, value: impl Into<Value>) -> Value {
     let mut order = order();
     *order.pointer_mut(pointer).expect("a field of an order") = value.into();
     order
 }
 
-/// What inventory says when there are no mugs.
+/// Inventory's event for an order when it has no mugs.
 pub fn rejected(order_id: OrderId) -> StockRejected {
     let sku = "mug".parse().unwrap();
     StockRejected { order_id, missing: vec![Shortage { sku, requested: 1, available: 0 }] }
 }
 
-/// The problem that this is, and the fields that it names.
+/// The status, the problem and the fields that it names, of a response that is a problem.
 pub async fn problem(response: Response) -> (u16, Value, Vec<String>) {
     let status = response.status().as_u16();
     assert_eq!(response.headers()["content-type"], "application/problem+json");

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::{Charge, ChargeAnswer, Gateway, Refund, RefundAnswer};
 
-/// A gateway spoken to over HTTP. Definite are 200 and 402. Whatever else it says, it is asked again
-/// under the same key: soon if that may change, rarely if it refuses the request itself.
+/// A gateway reached over HTTP. Only 200 and 402 are definite answers. After any other answer the request is
+/// repeated under the same key: soon if the answer may change, rarely if the gateway refuses the request as
+/// malformed.
 pub(crate) struct HttpGateway {
     client: Client,
     charges: Url,
@@ -85,12 +86,12 @@ mod tests {
 
     /// A gateway that gives every charge and refund this reference.
     async fn gateway(reference: &'static str) -> HttpGateway {
-        let says = |status| {
+        let answers = |status| {
             move || async move { Json(json!({ "status": status, "reference": reference })) }
         };
         let routes = Router::new()
-            .route("/charges", post(says("captured")))
-            .route("/refunds", post(says("refunded")));
+            .route("/charges", post(answers("captured")))
+            .route("/refunds", post(answers("refunded")));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, routes).into_future());
@@ -98,18 +99,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_charge_or_refund_without_a_name_is_no_answer() {
+    async fn an_answer_without_a_usable_reference_is_not_definite() {
         let order_id = Uuid::nil().into();
         let amount = Money { amount_minor: 1, currency: Currency::EUR };
         let charge = Charge { order_id, amount, token: "tok".into() };
         let refund = Refund { order_id, amount, charge: "ch_1".into(), attempt: 1 };
-        for (reference, named) in [("r_1", true), ("", false), ("\u{0}r_1", false)] {
+        for (reference, is_definite) in [("r_1", true), ("", false), ("\u{0}r_1", false)] {
             let (gateway, key) = (gateway(reference).await, Uuid::nil().into());
             let trace = Trace::default();
             let charged = gateway.charge(key, &charge, &trace).await;
-            assert_eq!(matches!(charged, Attempt::Answered(_)), named, "{charged:?}");
+            assert_eq!(matches!(charged, Attempt::Answered(_)), is_definite, "{charged:?}");
             let refunded = gateway.refund(key, &refund, &trace).await;
-            assert_eq!(matches!(refunded, Attempt::Answered(_)), named, "{refunded:?}");
+            assert_eq!(matches!(refunded, Attempt::Answered(_)), is_definite, "{refunded:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What payment asks of the gateway.
+//! The payment service's requests to the gateway.
 
 mod gateway;
 
@@ -18,7 +18,7 @@ use crate::PaymentService;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
-    /// Take the money.
+    /// Take the customer's money.
     Charge(Charge),
     /// Give it back.
     Refund(Refund),
@@ -29,7 +29,7 @@ pub enum Effect {
 pub struct Charge {
     /// For this order.
     pub order_id: OrderId,
-    /// So much.
+    /// The amount to charge.
     pub amount: Money,
     /// From this means of payment.
     pub token: String,
@@ -40,27 +40,27 @@ pub struct Charge {
 pub struct Refund {
     /// For this order.
     pub order_id: OrderId,
-    /// So much.
+    /// The amount to give back.
     pub amount: Money,
     /// Of this charge, by the gateway's reference.
     pub charge: String,
-    /// Which attempt it is, from 1; the operator's retries count on.
+    /// The number of the attempt, from 1. A retry by an operator is the next attempt.
     pub attempt: i64,
 }
 
 /// The gateway's definite answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// To a charge.
+    /// The answer to a charge.
     Charge(ChargeAnswer),
-    /// To a refund.
+    /// The answer to a refund.
     Refund(RefundAnswer),
 }
 
 /// The gateway's definite answer to a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeAnswer {
-    /// It has the money.
+    /// The gateway has the money.
     Captured {
         /// Its reference.
         reference: String,
@@ -75,7 +75,7 @@ pub enum ChargeAnswer {
 /// The gateway's definite answer to a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundAnswer {
-    /// The money is back.
+    /// The customer has the money back.
     Refunded {
         /// Its reference.
         reference: String,
@@ -102,7 +102,7 @@ impl quintet::Effect<OrderId> for Effect {
         }
     }
 
-    /// Charges of one card fail together.
+    /// All charges of one card share a key, because they fail together.
     fn isolation_key(&self) -> String {
         match self {
             Self::Charge(charge) => format!("token {}", charge.token),
@@ -110,7 +110,7 @@ impl quintet::Effect<OrderId> for Effect {
         }
     }
 
-    /// Without the token, which is enough to charge the card.
+    /// Hides the token, which is enough to charge the card.
     fn shown(&self) -> Value {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
         if let Some(token) = shown.get_mut("token") {
@@ -140,17 +140,17 @@ pub(crate) fn resolve(effect: &Effect, resolution: &Resolution) -> Result<Outcom
     }
 }
 
-/// A payment gateway that knows idempotency keys.
+/// A payment gateway that carries out a request once per idempotency key.
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// Takes the money, at most once per key.
     async fn charge(&self, key: EffectId, charge: &Charge, trace: &Trace) -> Attempt<ChargeAnswer>;
 
-    /// Gives it back, at most once per key.
+    /// Gives the money back, at most once per key.
     async fn refund(&self, key: EffectId, refund: &Refund, trace: &Trace) -> Attempt<RefundAnswer>;
 }
 
-/// Payment's way to the outside world.
+/// The payment service's connection to the outside world.
 pub struct Providers(pub Arc<dyn Gateway>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `GET /payments/{order_id}`: what payment knows of an order.
+//! `GET /payments/{order_id}`: what the payment service knows of an order.
 
 use axum::{Json, extract::State};
 use contracts::{Money, OrderId};
@@ -22,7 +22,7 @@ pub(super) struct View {
     reason: Option<String>,
 }
 
-/// Shows what payment knows of an order.
+/// Shows what the payment service knows of an order.
 #[utoipa::path(get, path = "/payments/{order_id}", operation_id = "get_payment", tag = "payments",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses(

@@ -1,4 +1,4 @@
-//! `POST /admin/payments/{order_id}/refund`: an operator tries a refused refund again.
+//! `POST /admin/payments/{order_id}/refund`: requests a refused refund again, for operators.
 
 use axum::{
     Json,
@@ -22,12 +22,12 @@ pub(super) struct Retrying {
     status: Status,
 }
 
-/// Tries a refused refund again, under a new key.
+/// Requests a refused refund again, under a new key.
 #[utoipa::path(post, path = "/admin/payments/{order_id}/refund", operation_id = "retry_refund",
     tag = "admin",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses(
-        (status = 202, description = "It is tried again.", body = Retrying),
+        (status = 202, description = "The refund is requested again.", body = Retrying),
         (status = 404, description = "Nothing is known of this order."),
         (status = 409, description = "The refund was not refused."),
     ),

@@ -1,6 +1,6 @@
 //! *charge → PaymentCaptured | PaymentDeclined | *refund (PaymentRefunded)
 //!
-//! Money that was captured for an order that came to nothing meanwhile goes back at once.
+//! If the order was cancelled in the meantime, captured money goes back at once.
 
 use contracts::{OrderId, PaymentCaptured, PaymentDeclined};
 
@@ -40,7 +40,7 @@ mod tests {
     };
 
     #[test]
-    fn a_captured_charge_is_told() {
+    fn a_captured_charge_is_published() {
         let mut world = world_in(State::Charging);
         let before = payment(&world).cloned().unwrap();
         let captured =
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn money_captured_for_an_order_that_came_to_nothing_goes_back_and_is_not_told() {
+    fn money_captured_for_a_cancelled_order_goes_back_and_is_not_published() {
         let mut world = world_in(State::ChargingUndo);
         let before = payment(&world).cloned().unwrap();
         assert_eq!(apply(&mut world, charge_captured()), Applied::request(refund(1)));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declined_charge_is_told_even_if_the_order_came_to_nothing_meanwhile() {
+    fn a_declined_charge_is_published_even_if_the_order_was_cancelled_meanwhile() {
         for state in [State::Charging, State::ChargingUndo] {
             let mut world = world_in(state);
             let before = payment(&world).cloned().unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_ignored_where_no_charge_is_under_way() {
+    fn an_answer_is_ignored_in_a_state_without_a_pending_charge() {
         for world in worlds_except(&[State::Charging, State::ChargingUndo]) {
             assert_ignored(&world, charge_captured());
             assert_ignored(&world, charge_declined());

@@ -1,6 +1,6 @@
 //! OrderPlaced → *charge (PaymentCaptured | PaymentDeclined)
 //!
-//! Brings the amount: charges if the go is known already.
+//! Brings the amount. Requests the charge if the go-ahead, `StockReserved`, has come already.
 
 use contracts::OrderPlaced;
 
@@ -39,7 +39,7 @@ mod tests {
         },
     };
 
-    /// A payment in this state of which the amount is known.
+    /// A payment in this state whose amount is known.
     fn with_amount(state: State) -> Payment {
         Payment {
             amount_minor: Some(1597),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_amount_of_a_new_order_is_kept_and_nothing_is_charged_yet() {
+    fn the_amount_of_a_new_order_is_stored_and_nothing_is_charged_yet() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, placed()), Applied::nothing());
         assert_eq!(payment(&world), Some(&with_amount(State::HasAmount)));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_charge_is_the_same_whether_the_amount_or_the_go_comes_first() {
+    fn the_charge_is_the_same_whether_the_amount_or_the_go_ahead_comes_first() {
         let amount_first = ending([placed(), stock_reserved()]);
         assert_eq!(amount_first.followed, Applied::request(charge()));
         assert_eq!(ending([stock_reserved(), placed()]), amount_first);

@@ -1,6 +1,6 @@
 //! StockReserved → *charge (PaymentCaptured | PaymentDeclined)
 //!
-//! Brings the go: charges if the amount is known already.
+//! Brings the go-ahead. Requests the charge if the amount is known already.
 
 use contracts::StockReserved;
 
@@ -24,7 +24,7 @@ mod tests {
     };
 
     #[test]
-    fn the_go_for_an_unknown_order_is_kept_and_nothing_is_charged_yet() {
+    fn the_go_ahead_for_an_unknown_order_is_stored_and_nothing_is_charged_yet() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, stock_reserved()), Applied::nothing());
         assert_eq!(payment(&world), Some(&Payment::new(order_id(), State::HasGo)));
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn however_often_both_halves_come_the_order_is_charged_once() {
+    fn an_order_is_charged_once_however_often_amount_and_go_ahead_come() {
         for story in [
             [placed(), stock_reserved(), placed(), stock_reserved()],
             [stock_reserved(), placed(), stock_reserved(), placed()],

@@ -1,6 +1,6 @@
 //! OrderCancelled → nothing
 //!
-//! Closes what still waits for its other half, or the row would wait for ever.
+//! Closes a payment that still waits for the amount or the go-ahead: without this, the row would wait for ever.
 
 use contracts::OrderCancelled;
 
@@ -27,14 +27,14 @@ mod tests {
     };
 
     #[test]
-    fn an_order_that_is_not_known_yet_is_closed() {
+    fn the_payment_of_an_unknown_order_is_closed() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, cancelled()), Applied::nothing());
         assert_eq!(payment(&world), Some(&Payment::new(order_id(), State::Closed)));
     }
 
     #[test]
-    fn a_payment_that_waits_for_its_other_half_is_closed() {
+    fn a_payment_that_waits_for_amount_or_go_ahead_is_closed() {
         for state in [State::HasAmount, State::HasGo] {
             let mut world = world_in(state);
             let before = payment(&world).cloned().unwrap();
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_that_waits_for_nothing_stays_as_it_is() {
+    fn a_payment_that_waits_for_neither_stays_as_it_is() {
         for world in worlds_except(&[State::HasAmount, State::HasGo]) {
             assert_ignored(&world, cancelled());
         }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_cancelled_before_both_halves_are_known_is_never_charged() {
+    fn an_order_cancelled_before_amount_and_go_ahead_are_known_is_never_charged() {
         for story in [
             [cancelled(), placed(), stock_reserved()],
             [cancelled(), stock_reserved(), placed()],
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_cancellation_and_the_void_the_first_one_decides_the_state() {
+    fn whichever_of_cancellation_and_void_comes_first_decides_the_state() {
         for (story, state) in [
             ([placed(), cancelled(), shipment_voided()], State::Closed),
             ([placed(), shipment_voided(), cancelled()], State::Voided),

@@ -1,6 +1,6 @@
 //! *refund → PaymentRefunded
 //!
-//! A refusal is left to an operator: nobody else may decide what becomes of the money.
+//! A refused refund waits for an operator, because no program may decide what happens to the money.
 
 use contracts::{OrderId, PaymentRefunded};
 
@@ -35,18 +35,18 @@ mod tests {
     };
 
     #[test]
-    fn money_that_is_back_is_told() {
+    fn a_refund_is_published() {
         let mut world = world_in(State::Refunding);
         let before = payment(&world).cloned().unwrap();
-        let told =
+        let refund_event =
             PaymentRefunded { order_id: order_id(), amount: amount(), reference: "re_1".into() };
-        assert_eq!(apply(&mut world, refunded()), Applied::event(told));
+        assert_eq!(apply(&mut world, refunded()), Applied::event(refund_event));
         let refund = Some("re_1".into());
         assert_eq!(payment(&world), Some(&Payment { state: State::Refunded, refund, ..before }));
     }
 
     #[test]
-    fn a_refused_refund_waits_for_an_operator_and_is_not_told() {
+    fn a_refused_refund_waits_for_an_operator_and_is_not_published() {
         let mut world = world_in(State::Refunding);
         let before = payment(&world).cloned().unwrap();
         assert_eq!(apply(&mut world, refund_refused()), Applied::nothing());
@@ -55,12 +55,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refund_that_succeeds_at_the_second_attempt_is_told() {
+    fn a_refund_that_succeeds_at_the_second_attempt_is_published() {
         let mut world = world_in(State::Attention);
         apply(&mut world, retry_refund());
-        let told =
+        let refund_event =
             PaymentRefunded { order_id: order_id(), amount: amount(), reference: "re_1".into() };
-        assert_eq!(apply(&mut world, refunded()), Applied::event(told));
+        assert_eq!(apply(&mut world, refunded()), Applied::event(refund_event));
         assert_eq!(payment(&world).map(|payment| payment.state), Some(State::Refunded));
     }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_ignored_where_no_refund_is_under_way() {
+    fn an_answer_is_ignored_in_a_state_without_a_pending_refund() {
         for world in worlds_except(&[State::Refunding]) {
             assert_ignored(&world, refunded());
             assert_ignored(&world, refund_refused());

@@ -1,7 +1,7 @@
 //! ShipmentVoided → PaymentVoided | *refund (PaymentRefunded)
 //!
-//! Nothing will be shipped. What was not charged is voided, also before payment has heard of the
-//! order; what is being charged is given back once the gateway has answered.
+//! Nothing will be shipped. A payment that was not charged is voided, also if the order is unknown here yet. A pending
+//! charge is refunded once the gateway has answered.
 
 use contracts::{PaymentVoided, ShipmentVoided};
 
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_that_waits_for_its_other_half_is_voided() {
+    fn a_payment_that_waits_for_amount_or_go_ahead_is_voided() {
         for state in [State::HasAmount, State::HasGo] {
             let mut world = world_in(state);
             let before = payment(&world).cloned().unwrap();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_under_way_is_marked_and_nothing_is_told_before_its_answer() {
+    fn a_pending_charge_is_marked_and_nothing_is_published_before_its_answer() {
         let mut world = world_in(State::Charging);
         let before = payment(&world).cloned().unwrap();
         assert_eq!(apply(&mut world, shipment_voided()), Applied::nothing());
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_voided_before_both_halves_are_known_is_never_charged_and_told_once() {
+    fn an_order_voided_before_amount_and_go_ahead_are_known_is_never_charged_and_published_once() {
         for story in [
             [shipment_voided(), placed(), stock_reserved()],
             [shipment_voided(), stock_reserved(), placed()],

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::{Book, BookAnswer, Carrier};
 
-/// A carrier spoken to over HTTP. Definite are 200 and 409. Whatever else it says, it is asked again
-/// under the same key: soon if that may change, rarely if it refuses the request itself.
+/// A carrier reached over HTTP. Only 200 and 409 are definite answers. After any other answer the request is
+/// repeated under the same key: soon if the answer may change, rarely if the carrier refuses the request as
+/// malformed.
 pub(crate) struct HttpCarrier {
     client: Client,
     bookings: Url,
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_booking_without_a_number_is_no_answer() {
+    async fn an_answer_without_a_usable_tracking_number_is_not_definite() {
         let text = String::new;
         let address = Address {
             name: text(),
@@ -70,16 +71,16 @@ mod tests {
             country: text(),
         };
         let book = Book { order_id: Uuid::nil().into(), address, items: Vec::new() };
-        for (tracking, named) in [("t_1", true), ("", false), ("\u{0}t_1", false)] {
-            let says =
+        for (tracking, is_definite) in [("t_1", true), ("", false), ("\u{0}t_1", false)] {
+            let answers =
                 move || async move { Json(json!({ "status": "booked", "tracking": tracking })) };
-            let routes = Router::new().route("/bookings", post(says));
+            let routes = Router::new().route("/bookings", post(answers));
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             tokio::spawn(axum::serve(listener, routes).into_future());
             let carrier = HttpCarrier::new(&url).unwrap();
             let booked = carrier.book(Uuid::nil().into(), &book, &Trace::default()).await;
-            assert_eq!(matches!(booked, Attempt::Answered(_)), named, "{booked:?}");
+            assert_eq!(matches!(booked, Attempt::Answered(_)), is_definite, "{booked:?}");
         }
     }
 }

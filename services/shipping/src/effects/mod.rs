@@ -1,4 +1,4 @@
-//! What shipping asks of the carrier.
+//! The shipping service's request to the carrier.
 
 mod carrier;
 
@@ -13,26 +13,26 @@ pub(crate) use carrier::HttpCarrier;
 
 use crate::ShippingService;
 
-/// Take this parcel.
+/// A request to take a parcel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Book {
-    /// Of this order.
+    /// The order whose parcel it is.
     pub order_id: OrderId,
-    /// To this address.
+    /// The address to ship to.
     pub address: Address,
-    /// With this in it.
+    /// The contents.
     pub items: Vec<Item>,
 }
 
 /// The carrier's definite answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookAnswer {
-    /// It takes the parcel.
+    /// The carrier takes the parcel.
     Booked {
-        /// Its number.
+        /// The tracking number.
         tracking: String,
     },
-    /// It refuses.
+    /// The carrier refuses.
     Refused {
         /// Why.
         reason: String,
@@ -48,7 +48,7 @@ impl quintet::Effect<OrderId> for Book {
         "book".into()
     }
 
-    /// Bookings to one destination fail together.
+    /// All bookings to one destination share a key, because they fail together.
     fn isolation_key(&self) -> String {
         format!("destination {} {}", self.address.country, self.address.postal_code.trim())
     }
@@ -65,14 +65,14 @@ pub(crate) fn resolve(resolution: &Resolution) -> Result<BookAnswer, Impossible>
     }
 }
 
-/// A carrier that knows idempotency keys.
+/// A carrier that carries out a request once per idempotency key.
 #[async_trait]
 pub trait Carrier: Send + Sync {
     /// Books the parcel, at most once per key.
     async fn book(&self, key: EffectId, book: &Book, trace: &Trace) -> Attempt<BookAnswer>;
 }
 
-/// Shipping's way to the outside world.
+/// The shipping service's connection to the outside world.
 pub struct Providers(pub Arc<dyn Carrier>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `GET /shipments/{order_id}`: what shipping knows of an order.
+//! `GET /shipments/{order_id}`: what the shipping service knows of an order.
 
 use axum::{Json, extract::State};
 use contracts::{Address, Item, OrderId};
@@ -22,7 +22,7 @@ pub(super) struct View {
     reason: Option<String>,
 }
 
-/// Shows what shipping knows of an order.
+/// Shows what the shipping service knows of an order.
 #[utoipa::path(get, path = "/shipments/{order_id}", operation_id = "get_shipment", tag = "shipments",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses(

@@ -36,22 +36,22 @@ mod tests {
     };
 
     #[test]
-    fn a_parcel_that_the_carrier_takes_is_dispatched_and_told() {
+    fn a_parcel_that_the_carrier_takes_is_published_as_dispatched() {
         let mut world = world_in(State::Booking);
         let before = shipment(&world).cloned().unwrap();
-        let told = ShipmentDispatched { order_id: order_id(), tracking: "JD014600".into() };
-        assert_eq!(apply(&mut world, booked()), Applied::event(told));
+        let dispatched = ShipmentDispatched { order_id: order_id(), tracking: "JD014600".into() };
+        assert_eq!(apply(&mut world, booked()), Applied::event(dispatched));
         let tracking = Some("JD014600".into());
         let expected = Shipment { state: State::Dispatched, tracking, ..before };
         assert_eq!(shipment(&world), Some(&expected));
     }
 
     #[test]
-    fn a_parcel_that_the_carrier_refuses_has_failed_and_is_told() {
+    fn a_parcel_that_the_carrier_refuses_is_published_as_failed() {
         let mut world = world_in(State::Booking);
         let before = shipment(&world).cloned().unwrap();
-        let told = ShipmentFailed { order_id: order_id(), reason: "address unknown".into() };
-        assert_eq!(apply(&mut world, refused()), Applied::event(told));
+        let failed = ShipmentFailed { order_id: order_id(), reason: "address unknown".into() };
+        assert_eq!(apply(&mut world, refused()), Applied::event(failed));
         let reason = Some("address unknown".into());
         assert_eq!(shipment(&world), Some(&Shipment { state: State::Failed, reason, ..before }));
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_ignored_where_no_booking_is_under_way() {
+    fn an_answer_is_ignored_in_a_state_without_a_pending_booking() {
         for world in worlds_except(&[State::Booking]) {
             assert_ignored(&world, booked());
             assert_ignored(&world, refused());
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_decides_whether_the_wish_to_cancel_comes_before_or_after_it() {
+    fn the_answer_decides_whether_the_cancellation_request_comes_before_or_after_it() {
         for (answer, state) in [(booked as fn() -> _, State::Dispatched), (refused, State::Failed)]
         {
             let before = ending([placed(), captured(), cancellation_requested(), answer()]);

@@ -1,6 +1,6 @@
 //! OrderPlaced → *book (ShipmentDispatched | ShipmentFailed)
 //!
-//! Brings the address: books if the payment is known already.
+//! Brings the address. Books the parcel if the order is known to be paid.
 
 use contracts::OrderPlaced;
 use quintet::store::Json;
@@ -34,7 +34,7 @@ mod tests {
         every_world, items, order_id, placed, shipment, unknown, world_in, worlds_except,
     };
 
-    /// A shipment in this state of which the address is known.
+    /// A shipment in this state whose address is known.
     fn with_address(state: State) -> Shipment {
         Shipment {
             address: Some(Json(address())),
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_of_a_new_order_is_kept_and_nothing_is_booked_yet() {
+    fn the_address_of_a_new_order_is_stored_and_nothing_is_booked_yet() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, placed()), Applied::nothing());
         assert_eq!(shipment(&world), Some(&with_address(State::HasAddress)));

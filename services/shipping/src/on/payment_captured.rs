@@ -1,6 +1,6 @@
 //! PaymentCaptured → *book (ShipmentDispatched | ShipmentFailed)
 //!
-//! Brings the go: books if the address is known already.
+//! Brings the payment. Books the parcel if the address is known already.
 
 use contracts::PaymentCaptured;
 
@@ -23,7 +23,7 @@ mod tests {
     };
 
     #[test]
-    fn the_payment_of_an_unknown_order_is_kept_and_nothing_is_booked_yet() {
+    fn the_payment_of_an_unknown_order_is_stored_and_nothing_is_booked_yet() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, captured()), Applied::nothing());
         assert_eq!(shipment(&world), Some(&Shipment::new(order_id(), State::HasPaid)));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn however_often_both_halves_come_the_parcel_is_booked_once() {
+    fn a_parcel_is_booked_once_however_often_address_and_payment_come() {
         for story in [
             [placed(), captured(), placed(), captured()],
             [captured(), placed(), captured(), placed()],

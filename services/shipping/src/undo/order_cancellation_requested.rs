@@ -1,7 +1,7 @@
 //! OrderCancellationRequested → ShipmentVoided
 //!
-//! Only while the carrier was not asked; afterwards it is too late, and nothing happens. Also
-//! before shipping has heard of the order.
+//! Stops the parcel, also if the order is unknown here yet. Once the carrier was asked, it is too late and nothing
+//! happens.
 
 use contracts::{OrderCancellationRequested, ShipmentVoided};
 
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parcel_that_waits_for_its_other_half_is_voided() {
+    fn a_parcel_that_waits_for_address_or_payment_is_voided() {
         for state in [State::HasAddress, State::HasPaid] {
             let mut world = world_in(state);
             let before = shipment(&world).cloned().unwrap();
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn from_the_booking_on_it_is_too_late() {
+    fn a_request_after_the_booking_is_too_late() {
         for world in worlds_except(&[State::HasAddress, State::HasPaid]) {
             assert_ignored(&world, cancellation_requested());
         }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_voided_before_both_halves_are_known_is_never_booked_and_told_once() {
+    fn an_order_voided_before_address_and_payment_are_known_is_never_booked_and_published_once() {
         for story in [
             [cancellation_requested(), placed(), captured()],
             [cancellation_requested(), captured(), placed()],
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_both_halves_reach_first_is_booked_and_not_voided() {
+    fn an_order_whose_address_and_payment_come_first_is_booked_and_not_voided() {
         for story in [
             [placed(), captured(), cancellation_requested()],
             [captured(), placed(), cancellation_requested()],

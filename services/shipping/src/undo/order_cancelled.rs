@@ -1,6 +1,6 @@
 //! OrderCancelled → nothing
 //!
-//! Closes what still waits for its other half, or the row would wait for ever.
+//! Closes a shipment that still waits for the address or the payment: without this, the row would wait for ever.
 
 use contracts::OrderCancelled;
 
@@ -28,14 +28,14 @@ mod tests {
     };
 
     #[test]
-    fn an_order_that_is_not_known_yet_is_closed() {
+    fn the_shipment_of_an_unknown_order_is_closed() {
         let mut world = unknown();
         assert_eq!(apply(&mut world, cancelled()), Applied::nothing());
         assert_eq!(shipment(&world), Some(&Shipment::new(order_id(), State::Closed)));
     }
 
     #[test]
-    fn a_shipment_that_waits_for_its_other_half_is_closed() {
+    fn a_shipment_that_waits_for_address_or_payment_is_closed() {
         for state in [State::HasAddress, State::HasPaid] {
             let mut world = world_in(state);
             let before = shipment(&world).cloned().unwrap();
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shipment_that_waits_for_nothing_stays_as_it_is() {
+    fn a_shipment_that_waits_for_neither_stays_as_it_is() {
         for world in worlds_except(&[State::HasAddress, State::HasPaid]) {
             assert_ignored(&world, cancelled());
         }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_cancelled_before_both_halves_are_known_is_never_booked() {
+    fn an_order_cancelled_before_address_and_payment_are_known_is_never_booked() {
         for story in [
             [cancelled(), placed(), captured()],
             [cancelled(), captured(), placed()],
@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn of_the_cancellation_and_the_wish_for_it_the_first_one_decides_the_state() {
-        for (story, state, told) in [
+    fn whichever_of_cancellation_and_request_comes_first_decides_the_state() {
+        for (story, state, published) in [
             ([placed(), cancelled(), cancellation_requested()], State::Closed, 0),
             ([placed(), cancellation_requested(), cancelled()], State::Voided, 1),
         ] {
             let ending = ending(story);
             assert_eq!(ending.shipment.map(|shipment| shipment.state), Some(state));
-            assert_eq!(ending.followed.events.len(), told);
+            assert_eq!(ending.followed.events.len(), published);
         }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Keys<P: Participant> {
 struct Known<P: Participant> {
     hash: Vec<u8>,
     reply: P::Reply,
-    stored: bool,
+    /// What is to be stored; none if it is stored already.
+    unsaved: Option<String>,
 }
 
 impl<P: Participant> Keys<P> {
@@ -50,12 +51,11 @@ impl<P: Participant> Keys<P> {
                 continue;
             }
             let text: String = row.get(2)?;
-            let reply = serde_json::from_str(&text).map_err(|_| StoreError::Column {
-                column: 2,
-                value: text,
-                expected: "a stored reply",
-            })?;
-            known.insert(key, Known { hash: row.get(1)?, reply, stored: true });
+            let Some(reply) = P::Reply::restored(&text) else {
+                let expected = "a stored response";
+                return Err(StoreError::Column { column: 2, value: text, expected });
+            };
+            known.insert(key, Known { hash: row.get(1)?, reply, unsaved: None });
         }
         tx.discard(TABLE.name, "key", Kind::Text, expired).await?;
         Ok(Self { known })
@@ -74,22 +74,21 @@ impl<P: Participant> Keys<P> {
 
     /// Remembers a successful answer under its key.
     pub(crate) fn remember(&mut self, key: Option<&IdempotencyKey>, reply: &P::Reply) {
-        let Some(key) = key.filter(|_| reply.is_success()) else { return };
-        let known = Known { hash: key.hash.to_vec(), reply: reply.clone(), stored: false };
-        self.known.insert(key.key.clone(), known);
+        let Some((key, stored)) = key.and_then(|key| Some((key, reply.stored()?))) else { return };
+        let (hash, reply, unsaved) = (key.hash.to_vec(), reply.clone(), Some(stored));
+        self.known.insert(key.key.clone(), Known { hash, reply, unsaved });
     }
 
     /// Saves the new answers. A key that another replica has used meanwhile is a unique violation,
     /// and the batch runs again.
     pub(crate) async fn save(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        let new = self.known.iter().filter(|(_, known)| !known.stored);
-        let rows = new.map(|(key, known)| {
-            vec![
+        let rows = self.known.iter().filter_map(|(key, known)| {
+            Some(vec![
                 Value::Text(key.clone().into()),
                 Value::Bytes(known.hash.clone()),
-                Value::json(&known.reply),
+                Value::Text(known.unsaved.clone()?.into()),
                 now.into(),
-            ]
+            ])
         });
         tx.insert(&TABLE, rows.collect()).await
     }

@@ -52,6 +52,20 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
 }
 
 #[tokio::test]
+async fn a_repeat_gets_what_is_stored_and_not_what_would_be_answered_now() {
+    for rig in rigs().await {
+        assert_eq!(rig.answers(&[keyed(1, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
+        let stored = vec![r#"{"Count":77}"#.into()];
+        assert_eq!(rig.execute("update idempotency_key set reply = $1", stored).await, 1);
+        assert_eq!(rig.answers(&[keyed(2, tally(1), 5, "a")]).await, [Ok(Reply::Count(77))]);
+        let unreadable = vec!["a text of an unknown version".into()];
+        rig.execute("update idempotency_key set reply = $1", unreadable).await;
+        let error = rig.refused(&[keyed(3, tally(1), 5, "a")]).await;
+        assert!(error.to_string().contains("a stored response"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_of_the_same_bytes_gets_the_answer_that_an_earlier_version_has_stored() {
     for rig in rigs().await {
         // What an earlier version stored is the hash of the bytes.

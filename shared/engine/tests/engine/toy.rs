@@ -61,8 +61,12 @@ pub enum Reply {
 }
 
 impl quintet_engine::Reply for Reply {
-    fn is_success(&self) -> bool {
-        matches!(self, Self::Count(_))
+    fn stored(&self) -> Option<String> {
+        matches!(self, Self::Count(_)).then(|| serde_json::to_string(self).unwrap())
+    }
+
+    fn restored(stored: &str) -> Option<Self> {
+        serde_json::from_str(stored).ok()
     }
 }
 

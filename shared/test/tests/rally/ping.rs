@@ -43,8 +43,12 @@ pub struct Serve {
 pub struct Accepted(pub RallyId);
 
 impl engine::Reply for Accepted {
-    fn is_success(&self) -> bool {
-        true
+    fn stored(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    fn restored(stored: &str) -> Option<Self> {
+        serde_json::from_str(stored).ok()
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{SmtpConfig, StartTls};
 
-/// A server's certificate, in a file and in its hands.
+/// A server's certificate in a file, and the TLS acceptor that uses it.
 struct Identity {
     file: NamedTempFile,
     acceptor: TlsAcceptor,
@@ -42,7 +42,8 @@ fn identity() -> Identity {
 }
 
 impl Identity {
-    /// Listens; plays one script in clear, then another under TLS. Answers what it heard of each.
+    /// Plays one script without encryption, then another over TLS. Returns the port, and a task that returns what
+    /// was received for each.
     async fn serve(
         &self,
         clear: &Script,
@@ -90,12 +91,12 @@ const DIALOGUE: [(&str, &str); 8] = [
 ];
 
 async fn sent(config: &SmtpConfig) -> Result<(), MailError> {
-    let named = |why| MailError { server: config.url.clone(), why };
-    send(config, &mail("a@example.com", "b@example.com")).await.map_err(named)
+    let with_server = |why| MailError { server: config.url.clone(), why };
+    send(config, &mail("a@example.com", "b@example.com")).await.map_err(with_server)
 }
 
 #[tokio::test]
-async fn after_starttls_everything_is_said_once_more_and_nothing_in_clear() {
+async fn after_starttls_the_dialogue_begins_again_and_nothing_is_sent_unencrypted() {
     let identity = identity();
     let (port, serving) = identity.serve(&CLEAR, &DIALOGUE).await;
     sent(&identity.starttls(port)).await.unwrap();
@@ -116,23 +117,26 @@ async fn smtps_begins_with_tls() {
 #[tokio::test]
 async fn a_server_that_does_not_encrypt_gets_neither_password_nor_mail() {
     let identity = identity();
-    for (said, told) in [
+    for (extensions, expected) in [
         ("250-here\r\n250 AUTH PLAIN\r\n", "does not announce STARTTLS"),
         ("250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n", "answers STARTTLS with 454 not now"),
     ] {
-        let script =
-            [("", "220 here\r\n"), ("EHLO me\r\n", said), ("STARTTLS\r\n", "454 not now\r\n")];
+        let script = [
+            ("", "220 here\r\n"),
+            ("EHLO me\r\n", extensions),
+            ("STARTTLS\r\n", "454 not now\r\n"),
+        ];
         let (port, serving) = identity.serve(&script, &[]).await;
         let error = sent(&identity.starttls(port)).await.unwrap_err();
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(!error.why.refuses_the_mail());
-        // It hears no more: neither does the script go on, nor does TLS begin.
+        // The server receives nothing more: the script does not continue, and TLS does not begin.
         assert!(serving.await.unwrap().is_err());
     }
 }
 
 #[tokio::test]
-async fn what_comes_in_clear_after_the_reply_to_starttls_is_not_believed() {
+async fn unencrypted_data_after_the_reply_to_starttls_is_an_error() {
     let identity = identity();
     let mut script = CLEAR;
     script[2].1 = "220 go on\r\n250-here\r\n250 AUTH PLAIN\r\n";
@@ -142,12 +146,13 @@ async fn what_comes_in_clear_after_the_reply_to_starttls_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nothing_vouches_for_ends_it() {
+async fn an_untrusted_certificate_ends_the_session() {
     let (identity, other) = (identity(), identity());
     let (port, serving) = identity.serve(&CLEAR, &DIALOGUE).await;
     let error = sent(&other.starttls(port)).await.unwrap_err();
-    let begins = format!("cannot speak TLS with smtp://127.0.0.1:{port}: invalid peer certificate");
-    assert!(error.to_string().starts_with(&begins), "{error}");
+    let expected =
+        format!("cannot speak TLS with smtp://127.0.0.1:{port}: invalid peer certificate");
+    assert!(error.to_string().starts_with(&expected), "{error}");
     assert!(!error.why.refuses_the_mail());
     assert!(serving.await.unwrap().is_err());
 }

@@ -1,13 +1,8 @@
 //! The HTTP interface of tickets. `/docs` of the running service shows it.
 
 use quintet::{
-    axum::{
-        Json,
-        extract::State,
-        http::{StatusCode, header},
-        response::IntoResponse,
-    },
-    http::Field,
+    axum::{Json, extract::State},
+    http::{CommandResponse, Field},
     prelude::*,
     utoipa::{self, ToSchema},
     uuid_v7,
@@ -51,7 +46,7 @@ async fn post_ticket(
     key: Idempotency,
     TraceContext(trace): TraceContext,
     Body { value, fingerprint }: Body<NewTicket>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<CommandResponse, Problem> {
     let NewTicket { show, budget } = value;
     let command = RequestTicket {
         ticket_id: uuid_v7(&*app.clock, &*app.random).into(),
@@ -59,9 +54,7 @@ async fn post_ticket(
         budget,
     };
     let key = key.key("POST /tickets", fingerprint);
-    let ticket = app.commands.send(command, key, trace).await?;
-    let location = [(header::LOCATION, format!("/tickets/{}", ticket.ticket_id))];
-    Ok((StatusCode::ACCEPTED, location, Json(ticket)))
+    Ok(app.commands.send(command, key, trace).await?)
 }
 
 /// Shows a ticket.

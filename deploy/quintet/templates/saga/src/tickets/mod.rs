@@ -6,6 +6,7 @@ mod on;
 use std::sync::Arc;
 
 use quintet::{
+    http::CommandResponse,
     prelude::*,
     utoipa::{self, ToSchema},
 };
@@ -41,13 +42,6 @@ quintet::text_enum! {
 // Columns after `fixed` are written when the row is inserted and never change.
 quintet::record!(Ticket in "ticket": ticket_id: TicketId, state: State; fixed show: String, budget: i64);
 
-/// The answer to [`RequestTicket`].
-impl Reply for Ticket {
-    fn is_success(&self) -> bool {
-        true
-    }
-}
-
 /// What the service does in answer to one input.
 type Out = Reaction<Tickets>;
 
@@ -59,7 +53,8 @@ impl Participant for Tickets {
     type Contract = Event;
     type World = Rows<Ticket>;
     type Command = RequestTicket;
-    type Reply = Ticket;
+    // The response to a request is stored under its `Idempotency-Key`: a repeat gets the same bytes.
+    type Reply = CommandResponse;
     // The service sends no requests to the outside world, and sets no alarms.
     type Effect = Never;
     type Outcome = Never;

@@ -1,6 +1,6 @@
 //! RequestTicket → TicketRequested
 
-use quintet::prelude::*;
+use quintet::{axum::http::StatusCode, http::CommandResponse, prelude::*};
 
 use crate::{
     contract::{TicketId, TicketRequested},
@@ -30,7 +30,8 @@ pub(crate) fn react(world: &mut Rows<Ticket>, command: &RequestTicket, out: &mut
         show: show.clone(),
         budget,
     };
-    out.reply(ticket.clone());
+    let response = CommandResponse::new(StatusCode::ACCEPTED, &ticket);
+    out.reply(response.at(format!("/tickets/{ticket_id}")));
     world.put(ticket);
     out.emit(TicketRequested {
         ticket_id,

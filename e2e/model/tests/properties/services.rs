@@ -1,4 +1,4 @@
-//! Five services, and a network that goes by a list of choices.
+//! Five services, and a network whose deliveries follow a list of choices.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,18 +16,18 @@ use store::Db;
 use testkit::Database;
 use uuid::Uuid;
 
-use crate::seat::{Asked, Seat, SeatOf, Told};
+use crate::service::{InputPlan, PendingRequest, Played, Running};
 
 const ORDERS: usize = 0;
 const INVENTORY: usize = 1;
 const PAYMENT: usize = 2;
 
-/// Databases for five services, kept from case to case.
-pub struct House {
+/// Databases for five services. They are reused from case to case.
+pub struct Databases {
     databases: [(Database, Db); 5],
 }
 
-/// What happens, and how it is chosen.
+/// How many orders and pieces there are, and the choices that decide what happens next.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub orders: usize,
@@ -35,16 +35,16 @@ pub struct Plan {
     pub choices: Vec<u16>,
 }
 
-/// Each service's batches, in the order in which it took them.
-pub type History = [Vec<Vec<Told>>; 5];
+/// Each service's batches, in the order in which it applied them.
+pub type History = [Vec<Vec<InputPlan>>; 5];
 
-/// Five services at work.
-pub struct Company {
-    seats: [Box<dyn Seat>; 5],
+/// Five services that are played.
+pub struct Services {
+    services: [Box<dyn Played>; 5],
     orders: Vec<OrderId>,
-    /// Events under way, to whom.
+    /// Events on their way, with the index of the consumer.
     flying: Vec<(usize, Arc<Envelope<contracts::Event>>)>,
-    asked: [Vec<Asked>; 5],
+    requests: [Vec<PendingRequest>; 5],
     alarms: Vec<(OrderId, String)>,
     ledger: Vec<Entry>,
     /// Refunds that were refused and wait for an operator.
@@ -54,7 +54,7 @@ pub struct Company {
     pub history: History,
 }
 
-impl House {
+impl Databases {
     pub async fn new(database: impl AsyncFn() -> Database) -> Self {
         let [order, inventory, payment, shipping, notification] = [
             database().await,
@@ -64,11 +64,11 @@ impl House {
             database().await,
         ];
         let dbs = (
-            SeatOf::<OrderService>::migrated(&order).await,
-            SeatOf::<InventoryService>::migrated(&inventory).await,
-            SeatOf::<PaymentService>::migrated(&payment).await,
-            SeatOf::<ShippingService>::migrated(&shipping).await,
-            SeatOf::<NotificationService>::migrated(&notification).await,
+            Running::<OrderService>::migrated(&order).await,
+            Running::<InventoryService>::migrated(&inventory).await,
+            Running::<PaymentService>::migrated(&payment).await,
+            Running::<ShippingService>::migrated(&shipping).await,
+            Running::<NotificationService>::migrated(&notification).await,
         );
         let databases = [
             (order, dbs.0),
@@ -80,8 +80,8 @@ impl House {
         Self { databases }
     }
 
-    /// Five services of which none knows anything. Deadlines may pass at once.
-    pub async fn seats(&self) -> [Box<dyn Seat>; 5] {
+    /// Five services with empty databases, whose deadlines may fire at once.
+    pub async fn services(&self) -> [Box<dyn Played>; 5] {
         let policy = Policy {
             paid: Duration::ZERO,
             first: Duration::ZERO,
@@ -91,24 +91,24 @@ impl House {
         let order = OrderService { policy, ..OrderService::default() };
         let db = |nth: usize| self.databases[nth].1.clone();
         [
-            Box::new(SeatOf::fresh(order, db(0)).await),
-            Box::new(SeatOf::fresh(InventoryService, db(1)).await),
-            Box::new(SeatOf::fresh(PaymentService, db(2)).await),
-            Box::new(SeatOf::fresh(ShippingService, db(3)).await),
-            Box::new(SeatOf::fresh(NotificationService, db(4)).await),
+            Box::new(Running::fresh(order, db(0)).await),
+            Box::new(Running::fresh(InventoryService, db(1)).await),
+            Box::new(Running::fresh(PaymentService, db(2)).await),
+            Box::new(Running::fresh(ShippingService, db(3)).await),
+            Box::new(Running::fresh(NotificationService, db(4)).await),
         ]
     }
 }
 
-impl Company {
-    /// Plays the plan until nothing is under way any more.
-    pub async fn play(house: &House, plan: Plan) -> Self {
+impl Services {
+    /// Plays the plan until nothing is pending any more.
+    pub async fn play(databases: &Databases, plan: Plan) -> Self {
         let order = |nth: usize| Uuid::from_u128(ORDER.as_u128() + nth as u128).into();
-        let mut company = Self {
-            seats: house.seats().await,
+        let mut services = Self {
+            services: databases.services().await,
             orders: (0..plan.orders).map(order).collect(),
             flying: Vec::new(),
-            asked: Default::default(),
+            requests: Default::default(),
             alarms: Vec::new(),
             ledger: Vec::new(),
             refused: Vec::new(),
@@ -116,45 +116,46 @@ impl Company {
             choices: plan.choices.into_iter(),
             history: History::default(),
         };
-        company.open(plan.stock).await;
-        while let Some((seat, batch)) = company.next() {
-            company.turn(seat, batch).await;
+        services.open(plan.stock).await;
+        while let Some((service, batch)) = services.next() {
+            services.turn(service, batch).await;
         }
-        company
+        services
     }
 
-    /// The product is listed, and the orders are placed.
+    /// Lists the product and places the orders.
     async fn open(&mut self, stock: usize) {
         let first = self.orders[0];
         let list = (0..=stock).map(|nth| self.command(first, nth.min(1))).collect();
         self.turn(INVENTORY, list).await;
-        let prices = self.flying.drain(..).map(|(_, envelope)| Told::Event(envelope)).collect();
+        let prices =
+            self.flying.drain(..).map(|(_, envelope)| InputPlan::Event(envelope)).collect();
         self.turn(ORDERS, prices).await;
         let orders = self.orders.clone();
         let placed = orders.into_iter().map(|order| self.command(order, 0)).collect();
         self.turn(ORDERS, placed).await;
     }
 
-    fn command(&mut self, order: OrderId, nth: usize) -> Told {
+    fn command(&mut self, order: OrderId, nth: usize) -> InputPlan {
         self.wishes += 1;
         let cause = derived(order.into(), Uuid::from_u128(self.wishes), "command", 0);
-        Told::Command { cause, order, nth }
+        InputPlan::Command { cause, order, nth }
     }
 
-    async fn turn(&mut self, seat: usize, batch: Vec<Told>) {
-        self.seats[seat].turn(&batch).await;
-        self.history[seat].push(batch);
-        for envelope in self.seats[seat].said().await {
+    async fn turn(&mut self, service: usize, batch: Vec<InputPlan>) {
+        self.services[service].turn(&batch).await;
+        self.history[service].push(batch);
+        for envelope in self.services[service].published().await {
             let envelope = Arc::new(envelope);
-            for (nth, other) in self.seats.iter().enumerate() {
+            for (nth, other) in self.services.iter().enumerate() {
                 if other.hears(envelope.event.event_type()) {
                     self.flying.push((nth, Arc::clone(&envelope)));
                 }
             }
         }
-        self.asked[seat] = self.seats[seat].asked().await;
-        if seat == ORDERS {
-            self.alarms = self.seats[seat].alarms().await;
+        self.requests[service] = self.services[service].requests().await;
+        if service == ORDERS {
+            self.alarms = self.services[service].alarms().await;
         }
     }
 
@@ -162,28 +163,29 @@ impl Company {
         self.choices.next().map_or(0, |choice| usize::from(choice) % of)
     }
 
-    /// What comes next, to whom: something that is under way, and perhaps more of what is under way to
-    /// the same service; now and then something that it took before.
-    fn next(&mut self) -> Option<(usize, Vec<Told>)> {
-        let (seat, first) = self.one(None)?;
+    /// The next batch, and the index of its service: one to four pending inputs, and sometimes one that the service
+    /// has applied before.
+    fn next(&mut self) -> Option<(usize, Vec<InputPlan>)> {
+        let (service, first) = self.one(None)?;
         let mut batch = vec![first];
         for _ in 0..self.choose(4) {
-            batch.extend(self.one(Some(seat)).map(|(_, told)| told));
+            batch.extend(self.one(Some(service)).map(|(_, input)| input));
         }
-        let taken: Vec<Told> = self.history[seat].iter().flatten().chain(&batch).cloned().collect();
+        let taken: Vec<InputPlan> =
+            self.history[service].iter().flatten().chain(&batch).cloned().collect();
         if self.choose(3) == 1 {
             batch.push(taken[self.choose(taken.len())].clone());
         }
-        Some((seat, batch))
+        Some((service, batch))
     }
 
-    fn one(&mut self, only: Option<usize>) -> Option<(usize, Told)> {
-        let wanted = |seat: usize| only.is_none_or(|only| only == seat);
+    fn one(&mut self, only: Option<usize>) -> Option<(usize, InputPlan)> {
+        let wanted = |service: usize| only.is_none_or(|only| only == service);
         let mut options = Vec::new();
-        let flying = self.flying.iter().enumerate().filter(|(_, (seat, _))| wanted(*seat));
+        let flying = self.flying.iter().enumerate().filter(|(_, (service, _))| wanted(*service));
         options.extend(flying.map(|(nth, _)| Next::Fly(nth)));
-        for seat in (0..self.asked.len()).filter(|seat| wanted(*seat)) {
-            options.extend((0..self.asked[seat].len()).map(|nth| Next::Answer(seat, nth)));
+        for service in (0..self.requests.len()).filter(|service| wanted(*service)) {
+            options.extend((0..self.requests[service].len()).map(|nth| Next::Answer(service, nth)));
         }
         if wanted(PAYMENT) {
             options.extend((0..self.refused.len()).map(Next::Retry));
@@ -199,19 +201,19 @@ impl Company {
         Some(self.take(&options[chosen]))
     }
 
-    fn take(&mut self, next: &Next) -> (usize, Told) {
+    fn take(&mut self, next: &Next) -> (usize, InputPlan) {
         match *next {
             Next::Fly(nth) => {
-                let (seat, envelope) = self.flying.remove(nth);
-                (seat, Told::Event(envelope))
+                let (service, envelope) = self.flying.remove(nth);
+                (service, InputPlan::Event(envelope))
             }
-            Next::Answer(seat, nth) => {
-                let Asked { id, answers } = self.asked[seat].remove(nth);
+            Next::Answer(service, nth) => {
+                let PendingRequest { id, answers } = self.requests[service].remove(nth);
                 let answer = self.choose(answers);
-                let entry = self.seats[seat].entry(id, answer);
+                let entry = self.services[service].entry(id, answer);
                 self.refused.extend(entry.as_ref().and_then(refused));
                 self.ledger.extend(entry);
-                (seat, Told::Answer(id, answer))
+                (service, InputPlan::Answer(id, answer))
             }
             Next::Retry(nth) => {
                 let order = self.refused.remove(nth);
@@ -220,20 +222,20 @@ impl Company {
             Next::Cancel(order) => (ORDERS, self.command(order, 1)),
             Next::Ring(nth) => {
                 let (order, name) = self.alarms.remove(nth);
-                (ORDERS, Told::Ring(order, name))
+                (ORDERS, InputPlan::Ring(order, name))
             }
         }
     }
 
-    /// What the auditor says.
+    /// The audit report.
     pub async fn audit(&self) -> audit::Report {
         let mut snapshot = Snapshot::default();
-        for (seat, service) in self.seats.iter().zip(audit::SERVICES) {
-            let (rows, status) = seat.listed().await;
+        for (service, name) in self.services.iter().zip(audit::SERVICES) {
+            let (rows, status) = service.listed().await;
             for row in rows {
                 snapshot.add(row);
             }
-            snapshot.status.insert(service.to_owned(), status);
+            snapshot.status.insert(name.to_owned(), status);
         }
         for entry in &self.ledger {
             match entry.clone() {
@@ -247,7 +249,7 @@ impl Company {
     }
 }
 
-/// Something that may come next, by its place among its like.
+/// An input that may come next, by its index among those of its kind.
 enum Next {
     Fly(usize),
     Answer(usize, usize),
@@ -258,7 +260,7 @@ enum Next {
 
 fn refused(entry: &Entry) -> Option<OrderId> {
     match entry {
-        Entry::Refund(it) if it.status == RefundStatus::Refused => Some(it.order_id),
+        Entry::Refund(refund) if refund.status == RefundStatus::Refused => Some(refund.order_id),
         _ => None,
     }
 }

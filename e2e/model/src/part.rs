@@ -1,5 +1,5 @@
-//! A service's part in one order's life: its own reactions, each asked once and then remembered. They
-//! are pure, so nothing is lost by that; and millions of states share a few hundred reactions.
+//! A service's part in one order's life. Each reaction is called once per row and cue, and its result is
+//! remembered. Reactions are pure, so this changes nothing; millions of states share a few hundred results.
 
 use std::{
     collections::HashMap,
@@ -18,26 +18,26 @@ use saga::Described;
 
 use crate::{
     Entry,
-    known::Known,
+    interner::Interner,
     script::{Request, Script, When},
 };
 
-/// The row that is not there, in every service.
+/// The number of the absent row, in every service.
 pub(crate) const ABSENT: u16 = 0;
 
-/// Order's deadlines, by their numbers.
+/// The order service's deadlines. Their indices are their numbers.
 pub(crate) const ALARMS: [&str; 3] = [FIRST_DEADLINE, "second_deadline", "payment_deadline"];
 pub(crate) const FIRST_DEADLINE: &str = "first_deadline";
 
-/// A service's reactions: its own, or what a test puts in their place.
+/// A service's reaction function: its own, or one with which a test replaces it.
 pub type React<P> = fn(&mut <P as Participant>::World, &Input<P>, &mut Reaction<P>);
 
-/// What a service reacts to, by its number.
+/// An input of a service, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cue {
     /// An event.
     Event(u16),
-    /// What people ask of it.
+    /// A request of a customer or an operator.
     Wish(u16),
     /// The outside world's answer to one of its requests.
     Answer { request: u16, answer: u16 },
@@ -45,70 +45,70 @@ pub(crate) enum Cue {
     Ring(u16),
 }
 
-/// What follows.
+/// The result of a reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// What it knows of the order now.
+    /// The service's row of the order afterwards.
     pub(crate) row: u16,
-    /// How the product stands now.
+    /// The product afterwards.
     pub(crate) product: u16,
-    /// Whom its events go to.
-    pub(crate) said: When,
-    /// What it asks of the outside world.
-    pub(crate) asked: When,
+    /// The deliveries of the events that it publishes.
+    pub(crate) published: When,
+    /// The requests that it makes to the outside world.
+    pub(crate) requested: When,
     /// The alarms that it sets.
     pub(crate) set: Vec<u16>,
     /// The alarms that it clears.
     pub(crate) cleared: Vec<u16>,
 }
 
-/// A service's part, whichever service it is.
+/// A service's part, without the type of the service.
 pub(crate) trait Part: Send + Sync {
-    /// What follows from a cue, where these are the rows.
+    /// The result of the reaction to a cue with these rows.
     fn play(&self, row: u16, product: u16, cue: Cue) -> Arc<Step>;
-    /// How many things people may ask of it.
+    /// How many kinds of requests customers and operators may make.
     fn wishes(&self) -> u16;
-    /// How many answers there are to this request.
+    /// How many answers are possible to this request.
     fn answers(&self, request: u16) -> u16;
-    /// This request's name.
+    /// The name of this request.
     fn name(&self, request: u16) -> String;
-    /// Whether this is no answer of the provider, but what an operator reports of a request that never arrived.
+    /// Whether this answer is an operator's report that the request never arrived, not an answer of the provider.
     fn is_reported(&self, request: u16, answer: u16) -> bool;
-    /// An answer to it, in words.
+    /// This answer to this request, in words.
     fn answer(&self, request: u16, answer: u16) -> String;
-    /// What the ledger says after this answer.
+    /// The ledger's entry after this answer.
     fn entry(&self, request: u16, answer: u16) -> Option<Arc<Entry>>;
-    /// The row of this number, as the auditor reads it.
+    /// The row with this number, in the auditor's type.
     fn row(&self, number: u16) -> Option<Arc<audit::Row>>;
 }
 
-/// Where one service plays its part.
-pub(crate) struct Stage<P: Described> {
+/// The part of one service.
+pub(crate) struct ServicePart<P: Described> {
     service: Publisher,
     script: Arc<Script>,
-    products: Arc<Known<Product>>,
+    products: Arc<Interner<Product>>,
     react: React<P>,
-    rows: Known<Option<P::Row>>,
+    rows: Interner<Option<P::Row>>,
     listed: RwLock<HashMap<u16, Arc<audit::Row>>>,
-    requests: Known<Arc<Asked<P::Effect, P::Outcome>>>,
+    requests: Interner<Arc<Answerable<P::Effect, P::Outcome>>>,
     played: RwLock<HashMap<(u16, u16, Cue), Arc<Step>>>,
 }
 
-/// A request, the answers that it may get, and what the ledger says after each.
+/// A request, its possible answers, and the ledger's entry after each.
 #[derive(Debug)]
-struct Asked<E, O> {
+struct Answerable<E, O> {
     effect: E,
     answers: Vec<(O, Option<Arc<Entry>>)>,
 }
 
-impl<P: Described> Stage<P> {
+impl<P: Described> ServicePart<P> {
     pub(crate) fn new(
         service: Publisher,
         script: &Arc<Script>,
-        products: &Arc<Known<Product>>,
+        products: &Arc<Interner<Product>>,
         react: React<P>,
     ) -> Self {
-        let rows = Known::default();
+        let rows = Interner::default();
         rows.number(None);
         Self {
             service,
@@ -117,22 +117,23 @@ impl<P: Described> Stage<P> {
             react,
             rows,
             listed: RwLock::default(),
-            requests: Known::default(),
+            requests: Interner::default(),
             played: RwLock::default(),
         }
     }
 
-    /// The number of a row, for a story that begins with it.
+    /// The number of a row with which a story begins.
     pub(crate) fn begin(&self, row: P::Row) -> u16 {
         self.rows.number(Some(P::canonical(row)))
     }
 
+    /// The cause and content of the input that a cue stands for.
     fn what(&self, cue: Cue) -> (Uuid, What<P>) {
         let order = self.script.order;
         match cue {
             Cue::Event(number) => {
-                let said = self.script.event(number);
-                (said.id.into(), What::Event(said.event.clone()))
+                let published = self.script.event(number);
+                (published.id.into(), What::Event(published.event.clone()))
             }
             Cue::Wish(nth) => {
                 let cause = derived(order.into(), order.into(), "wish", nth.into());
@@ -172,40 +173,41 @@ impl<P: Described> Stage<P> {
         Step {
             row: self.rows.number(row),
             product,
-            said: self.said(&out),
-            asked: self.asked(&out),
+            published: self.published(&out),
+            requested: self.requested(&out),
             set: alarms(out.alarms_set().collect()),
             cleared: alarms(out.alarms_cleared().collect()),
         }
     }
 
-    fn said(&self, out: &Reaction<P>) -> When {
-        let mut said = When::default();
+    fn published(&self, out: &Reaction<P>) -> When {
+        let mut published = When::default();
         for (id, event) in out.emitted() {
-            self.script.say(id, event, &mut said);
+            self.script.publish(id, event, &mut published);
         }
-        said
+        published
     }
 
-    fn asked(&self, out: &Reaction<P>) -> When {
-        let mut asked = When::default();
+    fn requested(&self, out: &Reaction<P>) -> When {
+        let mut requested = When::default();
         for effect in out.effects() {
             let provided = P::outcomes(effect).len();
             let answers = outcomes::<P>(effect).into_iter().enumerate();
             let answers = answers.map(|(nth, outcome)| {
-                // The provider's ledger has no entry of what never arrived.
+                // The provider's ledger has no entry for a request that never arrived.
                 let entry = (nth < provided).then(|| P::entry(effect, &outcome)).flatten();
                 (outcome, entry.map(Arc::new))
             });
             let answers = answers.collect();
-            let number = self.requests.number(Arc::new(Asked { effect: effect.clone(), answers }));
-            self.script.ask(Request { by: self.service, number }, &mut asked);
+            let number =
+                self.requests.number(Arc::new(Answerable { effect: effect.clone(), answers }));
+            self.script.request_made(Request { by: self.service, number }, &mut requested);
         }
-        asked
+        requested
     }
 }
 
-impl<P: Described> Part for Stage<P> {
+impl<P: Described> Part for ServicePart<P> {
     fn play(&self, row: u16, product: u16, cue: Cue) -> Arc<Step> {
         let played = self.played.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(step) = played.get(&(row, product, cue)) {
@@ -218,11 +220,11 @@ impl<P: Described> Part for Stage<P> {
     }
 
     fn wishes(&self) -> u16 {
-        u16::try_from(P::wishes(self.script.order).len()).expect("a handful")
+        u16::try_from(P::wishes(self.script.order).len()).expect("few answers")
     }
 
     fn answers(&self, request: u16) -> u16 {
-        u16::try_from(self.requests.get(request).answers.len()).expect("a handful")
+        u16::try_from(self.requests.get(request).answers.len()).expect("few answers")
     }
 
     fn name(&self, request: u16) -> String {
@@ -254,8 +256,8 @@ impl<P: Described> Part for Stage<P> {
     }
 }
 
-/// What may come of a request: the provider's answers, then what an operator reports if it never arrived and the
-/// provider refuses it from now on.
+/// The possible outcomes of a request: the provider's answers, and last the report of an operator that the request
+/// never arrived.
 fn outcomes<P: Described>(effect: &P::Effect) -> Vec<P::Outcome> {
     let never_arrived =
         Resolution { outcome: Resolution::NEVER_ARRIVED.to_owned(), reference: None, reason: None };
@@ -264,14 +266,14 @@ fn outcomes<P: Described>(effect: &P::Effect) -> Vec<P::Outcome> {
     outcomes
 }
 
-/// A row as its service lists it for the auditor.
+/// A row in the form in which its service lists it for the auditor.
 fn list<R: Record + serde::Serialize>(row: R) -> audit::Row {
     let mut listed = serde_json::to_value(row).expect("a row is plain JSON");
     listed["table"] = R::TABLE.name.into();
-    serde_json::from_value(listed).expect("the auditor reads it")
+    serde_json::from_value(listed).expect("a row that the auditor can read")
 }
 
 pub(crate) fn alarm_number(name: &str) -> Option<u16> {
-    let number = ALARMS.iter().position(|known| *known == name)?;
+    let number = ALARMS.iter().position(|alarm| *alarm == name)?;
     u16::try_from(number).ok()
 }

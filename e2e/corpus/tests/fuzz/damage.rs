@@ -1,4 +1,4 @@
-//! What happens to bytes, JSON and headers on their way.
+//! Random damage to bytes, JSON and headers.
 
 use corpus::Record;
 use proptest::collection::vec;
@@ -6,59 +6,60 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 
-/// One thing that goes wrong with a record. Positions are taken modulo what there is.
+/// A change that damages a record. Positions are taken modulo the length.
 #[derive(Debug, Clone)]
-pub enum Spoil {
-    Bytes(Bytes),
-    /// Another value at one of the places in the JSON.
+pub enum Damage {
+    ByteDamage(ByteDamage),
+    /// Puts another value at one of the places in the JSON.
     Json(Index, Value),
     Header(Index, Vec<u8>),
-    HeaderBytes(Index, Bytes),
+    HeaderBytes(Index, ByteDamage),
     Dropped(Index),
-    /// The header of another comes first.
+    /// Repeats a header in front, with the value of another.
     Doubled(Index, Index),
     Renamed(Index, String),
     Key(Vec<u8>),
 }
 
-/// One thing that goes wrong with bytes.
+/// A change that damages bytes.
 #[derive(Debug, Clone)]
-pub enum Bytes {
+pub enum ByteDamage {
     Set(Index, u8),
     Cut(Index),
     Removed(Index, usize),
     Inserted(Index, Vec<u8>),
 }
 
-pub fn bytes() -> impl Strategy<Value = Bytes> {
+pub fn bytes() -> impl Strategy<Value = ByteDamage> {
     prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Bytes::Set(at, byte)),
-        any::<Index>().prop_map(Bytes::Cut),
-        (any::<Index>(), 1..20_usize).prop_map(|(at, length)| Bytes::Removed(at, length)),
+        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| ByteDamage::Set(at, byte)),
+        any::<Index>().prop_map(ByteDamage::Cut),
+        (any::<Index>(), 1..20_usize).prop_map(|(at, length)| ByteDamage::Removed(at, length)),
         (any::<Index>(), any::<String>())
-            .prop_map(|(at, text)| Bytes::Inserted(at, text.into_bytes())),
-        (any::<Index>(), vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Bytes::Inserted(at, bytes)),
+            .prop_map(|(at, text)| ByteDamage::Inserted(at, text.into_bytes())),
+        (any::<Index>(), vec(any::<u8>(), 1..8))
+            .prop_map(|(at, bytes)| ByteDamage::Inserted(at, bytes)),
     ]
 }
 
-pub fn spoil() -> impl Strategy<Value = Spoil> {
-    // Control characters are rare among all characters, and what logs fear most.
+pub fn damage() -> impl Strategy<Value = Damage> {
+    // Control characters are rare among all characters, but the most dangerous ones for logs.
     let words = || prop_oneof![any::<String>(), "[\\x00-\\x1f\\x7f]{1,4}"];
     let text = || words().prop_map(String::into_bytes);
     prop_oneof![
-        bytes().prop_map(Spoil::Bytes),
-        (any::<Index>(), samples::anything()).prop_map(|(at, value)| Spoil::Json(at, value)),
-        (any::<Index>(), text()).prop_map(|(at, text)| Spoil::Header(at, text)),
-        (any::<Index>(), bytes()).prop_map(|(at, bytes)| Spoil::HeaderBytes(at, bytes)),
-        any::<Index>().prop_map(Spoil::Dropped),
-        (any::<Index>(), any::<Index>()).prop_map(|(at, other)| Spoil::Doubled(at, other)),
-        (any::<Index>(), any::<String>()).prop_map(|(at, name)| Spoil::Renamed(at, name)),
-        text().prop_map(Spoil::Key),
+        bytes().prop_map(Damage::ByteDamage),
+        (any::<Index>(), samples::anything()).prop_map(|(at, value)| Damage::Json(at, value)),
+        (any::<Index>(), text()).prop_map(|(at, text)| Damage::Header(at, text)),
+        (any::<Index>(), bytes()).prop_map(|(at, bytes)| Damage::HeaderBytes(at, bytes)),
+        any::<Index>().prop_map(Damage::Dropped),
+        (any::<Index>(), any::<Index>()).prop_map(|(at, other)| Damage::Doubled(at, other)),
+        (any::<Index>(), any::<String>()).prop_map(|(at, name)| Damage::Renamed(at, name)),
+        text().prop_map(Damage::Key),
     ]
 }
 
-impl Bytes {
-    pub fn spoil(&self, bytes: &mut Vec<u8>) {
+impl ByteDamage {
+    pub fn apply(&self, bytes: &mut Vec<u8>) {
         let at = |index: &Index| index.index(bytes.len() + 1);
         match self {
             Self::Set(index, byte) => {
@@ -80,16 +81,16 @@ impl Bytes {
     }
 }
 
-impl Spoil {
-    pub fn spoil(&self, record: &mut Record) {
+impl Damage {
+    pub fn apply(&self, record: &mut Record) {
         let headers = record.headers.len();
         match self {
-            Self::Bytes(bytes) => bytes.spoil(&mut record.value),
+            Self::ByteDamage(bytes) => bytes.apply(&mut record.value),
             Self::Json(at, value) => record.value = json(&record.value, *at, value),
             Self::Key(key) => record.key.clone_from(key),
             _ if headers == 0 => {}
             Self::Header(at, text) => record.headers[at.index(headers)].1.clone_from(text),
-            Self::HeaderBytes(at, bytes) => bytes.spoil(&mut record.headers[at.index(headers)].1),
+            Self::HeaderBytes(at, bytes) => bytes.apply(&mut record.headers[at.index(headers)].1),
             Self::Dropped(at) => drop(record.headers.remove(at.index(headers))),
             Self::Doubled(at, other) => {
                 let name = record.headers[at.index(headers)].0.clone();
@@ -101,7 +102,7 @@ impl Spoil {
     }
 }
 
-/// The JSON with another value at one of its places; what is no JSON stays as it is.
+/// The JSON with another value at one of its places. A text that is not JSON is unchanged.
 pub fn json(text: &[u8], at: Index, new: &Value) -> Vec<u8> {
     let Ok(mut json) = serde_json::from_slice::<Value>(text) else { return text.to_vec() };
     let mut places = Vec::new();

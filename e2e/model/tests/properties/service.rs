@@ -1,4 +1,4 @@
-//! A service with the real engine on a real database, told what to take.
+//! A service with the real engine on a real database, which applies the inputs that it is given.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,13 +21,13 @@ use store::{Db, Json, Record};
 use testkit::{Database, MemoryBus, record_at};
 use uuid::Uuid;
 
-/// The engine's own tables, as far as a batch changes them.
+/// The engine's own tables that a batch changes.
 const TABLES: [&str; 5] = ["inbox", "outbox", "effect", "alarm", "idempotency_key"];
 
-/// What a service takes, to be made as often as it is needed.
+/// A description of an input, from which the input can be made any number of times.
 #[derive(Clone, Debug)]
-pub enum Told {
-    /// An event, as it came.
+pub enum InputPlan {
+    /// An event, as it was received.
     Event(Arc<Envelope<contracts::Event>>),
     /// The nth of the service's openings and wishes about this order.
     Command { cause: Uuid, order: OrderId, nth: usize },
@@ -37,32 +37,32 @@ pub enum Told {
     Ring(OrderId, String),
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its answer, and the number of possible answers.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct PendingRequest {
     pub id: EffectId,
     pub answers: usize,
 }
 
-/// A service, whichever it is.
+/// A service that is played, without its type.
 #[async_trait(?Send)]
-pub trait Seat {
+pub trait Played {
     fn hears(&self, kind: EventType) -> bool;
-    /// Takes a batch.
-    async fn turn(&mut self, batch: &[Told]);
-    /// What it has said since it was asked last, as it came over the wire.
-    async fn said(&mut self) -> Vec<Envelope<contracts::Event>>;
-    async fn asked(&mut self) -> Vec<Asked>;
+    /// Applies a batch.
+    async fn turn(&mut self, batch: &[InputPlan]);
+    /// The events that it has published since the last call, as they came over the wire.
+    async fn published(&mut self) -> Vec<Envelope<contracts::Event>>;
+    async fn requests(&mut self) -> Vec<PendingRequest>;
     async fn alarms(&self) -> Vec<(OrderId, String)>;
-    /// What a provider's ledger says after this answer.
+    /// The provider's ledger entry after this answer.
     fn entry(&self, request: EffectId, answer: usize) -> Option<Entry>;
-    /// Its rows, as the auditor reads them, and what waits.
+    /// Its rows in the auditor's types, and its queues.
     async fn listed(&self) -> (Vec<Row>, audit::Status);
-    /// All that it keeps, in all its tables.
-    async fn kept(&self) -> Vec<String>;
+    /// The contents of all its tables.
+    async fn stored(&self) -> Vec<String>;
 }
 
-pub struct SeatOf<S: Service> {
+pub struct Running<S: Service> {
     engine: Engine<S>,
     relay: Relay,
     bus: MemoryBus,
@@ -70,19 +70,21 @@ pub struct SeatOf<S: Service> {
     requests: BTreeMap<EffectId, S::Effect>,
 }
 
-impl<S: Described> SeatOf<S> {
+impl<S: Described> Running<S> {
     pub async fn migrated(database: &Database) -> Db {
         database.migrated(engine::migrations().and(S::migrations())).await
     }
 
-    /// On an emptied database.
+    /// A service on a database whose tables are emptied first.
     pub async fn fresh(service: S, db: Db) -> Self {
-        let mut tx = db.begin().await.expect("it begins");
+        let mut tx = db.begin().await.expect("a transaction");
         let own: Vec<_> = S::tables().iter().map(|table| table.name()).collect();
         for table in TABLES.into_iter().chain(own) {
-            tx.execute(&format!("delete from {table}"), Vec::new()).await.expect("it is emptied");
+            tx.execute(&format!("delete from {table}"), Vec::new())
+                .await
+                .expect("an emptied table");
         }
-        tx.commit().await.expect("it commits");
+        tx.commit().await.expect("a commit");
         let options = EngineOptions {
             settings: Settings::default(),
             versions: Versions::default(),
@@ -96,25 +98,25 @@ impl<S: Described> SeatOf<S> {
         Self { engine, relay, bus, read: 0, requests: BTreeMap::new() }
     }
 
-    fn work(&self, told: &Told) -> Work<S> {
-        let (cause, what, origin) = match told {
-            Told::Event(envelope) => {
+    fn work(&self, input: &InputPlan) -> Work<S> {
+        let (cause, what, origin) = match input {
+            InputPlan::Event(envelope) => {
                 let topic = envelope.event.event_type().topic().to_owned();
                 let origin = Origin::Event(record_at(topic, 0));
                 (envelope.id.into(), What::Event(envelope.event.clone()), origin)
             }
-            Told::Command { cause, order, nth } => {
+            InputPlan::Command { cause, order, nth } => {
                 let mut commands = S::openings(*order).into_iter().chain(S::wishes(*order));
-                let command = commands.nth(*nth).expect("there is such a command");
+                let command = commands.nth(*nth).expect("a command with this number");
                 (*cause, What::Command(command), Origin::Command(None))
             }
-            Told::Answer(id, nth) => {
+            InputPlan::Answer(id, nth) => {
                 let effect = &self.requests[id];
                 let outcome = S::outcomes(effect).swap_remove(*nth);
                 ((*id).into(), What::Outcome(effect.aggregate(), outcome), Origin::Outcome)
             }
-            Told::Ring(order, name) => {
-                let Ok(alarm) = name.parse() else { panic!("{name} is no alarm") };
+            InputPlan::Ring(order, name) => {
+                let Ok(alarm) = name.parse() else { panic!("{name} is not an alarm") };
                 let id = derived((*order).into(), (*order).into(), name, 1);
                 (id, What::Alarm(*order, alarm), Origin::Alarm)
             }
@@ -124,53 +126,53 @@ impl<S: Described> SeatOf<S> {
     }
 
     async fn column(&self, sql: &str) -> Vec<String> {
-        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its rows");
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("rows");
         rows.iter().map(|row| row.get(0).expect("text")).collect()
     }
 }
 
 #[async_trait(?Send)]
-impl<S: Described> Seat for SeatOf<S> {
+impl<S: Described> Played for Running<S> {
     fn hears(&self, kind: EventType) -> bool {
         S::CONSUMES.contains(&kind)
     }
 
-    async fn turn(&mut self, batch: &[Told]) {
-        self.asked().await;
-        let works: Vec<Work<S>> = batch.iter().map(|told| self.work(told)).collect();
+    async fn turn(&mut self, batch: &[InputPlan]) {
+        self.requests().await;
+        let works: Vec<Work<S>> = batch.iter().map(|input| self.work(input)).collect();
         let turn = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
         turn.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
     }
 
-    async fn said(&mut self) -> Vec<Envelope<contracts::Event>> {
-        while self.relay.turn().await.expect("it sends") != Sent::Nothing {}
+    async fn published(&mut self) -> Vec<Envelope<contracts::Event>> {
+        while self.relay.turn().await.expect("sent events") != Sent::Nothing {}
         let records = self.bus.records().split_off(self.read);
         self.read += records.len();
         let decoded = records.iter().map(|record| {
             match decode(record.key.as_bytes(), &record.headers, &record.value) {
                 Ok(Decoded::Event(envelope)) => *envelope,
-                other => panic!("{} says {other:?}", S::NAME),
+                other => panic!("{} has published {other:?}", S::NAME),
             }
         });
         decoded.collect()
     }
 
-    async fn asked(&mut self) -> Vec<Asked> {
+    async fn requests(&mut self) -> Vec<PendingRequest> {
         let sql = "select id, payload from effect order by id";
-        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its requests");
-        let asked = rows.iter().map(|row| {
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("requests");
+        let requests = rows.iter().map(|row| {
             let (id, Json(effect)): (EffectId, Json<S::Effect>) =
                 (row.get(0).expect("an id"), row.get(1).expect("a request"));
             let answers = S::outcomes(&effect).len();
             self.requests.insert(id, effect);
-            Asked { id, answers }
+            PendingRequest { id, answers }
         });
-        asked.collect()
+        requests.collect()
     }
 
     async fn alarms(&self) -> Vec<(OrderId, String)> {
         let sql = "select aggregate_id, name from alarm order by aggregate_id";
-        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("its alarms");
+        let rows = self.engine.db().fetch(sql, Vec::new()).await.expect("alarms");
         rows.iter().map(|row| (row.get(0).expect("an id"), row.get(1).expect("a name"))).collect()
     }
 
@@ -182,13 +184,13 @@ impl<S: Described> Seat for SeatOf<S> {
     async fn listed(&self) -> (Vec<Row>, audit::Status) {
         let mut rows = Vec::new();
         for table in S::tables() {
-            let page = table.page(self.engine.db(), None, 100).await.expect("its rows");
+            let page = table.page(self.engine.db(), None, 100).await.expect("rows");
             for (_, mut row) in page {
                 row["table"] = table.name().into();
-                rows.push(serde_json::from_value(row).expect("the auditor reads it"));
+                rows.push(serde_json::from_value(row).expect("a row that the auditor can read"));
             }
         }
-        let queues = self.engine.queues().await.expect("its queues");
+        let queues = self.engine.queues().await.expect("queues");
         let depth = |depth: engine::Depth| audit::Depth { depth: depth.depth };
         let status = audit::Status {
             outbox: depth(queues.outbox),
@@ -200,29 +202,29 @@ impl<S: Described> Seat for SeatOf<S> {
         (rows, status)
     }
 
-    async fn kept(&self) -> Vec<String> {
-        let mut kept = Vec::new();
+    async fn stored(&self) -> Vec<String> {
+        let mut stored = Vec::new();
         for table in S::tables() {
-            let page = table.page(self.engine.db(), None, 100).await.expect("its rows");
-            kept.extend(page.iter().map(|(_, row)| format!("{} {row}", table.name())));
+            let page = table.page(self.engine.db(), None, 100).await.expect("rows");
+            stored.extend(page.iter().map(|(_, row)| format!("{} {row}", table.name())));
         }
-        // Also what is not listed: addresses, timelines.
-        let rows = self.engine.db().page::<S::Row>(None, 100).await.expect("its rows");
-        kept.extend(rows.iter().map(|row| format!("{:?} {row:?}", row.key())));
+        // Also the columns that are not listed, such as addresses and timelines.
+        let rows = self.engine.db().page::<S::Row>(None, 100).await.expect("rows");
+        stored.extend(rows.iter().map(|row| format!("{:?} {row:?}", row.key())));
         for sql in [
-            "select 'says ' || topic || ' ' || key from outbox_event order by id, place",
-            "select 'asks ' || payload from effect order by id",
+            "select 'publishes ' || topic || ' ' || key from outbox_event order by id, place",
+            "select 'requests ' || payload from effect order by id",
             "select 'sets ' || name || ' ' || rings_at from alarm order by id",
         ] {
-            kept.extend(self.column(sql).await);
+            stored.extend(self.column(sql).await);
         }
         for sql in [
             "select event_id from outbox_event order by id, place",
             "select id from inbox order by id",
         ] {
-            let ids = self.engine.db().fetch(sql, Vec::new()).await.expect("its ids");
-            kept.extend(ids.iter().map(|row| row.get::<Uuid>(0).expect("an id").to_string()));
+            let ids = self.engine.db().fetch(sql, Vec::new()).await.expect("ids");
+            stored.extend(ids.iter().map(|row| row.get::<Uuid>(0).expect("an id").to_string()));
         }
-        kept
+        stored
     }
 }
