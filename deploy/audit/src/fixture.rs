@@ -51,7 +51,7 @@ pub(crate) fn sound() -> Snapshot {
     closed(&mut snapshot, rejected(), 100);
     let product = ProductRow { sku: sku(), stocked: 10, on_hand: 8, reserved: 0, shipped: 2 };
     snapshot.products.push(product);
-    let quiet = Status { turns: 7, lag: Some(0), ..Status::default() };
+    let quiet = Status { batches: 7, lag: Some(0), ..Status::default() };
     snapshot.status = SERVICES.map(|service| (service.to_owned(), quiet)).into();
     snapshot
 }

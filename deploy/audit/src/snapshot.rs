@@ -35,7 +35,7 @@ pub struct Snapshot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Batches committed since the process started, or since all processes of a group started.
-    pub turns: u64,
+    pub batches: u64,
     /// Inputs that had been applied before, counted likewise.
     #[serde(default)]
     pub duplicates: u64,
@@ -183,7 +183,7 @@ impl Status {
     #[must_use]
     pub fn of_group(replicas: impl IntoIterator<Item = Self>) -> Option<Self> {
         replicas.into_iter().reduce(|group, replica| Self {
-            turns: group.turns + replica.turns,
+            batches: group.batches + replica.batches,
             duplicates: group.duplicates + replica.duplicates,
             outbox: group.outbox.max(replica.outbox),
             effects: group.effects.max(replica.effects),
@@ -260,12 +260,12 @@ mod tests {
 
     #[test]
     fn counters_of_replicas_are_added_and_the_longest_queue_counts() {
-        let one = Status { turns: 3, duplicates: 1, lag: Some(0), ..Status::default() };
+        let one = Status { batches: 3, duplicates: 1, lag: Some(0), ..Status::default() };
         let waits = Depth { depth: 2 };
-        let other = Status { turns: 4, outbox: waits, lag: Some(5), ..Status::default() };
+        let other = Status { batches: 4, outbox: waits, lag: Some(5), ..Status::default() };
         let group = Status::of_group([one, other]).unwrap();
         let expected =
-            Status { turns: 7, duplicates: 1, outbox: waits, lag: Some(5), ..Status::default() };
+            Status { batches: 7, duplicates: 1, outbox: waits, lag: Some(5), ..Status::default() };
         assert_eq!(group, expected);
         let without_lag = Status { lag: None, ..one };
         assert_eq!(Status::of_group([one, without_lag]).unwrap().lag, None);

@@ -180,7 +180,7 @@ impl CrashSuite {
             let statuses = self.statuses(services).await;
             let quiet = statuses.filter(|all| all.iter().all(Status::is_quiet));
             let batches =
-                quiet.map(|all| all.iter().map(|status| status.turns).collect::<Vec<_>>());
+                quiet.map(|all| all.iter().map(|status| status.batches).collect::<Vec<_>>());
             if batches.is_some() && batches == before {
                 return Ok(());
             }

@@ -315,7 +315,7 @@ mod tests {
         let mut last_change = LastChange { look: Look::new(), at: now };
         last_change.note(&look(Ok(status(|fields| fields.outbox = SOME))), now);
         last_change.note(
-            &look(Ok(status(|fields| (fields.outbox, fields.turns) = (SOME, 1)))),
+            &look(Ok(status(|fields| (fields.outbox, fields.batches) = (SOME, 1)))),
             now + STUCK,
         );
         assert!(!last_change.is_stuck(now + STUCK));

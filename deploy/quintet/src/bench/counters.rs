@@ -43,7 +43,7 @@ impl Counts {
         let mut counts = Self::default();
         for service in suite.services.keys().copied() {
             let metrics = Metrics::of(suite, service, api).await?;
-            counts.batches += metrics.sum("quintet_turns_total", "");
+            counts.batches += metrics.sum("quintet_batches_total", "");
             counts.emitted += metrics.sum("quintet_events_emitted_total", "");
             counts.received += metrics.sum("quintet_inputs_total", "kind=\"event\"");
             counts.duplicates += metrics.sum("quintet_duplicates_total", "");
@@ -72,8 +72,8 @@ impl OrderCounts {
         let metrics = Metrics::of(suite, names::order(), api).await?;
         Ok(Self {
             ended: whole(metrics.sum("quintet_orders_ended_total", "")),
-            batches: metrics.sum("quintet_turn_seconds_count", ""),
-            batch_seconds: metrics.sum("quintet_turn_seconds_sum", ""),
+            batches: metrics.sum("quintet_batch_seconds_count", ""),
+            batch_seconds: metrics.sum("quintet_batch_seconds_sum", ""),
         })
     }
 

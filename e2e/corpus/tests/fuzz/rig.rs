@@ -12,8 +12,8 @@ use choreography::example;
 use clock::{Clock, SystemClock, SystemRandom};
 use contracts::{Event, EventType};
 use engine::{
-    Attempt, Engine, EngineOptions, Input, Origin, Outside, Participant, Remembered, Runtime,
-    Settings, Surroundings, What, Work,
+    Attempt, Engine, EngineOptions, Input, Origin, Outside, Participant, Runtime, Settings,
+    Surroundings, UnconfirmedAnswers, What, Work,
 };
 use event::{Contract as _, EffectId, EventType as _, Trace, Versions};
 use jiff::Timestamp;
@@ -64,7 +64,10 @@ async fn apply<S: Service<Contract = Event>>(engine: &Engine<S>, event: Event) {
     let (at, trace) = (Timestamp::UNIX_EPOCH, Trace::default());
     let input = Input { cause: Uuid::from_u128(1), at, trace, what: What::Event(event) };
     let work = Work { input, origin: Origin::Event(record) };
-    engine.turn(&[work], &mut Remembered::<S>::new()).await.expect("an applied event");
+    engine
+        .apply_batch(&[work], &mut UnconfirmedAnswers::<S>::new())
+        .await
+        .expect("an applied event");
 }
 
 impl Rig {

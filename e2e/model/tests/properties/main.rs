@@ -47,7 +47,7 @@ async fn stored(databases: &Databases, history: &History) -> Vec<String> {
     let mut all = Vec::new();
     for (mut service, batches) in databases.services().await.into_iter().zip(history) {
         for batch in batches {
-            service.turn(batch).await;
+            service.apply(batch).await;
         }
         all.extend(service.stored().await);
     }

@@ -8,7 +8,8 @@ use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::ManualClock;
 use contracts::{EventType, OrderId};
 use engine::{
-    Effect, Engine, EngineOptions, Input, Origin, Relay, Remembered, Sent, Settings, What, Work,
+    Effect, Engine, EngineOptions, Input, Origin, Relay, Sent, Settings, UnconfirmedAnswers, What,
+    Work,
 };
 use event::{
     Contract as _, Decoded, EffectId, Envelope, EventType as _, Trace, Versions, decode, derived,
@@ -49,7 +50,7 @@ pub struct PendingRequest {
 pub trait Played {
     fn hears(&self, kind: EventType) -> bool;
     /// Applies a batch.
-    async fn turn(&mut self, batch: &[InputPlan]);
+    async fn apply(&mut self, batch: &[InputPlan]);
     /// The events that it has published since the last call, as they came over the wire.
     async fn published(&mut self) -> Vec<Envelope<contracts::Event>>;
     async fn requests(&mut self) -> Vec<PendingRequest>;
@@ -137,15 +138,15 @@ impl<S: Described> Played for Running<S> {
         S::CONSUMES.contains(&kind)
     }
 
-    async fn turn(&mut self, batch: &[InputPlan]) {
+    async fn apply(&mut self, batch: &[InputPlan]) {
         self.requests().await;
         let works: Vec<Work<S>> = batch.iter().map(|input| self.work(input)).collect();
-        let turn = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
-        turn.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
+        let apply = self.engine.apply_batch(&works, &mut UnconfirmedAnswers::<S>::new()).await;
+        apply.unwrap_or_else(|error| panic!("{}: {error}", S::NAME));
     }
 
     async fn published(&mut self) -> Vec<Envelope<contracts::Event>> {
-        while self.relay.turn().await.expect("sent events") != Sent::Nothing {}
+        while self.relay.step().await.expect("sent events") != Sent::Nothing {}
         let records = self.bus.records().split_off(self.read);
         self.read += records.len();
         let decoded = records.iter().map(|record| {

@@ -118,7 +118,7 @@ impl Services {
         };
         services.open(plan.stock).await;
         while let Some((service, batch)) = services.next() {
-            services.turn(service, batch).await;
+            services.apply(service, batch).await;
         }
         services
     }
@@ -127,13 +127,13 @@ impl Services {
     async fn open(&mut self, stock: usize) {
         let first = self.orders[0];
         let list = (0..=stock).map(|nth| self.command(first, nth.min(1))).collect();
-        self.turn(INVENTORY, list).await;
+        self.apply(INVENTORY, list).await;
         let prices =
             self.flying.drain(..).map(|(_, envelope)| InputPlan::Event(envelope)).collect();
-        self.turn(ORDERS, prices).await;
+        self.apply(ORDERS, prices).await;
         let orders = self.orders.clone();
         let placed = orders.into_iter().map(|order| self.command(order, 0)).collect();
-        self.turn(ORDERS, placed).await;
+        self.apply(ORDERS, placed).await;
     }
 
     fn command(&mut self, order: OrderId, nth: usize) -> InputPlan {
@@ -142,8 +142,8 @@ impl Services {
         InputPlan::Command { cause, order, nth }
     }
 
-    async fn turn(&mut self, service: usize, batch: Vec<InputPlan>) {
-        self.services[service].turn(&batch).await;
+    async fn apply(&mut self, service: usize, batch: Vec<InputPlan>) {
+        self.services[service].apply(&batch).await;
         self.history[service].push(batch);
         for envelope in self.services[service].published().await {
             let envelope = Arc::new(envelope);

@@ -26,7 +26,7 @@ pub(crate) async fn every_event_is_delivered_again_after_the_inboxes_were_emptie
     visitor.assert_sound().await;
     let snapshot = visitor.snapshot().await;
     for service in services() {
-        assert!(snapshot.status[service].turns > 0, "{service} applied no batch");
+        assert!(snapshot.status[service].batches > 0, "{service} applied no batch");
     }
     assert_same(&before, &VisibleState::of(&visitor).await);
 }

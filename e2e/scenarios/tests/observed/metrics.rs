@@ -169,7 +169,7 @@ fn assert_values(metrics: &Metrics) {
             sum("quintet_alarms_waiting", &[]),
             sum("quintet_orders_needing_attention", &[]),
             sum("quintet_consumer_lag_records", &[]),
-            sum("quintet_turn_seconds_count", &[]) - sum("quintet_turns_total", &[]),
+            sum("quintet_batch_seconds_count", &[]) - sum("quintet_batches_total", &[]),
             sum("quintet_batch_inputs_sum", &[]) - sum("quintet_inputs_total", &[]),
         ],
         &[5, 2, 5, 0, 0, 0, 0, 0, 0, 0],

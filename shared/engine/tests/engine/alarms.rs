@@ -11,24 +11,24 @@ use crate::{
 const INSTANT: Duration = Duration::from_micros(1);
 
 async fn due(rig: &crate::rig::Rig) -> Vec<Works> {
-    rig.engine.alarms().turn::<Toy>().await.unwrap()
+    rig.engine.alarms().step::<Toy>().await.unwrap()
 }
 
 #[tokio::test]
 async fn an_alarm_rings_at_its_time_once_and_not_before() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1))]).await;
+        rig.apply(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM.saturating_sub(INSTANT));
         assert!(due(&rig).await.is_empty());
-        rig.turn(&[ring(tally(1))]).await;
+        rig.apply(&[ring(tally(1))]).await;
         assert_eq!(rig.log(tally(1)).await, "arm", "rung by hand before its time");
 
         rig.clock.advance(INSTANT);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
         assert_eq!(ringing[0].input.aggregate(), Some(tally(1)));
-        assert_eq!(rig.turn(&ringing).await.duplicates, 0);
-        assert_eq!(rig.turn(&ringing).await.duplicates, 1);
+        assert_eq!(rig.apply(&ringing).await.duplicates, 0);
+        assert_eq!(rig.apply(&ringing).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "arm, ring");
         rig.clock.advance(ALARM);
         assert!(due(&rig).await.is_empty());
@@ -39,14 +39,14 @@ async fn an_alarm_rings_at_its_time_once_and_not_before() {
 #[tokio::test]
 async fn a_cleared_alarm_never_rings() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1)), disarm(2, tally(1)), arm(3, tally(2))]).await;
+        rig.apply(&[arm(1, tally(1)), disarm(2, tally(1)), arm(3, tally(2))]).await;
         assert_eq!(rig.count("alarm").await, 1);
         rig.clock.advance(ALARM);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
         // Cleared after it was taken.
-        rig.turn(&[disarm(4, tally(2))]).await;
-        assert_eq!(rig.turn(&ringing).await.duplicates, 1);
+        rig.apply(&[disarm(4, tally(2))]).await;
+        assert_eq!(rig.apply(&ringing).await.duplicates, 1);
         assert_eq!(rig.log(tally(2)).await, "arm, disarm");
     }
 }
@@ -54,9 +54,9 @@ async fn a_cleared_alarm_never_rings() {
 #[tokio::test]
 async fn an_alarm_set_again_rings_at_its_new_time_only() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1))]).await;
+        rig.apply(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM / 2);
-        rig.turn(&[arm(2, tally(1))]).await;
+        rig.apply(&[arm(2, tally(1))]).await;
         rig.clock.advance(ALARM / 2);
         assert!(due(&rig).await.is_empty());
         rig.clock.advance(ALARM / 2);
@@ -64,12 +64,12 @@ async fn an_alarm_set_again_rings_at_its_new_time_only() {
         let taken = due(&rig).await;
         assert_eq!(taken.len(), 1);
         // Set again after it was taken.
-        rig.turn(&[arm(3, tally(1))]).await;
-        assert_eq!(rig.turn(&taken).await.duplicates, 1);
+        rig.apply(&[arm(3, tally(1))]).await;
+        assert_eq!(rig.apply(&taken).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "arm, arm, arm");
         rig.clock.advance(ALARM);
         let taken = due(&rig).await;
-        rig.turn(&taken).await;
+        rig.apply(&taken).await;
         assert_eq!(rig.log(tally(1)).await, "arm, arm, arm, ring");
     }
 }
@@ -77,18 +77,18 @@ async fn an_alarm_set_again_rings_at_its_new_time_only() {
 #[tokio::test]
 async fn a_taken_alarm_is_left_alone_until_its_claim_ends() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1))]).await;
+        rig.apply(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM);
         let lost = due(&rig).await;
         assert_eq!(lost.len(), 1);
         let other = rig.another();
         rig.clock.advance(rig.settings.claim.saturating_sub(INSTANT));
-        assert!(other.alarms().turn::<Toy>().await.unwrap().is_empty());
+        assert!(other.alarms().step::<Toy>().await.unwrap().is_empty());
         rig.clock.advance(INSTANT);
-        let again = other.alarms().turn::<Toy>().await.unwrap();
+        let again = other.alarms().step::<Toy>().await.unwrap();
         assert_eq!(again.len(), 1);
-        crate::rig::turn(&other, &again).await;
-        assert_eq!(rig.turn(&lost).await.duplicates, 1);
+        crate::rig::apply(&other, &again).await;
+        assert_eq!(rig.apply(&lost).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "arm, ring");
     }
 }
@@ -96,13 +96,13 @@ async fn a_taken_alarm_is_left_alone_until_its_claim_ends() {
 #[tokio::test]
 async fn an_alarm_that_this_version_does_not_know_holds_up_no_other() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1))]).await;
+        rig.apply(&[arm(1, tally(1))]).await;
         rig.execute("update alarm set name = 'of_a_newer_version'", vec![]).await;
-        rig.turn(&[arm(2, tally(2))]).await;
+        rig.apply(&[arm(2, tally(2))]).await;
         rig.clock.advance(ALARM);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
-        rig.turn(&ringing).await;
+        rig.apply(&ringing).await;
         assert_eq!(rig.log(tally(2)).await, "arm, ring");
         assert_eq!(rig.count("alarm").await, 1, "it waits for the newer version");
     }
@@ -113,7 +113,7 @@ async fn many_alarms_ring_in_several_turns() {
     for rig in rigs().await {
         let tallies = 1..=600_u128;
         let batch: Vec<_> = tallies.clone().map(|number| arm(number, tally(number))).collect();
-        rig.turn(&batch).await;
+        rig.apply(&batch).await;
         rig.clock.advance(ALARM);
         let mut rung = 0;
         loop {
@@ -122,10 +122,10 @@ async fn many_alarms_ring_in_several_turns() {
                 break;
             }
             rung += ringing.len();
-            rig.turn(&ringing).await;
+            rig.apply(&ringing).await;
         }
         assert_eq!((rung, rig.count("outbox_event").await), (600, 600));
-        rig.turn(&[add(1_000, tally(1))]).await;
+        rig.apply(&[add(1_000, tally(1))]).await;
         assert_eq!(rig.log(tally(1)).await, "arm, ring, add");
     }
 }

@@ -1,11 +1,11 @@
 //! One transaction per batch.
 
 use event::EventId;
-use quintet_engine::{Answer, CommandError, Remembered, TurnError};
+use quintet_engine::{Answer, BatchError, CommandError, UnconfirmedAnswers};
 use store::Class;
 
 use crate::{
-    rig::{answers, rigs, turn},
+    rig::{answers, apply, rigs},
     toy::{Reply, Toy},
     work::{add, arm, ask, command, disarm, outcome, tally, tell},
 };
@@ -14,9 +14,9 @@ use crate::{
 async fn a_batch_changes_rows_inbox_and_outbox_together() {
     for rig in rigs().await {
         let (one, two) = (tally(1), tally(2));
-        let turn =
-            rig.turn(&[add(1, one), add(2, two), add(3, one), ask(4, one), arm(5, two)]).await;
-        assert_eq!((turn.duplicates, turn.answers.len()), (0, 0));
+        let applied =
+            rig.apply(&[add(1, one), add(2, two), add(3, one), ask(4, one), arm(5, two)]).await;
+        assert_eq!((applied.duplicates, applied.answers.len()), (0, 0));
         assert_eq!(rig.log(one).await, "add, add, ask");
         assert_eq!(rig.tally(two).await.unwrap().count, 1);
         for (table, rows) in [("inbox", 5), ("outbox_event", 3), ("effect", 1), ("alarm", 1)] {
@@ -34,35 +34,35 @@ async fn a_batch_is_all_or_nothing() {
             let mut batch = Vec::from(batch);
             batch.push(tell(5, tally(2), culprit));
             let class = match rig.refused(&batch).await {
-                TurnError::Store(error) => Some(error.class()),
-                TurnError::Poison { .. } => None,
+                BatchError::Store(error) => Some(error.class()),
+                BatchError::Poison { .. } => None,
             };
             assert_eq!(class, expected);
             for table in ["tally", "inbox", "outbox_event", "effect", "alarm", "idempotency_key"] {
                 assert_eq!(rig.count(table).await, 0, "{table}");
             }
         }
-        assert_eq!(rig.relay().turn().await.unwrap(), quintet_engine::Sent::Nothing);
-        assert!(rig.effects().turn().await.unwrap().is_empty());
+        assert_eq!(rig.relay().step().await.unwrap(), quintet_engine::Sent::Nothing);
+        assert!(rig.effects().step().await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
 async fn an_empty_batch_is_a_batch() {
     for rig in rigs().await {
-        let turn = rig.turn(&[]).await;
-        assert!(turn.positions.is_empty() && turn.answers.is_empty());
+        let applied = rig.apply(&[]).await;
+        assert!(applied.positions.is_empty() && applied.answers.is_empty());
     }
 }
 
 #[tokio::test]
 async fn an_event_is_applied_once_however_often_it_comes() {
     for rig in rigs().await {
-        let twice = rig.turn(&[add(1, tally(1)), add(2, tally(1)), add(1, tally(1))]).await;
+        let twice = rig.apply(&[add(1, tally(1)), add(2, tally(1)), add(1, tally(1))]).await;
         assert_eq!(twice.duplicates, 1);
-        let again = rig.turn(&[add(2, tally(1)), add(3, tally(1)), add(1, tally(1))]).await;
+        let again = rig.apply(&[add(2, tally(1)), add(3, tally(1)), add(1, tally(1))]).await;
         assert_eq!(again.duplicates, 2);
-        let elsewhere = turn(&rig.another(), &[add(3, tally(1))]).await;
+        let elsewhere = apply(&rig.another(), &[add(3, tally(1))]).await;
         assert_eq!(elsewhere.duplicates, 1);
         assert_eq!(rig.tally(tally(1)).await.unwrap().count, 3);
         assert_eq!((rig.count("inbox").await, rig.count("outbox_event").await), (3, 3));
@@ -78,10 +78,10 @@ async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() 
             }
             work
         };
-        rig.turn(&[add(7, tally(1))]).await;
+        rig.apply(&[add(7, tally(1))]).await;
         let batch =
             [add(5, tally(1)), moved(add(3, tally(2)), 1), add(7, tally(1)), add(6, tally(1))];
-        let positions = rig.turn(&batch).await.positions;
+        let positions = rig.apply(&batch).await.positions;
         let positions: Vec<_> = positions.iter().map(|at| (at.partition, at.next)).collect();
         assert_eq!(positions, [(0, 8), (1, 4)]);
     }
@@ -90,13 +90,13 @@ async fn the_positions_are_the_furthest_of_each_partition_duplicates_included() 
 #[tokio::test]
 async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
     for rig in rigs().await {
-        assert_eq!(rig.turn(&[outcome(tally(1), 5)]).await.duplicates, 1);
+        assert_eq!(rig.apply(&[outcome(tally(1), 5)]).await.duplicates, 1);
         assert_eq!(rig.tally(tally(1)).await, None);
 
-        rig.turn(&[ask(1, tally(1))]).await;
+        rig.apply(&[ask(1, tally(1))]).await;
         let twice = [outcome(tally(1), 5), outcome(tally(1), 5)];
-        assert_eq!(rig.turn(&twice).await.duplicates, 1);
-        assert_eq!(rig.turn(&twice).await.duplicates, 2);
+        assert_eq!(rig.apply(&twice).await.duplicates, 1);
+        assert_eq!(rig.apply(&twice).await.duplicates, 2);
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 1));
     }
@@ -105,10 +105,10 @@ async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
 #[tokio::test]
 async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, tally(1)), ask(2, tally(2))]).await;
+        rig.apply(&[ask(1, tally(1)), ask(2, tally(2))]).await;
         let batch =
             [ask(3, tally(1)), outcome(tally(1), 1), outcome(tally(2), 2), ask(4, tally(2))];
-        rig.turn(&batch).await;
+        rig.apply(&batch).await;
         let left = rig.db.fetch("select aggregate_id from effect", vec![]).await.unwrap();
         let left: Vec<testkit::toy::TallyId> = left.iter().map(|row| row.get(0).unwrap()).collect();
         assert_eq!(left, [tally(2)]);
@@ -119,13 +119,13 @@ async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after(
 async fn the_same_cause_emits_the_same_ids_even_after_the_inbox_was_wiped() {
     for rig in rigs().await {
         let batch = || [add(1, tally(1)), tell(2, tally(1), "burst 3"), command(3, tally(2), 4)];
-        rig.turn(&batch()).await;
+        rig.apply(&batch()).await;
         let first = rig.outbox().await;
         assert_eq!(first.len(), 5);
         for table in ["inbox", "outbox", "tally"] {
             rig.execute(&format!("delete from {table}"), vec![]).await;
         }
-        assert_eq!(rig.turn(&batch()).await.duplicates, 0);
+        assert_eq!(rig.apply(&batch()).await.duplicates, 0);
         assert_eq!(rig.outbox().await, first);
         let distinct: std::collections::BTreeSet<EventId> = first.into_iter().collect();
         assert_eq!(distinct.len(), 5);
@@ -143,12 +143,12 @@ async fn a_batch_whose_commit_was_in_doubt_is_answered_as_it_was_committed() {
         ];
         let expected: [Answer<Toy>; 3] =
             [Ok(Reply::Count(11)), Ok(Reply::NothingToAdd), Ok(Reply::Count(7))];
-        let mut remembered = Remembered::<Toy>::new();
-        let first = rig.engine.turn(&batch, &mut remembered).await.unwrap();
+        let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
+        let first = rig.engine.apply_batch(&batch, &mut unconfirmed).await.unwrap();
         assert_eq!(answers(first), expected);
         let (outbox, log) = (rig.outbox().await, rig.log(tally(1)).await);
 
-        let again = rig.engine.turn(&batch, &mut remembered).await.unwrap();
+        let again = rig.engine.apply_batch(&batch, &mut unconfirmed).await.unwrap();
         assert_eq!(again.duplicates, 4);
         assert_eq!(again.positions.len(), 1);
         assert_eq!(answers(again), expected);
@@ -160,26 +160,26 @@ async fn a_batch_whose_commit_was_in_doubt_is_answered_as_it_was_committed() {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() {
+async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_applied_again() {
     for rig in rigs().await {
         let mut relay = rig.relay();
         rig.execute("delete from gate", vec![]).await;
         let batch = [add(1, tally(1)), tell(2, tally(1), "burst 2"), command(3, tally(1), 2)];
-        let mut remembered = Remembered::<Toy>::new();
-        let error = rig.engine.turn(&batch, &mut remembered).await.unwrap_err();
-        assert!(matches!(error, TurnError::Store(_)), "{error}");
+        let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
+        let error = rig.engine.apply_batch(&batch, &mut unconfirmed).await.unwrap_err();
+        assert!(matches!(error, BatchError::Store(_)), "{error}");
         for table in ["tally", "inbox", "outbox_event"] {
             assert_eq!(rig.count(table).await, 0, "{table}");
         }
-        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), quintet_engine::Sent::Nothing);
 
         rig.execute("insert into gate values (1)", vec![]).await;
-        let turn = rig.engine.turn(&batch, &mut remembered).await.unwrap();
-        assert_eq!(turn.duplicates, 0);
-        assert_eq!(answers(turn), [Ok(Reply::Count(3))]);
+        let applied = rig.engine.apply_batch(&batch, &mut unconfirmed).await.unwrap();
+        assert_eq!(applied.duplicates, 0);
+        assert_eq!(answers(applied), [Ok(Reply::Count(3))]);
         let outbox = rig.outbox().await;
-        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Some(4));
-        assert_eq!(relay.turn().await.unwrap(), quintet_engine::Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), quintet_engine::Sent::Some(4));
+        assert_eq!(relay.step().await.unwrap(), quintet_engine::Sent::Nothing);
         assert_eq!(rig.sent(), outbox);
     }
 }
@@ -187,13 +187,13 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_turned_again() 
 #[tokio::test]
 async fn an_alarm_cleared_or_set_anew_earlier_in_the_batch_does_not_ring() {
     for rig in rigs().await {
-        rig.turn(&[arm(1, tally(1)), arm(2, tally(2)), arm(3, tally(3))]).await;
+        rig.apply(&[arm(1, tally(1)), arm(2, tally(2)), arm(3, tally(3))]).await;
         rig.clock.advance(crate::toy::ALARM);
-        let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
+        let ringing = rig.engine.alarms().step::<Toy>().await.unwrap();
         assert_eq!(ringing.len(), 3);
         let mut batch = vec![disarm(4, tally(1)), arm(5, tally(2))];
         batch.extend(ringing);
-        rig.turn(&batch).await;
+        rig.apply(&batch).await;
         assert_eq!(rig.log(tally(1)).await, "arm, disarm");
         assert_eq!(rig.log(tally(2)).await, "arm, arm");
         assert_eq!(rig.log(tally(3)).await, "arm, ring");

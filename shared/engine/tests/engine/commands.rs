@@ -25,7 +25,7 @@ async fn each_command_gets_its_own_answer() {
             command(4, tally(1), 3),
             command(5, tally(1), Add::IS_NOT_ANSWERED),
         ];
-        let answers = rig.turn(&batch).await.answers;
+        let answers = rig.apply(&batch).await.answers;
         let expected = [
             (0, Ok(Reply::Count(2))),
             (2, Ok(Reply::NothingToAdd)),
@@ -41,7 +41,7 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
     for rig in rigs().await {
         let first = rig.answers(&[keyed(1, tally(1), 5, "a")]).await;
         assert_eq!(first, [Ok(Reply::Count(5))]);
-        rig.turn(&[command(2, tally(1), 1)]).await;
+        rig.apply(&[command(2, tally(1), 1)]).await;
         let batch =
             [keyed(3, tally(1), 5, "a"), keyed(4, tally(1), 6, "a"), keyed(5, tally(1), 5, "b")];
         let expected = [Ok(Reply::Count(5)), Err(CommandError::KeyReused), Ok(Reply::Count(11))];
@@ -113,7 +113,7 @@ async fn only_success_is_kept_under_a_key() {
 async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
     for rig in rigs().await {
         let window = rig.settings.idempotency_window;
-        rig.turn(&[keyed(1, tally(1), 5, "a")]).await;
+        rig.apply(&[keyed(1, tally(1), 5, "a")]).await;
         rig.clock.advance(window);
         assert_eq!(rig.answers(&[keyed(2, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
         rig.clock.advance(Duration::from_micros(1));
@@ -126,9 +126,9 @@ async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
 async fn keys_past_their_window_are_tidied_away() {
     for rig in rigs().await {
         let mut relay = rig.relay();
-        rig.turn(&[keyed(1, tally(1), 5, "a")]).await;
+        rig.apply(&[keyed(1, tally(1), 5, "a")]).await;
         rig.clock.advance(rig.settings.idempotency_window);
-        rig.turn(&[keyed(2, tally(1), 5, "b")]).await;
+        rig.apply(&[keyed(2, tally(1), 5, "b")]).await;
         relay.tidy().await.unwrap();
         assert_eq!(rig.count("idempotency_key").await, 2);
         rig.clock.advance(Duration::from_hours(1));
@@ -174,17 +174,17 @@ async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
         let engine = runtime.engine();
         let send =
             || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
-        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
+        crate::rig::apply(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert!(poll!(send()).is_pending());
         // Events still pass.
-        crate::rig::turn(&engine, &[add(3, tally(1)), add(4, tally(1))]).await;
+        crate::rig::apply(&engine, &[add(3, tally(1)), add(4, tally(1))]).await;
         assert_eq!(send().await, Err(CommandError::OutboxFull));
 
         let mut relay = rig.relay_of(&engine);
         rig.bus.refuse_after(1);
-        relay.turn().await.unwrap_err();
+        relay.step().await.unwrap_err();
         assert_eq!(send().await, Err(CommandError::OutboxFull));
-        assert_eq!(relay.turn().await.unwrap(), Sent::Some(3));
+        assert_eq!(relay.step().await.unwrap(), Sent::Some(3));
         assert!(poll!(send()).is_pending());
     }
 }
@@ -198,8 +198,8 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
         let send =
             || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&engine));
-        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
-        assert_eq!(sends.turn().await.unwrap(), Sent::Some(2));
+        crate::rig::apply(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
+        assert_eq!(sends.step().await.unwrap(), Sent::Some(2));
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         stands_by.tidy().await.unwrap();
         assert!(poll!(send()).is_pending());
@@ -213,11 +213,11 @@ async fn what_another_replica_added_counts_against_the_limit() {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
         let mut relay = rig.relay_of(&engine);
-        crate::rig::turn(&engine, &[add(1, tally(1))]).await;
-        assert_eq!(relay.turn().await.unwrap(), Sent::Some(1));
-        rig.turn(&[tell(2, tally(1), "burst 3")]).await;
+        crate::rig::apply(&engine, &[add(1, tally(1))]).await;
+        assert_eq!(relay.step().await.unwrap(), Sent::Some(1));
+        rig.apply(&[tell(2, tally(1), "burst 3")]).await;
         rig.bus.set_away(true);
-        relay.turn().await.unwrap_err();
+        relay.step().await.unwrap_err();
         let refused =
             commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()).await;
         assert_eq!(refused, Err(CommandError::OutboxFull));
@@ -230,9 +230,9 @@ async fn a_full_batch_is_not_taken_for_all_that_waits() {
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
-        crate::rig::turn(&engine, &[tell(1, tally(1), "burst 1500")]).await;
+        crate::rig::apply(&engine, &[tell(1, tally(1), "burst 1500")]).await;
         rig.bus.set_away(true);
-        rig.relay_of(&engine).turn().await.unwrap_err();
+        rig.relay_of(&engine).step().await.unwrap_err();
         let refused =
             commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()).await;
         assert_eq!(refused, Err(CommandError::OutboxFull));
@@ -247,7 +247,7 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
         let send =
             || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         let mut relay = rig.relay_of(&engine);
-        crate::rig::turn(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
+        crate::rig::apply(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         rig.execute("delete from outbox", Vec::new()).await;
         relay.tidy().await.unwrap();
@@ -261,7 +261,7 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
 async fn a_key_has_one_meaning_for_all_replicas() {
     for rig in rigs().await {
         let other = rig.another();
-        let first = crate::rig::turn(&other, &[keyed(1, tally(1), 5, "a")]).await;
+        let first = crate::rig::apply(&other, &[keyed(1, tally(1), 5, "a")]).await;
         assert_eq!(crate::rig::answers(first), [Ok(Reply::Count(5))]);
         assert_eq!(rig.answers(&[keyed(2, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
     }

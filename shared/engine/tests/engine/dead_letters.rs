@@ -9,7 +9,9 @@ use std::{
 };
 
 use event::ATTEMPT_HEADER;
-use quintet_engine::{Cause, DeadLetterQueue, Engine, Poison, Reason, Remembered, Turn, TurnError};
+use quintet_engine::{
+    Applied, BatchError, Cause, DeadLetterQueue, Engine, Poison, Reason, UnconfirmedAnswers,
+};
 use store::Class;
 use testkit::toy::TallyId;
 use tokio::sync::Notify;
@@ -25,7 +27,7 @@ const INSTANT: Duration = Duration::from_micros(1);
 
 impl Rig {
     /// Applies a batch as production does: what cannot be applied is parked. Returns how many attempts it took.
-    pub async fn settle(&self, batch: &[Works]) -> (Turn<Toy>, usize) {
+    pub async fn settle(&self, batch: &[Works]) -> (Applied<Toy>, usize) {
         settle(&self.engine, batch, Poison::default()).await
     }
 
@@ -33,7 +35,7 @@ impl Rig {
     pub async fn replay(&self, queue: impl Into<Uuid>) -> usize {
         self.engine.replay(queue.into()).await.unwrap().expect("it is parked");
         let mut tried = 0;
-        while let works = self.engine.replays().turn::<Toy>().await.unwrap()
+        while let works = self.engine.replays().step::<Toy>().await.unwrap()
             && !works.is_empty()
         {
             tried += works.len();
@@ -63,13 +65,13 @@ pub async fn settle(
     engine: &Engine<Toy>,
     batch: &[Works],
     mut poison: Poison,
-) -> (Turn<Toy>, usize) {
-    let mut remembered = Remembered::<Toy>::new();
+) -> (Applied<Toy>, usize) {
+    let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
     for attempt in 1.. {
-        match engine.turn_parking(batch, &poison, &mut remembered).await {
-            Ok(turn) => return (turn, attempt),
-            Err(TurnError::Poison { culprit, reason }) => poison.add(culprit, reason),
-            Err(TurnError::Store(error)) => assert_eq!(error.class(), Class::Conflict, "{error}"),
+        match engine.apply_batch_without(batch, &poison, &mut unconfirmed).await {
+            Ok(applied) => return (applied, attempt),
+            Err(BatchError::Poison { culprit, reason }) => poison.add(culprit, reason),
+            Err(BatchError::Store(error)) => assert_eq!(error.class(), Class::Conflict, "{error}"),
         }
     }
     unreachable!()
@@ -87,19 +89,19 @@ pub fn fix(number: u128, tally_id: TallyId) -> Works {
 #[tokio::test]
 async fn an_event_that_cannot_be_applied_is_parked_with_the_later_events_of_its_order() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, tally(1))]).await;
+        rig.apply(&[ask(1, tally(1))]).await;
         let batch = [add(2, tally(1)), poison(3, tally(1)), add(4, tally(2)), add(5, tally(1))];
-        let (turn, attempts) = rig.settle(&batch).await;
-        assert_eq!((attempts, turn.parked, turn.duplicates), (2, 2, 0));
-        assert_eq!(turn.positions[0].next, 6);
+        let (applied, attempts) = rig.settle(&batch).await;
+        assert_eq!((attempts, applied.parked, applied.duplicates), (2, 2, 0));
+        assert_eq!(applied.positions[0].next, 6);
         assert_eq!(rig.log(tally(1)).await, "ask, add");
         assert_eq!(rig.log(tally(2)).await, "add");
         assert_eq!(rig.causes(tally(1)).await, [Cause::Panicked, Cause::Behind]);
 
         // Outcomes of the order are applied, and events of other tallies. A repeated event changes nothing.
         let later = [outcome(tally(1), 7), add(6, tally(1)), add(7, tally(3)), poison(3, tally(1))];
-        let (turn, attempts) = rig.settle(&later).await;
-        assert_eq!((attempts, turn.parked), (1, 1));
+        let (applied, attempts) = rig.settle(&later).await;
+        assert_eq!((attempts, applied.parked), (1, 1));
         assert_eq!(rig.log(tally(1)).await, "ask, add, answer 7");
         assert_eq!(rig.log(tally(3)).await, "add");
         assert_eq!(rig.count("dead_letter").await, 3);
@@ -115,14 +117,14 @@ async fn a_replay_applies_dead_letters_in_sequence_and_the_order_goes_on() {
     for rig in rigs().await {
         let batch = [poison(1, tally(1)), add(2, tally(1)), ask(3, tally(1))];
         rig.settle(&batch).await;
-        rig.turn(&[fix(4, tally(1))]).await;
+        rig.apply(&[fix(4, tally(1))]).await;
         assert_eq!(rig.replay(tally(1)).await, 3);
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask");
         rig.nothing_is_parked().await;
 
         // The inbox knows the events now, and later ones are applied as they arrive.
-        let turn = rig.turn(&[batch.into_iter().next().unwrap(), add(5, tally(1))]).await;
-        assert_eq!((turn.duplicates, turn.parked), (1, 0));
+        let applied = rig.apply(&[batch.into_iter().next().unwrap(), add(5, tally(1))]).await;
+        assert_eq!((applied.duplicates, applied.parked), (1, 0));
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask, add");
         assert_eq!(
             rig.engine.replay(tally(1).into()).await.unwrap().map(|it| it.dead_letters),
@@ -145,7 +147,7 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
             assert_eq!(rig.log(tally(1)).await, "add");
         }
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let works = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let works = rig.engine.replays().step::<Toy>().await.unwrap();
         let record = works[0].origin.record().unwrap();
         assert_eq!(record.headers.get(ATTEMPT_HEADER), Some(b"4".as_slice()));
     }
@@ -155,12 +157,12 @@ async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
 async fn a_dead_letter_is_not_applied_before_those_ahead_of_it() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
-        rig.turn(&[fix(3, tally(1))]).await;
+        rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let mut works = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let mut works = rig.engine.replays().step::<Toy>().await.unwrap();
         let second = works.pop().unwrap();
-        let (turn, _) = rig.settle(&[second]).await;
-        assert_eq!(turn.duplicates, 0);
+        let (applied, _) = rig.settle(&[second]).await;
+        assert_eq!(applied.duplicates, 0);
         assert_eq!(rig.log(tally(1)).await, "command 100");
         assert_eq!(rig.count("dead_letter").await, 2);
 
@@ -176,14 +178,14 @@ async fn a_dead_letter_is_not_applied_before_those_ahead_of_it() {
 async fn a_dead_letter_that_the_broker_delivers_again_is_applied_by_its_replay() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
-        rig.turn(&[fix(3, tally(1))]).await;
+        rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
         let batch: Vec<Works> = [add(2, tally(1))].into_iter().chain(dead_letters).collect();
         rig.settle(&batch).await;
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
         rig.nothing_is_parked().await;
-        assert_eq!(rig.turn(&[add(2, tally(1))]).await.duplicates, 1);
+        assert_eq!(rig.apply(&[add(2, tally(1))]).await.duplicates, 1);
     }
 }
 
@@ -191,9 +193,9 @@ async fn a_dead_letter_that_the_broker_delivers_again_is_applied_by_its_replay()
 async fn a_dead_letter_that_is_discarded_during_its_replay_is_not_applied() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
-        rig.turn(&[fix(3, tally(1))]).await;
+        rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
         rig.engine.discard(tally(1).into(), true).await.unwrap();
         rig.settle(&dead_letters).await;
         assert_eq!(rig.log(tally(1)).await, "command 100");
@@ -225,11 +227,11 @@ async fn a_discarded_dead_letter_is_never_applied_and_those_behind_it_can_be() {
 #[tokio::test]
 async fn a_commit_in_doubt_that_parked_is_remembered() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, tally(2))]).await;
+        rig.apply(&[ask(1, tally(2))]).await;
         park_unheard(&rig, tally(1)).await;
-        rig.engine.gave_up();
+        rig.engine.abandon_attempt();
         // This batch ends the doubt. It has no events, and so does not ask whether an order is parked.
-        rig.turn(&[outcome(tally(2), 7)]).await;
+        rig.apply(&[outcome(tally(2), 7)]).await;
 
         let (applied, _) = rig.settle(&[add(2, tally(1))]).await;
         assert_eq!((applied.parked, rig.log(tally(1)).await), (1, String::new()));
@@ -242,9 +244,9 @@ async fn park_unheard(rig: &Rig, tally_id: TallyId) {
     for number in 100.. {
         polls += 1;
         let batch = [add(number, tally_id)];
-        let (mut poison, mut remembered) = (Poison::default(), Remembered::<Toy>::new());
+        let (mut poison, mut unconfirmed) = (Poison::default(), UnconfirmedAnswers::<Toy>::new());
         poison.add(0, Reason { cause: Cause::Panicked, errors: Vec::new() });
-        let parks = rig.engine.turn_parking(&batch, &poison, &mut remembered);
+        let parks = rig.engine.apply_batch_without(&batch, &poison, &mut unconfirmed);
         if is_done_after(polls, parks).await {
             // The database was faster than the poll: all over again.
             rig.engine.discard(tally_id.into(), true).await.unwrap();
@@ -278,7 +280,7 @@ async fn is_done_after<T>(polls: usize, future: impl Future<Output = T>) -> bool
 #[tokio::test]
 async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_again() {
     for rig in rigs().await {
-        rig.turn(&[ask(1, tally(1))]).await;
+        rig.apply(&[ask(1, tally(1))]).await;
         rig.settle(&[add(2, tally(1)), outcome(tally(1), Add::PANICS)]).await;
         assert_eq!(rig.log(tally(1)).await, "ask, add");
         assert_eq!(rig.count("effect").await, 1);
@@ -287,7 +289,7 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
         assert_eq!(listed.postponed[0].why, "the reaction to an outcome panicked: told to");
         assert_eq!(rig.engine.queues().await.unwrap().postponed, 1);
 
-        rig.turn(&[fix(3, tally(1))]).await;
+        rig.apply(&[fix(3, tally(1))]).await;
         assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().postponed, 1);
         let due = "select count(*) from effect where due_at <= $1";
         let now = clock::Clock::now(&*rig.clock).into();
@@ -302,20 +304,20 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
 #[tokio::test]
 async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
     for rig in rigs().await {
-        rig.turn(&[tell(1, tally(1), "jam"), arm(2, tally(1))]).await;
+        rig.apply(&[tell(1, tally(1), "jam"), arm(2, tally(1))]).await;
         rig.clock.advance(ALARM);
-        let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
+        let ringing = rig.engine.alarms().step::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm");
         let postponed = rig.engine.dead_letters(None, 10).await.unwrap().postponed;
         assert_eq!(postponed.len(), 1);
         assert_eq!(postponed[0].why, "the reaction to ring panicked: told to");
         rig.clock.advance(rig.settings.refused_pause.saturating_sub(INSTANT));
-        assert!(rig.engine.alarms().turn::<Toy>().await.unwrap().is_empty(), "put off");
+        assert!(rig.engine.alarms().step::<Toy>().await.unwrap().is_empty(), "put off");
 
-        rig.turn(&[fix(3, tally(1))]).await;
+        rig.apply(&[fix(3, tally(1))]).await;
         assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().postponed, 1);
-        let ringing = rig.engine.alarms().turn::<Toy>().await.unwrap();
+        let ringing = rig.engine.alarms().step::<Toy>().await.unwrap();
         rig.settle(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm, command 100, ring");
         assert_eq!(

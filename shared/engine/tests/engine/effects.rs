@@ -8,7 +8,7 @@ use quintet_engine::{Effect, Settings};
 use testkit::toy::TallyId;
 
 use crate::{
-    rig::{Next, Rig, rigs, rigs_with, turn},
+    rig::{Next, Rig, apply, rigs, rigs_with},
     toy::Ask,
     work::{ask, tally},
 };
@@ -25,7 +25,7 @@ async fn due_at(rig: &Rig) -> Timestamp {
 
 async fn request(rig: &Rig, count: u128) {
     let batch: Vec<_> = (1..=count).map(|number| ask(number, tally(number))).collect();
-    rig.turn(&batch).await;
+    rig.apply(&batch).await;
 }
 
 #[tokio::test]
@@ -33,15 +33,15 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         request(&rig, 2).await;
-        let outcomes = runner.turn().await.unwrap();
+        let outcomes = runner.step().await.unwrap();
         assert_eq!(outcomes.len(), 2);
-        assert!(runner.turn().await.unwrap().is_empty());
-        rig.turn(&outcomes).await;
-        assert_eq!(rig.turn(&outcomes).await.duplicates, 2);
+        assert!(runner.step().await.unwrap().is_empty());
+        rig.apply(&outcomes).await;
+        assert_eq!(rig.apply(&outcomes).await.duplicates, 2);
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((rig.count("effect").await, rig.count("outbox_event").await), (0, 2));
         rig.clock.advance(rig.settings.claim * 2);
-        assert!(runner.turn().await.unwrap().is_empty());
+        assert!(runner.step().await.unwrap().is_empty());
         let mut asked = rig.provider.asked();
         asked.sort();
         assert_eq!(asked, [id(tally(1)), id(tally(2))]);
@@ -52,10 +52,10 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
 async fn the_same_request_twice_is_one() {
     for rig in rigs().await {
         let mut runner = rig.effects();
-        rig.turn(&[ask(1, tally(1)), ask(2, tally(1))]).await;
-        rig.turn(&[ask(3, tally(1))]).await;
-        assert_eq!(runner.turn().await.unwrap().len(), 1);
-        assert!(runner.turn().await.unwrap().is_empty());
+        rig.apply(&[ask(1, tally(1)), ask(2, tally(1))]).await;
+        rig.apply(&[ask(3, tally(1))]).await;
+        assert_eq!(runner.step().await.unwrap().len(), 1);
+        assert!(runner.step().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked().len(), 1);
     }
 }
@@ -72,7 +72,7 @@ async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
         rig.provider.plan(vec![Next::NoAnswer; 5]);
         request(&rig, 1).await;
         for (attempt, most) in (1..).zip([100, 200, 350, 350, 350_u64]) {
-            assert!(runner.turn().await.unwrap().is_empty());
+            assert!(runner.step().await.unwrap().is_empty());
             assert_eq!(rig.provider.asked(), [id(tally(1))], "attempt {attempt}");
             assert_eq!(rig.number("select attempts from effect").await, attempt);
             let now = clock::Clock::now(&*rig.clock);
@@ -81,14 +81,14 @@ async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
             assert!((half..=most).contains(&pause), "attempt {attempt}: {pause:?}");
 
             rig.clock.advance(pause.saturating_sub(INSTANT));
-            assert!(runner.turn().await.unwrap().is_empty());
+            assert!(runner.step().await.unwrap().is_empty());
             assert!(rig.provider.asked().is_empty(), "too early");
             rig.clock.advance(INSTANT);
         }
         let why = rig.db.fetch("select last_error from effect", vec![]).await.unwrap();
         assert_eq!(why[0].get::<String>(0).unwrap(), "503");
-        let outcomes = runner.turn().await.unwrap();
-        rig.turn(&outcomes).await;
+        let outcomes = runner.step().await.unwrap();
+        rig.apply(&outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
@@ -98,13 +98,13 @@ async fn an_outcome_that_was_lost_is_asked_for_again_and_counts_once() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         request(&rig, 1).await;
-        let lost = runner.turn().await.unwrap();
+        let lost = runner.step().await.unwrap();
         rig.clock.advance(rig.settings.claim);
-        let again = runner.turn().await.unwrap();
+        let again = runner.step().await.unwrap();
         assert_eq!(again.len(), 1);
         assert_eq!(rig.provider.asked(), [id(tally(1)); 2]);
-        rig.turn(&again).await;
-        assert_eq!(rig.turn(&lost).await.duplicates, 1);
+        rig.apply(&again).await;
+        assert_eq!(rig.apply(&lost).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
@@ -116,16 +116,16 @@ async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
         let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
         request(&rig, 1).await;
         rig.clock.advance(rig.settings.claim.saturating_sub(INSTANT));
-        assert!(second.turn().await.unwrap().is_empty());
+        assert!(second.step().await.unwrap().is_empty());
         assert!(rig.provider.asked().is_empty());
 
         rig.clock.advance(INSTANT + rig.settings.poll);
-        let outcomes = second.turn().await.unwrap();
+        let outcomes = second.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         // The first one's claim is over: it keeps its hands off.
-        assert!(first.turn().await.unwrap().is_empty());
+        assert!(first.step().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked().len(), 1);
-        turn(&other, &outcomes).await;
+        apply(&other, &outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
@@ -137,7 +137,7 @@ async fn who_starts_takes_over_every_claim_if_there_can_be_nobody_else() {
             request(&rig, 1).await;
             let next = rig.another();
             next.take_stock().await;
-            rig.effects_of(&next).turn().await.unwrap();
+            rig.effects_of(&next).step().await.unwrap();
             assert_eq!(rig.provider.asked().len(), taken_over);
         }
     }
@@ -151,10 +151,10 @@ async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
         request(&rig, 2).await;
         rig.execute("delete from effect where aggregate_id = $1", vec![tally(1).into()]).await;
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer]);
-        assert!(first.turn().await.unwrap().is_empty());
+        assert!(first.step().await.unwrap().is_empty());
         assert_eq!(rig.number("select attempts from effect").await, 1);
         rig.clock.advance(rig.settings.backoff_max);
-        turn(&other, &second.turn().await.unwrap()).await;
+        apply(&other, &second.step().await.unwrap()).await;
         assert_eq!(rig.count("effect").await, 0);
     }
 }
@@ -170,16 +170,16 @@ async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() 
             rig.provider.met().await;
             rig.clock.advance(rig.settings.claim);
             // The other one is under way when the first one's failure comes.
-            let claimed = second.turn().await.unwrap();
+            let claimed = second.step().await.unwrap();
             let due = due_at(&rig).await;
             rig.provider.met().await;
             (claimed, due)
         };
-        let (failed, (outcomes, due)) = tokio::join!(late.turn(), taken_over);
+        let (failed, (outcomes, due)) = tokio::join!(late.step(), taken_over);
         assert!(failed.unwrap().is_empty());
         assert_eq!(due_at(&rig).await, due, "the claim of the second stands");
         assert_eq!(rig.number("select attempts from effect").await, 0);
-        turn(&other, &outcomes).await;
+        apply(&other, &outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
@@ -192,12 +192,12 @@ async fn no_more_are_under_way_at_once_than_allowed() {
         request(&rig, 10).await;
         let mut turns = Vec::new();
         loop {
-            let outcomes = runner.turn().await.unwrap();
+            let outcomes = runner.step().await.unwrap();
             if outcomes.is_empty() {
                 break;
             }
             turns.push(outcomes.len());
-            rig.turn(&outcomes).await;
+            rig.apply(&outcomes).await;
         }
         assert_eq!(turns, [3, 3, 3, 1]);
         assert_eq!(rig.provider.most(), 3);
@@ -213,11 +213,11 @@ async fn an_attempt_that_takes_too_long_is_no_answer() {
         let mut runner = rig.effects();
         rig.provider.plan([Next::Never]);
         request(&rig, 1).await;
-        assert!(runner.turn().await.unwrap().is_empty());
+        assert!(runner.step().await.unwrap().is_empty());
         let why = rig.db.fetch("select last_error from effect", vec![]).await.unwrap();
         assert_eq!(why[0].get::<String>(0).unwrap(), "no answer within 20ms");
         rig.clock.advance(rig.settings.backoff_max);
-        assert_eq!(runner.turn().await.unwrap().len(), 1);
+        assert_eq!(runner.step().await.unwrap().len(), 1);
         assert_eq!(rig.provider.asked(), [id(tally(1)); 2]);
     }
 }
@@ -228,10 +228,10 @@ async fn an_attempt_that_panics_is_made_again_when_its_claim_ends() {
         let mut runner = rig.effects();
         rig.provider.plan([Next::Panic, Next::Answer(9)]);
         request(&rig, 1).await;
-        assert!(runner.turn().await.unwrap().is_empty());
+        assert!(runner.step().await.unwrap().is_empty());
         rig.clock.advance(rig.settings.claim);
-        let outcomes = runner.turn().await.unwrap();
-        rig.turn(&outcomes).await;
+        let outcomes = runner.step().await.unwrap();
+        rig.apply(&outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
     }
 }
@@ -244,9 +244,9 @@ async fn a_request_that_this_version_cannot_read_holds_up_no_other() {
             "update effect set payload = '{\"of\":\"a newer version\"}' where aggregate_id = $1";
         rig.execute(sql, vec![tally(1).into()]).await;
         rig.clock.advance(rig.settings.claim);
-        let outcomes = rig.effects_of(&rig.another()).turn().await.unwrap();
+        let outcomes = rig.effects_of(&rig.another()).step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
         assert_eq!(rig.log(tally(2)).await, "ask, answer 5");
         assert_eq!(rig.count("effect").await, 1, "it waits for the newer version");
     }
@@ -259,12 +259,12 @@ async fn when_the_database_is_away_answers_are_kept_until_it_is_back() {
         rig.provider.plan([Next::Answer(1), Next::NoAnswer]);
         request(&rig, 2).await;
         rig.execute("alter table effect rename to away", vec![]).await;
-        assert!(runner.turn().await.is_err());
+        assert!(runner.step().await.is_err());
         rig.execute("alter table away rename to effect", vec![]).await;
-        let outcomes = runner.turn().await.unwrap();
+        let outcomes = runner.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         assert_eq!(rig.provider.asked().len(), 2, "nobody was asked again");
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
         assert_eq!(rig.number("select attempts from effect").await, 1);
     }
 }

@@ -32,14 +32,14 @@ fn crowd(count: u128) -> impl Iterator<Item = u128> + Clone {
 
 async fn request(rig: &Rig, numbers: impl IntoIterator<Item = u128>) {
     let batch: Vec<_> = numbers.into_iter().map(|number| ask(number, tally(number))).collect();
-    rig.turn(&batch).await;
+    rig.apply(&batch).await;
 }
 
 /// Attempts what there is to attempt, and applies the answers; returns what was asked.
 async fn attempted(rig: &Rig, runner: &mut EffectRunner<Toy>) -> Vec<EffectId> {
-    let outcomes = runner.turn().await.unwrap();
+    let outcomes = runner.step().await.unwrap();
     if !outcomes.is_empty() {
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
     }
     rig.provider.asked()
 }

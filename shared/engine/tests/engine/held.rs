@@ -28,8 +28,8 @@ async fn rigs_with_refused() -> Vec<Rig> {
     let rigs = rigs().await;
     for rig in &rigs {
         rig.provider.always([id(1)], &Next::Refuse);
-        rig.turn(&[ask(1, tally(1))]).await;
-        assert!(rig.effects().turn().await.unwrap().is_empty());
+        rig.apply(&[ask(1, tally(1))]).await;
+        assert!(rig.effects().step().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked(), [id(1)]);
     }
     rigs
@@ -47,12 +47,12 @@ async fn a_request_that_is_refused_as_malformed_is_held_and_still_attempted() {
 
         let mut runner = rig.effects();
         rig.clock.advance((rig.settings.backoff_max / 2).saturating_sub(Duration::from_millis(1)));
-        assert!(runner.turn().await.unwrap().is_empty());
+        assert!(runner.step().await.unwrap().is_empty());
         assert!(rig.provider.asked().is_empty(), "it waits for at least half of the longest pause");
         rig.provider.heal();
         rig.clock.advance(rig.settings.backoff_max);
-        let outcomes = runner.turn().await.unwrap();
-        rig.turn(&outcomes).await;
+        let outcomes = runner.step().await.unwrap();
+        rig.apply(&outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
         assert_eq!((held(&rig).await, rig.count("effect").await), (0, 0));
     }
@@ -64,11 +64,11 @@ async fn a_request_without_an_answer_for_too_long_is_held() {
     for rig in rigs_with(settings).await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);
-        rig.turn(&[ask(1, tally(1))]).await;
+        rig.apply(&[ask(1, tally(1))]).await;
         let mut minutes = 0;
         while held(&rig).await == 0 {
             assert!(minutes < 60, "it is held in time");
-            runner.turn().await.unwrap();
+            runner.step().await.unwrap();
             rig.clock.advance(Duration::from_mins(1));
             minutes += 1;
         }
@@ -84,10 +84,10 @@ async fn an_operator_has_a_held_request_attempted_at_once() {
         rig.provider.heal();
         assert_eq!(rig.engine.retry_effects(Some(id(2))).await.unwrap(), 0, "there is none");
         assert_eq!(rig.engine.retry_effects(Some(id(1))).await.unwrap(), 1);
-        let outcomes = rig.effects().turn().await.unwrap();
+        let outcomes = rig.effects().step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         assert_eq!(rig.engine.retry_effects(None).await.unwrap(), 1, "until it is applied");
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
         assert_eq!(rig.engine.retry_effects(None).await.unwrap(), 0);
     }
 }
@@ -97,14 +97,14 @@ async fn an_operators_outcome_is_applied_once_and_nothing_is_asked_for_it() {
     for rig in rigs_with_refused().await {
         let applied_at = rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         let mut runner = rig.effects();
-        assert!(runner.turn().await.unwrap().is_empty(), "an attempt might still be under way");
+        assert!(runner.step().await.unwrap().is_empty(), "an attempt might still be under way");
         assert!(applied_at > clock::Clock::now(&*rig.clock));
         rig.clock.advance(rig.settings.claim);
-        let outcomes = runner.turn().await.unwrap();
+        let outcomes = runner.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
         assert!(rig.provider.asked().is_empty());
-        rig.turn(&outcomes).await;
-        assert_eq!(rig.turn(&outcomes).await.duplicates, 1);
+        rig.apply(&outcomes).await;
+        assert_eq!(rig.apply(&outcomes).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
         assert_eq!(held(&rig).await, 0);
     }
@@ -116,8 +116,8 @@ async fn an_outcome_that_was_reported_survives_the_process() {
         rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         rig.clock.advance(rig.settings.claim);
         let next = rig.another();
-        let outcomes = rig.effects_of(&next).turn().await.unwrap();
-        crate::rig::turn(&next, &outcomes).await;
+        let outcomes = rig.effects_of(&next).step().await.unwrap();
+        crate::rig::apply(&next, &outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
         assert!(rig.provider.asked().is_empty());
     }
@@ -128,11 +128,11 @@ async fn the_providers_answer_counts_if_it_comes_before_the_operators() {
     for rig in rigs_with_refused().await {
         rig.provider.heal();
         rig.engine.retry_effects(Some(id(1))).await.unwrap();
-        let outcomes = rig.effects().turn().await.unwrap();
+        let outcomes = rig.effects().step().await.unwrap();
         rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
         rig.clock.advance(rig.settings.claim);
-        assert!(rig.effects().turn().await.unwrap().is_empty());
+        assert!(rig.effects().step().await.unwrap().is_empty());
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
     }
 }
@@ -140,7 +140,7 @@ async fn the_providers_answer_counts_if_it_comes_before_the_operators() {
 #[tokio::test]
 async fn only_a_held_request_takes_an_outcome_and_only_one_that_it_can_have() {
     for rig in rigs_with_refused().await {
-        rig.turn(&[ask(2, tally(2))]).await;
+        rig.apply(&[ask(2, tally(2))]).await;
         let resolve = async |number, resolution: &Resolution| {
             rig.engine.resolve_effect(id(number), resolution).await.unwrap_err()
         };
@@ -175,7 +175,7 @@ async fn an_outcome_that_was_reported_keeps_its_time_whatever_comes() {
         assert!(matches!(other, ResolveError::Resolved { .. }), "{other}");
         let view = rig.engine.effect(id(1)).await.unwrap().unwrap();
         assert_eq!((view.due_at, view.resolution), (applied_at, Some(answered("9"))));
-        assert!(rig.effects().turn().await.unwrap().is_empty());
+        assert!(rig.effects().step().await.unwrap().is_empty());
         assert!(rig.provider.asked().is_empty(), "it is not attempted any more");
     }
 }
@@ -186,13 +186,13 @@ async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
         let mut runner = rig.effects();
         rig.provider.always((2..200).map(id), &Next::NoAnswer);
         let others: Vec<_> = (2..200).map(|number| ask(number, tally(number))).collect();
-        rig.turn(&others).await;
-        runner.turn().await.unwrap();
+        rig.apply(&others).await;
+        runner.step().await.unwrap();
         rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         rig.clock.advance(rig.settings.claim);
-        let outcomes = runner.turn().await.unwrap();
+        let outcomes = runner.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
-        rig.turn(&outcomes).await;
+        rig.apply(&outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 9");
     }
 }
@@ -202,12 +202,12 @@ async fn a_clock_that_is_set_forward_holds_nothing() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);
-        rig.turn(&[ask(1, tally(1))]).await;
-        runner.turn().await.unwrap();
+        rig.apply(&[ask(1, tally(1))]).await;
+        runner.step().await.unwrap();
         let now = clock::Clock::now(&*rig.clock);
         rig.clock.set(now + rig.settings.hold_after * 2);
         rig.clock.advance(Duration::from_secs(1));
-        runner.turn().await.unwrap();
+        runner.step().await.unwrap();
         assert_eq!(rig.number("select attempts from effect").await, 2);
         assert_eq!(held(&rig).await, 0);
     }

@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 
 use crate::{
     relay::{first_occurrences, send_all},
-    rig::{Rig, options, rigs_with, turn},
+    rig::{Rig, apply, options, rigs_with},
     toy::Toy,
     work::{add, tally, tell},
 };
@@ -28,26 +28,26 @@ async fn only_the_holder_of_the_lease_sends_and_others_take_it_when_it_ends() {
     for rig in rigs_with(shared()).await {
         let other = rig.another();
         let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
-        rig.turn(&[add(1, tally(1))]).await;
-        assert_eq!(holder.turn().await.unwrap(), Sent::Some(1));
-        turn(&other, &[add(2, tally(1))]).await;
-        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+        rig.apply(&[add(1, tally(1))]).await;
+        assert_eq!(holder.step().await.unwrap(), Sent::Some(1));
+        apply(&other, &[add(2, tally(1))]).await;
+        assert_eq!(standby.step().await.unwrap(), Sent::StandingBy);
         // It stays the holder as long as it sends.
         for number in 3..6 {
             rig.age_lease(rig.settings.lease / 2).await;
-            turn(&other, &[add(number, tally(1))]).await;
-            assert!(matches!(holder.turn().await.unwrap(), Sent::Some(_)));
-            turn(&other, &[add(number + 10, tally(1))]).await;
-            assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+            apply(&other, &[add(number, tally(1))]).await;
+            assert!(matches!(holder.step().await.unwrap(), Sent::Some(_)));
+            apply(&other, &[add(number + 10, tally(1))]).await;
+            assert_eq!(standby.step().await.unwrap(), Sent::StandingBy);
         }
         assert_eq!(send_all(&mut holder).await, 1);
 
         // Not any more.
-        turn(&other, &[add(20, tally(1))]).await;
+        apply(&other, &[add(20, tally(1))]).await;
         rig.age_lease(rig.settings.lease + INSTANT).await;
-        assert_eq!(standby.turn().await.unwrap(), Sent::Some(1));
-        rig.turn(&[add(21, tally(1))]).await;
-        assert_eq!(holder.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(standby.step().await.unwrap(), Sent::Some(1));
+        rig.apply(&[add(21, tally(1))]).await;
+        assert_eq!(holder.step().await.unwrap(), Sent::StandingBy);
         assert_eq!(send_all(&mut standby).await, 1);
         assert_eq!(rig.sent().len(), 10);
         assert_eq!(rig.count("outbox_event").await, 0);
@@ -59,12 +59,12 @@ async fn who_lets_go_of_it_is_followed_at_once() {
     for rig in rigs_with(shared()).await {
         let other = rig.another();
         let (mut holder, mut next) = (rig.relay(), rig.relay_of(&other));
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         send_all(&mut holder).await;
         let token = rig.number("select token from lease").await;
         holder.release().await.unwrap();
-        turn(&other, &[add(2, tally(1))]).await;
-        assert_eq!(next.turn().await.unwrap(), Sent::Some(1));
+        apply(&other, &[add(2, tally(1))]).await;
+        assert_eq!(next.step().await.unwrap(), Sent::Some(1));
         assert_eq!(rig.number("select token from lease").await, token + 1);
     }
 }
@@ -73,14 +73,14 @@ async fn who_lets_go_of_it_is_followed_at_once() {
 async fn while_there_is_nothing_to_send_nobody_renews_it() {
     for rig in rigs_with(shared()).await {
         let mut relay = rig.relay();
-        assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
         assert_eq!(rig.count("lease").await, 0);
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         send_all(&mut relay).await;
         let ends = rig.number("select expires_at from lease").await;
         for _ in 0..5 {
             rig.clock.advance(rig.settings.lease);
-            assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+            assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
         }
         assert_eq!(rig.number("select expires_at from lease").await, ends);
     }
@@ -89,14 +89,14 @@ async fn while_there_is_nothing_to_send_nobody_renews_it() {
 #[tokio::test]
 async fn a_process_whose_clock_is_ahead_takes_nothing_that_is_held() {
     for rig in rigs_with(shared()).await {
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         let mut holder = rig.relay();
         send_all(&mut holder).await;
         let ahead = Arc::new(ManualClock::new("2027-01-01T00:00:00Z".parse().unwrap()));
         let options = options(&rig.settings, 99);
         let hasty = Engine::new(Toy::default(), rig.db.clone(), ahead, options);
-        turn(&hasty, &[add(2, tally(1))]).await;
-        assert_eq!(rig.relay_of(&hasty).turn().await.unwrap(), Sent::StandingBy);
+        apply(&hasty, &[add(2, tally(1))]).await;
+        assert_eq!(rig.relay_of(&hasty).step().await.unwrap(), Sent::StandingBy);
         assert_eq!(send_all(&mut holder).await, 1);
     }
 }
@@ -107,13 +107,13 @@ async fn a_clock_that_is_set_back_keeps_nobody_from_taking_over() {
         for rig in rigs_with(shared()).await {
             let (other, start) = (rig.another(), rig.clock.now());
             let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
-            rig.turn(&[add(1, tally(1))]).await;
+            rig.apply(&[add(1, tally(1))]).await;
             send_all(&mut holder).await;
-            turn(&other, &[add(2, tally(1))]).await;
-            assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+            apply(&other, &[add(2, tally(1))]).await;
+            assert_eq!(standby.step().await.unwrap(), Sent::StandingBy);
             rig.age_lease(rig.settings.lease).await;
             rig.clock.set(start - back);
-            assert_eq!(standby.turn().await.unwrap(), Sent::Some(1));
+            assert_eq!(standby.step().await.unwrap(), Sent::Some(1));
         }
     }
 }
@@ -122,14 +122,14 @@ async fn a_clock_that_is_set_back_keeps_nobody_from_taking_over() {
 async fn a_lease_that_was_taken_before_the_servers_clock_was_set_back_has_ended() {
     for rig in rigs_with(shared()).await {
         let other = rig.another();
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         send_all(&mut rig.relay()).await;
         let an_hour = i64::try_from(Duration::from_hours(1).as_micros()).unwrap();
         let set_back = "update lease set expires_at = expires_at + $1";
         rig.execute(set_back, vec![an_hour.into()]).await;
         assert_eq!(other.status(&rig.bus).await.unwrap().relay, None);
-        turn(&other, &[add(2, tally(1))]).await;
-        assert_eq!(rig.relay_of(&other).turn().await.unwrap(), Sent::Some(1));
+        apply(&other, &[add(2, tally(1))]).await;
+        assert_eq!(rig.relay_of(&other).step().await.unwrap(), Sent::Some(1));
     }
 }
 
@@ -152,11 +152,11 @@ async fn who_stands_by_hints_at_what_it_has_committed_and_a_release_is_told() {
 
     let other = rig.another();
     let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
-    rig.turn(&[add(1, tally(1))]).await;
-    holder.turn().await.unwrap();
-    turn(&other, &[add(2, tally(1))]).await;
+    rig.apply(&[add(1, tally(1))]).await;
+    holder.step().await.unwrap();
+    apply(&other, &[add(2, tally(1))]).await;
     for _ in 0..3 {
-        assert_eq!(standby.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(standby.step().await.unwrap(), Sent::StandingBy);
     }
     send_all(&mut holder).await;
     holder.release().await.unwrap();
@@ -208,7 +208,7 @@ async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_r
         let woken = Arc::new(Barrier::new(2));
         let bus = Slow(rig.bus.clone(), Arc::clone(&woken));
         let (other, mut hung) = (rig.another(), rig.engine.relay(Arc::new(bus)));
-        rig.turn(&[tell(1, tally(1), "burst 3")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 3")]).await;
         let mut all = rig.outbox().await;
 
         let meanwhile = async {
@@ -217,18 +217,18 @@ async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_r
             let mut next = rig.relay_of(&other);
             // It gets as far as the second record, and no report comes of that.
             rig.bus.lose_report_after(1);
-            next.turn().await.unwrap_err();
-            turn(&other, &[tell(2, tally(1), "burst 2")]).await;
+            next.step().await.unwrap_err();
+            apply(&other, &[tell(2, tally(1), "burst 2")]).await;
             all.extend(rig.outbox().await.split_off(3));
             woken.wait().await;
             next
         };
-        let (turned, mut next) = tokio::join!(hung.turn(), meanwhile);
-        turned.unwrap();
+        let (applied, mut next) = tokio::join!(hung.step(), meanwhile);
+        applied.unwrap();
         // The broker had all that it held, but the rows are another's to delete.
         assert_eq!(rig.outbox().await, all);
-        rig.turn(&[tell(3, tally(1), "burst 1")]).await;
-        assert_eq!(hung.turn().await.unwrap(), Sent::StandingBy);
+        rig.apply(&[tell(3, tally(1), "burst 1")]).await;
+        assert_eq!(hung.step().await.unwrap(), Sent::StandingBy);
         all.extend(rig.outbox().await.last());
 
         send_all(&mut next).await;

@@ -1,7 +1,7 @@
 //! What cannot be applied is named, and takes nothing with it.
 
 use bus::DEFAULT_MAX_RECORD_BYTES;
-use quintet_engine::TurnError;
+use quintet_engine::BatchError;
 use store::Class;
 
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
 
 async fn poison(rig: &Rig, batch: &[Works]) -> (usize, String) {
     match rig.refused(batch).await {
-        TurnError::Poison { culprit, reason } => (culprit, reason.to_string()),
-        TurnError::Store(error) => panic!("{error}"),
+        BatchError::Poison { culprit, reason } => (culprit, reason.to_string()),
+        BatchError::Store(error) => panic!("{error}"),
     }
 }
 
@@ -39,7 +39,7 @@ async fn a_reaction_that_panics_names_its_input() {
         assert_eq!(culprit, 1);
         nothing_saved(&rig).await;
 
-        rig.turn(&[add(1, tally(1)), add(3, tally(1))]).await;
+        rig.apply(&[add(1, tally(1)), add(3, tally(1))]).await;
         assert_eq!(rig.log(tally(1)).await, "add, add");
     }
 }
@@ -53,7 +53,7 @@ async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended(
         assert_eq!(culprit, 1);
         assert!(why.contains("the broker takes 1000000"), "{why}");
         nothing_saved(&rig).await;
-        rig.turn(&[long(3, DEFAULT_MAX_RECORD_BYTES - 2_000)]).await;
+        rig.apply(&[long(3, DEFAULT_MAX_RECORD_BYTES - 2_000)]).await;
         assert_eq!(rig.count("outbox_event").await, 1);
     }
 }
@@ -62,7 +62,7 @@ async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended(
 async fn a_row_that_the_database_refuses_is_the_datas_fault() {
     for rig in rigs().await {
         let error = rig.refused(&[add(1, tally(1)), tell(2, tally(2), "refuse")]).await;
-        let TurnError::Store(error) = error else { panic!("{error}") };
+        let BatchError::Store(error) = error else { panic!("{error}") };
         assert_eq!(error.class(), Class::Data, "{error}");
         nothing_saved(&rig).await;
     }

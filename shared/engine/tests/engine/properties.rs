@@ -83,11 +83,11 @@ struct State {
 async fn after(works: &[Works], size: usize) -> State {
     let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
     let before = (1..=TALLIES).flat_map(|n| [ask(n, tally(n)), arm(10 + n, tally(n))]);
-    rig.turn(&before.collect::<Vec<_>>()).await;
+    rig.apply(&before.collect::<Vec<_>>()).await;
     rig.clock.advance(ALARM);
     let mut all = Vec::new();
     for batch in works.chunks(size) {
-        all.extend(answers(rig.turn(batch).await));
+        all.extend(answers(rig.apply(batch).await));
     }
     let mut tables = Vec::new();
     for sql in [

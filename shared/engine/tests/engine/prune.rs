@@ -26,11 +26,11 @@ fn listed(number: u128) -> Works {
 
 impl Rig {
     async fn prune(&self) -> u64 {
-        self.engine.pruner(Arc::new(self.bus.clone())).turn().await.unwrap()
+        self.engine.pruner(Arc::new(self.bus.clone())).step().await.unwrap()
     }
 
-    /// The numbers of the events and commands that are remembered.
-    async fn remembered(&self) -> Vec<u128> {
+    /// The numbers of the events and commands that are unconfirmed.
+    async fn unconfirmed(&self) -> Vec<u128> {
         let rows = self.db.fetch("select id from inbox order by id", vec![]).await.unwrap();
         rows.iter().map(|row| row.get::<uuid::Uuid>(0).unwrap().as_u128()).collect()
     }
@@ -39,11 +39,11 @@ impl Rig {
 #[tokio::test]
 async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
     for rig in rigs().await {
-        rig.turn(&[add(1, tally(1)), add(2, tally(2)), command(3, tally(1), 5)]).await;
+        rig.apply(&[add(1, tally(1)), add(2, tally(2)), command(3, tally(1), 5)]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10), partition("ends", 0, 7)]);
         assert_eq!(rig.prune().await, 0);
-        rig.turn(&[add(11, tally(3))]).await;
+        rig.apply(&[add(11, tally(3))]).await;
         rig.clock.advance(2 * DAY);
 
         // One topic still has what lay there at the mark.
@@ -51,9 +51,9 @@ async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
         assert_eq!(rig.prune().await, 0);
         rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 7, 7)]);
         assert_eq!(rig.prune().await, 3);
-        assert_eq!(rig.remembered().await, [11]);
+        assert_eq!(rig.unconfirmed().await, [11]);
         // What it remembers it does not apply again.
-        assert_eq!(rig.turn(&[add(11, tally(3))]).await.duplicates, 1);
+        assert_eq!(rig.apply(&[add(11, tally(3))]).await.duplicates, 1);
         assert_eq!(rig.log(tally(3)).await, "add");
     }
 }
@@ -61,43 +61,43 @@ async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
 #[tokio::test]
 async fn what_came_again_is_remembered_until_that_is_gone_too() {
     for rig in rigs().await {
-        rig.turn(&[add(1, tally(1)), add(2, tally(1))]).await;
+        rig.apply(&[add(1, tally(1)), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
         // Its relay has sent it once more, behind the mark.
-        assert_eq!(rig.turn(&[add(1, tally(1))]).await.duplicates, 1);
+        assert_eq!(rig.apply(&[add(1, tally(1))]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 11)]);
         assert_eq!(rig.prune().await, 1);
-        assert_eq!(rig.remembered().await, [1]);
+        assert_eq!(rig.unconfirmed().await, [1]);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 11, 11)]);
         assert_eq!(rig.prune().await, 1);
         assert_eq!(rig.count("inbox_mark").await, 2, "marks that have served are gone");
-        assert!(rig.remembered().await.is_empty());
+        assert!(rig.unconfirmed().await.is_empty());
     }
 }
 
 #[tokio::test]
 async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
     for rig in rigs().await {
-        rig.turn(&[listed(1), add(2, tally(1))]).await;
+        rig.apply(&[listed(1), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
-        assert_eq!(rig.turn(&[listed(1)]).await.duplicates, 1);
+        assert_eq!(rig.apply(&[listed(1)]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         assert_eq!(rig.prune().await, 1);
-        assert_eq!(rig.remembered().await, [1]);
+        assert_eq!(rig.unconfirmed().await, [1]);
     }
 }
 
 #[tokio::test]
 async fn what_came_shortly_before_a_mark_waits_for_the_next() {
     for rig in rigs().await {
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         rig.clock.advance(23 * HOUR);
         rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         for pruned in [0, 0, 0] {
@@ -114,13 +114,13 @@ async fn more_than_a_transaction_deletes_is_forgotten_all_the_same() {
         for thousand in 0..6_u128 {
             let numbers = thousand * 1_000 + 1..=(thousand + 1) * 1_000;
             let batch: Vec<Works> = numbers.map(|number| add(number, tally(1))).collect();
-            rig.turn(&batch).await;
+            rig.apply(&batch).await;
         }
-        rig.turn(&[listed(9_999)]).await;
+        rig.apply(&[listed(9_999)]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10_000, 10_000)]);
         assert_eq!(rig.prune().await, 0);
         assert_eq!(rig.prune().await, 6_000);
-        assert_eq!(rig.remembered().await, [9_999]);
+        assert_eq!(rig.unconfirmed().await, [9_999]);
     }
 }

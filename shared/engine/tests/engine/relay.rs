@@ -4,13 +4,13 @@ use event::EventId;
 use quintet_engine::{Relay, RelayError, Sent, Settings};
 
 use crate::{
-    rig::{Rig, rigs, rigs_with, turn},
+    rig::{Rig, apply, rigs, rigs_with},
     work::{add, tally, tell},
 };
 
 pub async fn send_all(relay: &mut Relay) -> usize {
     let mut all = 0;
-    while let Sent::Some(count) = relay.turn().await.unwrap() {
+    while let Sent::Some(count) = relay.step().await.unwrap() {
         all += count;
     }
     all
@@ -38,11 +38,11 @@ async fn all_rigs() -> Vec<Rig> {
 async fn what_was_committed_is_sent_in_order_and_once() {
     for rig in all_rigs().await {
         let mut relay = rig.relay();
-        assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
         let mut all = Vec::new();
         for batch in 0..3 {
             let works = (0..20).map(|n| add(batch * 20 + n, tally(n % 3)));
-            rig.turn(&works.collect::<Vec<_>>()).await;
+            rig.apply(&works.collect::<Vec<_>>()).await;
             all.extend(
                 rig.outbox().await.into_iter().filter(|id| !all.contains(id)).collect::<Vec<_>>(),
             );
@@ -52,7 +52,7 @@ async fn what_was_committed_is_sent_in_order_and_once() {
         }
         assert_eq!(all.len(), 60);
         assert_eq!(rig.sent(), all);
-        assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
     }
 }
 
@@ -60,13 +60,13 @@ async fn what_was_committed_is_sent_in_order_and_once() {
 async fn a_refused_record_stops_the_line_and_nothing_overtakes_it() {
     for rig in all_rigs().await {
         let mut relay = rig.relay();
-        rig.turn(&[tell(1, tally(1), "burst 5")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 5")]).await;
         rig.bus.refuse_after(2);
-        assert!(matches!(relay.turn().await, Err(RelayError::Bus(_))));
+        assert!(matches!(relay.step().await, Err(RelayError::Bus(_))));
         assert_eq!(rig.sent().len(), 2);
         rig.bus.refuse_after(0);
-        rig.turn(&[tell(2, tally(1), "burst 3")]).await;
-        assert!(matches!(relay.turn().await, Err(RelayError::Bus(_))));
+        rig.apply(&[tell(2, tally(1), "burst 3")]).await;
+        assert!(matches!(relay.step().await, Err(RelayError::Bus(_))));
         assert_eq!(rig.sent().len(), 2);
 
         let all = rig.outbox().await;
@@ -80,10 +80,10 @@ async fn a_refused_record_stops_the_line_and_nothing_overtakes_it() {
 async fn a_record_whose_report_was_lost_is_sent_again_before_those_after_it() {
     for rig in all_rigs().await {
         let mut relay = rig.relay();
-        rig.turn(&[tell(1, tally(1), "burst 5")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 5")]).await;
         let all = rig.outbox().await;
         rig.bus.lose_report_after(2);
-        relay.turn().await.unwrap_err();
+        relay.step().await.unwrap_err();
         send_all(&mut relay).await;
         let sent = rig.sent();
         assert_eq!(sent.len(), 6);
@@ -98,8 +98,8 @@ async fn while_the_broker_is_away_everything_is_kept() {
         let mut relay = rig.relay();
         rig.bus.set_away(true);
         for number in 0..3 {
-            rig.turn(&[add(number, tally(1))]).await;
-            assert!(matches!(relay.turn().await, Err(RelayError::Bus(_))));
+            rig.apply(&[add(number, tally(1))]).await;
+            assert!(matches!(relay.step().await, Err(RelayError::Bus(_))));
         }
         let all = rig.outbox().await;
         assert_eq!(all.len(), 3);
@@ -112,14 +112,14 @@ async fn while_the_broker_is_away_everything_is_kept() {
 #[tokio::test]
 async fn after_a_restart_what_was_left_is_sent_before_what_is_new() {
     for rig in all_rigs().await {
-        rig.turn(&[tell(1, tally(1), "burst 4")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 4")]).await;
         rig.bus.refuse_after(1);
-        rig.relay().turn().await.unwrap_err();
+        rig.relay().step().await.unwrap_err();
 
         let restarted = rig.another();
         rig.age_lease(rig.settings.lease).await;
         let mut relay = rig.relay_of(&restarted);
-        turn(&restarted, &[add(2, tally(1))]).await;
+        apply(&restarted, &[add(2, tally(1))]).await;
         let all = rig.outbox().await;
         send_all(&mut relay).await;
         relay.tidy().await.unwrap();
@@ -133,10 +133,10 @@ async fn after_a_restart_what_was_left_is_sent_before_what_is_new() {
 async fn acknowledged_rows_go_with_the_next_batch_or_when_it_is_tidied() {
     for rig in rigs().await {
         let mut relay = rig.relay();
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         send_all(&mut relay).await;
         assert_eq!(rig.count("outbox_event").await, 1);
-        rig.turn(&[add(2, tally(1))]).await;
+        rig.apply(&[add(2, tally(1))]).await;
         assert_eq!(rig.outbox().await.len(), 1);
         send_all(&mut relay).await;
         relay.tidy().await.unwrap();
@@ -149,18 +149,18 @@ async fn acknowledged_rows_go_with_the_next_batch_or_when_it_is_tidied() {
 async fn more_than_fits_into_memory_is_read_from_the_table() {
     for rig in rigs().await {
         let mut relay = rig.relay();
-        assert_eq!(relay.turn().await.unwrap(), Sent::Nothing);
+        assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
         for number in 0..3 {
-            rig.turn(&[tell(number, tally(1), "burst 7000")]).await;
+            rig.apply(&[tell(number, tally(1), "burst 7000")]).await;
         }
         let mut all = rig.outbox().await;
         assert_eq!(all.len(), 21_000);
         assert!(rig.count("outbox").await > 3, "a row does not grow without end");
         // Half of it, then more comes.
         for _ in 0..10 {
-            relay.turn().await.unwrap();
+            relay.step().await.unwrap();
         }
-        rig.turn(&[add(3, tally(1))]).await;
+        rig.apply(&[add(3, tally(1))]).await;
         all.extend(rig.outbox().await.last());
         send_all(&mut relay).await;
         assert_eq!(rig.sent().len(), all.len());

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use quintet_engine::{Poison, Remembered, Settings, TurnError};
+use quintet_engine::{BatchError, Poison, Settings, UnconfirmedAnswers};
 use store::Class;
 use testkit::{Database, eventually};
 use tokio::sync::Barrier;
 
 use crate::{
     dead_letters::{fix, poison, settle},
-    rig::{Rig, turn},
+    rig::{Rig, apply},
     toy::{ALARM, Reply, Toy},
     work::{Works, add, arm, ask, keyed, outcome, ring, tally},
 };
@@ -20,22 +20,22 @@ async fn rig() -> Option<Rig> {
 }
 
 /// `slow` loads its rows, then `fast` commits, then `slow` goes on.
-async fn overtaken(rig: &Rig, slow: &[Works], fast: &[Works]) -> Result<(), TurnError> {
+async fn overtaken(rig: &Rig, slow: &[Works], fast: &[Works]) -> Result<(), BatchError> {
     let barrier = Arc::new(Barrier::new(2));
     let interruption = Mutex::new(Some(Arc::clone(&barrier)));
     let engine = rig.another_of(Toy { interruption, ..Toy::default() });
-    let mut remembered = Remembered::<Toy>::new();
+    let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
     let overtaking = async {
         barrier.wait().await;
-        rig.turn(fast).await;
+        rig.apply(fast).await;
         barrier.wait().await;
     };
-    let (turned, ()) = tokio::join!(engine.turn(slow, &mut remembered), overtaking);
-    turned.map(drop)
+    let (applied, ()) = tokio::join!(engine.apply_batch(slow, &mut unconfirmed), overtaking);
+    applied.map(drop)
 }
 
-fn is_conflict(result: Result<(), TurnError>) -> bool {
-    matches!(result, Err(TurnError::Store(error)) if error.class() == Class::Conflict)
+fn is_conflict(result: Result<(), BatchError>) -> bool {
+    matches!(result, Err(BatchError::Store(error)) if error.class() == Class::Conflict)
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
     assert_eq!(rig.tally(tally(1)).await.unwrap().count, 1);
     assert_eq!(rig.tally(tally(2)).await, None);
 
-    assert_eq!(turn(&rig.another(), &slow).await.duplicates, 0);
+    assert_eq!(apply(&rig.another(), &slow).await.duplicates, 0);
     assert_eq!(rig.tally(tally(1)).await.unwrap().count, 2);
     assert_eq!(rig.count("outbox_event").await, 3);
 }
@@ -65,13 +65,16 @@ async fn a_key_used_by_two_at_once_is_carried_out_once() {
 async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_two_have() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
-    rig.turn(&[arm(1, tally(1)), ask(2, tally(2))]).await;
+    rig.apply(&[arm(1, tally(1)), ask(2, tally(2))]).await;
     rig.clock.advance(ALARM);
     let batch = || [ring(tally(1)), outcome(tally(2), 7)];
     let (ours, theirs) = (batch(), batch());
-    let (mut first, mut second) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
-    let (one, two) =
-        tokio::join!(rig.engine.turn(&ours, &mut first), other.turn(&theirs, &mut second));
+    let (mut first, mut second) =
+        (UnconfirmedAnswers::<Toy>::new(), UnconfirmedAnswers::<Toy>::new());
+    let (one, two) = tokio::join!(
+        rig.engine.apply_batch(&ours, &mut first),
+        other.apply_batch(&theirs, &mut second)
+    );
     assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 2);
     assert_eq!(rig.log(tally(1)).await, "arm, ring");
     assert_eq!(rig.log(tally(2)).await, "ask, answer 7");
@@ -84,9 +87,12 @@ async fn an_event_delivered_to_two_at_once_is_applied_once() {
     let other = rig.another();
     for number in 0..20 {
         let batch = [add(number, tally(1))];
-        let (mut ours, mut theirs) = (Remembered::<Toy>::new(), Remembered::<Toy>::new());
-        let (one, two) =
-            tokio::join!(rig.engine.turn(&batch, &mut ours), other.turn(&batch, &mut theirs));
+        let (mut ours, mut theirs) =
+            (UnconfirmedAnswers::<Toy>::new(), UnconfirmedAnswers::<Toy>::new());
+        let (one, two) = tokio::join!(
+            rig.engine.apply_batch(&batch, &mut ours),
+            other.apply_batch(&batch, &mut theirs)
+        );
         assert_eq!(one.unwrap().duplicates + two.unwrap().duplicates, 1);
     }
     assert_eq!(rig.tally(tally(1)).await.unwrap().count, 20);
@@ -105,9 +111,9 @@ async fn batches_that_share_tallies_crosswise_all_commit() {
                 if offset == 0 { (1..=8).collect() } else { (1..=8).rev().collect() };
             let number = |tally_id| offset + round * 10 + tally_id;
             let batch: Vec<_> = tallies.iter().map(|n| add(number(*n), tally(*n))).collect();
-            let mut remembered = Remembered::<Toy>::new();
-            while let Err(error) = engine.turn(&batch, &mut remembered).await {
-                let TurnError::Store(error) = error else { panic!("{error}") };
+            let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
+            while let Err(error) = engine.apply_batch(&batch, &mut unconfirmed).await {
+                let BatchError::Store(error) = error else { panic!("{error}") };
                 assert_eq!(error.class(), Class::Conflict, "{error}");
             }
         }
@@ -140,18 +146,18 @@ async fn an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters() 
 async fn an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_behind() {
     let Some(rig) = rig().await else { return };
     rig.settle(&[poison(1, tally(1))]).await;
-    rig.turn(&[fix(2, tally(1))]).await;
+    rig.apply(&[fix(2, tally(1))]).await;
     rig.engine.replay(tally(1).into()).await.unwrap();
-    let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+    let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
 
     let barrier = Arc::new(Barrier::new(2));
     let interruption = Mutex::new(Some(Arc::clone(&barrier)));
     let replaying = rig.another_of(Toy { interruption, ..Toy::default() });
-    let mut remembered = Remembered::<Toy>::new();
+    let mut unconfirmed = UnconfirmedAnswers::<Toy>::new();
     let meanwhile = async {
         barrier.wait().await;
         let later = [add(3, tally(1))];
-        let coming = rig.turn(&later);
+        let coming = rig.apply(&later);
         let going_on = async {
             let sql = "select count(*) from pg_stat_activity \
                        where datname = current_database() and wait_event_type = 'Lock'";
@@ -161,7 +167,7 @@ async fn an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_
         };
         tokio::join!(coming, going_on).0
     };
-    let (replayed, came) = tokio::join!(replaying.turn(&dead_letters, &mut remembered), meanwhile);
+    let (replayed, came) = tokio::join!(replaying.apply_batch(&dead_letters, &mut unconfirmed), meanwhile);
     assert_eq!((replayed.unwrap().duplicates, came.parked), (0, 0));
     assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
     assert_eq!(rig.count("dead_letter_queue").await, 0);
@@ -172,8 +178,8 @@ async fn a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked() {
     let Some(rig) = rig().await else { return };
     // Both replicas have learned that nothing is parked, and so insert optimistically.
     let other = rig.another();
-    rig.turn(&[add(1, tally(3))]).await;
-    turn(&other, &[add(2, tally(3))]).await;
+    rig.apply(&[add(1, tally(3))]).await;
+    apply(&other, &[add(2, tally(3))]).await;
 
     rig.settle(&[poison(3, tally(1))]).await;
     let (applied, _) =
@@ -186,18 +192,18 @@ async fn a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked() {
 async fn an_event_that_joins_its_queue_during_a_replay_is_replayed_too() {
     let Some(rig) = rig().await else { return };
     rig.settle(&[poison(1, tally(1))]).await;
-    rig.turn(&[fix(2, tally(1))]).await;
+    rig.apply(&[fix(2, tally(1))]).await;
     rig.engine.replay(tally(1).into()).await.unwrap();
-    let dead_letters = rig.engine.replays().turn::<Toy>().await.unwrap();
+    let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
     // Another replica gets the lock of the queue before the batch of the replay does.
     let (joined, _) = settle(&rig.another(), &[add(3, tally(1))], Poison::default()).await;
     assert_eq!(joined.parked, 1);
 
-    rig.turn(&dead_letters).await;
+    rig.apply(&dead_letters).await;
     assert_eq!(rig.log(tally(1)).await, "command 100, unfixed");
-    let rest = rig.engine.replays().turn::<Toy>().await.unwrap();
+    let rest = rig.engine.replays().step::<Toy>().await.unwrap();
     assert_eq!(rest.len(), 1, "the queue is due again without a further request");
-    rig.turn(&rest).await;
+    rig.apply(&rest).await;
     assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
     rig.nothing_is_parked().await;
 }

@@ -14,8 +14,8 @@ use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::{ManualClock, SeededRandom};
 use event::{EffectId, EventId, Trace, Versions};
 use quintet_engine::{
-    Answer, Attempt, EffectRunner, Engine, EngineOptions, Outside, Relay, Remembered, Settings,
-    Turn, TurnError,
+    Answer, Applied, Attempt, BatchError, EffectRunner, Engine, EngineOptions, Outside, Relay,
+    Settings, UnconfirmedAnswers,
 };
 use store::{Db, Value};
 use testkit::toy::TallyId;
@@ -88,17 +88,17 @@ impl Rig {
         Engine::new(toy, self.db.clone(), self.clock.clone(), options)
     }
 
-    pub async fn turn(&self, batch: &[Works]) -> Turn<Toy> {
-        turn(&self.engine, batch).await
+    pub async fn apply(&self, batch: &[Works]) -> Applied<Toy> {
+        apply(&self.engine, batch).await
     }
 
-    pub async fn refused(&self, batch: &[Works]) -> TurnError {
-        self.engine.turn(batch, &mut Remembered::<Toy>::new()).await.unwrap_err()
+    pub async fn refused(&self, batch: &[Works]) -> BatchError {
+        self.engine.apply_batch(batch, &mut UnconfirmedAnswers::<Toy>::new()).await.unwrap_err()
     }
 
     /// The answers alone.
     pub async fn answers(&self, batch: &[Works]) -> Vec<Answer<Toy>> {
-        answers(self.turn(batch).await)
+        answers(self.apply(batch).await)
     }
 
     pub fn relay(&self) -> Relay {
@@ -162,12 +162,12 @@ impl Rig {
     }
 }
 
-pub async fn turn(engine: &Engine<Toy>, batch: &[Works]) -> Turn<Toy> {
-    engine.turn(batch, &mut Remembered::<Toy>::new()).await.unwrap()
+pub async fn apply(engine: &Engine<Toy>, batch: &[Works]) -> Applied<Toy> {
+    engine.apply_batch(batch, &mut UnconfirmedAnswers::<Toy>::new()).await.unwrap()
 }
 
-pub fn answers(turn: Turn<Toy>) -> Vec<Answer<Toy>> {
-    turn.answers.into_iter().map(|(_, answer)| answer).collect()
+pub fn answers(applied: Applied<Toy>) -> Vec<Answer<Toy>> {
+    applied.answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 pub fn sent(bus: &MemoryBus) -> Vec<EventId> {

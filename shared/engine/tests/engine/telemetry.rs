@@ -16,7 +16,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
-    rig::{Next, Rig, options, rigs, rigs_with, turn},
+    rig::{Next, Rig, apply, options, rigs, rigs_with},
     toy::Toy,
     work::{Works, add, ask, command, tally, tell},
 };
@@ -82,7 +82,7 @@ async fn parents(rig: &Rig) -> Vec<String> {
 async fn an_event_goes_out_with_the_span_of_its_making() {
     for rig in rigs().await {
         let collector = Collector::new();
-        rig.turn(&[sampled(add(1, tally(1)))]).await;
+        rig.apply(&[sampled(add(1, tally(1)))]).await;
         let spans = collector.take();
         let [made, reaction] = &spans[..] else { panic!("{spans:?}") };
         assert_eq!((&*made.name, &made.span_kind), ("create sums", &SpanKind::Producer));
@@ -107,7 +107,7 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
     for rig in rigs_with(settings).await {
         let collector = Collector::new();
         let batch = [sampled(add(1, tally(1))), add(2, tally(2)), sampled(add(3, tally(3)))];
-        rig.turn(&batch.map(with_key)).await;
+        rig.apply(&batch.map(with_key)).await;
         let spans = collector.take();
         assert!(spans.iter().all(|span| span.span_context.trace_id().to_string() == PARENT[3..35]));
         let of = |kind| spans.iter().filter(move |span| span.span_kind == kind);
@@ -136,19 +136,19 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
 #[tokio::test]
 async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
     for rig in rigs().await {
-        rig.turn(&[sampled(add(1, tally(1)))]).await;
+        rig.apply(&[sampled(add(1, tally(1)))]).await;
         let collector = Collector::new();
         let unsampled = PARENT.replace("-01", "-00");
         let mut work = add(2, tally(1));
         work.input.trace = Trace::parse(Some(&unsampled), None);
-        rig.turn(&[work, add(3, tally(1))]).await;
+        rig.apply(&[work, add(3, tally(1))]).await;
         assert_eq!(parents(&rig).await, [PARENT, &unsampled]);
         assert!(collector.take().is_empty());
     }
 }
 
 #[tokio::test]
-async fn failed_turns_and_duplicates_show_on_the_trace() {
+async fn failed_batches_and_duplicates_show_on_the_trace() {
     for rig in rigs().await {
         let collector = Collector::new();
         rig.refused(&[sampled(ask(1, tally(1))), tell(2, tally(2), "panic")]).await;
@@ -159,12 +159,12 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
             (Some("1".into()), &expected)
         );
 
-        rig.turn(&[sampled(ask(1, tally(1)))]).await;
+        rig.apply(&[sampled(ask(1, tally(1)))]).await;
         let again = &collector.take()[0];
         assert_eq!(attribute(again, "quintet.attempt"), Some("2".into()));
         assert_eq!((attribute(again, "quintet.duplicate"), &again.status), (None, &Status::Unset));
 
-        rig.turn(&[sampled(ask(1, tally(1)))]).await;
+        rig.apply(&[sampled(ask(1, tally(1)))]).await;
         let duplicate = &collector.take()[0];
         assert_eq!(attribute(duplicate, "quintet.duplicate"), Some("true".into()));
         assert_eq!(attribute(duplicate, "quintet.attempt"), Some("1".into()));
@@ -175,16 +175,16 @@ async fn failed_turns_and_duplicates_show_on_the_trace() {
 async fn an_outcome_follows_from_its_attempt() {
     for rig in rigs().await {
         let collector = Collector::new();
-        rig.turn(&[sampled(ask(1, tally(1)))]).await;
+        rig.apply(&[sampled(ask(1, tally(1)))]).await;
         let reaction = &collector.take()[0];
         rig.provider.plan([Next::NoAnswer]);
         let mut effects = rig.effects();
-        assert!(effects.turn().await.unwrap().is_empty());
+        assert!(effects.step().await.unwrap().is_empty());
         let refused = &collector.take()[0];
         assert_eq!(refused.parent_span_id, reaction.span_context.span_id());
         assert_eq!(refused.status, Status::error("503"));
         rig.clock.advance(rig.settings.backoff_max);
-        let outcome = effects.turn().await.unwrap().remove(0);
+        let outcome = effects.step().await.unwrap().remove(0);
         let answered = &collector.take()[0];
         assert_eq!(attribute(answered, "quintet.attempt"), Some("2".into()));
         let (trace, span) = (answered.span_context.trace_id(), answered.span_context.span_id());
@@ -200,10 +200,10 @@ async fn a_wall_clock_that_is_set_makes_no_turn_longer() {
         let engine = Engine::new(Toy::default(), rig.db.clone(), rushing, options);
         let mut registry = Registry::default();
         engine.metrics().register(&mut registry);
-        turn(&engine, &[add(1, tally(1))]).await;
+        apply(&engine, &[add(1, tally(1))]).await;
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        assert!(text.lines().any(|line| line == "turn_seconds_sum 0.0"), "{text}");
+        assert!(text.lines().any(|line| line == "batch_seconds_sum 0.0"), "{text}");
     }
 }
 
@@ -212,27 +212,27 @@ async fn what_happens_is_counted() {
     for rig in rigs().await {
         let mut registry = Registry::default();
         rig.engine.metrics().register(&mut registry);
-        rig.turn(&[add(1, tally(1)), add(1, tally(1)), ask(2, tally(1))]).await;
+        rig.apply(&[add(1, tally(1)), add(1, tally(1)), ask(2, tally(1))]).await;
         rig.refused(&[tell(3, tally(1), "panic")]).await;
         rig.provider.plan([Next::NoAnswer]);
         let mut effects = rig.effects();
-        effects.turn().await.unwrap();
+        effects.step().await.unwrap();
         rig.clock.advance(rig.settings.backoff_max);
-        let outcome = effects.turn().await.unwrap().remove(0);
-        rig.turn(&[outcome, command(4, tally(1), 1)]).await;
+        let outcome = effects.step().await.unwrap().remove(0);
+        rig.apply(&[outcome, command(4, tally(1), 1)]).await;
 
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         for line in [
-            "turns_total 2",
-            "failed_turns_total 1",
+            "batches_total 2",
+            "failed_batches_total 1",
             "duplicates_total 1",
             "inputs_total{kind=\"event\"} 3",
             "inputs_total{kind=\"outcome\"} 1",
             "inputs_total{kind=\"command\"} 1",
             "inputs_total{kind=\"alarm\"} 0",
             "batch_inputs_sum 5.0",
-            "turn_seconds_count 2",
+            "batch_seconds_count 2",
             "effect_attempts_total{effect=\"ask\",result=\"answered\"} 1",
             "effect_attempts_total{effect=\"ask\",result=\"no_answer\"} 1",
         ] {

@@ -2,7 +2,7 @@
 
 use bus::Incoming;
 use event::{DecodeError, decode};
-use quintet_engine::{Cause, DeadLetter, Poison, Raw, Reason, Turn, Unreadable, chunk};
+use quintet_engine::{Applied, Cause, DeadLetter, Poison, Raw, Reason, Unreadable, chunk};
 use store::Value;
 use testkit::toy::{AddOne, Rang, TallyId};
 
@@ -25,7 +25,7 @@ async fn mend(rig: &Rig, number: u128, tally_id: TallyId) {
 }
 
 /// Decodes records and applies them as one batch.
-async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
+async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Applied<Toy>, usize) {
     let chunk = chunk::<Toy>(records);
     let works: Vec<Works> = chunk.works.into_iter().map(|pending| pending.work).collect();
     settle(&rig.engine, &works, Poison::of(chunk.unreadable)).await
@@ -35,8 +35,8 @@ async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Turn<Toy>, usize) {
 async fn a_record_that_cannot_be_decoded_is_parked_as_it_arrived() {
     for rig in rigs().await {
         let good = |number| record(number, &AddOne { tally_id: tally(1) }.into());
-        let (turn, attempts) = receive(&rig, vec![good(1), broken(2, tally(1)), good(3)]).await;
-        assert_eq!((attempts, turn.parked, turn.positions[0].next), (1, 2, 4));
+        let (applied, attempts) = receive(&rig, vec![good(1), broken(2, tally(1)), good(3)]).await;
+        assert_eq!((attempts, applied.parked, applied.positions[0].next), (1, 2, 4));
         assert_eq!(rig.log(tally(1)).await, "add");
         let queue = rig.dead_letter_queue(tally(1)).await;
         let DeadLetter { cause, errors, event_type, offset, key, value, headers, .. } =
@@ -75,7 +75,7 @@ async fn an_event_that_the_service_does_not_consume_stays_parked() {
 #[tokio::test]
 async fn a_replay_deletes_the_dead_letter_of_an_event_that_was_applied_from_a_good_copy() {
     for rig in rigs().await {
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         receive(&rig, vec![broken(1, tally(1))]).await;
         mend(&rig, 1, tally(1)).await;
         rig.replay(tally(1)).await;
@@ -91,11 +91,11 @@ async fn a_record_that_is_delivered_again_with_its_own_replay_is_not_parked_agai
         receive(&rig, vec![broken(1, tally(1))]).await;
         mend(&rig, 1, tally(1)).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
-        let replayed = rig.engine.replays().turn::<Toy>().await.unwrap();
+        let replayed = rig.engine.replays().step::<Toy>().await.unwrap();
         let again = chunk::<Toy>(vec![broken(1, tally(1))]).unreadable.pop().unwrap();
         let poison = Poison::of(vec![Unreadable { before: 1, ..again }]);
-        let (turn, _) = settle(&rig.engine, &replayed, poison).await;
-        assert_eq!(turn.parked, 0);
+        let (applied, _) = settle(&rig.engine, &replayed, poison).await;
+        assert_eq!(applied.parked, 0);
         assert_eq!(rig.log(tally(1)).await, "add");
         rig.nothing_is_parked().await;
     }

@@ -181,7 +181,7 @@ impl From<CommandError> for Problem {
                 "the broker is away and too much waits for it; send it again later",
             )
             .retry_after(5),
-            CommandError::Standstill => Self::new(
+            CommandError::DatabaseOutage => Self::new(
                 unavailable,
                 "the database takes no changes at the moment: it is away, or full; send it again later, \
                  under the same key",

@@ -136,13 +136,13 @@ mod tests {
     #[test]
     fn prometheus_text_has_the_same_samples_under_its_own_names() {
         let open_metrics = "# HELP q_build What runs.\n# TYPE q_build info\n\
-            q_build_info{version=\"1\"} 1\n# HELP q_turns Turns.\n# TYPE q_turns counter\n\
-            q_turns_total 2\n# HELP q_turn_seconds Time.\n# TYPE q_turn_seconds histogram\n\
-            # UNIT q_turn_seconds seconds\nq_turn_seconds_sum 0.5\n# EOF\n";
+            q_build_info{version=\"1\"} 1\n# HELP q_batches Batches.\n# TYPE q_batches counter\n\
+            q_batches_total 2\n# HELP q_batch_seconds Time.\n# TYPE q_batch_seconds histogram\n\
+            # UNIT q_batch_seconds seconds\nq_batch_seconds_sum 0.5\n# EOF\n";
         let expected = "# HELP q_build_info What runs.\n# TYPE q_build_info gauge\n\
-            q_build_info{version=\"1\"} 1\n# HELP q_turns_total Turns.\n\
-            # TYPE q_turns_total counter\nq_turns_total 2\n# HELP q_turn_seconds Time.\n\
-            # TYPE q_turn_seconds histogram\nq_turn_seconds_sum 0.5\n";
+            q_build_info{version=\"1\"} 1\n# HELP q_batches_total Batches.\n\
+            # TYPE q_batches_total counter\nq_batches_total 2\n# HELP q_batch_seconds Time.\n\
+            # TYPE q_batch_seconds histogram\nq_batch_seconds_sum 0.5\n";
         assert_eq!(Exposition::Prometheus.of(open_metrics.to_owned()), expected);
         assert_eq!(Exposition::OpenMetrics.of(open_metrics.to_owned()), open_metrics);
     }

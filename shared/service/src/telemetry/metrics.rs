@@ -176,7 +176,7 @@ impl Telemetry {
 /// The metrics of the service: as `OpenMetrics` for a client that accepts it, else in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = 200, description = "All metrics.", content(
-        (String = "text/plain", example = "# TYPE quintet_turns_total counter\n"),
+        (String = "text/plain", example = "# TYPE quintet_batches_total counter\n"),
         (String = "application/openmetrics-text", example = "# EOF\n"),
     )),
 ))]

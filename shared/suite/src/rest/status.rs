@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Status {
     /// The number of batches that were committed since the process started.
-    pub turns: u64,
+    pub batches: u64,
     /// The number of inputs that were dropped because they had been applied before.
     #[serde(default)]
     pub duplicates: u64,
@@ -61,7 +61,7 @@ impl Status {
     #[must_use]
     pub fn of_group(replicas: impl IntoIterator<Item = Self>) -> Option<Self> {
         replicas.into_iter().reduce(|group, replica| Self {
-            turns: group.turns + replica.turns,
+            batches: group.batches + replica.batches,
             duplicates: group.duplicates + replica.duplicates,
             outbox: group.outbox.max(replica.outbox),
             effects: group.effects.max(replica.effects),
@@ -92,11 +92,11 @@ mod tests {
 
     #[test]
     fn counters_of_replicas_are_added_and_the_deepest_queue_counts() {
-        let one = Status { turns: 3, duplicates: 1, lag: Some(0), ..Status::default() };
+        let one = Status { batches: 3, duplicates: 1, lag: Some(0), ..Status::default() };
         let two = Depth { depth: 2 };
-        let other = Status { turns: 4, outbox: two, lag: Some(5), ..Status::default() };
+        let other = Status { batches: 4, outbox: two, lag: Some(5), ..Status::default() };
         let expected =
-            Status { turns: 7, duplicates: 1, outbox: two, lag: Some(5), ..Status::default() };
+            Status { batches: 7, duplicates: 1, outbox: two, lag: Some(5), ..Status::default() };
         assert_eq!(Status::of_group([one, other]), Some(expected));
         assert_eq!(expected.waiting(), "outbox 2, lag 5");
         let without_broker = Status { lag: None, ..one };

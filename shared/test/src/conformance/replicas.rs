@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration}
 use bus::DEFAULT_MAX_RECORD_BYTES;
 use clock::{ManualClock, Random, SeededRandom};
 use engine::{
-    Effect, Engine, EngineOptions, Input, Origin, Remembered, Settings, TurnError, What, Work,
+    BatchError, Effect, Engine, EngineOptions, Input, Origin, Settings, UnconfirmedAnswers, What,
+    Work,
 };
 use event::{Contract as _, EffectId, EventType, Trace, TypeOf, Versions};
 use jiff::Timestamp;
@@ -292,10 +293,10 @@ impl<S: Service + Default> Replica<S> {
 
 /// Applies an input as a batch, and retries until it commits, as the engine's retry loop does.
 async fn apply<S: Described<G>, G: Saga>(engine: Arc<Engine<S>>, input: Arc<Prepared<S>>) {
-    let (works, mut remembered) = ([input.work()], Remembered::<S>::new());
-    while let Err(error) = engine.turn(&works, &mut remembered).await {
+    let (works, mut unconfirmed) = ([input.work()], UnconfirmedAnswers::<S>::new());
+    while let Err(error) = engine.apply_batch(&works, &mut unconfirmed).await {
         match error {
-            TurnError::Store(error) if error.class() != Class::Data => {
+            BatchError::Store(error) if error.class() != Class::Data => {
                 // All transactions take their locks in the same order, so there can be no deadlock.
                 assert!(!error.to_string().contains("deadlock"), "{error}");
             }

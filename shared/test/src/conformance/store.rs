@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use clock::{ManualClock, SeededRandom, uuid_v7};
-use engine::{Engine, EngineOptions, Input, Origin, Remembered, Settings, Status, What, Work};
+use engine::{
+    Engine, EngineOptions, Input, Origin, Settings, Status, UnconfirmedAnswers, What, Work,
+};
 use event::{Contract as _, EventType as _, Trace, Versions};
 use jiff::Timestamp;
 use service::Service;
@@ -63,17 +65,17 @@ async fn check<S: Described<G> + Default, G: Saga>(database: &Database) {
     let works = all_inputs::<S, G>();
     let case = format!("{} on {}", S::NAME, database.kind());
 
-    let first = engine.turn(&works, &mut Remembered::<S>::new()).await;
+    let first = engine.apply_batch(&works, &mut UnconfirmedAnswers::<S>::new()).await;
     assert_eq!(first.expect(&case).duplicates, 0, "{case}");
     let before = dump::<S>(&engine).await;
     assert!(!before.is_empty(), "{case}: no row was saved");
 
-    let second = engine.turn(&works, &mut Remembered::<S>::new()).await;
+    let second = engine.apply_batch(&works, &mut UnconfirmedAnswers::<S>::new()).await;
     assert_eq!(second.expect(&case).duplicates, works.len(), "{case}");
     assert_eq!(dump::<S>(&engine).await, before, "{case}");
 
     let status: Status = engine.status(&MemoryBus::default()).await.expect(&case);
-    assert_eq!(status.turns, 2, "{case}");
+    assert_eq!(status.batches, 2, "{case}");
 }
 
 /// All rows of the service. It also checks that its listings page by their keys.

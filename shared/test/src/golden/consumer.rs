@@ -4,7 +4,8 @@ use std::{marker::PhantomData, sync::Arc};
 
 use clock::ManualClock;
 use engine::{
-    Engine, EngineOptions, Input, Origin, Pending, Relay, Remembered, Settings, What, Work, chunk,
+    Engine, EngineOptions, Input, Origin, Pending, Relay, Settings, UnconfirmedAnswers, What, Work,
+    chunk,
 };
 use event::{Contract as _, Decoded, EventType as _, Trace, Versions};
 use jiff::Timestamp;
@@ -100,7 +101,7 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
 
     /// Applies a batch. Returns how many of its inputs had been applied before.
     async fn apply(&self, name: &str, works: Vec<Work<S>>) -> usize {
-        let applied = self.engine.turn(&works, &mut Remembered::<S>::new()).await;
+        let applied = self.engine.apply_batch(&works, &mut UnconfirmedAnswers::<S>::new()).await;
         applied
             .unwrap_or_else(|error| panic!("{} cannot apply {name}: {error}", S::NAME))
             .duplicates
@@ -108,7 +109,7 @@ impl<S: Described<G> + Default, G: Saga> Consumer<S, G> {
 
     /// The types of all events that it has published so far.
     async fn published(&mut self) -> Vec<String> {
-        self.relay.turn().await.expect("the bus takes everything");
+        self.relay.step().await.expect("the bus takes everything");
         let records = self.bus.records().into_iter();
         let types = records.map(|record| {
             let of_type = record.headers.get("ce_type").expect("a type");

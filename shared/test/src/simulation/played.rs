@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use async_trait::async_trait;
 use bus::Bus;
 use clock::Random as _;
-use engine::{Outside, Sent, Status, Turn, TurnError, Work, group, subscription};
+use engine::{Applied, BatchError, Outside, Sent, Status, Work, group, subscription};
 use serde_json::Value;
 use service::Service;
 use store::{Class, Db};
@@ -114,23 +114,24 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
             store(&mut **consumer, positions(&batch.works))?;
             host.broker.flush(&group::<S>())?;
         }
-        let turn = engine.turn_parking(&batch.works, &batch.poison, &mut batch.remembered);
-        let turn = match up_to(&db, interruption, turn).await? {
-            Some(Ok(turn)) => turn,
-            Some(Err(TurnError::Store(error))) if error.class() != Class::Data => {
+        let applied =
+            engine.apply_batch_without(&batch.works, &batch.poison, &mut batch.unconfirmed);
+        let applied = match up_to(&db, interruption, applied).await? {
+            Some(Ok(applied)) => applied,
+            Some(Err(BatchError::Store(error))) if error.class() != Class::Data => {
                 return Ok(Some(format!("takes {takes}: {error}; will try again")));
             }
             // No input of a simulation is poisonous, so this is a bug in a reaction.
             Some(Err(poison)) => bail!("{} takes {takes}: {poison}", S::NAME),
             None => {
-                let _ = engine.gave_up();
+                let _ = engine.abandon_attempt();
                 let then = interruption.map_or(Then::Crash, |interruption| interruption.then);
                 let how = self.interrupted(None, then);
                 return Ok(Some(format!("takes {takes}: {how}")));
             }
         };
         let crashes = matches!(interruption, Some(Interruption { then: Then::Crash, .. }));
-        let text = self.committed(&takes, turn, crashes)?;
+        let text = self.committed(&takes, applied, crashes)?;
         Ok(Some(if crashes { self.interrupted(Some(text), Then::Crash) } else { text }))
     }
 
@@ -139,7 +140,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
         let process = self.running().await?;
         let tidies = environment.dice().below(4) == 0;
         let work = async {
-            let sent = process.relay.turn().await;
+            let sent = process.relay.step().await;
             if tidies { process.relay.tidy().await.map(|()| sent) } else { Ok(sent) }
         };
         let done = match up_to(&db, interruption, work).await? {
@@ -160,7 +161,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
     async fn effects(&mut self, interruption: Option<Interruption>) -> Result<Option<String>> {
         let (db, environment) = (self.db.clone(), Arc::clone(&self.host.environment));
         let process = self.running().await?;
-        let done = match up_to(&db, interruption, process.runner.turn()).await? {
+        let done = match up_to(&db, interruption, process.runner.step()).await? {
             None => None,
             Some(outcomes) => {
                 process.waiting.extend(outcomes?);
@@ -178,7 +179,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
     async fn alarms(&mut self, interruption: Option<Interruption>) -> Result<Option<String>> {
         let (db, environment) = (self.db.clone(), Arc::clone(&self.host.environment));
         let process = self.running().await?;
-        let done = match up_to(&db, interruption, process.alarms.turn::<S>()).await? {
+        let done = match up_to(&db, interruption, process.alarms.step::<S>()).await? {
             None => None,
             Some(ringing) => {
                 let ringing = ringing?;
@@ -200,7 +201,7 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
                 process.engine.replay(queue.id).await?;
             }
         }
-        let dead_letters = process.engine.replays().turn::<S>().await?;
+        let dead_letters = process.engine.replays().step::<S>().await?;
         let records = words::batch(&environment, &dead_letters);
         process.waiting.extend(dead_letters);
         Ok((!records.is_empty()).then(|| format!("is to try {records} again")))
@@ -280,25 +281,25 @@ impl<S: Service + Clone> Actor for ActorOf<S> {
 impl<S: Service + Clone> ActorOf<S> {
     /// Answers commands and stores offsets after a commit. Returns the text for the story. If the process crashes now, no
     /// offsets are stored, and the answers have either left it or are lost.
-    fn committed(&mut self, takes: &str, turn: Turn<S>, crashes: bool) -> Result<String> {
+    fn committed(&mut self, takes: &str, applied: Applied<S>, crashes: bool) -> Result<String> {
         let Some(process) = &mut self.process else { bail!("no process has committed") };
         let Some(Batch { works, passed, .. }) = process.in_hand.take() else { bail!("no batch") };
-        let mut text = format!("takes {takes}: commits {}", words::count(turn.emitted, "event"));
+        let mut text = format!("takes {takes}: commits {}", words::count(applied.emitted, "event"));
         for (verb, count, noun) in
-            [(", parks ", turn.parked, "record"), (", ", turn.duplicates, "duplicate")]
+            [(", parks ", applied.parked, "record"), (", ", applied.duplicates, "duplicate")]
         {
             if count > 0 {
                 text = text + verb + &words::count(count, noun);
             }
         }
         if !crashes || self.host.environment.dice().below(2) == 0 {
-            let answers = turn.answers.into_iter();
+            let answers = applied.answers.into_iter();
             self.answers.extend(
                 answers.map(|(nth, answer)| Heard { command: works[nth].input.cause, answer }),
             );
         }
         if !crashes {
-            store(&mut *process.consumer, [passed, turn.positions].concat())?;
+            store(&mut *process.consumer, [passed, applied.positions].concat())?;
         }
         Ok(text)
     }

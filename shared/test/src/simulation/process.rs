@@ -7,7 +7,7 @@ use bus::{Bus, Consumer, Incoming, Position};
 use clock::Random as _;
 use engine::{
     Alarms, Cause, Chunk, EffectRunner, Engine, EngineOptions, Origin, Outside, Poison, Reason,
-    Relay, Remembered, Settings, Unreadable, Work, chunk, group, subscription,
+    Relay, Settings, UnconfirmedAnswers, Unreadable, Work, chunk, group, subscription,
 };
 use event::Versions;
 use futures::FutureExt;
@@ -54,7 +54,7 @@ pub(crate) struct Batch<S: Service> {
     pub(crate) poison: Poison,
     /// The positions of records that the service does not react to.
     pub(crate) passed: Vec<Position>,
-    pub(crate) remembered: Remembered<S>,
+    pub(crate) unconfirmed: UnconfirmedAnswers<S>,
 }
 
 impl<S: Service> Process<S> {
@@ -135,8 +135,8 @@ impl<S: Service> Process<S> {
             store(&mut *self.consumer, passed)?;
             return Ok(false);
         }
-        let (poison, remembered) = (Poison::of(unreadable), Remembered::<S>::new());
-        self.in_hand = Some(Batch { works, poison, passed, remembered });
+        let (poison, unconfirmed) = (Poison::of(unreadable), UnconfirmedAnswers::<S>::new());
+        self.in_hand = Some(Batch { works, poison, passed, unconfirmed });
         Ok(true)
     }
 }

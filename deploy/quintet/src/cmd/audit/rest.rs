@@ -99,7 +99,7 @@ impl Auditor {
 fn status(status: &rest::Status) -> Status {
     let depth = |queue: rest::Depth| Depth { depth: queue.depth };
     Status {
-        turns: status.turns,
+        batches: status.batches,
         duplicates: status.duplicates,
         outbox: depth(status.outbox),
         effects: depth(status.effects),

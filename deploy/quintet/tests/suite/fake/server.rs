@@ -106,7 +106,7 @@ async fn status(State(fake): Shared) -> Json<Value> {
     let effects = fake.state().effects.get(fake.name).copied().unwrap_or(0);
     let none = json!({ "depth": 0, "oldest_seconds": 0.0 });
     Json(json!({
-        "service": fake.name, "turns": 7, "outbox": none, "effects": {"depth": effects},
+        "service": fake.name, "batches": 7, "outbox": none, "effects": {"depth": effects},
         "alarms": none, "lag": 0
     }))
 }

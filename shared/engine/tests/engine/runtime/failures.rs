@@ -73,14 +73,14 @@ async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
 #[tokio::test]
 async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for_long() {
     for mut stage in stages().await {
-        stage.rig.settings.standstill = Duration::from_millis(100);
+        stage.rig.settings.outage_after = Duration::from_millis(100);
         break_database(&stage).await;
         let running = stage.start();
         // It would wait for half a minute otherwise.
         let answered = timeout(Duration::from_secs(20), running.add(tally(1), 7)).await;
         assert_eq!(answered.expect("an answer"), Err(CommandError::TimedOut));
         running.engine.ready(running.engine.db()).await.unwrap_err();
-        assert_eq!(running.add(tally(2), 7).await, Err(CommandError::Standstill));
+        assert_eq!(running.add(tally(2), 7).await, Err(CommandError::DatabaseOutage));
         repair_database(&stage).await;
         let ready = async || running.engine.ready(running.engine.db()).await.ok();
         eventually("the service to be ready", ready).await;

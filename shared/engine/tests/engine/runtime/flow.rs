@@ -136,7 +136,7 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
 #[tokio::test]
 async fn a_second_run_takes_up_what_the_first_left() {
     for stage in stages().await {
-        stage.rig.turn(&[crate::work::add(1, tally(1)), crate::work::ask(2, tally(2))]).await;
+        stage.rig.apply(&[crate::work::add(1, tally(1)), crate::work::ask(2, tally(2))]).await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
         let running = stage.start();
         stage.published("sums", "Added", 1).await;

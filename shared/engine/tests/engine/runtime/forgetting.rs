@@ -35,11 +35,11 @@ async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
     let pruner = stage.rig.engine.pruner(Arc::clone(&stage.bus));
     apply(stage, 1..=EVENTS / 2).await;
     stage.rig.clock.advance(2 * DAY);
-    assert_eq!(pruner.turn().await.unwrap(), 0);
-    assert_eq!(pruner.turn().await.unwrap(), 0, "all of it can still come");
+    assert_eq!(pruner.step().await.unwrap(), 0);
+    assert_eq!(pruner.step().await.unwrap(), 0, "all of it can still come");
     expire().await;
     apply(stage, EVENTS / 2 + 1..=EVENTS).await;
-    assert_eq!(u128::from(pruner.turn().await.unwrap()), EVENTS / 2);
+    assert_eq!(u128::from(pruner.step().await.unwrap()), EVENTS / 2);
     assert_eq!(stage.rig.count("inbox").await, 100);
 
     let topics = TOPICS.map(|topic| topic.name);

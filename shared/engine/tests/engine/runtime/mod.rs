@@ -1,6 +1,6 @@
 //! Production's loops over the log.
 
-mod acquainted;
+mod bus_identity;
 mod failures;
 mod flow;
 mod forgetting;

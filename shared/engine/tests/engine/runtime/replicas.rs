@@ -116,9 +116,9 @@ async fn who_dies_is_followed_when_its_lease_ends() {
     let Some(stage) = stage(settings).await else { return };
     let rig = &stage.rig;
     let mut dead = rig.relay();
-    rig.turn(&[add(1, tally(1))]).await;
-    dead.turn().await.unwrap();
-    rig.turn(&[add(2, tally(1))]).await;
+    rig.apply(&[add(1, tally(1))]).await;
+    dead.step().await.unwrap();
+    rig.apply(&[add(2, tally(1))]).await;
     let next = stage.replica();
     stage.sends(&rig.bus, 2).await;
     next.stop().await;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use event::EventId;
-use quintet_engine::{Engine, Relay, Remembered, Sent, Settings, TurnError};
+use quintet_engine::{BatchError, Engine, Relay, Sent, Settings, UnconfirmedAnswers};
 use store::StoreError;
 use testkit::Database;
 
 use crate::{
     relay::{first_occurrences, send_all},
-    rig::{Rig, rigs_with, turn},
+    rig::{Rig, apply, rigs_with},
     toy::Toy,
     work::{add, tally, tell},
 };
@@ -30,9 +30,11 @@ async fn pass(rig: &Rig, relay: &mut Relay, time: Duration) {
 }
 
 async fn fails_for_company(rig: &Rig, engine: &Engine<Toy>) {
-    let refused =
-        engine.turn(&[add(99, tally(9))], &mut Remembered::<Toy>::new()).await.unwrap_err();
-    assert!(matches!(refused, TurnError::Store(StoreError::Unmet)), "{refused}");
+    let refused = engine
+        .apply_batch(&[add(99, tally(9))], &mut UnconfirmedAnswers::<Toy>::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, BatchError::Store(StoreError::Unmet)), "{refused}");
     assert_eq!(rig.tally(tally(9)).await, None, "nothing of it is there");
 }
 
@@ -55,11 +57,11 @@ async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
         rig.engine.take_stock().await;
         assert_eq!(send_all(&mut relay).await, 0);
         relay.tidy().await.unwrap();
-        rig.turn(&[tell(1, tally(1), "burst 3")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 3")]).await;
         let all = rig.outbox().await;
         assert_eq!(sent_from_memory(&rig, &mut relay).await, all.len());
         assert_eq!(rig.sent(), all);
-        rig.turn(&[add(2, tally(2))]).await;
+        rig.apply(&[add(2, tally(2))]).await;
         assert_eq!(rig.count("outbox_event").await, 1, "only the last one's");
     }
 }
@@ -69,22 +71,22 @@ async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         let mut first = rig.relay();
-        rig.turn(&[tell(1, tally(1), "burst 2")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 2")]).await;
         let mut all = rig.outbox().await;
 
         let other = rig.another();
         other.take_stock().await;
         let mut second = rig.relay_of(&other);
-        turn(&other, &[tell(2, tally(1), "burst 2")]).await;
+        apply(&other, &[tell(2, tally(1), "burst 2")]).await;
         all.extend(rig.outbox().await.split_off(all.len()));
         fails_for_company(&rig, &rig.engine).await;
-        rig.turn(&[tell(3, tally(1), "burst 2")]).await;
+        rig.apply(&[tell(3, tally(1), "burst 2")]).await;
         fails_for_company(&rig, &other).await;
-        turn(&other, &[tell(4, tally(1), "burst 2")]).await;
+        apply(&other, &[tell(4, tally(1), "burst 2")]).await;
         all.extend(rig.outbox().await.split_off(all.len()));
 
         // The lease was the second one's when it got an end.
-        assert_eq!(first.turn().await.unwrap(), Sent::StandingBy);
+        assert_eq!(first.step().await.unwrap(), Sent::StandingBy);
         assert_eq!(sent_from_memory(&rig, &mut second).await, 0);
         send_all(&mut second).await;
         assert_eq!(first_occurrences(&rig.sent()), all);
@@ -100,7 +102,7 @@ async fn what_another_committed_before_it_was_gone_is_sent_by_who_was_alone() {
         assert_eq!(send_all(&mut relay).await, 0);
         let gone = rig.another();
         fails_for_company(&rig, &gone).await;
-        turn(&gone, &[add(1, tally(1))]).await;
+        apply(&gone, &[add(1, tally(1))]).await;
         assert_eq!(send_all(&mut relay).await, 0, "nobody has told it");
         relay.tidy().await.unwrap();
         assert_eq!(send_all(&mut relay).await, 1);
@@ -117,16 +119,16 @@ async fn what_lies_in_memory_passes_nothing_and_is_passed_by_nothing() {
             rig.engine.take_stock().await;
             let mut first = rig.relay();
             send_all(&mut first).await;
-            rig.turn(&[tell(1, tally(1), "burst 3")]).await;
+            rig.apply(&[tell(1, tally(1), "burst 3")]).await;
             let other = rig.another();
             other.take_stock().await;
             let mut second = rig.relay_of(&other);
-            turn(&other, &[tell(2, tally(1), "burst 3")]).await;
+            apply(&other, &[tell(2, tally(1), "burst 3")]).await;
             let all = rig.outbox().await;
             for former in [former_first, !former_first] {
                 send_all(if former { &mut first } else { &mut second }).await;
             }
-            turn(&other, &[add(3, tally(1))]).await;
+            apply(&other, &[add(3, tally(1))]).await;
             send_all(&mut second).await;
             assert_eq!(first_occurrences(&rig.sent())[..all.len()], all);
             assert_eq!(first_occurrences(&rig.sent()).len(), all.len() + 1);
@@ -138,7 +140,7 @@ async fn what_lies_in_memory_passes_nothing_and_is_passed_by_nothing() {
 async fn who_has_gone_without_a_word_is_followed_by_whoever_starts() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
-        rig.turn(&[tell(1, tally(1), "burst 2")]).await;
+        rig.apply(&[tell(1, tally(1), "burst 2")]).await;
         let all: Vec<EventId> = rig.outbox().await;
         let next = rig.another();
         next.take_stock().await;
@@ -153,10 +155,10 @@ async fn who_has_gone_without_a_word_is_followed_by_a_relay_that_finds_something
         let idle = rig.another();
         let mut relay = rig.relay_of(&idle);
         rig.engine.take_stock().await;
-        rig.turn(&[tell(1, tally(1), "burst 2")]).await;
-        assert_eq!(relay.turn().await.unwrap(), Sent::StandingBy);
+        rig.apply(&[tell(1, tally(1), "burst 2")]).await;
+        assert_eq!(relay.step().await.unwrap(), Sent::StandingBy);
         rig.age_lease(rig.settings.lease).await;
-        assert!(matches!(relay.turn().await.unwrap(), Sent::Some(_)));
+        assert!(matches!(relay.step().await.unwrap(), Sent::Some(_)));
         assert_eq!(rig.sent().len(), 2);
     }
 }
@@ -165,11 +167,11 @@ async fn who_has_gone_without_a_word_is_followed_by_a_relay_that_finds_something
 async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() {
     for rig in shareable().await {
         let mut relay = rig.relay();
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         send_all(&mut relay).await;
         pass(&rig, &mut relay, Duration::from_secs(59)).await;
-        turn(&rig.another(), &[add(2, tally(1))]).await;
-        rig.turn(&[add(3, tally(1))]).await;
+        apply(&rig.another(), &[add(2, tally(1))]).await;
+        rig.apply(&[add(3, tally(1))]).await;
         assert_eq!(sent_from_memory(&rig, &mut relay).await, 0);
         send_all(&mut relay).await;
         pass(&rig, &mut relay, Duration::from_secs(2)).await;
@@ -183,14 +185,14 @@ async fn what_another_made_of_an_order_meanwhile_is_what_who_is_alone_again_goes
     for rig in shareable().await {
         rig.engine.take_stock().await;
         let mut relay = rig.relay();
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         let other = rig.another();
         fails_for_company(&rig, &other).await;
-        turn(&other, &[add(2, tally(1))]).await;
+        apply(&other, &[add(2, tally(1))]).await;
         relay.tidy().await.unwrap();
         send_all(&mut relay).await;
         pass(&rig, &mut relay, Duration::from_secs(61)).await;
-        rig.turn(&[add(3, tally(1))]).await;
+        rig.apply(&[add(3, tally(1))]).await;
         assert_eq!(rig.log(tally(1)).await, "add, add, add");
         fails_for_company(&rig, &rig.another()).await;
     }
@@ -200,9 +202,9 @@ async fn what_another_made_of_an_order_meanwhile_is_what_who_is_alone_again_goes
 async fn who_is_alone_reads_a_row_anew_that_vanished() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
-        rig.turn(&[add(1, tally(1))]).await;
+        rig.apply(&[add(1, tally(1))]).await;
         rig.execute("delete from tally", vec![]).await;
-        rig.turn(&[add(2, tally(1))]).await;
+        rig.apply(&[add(2, tally(1))]).await;
         assert_eq!(rig.log(tally(1)).await, "add");
     }
 }
@@ -211,10 +213,10 @@ async fn who_is_alone_reads_a_row_anew_that_vanished() {
 async fn who_stands_by_takes_nothing_however_long() {
     for rig in shareable().await {
         let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&rig.another()));
-        rig.turn(&[add(1, tally(1))]).await;
-        assert_eq!(sends.turn().await.unwrap(), Sent::Some(1));
+        rig.apply(&[add(1, tally(1))]).await;
+        assert_eq!(sends.step().await.unwrap(), Sent::Some(1));
         pass(&rig, &mut stands_by, Duration::from_secs(61)).await;
-        rig.turn(&[add(2, tally(1))]).await;
+        rig.apply(&[add(2, tally(1))]).await;
         assert_eq!(send_all(&mut sends).await, 1);
     }
 }
@@ -225,7 +227,7 @@ async fn who_stops_lets_go_of_what_it_had_taken() {
         rig.engine.take_stock().await;
         rig.relay().release().await.unwrap();
         let other = rig.another();
-        turn(&other, &[add(1, tally(1))]).await;
+        apply(&other, &[add(1, tally(1))]).await;
         assert_eq!(send_all(&mut rig.relay_of(&other)).await, 1);
     }
 }
@@ -236,7 +238,7 @@ async fn a_file_belongs_to_one_process_for_ever() {
     let mut relay = rig.relay();
     send_all(&mut relay).await;
     relay.tidy().await.unwrap();
-    rig.turn(&[add(1, tally(1))]).await;
+    rig.apply(&[add(1, tally(1))]).await;
     assert_eq!(sent_from_memory(&rig, &mut relay).await, 1);
     assert_eq!(rig.count("lease").await, 0);
 }
