@@ -75,6 +75,20 @@ pub fn main() -> ExitCode {
     program().main_with::<SubCommand>()
 }
 
+/// What the command line takes.
+///
+/// # Errors
+/// When the manifest is wrong that this program was built with.
+pub fn command_line() -> Result<Command> {
+    Ok(program().command_line::<Own>()?)
+}
+
+/// The AsyncAPI 3.0 document of the order saga.
+#[must_use]
+pub fn asyncapi() -> Option<serde_json::Value> {
+    program().asyncapi()
+}
+
 fn program() -> Program {
     let sandbox = sandbox::Arguments::augment_args(Command::new("sandbox"));
     Program::new("quintet", MANIFEST)

@@ -22,4 +22,4 @@ mod orders;
 mod schema;
 mod shop;
 
-pub use cli::main;
+pub use cli::{asyncapi, command_line, main};

@@ -102,7 +102,7 @@ pub(crate) async fn figures(db: &Db) -> Result<Vec<Figure>, StoreError> {
         ),
         Figure::by(
             "orders_stuck",
-            "Open orders past their second deadline, by who has not answered",
+            "Open orders past their second deadline, by the service that has not answered; one order may wait for both inventory and payment",
             "waiting_for",
             sides.collect::<Result<_, StoreError>>()?,
         ),

@@ -62,7 +62,8 @@ impl Default for Metrics {
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("orders_placed", "Orders accepted", self.placed.clone());
-        let ended = "Orders that ended, by outcome and reason";
+        let ended =
+            "Orders that ended, by outcome and reason; the reason is empty for completed ones";
         registry.register("orders_ended", ended, self.ended.clone());
         let took = "Time from an order's acceptance to its end";
         registry.register_with_unit("order", took, Unit::Seconds, self.took.clone());

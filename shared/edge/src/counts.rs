@@ -71,11 +71,11 @@ impl Reason {
 impl Counts {
     /// Adds the metrics to a registry.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Connections of clients that are open";
+        let help = "Connections of clients that are open, by listener";
         registry.register("http_connections", help, self.open.clone());
-        let help = "Connections of clients that were not accepted";
+        let help = "Connections that were not accepted, by reason: the listener is full of requests in flight, the address has as many as it may, or the process has no file handles left";
         registry.register("http_connections_refused", help, self.refused.clone());
-        let help = "Connections of clients that the server closed before the client did";
+        let help = "Connections that the server closed, by reason: no head of a request came in time, the connection was idle for too long, the client did not read what the server had to write, or a new connection replaced one that waited";
         registry.register("http_connections_closed", help, self.closed.clone());
     }
 

@@ -28,4 +28,4 @@ pub use counts::Counts;
 pub use handles::{cap_connections, raise_handle_limit};
 pub use hosts::{Foreign, Hosts};
 pub use quota::{Exceeded, Quota, Share};
-pub use serve::{HEAD_BYTES, Limits, Listener, Server};
+pub use serve::{FULL, FULL_RETRY_AFTER, HEAD_BYTES, Limits, Listener, Server};

@@ -38,6 +38,10 @@ use crate::{
 
 /// The longest head of a request, in bytes; a longer one is answered 431.
 pub const HEAD_BYTES: usize = 16 * 1024;
+/// The detail of the problem that a client reads when its connection is refused.
+pub const FULL: &str = "too many connections are open; close some, or connect again later";
+/// After how many seconds the client may try again.
+pub const FULL_RETRY_AFTER: u32 = 1;
 /// The size of the kernel's buffers for a connection in each direction, in bytes. By default they would grow to
 /// megabytes for a client that does not read, and they count as memory of the container.
 const SOCKET_BYTES: usize = 64 * 1024;
@@ -121,6 +125,12 @@ impl Server {
     /// Adds the metrics to a registry.
     pub fn register(&self, registry: &mut Registry) {
         self.counts.register(registry);
+    }
+
+    /// Adds a series of each metric, so that the registry tells the names of their labels: for a reference page.
+    pub fn show_labels(&self) {
+        self.counts.open("public");
+        self.counts.open("admin");
     }
 
     /// Serves until `stop` is true, then waits until requests in flight are answered.
@@ -215,16 +225,17 @@ impl Door<'_> {
 
     /// Refuses a connection with 503, as far as that fits into the socket's buffer: no task waits for the client.
     fn refuse(&self, stream: TcpStream, refusal: Refusal, why: &str) {
-        const PROBLEM: &str = "{\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"too many \
-            connections are open; close some, or connect again later\"}";
         self.server.counts.refused(self.name, refusal);
         self.log(why);
         if let Ok(mut stream) = stream.into_std() {
-            let length = PROBLEM.len();
+            let problem = format!(
+                "{{\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"{FULL}\"}}"
+            );
+            let length = problem.len();
             let head =
                 "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n";
             let answer = format!(
-                "{head}retry-after: 1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{PROBLEM}"
+                "{head}retry-after: {FULL_RETRY_AFTER}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{problem}"
             );
             let _ = stream.write(answer.as_bytes());
         }

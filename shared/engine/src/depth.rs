@@ -6,7 +6,7 @@ use store::{Row, StoreError};
 use utoipa::ToSchema;
 
 /// How many rows a queue table holds, and how old the oldest is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct Depth {
     /// Rows.
     pub depth: i64,

@@ -36,6 +36,7 @@
 //! assert_eq!(served.event_type().topic(), "games");
 //! ```
 
+pub mod asyncapi;
 mod contract;
 mod headers;
 mod ids;

@@ -18,16 +18,16 @@ const LONGEST_FOUND: usize = 64;
 /// How many characters the reason of an error about a header has at most.
 const LONGEST_REASON: usize = 200;
 
-const SPEC_VERSION: &str = "ce_specversion";
-const ID: &str = "ce_id";
-const TYPE: &str = "ce_type";
-const SOURCE: &str = "ce_source";
-const TIME: &str = "ce_time";
-const SUBJECT: &str = "ce_subject";
-const DATA_SCHEMA: &str = "ce_dataschema";
-const CONTENT_TYPE: &str = "content-type";
-const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
+pub(crate) const SPEC_VERSION: &str = "ce_specversion";
+pub(crate) const ID: &str = "ce_id";
+pub(crate) const TYPE: &str = "ce_type";
+pub(crate) const SOURCE: &str = "ce_source";
+pub(crate) const TIME: &str = "ce_time";
+pub(crate) const SUBJECT: &str = "ce_subject";
+pub(crate) const DATA_SCHEMA: &str = "ce_dataschema";
+pub(crate) const CONTENT_TYPE: &str = "content-type";
+pub(crate) const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACESTATE: &str = "tracestate";
 
 /// An event with its attributes.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,18 +1,82 @@
-//! The exit codes of a service: whether a supervisor should start it again. The documentation of `run.rs` has
-//! them as a table.
+//! The exit codes of a service: its process and docs/reference/errors.md take them from here.
 
 use std::process::ExitCode;
 
 use engine::Fatal;
 use store::StoreError;
+use strum::VariantArray;
 
-/// Another start may succeed.
-const FAILED: u8 = 1;
-/// Another start ends in the same way: `EX_USAGE` of sysexits.h.
-pub(crate) const REFUSED: u8 = 64;
-/// The next events are not at the broker: `EX_DATAERR` of sysexits.h. A start that passed over them would lose
-/// them silently.
-const OUT_OF_REACH: u8 = 65;
+/// How a service ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+pub enum Exit {
+    /// It was told to stop and has drained, or it only printed or checked its settings.
+    Stopped,
+    /// Another start may succeed.
+    Failed,
+    /// Another start ends in the same way (`EX_USAGE` of sysexits.h).
+    Refused,
+    /// The next events are not at the broker (`EX_DATAERR`). A start that passed over them would lose them silently.
+    OutOfReach,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Stopped => 0,
+            Self::Failed => 1,
+            Self::Refused => 64,
+            Self::OutOfReach => 65,
+        }
+    }
+
+    /// When a service ends so.
+    #[must_use]
+    pub const fn when(self) -> &'static str {
+        match self {
+            Self::Stopped => {
+                "The service was told to stop (SIGTERM or SIGINT) and has drained. Or it did what `--check-config` or \
+                 `--print-config` asks for."
+            }
+            Self::Failed => {
+                "The service cannot go on at the moment: a port is taken, its database file is locked by another process, or \
+                 a second signal came before it had drained."
+            }
+            Self::Refused => {
+                "A setting is wrong, the address of the database cannot serve, or the broker refuses a request for good."
+            }
+            Self::OutOfReach => {
+                "The next events are not at the broker: they were deleted before the service read them, the topic ends \
+                 before the group's offset, the broker has forgotten that offset, or the database belongs to another broker."
+            }
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Stopped => "Nothing.",
+            Self::Failed => {
+                "Start it again, as a supervisor does. If it ends so again, read the last line of its log."
+            }
+            Self::Refused => {
+                "Correct what the last line of its log names, then start it. Starting it again as it is changes nothing."
+            }
+            Self::OutOfReach => {
+                "Do what the last line of its log says: restore the broker, set the group to another offset, or start the \
+                 database with the broker that it belongs to. Starting it again as it is changes nothing."
+            }
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
 
 /// The exit code of a service that this error has ended.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
@@ -23,11 +87,11 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
             | Fatal::Forgotten { .. }
             | Fatal::Stranger { .. }
             | Fatal::Unread { .. },
-        ) => OUT_OF_REACH,
+        ) => Exit::OutOfReach,
         // The broker refuses for good.
-        Some(Fatal::Bus(_)) => REFUSED,
-        None if names_an_unusable_database(error) => REFUSED,
-        None => FAILED,
+        Some(Fatal::Bus(_)) => Exit::Refused,
+        None if names_an_unusable_database(error) => Exit::Refused,
+        None => Exit::Failed,
     })
 }
 

@@ -39,6 +39,11 @@ const WITH_BODY: [(&str, &str); 5] = [
 const CHANGING: [(&str, &str); 1] =
     [("429", "Too many requests are waiting: send this one again after `Retry-After` seconds.")];
 
+/// The answers that the description gives every route of a kind: the status and its text.
+pub fn common_answers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ANY.into_iter().chain(WITH_BODY).chain(CHANGING)
+}
+
 /// Names the service, and adds to each route the answers that follow from its parameters, body and method.
 pub(crate) fn complete<C: Contract>(description: &mut OpenApi, service: &str) {
     description.info = Info::new(title::<C>(service), env!("CARGO_PKG_VERSION").to_owned());

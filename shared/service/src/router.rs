@@ -3,44 +3,60 @@
 use axum::{
     Router,
     extract::{Request, State},
-    http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use edge::Peer;
 use engine::Participant;
-use utoipa::OpenApi;
+use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     App, Service, admin,
-    http::{Problem, limit_body, limit_time, with_request_id, without_panic},
+    http::{Failure, Problem, limit_body, limit_time, with_request_id, without_panic},
     openapi, page,
     telemetry::{__path_metrics, metrics, observe},
 };
 
 /// The public listener: the service's routes, health, `/metrics`, `/openapi.json` and its page under `/docs`.
 pub fn public_router<S: Service>(app: App<S>) -> Router {
-    let health = OpenApiRouter::with_openapi(Health::openapi())
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready::<S>))
-        .route("/metrics", get(metrics::<S>));
     let public = Around { app: app.clone(), private: false };
-    finish(described(S::routes().merge(health), S::NAME), app, public)
+    finish(with_page(public_routes::<S>()), app, public)
 }
 
 /// The admin listener: the routes for operators and the auditor, and its `/openapi.json` and `/docs`.
 pub fn admin_router<S: Service>(app: App<S>) -> Router {
     let private = Around { app: app.clone(), private: true };
-    finish(described(admin::routes::<S>(), &format!("{}, admin", S::NAME)), app, private)
+    finish(with_page(admin_routes::<S>()), app, private)
 }
 
-/// Adds the OpenAPI description of the routes, and a page that shows it.
-fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Router<App<P>> {
+/// The routes of a listener, and their description.
+pub(crate) type Described<P> = (Router<App<P>>, OpenApi);
+
+/// The routes of the public listener.
+pub(crate) fn public_routes<S: Service>() -> Described<S> {
+    let health = OpenApiRouter::with_openapi(Health::openapi())
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready::<S>))
+        .route("/metrics", get(metrics::<S>));
+    described(S::routes().merge(health), S::NAME)
+}
+
+/// The routes of the admin listener.
+pub(crate) fn admin_routes<S: Service>() -> Described<S> {
+    described(admin::routes::<S>(), &format!("{}, admin", S::NAME))
+}
+
+fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Described<P> {
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete::<P::Contract>(&mut description, name);
+    (routes, description)
+}
+
+/// Adds a page that shows the description of the routes.
+fn with_page<P: Participant>((routes, description): Described<P>) -> Router<App<P>> {
     // The files of the page are compiled in, so it needs no network.
     let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
     let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
@@ -50,10 +66,8 @@ fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Route
 
 fn finish<P: Participant>(router: Router<App<P>>, app: App<P>, around: Around<P>) -> Router {
     router
-        .fallback(|| async { Problem::not_found("such route") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
-        })
+        .fallback(|| async { Problem::from(Failure::NoRoute) })
+        .method_not_allowed_fallback(|| async { Problem::from(Failure::WrongMethod) })
         .layer(middleware::from_fn_with_state(around, surround::<P>))
         .with_state(app)
 }
@@ -101,15 +115,12 @@ fn admit<P: Participant>(around: &Around<P>, request: Request) -> Result<Request
     checked.map_err(|foreign| Problem::foreign(&foreign))?;
     let health_only = request.extensions().get::<Peer>().is_some_and(|peer| peer.health_only);
     if health_only && !request.uri().path().starts_with("/health/") {
-        let detail = "too many connections have a request in flight; this one may only ask for /health/live and \
-                      /health/ready; send it again later";
-        let unavailable = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-        return Err(unavailable.retry_after(1).and_close());
+        return Err(Problem::from(Failure::HealthOnly).and_close());
     }
     limit_body(request, room)
 }
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(paths(live, ready, metrics))]
 struct Health;
 

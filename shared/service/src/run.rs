@@ -46,7 +46,7 @@ use store::Db;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
-    App, Config, Parts, Sampling, Service, Telemetry,
+    App, Config, Exit, Parts, Sampling, Service, Telemetry,
     config::{self, Defaults, Loaded, Secrets},
     exit,
     leash::{Shutdown, shutdown_signal},
@@ -87,8 +87,7 @@ pub fn main<S: Service>() -> ExitCode {
     main_with::<S>(&CommandLine::parse().arguments)
 }
 
-/// Runs a service until it is told to stop. The exit code is 0 after draining, 64 where a restart would not
-/// help, 65 where events were deleted before they were read, and 1 otherwise.
+/// Runs a service until it is told to stop; [`Exit`] has the exit codes.
 ///
 /// It builds the runtime that the service runs in, so it must not be called within another one.
 #[must_use]
@@ -102,7 +101,7 @@ pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     if args.print_config {
         print!("{}", defaults::<S>().text());
-        return ExitCode::SUCCESS;
+        return Exit::Stopped.into();
     }
     let mut secrets = Secrets::default();
     let (config, own) = match settings::<S>(args, &mut secrets) {
@@ -115,7 +114,7 @@ pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     };
     if args.check_config {
         println!("the configuration is fine");
-        return ExitCode::SUCCESS;
+        return Exit::Stopped.into();
     }
     let instance = uuid_v7(&SystemClock, &SystemRandom);
     let collecting =
@@ -130,7 +129,7 @@ pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
     // After the runtime has ended, so that the spans of the last requests are exported too.
     collecting.end();
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Stopped.into(),
         Err(error) => exit::code_of(&error),
     }
 }
@@ -138,7 +137,7 @@ pub fn main_with<S: Service>(args: &Arguments) -> ExitCode {
 /// Prints an error of the settings. The log does not run yet, as its own settings may be the wrong ones.
 fn refuse<S: Service>(secrets: &Secrets, error: &anyhow::Error) -> ExitCode {
     eprintln!("{}-{}: {}", S::Contract::NAMESPACE, S::NAME, secrets.hide(&format!("{error:#}")));
-    ExitCode::from(exit::REFUSED)
+    Exit::Refused.into()
 }
 
 /// The name that this process gives the broker and the collector of traces, such as `travel-booking`.

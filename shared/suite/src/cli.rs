@@ -1,11 +1,18 @@
 //! The command line: the commands of every suite, and those of a saga's own program.
 
 use crate::cmd;
+use crate::component::Component;
+use crate::datadir;
+use crate::manifest::Manifest;
 use crate::session::{Options, Session};
 use crate::ui::COLUMNS;
 use anyhow::Result;
 use async_trait::async_trait;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
+    value_parser,
+};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Sub-commands that a saga's own program adds to those that every suite has.
@@ -85,6 +92,9 @@ pub(crate) enum Verb<C: Commands> {
     Lag(cmd::Lag),
     /// Have a stopped service hear everything again
     Rewind(cmd::Rewind),
+    /// Print the AsyncAPI document of the events: topics, messages, and which service sends and receives what
+    #[command(name = "asyncapi")]
+    AsyncApi(cmd::AsyncApi),
     /// Print the completion script of a shell
     Completions(cmd::Completions),
 }
@@ -92,4 +102,35 @@ pub(crate) enum Verb<C: Commands> {
 /// The command line of a program with these commands of its own.
 pub(crate) fn command<C: Commands>() -> Command {
     Cli::<C>::command()
+}
+
+/// A component has no use for the options that all other sub-commands have: where it takes none of that name itself, its
+/// help does not show them.
+pub(crate) fn without_globals(command: Command) -> Command {
+    ["data", "json"].into_iter().fold(command, |command, name| {
+        if command.get_arguments().any(|it| it.get_id() == name) {
+            return command;
+        }
+        let hidden = Arg::new(name).long(name).hide(true);
+        command.arg(if name == "json" {
+            hidden.action(ArgAction::SetTrue)
+        } else {
+            hidden.value_parser(value_parser!(PathBuf))
+        })
+    })
+}
+
+/// Names the components in the help. A suite from a file of the user's may have others.
+pub(crate) fn with_names(command: Command, manifest: &Manifest) -> Command {
+    let names: Vec<&'static str> = manifest.components().map(Component::name).collect();
+    let command = command.mut_arg("data", |arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(help.replace(".quintet", &datadir::name()))
+    });
+    ["stop", "start"].into_iter().fold(command, |command, verb| {
+        let names = names.join(", ");
+        command.mut_subcommand(verb, |it| {
+            it.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
+        })
+    })
 }

@@ -2,7 +2,6 @@
 
 use crate::cli::{self, Cli, Commands, NoCommands, Verb};
 use crate::cmd;
-use crate::datadir;
 use crate::explain;
 use crate::extension::{Extension, NoExtension};
 use crate::invariant::Invariant;
@@ -10,16 +9,13 @@ use crate::invocation;
 use crate::manifest::{Manifest, ManifestError};
 use crate::provider::{self, Routes};
 use crate::rest::Rows;
+use crate::saga::Saga;
 use crate::session::Session;
 use crate::suite::Unknown;
 use anyhow::Result;
-use clap::{
-    Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches, error::ErrorKind, value_parser,
-};
-use event::Contract as _;
+use clap::{ArgMatches, Args as _, Command, FromArgMatches, error::ErrorKind};
+use serde_json::Value;
 use service::{Arguments, Service};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The program of a saga. It can run each of its services and providers, and it starts, watches and queries all of them
@@ -53,14 +49,12 @@ use std::process::ExitCode;
 /// ```
 ///
 /// Its sub-commands are `up` (also when none is given), `service NAME`, `provider NAME`, `stop`, `start`, `audit`, `lag`,
-/// `events`, `dead-letters`, `effects`, `rewind` and `completions`.
+/// `events`, `dead-letters`, `effects`, `rewind`, `asyncapi` and `completions`.
 pub struct Program {
     name: &'static str,
     about: &'static str,
     manifest: &'static str,
-    topics: BTreeSet<&'static str>,
-    /// The namespace of the services' contract.
-    namespace: Option<&'static str>,
+    saga: Saga,
     services: Vec<Runnable>,
     providers: Vec<Runnable>,
     invariants: Vec<Invariant>,
@@ -85,8 +79,7 @@ impl Program {
             name,
             about: "Runs the services of a saga on this machine",
             manifest,
-            topics: BTreeSet::new(),
-            namespace: None,
+            saga: Saga::default(),
             services: Vec::new(),
             providers: Vec::new(),
             invariants: Vec::new(),
@@ -112,8 +105,7 @@ impl Program {
             Err(error) => error.exit(),
         };
         self.services.push(Runnable { name: S::NAME, command, run: Box::new(run) });
-        self.namespace = Some(S::Contract::NAMESPACE);
-        self.topics.extend(S::Contract::topics().iter().map(|topic| topic.name));
+        self.saga.add::<S>();
         self
     }
 
@@ -197,7 +189,7 @@ impl Program {
         };
         let (data, json) = (cli.options.data, cli.options.json);
         let runnable = self.services.iter().chain(&self.providers).map(|part| part.name).collect();
-        let session = Session { data, json, manifest, topics: self.topics.clone(), runnable };
+        let session = Session { data, json, manifest, topics: self.saga.topics.clone(), runnable };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let ran = match runtime {
             Ok(runtime) => runtime.block_on(self.run(cli.command, &session, &command)),
@@ -220,10 +212,16 @@ impl Program {
         Ok(self.command::<C>(&self.built_in()?))
     }
 
+    /// The AsyncAPI 3.0 document of the services' contract; `None` without services.
+    #[must_use]
+    pub fn asyncapi(&self) -> Option<Value> {
+        self.saga.asyncapi(VERSION)
+    }
+
     /// Parses the manifest of the program. Its name must be the contract's namespace, as both are the prefix of variables.
     fn built_in(&self) -> Result<Manifest, ManifestError> {
         let manifest = Manifest::built_in(self.manifest)?;
-        match self.namespace {
+        match self.saga.namespace {
             Some(namespace) if namespace != manifest.name => Err(ManifestError::Key {
                 file: "suite.toml".to_owned(),
                 key: "name".to_owned(),
@@ -257,7 +255,7 @@ impl Program {
 
     fn command<C: Commands>(&self, manifest: &Manifest) -> Command {
         let group = |name: &'static str, about: &'static str, components: &[Runnable]| {
-            let commands = components.iter().map(|part| without_globals(part.command.clone()));
+            let commands = components.iter().map(|part| cli::without_globals(part.command.clone()));
             let command = Command::new(name).about(about).subcommand_required(true);
             command.arg_required_else_help(true).subcommands(commands)
         };
@@ -269,7 +267,7 @@ impl Program {
             let about = "Play one part of the outside world";
             command = command.subcommand(group(PROVIDER, about, &self.providers));
         }
-        (self.adjust)(with_names(command, manifest))
+        (self.adjust)(cli::with_names(command, manifest))
     }
 
     async fn run<C: Commands>(
@@ -291,6 +289,7 @@ impl Program {
             Some(Verb::Events(events)) => events.run(session).await,
             Some(Verb::Lag(lag)) => lag.run(session).await,
             Some(Verb::Rewind(rewind)) => rewind.run(session).await,
+            Some(Verb::AsyncApi(asyncapi)) => asyncapi.run(self.asyncapi()),
             Some(Verb::Completions(completions)) => completions.run(session, command.clone()),
         }
     }
@@ -301,36 +300,6 @@ const PROVIDER: &str = "provider";
 /// The version of services, which is that of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Hides the global options, which a component does not use, from its help, unless it has one of the same name itself.
-fn without_globals(command: Command) -> Command {
-    ["data", "json"].into_iter().fold(command, |command, name| {
-        if command.get_arguments().any(|argument| argument.get_id() == name) {
-            return command;
-        }
-        let hidden = Arg::new(name).long(name).hide(true);
-        command.arg(if name == "json" {
-            hidden.action(ArgAction::SetTrue)
-        } else {
-            hidden.value_parser(value_parser!(PathBuf))
-        })
-    })
-}
-
-/// Lists the components of the manifest in the help. A suite from another file may have others.
-fn with_names(command: Command, manifest: &Manifest) -> Command {
-    let names: Vec<&'static str> = manifest.components().map(crate::Component::name).collect();
-    let command = command.mut_arg("data", |arg| {
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        arg.help(help.replace(".quintet", &datadir::name()))
-    });
-    ["stop", "start"].into_iter().fold(command, |command, verb| {
-        let names = names.join(", ");
-        command.mut_subcommand(verb, |subcommand| {
-            subcommand.mut_arg("service", |arg| arg.help(format!("What to {verb}: {names}")))
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,9 +308,9 @@ mod tests {
     #[test]
     fn a_suite_is_named_after_the_namespace_of_its_contract() {
         let mut program = Program::new("trip", TRIP);
-        program.namespace = Some("trip");
+        program.saga.namespace = Some("trip");
         assert!(program.command_line::<NoCommands>().is_ok());
-        program.namespace = Some("travel");
+        program.saga.namespace = Some("travel");
         let error = program.command_line::<NoCommands>().unwrap_err().to_string();
         let expected =
             "suite.toml: name: \"trip\" is not the namespace of the contract: give \"travel\"";

@@ -10,6 +10,7 @@ mod tree;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use old_data::Upcast;
+use quintet_suite::Exit;
 use quintet_suite::Session;
 use quintet_suite::ui;
 use serde::Serialize;
@@ -17,9 +18,6 @@ use serde_json::json;
 use std::fmt;
 use std::process::ExitCode;
 use tree::Tree;
-
-const VIOLATED: u8 = 1;
-const CHECK_FAILED: u8 = 2;
 
 #[derive(Debug, Args)]
 pub(crate) struct SchemaCommand {
@@ -71,7 +69,7 @@ impl SchemaCommand {
             Ok(code) => code,
             Err(error) => {
                 eprintln!("quintet: {}", quintet_suite::explain(&error));
-                CHECK_FAILED.into()
+                Exit::Undecided.into()
             }
         }
     }
@@ -87,7 +85,7 @@ impl Check {
             None => None,
         };
         let violations = violations(&current, released.as_ref(), &contract::upcast);
-        let code = if violations.is_empty() { ExitCode::SUCCESS } else { VIOLATED.into() };
+        let code = if violations.is_empty() { Exit::Done.into() } else { Exit::Failed.into() };
         let schemas = current.schemas().count();
         if session.json {
             let report = json!({

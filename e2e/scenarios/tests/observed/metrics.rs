@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scenarios::{NewOrder, Visitor, services};
 
-const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
+const DOCUMENTATION: &str = include_str!("../../../../docs/reference/metrics.md");
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
@@ -95,10 +95,10 @@ impl Metrics {
 
 /// The metrics in the documentation's table, by name.
 fn documented() -> BTreeMap<String, Description> {
-    let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| `"));
+    let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| `quintet_"));
     let row = |line: &str| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
+        let labels = cells[4].split(',').map(|label| label.trim().trim_matches('`').to_owned());
         let labels = labels.filter(|label| !label.is_empty()).collect();
         let description = Description { kind: cells[2].to_owned(), labels };
         (cells[1].trim_matches('`').to_owned(), description)

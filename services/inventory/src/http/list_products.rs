@@ -32,6 +32,7 @@ pub(super) struct Page {
 /// Products, by SKU.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Products {
+    /// The products, by SKU.
     products: Vec<ProductView>,
     /// The `cursor` of the next page; null on the last page.
     next: Option<Sku>,

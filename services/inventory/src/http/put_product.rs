@@ -52,6 +52,7 @@ fn price() -> ObjectBuilder {
         .maximum(Some(HIGHEST_PRICE))
         .description(Some("How many minor units (cents, for most currencies)."));
     ObjectBuilder::new()
+        .description(Some("The price of one piece."))
         .property("amount_minor", amount)
         .required("amount_minor")
         .property("currency", Currency::schema())

@@ -14,13 +14,17 @@ use crate::{MailStatus, Notification, NotificationService};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Notifications)]
 pub(super) struct View {
+    /// The order.
     order_id: OrderId,
+    /// The mails, the first one first.
     mails: Vec<Mail>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Mail {
+    /// What the mail is about.
     milestone: Milestone,
+    /// Where the mail stands.
     status: MailStatus,
 }
 

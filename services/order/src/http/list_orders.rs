@@ -39,6 +39,7 @@ pub(super) struct Page {
 /// Orders, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Orders {
+    /// The orders, the newest first.
     orders: Vec<Summary>,
     /// The `cursor` of the next page; null on the last page.
     #[schema(example = "019f0c5a7b3e7c3e8f40112233445566")]

@@ -98,7 +98,8 @@ fn customer() -> ObjectBuilder {
         .max_length(Some(LONGEST_EMAIL))
         .pattern(Some(format!("^[^{invisible}]+@[^@{invisible}]+$")))
         .description(Some("Where mail goes."));
-    ObjectBuilder::new().property("email", email).required("email")
+    let customer = ObjectBuilder::new().property("email", email).required("email");
+    customer.description(Some("Who orders."))
 }
 
 fn items() -> Array {
@@ -112,16 +113,19 @@ fn items() -> Array {
         .required("sku")
         .property("quantity", quantity)
         .required("quantity");
-    ArrayBuilder::new().items(item).min_items(Some(1)).max_items(Some(MOST_LINES)).build()
+    let items = ArrayBuilder::new().items(item).min_items(Some(1)).max_items(Some(MOST_LINES));
+    items.description(Some("What: each SKU once, all in one currency.")).build()
 }
 
 fn address() -> ObjectBuilder {
     let fields = ["name", "street", "city", "postal_code", "country"];
-    fields.into_iter().fold(ObjectBuilder::new(), |address, field| {
+    let address = ObjectBuilder::new().description(Some("Where it goes."));
+    fields.into_iter().fold(address, |address, field| {
         address.property(field, text_schema(LONGEST_TEXT)).required(field)
     })
 }
 
 fn payment() -> ObjectBuilder {
-    ObjectBuilder::new().property("token", text_schema(LONGEST_TEXT)).required("token")
+    let payment = ObjectBuilder::new().description(Some("What pays."));
+    payment.property("token", text_schema(LONGEST_TEXT)).required("token")
 }

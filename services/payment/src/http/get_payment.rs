@@ -14,11 +14,17 @@ use crate::{Payment, PaymentService, State as Status};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Payment)]
 pub(super) struct View {
+    /// The order.
     order_id: OrderId,
+    /// Where the payment stands.
     status: Status,
+    /// What the order costs; null while payment has not heard of it.
     amount: Option<Money>,
+    /// The payment provider's reference of the charge; null while there is none.
     charge: Option<String>,
+    /// The payment provider's reference of the refund; null while there is none.
     refund: Option<String>,
+    /// Why the provider refused the charge or the refund; null if it did not.
     reason: Option<String>,
 }
 

@@ -18,6 +18,7 @@ use crate::{PaymentService, Reply, RetryRefund, State as Status};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Retrying {
+    /// The order.
     order_id: OrderId,
     status: Status,
 }

@@ -14,11 +14,17 @@ use crate::{Shipment, ShippingService, State as Status};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Shipment)]
 pub(super) struct View {
+    /// The order.
     order_id: OrderId,
+    /// Where the shipment stands.
     status: Status,
+    /// Where the parcel goes; null while shipping has not heard of the order.
     address: Option<Address>,
+    /// What is in the parcel; null while shipping has not heard of the order.
     items: Option<Vec<Item>>,
+    /// The carrier's tracking number; null while there is none.
     tracking: Option<String>,
+    /// Why the carrier refused the parcel; null if it did not.
     reason: Option<String>,
 }
 

@@ -37,11 +37,14 @@ pub enum Attempt<O> {
 
 impl<O> Attempt<O> {
     /// What came of it, as metrics name it.
+    /// What [`Self::result`] can be.
+    pub(crate) const RESULTS: [&str; 3] = ["answered", "no_answer", "refused"];
+
     pub(crate) fn result(&self) -> &'static str {
         match self {
-            Self::Answered(_) => "answered",
-            Self::NoAnswer(_) => "no_answer",
-            Self::Refused(_) => "refused",
+            Self::Answered(_) => Self::RESULTS[0],
+            Self::NoAnswer(_) => Self::RESULTS[1],
+            Self::Refused(_) => Self::RESULTS[2],
         }
     }
 

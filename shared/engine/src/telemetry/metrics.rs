@@ -11,7 +11,7 @@ use prometheus_client::{
 };
 use strum::VariantArray;
 
-use crate::{Applied, Cause, Participant, What, Work};
+use crate::{Applied, Attempt, Cause, Participant, What, Work};
 
 /// From half a millisecond to 16 seconds.
 const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
@@ -104,26 +104,33 @@ impl Default for Metrics {
 impl Metrics {
     /// Shows them in a registry; what is counted from now on shows there too.
     pub fn register(&self, registry: &mut Registry) {
-        let inputs = "Inputs applied or recognised as duplicates, by kind";
+        let inputs = "Inputs in committed batches, duplicates included, by kind";
         registry.register("inputs", inputs, self.inputs.clone());
         registry.register("batches", "Batches that committed", self.batches.clone());
         let emitted = "Events that committed batches put into the outbox";
         registry.register("events_emitted", emitted, self.emitted.clone());
-        let duplicates = "Inputs that had been applied before";
+        let duplicates = "Inputs that had been applied before; they are among the inputs";
         registry.register("duplicates", duplicates, self.duplicates.clone());
         let failed = "Attempts at a batch that did not commit; each is tried again";
         registry.register("failed_batches", failed, self.failed_batches.clone());
         registry.register("batch_inputs", "Inputs of a committed batch", self.batch_inputs.clone());
         let duration = "Time from a batch's begin to its commit";
         registry.register_with_unit("batch", duration, Unit::Seconds, self.batch_duration.clone());
-        let parked = "Records that were parked instead of applied, by cause";
+        let parked = "Records that were parked instead of applied, by cause; behind: because an earlier record of their aggregate is parked";
         registry.register("dead_letters_parked", parked, self.parked.clone());
         let replayed = "Dead letters that were applied after all";
         registry.register("dead_letters_replayed", replayed, self.replayed.clone());
-        let attempts = "Attempts at the outside world, by what came of them";
+        let attempts = "Attempts at the outside world, by result: answered; no_answer, and therefore repeated; refused, where the provider says that the request itself is wrong, so that it is held";
         registry.register("effect_attempts", attempts, self.attempts.clone());
         let attempt = "Time that an attempt at the outside world took";
         registry.register_with_unit("effect_attempt", attempt, Unit::Seconds, self.attempt.clone());
+    }
+
+    /// Adds a series of each metric, so that a registry tells the names of their labels: for a reference page.
+    pub fn show_labels(&self) {
+        for result in Attempt::<()>::RESULTS {
+            self.attempted(String::new(), result, Duration::ZERO);
+        }
     }
 
     pub(crate) fn committed<P: Participant>(

@@ -42,7 +42,7 @@ pub struct Status {
 }
 
 /// What waits in a service's database.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct Queues {
     /// Events that the broker has not acknowledged.
     pub outbox: Depth,

@@ -3,11 +3,11 @@
 /// The default settings of a service, and where its other settings come from.
 pub(crate) struct Defaults {
     /// The TOML text of the settings that all services have.
-    pub(super) shared: String,
+    pub(crate) shared: String,
     /// The TOML text of the service's own settings, and of those that it overrides.
-    pub(super) own: &'static str,
+    pub(crate) own: &'static str,
     /// The prefix of the service's environment variables, such as `TRAVEL_BOOKING__`.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl Defaults {

@@ -3,10 +3,10 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
 };
 
-use super::{Field, Fields, Fingerprint, Json, Problem, broken_body};
+use super::{Failure, Field, Fields, Fingerprint, Json, Problem, broken_body};
 
 /// A type that a body is read into, by a service with the state `S`.
 pub trait FromJson<S>: Sized {
@@ -53,12 +53,11 @@ fn require_json(head: &HeaderMap) -> Result<(), Problem> {
         name.eq_ignore_ascii_case("charset")
             && !value.trim_matches('"').eq_ignore_ascii_case("utf-8")
     });
-    let detail = match (json, other) {
-        (true, None) => return Ok(()),
-        (true, Some(_)) => "send the body as UTF-8, the encoding of JSON",
-        (false, _) => "send the body as JSON, with the header content-type: application/json",
-    };
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+    match (json, other) {
+        (true, None) => Ok(()),
+        (true, Some(_)) => Err(Failure::NotUtf8.into()),
+        (false, _) => Err(Failure::NotDeclared.into()),
+    }
 }
 
 fn require_plain(head: &HeaderMap) -> Result<(), Problem> {
@@ -66,8 +65,7 @@ fn require_plain(head: &HeaderMap) -> Result<(), Problem> {
     if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
         return Ok(());
     }
-    let detail = "send the body without Content-Encoding: no compression is supported";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+    Err(Failure::Compressed.into())
 }
 
 fn text_of<'h>(head: &'h HeaderMap, name: &header::HeaderName) -> &'h str {

@@ -2,14 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use axum::http::StatusCode;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 use sha2::{Digest, Sha256};
 
-use super::Problem;
+use super::{Failure, Problem};
 
 /// The byte order mark of UTF-8. Some editors and clients put it in front of JSON, and RFC 8259 §8.1 allows a parser to
 /// ignore it.
@@ -86,13 +85,10 @@ impl<'b> Json<'b> {
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    let detail = match error.to_string() {
-        text if text.starts_with("recursion limit") => {
-            "the body is nested too deeply; no request needs that".to_owned()
-        }
-        text => format!("the body is not JSON: {text}"),
-    };
-    Problem::new(StatusCode::BAD_REQUEST, &detail)
+    match error.to_string() {
+        text if text.starts_with("recursion limit") => Failure::TooDeep.into(),
+        text => Failure::NotJson.with(&[("why", &text)]),
+    }
 }
 
 /// A name as a step of a JSON pointer (RFC 6901).

@@ -4,15 +4,15 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue},
     response::{IntoResponse, Response},
 };
 use clock::uuid_v7;
-use engine::{CommandError, Participant};
+use engine::Participant;
 use futures::FutureExt;
 use tokio::time::timeout;
 
-use super::Problem;
+use super::{Failure, Problem};
 use crate::App;
 
 /// The longest time until the answer begins.
@@ -24,16 +24,15 @@ const LONGEST_ID: usize = 128;
 
 /// Answers 503 if the answer does not begin within [`ANSWER`].
 pub(crate) async fn limit_time(answer: impl Future<Output = Response>) -> Response {
-    let late = "it takes too long; send it again later, a change under the same Idempotency-Key";
-    let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).retry_after(1);
-    timeout(ANSWER, answer).await.unwrap_or_else(|_| problem().into_response())
+    let answer = timeout(ANSWER, answer).await;
+    answer.unwrap_or_else(|_| Problem::from(Failure::TooSlow).into_response())
 }
 
 /// Answers 500 if the handler panics. Without this the connection would break off, and with it other requests of HTTP/2.
 pub(crate) async fn without_panic(answer: impl Future<Output = Response>) -> Response {
     // The future is dropped after a panic, so its state cannot be used in between.
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    answer.unwrap_or_else(|_| Problem::from(CommandError::Failed).into_response())
+    answer.unwrap_or_else(|_| Problem::from(Failure::Failed).into_response())
 }
 
 /// Makes sure that the request has an id, and gives the answer the same. The client's own id is used if it is printable.

@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 mod extract;
+mod failure;
 mod fields;
 mod json;
 mod limits;
@@ -17,6 +18,8 @@ pub(crate) use cors::is_origin;
 pub use cors::with_origins;
 pub(crate) use extract::noun;
 pub use extract::{AggregatePath, Idempotency, LinkedTrace, Query, TraceContext, limit};
+pub(crate) use failure::Failure;
+pub use failure::{Explained, failures};
 pub use fields::{Field, Fields};
 pub use json::{Fingerprint, Json};
 pub(crate) use limits::{limit_time, with_request_id, without_panic};

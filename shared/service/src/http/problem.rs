@@ -13,6 +13,8 @@ use serde::Serialize;
 use store::{Class, StoreError};
 use utoipa::ToSchema;
 
+use super::Failure;
+
 /// The longest text of an answer, in characters. A text may quote the request, and a long request must not cause a long
 /// answer.
 const LONGEST_DETAIL: usize = 500;
@@ -71,7 +73,7 @@ impl Problem {
     /// 422: the value at this JSON Pointer is not acceptable.
     #[must_use]
     pub fn unprocessable(pointer: &str, detail: &str) -> Self {
-        Self::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, detail)
+        Self::field(Failure::WrongField.status(), pointer, detail)
     }
 
     /// 429: the field at this JSON Pointer has reached a limit.
@@ -83,13 +85,13 @@ impl Problem {
     /// 422: the values of these fields are not acceptable.
     #[must_use]
     pub fn fields(wrong: Vec<Wrong>) -> Self {
-        Self::all(StatusCode::UNPROCESSABLE_ENTITY, "fields", wrong)
+        Self::all(Failure::WrongField.status(), "fields", wrong)
     }
 
     /// 400: the values of these parameters are not acceptable.
     #[must_use]
     pub fn parameters(wrong: Vec<Wrong>) -> Self {
-        Self::all(StatusCode::BAD_REQUEST, "parameters", wrong)
+        Self::all(Failure::WrongParameter.status(), "parameters", wrong)
     }
 
     fn all(status: StatusCode, kind: &str, wrong: Vec<Wrong>) -> Self {
@@ -106,16 +108,16 @@ impl Problem {
     /// 400: the value of a parameter or header is not acceptable.
     #[must_use]
     pub fn invalid(name: &str, detail: &str) -> Self {
-        Self::field(StatusCode::BAD_REQUEST, name, detail)
+        Self::field(Failure::WrongParameter.status(), name, detail)
     }
 
     /// 404: there is no such thing as `what` names, for example `trip with this id`.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, &format!("there is no {what}"))
+        Failure::Unknown.with(&[("what", what)])
     }
 
-    fn field(status: StatusCode, pointer: &str, detail: &str) -> Self {
+    pub(super) fn field(status: StatusCode, pointer: &str, detail: &str) -> Self {
         let wrong = Wrong { pointer: pointer.to_owned(), detail: detail.to_owned() }.cut();
         let sentence = wrong.sentence();
         Self { errors: vec![wrong], ..Self::new(status, &sentence) }
@@ -164,44 +166,15 @@ fn cut(text: &str, longest: usize) -> Cow<'_, str> {
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        match error {
-            CommandError::KeyReused => Self::unprocessable(
-                "Idempotency-Key",
-                "was used for a request with another body. To repeat that request, send its body again; \
-                 only a request to be carried out in addition needs a new key",
-            ),
-            CommandError::Busy => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many requests are waiting; send it again later, under the same key",
-            )
-            .retry_after(1),
-            CommandError::OutboxFull => Self::new(
-                unavailable,
-                "the broker is away and too much waits for it; send it again later",
-            )
-            .retry_after(5),
-            CommandError::DatabaseOutage => Self::new(
-                unavailable,
-                "the database takes no changes at the moment: it is away, or full; send it again later, \
-                 under the same key",
-            )
-            .retry_after(5),
-            CommandError::Stopping => {
-                Self::new(unavailable, "the service is stopping; send it again, under the same key")
-                    .retry_after(1)
-            }
-            CommandError::TimedOut => Self::new(
-                unavailable,
-                "the database does not take the change at the moment, and may still take it; send it again \
-                 later, under the same key",
-            )
-            .retry_after(1),
-            CommandError::Failed => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the request could not be carried out; the service's log says why",
-            ),
-        }
+        Self::from(match error {
+            CommandError::KeyReused => Failure::KeyReused,
+            CommandError::Busy => Failure::Busy,
+            CommandError::OutboxFull => Failure::OutboxFull,
+            CommandError::DatabaseOutage => Failure::DatabaseOutage,
+            CommandError::Stopping => Failure::Stopping,
+            CommandError::TimedOut => Failure::CommandTimedOut,
+            CommandError::Failed => Failure::Failed,
+        })
     }
 }
 
@@ -209,16 +182,14 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.class() == Class::Data {
             tracing::error!(%error, "a stored row cannot be read");
-            let detail = "the answer could not be read; the service's log says why";
-            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
+            return Failure::Unreadable.into();
         }
         tracing::warn!(%error, "a request failed because the database is away");
-        let detail = match error {
-            StoreError::ReadOnly => "the database is read-only; try again later",
-            StoreError::Pinned { .. } => "the database is full; try again later",
-            _ => "the database does not answer; try again later",
-        };
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+        Self::from(match error {
+            StoreError::ReadOnly => Failure::ReadOnly,
+            StoreError::Pinned { .. } => Failure::DatabaseFull,
+            _ => Failure::DatabaseAway,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::FromRequestParts,
-    http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use edge::{Exceeded, Hosts, Peer, Proxies, Quota, Share};
@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Problem, noun};
+use super::{Failure, Problem, noun};
 use crate::App;
 
 /// How long a listing waits for other listings before it is refused.
@@ -111,16 +111,11 @@ impl<P: Participant> FromRequestParts<App<P>> for StreamPlace {
         let client = app.room.client(&parts.extensions, &parts.headers);
         let share = app.room.streams.take(client, 1).map_err(|exceeded| {
             let noun = noun::<P::Contract>();
-            let detail = match exceeded {
-                Exceeded::All => {
-                    format!("all event streams are taken; ask for the {noun} itself instead, or come back later")
-                }
-                Exceeded::Each => format!(
-                    "this client has as many event streams as one client may have; close some, or ask for the \
-                     {noun} itself instead"
-                ),
+            let failure = match exceeded {
+                Exceeded::All => Failure::StreamsTaken,
+                Exceeded::Each => Failure::StreamsOfClientTaken,
             };
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, &detail).retry_after(5)
+            failure.with(&[("noun", noun)])
         })?;
         Ok(Self(share))
     }
@@ -142,11 +137,7 @@ impl<P: Participant> FromRequestParts<App<P>> for Listing {
     async fn from_request_parts(parts: &mut Parts, app: &App<P>) -> Result<Self, Problem> {
         let client = app.room.client(&parts.extensions, &parts.headers);
         let permit = timeout(LISTING, Arc::clone(&app.room.listings).acquire_owned()).await;
-        let busy = || {
-            let detail = "too many listings are being read; send it again later";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
-        };
-        let permit = permit.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let permit = permit.ok().and_then(Result::ok).ok_or(Failure::ListingsBusy)?;
         Ok(Self { client, answers: Arc::clone(&app.room.answers), _permit: permit })
     }
 }
@@ -159,18 +150,14 @@ impl Listing {
     pub fn answer(self, rows: &impl Serialize) -> Result<Response, Problem> {
         let json = serde_json::to_vec(rows).map_err(|error| {
             tracing::error!(%error, "a listing cannot be written");
-            let detail = "the answer cannot be written; the service's log says why";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            Failure::Unwritable
         })?;
         let share = self.answers.take(self.client, json.len()).map_err(|exceeded| {
             let whose = match exceeded {
                 Exceeded::All => "clients have",
                 Exceeded::Each => "this client has",
             };
-            let detail = format!(
-                "{whose} not read what was listed before; read it, ask with a smaller limit, or send it again later"
-            );
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, &detail).retry_after(1)
+            Failure::ListingsUnread.with(&[("whose", whose)])
         })?;
         // The share of the quota is dropped with the bytes: when they are sent, or when the client has gone.
         let unread = Bytes::from_owner(Unread { json, _share: share });

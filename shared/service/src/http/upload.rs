@@ -12,13 +12,12 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{Request, rejection::BytesRejection},
-    http::StatusCode,
 };
 use edge::{Exceeded, Quota, Share};
 use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::{Problem, Room};
+use super::{Failure, Problem, Room};
 
 /// The largest body, in bytes. A command of a hundred lines fits, even with all its texts escaped.
 pub(crate) const LARGEST: usize = 32 * 1024;
@@ -48,25 +47,21 @@ pub(crate) fn limit_body(request: Request, room: &Room) -> Result<Request, Probl
 /// The bound that a body exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Upload {
-    #[error("the body must have {LARGEST} bytes at most")]
+    #[error("the body is too large")]
     TooLarge,
-    #[error("the body did not come within {TIME:?}; send it again, all at once")]
+    #[error("the body did not come in time")]
     Late,
-    #[error(
-        "too many bodies are on their way; send it again later, under the same Idempotency-Key"
-    )]
+    #[error("too many bodies are on their way")]
     Crowded(Exceeded),
 }
 
 impl Upload {
     fn problem(self) -> Problem {
-        let status = match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Late => StatusCode::REQUEST_TIMEOUT,
-            Self::Crowded(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let problem = Problem::new(status, &self.to_string());
-        if matches!(self, Self::Crowded(_)) { problem.retry_after(1) } else { problem }
+        match self {
+            Self::TooLarge => Failure::TooLarge.with(&[("bytes", &LARGEST.to_string())]),
+            Self::Late => Failure::LateBody.with(&[("time", &format!("{TIME:?}"))]),
+            Self::Crowded(_) => Failure::BodiesCrowded.into(),
+        }
     }
 }
 
@@ -79,7 +74,7 @@ pub(crate) fn broken_body(error: &BytesRejection) -> Problem {
         }
         cause = error.source();
     }
-    Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it whole")
+    Failure::BrokenBody.into()
 }
 
 /// A body that ends with an error when it exceeds a bound.

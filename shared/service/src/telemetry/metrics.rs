@@ -1,4 +1,4 @@
-//! `/metrics`, in the text format of `OpenMetrics` or Prometheus. `docs/metrics.md` explains each metric.
+//! `/metrics`, in the text format of `OpenMetrics` or Prometheus. `docs/reference/metrics.md` explains each metric.
 //!
 //! Counters live in memory. Gauges such as the depth of the outbox are read from the database and the broker when
 //! `/metrics` is asked for. That costs both of them, so the figures are shown again for a while.
@@ -7,7 +7,7 @@ use std::{sync::atomic::AtomicU64, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bus::PartitionState;
@@ -32,7 +32,7 @@ use tokio::{sync::Mutex, time::timeout};
 use super::{Sampling, exposition::Exposition};
 use crate::{
     App, Service,
-    http::{Problem, noun},
+    http::{Failure, Problem, noun},
 };
 
 /// How long the database and the broker may take each. Figures that they do not give in time are left out.
@@ -50,7 +50,6 @@ const FRESH_PER_READING: u32 = 100;
 /// The metrics of a service, and the share of traces that it samples.
 #[derive(Debug)]
 pub struct Telemetry {
-    service: &'static str,
     registry: Registry,
     requests: Family<Answered, Counter>,
     request: Family<Request, Histogram, fn() -> Histogram>,
@@ -137,22 +136,26 @@ impl Telemetry {
     /// The metrics of a service that has not counted anything yet.
     #[must_use]
     pub fn of<P: Participant>(sampling: Sampling) -> Self {
-        let service = P::NAME;
-        let mut registry = registry(P::Contract::NAMESPACE, service);
+        let mut registry = registry(P::Contract::NAMESPACE, P::NAME);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What runs", build);
+        registry.register("build", "The version that runs", build);
         let requests = Family::default();
-        let help = "HTTP requests answered, by route and status";
+        let help = "HTTP requests answered on both listeners, by route and status; the route is unmatched where there is none";
         registry.register("http_requests", help, requests.clone());
         let request = Family::new_with_constructor(seconds as fn() -> Histogram);
-        let help = "Time until an HTTP request's answer begins";
+        let help = "Time until an HTTP request's answer begins, on both listeners";
         registry.register_with_unit("http_request", help, Unit::Seconds, request.clone());
-        Self { service, registry, requests, request, sampling, figures: Mutex::default() }
+        Self { registry, requests, request, sampling, looked_up: Mutex::default() }
     }
 
     /// The registry, for the service's own metrics. It adds the saga's prefix to their names, and the label `service`.
     pub fn registry(&mut self) -> &mut Registry {
         &mut self.registry
+    }
+
+    /// Adds a series of each metric, so that the registry tells the names of their labels: for a reference page.
+    pub(crate) fn show_labels(&self) {
+        self.answered("", String::new(), 0, Duration::ZERO);
     }
 
     pub(super) fn sampling(&self) -> Sampling {
@@ -192,8 +195,7 @@ pub(crate) async fn metrics<S: Service>(State(app): State<App<S>>, head: HeaderM
         }
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
-            let detail = "the metrics cannot be written; the service's log says why";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+            Problem::from(Failure::MetricsUnwritable).into_response()
         }
     }
 }
@@ -222,22 +224,41 @@ async fn figures<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
         timeout(PATIENCE, S::figures(app.engine.db())),
         timeout(PATIENCE, app.engine.partitions(&*app.bus)),
     );
-    let mut registry = registry(S::Contract::NAMESPACE, app.telemetry.service);
-    if let Ok(Ok(queues)) = queues {
-        register_queues::<S::Contract>(&mut registry, &queues);
+    let text = LookedUp {
+        queues: queues.ok().and_then(Result::ok),
+        figures: figures.ok().and_then(Result::ok),
+        partitions: partitions.ok().and_then(Result::ok),
     }
-    if let Ok(Ok(own)) = own {
-        register_figures(&mut registry, &own);
-    }
-    if let Ok(Ok(partitions)) = partitions {
-        register_lag(&mut registry, partitions);
-    }
-    let mut text = String::new();
-    encode_registry(&mut text, &registry)?;
+    .text::<S>()?;
     let took = app.clock.steady().saturating_sub(now);
     let fresh_for = took.saturating_mul(FRESH_PER_READING).clamp(FRESH_AT_LEAST, FRESH_AT_MOST);
     *last = Some(Figures { read_at: now, fresh_for, text: text.clone() });
     Ok(text)
+}
+
+/// What the database and the broker answered in time.
+pub(crate) struct LookedUp {
+    pub(crate) queues: Option<Queues>,
+    pub(crate) figures: Option<Vec<Figure>>,
+    pub(crate) partitions: Option<Vec<PartitionState>>,
+}
+
+impl LookedUp {
+    pub(crate) fn text<S: Service>(self) -> Result<String, std::fmt::Error> {
+        let mut found = registry(S::Contract::NAMESPACE, S::NAME);
+        if let Some(queues) = self.queues {
+            register_queues::<S::Contract>(&mut found, &queues);
+        }
+        if let Some(figures) = self.figures {
+            register_figures(&mut found, &figures);
+        }
+        if let Some(partitions) = self.partitions {
+            register_lag(&mut found, partitions);
+        }
+        let mut text = String::new();
+        encode_registry(&mut text, &found)?;
+        Ok(text)
+    }
 }
 
 /// A queue in the database: the metrics of its depth and of its oldest entry.
@@ -269,7 +290,7 @@ fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
         depth: "effects_waiting",
         depth_help: "Requests to the outside world without a definite answer",
         oldest: "effects_oldest",
-        oldest_help: "Age of the oldest request without a definite answer",
+        oldest_help: "Age of the oldest request without a definite answer that is not held",
     };
     let alarms = QueueMetrics {
         depth: "alarms_waiting",
@@ -279,9 +300,9 @@ fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
     };
     let parked = QueueMetrics {
         depth: &format!("dead_letters_{}s", noun::<C>()),
-        depth_help: "Aggregates that are parked, and records that name none",
+        depth_help: "Aggregates that are parked, and parked records that name none",
         oldest: "dead_letters_oldest",
-        oldest_help: "Age of the oldest dead letter",
+        oldest_help: "For how long the oldest of the dead letters has been parked",
     };
     outbox.register(registry, queues.outbox);
     effects.register(registry, queues.effects);
@@ -296,7 +317,7 @@ fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
         ),
         Figure::one(
             "effects_held",
-            "Requests to the outside world that are held for an operator",
+            "Requests to the outside world that are held for an operator: refused as malformed, or without an answer for effects.hold_after",
             queues.effects_held,
         ),
     ];
@@ -329,6 +350,6 @@ fn register_lag(registry: &mut Registry, partitions: Vec<PartitionState>) {
         let partition = Partition { topic: state.topic, partition: state.partition };
         lag.get_or_create(&partition).set(records);
     }
-    let help = "Records of a partition that the group has not applied";
+    let help = "Records of a partition that the service has not applied yet; `quintet lag` tells it too, also of services that are down";
     registry.register("consumer_lag_records", help, lag);
 }

@@ -12,7 +12,7 @@ mod request;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 use uuid::Uuid;
 
-pub(crate) use self::metrics::{__path_metrics, metrics};
+pub(crate) use self::metrics::{__path_metrics, LookedUp, metrics};
 pub(crate) use self::request::{RequestTrace, answered, client, failed, observe};
 pub use self::{
     metrics::{Figure, Telemetry},

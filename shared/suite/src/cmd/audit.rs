@@ -2,6 +2,7 @@
 //! rest.
 
 use crate::duration;
+use crate::exit::Exit;
 use crate::extension::Extension;
 use crate::invariant::Invariant;
 use crate::rest::{Rest, Rows, Seen, Statuses, Still};
@@ -14,8 +15,6 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
 
-const BROKEN: u8 = 1;
-const NOT_AT_REST: u8 = 2;
 /// The invariant of every saga.
 const AT_REST: &str = "at rest: nothing waits, nothing is parked";
 
@@ -56,7 +55,7 @@ impl Audit {
                     as_text(&checked)
                 });
                 let holds = checked.iter().all(|invariant| invariant.offences.is_empty());
-                if holds { ExitCode::SUCCESS } else { BROKEN.into() }
+                if holds { Exit::Done.into() } else { Exit::Failed.into() }
             }
             Seen::Moving(waiting) => {
                 ui::result(&if session.json {
@@ -65,7 +64,7 @@ impl Audit {
                 } else {
                     not_at_rest(&waiting, self.wait)
                 });
-                NOT_AT_REST.into()
+                Exit::Undecided.into()
             }
         })
     }

@@ -1,5 +1,6 @@
 //! The sub-commands, each in a file of its own.
 
+mod asyncapi;
 mod audit;
 mod completions;
 mod dead_letters;
@@ -12,6 +13,7 @@ mod start;
 mod stop;
 mod up;
 
+pub use asyncapi::AsyncApi;
 pub use audit::Audit;
 pub use completions::Completions;
 pub use dead_letters::DeadLetters;

@@ -9,6 +9,7 @@ mod rest;
 use anyhow::Result;
 use audit::{Report, UnderWay};
 use contracts::OrderId;
+use quintet_suite::Exit;
 use quintet_suite::Session;
 use quintet_suite::Suite;
 use quintet_suite::http::Api;
@@ -17,9 +18,6 @@ use report::Notes;
 use rest::{Auditor, Collected};
 use std::process::ExitCode;
 use std::time::Duration;
-
-const BROKEN: u8 = 1;
-const NOT_AT_REST: u8 = 2;
 
 /// The result of an audit.
 #[derive(Debug)]
@@ -85,11 +83,11 @@ impl AuditResult {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::AtRest(report) if report.holds() => ExitCode::SUCCESS,
-            Self::AtRest(_) => BROKEN.into(),
+            Self::AtRest(_) => Exit::Failed.into(),
             Self::NotAtRest(Unrest { settled: Some(settled), .. }) if !settled.report.holds() => {
-                BROKEN.into()
+                Exit::Failed.into()
             }
-            Self::NotAtRest(_) => NOT_AT_REST.into(),
+            Self::NotAtRest(_) => Exit::Undecided.into(),
         }
     }
 }

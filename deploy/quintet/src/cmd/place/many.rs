@@ -3,6 +3,7 @@
 use crate::orders::{Client, Order, Wanted};
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
+use quintet_suite::Exit;
 use quintet_suite::ui::{self, Ui};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -59,7 +60,7 @@ impl Load {
         if self.follow {
             let ends = self.watch(ids, &ui).await?;
             if ends.needing_attention > 0 {
-                code = super::WAITS_FOR_OPERATOR.into();
+                code = Exit::WaitsForOperator.into();
             }
             ends.add_to(&mut summary);
             if !as_json {

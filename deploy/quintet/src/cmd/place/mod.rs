@@ -7,6 +7,7 @@ use crate::orders::{Client, EMAIL, Follow, Followed, Order, Show, Wanted};
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use quintet_suite::Exit;
 use quintet_suite::Session;
 use quintet_suite::invocation;
 use quintet_suite::ui::{self, Ui};
@@ -15,9 +16,6 @@ use std::process::ExitCode;
 /// The tokens that the sandbox's gateway knows; it declines every other one.
 const TOKENS: [&str; 6] =
     ["tok_ok", "tok_declined", "tok_unknown", "tok_flaky", "tok_poisoned", "tok_refund_refused"];
-
-/// The exit code when only an operator can end an order.
-const WAITS_FOR_OPERATOR: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Place {
@@ -88,7 +86,7 @@ async fn follow(client: &Client, order: &Order, json: bool) -> Result<ExitCode> 
     }
     let watch = invocation::command(&format!("watch {}", order.id));
     Ui::default().warn(&format!("order {} waits for an operator: `{watch}` tells more", order.id));
-    Ok(WAITS_FOR_OPERATOR.into())
+    Ok(Exit::WaitsForOperator.into())
 }
 
 #[cfg(test)]
