@@ -75,12 +75,12 @@ pub fn main() -> ExitCode {
     program().main_with::<SubCommand>()
 }
 
-/// What the command line takes.
+/// The command line of the program.
 ///
 /// # Errors
-/// When the manifest is wrong that this program was built with.
+/// When the built-in manifest is wrong.
 pub fn command_line() -> Result<Command> {
-    Ok(program().command_line::<Own>()?)
+    Ok(program().command_line::<SubCommand>()?)
 }
 
 /// The AsyncAPI 3.0 document of the order saga.

@@ -167,7 +167,8 @@ async fn an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_
         };
         tokio::join!(coming, going_on).0
     };
-    let (replayed, came) = tokio::join!(replaying.apply_batch(&dead_letters, &mut unconfirmed), meanwhile);
+    let (replayed, came) =
+        tokio::join!(replaying.apply_batch(&dead_letters, &mut unconfirmed), meanwhile);
     assert_eq!((replayed.unwrap().duplicates, came.parked), (0, 0));
     assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
     assert_eq!(rig.count("dead_letter_queue").await, 0);

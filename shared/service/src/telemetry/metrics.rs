@@ -145,7 +145,7 @@ impl Telemetry {
         let request = Family::new_with_constructor(seconds as fn() -> Histogram);
         let help = "Time until an HTTP request's answer begins, on both listeners";
         registry.register_with_unit("http_request", help, Unit::Seconds, request.clone());
-        Self { registry, requests, request, sampling, looked_up: Mutex::default() }
+        Self { registry, requests, request, sampling, figures: Mutex::default() }
     }
 
     /// The registry, for the service's own metrics. It adds the saga's prefix to their names, and the label `service`.
@@ -226,7 +226,7 @@ async fn figures<S: Service>(app: &App<S>) -> Result<String, std::fmt::Error> {
     );
     let text = LookedUp {
         queues: queues.ok().and_then(Result::ok),
-        figures: figures.ok().and_then(Result::ok),
+        figures: own.ok().and_then(Result::ok),
         partitions: partitions.ok().and_then(Result::ok),
     }
     .text::<S>()?;
