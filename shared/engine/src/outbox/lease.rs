@@ -60,6 +60,9 @@ impl Lease {
     }
 
     /// Takes or renews it if it is free or this replica's. Returns whether this replica holds it now.
+    ///
+    /// A lease without an end is left alone, also this replica's own: it stands for exclusive mode, which an open
+    /// transaction may rely on. Only [`Outbox::look`](super::Outbox::look) and its kind end that, under the lock.
     pub(crate) async fn take(&mut self, db: &Db, now: Duration) -> Result<bool, StoreError> {
         // A read first: an upsert that changes nothing still writes, to lock the row.
         if self.token.is_none()
@@ -73,7 +76,7 @@ impl Lease {
             "insert into lease (name, holder, token, expires_at) values ($1, $2, 1, {clock} + $3) \
              on conflict (name) do update set expires_at = {clock} + $3, holder = $2, \
              token = lease.token + case when lease.holder = $2 then 0 else 1 end \
-             where lease.holder = $2 or not {lasts} returning token"
+             where lease.holder = $2 and lease.expires_at <> {NEVER} or not {lasts} returning token"
         );
         let mut tx = db.begin().await?;
         let values = vec![self.name.into(), self.holder.into(), micros(self.length)];

@@ -27,8 +27,9 @@ pub(super) enum Bug {
     NoPremise,
     /// Taking and sharing do not wait for open transactions.
     NoLock,
-    /// The relay keeps what is queued when it reads the table.
-    KeepsQueueOnRead,
+
+    /// A relay that takes the lease ends this replica's own lease without an end, without the lock.
+    EndsOwnLease,
     /// The relay goes on with the queue after a failed send.
     GoesOnAfterFailure,
     /// A relay in shared mode sends from its queue.
@@ -95,7 +96,14 @@ impl Model for Walk {
         let database =
             Database { lease: Lease::Free, table: [].into(), committed: 0, in_flight: None };
         let replicas = [None, None];
-        vec![State { database, published: 0, overtaken: false, replicas, left: self.budget }]
+        vec![State {
+            database,
+            published: 0,
+            overtaken: false,
+            misled: false,
+            replicas,
+            left: self.budget,
+        }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<(usize, Action)>) {
@@ -177,6 +185,14 @@ impl Model for Walk {
                 |_, state: &State| {
                     (0..state.replicas.len()).all(|of| state.is_right_about_outbox(of))
                 },
+            ),
+            Property::always(
+                "a replica that has noted what it learnt can go on",
+                |_, state: &State| !state.misled,
+            ),
+            Property::always(
+                "what is committed reaches the broker",
+                |walk: &Self, state: &State| walk.drains(state),
             ),
             Property::sometimes(
                 "all events reach the broker in shared mode",

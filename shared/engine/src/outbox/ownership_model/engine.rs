@@ -37,7 +37,7 @@ impl Walk {
                     }
                 }
             }
-            Engine::Unknown | Engine::Committed { .. } | Engine::Looked(_) => {
+            Engine::Unknown | Engine::Committed { .. } | Engine::Looked { .. } => {
                 add(Action::NoteInEngine);
             }
         }
@@ -55,13 +55,15 @@ impl Walk {
                 (replica.engine, replica.in_doubt) = (Engine::Unknown, Some(Doubt::Undecided));
             }
             Action::Decide { applied } => decide(next, applied),
-            Action::NoteInEngine => self.note_in_engine(next.replica(of)),
+            Action::NoteInEngine => self.note_in_engine(next, of),
             Action::Look { heard } => {
                 let change = look(next, of);
                 if !heard {
                     next.left.lost_results -= 1;
                 }
-                next.replica(of).engine = if heard { Engine::Looked(change) } else { Engine::Idle };
+                let lease = next.database.lease;
+                next.replica(of).engine =
+                    if heard { Engine::Looked { change, lease } } else { Engine::Idle };
             }
             _ => unreachable!("{action:?} is the relay's"),
         }
@@ -74,27 +76,36 @@ impl Walk {
         next.replica(of).engine = if holds { Engine::Open { relied_on } } else { Engine::Refused };
     }
 
-    fn note_in_engine(&self, replica: &mut Replica) {
-        match std::mem::replace(&mut replica.engine, Engine::Idle) {
-            Engine::Unknown => self.change(replica, Change::CommitUnknown),
-            Engine::Looked(change) => self.change(replica, change),
+    fn note_in_engine(&self, next: &mut State, of: usize) {
+        match std::mem::replace(&mut next.replica(of).engine, Engine::Idle) {
+            Engine::Unknown => self.change(next.replica(of), Change::CommitUnknown),
+            Engine::Looked { change, lease } => {
+                self.change(next.replica(of), change);
+                let ownership = next.replica(of).owned.ownership();
+                let is_unchanged = lease == next.database.lease;
+                next.misled |= is_unchanged && !premise_holds(lease, ownership, of);
+            }
             Engine::Committed { event, relied_on } => {
-                let before = replica.owned.clone();
-                let rows: Vec<Event> = event.into_iter().collect();
-                replica.owned.committed(rows.clone(), relied_on);
-                self.inject(replica, &before, Change::Committed);
-                let doubted = before.ownership().is_in_doubt();
-                let queues = match self.bug {
-                    Some(Bug::QueuesAfterDoubt) => doubted,
-                    Some(Bug::QueuesShared) => !doubted && !relied_on.is_sole(),
-                    _ => false,
-                };
-                if queues {
-                    replica.owned.set_queue_of(&before);
-                    replica.owned.push(rows);
-                }
+                self.note_commit(next.replica(of), event.into_iter().collect(), relied_on);
+                next.misled |= next.replica(of).owned.ownership().is_in_doubt();
             }
             engine => unreachable!("{engine:?} has nothing to note"),
+        }
+    }
+
+    fn note_commit(&self, replica: &mut Replica, rows: Vec<Event>, relied_on: Ownership) {
+        let before = replica.owned.clone();
+        replica.owned.committed(rows.clone(), relied_on);
+        self.inject(replica, &before, Change::Committed);
+        let doubted = before.ownership().is_in_doubt();
+        let queues = match self.bug {
+            Some(Bug::QueuesAfterDoubt) => doubted,
+            Some(Bug::QueuesShared) => !doubted && !relied_on.is_sole(),
+            _ => false,
+        };
+        if queues {
+            replica.owned.set_queue_of(&before);
+            replica.owned.push(rows);
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) published: u8,
     /// An event reached the broker before its predecessor.
     pub(super) overtaken: bool,
+    /// A replica noted what it had learnt, and its next transaction would fail all the same.
+    pub(super) misled: bool,
     pub(super) replicas: [Option<Replica>; 2],
     pub(super) left: Budget,
 }
@@ -97,8 +99,11 @@ pub(super) enum Engine {
         event: Option<Event>,
         relied_on: Ownership,
     },
-    /// Looked who has the outbox, and has not noted it.
-    Looked(Change),
+    /// Looked who has the outbox when the lease was as it is here, and has not noted it.
+    Looked {
+        change: Change,
+        lease: Lease,
+    },
 }
 
 /// Where the relay's task is.
@@ -106,7 +111,9 @@ pub(super) enum Engine {
 pub(super) enum Relay {
     Idle,
     /// In shared mode, before it has a lease.
-    Sharing,
+    Sharing {
+        looked: bool,
+    },
     /// Emptied the queue, and reads the table next.
     Emptied {
         sole: bool,
