@@ -35,6 +35,7 @@ mod fatal;
 mod faults;
 mod input;
 mod outbox;
+mod outside;
 mod participant;
 mod reaction;
 mod reason;
@@ -50,14 +51,15 @@ pub use aggregate::AggregateField;
 pub use alarms::Alarms;
 pub use applied::{Applied, BatchError, UnconfirmedAnswers};
 pub use batch::Engine;
-pub use dead_letters::{Poison, Raw, Replay, Replays, Unreadable};
+pub use dead_letters::{Poison, Raw, Replays, Unreadable};
 pub use depth::Depth;
-pub use effects::{Attempt, EffectRunner, Nobody, Outside};
+pub use effects::EffectRunner;
 pub use fatal::Fatal;
 #[cfg(feature = "injected-bugs")]
 pub use faults::injected_bugs;
 pub use input::{Chunk, Commands, chunk};
 pub use outbox::{Relay, RelayError, Sent};
+pub use outside::{Attempt, Nobody, Outside};
 pub use participant::{
     Alarm, Effect, Input, Key, Never, Participant, Reply, What, group, subscription,
 };
@@ -72,7 +74,7 @@ pub use upkeep::{
     EffectPage, EffectView, PostponedInput, PruneError, Pruner, Queues, Replaying, ResolveError,
     Status,
 };
-pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Work};
+pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Replay, Work};
 
 /// Whether the bug of this name is injected here: never without the feature `injected-bugs`, and then only
 /// where a simulation has chosen it ([`injected_bugs`]).

@@ -4,7 +4,7 @@ use bus::{Incoming, Position};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{Input, Participant, Replay};
+use crate::{Input, Participant};
 
 /// An input and where it came from.
 #[derive(Debug)]
@@ -28,6 +28,19 @@ pub enum Origin {
     Outcome,
     /// From the alarms. A repeat finds its alarm's row gone.
     Alarm,
+}
+
+/// A dead letter that is tried once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Its id in the table.
+    pub dead_letter: Uuid,
+    /// The id of its queue.
+    pub queue: Uuid,
+    /// How often it was tried, this time included.
+    pub attempt: i64,
+    /// The record, with the number of the attempt in its header.
+    pub record: Incoming,
 }
 
 impl Origin {

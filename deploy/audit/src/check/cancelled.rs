@@ -43,8 +43,10 @@ fn money(check: &mut Invariant, order: &OrderRow, known: &Facts<'_>) {
             "is cancelled, and another amount was given back than was charged".to_owned()
         });
     } else {
-        let (charges, refunds) = (charged.len(), refunded.len());
-        let why = format!("is cancelled, was charged {charges} times and refunded {refunds} times");
+        let (charge_count, refund_count) = (charged.len(), refunded.len());
+        let why = format!(
+            "is cancelled, was charged {charge_count} times and refunded {refund_count} times"
+        );
         check.offends(id, why);
     }
 }

@@ -40,7 +40,7 @@ pub type History = [Vec<Vec<InputPlan>>; 5];
 
 /// Five services that are played.
 pub struct Services {
-    services: [Box<dyn Played>; 5],
+    played: [Box<dyn Played>; 5],
     orders: Vec<OrderId>,
     /// Events on their way, with the index of the consumer.
     flying: Vec<(usize, Arc<Envelope<contracts::Event>>)>,
@@ -105,7 +105,7 @@ impl Services {
     pub async fn play(databases: &Databases, plan: Plan) -> Self {
         let order = |nth: usize| Uuid::from_u128(ORDER.as_u128() + nth as u128).into();
         let mut services = Self {
-            services: databases.services().await,
+            played: databases.services().await,
             orders: (0..plan.orders).map(order).collect(),
             flying: Vec::new(),
             requests: Default::default(),
@@ -143,19 +143,19 @@ impl Services {
     }
 
     async fn apply(&mut self, service: usize, batch: Vec<InputPlan>) {
-        self.services[service].apply(&batch).await;
+        self.played[service].apply(&batch).await;
         self.history[service].push(batch);
-        for envelope in self.services[service].published().await {
+        for envelope in self.played[service].published().await {
             let envelope = Arc::new(envelope);
-            for (nth, other) in self.services.iter().enumerate() {
+            for (nth, other) in self.played.iter().enumerate() {
                 if other.hears(envelope.event.event_type()) {
                     self.flying.push((nth, Arc::clone(&envelope)));
                 }
             }
         }
-        self.requests[service] = self.services[service].requests().await;
+        self.requests[service] = self.played[service].requests().await;
         if service == ORDERS {
-            self.alarms = self.services[service].alarms().await;
+            self.alarms = self.played[service].alarms().await;
         }
     }
 
@@ -210,7 +210,7 @@ impl Services {
             Next::Answer(service, nth) => {
                 let PendingRequest { id, answers } = self.requests[service].remove(nth);
                 let answer = self.choose(answers);
-                let entry = self.services[service].entry(id, answer);
+                let entry = self.played[service].entry(id, answer);
                 self.refused.extend(entry.as_ref().and_then(refused));
                 self.ledger.extend(entry);
                 (service, InputPlan::Answer(id, answer))
@@ -230,7 +230,7 @@ impl Services {
     /// The audit report.
     pub async fn audit(&self) -> audit::Report {
         let mut snapshot = Snapshot::default();
-        for (service, name) in self.services.iter().zip(audit::SERVICES) {
+        for (service, name) in self.played.iter().zip(audit::SERVICES) {
             let (rows, status) = service.listed().await;
             for row in rows {
                 snapshot.add(row);

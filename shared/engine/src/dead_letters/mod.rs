@@ -30,5 +30,5 @@ mod sort;
 pub use dead_letter::Raw;
 pub use poison::{Poison, Unreadable};
 pub(crate) use postponed::postpone;
-pub use replay::{Replay, Replays};
+pub use replay::Replays;
 pub(crate) use sort::{Entered, Sorted, sort};

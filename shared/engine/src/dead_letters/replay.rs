@@ -11,7 +11,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bus::Incoming;
 use clock::Clock;
 use event::{Decoded, decode};
 use jiff::Timestamp;
@@ -23,7 +22,7 @@ use super::{
     queues::LockedQueues,
 };
 use crate::{
-    Input, Origin, Participant, Reason, Settings, What, Work,
+    Input, Origin, Participant, Reason, Replay, Settings, What, Work,
     claim::{Claim, Mender, Rows, claim},
     participant::consumes,
     settings::{Moment, later},
@@ -36,19 +35,6 @@ const CLAIMED: usize = 100;
 /// The most dead letters of a queue that one call reads. If more are left, the batch that applies these makes the
 /// queue due again.
 const READ: i64 = 500;
-
-/// A dead letter that is tried once more.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
-    /// Its id in the table.
-    pub dead_letter: Uuid,
-    /// The id of its queue.
-    pub queue: Uuid,
-    /// How often it was tried, this time included.
-    pub attempt: i64,
-    /// The record, with the number of the attempt in its header.
-    pub record: Incoming,
-}
 
 /// Replays the queues that an operator asks for.
 pub struct Replays {

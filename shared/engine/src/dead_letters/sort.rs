@@ -64,8 +64,8 @@ use jiff::Timestamp;
 use store::{Kind, StoreError, Tx};
 use uuid::Uuid;
 
-use super::{Poison, Replay, dead_letter::NewDeadLetter, queues::LockedQueues};
-use crate::{Cause, Input, Metrics, Origin, Participant, Reason, What, Work};
+use super::{Poison, dead_letter::NewDeadLetter, queues::LockedQueues};
+use crate::{Cause, Input, Metrics, Origin, Participant, Reason, Replay, What, Work};
 
 /// What the inbox says of a batch.
 pub(crate) struct Entered {

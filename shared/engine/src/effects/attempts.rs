@@ -50,14 +50,14 @@ impl<P: Participant> EffectRunner<P> {
                 let nth = u32::try_from(claimed.attempts).unwrap_or(0);
                 key = event::derived(key.into(), key.into(), "attempt", nth).into();
             }
-            crate::crash_point!(BeforeAttempt, &claimed);
+            crate::crash_point!(BeforeAttempt, &claimed.attempted());
             let attempt = outside.attempt(key, claimed.effect.clone(), span.trace().clone());
             let answer = tokio::select! {
                 biased;
                 answer = timeout(limit, attempt.instrument(span.span())) => Some(answer),
                 () = is_cut.notified() => None,
             };
-            crate::crash_point!(AfterAttempt, &claimed);
+            crate::crash_point!(AfterAttempt, &claimed.attempted());
             let took = clock.steady().saturating_sub(started);
             let (attempt, took) = match answer {
                 Some(Ok(attempt)) => (attempt, took),

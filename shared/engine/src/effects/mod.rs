@@ -12,17 +12,13 @@ mod attempts;
 mod breaker;
 mod isolation;
 mod jumps;
-mod outside;
 mod patience;
 mod queue;
 mod rows;
 mod runner;
 mod schedule;
 
-pub use outside::{Attempt, Nobody, Outside};
 pub(crate) use queue::EffectQueue;
-#[cfg(feature = "crash-points")]
-pub(crate) use rows::PutOff;
 pub(crate) use rows::{Claimed, InsertMode, Requested, insert, release_orphans, take};
 pub use runner::EffectRunner;
 pub(crate) use runner::RunnerParts;

@@ -318,3 +318,23 @@ fn read<P: Participant>(row: &Row, claim: ClaimEnd) -> Result<Claimed<P>, StoreE
         claim,
     })
 }
+
+#[cfg(feature = "crash-points")]
+impl<P: Participant> Claimed<P> {
+    /// An attempt at this effect, for the crash points.
+    pub(super) fn attempted(&self) -> crate::faults::crash_points::Attempted<'_, P> {
+        crate::faults::crash_points::Attempted { id: self.id, effect: &self.effect }
+    }
+
+    /// An operator's outcome of this effect, for the crash points.
+    pub(super) fn resolved(&self) -> crate::faults::crash_points::Resolved<'_, P> {
+        crate::faults::crash_points::Resolved { id: self.id, effect: &self.effect }
+    }
+}
+
+/// The requests that are held from now on, for the crash points.
+#[cfg(feature = "crash-points")]
+pub(super) fn held(wanted: &[PutOff]) -> crate::faults::crash_points::Held {
+    let held = wanted.iter().filter(|put_off| put_off.held_at.is_some());
+    crate::faults::crash_points::Held(held.map(|put_off| put_off.id).collect())
+}

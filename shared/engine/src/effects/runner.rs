@@ -175,10 +175,7 @@ impl<P: Participant> EffectRunner<P> {
             let Some(resolution) = claimed.resolution.take() else { continue };
             match P::resolve(&claimed.effect, &resolution) {
                 Ok(outcome) => {
-                    crate::crash_point!(
-                        ResolutionTaken,
-                        &crate::crash_points::Resolved { claimed: &claimed }
-                    );
+                    crate::crash_point!(ResolutionTaken, &claimed.resolved());
                     self.answered.push(self.outcome(claimed, outcome));
                 }
                 Err(why) => {
@@ -283,9 +280,9 @@ impl<P: Participant> EffectRunner<P> {
     /// time.
     pub(crate) async fn write_down(&mut self) -> Result<(), StoreError> {
         if !self.put_off.is_empty() {
-            crate::crash_point!(BeforeHold, &*self.put_off);
+            crate::crash_point!(BeforeHold, &rows::held(&self.put_off));
             rows::put_off(&self.db, &self.put_off).await?;
-            crate::crash_point!(AfterHold, &*self.put_off);
+            crate::crash_point!(AfterHold, &rows::held(&self.put_off));
             self.put_off.clear();
         }
         if self.outage_over {

@@ -1,31 +1,28 @@
-//! Where this process dies if it is told to. Compiled out of everything that runs.
+//! Points at which this process dies if the crash matrix has armed them. Nothing that is deployed has them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     process::abort,
     sync::{LazyLock, Mutex, PoisonError},
 };
 
 use bus::Position;
 use crash::{Armed, Folder, Point, command_name};
-use event::Contract as _;
-use event::EventId;
+use event::{Contract as _, EffectId, EventId};
 use uuid::Uuid;
 
-use crate::{
-    Effect, Origin, Participant, Reaction, What, Work,
-    effects::{Claimed, PutOff},
-    outbox::SentRows,
-    work::after,
-};
+use crate::{Effect, Origin, Participant, Reaction, What, Work, work::after};
+
+/// Rows of the outbox, each with its events.
+type RowEvents = BTreeMap<EventId, Vec<EventId>>;
 
 static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
     LazyLock::new(|| Folder::of_environment().map(|folder| Mutex::new(Deaths::armed_in(folder))));
 
-/// Something has come to this point: dies if that is armed. Whatever fires here fires together.
+/// The process has come to this point: dies if a cell is armed here. All cells that fire here fire together.
 pub(crate) fn pass(point: Point, what: &(impl Passing + ?Sized)) {
     let Some(deaths) = &*DEATHS else { return };
-    // Who holds it while we die keeps all others from going on.
+    // Holding the lock until the process dies keeps all other threads from going on.
     let mut deaths = deaths.lock().unwrap_or_else(PoisonError::into_inner);
     let fired = what.fires(point, &mut deaths);
     if fired.is_empty() {
@@ -151,7 +148,7 @@ impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
 }
 
 /// A batch that was committed, and the events whose rows went with it.
-impl<P: Participant> Passing for (&[Work<P>], &SentRows) {
+impl<P: Participant> Passing for (&[Work<P>], &RowEvents) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (batch, deleted) = self;
         for work in *batch {
@@ -190,7 +187,7 @@ impl Passing for [EventId] {
 }
 
 /// Events whose rows are gone.
-impl Passing for SentRows {
+impl Passing for RowEvents {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         deaths.following(point, self.values().flatten())
     }
@@ -223,21 +220,27 @@ impl Asked {
     }
 }
 
-/// An attempt to ask the outside world.
-impl<P: Participant> Passing for Claimed<P> {
+/// An attempt at an effect.
+pub(crate) struct Attempted<'a, P: Participant> {
+    pub(crate) id: EffectId,
+    pub(crate) effect: &'a P::Effect,
+}
+
+impl<P: Participant> Passing for Attempted<'_, P> {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let asked = Asked::of::<P>(&self.effect);
+        let asked = Asked::of::<P>(self.effect);
         let fired = asked.cells(point, "", deaths);
         deaths.asked.insert(self.id.into(), asked);
         fired
     }
 }
 
-/// Requests that are put off; of these, the ones that are held from now on.
-impl Passing for [PutOff] {
+/// Requests that are held from now on.
+pub(crate) struct Held(pub(crate) Vec<EffectId>);
+
+impl Passing for Held {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let held = self.iter().filter(|put_off| put_off.held_at.is_some());
-        let asked = held.filter_map(|put_off| deaths.asked.get(&put_off.id.into()));
+        let asked = self.0.iter().filter_map(|id| deaths.asked.get(&(*id).into()));
         asked.flat_map(|asked| asked.cells(point, " held", deaths)).collect()
     }
 }
@@ -249,17 +252,18 @@ impl Passing for Asked {
     }
 }
 
-/// A request whose outcome an operator reported, about to be applied.
+/// An effect whose outcome an operator reported, about to be applied.
 pub(crate) struct Resolved<'a, P: Participant> {
-    pub(crate) claimed: &'a Claimed<P>,
+    pub(crate) id: EffectId,
+    pub(crate) effect: &'a P::Effect,
 }
 
 impl<P: Participant> Passing for Resolved<'_, P> {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
-        let Asked { service, kind, aggregate } = Asked::of::<P>(&self.claimed.effect);
+        let Asked { service, kind, aggregate } = Asked::of::<P>(self.effect);
         let asked = Asked { service, kind: kind + RESOLVED, aggregate };
         let fired = asked.cells(point, "", deaths);
-        deaths.asked.insert(self.claimed.id.into(), asked);
+        deaths.asked.insert(self.id.into(), asked);
         fired
     }
 }

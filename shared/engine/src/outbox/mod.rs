@@ -154,7 +154,7 @@ impl Outbox {
 
     /// The acknowledged rows, which the caller deletes now.
     pub(crate) fn rows_to_delete(&self) -> SentRows {
-        self.state().sent.to_delete()
+        self.state().sent.take_to_delete()
     }
 
     /// Their rows are gone from the table.

@@ -107,6 +107,7 @@ impl Ownership {
     }
 
     /// The state machine. A doubt outlasts a change of hands: only a commit ends it.
+    #[expect(clippy::match_same_arms, reason = "a line for each transition")]
     pub(crate) fn after(self, change: Change) -> Self {
         match (self, change) {
             (Self::Sole | Self::Shared, Change::Taken | Change::FoundOurs) => Self::Sole,

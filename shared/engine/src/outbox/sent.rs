@@ -31,7 +31,7 @@ impl SentTracker {
     }
 
     /// The rows to delete now: those acknowledged since, and those whose last deletion may have failed.
-    pub(crate) fn to_delete(&mut self) -> SentRows {
+    pub(crate) fn take_to_delete(&mut self) -> SentRows {
         self.deleting.append(&mut self.acknowledged);
         self.deleting.clone()
     }
@@ -65,14 +65,14 @@ mod tests {
         assert_eq!(sent.acknowledge(SentRows::from([row(1, 3), row(2, 2)])), 2);
         assert_eq!(sent.acknowledged_events(), 5);
 
-        let deleting = sent.to_delete();
+        let deleting = sent.take_to_delete();
         assert_eq!(deleting, SentRows::from([row(1, 3), row(2, 2)]));
         assert_eq!(sent.acknowledge(SentRows::from([row(2, 2), row(3, 1)])), 1);
         assert_eq!(sent.acknowledged_events(), 1);
 
-        let failed_and_once_more = sent.to_delete();
+        let failed_and_once_more = sent.take_to_delete();
         assert_eq!(failed_and_once_more, SentRows::from([row(1, 3), row(2, 2), row(3, 1)]));
         sent.deleted(&deleting);
-        assert_eq!(sent.to_delete(), SentRows::from([row(3, 1)]));
+        assert_eq!(sent.take_to_delete(), SentRows::from([row(3, 1)]));
     }
 }

@@ -256,11 +256,11 @@ async fn listen(mut listener: Listener, outbox: Arc<Outbox>) {
 
 pub(super) async fn run_pruner(pruner: Pruner, mut stop: watch::Receiver<bool>) {
     loop {
-        let pruned = tokio::select! {
-            pruned = pruner.step() => pruned,
+        let deleted = tokio::select! {
+            deleted = pruner.step() => deleted,
             () = stopped(&mut stop) => return,
         };
-        let pause = match pruned {
+        let pause = match deleted {
             Ok(rows) => {
                 if rows > 0 {
                     tracing::info!(rows, "the inbox forgot ids that no record can bring again");
