@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn money_that_was_not_captured_once_is_found() {
         let none = broken(2, |snapshot| {
-            snapshot.ledger.charges.retain(|charge| charge.order_id != completed())
+            snapshot.ledger.charges.retain(|charge| charge.order_id != completed());
         });
         assert!(none.contains("nothing was charged"), "{none}");
         let twice = broken(2, |snapshot| {

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_capture_or_decline_unknown_to_the_gateway_is_found() {
         let none = broken(5, |snapshot| {
-            snapshot.ledger.charges.retain(|entry| entry.order_id != completed())
+            snapshot.ledger.charges.retain(|entry| entry.order_id != completed());
         });
         assert!(none.contains("the gateway has 0 captures"), "{none}");
         let declined = broken_for(
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn parcels_that_do_not_agree_are_found() {
         let none = broken(5, |snapshot| {
-            snapshot.ledger.bookings.retain(|entry| entry.order_id != completed())
+            snapshot.ledger.bookings.retain(|entry| entry.order_id != completed());
         });
         assert!(none.contains("shipping says dispatched, the carrier has 0 parcels"), "{none}");
         let strange = broken_for(
