@@ -26,22 +26,23 @@
 //!    transaction of a sole replica holds a lock that a joining replica has to wait for, and it fails if
 //!    another replica had joined before it began.
 //! 2. *One at a time*: transactions of this process that write state rows follow one another and write them by
-//!    `Rows::save`. While one of them runs without a session, the cache is empty.
+//!    `Rows::save`. The caller clears the cache before one of them runs without a session.
 //! 3. *Cleared in doubt*: the caller calls [`RowCache::clear`] when a replica joins or leaves, when a batch
 //!    fails, and when the outcome of a commit is unknown.
 //! 4. *Committed rows only*: rows enter the cache in [`CacheSession::committed`], after a confirmed commit.
 //! 5. *Epochs*: `clear` starts a new epoch. A session of an earlier epoch finds nothing and leaves nothing.
 //! 6. *Ten seconds*: a row is used for at most [`MAX_AGE`] after it was last read from the database or
-//!    inserted, however often it is written in between.
+//!    inserted, however often it is written in between. A row whose older copy was dropped just before it is
+//!    written counts as read then.
 //!
 //! Conclusions:
 //!
-//! - By 1, 2 and 4 a cached row is the last committed one, so that reading it from the database would give
+//! - By 1 to 4 a cached row is the last committed one, so that reading it from the database would give
 //!   the same row.
 //! - By 3 and 5 a transaction that was under way while another replica joined cannot bring its rows back
 //!   into the cache: the other replica may have written them since.
-//! - By 6 a change that an operator makes by hand is overlooked for ten seconds at most. Such a change
-//!   breaks premise 1, and the cache cannot notice it.
+//! - By 6 a change that an operator makes by hand is overlooked for ten seconds, in rare cases for twenty, and may be
+//!   overwritten meanwhile. Such a change breaks premise 1, and the cache cannot notice it.
 //!
 //! # When something fails
 //!

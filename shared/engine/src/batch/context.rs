@@ -10,12 +10,12 @@ use crate::{
     telemetry::BatchSpans,
 };
 
-/// A batch as the retry loop hands it over: the same at each attempt.
+/// A batch as the retry loop hands it over. Its inputs are the same at each attempt; its poison may grow.
 pub(crate) struct Batch<'a, P: Participant> {
     pub(crate) works: &'a [Work<P>],
-    /// What of it cannot be applied, and the unreadable records that came with it.
+    /// The inputs that cannot be applied, and the unreadable records that came with the batch.
     pub(crate) poison: &'a Poison,
-    /// The wall clock at the begin of its first attempt: the time of all that it stores.
+    /// The wall clock when the retry loop handed the batch over: the time of all that this attempt stores.
     pub(crate) now: Timestamp,
     pub(crate) spans: &'a BatchSpans,
 }
@@ -28,15 +28,16 @@ impl<P: Participant> Clone for Batch<'_, P> {
 
 impl<P: Participant> Copy for Batch<'_, P> {}
 
-/// What an attempt takes for granted, so that no statement waits for the database to confirm it. A wrong
-/// assumption fails the transaction, and the batch runs again without any.
+/// The assumptions of an attempt. No statement waits until the database confirms them. A wrong assumption fails the
+/// transaction, and the batch runs again without any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Optimism {
     /// Every input is new, and no aggregate is parked: this process alone can park one, and would know.
     NewAndUnparked,
-    /// Every input is new. The inbox statement fails if an aggregate is parked.
+    /// Every input is new. The inbox statement fails if an aggregate is parked, or if an id is not new.
     New,
-    /// Nothing: the inbox says of each input whether it is new, and whether an aggregate is parked.
+    /// Nothing: the attempt waits for the inbox, which says of each input whether it is new. If a new id is entered,
+    /// the answer also says whether an aggregate is parked.
     Nothing,
 }
 
@@ -51,10 +52,10 @@ pub(crate) struct BatchContext<'a, P: Participant> {
     pub(crate) engine: &'a Engine<P>,
     pub(crate) batch: Batch<'a, P>,
     pub(crate) optimism: Optimism,
-    /// What the transaction relies on.
+    /// The ownership of the outbox that the transaction relies on.
     pub(crate) ownership: Ownership,
     pub(crate) tx: Tx,
-    /// What is applied, and what is parked.
+    /// Which inputs are applied, and which are parked.
     pub(crate) sorted: Sorted,
     /// Rows of the outbox that this transaction deletes.
     pub(crate) sent: SentRows,

@@ -14,7 +14,7 @@ use crate::{
     reaction::AlarmChange,
 };
 
-/// What a batch's reactions add up to.
+/// What the reactions of a batch emit, request, set and answer, taken together.
 pub(crate) struct Fold<'e, P: Participant> {
     engine: &'e Engine<P>,
     batch: Batch<'e, P>,
@@ -50,7 +50,7 @@ impl<'e, P: Participant> Fold<'e, P> {
             self.answers.insert(index, answer);
             return Ok(());
         }
-        // An earlier input of the batch counts as if it had been committed in a batch of its own.
+        // Earlier inputs of this batch have the same effect as if each had been committed before in its own batch.
         let cause = work.input.cause;
         match work.origin {
             // An earlier input cleared this alarm, or set it anew.
@@ -131,8 +131,8 @@ impl<'e, P: Participant> Fold<'e, P> {
         sorted: &Sorted,
         unconfirmed: &UnconfirmedAnswers<P>,
     ) -> Vec<(usize, Answer<P>)> {
-        // A fresh command without an answer, and a command that was set aside, are refused.
-        let fresh: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
+        // A command that was set aside, and a fresh one without an answer, get an error.
+        let new: HashSet<usize> = sorted.fresh.iter().chain(&sorted.aside).copied().collect();
         let commands = self.batch.works.iter().enumerate();
         let commands = commands.filter(|(_, work)| matches!(work.origin, Origin::Command(_)));
         commands
@@ -140,7 +140,7 @@ impl<'e, P: Participant> Fold<'e, P> {
                 let id = work.input.cause;
                 let answer = match self.answers.remove(&index) {
                     Some(answer) => answer,
-                    None if fresh.contains(&index) => Err(CommandError::Failed),
+                    None if new.contains(&index) => Err(CommandError::Failed),
                     None => unconfirmed.get(&id).cloned().unwrap_or(Err(CommandError::Failed)),
                 };
                 (index, answer)

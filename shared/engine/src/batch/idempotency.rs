@@ -94,7 +94,7 @@ impl<P: Participant> Keys<P> {
     }
 }
 
-/// Forgets the answers past the window; how many.
+/// Deletes the responses whose window is over. Returns how many they were.
 ///
 /// # Errors
 /// If the database refuses the statement or is away.

@@ -16,7 +16,7 @@ const TABLE: Table = Table {
     columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "at", kind: Kind::Int }],
 };
 
-/// Whether any aggregate is parked, in the same snapshot in which the ids are entered.
+/// A column of the inserting statement's answer: whether any aggregate is parked.
 const ANY_PARKED: &str = ", exists (select 1 from dead_letter_queue)";
 const NONE_PARKED: &str = "not exists (select 1 from dead_letter_queue)";
 
@@ -24,7 +24,7 @@ const NONE_PARKED: &str = "not exists (select 1 from dead_letter_queue)";
 pub(super) struct Entering {
     pub(super) now: Timestamp,
     pub(super) optimism: Optimism,
-    /// What the transaction relies on.
+    /// What the database must confirm, or the transaction fails.
     pub(super) premise: Condition,
 }
 

@@ -11,8 +11,8 @@
 //! | [`retry`] | the retry loop: a batch that fails runs again until it commits |
 //! | [`outage`] | whether the database has not taken a batch for long |
 //!
-//! An attempt ends in one of three ways. It commits. It fails, and nothing is stored. Or its outcome is unknown,
-//! because the connection broke during COMMIT. After the last two the retry loop applies the same batch again: the
+//! An attempt ends in one of three ways. It commits. It fails, and nothing is stored. Or its outcome is unknown:
+//! the connection broke during COMMIT, or the attempt took too long and was dropped. After the last two the retry loop applies the same batch again: the
 //! inbox tells a repeat from a first application.
 
 mod context;
@@ -59,9 +59,10 @@ pub struct Engine<P: Participant> {
     pub(crate) metrics: Arc<Metrics>,
     /// An operator has asked for a replay of dead letters, or a replay has more of them to try.
     pub(crate) replay_wake: Arc<Notify>,
-    /// Whether an aggregate may be parked. False only if the database said so since this process last parked one.
+    /// Whether an aggregate may be parked. It becomes false once the database says that none is, and true again
+    /// before this process parks one.
     maybe_parked: AtomicBool,
-    /// Attempts since the last commit.
+    /// Calls of [`Engine::apply_batch_without`] since the last commit. Spans show it as the attempt's number.
     attempts: AtomicU32,
 }
 
@@ -94,7 +95,8 @@ impl<P: Participant> Engine<P> {
 
     /// Applies a batch in one transaction: all of it, or nothing.
     ///
-    /// After an error nothing is known to be applied. Apply the same batch again, with the same `unconfirmed`.
+    /// After an error the batch may or may not be applied. Apply the same inputs again, with the same `unconfirmed`,
+    /// before any other batch: only that ends the doubt. One batch is applied at a time.
     ///
     /// # Errors
     /// [`BatchError::Store`] if the database did not commit; [`BatchError::Poison`] if an input
@@ -137,8 +139,8 @@ impl<P: Participant> Engine<P> {
         result
     }
 
-    /// As a rule nothing in a batch was applied before. To assume that costs the database half as much. Where it
-    /// is wrong a statement fails, and the batch runs again at once without the assumption.
+    /// As a rule every input is new. An attempt that assumes so costs the database half as much as one that asks. If
+    /// the assumption is wrong, a statement fails, and the batch runs again at once without it.
     async fn attempt_with_optimism(
         &self,
         batch: Batch<'_, P>,
@@ -213,9 +215,9 @@ impl<P: Participant> Drop for AnswersOnTheirWay<'_, P> {
     }
 }
 
-/// Whether the attempt may have failed because something in the batch was not new or not pending, or because a
-/// row was not as it was cached. No statement reports that before the reactions, so a poisoned input may be an
-/// effect of it too.
+/// Whether the attempt may have failed because of a wrong assumption: an input was not new or not pending, or a row
+/// was not as it was cached. The database reports that only after the reactions. So a reaction may have seen a wrong
+/// row, and panicked for that reason: poison counts as well.
 fn may_be_wrongly_assumed(error: &BatchError) -> bool {
     use StoreError::{Taken, Vanished};
     let BatchError::Store(error) = error else { return true };

@@ -1,5 +1,5 @@
-//! Tracks database outages: while the database has not taken the batch in hand for seconds, commands are refused
-//! at once, and the service is not ready.
+//! Tracks database outages. Once the database has not committed the current batch for
+//! [`crate::Settings::outage_after`], commands are refused at once, and the service is not ready.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | a race with another replica | runs the batch again after some milliseconds |
 //! | the database does not answer, or its answer is lost | runs it again, with growing pauses |
-//! | the reaction to one input panics, or emits an event that is too large | parks that input, and runs the others |
-//! | the database refuses some value | runs each input in a batch of its own, and parks the one that fails |
+//! | the reaction to one input panics, or emits an event that is too large | sets that input aside, and runs the others |
+//! | the database refuses some value | runs each input in a batch of its own, and sets the one aside that fails |
 //!
-//! A command is not parked: its sender gets an error.
+//! An event that is set aside is parked in the dead letters. A command is answered with an error. An outcome or an alarm
+//! stays in its table and is tried again later. The loop gives a batch up only when the service stops.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,16 +21,20 @@ use tokio::{
 };
 
 use crate::{
-    Answer, Applied, BatchError, Engine, Participant, Pending, Poison, Reason, UnconfirmedAnswers,
-    What, Work, settings::backoff, shutdown::stopped,
+    Answer, Applied, BatchError, Engine, Participant, Pending, Poison, Reason, Settings,
+    UnconfirmedAnswers, What, Work, settings::backoff, shutdown::stopped,
 };
 
 /// The longest pause after a lost race with another replica: enough to let it commit.
 const RACE_PAUSE_MILLIS: u64 = 5;
-/// A batch that loses so many races in a row has another problem: a fault of the program that returns each time.
+/// A batch that has failed so often has another problem than races: a fault of the program that returns each time.
 const RACES: u32 = 20;
 
-/// How long an attempt may take before the database counts as away. Its host may have vanished without closing
+/// The longest pause between two attempts while the database takes no batch. `effects.backoff_max` may be minutes,
+/// after which a batch would still wait although the database is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long one call of [`Engine::apply_batch_without`] may take before the database counts as away. Its host may have vanished without closing
 /// the connection.
 const ATTEMPT_LIMIT: Duration = Duration::from_mins(1);
 
@@ -125,12 +130,17 @@ impl<P: Participant> RetryLoop<P> {
         if failures == 1 || race {
             tracing::error!(%error, "the database does not take the batch; trying until it does");
         }
-        let pause = backoff(&self.engine.settings, failures, &*self.random);
+        let pause = pause_after(failures, &self.engine.settings, &*self.random);
         tokio::select! {
             () = sleep(pause) => true,
             () = stopped(&mut self.stop) => false,
         }
     }
+}
+
+/// The pause after so many failures in a row.
+fn pause_after(failures: u32, settings: &Settings, random: &dyn Random) -> Duration {
+    backoff(settings, failures, random).min(LONGEST_PAUSE)
 }
 
 /// Logs that an input cannot be applied. Events are logged once they are parked.
@@ -153,5 +163,30 @@ fn log_refusal<P: Participant>(work: &Work<P>, reason: &Reason) {
             );
         }
         What::Event(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Largest;
+
+    impl Random for Largest {
+        fn bytes(&self) -> [u8; 16] {
+            [u8::MAX; 16]
+        }
+
+        fn below(&self, n: u64) -> u64 {
+            n.saturating_sub(1)
+        }
+    }
+
+    #[test]
+    fn pauses_grow_from_milliseconds_to_seconds_however_long_an_outage_lasts() {
+        let settings = Settings::default();
+        assert!(pause_after(1, &settings, &Largest) <= settings.backoff);
+        assert!(pause_after(1, &settings, &Largest) < pause_after(4, &settings, &Largest));
+        assert_eq!(pause_after(10_000, &settings, &Largest), LONGEST_PAUSE);
     }
 }

@@ -1,8 +1,9 @@
 //! The stages of one attempt at a batch, in the order in which [`Engine::attempt`] calls them.
 //!
-//! The order of the stages is the order of the locks, the same in every service: inbox, dead letters, idempotency
-//! keys, state tables, effects, alarms, outbox. Each statement sorts its keys. So two replicas whose batches
-//! share rows wait for each other, and do not deadlock. A sole replica does not lock state rows at all.
+//! The stages up to the reactions lock rows in the same order in every service: inbox, dead letters, idempotency
+//! keys, state tables, effects, alarms. Each statement sorts its keys. So two replicas whose batches need the same
+//! rows wait for each other, and do not deadlock. `save` writes rows that are locked, and new ones. A sole replica
+//! does not lock state rows, unless a commit is in doubt.
 
 use std::collections::BTreeMap;
 
@@ -31,15 +32,16 @@ pub(super) struct Loaded<P: Participant> {
     live: Vec<usize>,
 }
 
-/// What the commit makes true, to be passed on after it.
+/// What is handed on once the transaction has committed.
 pub(super) struct Saved<P: Participant> {
     world: P::World,
     live: Vec<usize>,
     answers: Vec<(usize, Answer<P>)>,
     rows: Vec<OutboxRow>,
     emitted: usize,
-    /// Effects that this process may attempt at once, of so many that were requested.
+    /// The effects that this process has claimed and attempts without a look at the table.
     claimed: Vec<Claimed<P>>,
+    /// How many effects the batch requested. Those that are not claimed wait in the table.
     requested: usize,
 }
 
@@ -62,7 +64,7 @@ impl<P: Participant> Engine<P> {
     }
 }
 
-/// What is left of the context once its transaction has committed.
+/// The context after its transaction has committed.
 pub(super) struct Committed<'a, P: Participant> {
     batch: Batch<'a, P>,
     ownership: Ownership,
@@ -71,8 +73,11 @@ pub(super) struct Committed<'a, P: Participant> {
 }
 
 impl<'a, P: Participant> BatchContext<'a, P> {
-    /// Begins the transaction. While no commit is in doubt, a sole replica neither locks the state rows nor reads
-    /// those that it cached.
+    /// Begins the transaction.
+    ///
+    /// A sole replica uses the row cache: it neither reads nor locks the state rows that it has cached. While a commit
+    /// is in doubt it does not, although it is still in exclusive mode: that commit may yet take effect, and change
+    /// rows under an unlocked copy.
     async fn open(
         engine: &'a Engine<P>,
         batch: Batch<'a, P>,
@@ -90,7 +95,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         Ok(Self { engine, batch, optimism, ownership, tx, sorted, sent })
     }
 
-    /// Enters the ids into the inbox, and checks what the transaction relies on.
+    /// Enters the ids into the inbox. The same statement requires what the transaction relies on.
     async fn deduplicate(&mut self) -> Result<Entered, BatchError> {
         let premise = self.engine.outbox.premise(self.ownership);
         let entering = inbox::Entering { now: self.batch.now, optimism: self.optimism, premise };
@@ -200,7 +205,8 @@ impl<'a, P: Participant> BatchContext<'a, P> {
     async fn commit(self) -> Result<Committed<'a, P>, BatchError> {
         let Self { engine, batch, ownership, tx, sorted, sent, .. } = self;
         if sorted.parked() > 0 {
-            // Before the commit: its outcome may stay unknown.
+            // Before the commit. If the commit succeeds and its result is lost, the repeat enters no id, so that the
+            // database does not say that an aggregate is parked.
             engine.note_parked(true);
         }
         crate::crash_point!(BeforeCommit, batch.works);
@@ -214,7 +220,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         Ok(Committed { batch, ownership, sorted, sent })
     }
 
-    /// Two injected bugs: what was written so far becomes true without what follows.
+    /// For two injected bugs: commits what is written so far, apart from what follows.
     async fn commit_early(&mut self) -> Result<(), BatchError> {
         let next = self.engine.db.begin().await?;
         std::mem::replace(&mut self.tx, next).commit().await?;
@@ -223,7 +229,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Only now: hands events to the relay and effects to their runner, and reports what happened.
+    /// After the commit: hands the events to the relay and the effects to their runner, and reports.
     fn publish(&self, committed: Committed<'_, P>, saved: Saved<P>) -> Applied<P> {
         let Committed { batch, ownership, sorted, sent } = committed;
         let Saved { world, live, answers, rows, emitted, claimed, requested } = saved;

@@ -16,7 +16,7 @@
 //! | `queues` | locks queues, and writes their changes | in `sort`, in `replay`, and when an operator discards |
 //! | `postponed` | puts off outcomes and alarms that cannot be applied | in each batch, after the reactions |
 //! | `replay` | reads the queues that an operator wants replayed | in a loop of its own |
-//! //! | `dead_letter` | the row of a dead letter | |
+//! | `dead_letter` | the row of a dead letter | with all of the above |
 //!
 //! What an operator does with dead letters is in `upkeep/dead_letters`.
 

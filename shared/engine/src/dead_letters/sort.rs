@@ -17,9 +17,10 @@
 //!    `a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked`.*
 //! 2. A replica that receives an event has received all earlier records of the partition itself, or was
 //!    given the partition at the offset that another replica had stored. *Held by the bus.*
-//! 3. A replica stores an offset only after the commit of the batches that hold all records before it.
-//!    *Held by `run_engine`, which reports positions only once they are settled; by the crash matrix, at
-//!    `BeforeOffsets`.*
+//! 3. A replica begins a batch only after its previous one has committed, and stores an offset only after the commit
+//!    of the batches that hold all records before it.
+//!    *Held by `run_engine`, which applies one batch at a time and reports its positions once it is committed; by
+//!    the crash matrix, at the point `BeforeOffsets`.*
 //! 4. So each earlier record of the partition that was parked, was parked by a transaction that had committed
 //!    before this batch began (2, 3). The snapshot of 1 includes it. *Test as of 1.*
 //! 5. Records of different partitions have no order. An event that is applied while one of another

@@ -7,33 +7,35 @@
 //!
 //! [`Ownership`] is what a replica knows about this, and [`Ownership::after`] is the whole state machine.
 //! [`Outbox::take`], [`Outbox::share`], [`Outbox::look`], [`Outbox::confirm`] and [`Outbox::release`] are the
-//! transactions that bring it about. When the database fails, they leave the state as it was, and the next
-//! call tries again.
+//! transactions that change the lease, or look at it. When the database fails, they leave the state as it was, and
+//! the next call tries again. When only the result of their COMMIT is lost, the next batch fails its premise, and
+//! [`Outbox::look`] puts the state right.
 //!
 //! # Why an aggregate's first occurrences reach the broker in the order of their commits
 //!
 //! Premises, each kept by the code that is named:
 //!
 //! 1. A batch's transaction holds [`LOCK`] in shared form until it ends ([`Outbox::begin`]). A transaction that
-//!    takes or shares the outbox holds it alone. So no batch is under way while the outbox changes hands.
+//!    takes or shares the outbox holds it alone. So no batch is under way while the outbox changes hands. (A
+//!    replica releases the outbox without the lock, once its engine has applied its last batch.)
 //! 2. A batch's transaction fails unless the database agrees with the ownership that it relies on
 //!    ([`Outbox::premise`]): in exclusive mode the lease without an end is its own, in shared mode there is none.
-//! 3. Only rows whose transaction relied on exclusive mode enter the queue, in the order of their commits, and
-//!    none does while a commit is in doubt ([`OwnedQueue::committed`]).
-//! 4. After each change of ownership, and after the commit that ends a doubt, the queue is empty until the relay
-//!    reads the table ([`Change::leaves_queue_incomplete`]).
+//! 3. A commit adds its rows to the queue only if its transaction relied on exclusive mode, and no commit is in
+//!    doubt ([`OwnedQueue::committed`]). So the queue has the order of the commits.
+//! 4. Each change of ownership, and the commit that ends a doubt, empty the queue and mark it incomplete
+//!    ([`Change::leaves_queue_incomplete`]). It stays empty until the relay is about to read the table.
 //! 5. A relay sends the table's rows oldest first, and waits for the broker before it reads again
 //!    ([`super::relay`]).
 //!
 //! Conclusions:
 //!
-//! 1. Everything that commits between two changes of ownership is the owner's (premises 1 and 2).
-//! 2. Everything that others committed before a replica took the outbox was in the table when its relay first
-//!    read it (premises 1 and 4).
-//! 3. Once the outbox is shared, nothing that commits enters the former owner's queue: its next transaction
-//!    fails and runs again in shared mode (premises 2 and 3).
-//! 4. The rows that are in its queue then may still be sent: each predecessor was sent before, or is ahead of
-//!    them in the queue (conclusions 1 and 2).
+//! 1. While a replica has the outbox, no other replica commits a batch (premises 1 and 2).
+//! 2. All rows that others committed before a replica took the outbox were in the table when its relay first read
+//!    the table after that (premises 1 and 4).
+//! 3. Once another replica has taken or shared the outbox, no further commit adds to the former owner's queue: its
+//!    next transaction fails, and runs again in shared mode (premises 2 and 3).
+//! 4. The former owner may still send the rows of its queue: each predecessor of a queued row was sent before, or is
+//!    ahead of it in the queue (conclusions 1 and 2).
 //! 5. A replica that hangs and wakes up can repeat an event, and cannot send one ahead of its predecessor.
 //!
 //! `ownership_model.rs` plays every interleaving of two replicas that start, share, commit, hang, die and stop,
@@ -61,14 +63,14 @@ const OURS: &str =
 /// What a replica knows about the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ownership {
-    /// Exclusive mode: this is the sole replica. Its relay sends from the queue, and the row cache is valid.
+    /// Exclusive mode: as far as this replica knows, it is the sole one. Its relay sends from the queue, and the row cache is valid.
     Sole,
     /// Shared mode: relays send what they read from the table, one relay at a time.
     Shared,
-    /// The last COMMIT had an unknown outcome: its rows may be in the table, and are not in the queue. Batches
-    /// assume nothing until one of them commits.
+    /// The last COMMIT had an unknown outcome, or its attempt was dropped: its rows may be in the table, and are not
+    /// in the queue. The same batch runs again, without assumptions, until it commits.
     InDoubt {
-        /// Whether the replica was in exclusive mode, and returns to it.
+        /// Whether the replica is in exclusive mode, to which the next commit returns it.
         sole: bool,
     },
 }
@@ -82,14 +84,14 @@ pub(crate) enum Change {
     FoundOurs,
     /// This replica looked, and does not have the outbox.
     FoundShared,
-    /// A COMMIT ended without a result.
+    /// A COMMIT ended without a result, or the attempt was dropped.
     CommitUnknown,
     /// A batch committed.
     Committed,
 }
 
 impl Change {
-    /// Whether rows may be in the table from now on that neither the queue has nor the relay has read.
+    /// Whether the table may hold rows from now on that are not in the queue, and that the relay has not read.
     pub(crate) fn leaves_queue_incomplete(self) -> bool {
         matches!(self, Self::Taken | Self::FoundOurs | Self::FoundShared)
     }
@@ -150,8 +152,9 @@ impl<R: QueuedRow> OwnedQueue<R> {
     /// A batch committed `rows` in a transaction that relied on `relied_on`. Returns whether the relay must read
     /// the table.
     ///
-    /// The commit in doubt is decided only now: this batch repeated its inputs, so its transaction waited for
-    /// the locks of the other one. Both commits' rows are in the table, and this one's must not go first.
+    /// If an earlier commit was in doubt, its outcome is certain now: this batch repeated the same inputs, so its
+    /// transaction waited for the locks of the earlier one. The table may hold the rows of both. The earlier rows are
+    /// not in the queue, so the later ones must not be either, or the relay would send them first.
     pub(crate) fn committed(&mut self, rows: Vec<R>, relied_on: Ownership) -> bool {
         let was_in_doubt = self.ownership.is_in_doubt();
         if was_in_doubt {
@@ -195,12 +198,12 @@ impl<R: QueuedRow> OwnedQueue<R> {
 }
 
 impl Outbox {
-    /// Begins a batch's transaction: the outbox changes hands before it, or after it.
+    /// Begins a batch's transaction. Until it ends, no replica takes or shares the outbox.
     pub(crate) async fn begin(&self, db: &Db) -> Result<Tx, StoreError> {
         if self.always_sole { db.begin().await } else { db.begin_with_shared_lock(LOCK).await }
     }
 
-    /// What such a transaction requires of the database, so that it commits only if `ownership` is right.
+    /// The condition that such a transaction requires of the database, so that it commits only if `ownership` is right.
     pub(crate) fn premise(&self, ownership: Ownership) -> Condition {
         if self.always_sole {
             return Condition::default();
@@ -231,7 +234,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Called before this relay takes the lease: shares the outbox if another replica has taken it.
+    /// Called in shared mode, before the relay takes the lease: if any replica has taken the outbox, finds out which,
+    /// and shares it if it is another one.
     pub(crate) async fn share(&self, db: &Db) -> Result<(), StoreError> {
         let taken = format!("select 1 where {TAKEN}");
         if db.fetch(&taken, vec![RELAY.into(), NEVER]).await?.is_empty() {
@@ -240,8 +244,8 @@ impl Outbox {
         self.look(db).await
     }
 
-    /// Called when a batch's premise did not hold: finds out whether this replica has the outbox. If another
-    /// one has, both share it from now on.
+    /// Called when a batch's premise did not hold, and by [`Outbox::share`]: finds out whether this replica has the
+    /// outbox. If another one has, both share it from now on.
     pub(crate) async fn look(&self, db: &Db) -> Result<(), StoreError> {
         let mut tx = db.begin().await?;
         tx.lock_exclusively(LOCK).await?;
@@ -259,8 +263,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Called now and then by the relay of a sole replica: notices that another replica has shared the outbox.
-    /// That one may be gone before it sends what it committed.
+    /// Called once a second by the relay of a sole replica: notices that another replica has taken or shared the
+    /// outbox, although this one applies no batch. The other replica may have committed rows and died before it sent
+    /// them. Then only this one is left to send them, from the table.
     pub(crate) async fn confirm(&self, db: &Db) -> Result<(), StoreError> {
         let values = vec![RELAY.into(), NEVER, self.replica.into()];
         if !self.always_sole

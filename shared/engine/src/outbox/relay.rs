@@ -1,29 +1,39 @@
-//! From the outbox to the broker: oldest first, nothing skipped, nothing overtaken.
+//! The relay: sends the events of the outbox to the broker, oldest first, and skips none.
 //!
-//! In exclusive mode the relay sends from the outbox queue, and reads the table only after a start, a failure or
-//! an overflow. In shared mode it sends only what it has read from the table, while it holds the lease.
+//! One loop of the runtime calls [`Relay::step`], again at once while there are events, and otherwise when a batch
+//! commits or a second has passed. Once a second it also calls [`Relay::tidy`], and at the end of a drain
+//! [`Relay::release`].
+//!
+//! In exclusive mode the relay sends from the outbox queue. It reads the table only while the cursor says so: after
+//! a start, a failed send, or when the queue is incomplete (an overflow, a change of ownership, a commit in doubt).
+//! Batches delete the rows that the broker has acknowledged. In shared mode the relay sends only what it has read
+//! from the table, while it holds the lease, and deletes it itself.
+//!
+//! The producer reports each record: acknowledged or not. With the first record that is not acknowledged it also
+//! reports an error, and the broker stores no later record of the same publish.
 //!
 //! # Why an aggregate's first occurrences keep their order in shared mode
 //!
-//! Premises:
+//! The first occurrence of an event is its first record at the broker. Later ones are repeats, which the consumers'
+//! inboxes drop. Premises:
 //!
-//! 1. Rows are in the table from their commit until a relay deletes them, which it does only after the broker
-//!    acknowledged all their events.
-//! 2. A relay reads the oldest rows by id, sends them over one connection in that order, and waits for all
-//!    acknowledgements before it reads again. After an event that the broker did not take it sends nothing later.
-//! 3. An aggregate's rows get ascending ids, because their transactions lock its state rows until they commit.
+//! 1. A row is in the table from its commit until a relay or a batch deletes it. That happens only after the broker
+//!    acknowledged all events of the row.
+//! 2. A relay reads the oldest rows by their number, sends them over one connection in that order, and waits for all
+//!    reports before it reads again.
+//! 3. An aggregate's rows get ascending numbers: a transaction locks the aggregate's state row first, draws the number
+//!    afterwards, and keeps the lock until it commits.
 //!
-//! Let a relay send an event. Each earlier event of its aggregate was in the table when the relay read it, or it
-//! was not:
+//! Let a relay send an event E. For each earlier event of the same aggregate there are two cases:
 //!
-//! - It was in the table: the relay sent it just before, in the same read (premises 2 and 3), or had the broker's
-//!   acknowledgement from an earlier read and has not deleted it yet.
-//! - It was not in the table: a relay deleted it, so the broker had it (premise 1).
+//! - Its row was in the table when the relay read E. Then the relay sent it before E: in the same publish, or in an
+//!   earlier one whose rows it read again in part.
+//! - Its row was not in the table. Then it had been deleted, so the broker had the event (premise 1).
 //!
-//! In both cases the broker had the earlier event first. A relay that hangs while another one takes over holds
-//! rows that were in the table when it read them. The other relay read them too, and sent them first, so the
-//! relay that wakes up can only repeat them. The lease therefore keeps repeats few; order rests neither on the
-//! lease nor on a clock. [`super::ownership`] has the argument for exclusive mode, and for the change between both.
+//! In both cases the broker had the earlier event first. A relay that hangs between reading and sending, while another
+//! one takes over, still sends its rows in this order. Some of them are repeats then, and none is ahead of its
+//! predecessor. So the lease keeps repeats few, and order rests neither on the lease nor on a clock.
+//! [`super::ownership`] has the argument for exclusive mode, and for the change between both.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -42,8 +52,8 @@ use crate::{Fatal, Settings, bus_identity, settings::Moment};
 
 /// So many events are enough for one publish.
 pub(crate) const BATCH: usize = 1_000;
-/// How long the outbox is shared before the relay that sends takes it again. If other replicas are still there,
-/// the next batch of each runs twice.
+/// How long the outbox is shared before the relay that holds the lease takes it, in case the other replicas have
+/// gone. If they have not, the next batch of each replica fails its premise and runs again.
 const TAKE_AGAIN: Duration = Duration::from_mins(1);
 
 /// Sends what the outbox holds. See the module.
@@ -57,7 +67,7 @@ pub struct Relay {
     clock: Arc<dyn Clock>,
     lease: Lease,
     cursor: Cursor<EventId>,
-    /// Events that the broker has, of rows that it has only in part.
+    /// Events that the broker has acknowledged, of rows whose other events it has not. They are not sent again.
     sent_in_part: HashSet<EventId>,
     /// When the relay takes the outbox again, by the steady clock.
     take_at: Duration,
@@ -139,8 +149,8 @@ impl Relay {
         result.map(Sent::Some)
     }
 
-    /// In shared mode: why this relay does not send now, if so. A relay renews its lease only while events wait,
-    /// so idle replicas only read.
+    /// In shared mode: the reason why this relay does not send now, or `None` if it may send. A relay takes and renews
+    /// its lease only while events wait. While none wait, replicas write nothing.
     async fn may_not_send(&mut self) -> Result<Option<Sent>, StoreError> {
         let now = Moment::of(&*self.clock);
         let committed_here = self.outbox.take_committed();
@@ -169,7 +179,7 @@ impl Relay {
         Ok(Some(Sent::StandingBy))
     }
 
-    /// Lets go of outbox and lease, so that another replica need not wait for their end.
+    /// Releases the outbox and the lease, so that another replica may send at once.
     ///
     /// # Errors
     /// If the database does not answer; then the lease ends by itself.
@@ -243,7 +253,7 @@ impl Relay {
             let (bus, replica) = (&*self.bus, self.outbox.replica);
             bus_identity::require(&self.db, bus, replica).await.map_err(|fatal| match fatal {
                 Fatal::Bus(error) => RelayError::Bus(error),
-                // The consumer meets the same bus, and ends the service.
+                // The consumer finds the same, and ends the service with it.
                 stranger => RelayError::Stranger(Box::new(stranger)),
             })?;
         }
@@ -253,7 +263,7 @@ impl Relay {
         }
     }
 
-    /// Rows that the broker has whole are acknowledged. Of the others, the relay skips the events that it has.
+    /// Notes the rows that the broker has acknowledged whole, and of the other rows the acknowledged events.
     fn note_sent(&mut self, rows: SentRows, unsent: &HashSet<EventId>) {
         let (in_part, whole): (SentRows, SentRows) =
             rows.into_iter().partition(|(_, ids)| ids.iter().any(|id| unsent.contains(id)));
@@ -262,8 +272,8 @@ impl Relay {
         self.outbox.acknowledge(whole);
     }
 
-    /// Deletes acknowledged rows that no batch has come to delete, evicts rows from the row cache whose time is
-    /// over, counts the outbox where the count may be wrong, and takes or confirms the outbox.
+    /// Deletes acknowledged rows that no batch has deleted, drops expired rows from the row cache, counts the outbox
+    /// where the count may be wrong, and takes or confirms the outbox.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -272,8 +282,8 @@ impl Relay {
         let now = Moment::of(&*self.clock);
         let depth = self.outbox.depth();
         let unchanged = depth == std::mem::replace(&mut self.last_depth, depth);
-        // In shared mode other replicas add and send too. In exclusive mode a depth that stays the same may count
-        // a commit whose result never came.
+        // In shared mode other replicas add and send too. In exclusive mode a count that does not move may lack a
+        // commit whose result was lost.
         if !self.outbox.is_empty() && (unchanged || !self.sole) {
             self.outbox.set_depth(rows::depth(&self.db, now.wall).await?.depth);
         }
@@ -301,7 +311,8 @@ impl Relay {
         if rows.is_empty() {
             return Ok(());
         }
-        // Without a lease all of it was sent in exclusive mode, which may have ended just now.
+        // The rows may go in any case, because the broker has them. The fence tells this relay that it has lost the
+        // lease. Without a lease there is no fence: the rows were sent in exclusive mode, which may have just ended.
         if let Some(fence) = self.lease.fence().filter(|_| !self.sole) {
             if !rows::delete_fenced(&self.db, &rows, fence).await? {
                 self.lease.lost();
@@ -313,7 +324,7 @@ impl Relay {
         }
         crate::crash_point!(AfterDelete, &rows);
         self.outbox.set_lease_held(self.sole || self.lease.was_ours());
-        // Rows that the fence protected are sent again by the holder of the lease: a repeat, and not a loss.
+        // Rows that the fence protected stay in the table. The holder of the lease sends them again, as repeats.
         self.outbox.rows_deleted(&rows);
         Ok(())
     }
