@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Cursor<Id> {
     /// The table holds rows that the relay has not read.
     reads_table: bool,
-    /// The rows of the last look at the table, until the queue brings a later one. The engine adds rows to the
-    /// queue just after their commit, so the table may have shown the queue's first rows already.
+    /// The rows of the last read of the table, until the queue has a row that is not among them. The engine adds rows
+    /// to the queue just after their commit, so the table may have shown the queue's first rows already.
     read: BTreeSet<Id>,
 }
 

@@ -8,8 +8,8 @@
 //! [`Ownership`] is what a replica knows about this, and [`Ownership::after`] is the whole state machine.
 //! [`Outbox::take`], [`Outbox::share`], [`Outbox::look`], [`Outbox::confirm`] and [`Outbox::release`] are the
 //! transactions that change the lease, or look at it. When the database fails, they leave the state as it was, and
-//! the next call tries again. When only the result of their COMMIT is lost, the next batch fails its premise, and
-//! [`Outbox::look`] puts the state right.
+//! the next call tries again. When only the result of a COMMIT is lost, the state is out of date. A batch whose premise
+//! fails for that reason runs again after [`Outbox::look`].
 //!
 //! # Why an aggregate's first occurrences reach the broker in the order of their commits
 //!
@@ -19,11 +19,14 @@
 //!    takes or shares the outbox holds it alone. So no batch is under way while the outbox changes hands. (A
 //!    replica releases the outbox without the lock, once its engine has applied its last batch.)
 //! 2. A batch's transaction fails unless the database agrees with the ownership that it relies on
-//!    ([`Outbox::premise`]): in exclusive mode the lease without an end is its own, in shared mode there is none.
+//!    ([`Outbox::premise`]): in exclusive mode the lease without an end is its own, in shared mode there is none. It
+//!    asks in a statement after the one that gets the lock, so that it sees the latest lease. A lease without an
+//!    end changes only under the lock ([`super::lease::Lease::take`] leaves it alone).
 //! 3. A commit adds its rows to the queue only if its transaction relied on exclusive mode, and no commit is in
 //!    doubt ([`OwnedQueue::committed`]). So the queue has the order of the commits.
-//! 4. Each change of ownership, and the commit that ends a doubt, empty the queue and mark it incomplete
-//!    ([`Change::leaves_queue_incomplete`]). It stays empty until the relay is about to read the table.
+//! 4. The queue is emptied and marked incomplete by each change of ownership
+//!    ([`Change::leaves_queue_incomplete`]) and by the commit that ends a doubt ([`OwnedQueue::committed`]). After
+//!    that, and after a failed send, the relay reads the table before it sends from the queue ([`super::cursor`]).
 //! 5. A relay sends the table's rows oldest first, and waits for the broker before it reads again
 //!    ([`super::relay`]).
 //!
@@ -31,12 +34,14 @@
 //!
 //! 1. While a replica has the outbox, no other replica commits a batch (premises 1 and 2).
 //! 2. All rows that others committed before a replica took the outbox were in the table when its relay first read
-//!    the table after that (premises 1 and 4).
-//! 3. Once another replica has taken or shared the outbox, no further commit adds to the former owner's queue: its
-//!    next transaction fails, and runs again in shared mode (premises 2 and 3).
-//! 4. The former owner may still send the rows of its queue: each predecessor of a queued row was sent before, or is
-//!    ahead of it in the queue (conclusions 1 and 2).
-//! 5. A replica that hangs and wakes up can repeat an event, and cannot send one ahead of its predecessor.
+//!    the table after that, or the broker had their events (premises 1, 4 and 5).
+//! 3. Once another replica has taken or shared the outbox, no transaction that begins later adds to the former
+//!    owner's queue: it fails, or relies on shared mode (premises 1, 2 and 3).
+//! 4. Each predecessor of a queued row was sent before, or is ahead of it in the queue (conclusions 1 and 2,
+//!    premises 3 and 4). So the owner sends an aggregate's events in the order of their commits, and a former owner
+//!    may still send the rows of its queue.
+//! 5. A replica that hangs and wakes up sends rows of its queue late. By 4 it repeats events then, and sends none
+//!    ahead of its predecessor.
 //!
 //! `ownership_model.rs` plays every interleaving of two replicas that start, share, commit, hang, die and stop,
 //! with this state machine, and asserts the conclusions in each state. It also asserts that a wrong target of
@@ -68,7 +73,8 @@ pub(crate) enum Ownership {
     /// Shared mode: relays send what they read from the table, one relay at a time.
     Shared,
     /// The last COMMIT had an unknown outcome, or its attempt was dropped: its rows may be in the table, and are not
-    /// in the queue. The same batch runs again, without assumptions, until it commits.
+    /// in the queue. The same batch runs again until it commits. It assumes neither that its inputs are new nor that
+    /// the row cache is right.
     InDoubt {
         /// Whether the replica is in exclusive mode, to which the next commit returns it.
         sole: bool,
@@ -91,7 +97,8 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Whether the table may hold rows from now on that are not in the queue, and that the relay has not read.
+    /// Whether the ownership changed: then the table may hold rows that are not in the queue, and that the relay has
+    /// not read.
     pub(crate) fn leaves_queue_incomplete(self) -> bool {
         matches!(self, Self::Taken | Self::FoundOurs | Self::FoundShared)
     }

@@ -4,13 +4,15 @@
 //! commits or a second has passed. Once a second it also calls [`Relay::tidy`], and at the end of a drain
 //! [`Relay::release`].
 //!
-//! In exclusive mode the relay sends from the outbox queue. It reads the table only while the cursor says so: after
-//! a start, a failed send, or when the queue is incomplete (an overflow, a change of ownership, a commit in doubt).
-//! Batches delete the rows that the broker has acknowledged. In shared mode the relay sends only what it has read
+//! In exclusive mode the relay sends from the outbox queue. It reads the table only while the cursor says so: after a
+//! start, after a failed send, and while the queue is incomplete (an overflow, a change of ownership, a commit in
+//! doubt), until a read has shown all that the table holds. Batches delete most of the rows that the broker has
+//! acknowledged, and the relay deletes the others. In shared mode the relay sends only what it has read
 //! from the table, while it holds the lease, and deletes it itself.
 //!
 //! The producer reports each record: acknowledged or not. With the first record that is not acknowledged it also
-//! reports an error, and the broker stores no later record of the same publish.
+//! reports an error, and the broker stores no later record of the same publish. A step runs to its end: a caller that
+//! dropped it half-way would lose rows that it took from the queue.
 //!
 //! # Why an aggregate's first occurrences keep their order in shared mode
 //!
@@ -26,8 +28,8 @@
 //!
 //! Let a relay send an event E. For each earlier event of the same aggregate there are two cases:
 //!
-//! - Its row was in the table when the relay read E. Then the relay sent it before E: in the same publish, or in an
-//!   earlier one whose rows it read again in part.
+//! - Its row was in the table when the relay read E. Then the relay sent it before E: in the same publish, or, if the
+//!   broker had acknowledged only a part of its row, in an earlier one.
 //! - Its row was not in the table. Then it had been deleted, so the broker had the event (premise 1).
 //!
 //! In both cases the broker had the earlier event first. A relay that hangs between reading and sending, while another
@@ -237,8 +239,10 @@ impl Relay {
         }
         crate::crash_point!(BeforePublish, &*ids);
         let published = self.producer().await?.publish(&records).await;
-        let reports = ids.iter().zip(published.acknowledged);
-        let unsent: HashSet<_> = reports.filter(|(_, yes)| !yes).map(|(id, _)| *id).collect();
+        // A record without a report counts as unsent.
+        let reports = published.acknowledged.into_iter().chain(std::iter::repeat(false));
+        let unsent = ids.iter().zip(reports).filter(|(_, acknowledged)| !acknowledged);
+        let unsent: HashSet<EventId> = unsent.map(|(id, _)| *id).collect();
         crate::crash_point!(
             AfterPublish,
             &*ids.iter().copied().filter(|id| !unsent.contains(id)).collect::<Vec<_>>()
@@ -324,7 +328,7 @@ impl Relay {
         }
         crate::crash_point!(AfterDelete, &rows);
         self.outbox.set_lease_held(self.sole || self.lease.was_ours());
-        // Rows that the fence protected stay in the table. The holder of the lease sends them again, as repeats.
+        // Rows that the fence protected stay in the table until they are read, sent again and deleted.
         self.outbox.rows_deleted(&rows);
         Ok(())
     }
