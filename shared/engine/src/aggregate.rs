@@ -1,11 +1,11 @@
-//! How the admin interface names the aggregate that something is about.
+//! Names the aggregate that an object of the admin interface is about.
 
 use event::Contract;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-/// A member of a JSON object that is called as the contract's key is, such as `trip_id`. Its value is
-/// null where something is about no aggregate.
+/// A member of a JSON object that names the aggregate. It has the name of the contract's key, such as `trip_id`. Its
+/// value is null if the object is about no aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AggregateField {
     name: &'static str,

@@ -30,7 +30,7 @@ const TABLE: Table = Table {
     ],
 };
 
-/// What says whether an alarm that was taken still rings.
+/// The columns that show whether a claimed alarm still has to ring.
 const RINGING: Table = Table {
     name: "alarm",
     columns: &[
@@ -39,8 +39,8 @@ const RINGING: Table = Table {
     ],
 };
 
-/// Alarms that were claimed, or could not be applied: the others wait for their own time, however far ahead.
-/// The deadline itself is never changed.
+/// Alarms whose deadline has passed, so that they were claimed or postponed. All others wait for their deadline,
+/// however far ahead it is. The deadline, `rings_at`, is never changed.
 const CLAIMED: Rows<'_> = Rows { table: TABLE.name, condition: "rings_at <= $1" };
 
 /// An alarm to set.
@@ -51,12 +51,12 @@ pub(crate) struct Set<P: Participant> {
     pub(crate) trace: Trace,
 }
 
-/// What a batch does to the alarms, by their ids: sets (`Some`) or clears (`None`). The last one
-/// counts.
+/// The changes of a batch to the alarms, by alarm id: `Some` sets an alarm, `None` clears it. The last change of an
+/// alarm counts.
 pub(crate) type Changes<P> = BTreeMap<Uuid, Option<Set<P>>>;
 
 /// Sets and clears alarms. With `assume_new`, an alarm that is set already fails the statement with
-/// [`StoreError::Taken`]: to look costs the database more.
+/// [`StoreError::Taken`]: this optimistic insert costs the database less than an upsert.
 pub(crate) async fn change<P: Participant>(
     tx: &mut Tx,
     changes: Changes<P>,
@@ -85,8 +85,8 @@ pub(crate) async fn change<P: Participant>(
     tx.upsert(&TABLE, rows).await
 }
 
-/// Deletes those of the alarms that still ring and answers their ids. One that was cleared since
-/// it was taken is gone; one that was set anew rings at its new time.
+/// Deletes those of the alarms that still have to ring, and returns their ids. An alarm that was cleared since it was
+/// claimed is gone; an alarm that was set again rings at its new time.
 pub(crate) async fn take(
     tx: &mut Tx,
     ids: BTreeSet<Uuid>,
@@ -104,7 +104,7 @@ pub(crate) async fn take(
     Ok(ringing)
 }
 
-/// Finds the alarms that ring.
+/// Claims the alarms that are due.
 pub struct Alarms {
     db: Db,
     clock: Arc<dyn Clock>,
@@ -113,18 +113,18 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// Alarms taken in one turn.
+    /// The most alarms that one step claims.
     pub(crate) const LIMIT: usize = 500;
 
     pub(crate) fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
         Self { db, clock, settings, mender: Mender::default() }
     }
 
-    /// Takes what is due, so that for the length of a claim nobody else does. Each becomes an
-    /// input; its row goes when that input is applied.
+    /// Claims the alarms that are due, so that no other replica takes them until the claim ends. Each becomes an input,
+    /// and its row is deleted when that input is applied.
     ///
     /// # Errors
-    /// If the database is away.
+    /// If the database does not answer.
     pub async fn step<P: Participant>(&self) -> Result<Vec<Work<P>>, StoreError> {
         let now = Moment::of(&*self.clock);
         self.mender.mend(&self.db, CLAIMED, now, self.settings.longest_pause()).await?;

@@ -1,8 +1,8 @@
-//! A database and its bus belong together.
+//! Checks that a service uses its database with one and the same bus.
 //!
-//! Inbox, offsets and rows of one make no sense with the other: a service that meets a bus which its
-//! database does not know would miss what it has not read, and wait for what never comes. So the bus has an
-//! id since its first use, and the database remembers the id of the bus that it was first used with.
+//! The inbox and the rows of a database refer to the records of one bus. With another bus the service would miss
+//! records that it has never read, and wait for records that never come. So a bus gets an id at its first use, and a
+//! database remembers the id of the bus that it was first used with.
 
 use bus::{Bus, PartitionState};
 use store::{Db, Row, StoreError, Value};
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::Fatal;
 
-/// Checks that this database and this bus belong together, and has them remember each other at their first
-/// meeting. `proposed` becomes the id of a bus that has none.
+/// Checks that this database and this bus belong together. `proposed` becomes the id of a bus that has none. The
+/// database remembers a new bus only with [`Acquaintance::remember`].
 pub(crate) async fn require(db: &Db, bus: &dyn Bus, proposed: Uuid) -> Result<Acquaintance, Fatal> {
     let Some(id) = bus.identity(proposed).await? else { return Ok(Acquaintance::Unnamed) };
     let known = known(db).await.map_err(|error| Fatal::database_unavailable(&error))?;
@@ -24,11 +24,11 @@ pub(crate) async fn require(db: &Db, bus: &dyn Bus, proposed: Uuid) -> Result<Ac
     Err(Fatal::Stranger { known: known.address, known_id: known.id, bus: bus.address(), id })
 }
 
-/// How a database and a bus meet.
+/// What a database knows of a bus.
 pub(crate) enum Acquaintance {
-    /// They know each other.
+    /// The database remembers this bus.
     Known,
-    /// The database knows no bus yet.
+    /// The database remembers no bus yet. This is its first one.
     First(Known),
     /// The bus keeps no id.
     Unnamed,
@@ -41,8 +41,8 @@ pub(crate) struct Known {
 }
 
 impl Acquaintance {
-    /// At a first meeting of a database that never read anything, the group must not have read anything
-    /// either: its offsets would pass over all that this database has not applied.
+    /// If this is the first bus of a database that never read a record, the group must not have read any record either.
+    /// Otherwise its offsets would skip all records that this database has not applied.
     pub(crate) async fn require_unread(
         &self,
         db: &Db,
@@ -54,7 +54,7 @@ impl Acquaintance {
         let Some(state) = states.iter().find(read) else { return Ok(()) };
         let places = db.fetch("select 1 from partition_registry limit 1", Vec::new()).await;
         if !places.map_err(|error| Fatal::database_unavailable(&error))?.is_empty() {
-            // It was used before databases remembered their bus.
+            // This database was in use before databases remembered their bus.
             return Ok(());
         }
         Err(Fatal::Unread {
@@ -65,7 +65,7 @@ impl Acquaintance {
         })
     }
 
-    /// The database remembers the bus from now on.
+    /// Stores the bus in the database, if it is the first one.
     pub(crate) async fn remember(self, db: &Db) -> Result<(), StoreError> {
         let Self::First(known) = self else { return Ok(()) };
         let mut tx = db.begin().await?;

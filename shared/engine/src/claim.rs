@@ -1,4 +1,4 @@
-//! Taking due rows of a queue table so that no other replica takes them meanwhile.
+//! Claims due rows of a queue table, so that no other replica takes them meanwhile.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,8 +10,8 @@ use store::{Db, DbKind, Row, StoreError, Value};
 
 use crate::settings::{Moment, later};
 
-/// A claimed row, unless this version cannot read it (a newer one may have written it): then it
-/// stays in the table and does not hold up the others.
+/// A claimed row. `None` if this version cannot read it, perhaps because a newer one wrote it: the row stays in the
+/// table and does not hold up the others.
 pub(crate) fn readable<T>(read: Result<T, StoreError>, what: &str) -> Option<T> {
     read.inspect_err(|error| tracing::error!(%error, "cannot read {what} that is due; it waits"))
         .ok()
@@ -20,16 +20,16 @@ pub(crate) fn readable<T>(read: Result<T, StoreError>, what: &str) -> Option<T> 
 /// How often a queue table is searched for rows that a wrong clock has put off.
 const MEND_EVERY: Duration = Duration::from_mins(1);
 
-/// Makes rows due that are put off for longer than any pause allows. A clock that was wrong has written them, here or
-/// at another replica; without this they would wait until the right clock shows that time too.
+/// Makes rows due that are put off for longer than any pause allows. A process with a wrong clock wrote them, here or
+/// at another replica. Without this they would wait until the right clock reaches that time.
 #[derive(Debug, Default)]
 pub(crate) struct Mender {
-    /// When to look next, in microseconds of the steady clock.
+    /// When to search next, in microseconds of the steady clock.
     next: AtomicU64,
 }
 
 impl Mender {
-    /// Looks at once when called first, then every minute.
+    /// Searches on the first call, and then at most every minute.
     pub(crate) async fn mend(
         &self,
         db: &Db,
@@ -61,7 +61,7 @@ pub(crate) struct Later {
     pub(crate) by: Duration,
 }
 
-/// Makes due now what is due later than that.
+/// Makes rows due now that would be due later than `than`.
 pub(crate) async fn make_due(db: &Db, rows: Rows<'_>, than: Later) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let Rows { table, condition } = rows;
@@ -70,22 +70,22 @@ pub(crate) async fn make_due(db: &Db, rows: Rows<'_>, than: Later) -> Result<(),
     tx.commit().await
 }
 
-/// Which rows are taken, and for how long.
+/// Which rows to claim, and until when.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim<'a> {
     pub(crate) table: &'a str,
-    /// What is returned of each row.
+    /// The columns to return.
     pub(crate) columns: &'a str,
-    /// What holds of a row, besides that it is due.
+    /// The SQL condition that a row must meet, besides being due.
     pub(crate) condition: &'a str,
     /// When the claim ends.
     pub(crate) until: Timestamp,
-    /// How many rows, at most.
+    /// The most rows to claim.
     pub(crate) limit: usize,
 }
 
-/// Takes rows that are due by making them due when the claim ends, oldest first. Looks before it writes, so that
-/// an idle service writes nothing.
+/// Claims rows that are due, oldest first, by moving their due times to the end of the claim. It queries before it
+/// writes, so that an idle service writes nothing.
 pub(crate) async fn claim(
     db: &Db,
     wanted: Claim<'_>,

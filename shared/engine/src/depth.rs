@@ -15,8 +15,8 @@ pub struct Depth {
     pub oldest_seconds: f64,
 }
 
-/// The rows of a queue, read by way of their key: PostgreSQL then meets each row that is gone once and
-/// remembers that in the index, where reading the table meets all of them until it is vacuumed.
+/// The rows of a queue, read through the index of their key. PostgreSQL then visits a deleted row once, and marks it as
+/// dead in the index. A scan of the table would visit all deleted rows again until a vacuum.
 pub(crate) fn by_id(table: &str, columns: &str) -> String {
     format!("(select {columns} from {table} order by id) as queued")
 }

@@ -1,9 +1,9 @@
 //! The engine that every service runs: one transaction per batch.
 //!
-//! A service is a pure function over its rows ([`Participant::react`]). The engine takes the inputs that
-//! wait (events, commands, outcomes of effects, alarms), applies them in one transaction together
-//! with the inbox, the outbox, and the effects and alarms that follow ([`Engine::apply_batch`]). Only
-//! then it answers, stores offsets, and lets events and requests leave the process.
+//! A service is a pure function over its rows ([`Participant::react`]). The engine takes the inputs that wait (events,
+//! commands, outcomes of effects, alarms), applies them in one transaction together with the inbox, the outbox, and the
+//! effects and alarms that follow ([`Engine::apply_batch`]). Only after the commit does it answer commands, store
+//! offsets, and let events and requests leave the process.
 //!
 //! The rooms, each of which imports only those above it:
 //!
@@ -76,8 +76,8 @@ pub use upkeep::{
 };
 pub use work::{Answer, CommandError, IdempotencyKey, Origin, Pending, Replay, Work};
 
-/// Whether the bug of this name is injected here: never without the feature `injected-bugs`, and then only
-/// where a simulation has chosen it ([`injected_bugs`]).
+/// Whether this thread runs with the bug of this name, which a simulation has injected ([`injected_bugs`]). Always
+/// false without the feature `injected-bugs`.
 #[cfg(feature = "injected-bugs")]
 #[macro_export]
 macro_rules! inject_bug {
@@ -86,7 +86,7 @@ macro_rules! inject_bug {
     };
 }
 
-/// Whether the bug of this name is injected here: never without the feature `injected-bugs`.
+/// Whether this thread runs with the bug of this name. Always false without the feature `injected-bugs`.
 #[cfg(not(feature = "injected-bugs"))]
 #[macro_export]
 macro_rules! inject_bug {
@@ -95,7 +95,7 @@ macro_rules! inject_bug {
     };
 }
 
-/// A point at which a process can be told to die: nothing at all without the feature `crash-points`.
+/// A point at which a test can have the process die. Without the feature `crash-points` it expands to nothing.
 #[cfg(feature = "crash-points")]
 macro_rules! crash_point {
     ($point:ident, $what:expr) => {
@@ -103,7 +103,7 @@ macro_rules! crash_point {
     };
 }
 
-/// A point at which a process can be told to die: nothing at all without the feature `crash-points`.
+/// A point at which a test can have the process die. Without the feature `crash-points` it expands to nothing.
 #[cfg(not(feature = "crash-points"))]
 macro_rules! crash_point {
     ($point:ident, $what:expr) => {};

@@ -16,9 +16,9 @@ use crate::{
 /// A service: a pure function over the rows that it touches, and how those are loaded and saved.
 #[async_trait]
 pub trait Participant: Sized + Send + Sync + 'static {
-    /// Its name: the source of its events, and its consumer group is `quintet-NAME`.
+    /// Its name: the source of its events, and the second half of its consumer group ([`group`]).
     const NAME: &'static str;
-    /// The events that it reacts to. Others on its topics are passed over.
+    /// The events that it reacts to. Others on its topics are skipped.
     const CONSUMES: &'static [TypeOf<Self::Contract>];
 
     /// The events of its saga.
@@ -26,15 +26,15 @@ pub trait Participant: Sized + Send + Sync + 'static {
 
     /// The rows that one batch may read or change.
     type World: Send;
-    /// What its HTTP interface asks of it.
+    /// A request of its HTTP interface.
     type Command: Debug + Send + Sync;
-    /// What it answers.
+    /// The answer to a command.
     type Reply: Reply;
-    /// What it asks of the outside world.
+    /// A request to the outside world.
     type Effect: Effect<Key<Self>>;
-    /// What the outside world answers.
+    /// A definite answer of the outside world.
     type Outcome: Debug + Send + Sync;
-    /// Its deadlines.
+    /// The names of its deadlines.
     type Alarm: Alarm;
 
     /// Loads and locks every row that `inputs` may touch: one query per table, always in the same
@@ -44,8 +44,8 @@ pub trait Participant: Sized + Send + Sync + 'static {
     /// Saves what has changed.
     async fn save(&self, tx: &mut Tx, world: &Self::World) -> Result<(), StoreError>;
 
-    /// Takes note of a world that was committed at about `now`, for metrics of the service's own.
-    /// A commit whose result never came is not seen.
+    /// Is called with the rows of a batch that committed at about `now`, for the service's own metrics. A commit whose
+    /// result is unknown is not reported.
     fn committed(&self, _world: &Self::World, _now: Timestamp) {}
 
     /// The reaction itself. Total: no clock, no randomness, no I/O, no failure. A refusal of the
@@ -93,11 +93,12 @@ pub(crate) fn consumes<P: Participant>(record: &Incoming) -> bool {
 pub struct Input<P: Participant> {
     /// The id of the event, command, effect or alarm: ids of what follows are derived from it.
     pub cause: Uuid,
-    /// When it happened, as its sender said; of commands, outcomes and alarms when it was taken.
+    /// For an event, the time at which it happened, by its sender. For a command, an outcome or an alarm, the time at
+    /// which this service took it.
     pub at: Timestamp,
     /// The trace that it belongs to.
     pub trace: Trace,
-    /// The thing itself.
+    /// The event, command, outcome or alarm.
     pub what: What<P>,
 }
 
@@ -115,7 +116,7 @@ pub enum What<P: Participant> {
 }
 
 impl<P: Participant> What<P> {
-    /// What it is called.
+    /// Its name in error messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Event(event) => event.event_type().as_str(),
@@ -162,14 +163,14 @@ pub trait Effect<K: AggregateKey>:
     /// differ as well, since the provider tells requests apart by [`Effect::id`].
     fn name(&self) -> String;
 
-    /// Requests with the same key fail together, as far as the service can know: mail to one domain, bookings
-    /// at one hotel. The failures of a key cost that key only. An aggregate's requests are a key of their own
-    /// unless the service says otherwise.
+    /// Requests with the same key fail together, as far as the service can know: mail to one domain, bookings at one
+    /// hotel. The failures of a key cost that key only. By default, the requests of each aggregate have a key of their
+    /// own.
     fn isolation_key(&self) -> String {
         self.aggregate().to_string()
     }
 
-    /// The request as operators may see it: without what is secret, such as an access token.
+    /// The request as operators may see it: without secrets, such as an access token.
     fn shown(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -180,8 +181,8 @@ pub trait Effect<K: AggregateKey>:
         name.split_once('-').map_or(name.as_str(), |(kind, _)| kind).to_owned()
     }
 
-    /// Its id, which is also its idempotency key: derived, so that a repeat is a repeat whatever
-    /// was lost in between.
+    /// Its id, which is also its idempotency key. It is derived, so that a repeat has the same key whatever was lost in
+    /// between.
     fn id(&self) -> EffectId {
         let aggregate = self.aggregate().into();
         derived(aggregate, aggregate, &self.name(), 0).into()
@@ -193,7 +194,7 @@ pub trait Alarm: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'st
 
 impl<T: Debug + Copy + Into<&'static str> + FromStr + Send + Sync + 'static> Alarm for T {}
 
-/// The id under which an aggregate's alarm of this name is set: at most one at a time.
+/// The id of an aggregate's alarm of this name. At most one is set at a time.
 pub(crate) fn alarm_id(aggregate: Uuid, alarm: impl Alarm) -> Uuid {
     derived(aggregate, aggregate, alarm.into(), 1)
 }
@@ -203,7 +204,7 @@ pub(crate) fn alarm_id(aggregate: Uuid, alarm: impl Alarm) -> Uuid {
 pub enum Never {}
 
 impl Never {
-    /// Whether this type is it: then there is nothing to look for.
+    /// Whether `T` is this type. Then its loop has nothing to do.
     pub(crate) fn is<T: 'static>() -> bool {
         TypeId::of::<T>() == TypeId::of::<Self>()
     }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::{Key, Participant, participant::alarm_id, settings::later};
 
-/// What must become true together with the changed rows.
+/// The decisions of a reaction besides changed rows: events, requests, alarms and a reply. They are committed together
+/// with the rows.
 #[derive(Debug)]
 pub struct Reaction<P: Participant> {
     cause: Uuid,
@@ -17,14 +18,14 @@ pub struct Reaction<P: Participant> {
     pub(crate) reply: Option<P::Reply>,
 }
 
-/// An alarm that is set (with the time at which it rings) or cleared.
+/// A change of an alarm.
 #[derive(Debug)]
 pub(crate) enum AlarmChange<P: Participant> {
     Set { aggregate: Key<P>, alarm: P::Alarm, due_at: Timestamp },
     Clear { alarm: P::Alarm },
 }
 
-/// An event that was emitted, as the outside will see it.
+/// The id and the time of an emitted event, as its consumers will see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Emitted {
     /// Its id.
@@ -34,7 +35,7 @@ pub struct Emitted {
 }
 
 impl<P: Participant> Reaction<P> {
-    /// Nothing yet, in answer to `cause`, in a batch of this time.
+    /// An empty reaction to the input `cause`, in a batch at the time `now`.
     #[must_use]
     pub fn new(cause: Uuid, now: Timestamp) -> Self {
         Self {
@@ -60,12 +61,12 @@ impl<P: Participant> Reaction<P> {
         Emitted { id, at: self.now }
     }
 
-    /// Asks the outside world. The definite answer comes back as an input.
+    /// Makes a request to the outside world. The definite answer comes back as an input.
     pub fn request(&mut self, effect: P::Effect) {
         self.effects.push(effect);
     }
 
-    /// Sets an aggregate's alarm, in place of one of the same name.
+    /// Sets an aggregate's alarm. It replaces one of the same name.
     pub fn set_alarm(&mut self, aggregate: Key<P>, alarm: P::Alarm, after: Duration) {
         let due_at = later(self.now, after);
         let id = alarm_id(aggregate.into(), alarm);
@@ -82,17 +83,17 @@ impl<P: Participant> Reaction<P> {
         self.reply = Some(reply);
     }
 
-    /// What was emitted.
+    /// The emitted events.
     pub fn events(&self) -> impl Iterator<Item = &P::Contract> {
         self.events.iter().map(|(_, event)| event)
     }
 
-    /// What was emitted, each event with its id.
+    /// The emitted events, each with its id.
     pub fn emitted(&self) -> impl Iterator<Item = (EventId, &P::Contract)> {
         self.events.iter().map(|(id, event)| (*id, event))
     }
 
-    /// What was asked of the outside world.
+    /// The requests to the outside world.
     #[must_use]
     pub fn effects(&self) -> &[P::Effect] {
         &self.effects

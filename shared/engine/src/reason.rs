@@ -54,7 +54,7 @@ const LONGEST_SUMMARY: usize = 200;
 /// A word of this length that has a digit is taken for an id.
 const ID_LENGTH: usize = 8;
 
-/// What is wrong with an input: the cause, and the error with what led to it.
+/// What is wrong with an input: the cause, and the error with its sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// The kind of failure.

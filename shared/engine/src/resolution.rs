@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
-    /// What came of it, in a word that the service knows for such a request, as `booked` or `refused`; or
-    /// `never_arrived`, if the provider has no such request and refuses it from now on.
+    /// The outcome, in a word that the service knows for such a request, such as `booked` or `refused`. It is
+    /// `never_arrived` if the provider has no such request and refuses it from now on.
     #[schema(example = "booked", min_length = 1, max_length = 500)]
     pub outcome: String,
-    /// The provider's reference, of what was done.
+    /// The provider's reference for what it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "ref_1", min_length = 1, max_length = 500)]
     pub reference: Option<String>,
-    /// Why, of what was refused.
+    /// Why the provider refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1, max_length = 500)]
     pub reason: Option<String>,
@@ -40,10 +40,11 @@ impl Resolution {
         })
     }
 
-    /// Why the provider refused; without a reason, a standard one. That of a request that never arrived says so.
+    /// Why the provider refused: the operator's reason, or a standard one. If the request never arrived, the text says
+    /// so.
     #[must_use]
     pub fn reason(&self) -> String {
-        // The audit knows by this beginning that the provider's ledger has no entry of the request.
+        // The audit recognises by this beginning that the provider's ledger has no entry of the request.
         let never_arrived = "never arrived";
         match (self.outcome == Self::NEVER_ARRIVED, &self.reason) {
             (true, Some(reason)) => format!("{never_arrived}: {reason}"),

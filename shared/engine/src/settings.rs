@@ -16,29 +16,29 @@ pub struct EngineOptions<C: Contract> {
     pub versions: Versions<C>,
     /// The largest record that the broker takes, in bytes.
     pub max_record_bytes: usize,
-    /// Tells this process from all others that work on the same database, also from those before
-    /// it.
+    /// Identifies this process among all that work on the same database, earlier ones included.
     pub replica: Uuid,
 }
 
 /// How an engine behaves. The defaults suit one service on one machine and under load.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Inputs in one transaction, at most.
+    /// The most inputs in one transaction.
     pub batch: usize,
     /// Commands that may wait; more are refused.
     pub commands_queue: usize,
     /// Events that may wait for the broker before commands are refused.
     pub outbox_limit: usize,
-    /// Whether this engine is the only one on its database for ever, as on a file: it works in exclusive mode.
+    /// Whether this engine is always the sole replica on its database, as on a file. Then it always works in exclusive
+    /// mode.
     pub exclusive: bool,
     /// How often the relay looks at the outbox without being woken.
     pub relay_poll: Duration,
-    /// How long a relay keeps a shared outbox after it last renewed its lease.
+    /// How long the lease of a shared outbox lasts after its last renewal.
     pub lease: Duration,
-    /// Effects under way at once.
+    /// The most effects under way at once.
     pub effects_concurrency: usize,
-    /// How long an attempt may take. Shorter than the claim.
+    /// How long an attempt may take. It must be shorter than the claim.
     pub effects_timeout: Duration,
     /// For how long no other replica takes an effect or alarm that this one claimed.
     pub claim: Duration,
@@ -46,32 +46,31 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest such pause.
     pub backoff_max: Duration,
-    /// An effect that has had no answer for so long is held for an operator, and attempted at the longest
-    /// pause.
+    /// After how long without an answer an effect is held for an operator. It is then attempted at the longest pause.
     pub hold_after: Duration,
     /// The pause before an outcome or an alarm that cannot be applied is tried again.
     pub refused_pause: Duration,
-    /// How often effects and alarms that are due are looked for in the database.
+    /// How often the database is queried for effects and alarms that are due.
     pub poll: Duration,
     /// For how long the response to a request is kept under its idempotency key.
     pub idempotency_window: Duration,
-    /// Whether the inbox forgets what no topic can bring again.
+    /// Whether the inbox is pruned of ids that no topic can bring again.
     pub inbox_prune: bool,
-    /// For how long the database may not take the batch in hand before that counts as an outage: then commands are
-    /// refused, and the service is not ready.
+    /// After how long without a commit of the current batch a database outage begins. During it, commands are refused,
+    /// and the service is not ready.
     pub outage_after: Duration,
-    /// How long stopping may take to send the outbox.
+    /// How long a stop may take to send the outbox.
     pub drain: Duration,
-    /// What spans say of the broker.
+    /// How spans describe the broker.
     pub messaging: Arc<Messaging>,
 }
 
-/// What spans say of the broker and of this process as its client, by `OpenTelemetry`'s names.
+/// How spans describe the broker and this process as its client, under `OpenTelemetry`'s names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Messaging {
     /// `messaging.system`: what kind of broker it is.
     pub system: &'static str,
-    /// `server.address`: the broker's host, or the first one's; none where there is no server.
+    /// `server.address`: the broker's host, or that of the first broker; `None` if the bus has no server.
     pub host: Option<String>,
     /// `server.port`.
     pub port: Option<u16>,
@@ -98,8 +97,8 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             idempotency_window: Duration::from_hours(24),
             inbox_prune: false,
-            // A command is answered within five seconds, whatever the database does. A failover that takes less
-            // time is not reported to any client.
+            // A command is answered within five seconds, whatever the database does. No client notices a failover that
+            // takes less time.
             outage_after: Duration::from_millis(4_500),
             drain: Duration::from_secs(5),
             messaging: Arc::new(Messaging { system: "kafka", ..Messaging::default() }),
@@ -118,9 +117,9 @@ impl Settings {
 /// A reading of both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// The wall clock, which may be set: for what is stored.
+    /// The wall clock, for times that are stored. An operator may set it.
     pub(crate) wall: Timestamp,
-    /// For pauses within this process.
+    /// The steady clock, for pauses within this process.
     pub(crate) steady: Duration,
 }
 
@@ -130,7 +129,7 @@ impl Moment {
     }
 }
 
-/// The time so much later; the end of time at the latest.
+/// The time `by` later, or the latest time that there is.
 pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
@@ -148,7 +147,7 @@ fn longest_backoff(settings: &Settings, attempt: u32) -> Duration {
     doubled.min(settings.backoff_max)
 }
 
-/// How long the pauses after so many attempts take together, at most.
+/// The longest that the pauses after `attempts` attempts can take together.
 pub(crate) fn longest_pauses(settings: &Settings, attempts: i64) -> Duration {
     let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
     let growing = attempts.min(17);

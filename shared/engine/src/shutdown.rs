@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Returns once the service is told to stop, or once nothing is left that could tell it.
+/// Returns once the service is told to stop, or once the sender of that signal is gone.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -29,7 +29,7 @@
 //!    aggregates. This process has parked them itself, and remembers that in the flag `maybe_parked`. It
 //!    sets the flag before the commit, so that it remembers a commit too whose outcome is unknown. A process
 //!    that has just started has the flag set, until a batch has looked. *Test
-//!    `a_commit_in_doubt_that_parked_is_remembered`.*
+//!    `an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembered`.*
 //!
 //! If an aggregate is parked, or the batch has poison or replays, the batch locks and reads the queues:
 //!
@@ -39,10 +39,10 @@
 //! 9. So an event gets the lock before that transaction, joins the queue and is replayed too; or it gets the
 //!    lock after, finds no queue, and is applied. It is never left behind in a queue that is not replayed. *Tests
 //!    `an_event_that_joins_its_queue_during_a_replay_is_replayed_too` and
-//!    `an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_behind`.*
+//!    `an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied`.*
 //! 10. A queue that does not exist yet cannot be locked. Two replicas that park the same aggregate at once
 //!     both insert its row. The second one fails on the key, and runs its batch again with 7. *Test
-//!     `an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters`.*
+//!     `an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_letters`.*
 //!
 //! # Why a parked aggregate forbids optimistic inserts
 //!

@@ -1,4 +1,4 @@
-//! What becomes of attempts: answered, put off, or held for an operator.
+//! Handles attempts that have ended: the effect is answered, put off, or held for an operator.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     settings::{Moment, backoff, later, longest_pauses},
 };
 
-/// What was put off during an outage is due at once if the outage lasted for this long.
+/// After an outage of at least this length, the effects that were put off meanwhile become due at once.
 const OUTAGE: Duration = Duration::from_secs(1);
 
 impl<P: Participant> EffectRunner<P> {
@@ -26,7 +26,7 @@ impl<P: Participant> EffectRunner<P> {
         self.slots.ended(class, &key);
         match ended {
             Ok((_, ended)) => self.ended(ended),
-            // Its claim ends by itself, and then it is attempted again.
+            // The row stays claimed. The effect is attempted again when the claim ends.
             Err(error) => {
                 tracing::error!(%error, "an effect's attempt panicked; it is repeated when its claim ends");
                 self.failed(effect, &key, Duration::ZERO);
@@ -64,7 +64,7 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// The outside world answers, whatever it says.
+    /// Tells the breaker that the outside world answered. A refusal is an answer too.
     fn heard_from(&mut self, claimed: &Claimed<P>) {
         let Some(open_for) = self.breaker.answered(claimed.id, self.clock.steady()) else { return };
         tracing::info!(?open_for, "the outside world answers again");
@@ -103,8 +103,10 @@ impl<P: Participant> EffectRunner<P> {
         );
     }
 
-    /// Notes when the effect is attempted next, and returns how long that is from now. One that has had no
-    /// answer for too long is held: by the wall clock, and by its attempts, as the clock may have been set forward.
+    /// Records when the effect is attempted next, and returns how long that is from now.
+    ///
+    /// An effect that has had no answer for `hold_after` is held. The wall clock must say so, and the pauses after its
+    /// attempts must add up to as much, because the wall clock may have been set forward.
     pub(super) fn put_off(&mut self, claimed: &Claimed<P>, next: Next) -> Duration {
         let now = Moment::of(&*self.clock);
         let held_at = claimed.held_at.or(next.held_at).or_else(|| {
@@ -145,17 +147,17 @@ impl<P: Participant> EffectRunner<P> {
     }
 }
 
-/// What becomes of an effect that was not answered.
+/// The next values of an effect that has no answer yet.
 pub(super) struct Next {
     pub(super) attempts: i64,
-    /// Unless it is held: then the pause is the longest, with jitter.
+    /// Ignored if the effect is held: then the pause is the longest, with jitter.
     pub(super) pause: Duration,
     pub(super) why: Option<String>,
-    /// Since when it is held, if this decides it.
+    /// The time from which it is held, if this attempt is the reason.
     pub(super) held_at: Option<Timestamp>,
 }
 
-/// Text of a provider, on one line: `PostgreSQL` takes no NUL, a log no line breaks.
+/// A provider's text on one line: `PostgreSQL` refuses NUL, and a line break would split a line of the log.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

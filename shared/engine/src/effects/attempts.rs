@@ -1,4 +1,4 @@
-//! Attempts that are under way, and those that give up their slots because others wait.
+//! Runs attempts, and ends slow ones when other effects wait for their slots.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +18,13 @@ pub(super) struct Started {
     pub(super) effect: EffectId,
     pub(super) class: Class,
     pub(super) key: Arc<str>,
-    /// When it gives up its slot if others wait; [`clock::Clock::steady`].
+    /// From when on it gives up its slot if other effects wait, by [`clock::Clock::steady`].
     yields_at: Duration,
-    /// Ends it without an answer; none if that is done.
+    /// Ends the attempt without an answer. `None` once that was requested.
     cut: Option<Arc<Notify>>,
 }
 
-/// An attempt that is over.
+/// An attempt that has ended.
 pub(super) struct Ended<P: Participant> {
     pub(super) claimed: Claimed<P>,
     pub(super) attempt: Attempt<P::Outcome>,
@@ -70,7 +70,7 @@ impl<P: Participant> EffectRunner<P> {
                 }
             };
             metrics.attempted(claimed.effect.kind(), attempt.result(), took);
-            // What follows from the answer follows from this attempt.
+            // What follows from the answer belongs to this attempt's span.
             claimed.trace = span.end(&attempt);
             Ended { claimed, attempt, took }
         });
@@ -78,8 +78,8 @@ impl<P: Participant> EffectRunner<P> {
         self.started.insert(task.id(), started);
     }
 
-    /// Ends attempts that have been under way for much longer than answers take, if others wait for their slots.
-    /// They are repeated under the same idempotency key, with more patience.
+    /// Ends attempts that take much longer than answers usually do, as many as other effects need slots. An ended
+    /// attempt is repeated under the same idempotency key, with more patience.
     pub(super) fn make_room(&mut self, now: Moment) {
         for class in [Class::Fresh, Class::Retry] {
             let mut wanted = self.kept_waiting(class, now);
@@ -99,7 +99,7 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// When the next attempt gives up its slot, if others wait for it.
+    /// When the next attempt gives up its slot. `None` if no effect waits for one.
     pub(super) fn next_cut(&self) -> Option<Duration> {
         let now = Moment::of(&*self.clock);
         let waits = |class| self.kept_waiting(class, now) > 0;
@@ -112,7 +112,7 @@ impl<P: Participant> EffectRunner<P> {
         yields.map(|it| it.yields_at).min()
     }
 
-    /// How many keys have something of this class waiting that only lacks a slot of this class.
+    /// How many keys have a waiting effect of this class that lacks nothing but a free slot of this class.
     fn kept_waiting(&self, class: Class, now: Moment) -> usize {
         let gate = self.gate(now);
         if self.slots.has_room(class, gate) {

@@ -2,9 +2,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use event::EffectId;
 
-/// The breaker judges the latest attempt of so many effects.
+/// How many effects the breaker looks at. Of each, only the latest attempt counts.
 const WINDOW: usize = 32;
-/// Fewer effects than this say nothing about the outside world.
+/// With fewer effects than this in its window, the breaker does not open.
 const FEWEST: usize = 10;
 /// The breaker opens when at least this many percent of the effects in its window have no answer.
 const FAILING_PERCENT: usize = 80;
@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// [`clock::Clock::steady`].
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    /// Effects with what came of their latest attempts, the most recent last.
+    /// The latest attempt of each effect, the most recent last.
     window: VecDeque<Sample>,
     open: Option<Open>,
 }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_effect_that_fails_again_and_again_opens_nothing() {
+    fn one_effect_that_keeps_failing_does_not_open_the_breaker() {
         let mut breaker = Breaker::default();
         for _ in 0..FEWEST * 10 {
             assert!(!breaker.failed(effect(1), at(0)));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_answers_keeps_it_closed_whatever_their_order() {
+    fn the_breaker_stays_closed_while_a_third_of_the_effects_are_answered() {
         let mut breaker = Breaker::default();
         for number in 0..WINDOW {
             if number % 3 == 0 {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_goes_out_after_the_pause_and_an_answer_closes_it() {
+    fn a_probe_goes_out_after_the_pause_and_an_answer_closes_the_breaker() {
         let mut breaker = opened();
         assert!(!breaker.admits_probe(at(499)));
         assert!(breaker.admits_probe(at(500)));
@@ -155,7 +155,7 @@ mod tests {
         assert!(!breaker.admits_probe(at(500)), "one probe at a time");
         assert_eq!(breaker.answered(effect(1), at(700)), Some(at(700)));
         assert!(!breaker.is_open());
-        assert!(!breaker.failed(effect(2), at(700)), "it judges anew");
+        assert!(!breaker.failed(effect(2), at(700)), "the window is empty again");
     }
 
     #[test]
@@ -167,12 +167,12 @@ mod tests {
             now += at(pause);
             assert!(breaker.admits_probe(now), "pause {pause}");
             breaker.probing();
-            assert!(!breaker.failed(effect(1), now), "it is open already");
+            assert!(!breaker.failed(effect(1), now), "the breaker was open before");
         }
     }
 
     #[test]
-    fn a_failure_that_is_no_probe_prolongs_nothing() {
+    fn a_failed_attempt_that_is_no_probe_does_not_prolong_the_pause() {
         let mut breaker = opened();
         assert!(!breaker.failed(effect(99), at(400)));
         assert!(breaker.admits_probe(at(500)));

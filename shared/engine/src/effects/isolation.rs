@@ -1,6 +1,6 @@
 use std::{collections::HashMap, time::Duration};
 
-/// Keys that are remembered as failing, at most. A key beyond them counts as healthy.
+/// The most failing keys that are remembered. Any further key counts as healthy.
 const MOST_KEYS: usize = 10_000;
 
 /// How the outside world treats each isolation key ([`crate::Effect::isolation_key`]), so that the failures
@@ -12,7 +12,7 @@ const MOST_KEYS: usize = 10_000;
 pub(super) struct Isolation {
     /// The slots of a healthy key.
     healthy: usize,
-    /// An attempt that fails after at least this long has taken a slot from others.
+    /// An attempt that fails after at least this long has kept its slot from other keys.
     slow: Duration,
     failing: HashMap<String, Failing>,
 }
@@ -34,12 +34,12 @@ impl Isolation {
         self.failing.get(key).map_or(self.healthy, |failing| failing.slots)
     }
 
-    /// Whether attempts of this key have kept slots for long, and failed.
+    /// Whether this key has lost slots, because its attempts took long and then failed.
     pub(super) fn is_slow(&self, key: &str) -> bool {
         self.slots(key) < self.healthy
     }
 
-    /// How often in a row attempts of this key had no answer.
+    /// How many attempts of this key in a row had no answer.
     pub(super) fn failures(&self, key: &str) -> u32 {
         self.failing.get(key).map_or(0, |failing| failing.failures)
     }
@@ -59,7 +59,7 @@ impl Isolation {
         }
     }
 
-    /// An attempt of this key had no answer, after so long.
+    /// An attempt of this key ended without an answer after `took`.
     pub(super) fn failed(&mut self, key: &str, took: Duration) {
         if !self.failing.contains_key(key) {
             if self.failing.len() >= MOST_KEYS {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_failure_takes_no_slot() {
+    fn a_quick_failure_costs_the_key_no_slot() {
         let mut keys = Isolation::new(8, SLOW);
         keys.failed("a", SLOW / 2);
         assert_eq!((keys.slots("a"), keys.failures("a"), keys.is_slow("a")), (8, 1, false));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_keys_are_remembered_than_there_is_room_for() {
+    fn the_number_of_remembered_keys_is_bounded() {
         let mut keys = Isolation::new(8, SLOW);
         for number in 0..=MOST_KEYS {
             keys.failed(&number.to_string(), SLOW);

@@ -1,11 +1,13 @@
-//! What leaves the system: a durable queue of requests to the outside world. The runner repeats each of them
-//! under its own idempotency key until there is a definite answer.
+//! Requests to the outside world, in a durable queue. The runner repeats each request under its own idempotency key
+//! until there is a definite answer.
 //!
-//! One aggregate's requests must not stop those of the others. Fresh effects go before retries, which have a quota of the
-//! slots ([`schedule`]). An attempt that takes much longer than answers do gives its slot to others that wait
-//! ([`patience`]). Effects that fail together share an isolation key, and the failures of a key cost
-//! that key only ([`isolation`]). An effect that is refused as malformed, or has had no answer for too long, is
-//! held for an operator ([`crate::upkeep`]).
+//! The failing requests of one aggregate must not hold up those of others:
+//!
+//! - Fresh effects go before retries, which have a quota of the slots ([`schedule`]).
+//! - An attempt that takes much longer than answers usually do gives its slot to an effect that waits ([`patience`]).
+//! - Effects that fail together share an isolation key. The failures of a key cost only that key ([`isolation`]).
+//! - An effect that is refused as malformed, or has had no answer for too long, is held for an operator
+//!   ([`crate::upkeep`]).
 
 mod answers;
 mod attempts;

@@ -1,16 +1,16 @@
 use std::time::Duration;
 
-/// An attempt that takes so many times as long as answers do has probably none to expect.
+/// After this many times the typical time of an answer, an answer is unlikely.
 const TIMES: u32 = 8;
 /// The shortest patience, as a share of the time-out.
 const SHORTEST_SHARE: u32 = 20;
 /// The patience while nothing was answered yet, as a share of the time-out.
 const FIRST_SHARE: u32 = 5;
-/// What one more answer counts in the average.
+/// A new answer is one part in this many of the average.
 const WEIGHT: u32 = 8;
 
-/// How long an attempt may keep others from their slots: several times as long as answers take. Each repeat has twice
-/// as much, up to the time-out, so that a provider that has become slow is still heard.
+/// How long an attempt may occupy a slot that other effects wait for: several times the typical time of an answer. It
+/// doubles with each repeat, up to the time-out, so that a provider that has become slow can still answer.
 #[derive(Debug)]
 pub(super) struct Patience {
     timeout: Duration,
@@ -23,13 +23,13 @@ impl Patience {
         Self { timeout, typical: None }
     }
 
-    /// An attempt was answered after so long.
+    /// An attempt was answered after `took`.
     pub(super) fn answered(&mut self, took: Duration) {
         let typical = self.typical.unwrap_or(took);
         self.typical = Some(typical * (WEIGHT - 1) / WEIGHT + took / WEIGHT);
     }
 
-    /// The patience with an effect that was attempted so often before.
+    /// The patience with an effect that was attempted `attempts` times before.
     pub(super) fn with(&self, attempts: i64) -> Duration {
         let shortest = self.timeout / SHORTEST_SHARE;
         let first = match self.typical {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn it_follows_the_answers_between_a_shortest_and_the_time_out() {
+    fn the_patience_follows_the_answers_between_a_shortest_and_the_time_out() {
         let mut patience = Patience::new(TIMEOUT);
         assert_eq!(patience.with(0), millis(1_000), "nothing was answered yet");
         patience.answered(millis(1));

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{
     rows::{ClaimEnd, Claimed, Class},
-    schedule::{FairQueue, Turn},
+    schedule::{FairQueue, Pick},
 };
 use crate::Participant;
 
@@ -24,11 +24,11 @@ pub(crate) struct EffectQueue<P: Participant> {
     pub(crate) wake: Notify,
 }
 
-/// What waits, fresh effects apart from retries.
+/// The effects that wait, fresh ones apart from retries.
 pub(super) struct Waiting<P: Participant> {
     pub(super) fresh: FairQueue<Arc<str>, Claimed<P>>,
     pub(super) retries: FairQueue<Arc<str>, Claimed<P>>,
-    /// What waits, so that nothing waits twice, with its latest claim.
+    /// All effects that wait, with their latest claims. They keep an effect from waiting twice.
     claims: HashMap<EffectId, ClaimEnd>,
 }
 
@@ -51,27 +51,27 @@ impl<P: Participant> Waiting<P> {
     pub(super) fn pop(
         &mut self,
         class: Class,
-        turn: Turn,
+        pick: Pick,
         admits: impl Fn(&Arc<str>) -> bool,
     ) -> Option<Claimed<P>> {
-        let mut claimed = self.of(class).pop(turn, admits)?;
+        let mut claimed = self.of(class).pop(pick, admits)?;
         self.end_claim(&mut claimed);
         Some(claimed)
     }
 
-    /// It waits no more: its claim is the latest.
+    /// The effect waits no longer, and takes its latest claim along.
     fn end_claim(&mut self, claimed: &mut Claimed<P>) {
         if let Some(claim) = self.claims.remove(&claimed.id) {
             claimed.claim = claim;
         }
     }
 
-    /// How many keys that are admitted have effects of this class.
+    /// How many admitted keys have effects of this class.
     pub(super) fn keys(&mut self, class: Class, admits: impl Fn(&Arc<str>) -> bool) -> usize {
         self.of(class).keys(admits)
     }
 
-    /// Takes out what is more than `most` effects of a key.
+    /// Removes the effects of each key beyond its `most` oldest, and returns them.
     pub(super) fn trim(
         &mut self,
         class: Class,
@@ -86,8 +86,8 @@ impl<P: Participant> Waiting<P> {
 }
 
 impl<P: Participant> EffectQueue<P> {
-    /// Holds many times what runs at once, so that a full batch's effects go out without a look at the table.
-    /// Effects that a slow provider does not get to before their claims end are left to the table.
+    /// The queue holds many times more effects than run at once, so that those of a full batch go out without a query.
+    /// Effects whose claims end before a slow provider gets to them are left to the table.
     pub(crate) fn new(concurrency: usize) -> Self {
         let waiting = Waiting {
             fresh: FairQueue::default(),
@@ -110,7 +110,7 @@ impl<P: Participant> EffectQueue<P> {
         self.limit.saturating_sub(self.waiting().fresh.len())
     }
 
-    /// Hands over what was claimed of the `requested` effects; the others are in the table.
+    /// Hands over the claimed ones of the `requested` effects. The others wait in the table.
     pub(crate) fn push(&self, claimed: Vec<Claimed<P>>, requested: usize) {
         if requested == 0 {
             return;
@@ -122,7 +122,7 @@ impl<P: Participant> EffectQueue<P> {
         self.wake.notify_one();
     }
 
-    /// Hands over what was claimed from the table.
+    /// Hands over effects that were claimed from the table.
     pub(super) fn extend(&self, claimed: Vec<Claimed<P>>) {
         let mut waiting = self.waiting();
         for next in claimed {
@@ -130,7 +130,7 @@ impl<P: Participant> EffectQueue<P> {
         }
     }
 
-    /// Has the runner look at the table at once.
+    /// Makes the runner query the table at once.
     pub(crate) fn look_at_table(&self) {
         self.overflow.store(true, Ordering::Release);
         self.wake.notify_one();

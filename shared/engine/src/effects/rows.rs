@@ -32,7 +32,7 @@ const TABLE: Table = Table {
     ],
 };
 
-/// What a failed attempt changes.
+/// The columns that a failed attempt changes.
 const PUT_OFF: Table = Table {
     name: "effect",
     columns: &[
@@ -44,7 +44,7 @@ const PUT_OFF: Table = Table {
     ],
 };
 
-/// What says whether a claim still lasts.
+/// The columns that show whether a claim is still the latest.
 const CLAIM: Table = Table {
     name: "effect",
     columns: &[Column { name: "id", kind: Kind::Uuid }, Column { name: "due_at", kind: Kind::Int }],
@@ -52,10 +52,10 @@ const CLAIM: Table = Table {
 
 /// Every row of the table.
 pub(super) const ALL: Rows<'_> = Rows { table: TABLE.name, condition: "true" };
-/// Those that the outside world is still asked for.
+/// The rows that no operator has resolved: their requests are still attempted.
 const UNRESOLVED: Rows<'_> = Rows { table: TABLE.name, condition: "resolution is null" };
 
-/// What is read of a claimed row, in the order that [`read`] expects.
+/// The columns of a claimed row, in the order that [`read`] expects.
 const CLAIMED: &str = "id, aggregate_id, payload, traceparent, tracestate, attempts, created_at, \
     held_at, last_error, resolution";
 
@@ -80,7 +80,7 @@ pub(crate) struct Claimed<P: Participant> {
     /// Since when it is held for an operator.
     pub(super) held_at: Option<Timestamp>,
     pub(super) last_error: Option<String>,
-    /// The outcome that an operator found out.
+    /// The outcome that an operator reported.
     pub(super) resolution: Option<Resolution>,
     pub(super) claim: ClaimEnd,
 }
@@ -88,9 +88,9 @@ pub(crate) struct Claimed<P: Participant> {
 /// When a claim ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClaimEnd {
-    /// As the row says it, which tells this claim from a later one.
+    /// By the wall clock, as in the row. A later claim has a later time.
     pub(super) due_at: Timestamp,
-    /// As this process measures it.
+    /// By the steady clock of this process.
     steady: Duration,
 }
 
@@ -105,7 +105,7 @@ impl ClaimEnd {
     }
 }
 
-/// An effect that is not attempted before `due_at`, and what its row says from now on.
+/// An effect that is not attempted again before `due_at`, with the new values of its row.
 #[derive(Debug, Clone)]
 pub(crate) struct PutOff {
     pub(crate) id: EffectId,
@@ -113,21 +113,21 @@ pub(crate) struct PutOff {
     pub(super) due_at: Timestamp,
     pub(super) why: Option<String>,
     pub(crate) held_at: Option<Timestamp>,
-    /// The claim under which this process decided it.
+    /// The claim under which this process attempted it.
     pub(super) claim: ClaimEnd,
 }
 
-/// How a batch inserts what it asks for.
+/// How a batch inserts its effects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InsertMode {
-    /// So many are claimed by this process, the others are left to the table.
+    /// How many of them this process claims. The others are left to the table.
     pub(crate) room: usize,
-    /// All ids are taken to be new: a conflict fails the statement with [`StoreError::Taken`].
+    /// Optimistic insert: all ids are assumed to be new, and a conflict fails with [`StoreError::Taken`].
     pub(crate) assume_new: bool,
 }
 
-/// Inserts what the batch asks for. An effect that is there already is the same request, and stays with the
-/// process that claimed it.
+/// Inserts the effects of a batch, and returns those that this process claims. An effect that exists already is the
+/// same request, and stays with the process that claimed it.
 pub(crate) async fn insert<P: Participant>(
     tx: &mut Tx,
     requested: Vec<Requested<P>>,
@@ -178,8 +178,8 @@ pub(crate) async fn insert<P: Participant>(
     Ok(claimed)
 }
 
-/// Deletes the rows of effects that are answered now, and returns the ids of those that were there. With
-/// `assume_pending`, a row that is gone fails the statement with [`StoreError::Vanished`].
+/// Deletes the rows of answered effects, and returns the ids of those that existed. With `assume_pending`, a missing
+/// row fails the statement with [`StoreError::Vanished`].
 pub(crate) async fn take(
     tx: &mut Tx,
     ids: BTreeSet<Uuid>,
@@ -194,14 +194,14 @@ pub(crate) async fn take(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Makes due at once what an earlier process of a sole replica had claimed: that process is gone.
-/// A resolution keeps its time: what that process asked for last may still arrive at the provider.
+/// Makes effects due that an earlier process claimed, if this is the sole replica: that process is gone. A resolution
+/// keeps its time, because the last request of that process may still arrive at the provider.
 pub(crate) async fn release_orphans(db: &Db, now: Timestamp) -> Result<(), StoreError> {
     make_due(db, UNRESOLVED, Later { now, by: Duration::ZERO }).await
 }
 
-/// After the wall clock was set back: makes due at once what was put off for longer than a claim lasts, as its time
-/// lies too far ahead. A resolution is applied after a claim, counted anew.
+/// After the wall clock was set back: makes effects due whose time is now further ahead than a claim lasts. A
+/// resolution is applied after the length of a claim, counted from now.
 pub(super) async fn release_after_set_back(
     db: &Db,
     now: Timestamp,
@@ -217,8 +217,8 @@ pub(super) async fn release_after_set_back(
     tx.commit().await
 }
 
-/// Makes due at once what was put off for longer than a claim lasts, because the outside world answers again.
-/// Effects that are held keep their pause.
+/// When the outside world answers again: makes effects due that were put off for longer than a claim lasts. Effects
+/// that are held keep their pause.
 pub(super) async fn release_put_off(
     db: &Db,
     now: Timestamp,
@@ -228,7 +228,7 @@ pub(super) async fn release_put_off(
     make_due(db, put_off, Later { now, by: claim }).await
 }
 
-/// Fresh effects, or those that were attempted before.
+/// Whether an effect was attempted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Fresh,
@@ -256,7 +256,7 @@ pub(super) async fn due<P: Participant>(
     take_over(db, condition, limit, now, settings).await
 }
 
-/// Claims effects with an outcome that an operator reported, and that is to be applied now.
+/// Claims effects whose outcome an operator reported, if it is time to apply that outcome.
 pub(super) async fn resolved<P: Participant>(
     db: &Db,
     now: Moment,
@@ -278,7 +278,7 @@ async fn take_over<P: Participant>(
     Ok(rows.iter().filter_map(|row| readable(read(row, end), "an effect")).collect())
 }
 
-/// Writes down what is put off, unless its row is gone or another process has claimed it since.
+/// Stores which effects are put off, except those whose row is gone or which another process has claimed since.
 pub(super) async fn put_off(db: &Db, wanted: &[PutOff]) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let ids = wanted.iter().map(|put_off| put_off.id.into()).collect();

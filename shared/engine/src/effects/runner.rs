@@ -18,20 +18,21 @@ use super::{
     patience::Patience,
     queue::EffectQueue,
     rows::{self, Claimed, Class, PutOff},
-    schedule::{Gate, Slots, Turn},
+    schedule::{Gate, Pick, Slots},
 };
 use crate::{Metrics, Outside, Participant, Settings, Work, claim::Mender, settings::Moment};
 
-/// How many times its slots a class, or a failing key, may have waiting in memory. More is left to the table.
+/// How many effects a class, or a failing key, may have waiting in memory for each of its slots. Others are left to the
+/// table.
 const CLAIMED_AHEAD: usize = 8;
 
-/// The shortest time between two looks at the table that nothing asked for.
+/// The shortest pause before the runner looks for work without being woken.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// An attempt that takes this share of the longest that it may, and then fails, has held up others.
+/// An attempt counts as slow if it fails after at least one part in this many of the time-out.
 pub(super) const SLOW_SHARE: u32 = 5;
 
-/// An effect that is left to the table is looked at again after so long, and each one behind it so much later.
+/// After how long an effect that was trimmed from memory is due again; each further one [`TRIMMED_EACH`] later.
 const TRIMMED: Duration = Duration::from_secs(1);
 const TRIMMED_EACH: Duration = Duration::from_millis(20);
 
@@ -48,20 +49,20 @@ pub struct EffectRunner<P: Participant> {
     pub(super) keys: Isolation,
     pub(super) patience: Patience,
     pub(super) slots: Slots,
-    /// Whether the last turn of a fresh effect was that of the newest key.
+    /// Whether the last pick among fresh effects was the newest key.
     newest: bool,
-    /// When the table is looked at although nothing says that there is something in it.
+    /// When the table is queried even if nothing woke the runner; by the steady clock.
     pub(super) next_poll: Duration,
     mender: Mender,
     jumps: Jumps,
-    /// An outage is over: what was put off meanwhile is to be made due.
+    /// An outage is over, and the effects that were put off meanwhile are to be made due.
     pub(super) outage_over: bool,
     pub(super) running: JoinSet<Ended<P>>,
-    /// What runs, by which an attempt that panics gives its slot back.
+    /// The attempts under way, by task, so that an attempt that panics gives its slot back.
     pub(super) started: HashMap<Id, Started>,
-    /// Rows to be written.
+    /// Effects that are put off, until that is stored.
     pub(super) put_off: Vec<PutOff>,
-    /// Definite answers to hand over.
+    /// Definite answers, until the engine takes them.
     pub(super) answered: Vec<Work<P>>,
 }
 
@@ -105,10 +106,10 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// Attempts what is due and waits until every attempt has ended; returns the definite answers.
+    /// Attempts the effects that are due, waits until every attempt has ended, and returns the definite answers.
     ///
     /// # Errors
-    /// If the database is away. Nothing is lost: the requests stay in their table.
+    /// If the database does not answer. Nothing is lost: the requests stay in their table.
     pub async fn step(&mut self) -> Result<Vec<Work<P>>, StoreError> {
         self.start().await?;
         while !self.running.is_empty() {
@@ -118,13 +119,13 @@ impl<P: Participant> EffectRunner<P> {
         Ok(self.answered())
     }
 
-    /// Attempts that are under way.
+    /// How many attempts are under way.
     pub(crate) fn running(&self) -> usize {
         self.running.len()
     }
 
-    /// Starts as many attempts as there are slots for: what waits in memory, then what is due in the table. What an
-    /// operator resolved needs no slot.
+    /// Starts as many attempts as there are slots for: first effects that wait in memory, then those that are due in
+    /// the table. Also applies operators' resolutions, which need no slot.
     pub(crate) async fn start(&mut self) -> Result<(), StoreError> {
         let now = Moment::of(&*self.clock);
         self.mender.mend(&self.db, rows::ALL, now, self.settings.longest_pause()).await?;
@@ -139,7 +140,7 @@ impl<P: Participant> EffectRunner<P> {
             self.next_poll = now.steady + self.settings.poll;
             self.apply_resolutions(now).await?;
         }
-        // A probe that is due may have nothing in memory to go out with.
+        // When a probe is due, there may be no effect in memory that could be the probe.
         let look = time || self.breaker.admits_probe(now.steady);
         if self.may_attempt(now) && (self.queue.overflow.swap(false, Ordering::AcqRel) || look) {
             self.claim_due(now).await?;
@@ -150,7 +151,7 @@ impl<P: Participant> EffectRunner<P> {
         Ok(())
     }
 
-    /// How long there is nothing to start unless something wakes the runner.
+    /// How long the runner has nothing to start unless it is woken.
     pub(crate) fn pause(&self) -> Duration {
         let until = self.breaker.next_probe().unwrap_or(Duration::MAX).min(self.next_poll);
         let until = self.next_cut().unwrap_or(Duration::MAX).min(until);
@@ -163,7 +164,7 @@ impl<P: Participant> EffectRunner<P> {
         if open { Gate::Open } else { Gate::Closed }
     }
 
-    /// Whether it is worth to claim more: there are slots, and the breaker lets some key through.
+    /// Whether more effects should be claimed: a slot is free, and the breaker lets every key through.
     fn may_attempt(&self, now: Moment) -> bool {
         let free = self.slots.free(Class::Fresh) + self.slots.free(Class::Retry);
         free > 0 && self.gate(now) == Gate::Open
@@ -201,7 +202,8 @@ impl<P: Participant> EffectRunner<P> {
             }
             let mut due = rows::due(&self.db, class, limit, now, &self.settings).await?;
             self.queue.overflow.fetch_or(due.len() == limit, Ordering::AcqRel);
-            // After the wall clock was set forward, the table gives what this process has in hand.
+            // After the wall clock was set forward, claims seem to have ended, and the query also returns effects that
+            // this process is attempting.
             let running: HashSet<EffectId> = self.started.values().map(|it| it.effect).collect();
             due.retain(|claimed: &Claimed<P>| !running.contains(&claimed.id));
             self.queue.extend(due);
@@ -213,11 +215,11 @@ impl<P: Participant> EffectRunner<P> {
     fn fill_slots(&mut self, now: Moment) {
         for class in [Class::Fresh, Class::Retry] {
             while self.slots.free(class) > 0 {
-                let (gate, turn) = (self.gate(now), self.turn_of(class));
+                let (gate, pick) = (self.gate(now), self.pick_of(class));
                 let (slots, keys) = (&self.slots, &self.keys);
                 let admits = |key: &Arc<str>| slots.admits(class, key, keys, gate);
-                let Some(next) = self.queue.waiting().pop(class, turn, admits) else { break };
-                // One whose claim ends before an attempt would is left to the table.
+                let Some(next) = self.queue.waiting().pop(class, pick, admits) else { break };
+                // An effect whose claim ends before its attempt could is left to the table.
                 if next.claim.outlasts(self.settings.effects_timeout, now.steady) {
                     self.spawn(next);
                 }
@@ -225,23 +227,23 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// Keys take turns by their age. While some fail, every other turn of fresh effects is that of the newest
-    /// key: those before it may be of the same kind, and hang.
-    fn turn_of(&mut self, class: Class) -> Turn {
+    /// The key that has waited longest is next. While any key fails, every second pick among the fresh effects is the
+    /// newest key, because the keys before it may hang for the same reason.
+    fn pick_of(&mut self, class: Class) -> Pick {
         if class == Class::Retry || !self.keys.any_fails() {
-            return Turn::Oldest;
+            return Pick::Oldest;
         }
         self.newest = !self.newest;
-        if self.newest { Turn::Newest } else { Turn::Oldest }
+        if self.newest { Pick::Newest } else { Pick::Oldest }
     }
 
-    /// Leaves to the table what waits in vain: too many effects of a key that has few slots, and too many
-    /// retries.
+    /// Removes effects from memory that would wait in vain: those beyond what a failing key, or all retries, may have
+    /// waiting. They are due again in the table a little later.
     fn trim(&mut self) {
         let mut waiting = self.queue.waiting();
         let most = |slots: usize| slots * CLAIMED_AHEAD;
         let (keys, retries) = (&self.keys, most(self.slots.retries()));
-        // As a rule no key fails, and this runs with every batch: then no key need be looked at.
+        // This runs with every batch, and usually no key fails. Then no key need be looked at.
         if !keys.any_fails() && waiting.retries.len() <= retries {
             return;
         }
@@ -260,8 +262,8 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// Waits for an attempt to end, then takes all that have. Cancel safe: what has ended is kept
-    /// until it is settled.
+    /// Waits until an attempt ends, then processes all that have ended. Cancel safe: an attempt that has ended stays in
+    /// the set until it is processed.
     pub(crate) async fn join(&mut self) {
         if let Some(first) = self.running.join_next_with_id().await {
             self.joined(first);
@@ -271,13 +273,13 @@ impl<P: Participant> EffectRunner<P> {
         }
     }
 
-    /// Hands over the outcomes of the attempts that were answered.
+    /// Takes the outcomes of the attempts that were answered.
     pub(crate) fn answered(&mut self) -> Vec<Work<P>> {
         std::mem::take(&mut self.answered)
     }
 
-    /// Writes down what was not answered, and when it is asked again. After an error it keeps that for the next
-    /// time.
+    /// Stores which effects had no answer, and when each is attempted next. After an error they stay in memory for the
+    /// next call.
     pub(crate) async fn write_down(&mut self) -> Result<(), StoreError> {
         if !self.put_off.is_empty() {
             crate::crash_point!(BeforeHold, &rows::held(&self.put_off));

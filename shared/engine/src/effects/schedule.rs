@@ -1,4 +1,4 @@
-//! Which effect is attempted next: pure, so that its rules can be tested alone.
+//! Decides which effect is attempted next. The rules are pure, so that they can be tested alone.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 
 use super::{isolation::Isolation, rows::Class};
 
-/// Slots for attempts, and who may have them.
+/// The slots for attempts, and the rules by which effects get them.
 ///
 /// | what | slots at most |
 /// |---|---|
@@ -66,7 +66,7 @@ impl Slots {
         self.free(class) > 0 && quota
     }
 
-    /// Whose slots an effect of this class and key takes: one whose key fails slowly takes those of retries.
+    /// The class whose slots an effect takes. An effect of a key that fails slowly takes those of retries.
     pub(super) fn taken_by(class: Class, key: &str, keys: &Isolation) -> Class {
         if keys.is_slow(key) { Class::Retry } else { class }
     }
@@ -77,7 +77,7 @@ impl Slots {
             && self.would_admit(class, key, keys, gate)
     }
 
-    /// Whether it might if there were a free slot.
+    /// The same as [`Slots::admits`], but does not ask whether a slot is free.
     pub(super) fn would_admit(
         &self,
         class: Class,
@@ -119,22 +119,21 @@ impl Slots {
 pub(super) enum Gate {
     /// Every key: the breaker is closed, or a probe is due.
     Open,
-    /// Only keys in good standing: the breaker is open.
+    /// Only fresh effects of keys that do not fail: the breaker is open.
     Closed,
 }
 
-/// Which key's turn it is.
+/// Which key's effect is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// The one that has waited longest.
+pub(super) enum Pick {
+    /// The key that has waited longest.
     Oldest,
-    /// The one that came last. Where nothing answers those that came first, it does not wait until each
-    /// of them has been tried.
+    /// The key that came last. If the earlier keys get no answers, it need not wait until each of them was tried.
     Newest,
 }
 
-/// Items that wait, each under a key. Keys take turns, so that many items of one key do not stand before the
-/// single item of another.
+/// Items that wait, each under a key. The keys are served one after the other, one item each, so that many items of one
+/// key do not hold up the single item of another.
 #[derive(Debug)]
 pub(super) struct FairQueue<K, T> {
     by_key: HashMap<K, VecDeque<T>>,
@@ -167,11 +166,11 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
         self.turns.iter().filter(|key| admits(key)).count()
     }
 
-    /// The oldest item of the key in turn, of those that are admitted. Keys that are not keep their turn.
-    pub(super) fn pop(&mut self, turn: Turn, admits: impl Fn(&K) -> bool) -> Option<T> {
-        let place = match turn {
-            Turn::Oldest => self.turns.iter().position(admits)?,
-            Turn::Newest => self.turns.iter().rposition(admits)?,
+    /// The oldest item of the next admitted key. Keys that are not admitted keep their places.
+    pub(super) fn pop(&mut self, pick: Pick, admits: impl Fn(&K) -> bool) -> Option<T> {
+        let place = match pick {
+            Pick::Oldest => self.turns.iter().position(admits)?,
+            Pick::Newest => self.turns.iter().rposition(admits)?,
         };
         let key = self.turns.remove(place)?;
         let waiting = self.by_key.get_mut(&key)?;
@@ -185,7 +184,7 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
         item
     }
 
-    /// Takes out what is more than `most` items of a key, the newest first.
+    /// Removes the items of each key beyond its `most` oldest, and returns them.
     pub(super) fn trim(&mut self, most: impl Fn(&K) -> usize) -> Vec<T> {
         let mut excess = Vec::new();
         for key in &self.turns {
@@ -285,12 +284,12 @@ mod tests {
         assert!(!slots.admits(Class::Fresh, "good", &keys, Gate::Closed));
         assert!(
             slots.would_admit(Class::Fresh, "good", &keys, Gate::Closed),
-            "it lacks a slot only"
+            "it lacks only a free slot"
         );
     }
 
     #[test]
-    fn repeats_that_are_under_way_keep_no_fresh_effect_from_its_half() {
+    fn running_retries_take_no_slot_of_the_half_that_an_open_breaker_leaves_to_fresh_effects() {
         let (keys, mut slots) = (Isolation::new(6, SLOW), Slots::new(8));
         for name in ["a", "b"] {
             slots.started(Class::Retry, &key(name));
@@ -299,12 +298,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_take_turns_and_one_that_is_not_admitted_keeps_its_turn() {
+    fn keys_are_served_in_order_and_one_that_is_not_admitted_keeps_its_place() {
         let mut queue = FairQueue::default();
         for (key, item) in [('a', 1), ('a', 2), ('a', 3), ('b', 4), ('c', 5)] {
             queue.push(key, item);
         }
-        let mut pop = |admitted: &dyn Fn(&char) -> bool| queue.pop(Turn::Oldest, admitted);
+        let mut pop = |admitted: &dyn Fn(&char) -> bool| queue.pop(Pick::Oldest, admitted);
         assert_eq!(pop(&|_| true), Some(1));
         assert_eq!(pop(&|key| *key != 'b'), Some(5));
         assert_eq!(pop(&|_| true), Some(4));
@@ -314,19 +313,19 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_turn_passes_over_keys_that_came_before_and_takes_their_oldest_item() {
+    fn the_newest_pick_takes_the_oldest_item_of_the_key_that_came_last() {
         let mut queue = FairQueue::default();
         for (key, item) in [('a', 1), ('b', 2), ('c', 3), ('c', 4)] {
             queue.push(key, item);
         }
-        assert_eq!(queue.pop(Turn::Newest, |key| *key != 'c'), Some(2));
-        assert_eq!(queue.pop(Turn::Newest, |_| true), Some(3));
-        assert_eq!(queue.pop(Turn::Oldest, |_| true), Some(1));
-        assert_eq!(queue.pop(Turn::Newest, |_| true), Some(4));
+        assert_eq!(queue.pop(Pick::Newest, |key| *key != 'c'), Some(2));
+        assert_eq!(queue.pop(Pick::Newest, |_| true), Some(3));
+        assert_eq!(queue.pop(Pick::Oldest, |_| true), Some(1));
+        assert_eq!(queue.pop(Pick::Newest, |_| true), Some(4));
     }
 
     #[test]
-    fn what_is_too_much_of_a_key_is_taken_out_the_newest_first() {
+    fn trimming_removes_the_newest_items_of_a_key_that_has_too_many() {
         let mut queue = FairQueue::default();
         for item in 0..5 {
             queue.push('a', item);
@@ -334,7 +333,7 @@ mod tests {
         queue.push('b', 9);
         assert_eq!(queue.trim(|key| if *key == 'a' { 2 } else { 8 }), [2, 3, 4]);
         assert_eq!(queue.len(), 3);
-        let mut pop = || queue.pop(Turn::Oldest, |_| true);
+        let mut pop = || queue.pop(Pick::Oldest, |_| true);
         assert_eq!((pop(), pop()), (Some(0), Some(9)));
     }
 }

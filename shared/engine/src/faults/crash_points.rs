@@ -1,4 +1,4 @@
-//! Points at which this process dies if the crash matrix has armed them. Nothing that is deployed has them.
+//! Points at which this process dies if the crash matrix has armed them. No deployed program has them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -19,7 +19,8 @@ type RowEvents = BTreeMap<EventId, Vec<EventId>>;
 static DEATHS: LazyLock<Option<Mutex<Deaths>>> =
     LazyLock::new(|| Folder::of_environment().map(|folder| Mutex::new(Deaths::armed_in(folder))));
 
-/// The process has come to this point: dies if a cell is armed here. All cells that fire here fire together.
+/// Called when the process reaches a point: it dies if a cell of the crash matrix is armed there. All cells that fire
+/// at the point fire together.
 pub(crate) fn pass(point: Point, what: &(impl Passing + ?Sized)) {
     let Some(deaths) = &*DEATHS else { return };
     // Holding the lock until the process dies keeps all other threads from going on.
@@ -30,30 +31,30 @@ pub(crate) fn pass(point: Point, what: &(impl Passing + ?Sized)) {
     }
     for (nth, mark) in fired {
         let cell = &deaths.cells[nth].armed.cell;
-        deaths.folder.fired(cell, &mark).expect("the folder takes a file");
+        deaths.folder.fired(cell, &mark).expect("the folder is writable");
     }
     abort();
 }
 
-/// What can come to a point.
+/// A value with which the process can reach a point.
 pub(crate) trait Passing {
-    /// The cells that this fires at the point, each with its mark.
+    /// The cells that this value fires at the point, each with its mark.
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)>;
 }
 
-/// What is armed in this process.
+/// The cells that are armed in this process, and what is known of their inputs.
 pub(crate) struct Deaths {
     folder: Folder,
     cells: Vec<Cell>,
-    /// What the outside world was asked, by effect: an outcome does not say.
+    /// The requests to the outside world, by effect id. An outcome does not name its request.
     asked: HashMap<Uuid, Asked>,
-    /// Where the events of cells lie whose offsets are to be stored.
+    /// Applied events that cells mean: the cell, its mark, and the position that is to be stored.
     applied: Vec<(usize, String, Position)>,
 }
 
 struct Cell {
     armed: Armed,
-    /// What its reaction emitted, with the mark of the input.
+    /// The ids of the events that its reaction emitted, each with the mark of the input.
     events: Vec<(Uuid, String)>,
 }
 
@@ -61,14 +62,14 @@ impl Deaths {
     fn armed_in(folder: Folder) -> Self {
         let cells = folder.armed().expect("the armed cells can be read").into_iter();
         let cell = |armed: Armed| {
-            let events = folder.events(&armed.cell).expect("its events can be read");
+            let events = folder.events(&armed.cell).expect("a cell's events can be read");
             Cell { armed, events }
         };
         let cells = cells.map(cell).collect();
         Self { folder, cells, asked: HashMap::new(), applied: Vec::new() }
     }
 
-    /// Armed cells that this input of a service is meant by, each with its mark.
+    /// The armed cells that mean this input of a service, each with its mark.
     fn meant<P: Participant>(&self, work: &Work<P>) -> Vec<(usize, String)> {
         let of_service = |cell: &Cell| cell.armed.service == P::NAME;
         if !self.cells.iter().any(of_service) {
@@ -82,7 +83,7 @@ impl Deaths {
         cells.filter_map(|(nth, cell)| Some((nth, mark(cell)?))).collect()
     }
 
-    /// An input's kind, and what it says of itself.
+    /// An input's kind, and the text in which marks are searched.
     fn describe<P: Participant>(&self, work: &Work<P>) -> (String, String) {
         match &work.input.what {
             What::Event(event) => {
@@ -127,7 +128,7 @@ impl<P: Participant> Passing for [Work<P>] {
     }
 }
 
-/// A reaction that is over, with what follows from it.
+/// An input with its finished reaction.
 impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (work, out) = self;
@@ -140,14 +141,14 @@ impl<P: Participant> Passing for (&Work<P>, &Reaction<P>) {
             cell.events.extend(new);
             if cell.events.len() > before {
                 let name = &cell.armed.cell;
-                deaths.folder.emitted(name, &cell.events).expect("the folder takes a file");
+                deaths.folder.emitted(name, &cell.events).expect("the folder is writable");
             }
         }
         deaths.at(point, meant)
     }
 }
 
-/// A batch that was committed, and the events whose rows went with it.
+/// A committed batch, and the events whose outbox rows it deleted.
 impl<P: Participant> Passing for (&[Work<P>], &RowEvents) {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         let (batch, deleted) = self;
@@ -186,7 +187,7 @@ impl Passing for [EventId] {
     }
 }
 
-/// Events whose rows are gone.
+/// Events whose outbox rows are deleted.
 impl Passing for RowEvents {
     fn fires(&self, point: Point, deaths: &mut Deaths) -> Vec<(usize, String)> {
         deaths.following(point, self.values().flatten())
@@ -206,7 +207,8 @@ impl Asked {
         Self { service: P::NAME, kind: format!("*{kind}"), aggregate }
     }
 
-    /// The cells at this point that are meant by what becomes of it: its answer, unless `what` says otherwise.
+    /// The cells at this point that mean this request: its answer if `what` is empty, otherwise what that suffix names,
+    /// such as [`RESOLVED`].
     fn cells(&self, point: Point, what: &str, deaths: &Deaths) -> Vec<(usize, String)> {
         let input = format!("{}{what}", self.kind);
         let cells = deaths.cells.iter().enumerate().filter(|(_, cell)| {
@@ -268,5 +270,5 @@ impl<P: Participant> Passing for Resolved<'_, P> {
     }
 }
 
-/// What tells an operator's outcome from the provider's answer.
+/// The suffix that distinguishes an operator's outcome from the provider's answer.
 const RESOLVED: &str = " resolved";

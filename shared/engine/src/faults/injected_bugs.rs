@@ -1,14 +1,14 @@
-//! Bugs that are injected on purpose, to show that a simulation finds them. Without the feature
-//! `injected-bugs` nothing of this is compiled.
+//! Bugs that are injected on purpose, to show that a simulation finds them. Without the feature `injected-bugs` this
+//! module is not compiled.
 
 use std::cell::Cell;
 
 /// A bug that [`crate::inject_bug!`] puts into the code where it is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InjectedBug {
-    /// Its name, as the macro has it.
+    /// Its name, as given to the macro.
     pub name: &'static str,
-    /// What is wrong with it.
+    /// What the bug does wrong.
     pub what: &'static str,
 }
 

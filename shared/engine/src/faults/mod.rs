@@ -1,5 +1,4 @@
-//! Faults that tests inject: points at which a process dies, and bugs. Without their features nothing of this is
-//! compiled.
+//! Faults that tests inject: points at which a process dies, and bugs. Without its feature, neither module is compiled.
 
 #[cfg(feature = "crash-points")]
 pub(crate) mod crash_points;

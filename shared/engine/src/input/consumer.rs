@@ -29,16 +29,16 @@ use crate::{
     work::after,
 };
 
-/// Chunks that wait for the engine: one to take while the next is fetched.
+/// The most chunks that wait for the engine: one to take while the next is fetched.
 pub(crate) const CHUNKS: usize = 2;
 /// How long the engine may be busy before the partitions are paused.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The pause after the broker failed.
 const RETRY: Duration = Duration::from_millis(500);
-/// For how many such pauses a predecessor of this process may still hold the group: half a minute.
+/// How many such pauses a predecessor of this process may still hold the group: half a minute.
 const PREDECESSOR: u32 = 60;
 
-/// What one poll brought.
+/// The records of one poll.
 pub struct Chunk<P: Participant> {
     /// The events that the service reacts to.
     pub works: Vec<Pending<P>>,
@@ -55,7 +55,7 @@ pub(crate) struct EventConsumer<P: Participant> {
     pub(crate) db: Db,
     /// The topics to create, including those of other services: the service that starts first creates them.
     pub(crate) topics: Vec<Topic>,
-    /// Records of one chunk, at most.
+    /// The most records of one chunk.
     pub(crate) chunk: usize,
     pub(crate) chunks: mpsc::Sender<Chunk<P>>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<Position>>,
@@ -173,7 +173,7 @@ impl<P: Participant> EventConsumer<P> {
                     }
                 }
                 () = sleep(PATIENCE), if !room && !paused => {
-                    // Even if pausing fails, nothing is handed out from here on.
+                    // Even if pausing fails, no record is handed to the engine while it has no room.
                     succeeded(consumer.pause(), "pause its partitions");
                     paused = true;
                 }

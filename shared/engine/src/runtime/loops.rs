@@ -24,7 +24,7 @@ use crate::{
 const RETRY: Duration = Duration::from_millis(500);
 /// The longest pause after work that was not a full batch.
 const LONGEST_REST: Duration = Duration::from_millis(100);
-/// So many inputs or events are followed by a pause as long as their work took. See [`rest`].
+/// After this many inputs or events, the pause is as long as their work took. See [`rest`].
 const FULL_PAUSE_COUNT: f64 = 16.0;
 /// The pause between two hints to the relay that holds the lease.
 const HINTS_APART: Duration = Duration::from_millis(5);
@@ -56,8 +56,8 @@ pub(super) async fn run_engine<P: Participant>(
                 Retried::GivenUp => return,
             }
         }
-        // Commands alone have no positions, and need not disturb a read that is under way. The send fails only
-        // once the consumer has ended; then the records come again, as duplicates.
+        // A batch without records has no positions, and need not interrupt a read that is under way. The send fails
+        // only once the consumer has ended; then the records come again, as duplicates.
         if next.has_chunk {
             let _ = done.send(furthest(positions));
         }
@@ -75,7 +75,7 @@ async fn rest(begun: Instant, count: usize) {
     sleep(Duration::from_secs_f64(pause.min(LONGEST_REST.as_secs_f64()))).await;
 }
 
-/// The furthest position of each partition: a batch has one of its applied records, and one of those passed over.
+/// The furthest position of each partition. A batch can have two: one of its applied records, and one of those skipped.
 fn furthest(mut positions: Vec<Position>) -> Vec<Position> {
     positions.sort_by(|a, b| (&a.topic, a.partition, b.next).cmp(&(&b.topic, b.partition, a.next)));
     positions.dedup_by(|a, b| (&a.topic, a.partition) == (&b.topic, b.partition));
@@ -108,7 +108,7 @@ pub(super) async fn run_effects<P: Participant>(
             return;
         }
         if let Err(error) = runner.write_down().await {
-            tracing::warn!(%error, "cannot write down failed attempts; trying again");
+            tracing::warn!(%error, "cannot store failed attempts; trying again");
             sleep(RETRY).await;
         }
     }
@@ -143,7 +143,7 @@ pub(super) async fn run_alarms<P: Participant>(
     }
 }
 
-/// How often a replica looks for replays that another one was asked for and did not do.
+/// How often a replica looks for replays that were requested from another one, which did not carry them out.
 const REPLAYS_POLL: Duration = Duration::from_secs(5);
 
 pub(super) async fn run_replays<P: Participant>(
@@ -169,7 +169,7 @@ pub(super) async fn run_replays<P: Participant>(
     }
 }
 
-/// Fails only once the engine has ended. Then the rows bring the same inputs again.
+/// Hands inputs to the engine. Fails only once the engine has ended; then their rows bring the same inputs again.
 async fn hand_over<P: Participant>(
     to: &mpsc::Sender<Pending<P>>,
     works: Vec<Work<P>>,
@@ -180,7 +180,7 @@ async fn hand_over<P: Participant>(
     Ok(())
 }
 
-/// Sends until `last` is notified, then sends what is left.
+/// Sends the outbox until `last` is notified, then sends the rest and releases the lease.
 pub(super) async fn run_relay<P: Participant>(
     mut relay: Relay,
     engine: Arc<Engine<P>>,
@@ -194,7 +194,7 @@ pub(super) async fn run_relay<P: Participant>(
     }
     let mut tidy_at = Instant::now() + poll;
     loop {
-        // At a fixed interval, because under load there is always something to send.
+        // Tidying has a fixed interval, because under load there are always events to send.
         if tidy_at <= Instant::now() {
             if let Err(error) = relay.tidy().await {
                 tracing::debug!(%error, "cannot tidy the outbox now");
@@ -240,7 +240,7 @@ pub(super) async fn run_relay<P: Participant>(
     }
 }
 
-/// Passes on the notifications of other replicas.
+/// Passes the notifications of other replicas to the outbox.
 async fn listen(mut listener: Listener, outbox: Arc<Outbox>) {
     loop {
         match listener.hear().await {
@@ -263,7 +263,7 @@ pub(super) async fn run_pruner(pruner: Pruner, mut stop: watch::Receiver<bool>) 
         let pause = match deleted {
             Ok(rows) => {
                 if rows > 0 {
-                    tracing::info!(rows, "the inbox forgot ids that no record can bring again");
+                    tracing::info!(rows, "deleted inbox ids that no record can bring again");
                 }
                 prune::EVERY
             }

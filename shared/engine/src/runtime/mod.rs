@@ -1,4 +1,4 @@
-//! A service's engine with everything around it, from its start to the end of its drain.
+//! Runs a service's engine and its loops, from the start to the end of the drain.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ use loops::{
 /// Outcomes and alarms that wait for the engine.
 const INTERNAL_QUEUE: usize = 2_000;
 
-/// An engine with everything around it, ready to run.
+/// An engine with its broker, its providers and its queue of commands, ready to run.
 pub struct Runtime<P: Participant> {
     engine: Arc<Engine<P>>,
     bus: Arc<dyn Bus>,
@@ -40,7 +40,7 @@ pub struct Runtime<P: Participant> {
     commands: mpsc::Receiver<Pending<P>>,
 }
 
-/// The sides of a [`Runtime`] that reach outside the process.
+/// The parts of a [`Runtime`] that come from outside the engine.
 pub struct Surroundings<P: Participant> {
     /// The broker.
     pub bus: Arc<dyn Bus>,
@@ -67,11 +67,11 @@ impl<P: Participant> Runtime<P> {
         Arc::clone(&self.engine)
     }
 
-    /// Runs until `stop` turns true, then drains: finishes what is in hand, sends the outbox,
-    /// leaves the group.
+    /// Runs until `stop` becomes true. Then drains: finishes the inputs that it has accepted, sends the outbox, and
+    /// leaves the consumer group.
     ///
     /// # Errors
-    /// [`Fatal`] if the next events are not at the broker, or the bus refuses for good.
+    /// [`Fatal`] if the broker no longer has the next events, or refuses a request that it will never take.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Fatal> {
         let drain = self.engine.settings.drain;
         self.engine.take_stock().await;
@@ -84,7 +84,8 @@ impl<P: Participant> Runtime<P> {
                 applied = true;
             }
             ended = &mut parts.consumer => received = Some(result_of(ended)),
-            // These end after the engine, or when told to. Before that only a panic ends them, which is passed on.
+            // These loops end after the engine, or when `stop` is set. If one ends before, it panicked, and the panic
+            // is passed on.
             Some(ended) = parts.sources.join_next() => result_of(ended),
             ended = &mut parts.relay => result_of(ended),
         }
@@ -150,7 +151,7 @@ impl<P: Participant> Runtime<P> {
     }
 }
 
-/// The loops of a running service. The first one that ends, ends all.
+/// The loops of a running service. When the first of them ends, all others are stopped.
 struct Parts {
     stop: watch::Sender<bool>,
     engine: JoinHandle<()>,
@@ -162,7 +163,7 @@ struct Parts {
     last: Arc<Notify>,
 }
 
-/// Whether a task ends in time. If not, it is aborted.
+/// Waits for a task for at most `limit`, then aborts it. Returns whether it ended by itself.
 async fn ends_within<T>(limit: Duration, task: &mut JoinHandle<T>) -> bool {
     let ended = timeout(limit, &mut *task).await.is_ok();
     if !ended {

@@ -1,4 +1,4 @@
-//! The parts that an engine's loops drive.
+//! Makes the parts that the loops drive: relay, effect runner, alarms and replays.
 
 use std::sync::Arc;
 
@@ -45,12 +45,12 @@ impl<P: Participant> Engine<P> {
         Replays::new(self.db.clone(), Arc::clone(&self.clock), self.settings.clone())
     }
 
-    /// To be called before anything runs. Takes the outbox and counts what earlier processes left in it. On a file
-    /// database it also releases the effects that they had claimed: no other process does those.
+    /// Must be called before the loops run. Takes the outbox, and counts the events that earlier processes left in it.
+    /// On a file database it also releases the effects that they had claimed, because no other process attempts those.
     pub async fn take_stock(&self) {
         let now = self.clock.now();
         if let Err(error) = self.outbox.take(&self.db).await {
-            tracing::warn!(%error, "cannot take the outbox; it is shared for now");
+            tracing::warn!(%error, "cannot take the outbox; it stays in shared mode for now");
         }
         self.outbox.set_lease_held(self.outbox.ownership().is_sole());
         match rows::depth(&self.db, now).await {
@@ -60,7 +60,7 @@ impl<P: Participant> Engine<P> {
         if self.outbox.always_sole
             && let Err(error) = effects::release_orphans(&self.db, now).await
         {
-            tracing::warn!(%error, "cannot take over the effects of an earlier process; that happens when their claims end");
+            tracing::warn!(%error, "cannot release the effects that an earlier process claimed; they are attempted when the claims end");
         }
     }
 }

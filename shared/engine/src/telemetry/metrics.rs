@@ -18,7 +18,7 @@ const SECONDS: (f64, f64, u16) = (0.0005, 2.0, 16);
 /// From one input to 1024.
 const INPUTS: (f64, f64, u16) = (1.0, 2.0, 11);
 
-/// What an engine counts. Counting works without a registry; [`Metrics::register`] shows the metrics in one.
+/// The metrics of an engine. They count without a registry; [`Metrics::register`] adds them to one.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     inputs: Family<OfKind, Counter>,
@@ -34,7 +34,7 @@ pub struct Metrics {
     attempt: Family<OfEffect, Histogram, fn() -> Histogram>,
 }
 
-/// The kinds of inputs; [`kind`] gives the place.
+/// The kinds of inputs; [`kind`] returns an index into them.
 const KINDS: [&str; 4] = ["event", "command", "outcome", "alarm"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,7 +78,7 @@ impl Default for Metrics {
         let (start, factor, length) = INPUTS;
         let inputs = Family::<OfKind, Counter>::default();
         for kind in KINDS {
-            // A series that begins at 0 shows its first increase.
+            // Prometheus sees the first increase of a series only if the series began at 0.
             let _ = inputs.get_or_create_owned(&OfKind { kind });
         }
         let parked = Family::<OfCause, Counter>::default();
@@ -102,7 +102,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Shows them in a registry; what is counted from now on shows there too.
+    /// Adds the metrics to a registry, which shows their present and all later values.
     pub fn register(&self, registry: &mut Registry) {
         let inputs = "Inputs in committed batches, duplicates included, by kind";
         registry.register("inputs", inputs, self.inputs.clone());
@@ -177,13 +177,13 @@ impl Metrics {
         self.batches.get()
     }
 
-    /// Inputs in them.
+    /// Inputs in committed batches, duplicates included.
     pub(crate) fn inputs(&self) -> u64 {
         let count = |kind| self.inputs.get_or_create(&OfKind { kind }).get();
         KINDS.into_iter().map(count).sum()
     }
 
-    /// Those among them that had been applied before.
+    /// Inputs in committed batches that had been applied before.
     pub(crate) fn duplicates(&self) -> u64 {
         self.duplicates.get()
     }

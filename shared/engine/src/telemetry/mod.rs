@@ -1,4 +1,4 @@
-//! What an engine tells about itself. Without a subscriber and a registry it costs next to nothing.
+//! The metrics and spans of an engine. Without a registry and a subscriber they cost next to nothing.
 
 mod metrics;
 mod spans;

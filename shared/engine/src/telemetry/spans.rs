@@ -1,4 +1,4 @@
-//! The spans of a turn and of an attempt, named as `OpenTelemetry`'s messaging conventions have it.
+//! The spans of a batch and of an attempt at an effect, named by `OpenTelemetry`'s messaging conventions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,25 +11,25 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::trace::{TARGET, Traced};
 use crate::{Attempt, BatchError, Effect, Messaging, Origin, Participant, What, Work};
 
-/// A span for each input of a batch whose trace is sampled, from the turn's begin to its end: what
-/// commits together takes equally long. Each says how large the batch was, and is linked with the first.
+/// The spans of one attempt to apply a batch: one for each input whose trace is sampled. All begin and end with the
+/// attempt, because the inputs commit together. Each has the size of the batch and a link to the first span.
 #[derive(Debug, Default)]
 pub(crate) struct BatchSpans {
     inputs: HashMap<usize, Traced>,
     messaging: Arc<Messaging>,
 }
 
-/// What the spans of one turn have in common.
+/// What the spans of one attempt have in common.
 #[derive(Debug, Clone, Copy)]
 struct Batch<'m> {
     inputs: i64,
-    /// Which turn of this batch it is, from 1.
+    /// The number of the attempt, from 1.
     attempt: u32,
     messaging: &'m Messaging,
 }
 
 impl BatchSpans {
-    /// Opens them. `attempt` counts the turns of this batch, from 1.
+    /// Opens the spans. `attempt` counts the attempts at this batch, from 1.
     pub(crate) fn open<P: Participant>(
         works: &[Work<P>],
         attempt: u32,
@@ -56,17 +56,17 @@ impl BatchSpans {
         spans
     }
 
-    /// The trace of what follows from an input.
+    /// The trace for what follows from an input: that of the input's span, or the input's own if it has no span.
     pub(crate) fn trace<'a>(&'a self, index: usize, input: &'a Trace) -> &'a Trace {
         self.inputs.get(&index).map_or(input, |traced| &traced.trace)
     }
 
-    /// The trace that an event takes along which follows from an input: that of its making. A batch that is
-    /// applied twice, because it was not as new as it was taken to be, leaves two such spans.
+    /// Opens a span for the creation of an event by an input, and returns the trace that the event carries. A failed
+    /// optimistic insert applies the batch once more, which leaves two such spans.
     pub(crate) fn made(&self, index: usize, id: EventId, event: &impl Contract) -> Option<Trace> {
         let input = self.inputs.get(&index)?;
         if let Some(aggregate_id) = event.aggregate() {
-            // A command's aggregate shows only now.
+            // The aggregate of a command is known only now.
             input.span.record("quintet.aggregate_id", aggregate_id.to_string());
         }
         let (kind, topic) = (event.event_type(), event.event_type().topic());
@@ -93,8 +93,8 @@ impl BatchSpans {
         Traced::of(span).map(|made| made.trace)
     }
 
-    /// Marks what had been applied before: all but the `live` ones, which are in order, and what was
-    /// set `aside` for the dead letters.
+    /// Marks the spans of inputs that were not applied. Those set `aside` are parked. The others are duplicates, unless
+    /// they are `live`. The indices in `live` are sorted.
     pub(crate) fn duplicates(&self, live: &[usize], aside: &[usize]) {
         for (index, input) in &self.inputs {
             if aside.contains(index) {
@@ -105,7 +105,7 @@ impl BatchSpans {
         }
     }
 
-    /// The turn did not commit.
+    /// Records on each span that the attempt did not commit.
     pub(crate) fn failed(&self, error: &BatchError) {
         for input in self.inputs.values() {
             input.span.record("otel.status_description", error.to_string());
@@ -188,7 +188,7 @@ fn context_of(span: &Span) -> SpanContext {
 pub(crate) struct AttemptSpan(Traced);
 
 impl AttemptSpan {
-    /// Opens it. `attempt` counts from 1.
+    /// Opens the span. `attempt` counts from 1.
     pub(crate) fn open<K: AggregateKey>(
         parent: &Trace,
         effect: &impl Effect<K>,
@@ -211,7 +211,7 @@ impl AttemptSpan {
         }))
     }
 
-    /// The span, to attempt in.
+    /// The span in which the attempt runs.
     pub(crate) fn span(&self) -> Span {
         self.0.span.clone()
     }
@@ -221,7 +221,7 @@ impl AttemptSpan {
         &self.0.trace
     }
 
-    /// Ends it, in error where there was no answer.
+    /// Ends the span, with an error status if there was no answer or a refusal, and returns its trace.
     pub(crate) fn end<O>(self, attempt: &Attempt<O>) -> Trace {
         if let Attempt::NoAnswer(why) | Attempt::Refused(why) = attempt {
             self.0.span.record("otel.status_description", why.as_str());

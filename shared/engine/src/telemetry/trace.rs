@@ -1,7 +1,7 @@
-//! Between our [`Trace`], which travels as text, and `OpenTelemetry`'s context.
+//! Converts between [`Trace`], which travels as text, and `OpenTelemetry`'s context.
 //!
-//! Spans are opened only for traces that are sampled. Their target is [`TARGET`], so that they go
-//! to whoever exports them, and not into every line of the log.
+//! Spans are opened only for traces that are sampled. Their target is [`TARGET`], so that they go to the exporter, and
+//! not into every line of the log.
 
 use std::str::FromStr;
 
@@ -19,14 +19,14 @@ pub const TARGET: &str = "quintet::trace";
 /// A span with the trace that goes on from it.
 #[derive(Debug, Clone)]
 pub struct Traced {
-    /// The span; none where nobody collects it.
+    /// The span; [`Span::none`] if no subscriber collects it.
     pub span: Span,
-    /// What follows belongs to it: the span's context, or the parent's where there is no span.
+    /// The trace for what follows: the span's, or the parent's if there is no span.
     pub trace: Trace,
 }
 
 impl Traced {
-    /// A span under `parent`, if that is sampled and somebody collects.
+    /// Opens a span under `parent`, if that is sampled and a subscriber collects spans.
     pub fn under(parent: &Trace, open: impl FnOnce() -> Span) -> Self {
         let unseen = || Self { span: Span::none(), trace: parent.clone() };
         if !parent.is_sampled() {
@@ -37,7 +37,7 @@ impl Traced {
         followed.then(|| Self::of(span)).flatten().unwrap_or_else(unseen)
     }
 
-    /// A span that is open, if somebody collects it.
+    /// An open span with its trace; `None` if no subscriber collects it.
     #[must_use]
     pub fn of(span: Span) -> Option<Self> {
         let trace = from_context(span.context().span().span_context())?;
@@ -52,7 +52,7 @@ pub fn link(span: &Span, to: &Trace) {
     }
 }
 
-/// The trace's context as a remote parent; an empty one for no trace.
+/// The trace's context as a remote parent; `None` for no trace.
 fn span_context(trace: &Trace) -> Option<SpanContext> {
     let mut parts = trace.traceparent.as_deref()?.split('-').skip(1);
     let (trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?);
@@ -91,14 +91,14 @@ mod tests {
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_trace_survives_the_way_through_a_context() {
+    fn a_trace_survives_the_conversion_to_a_context_and_back() {
         let trace = Trace::parse(Some(PARENT), Some("vendor=a,other=b"));
         assert_eq!(from_context(&span_context(&trace).unwrap()), Some(trace));
         assert_eq!(span_context(&Trace::default()), None);
     }
 
     #[test]
-    fn where_nobody_collects_the_trace_goes_on_as_it_is() {
+    fn a_trace_that_no_subscriber_collects_is_passed_on_unchanged() {
         let sampled = Trace::parse(Some(PARENT), None);
         let traced = Traced::under(&sampled, || tracing::info_span!(target: TARGET, "something"));
         assert_eq!(traced.trace, sampled);

@@ -1,4 +1,4 @@
-//! What an operator asks about requests to the outside world, and does with those that are held.
+//! Lists requests to the outside world for an operator, and retries or resolves those that are held.
 
 use event::EffectId;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::{AggregateField, Effect, Engine, Impossible, Participant, Resolution,
 pub struct EffectPage {
     /// The requests, in the order of their ids.
     pub effects: Vec<EffectView>,
-    /// Give it as `after` to go on; null at the end.
+    /// The `after` of the next page; null on the last page.
     pub next: Option<EffectId>,
 }
 
@@ -37,11 +37,11 @@ pub struct EffectView {
     pub due_at: Timestamp,
     /// Since when it is held for an operator; null if it is not.
     pub held_since: Option<Timestamp>,
-    /// What came of the last attempt.
+    /// Why the last attempt had no definite answer.
     pub last_error: Option<String>,
     /// The outcome that an operator reported, until it is applied.
     pub resolution: Option<Resolution>,
-    /// The request itself, without what is secret.
+    /// The request itself, without secrets.
     #[schema(value_type = Option<Object>)]
     pub request: Option<Payload>,
 }
@@ -49,10 +49,10 @@ pub struct EffectView {
 /// Why a request cannot be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// It has been answered, or there never was one.
+    /// The request has been answered, or never existed.
     #[error("no request with this id waits for an answer")]
     Unknown,
-    /// The service still asks by itself.
+    /// The request is not held: the service still attempts it.
     #[error(
         "this request is not held: it is still attempted, and only a held request can be resolved"
     )]
@@ -60,7 +60,7 @@ pub enum ResolveError {
     /// Another outcome was reported before.
     #[error("this request is resolved as {outcome} already, which is applied at {applied_at}")]
     Resolved {
-        /// That outcome.
+        /// The outcome that was reported before.
         outcome: String,
         /// When it is applied.
         applied_at: Timestamp,
@@ -77,8 +77,8 @@ const VIEW: &str =
     "id, aggregate_id, payload, attempts, created_at, due_at, held_at, last_error, resolution";
 
 impl<P: Participant> Engine<P> {
-    /// Requests without a definite answer, after the id `after`, at most `limit`; only those that are held, if
-    /// asked for.
+    /// Lists requests without a definite answer, after the id `after`, at most `limit`. With `held_only`, lists only
+    /// those that are held.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -109,8 +109,8 @@ impl<P: Participant> Engine<P> {
         rows.first().map(view::<P>).transpose()
     }
 
-    /// Makes a request due at once, or every held request if `id` is `None`. Returns how many are. A request that is
-    /// resolved is not attempted any more, and its outcome keeps its time.
+    /// Makes a request due at once, or every held request if `id` is `None`. Returns how many became due. A request
+    /// that is resolved is not attempted any more, and its outcome keeps its time.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -130,9 +130,9 @@ impl<P: Participant> Engine<P> {
         Ok(retried)
     }
 
-    /// Ends a held request with the outcome that an operator found at the provider. It is applied once an attempt that
-    /// may be under way is over; if that attempt is answered, the provider's answer counts. Returns when. The same
-    /// outcome may be reported again, which changes nothing.
+    /// Ends a held request with the outcome that an operator found at the provider, and returns when that outcome is
+    /// applied. Until then, an attempt that may be under way has ended. If that attempt is answered, the provider's
+    /// answer counts. The same outcome may be reported again, which changes nothing.
     ///
     /// # Errors
     /// See [`ResolveError`].
@@ -157,7 +157,7 @@ impl<P: Participant> Engine<P> {
         }
         let Json(effect): Json<P::Effect> = row.get(0)?;
         P::resolve(&effect, resolution)?;
-        // No attempt that began before now is still under way then.
+        // By then, no attempt that began before now is still under way.
         let applied_at = later(self.clock.now(), self.settings.claim);
         let mut tx = self.db.begin().await?;
         let sql = "update effect set resolution = $1, due_at = $2 where id = $3";
@@ -175,7 +175,7 @@ impl<P: Participant> Engine<P> {
 }
 
 fn view<P: Participant>(row: &Row) -> Result<EffectView, StoreError> {
-    // A newer version may have written what this one cannot read.
+    // A newer version may have written a request that this one cannot read.
     let effect = row.get::<Json<P::Effect>>(2).ok().map(|Json(effect)| effect);
     Ok(EffectView {
         id: row.get(0)?,

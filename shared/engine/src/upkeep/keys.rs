@@ -10,7 +10,7 @@ use crate::{Engine, Participant, batch::idempotency};
 pub(crate) const EVERY: Duration = Duration::from_hours(1);
 
 impl<P: Participant> Engine<P> {
-    /// Deletes the responses whose idempotency window is over. Returns how many they were.
+    /// Deletes the responses whose idempotency window is over. Returns how many were deleted.
     ///
     /// # Errors
     /// If the database refuses the statement or does not answer.

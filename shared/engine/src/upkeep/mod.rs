@@ -1,4 +1,4 @@
-//! What keeps a running service in order, and what an operator asks of it.
+//! Tasks that keep a running service in order, and the requests of operators.
 //!
 //! | file | what it does |
 //! |---|---|

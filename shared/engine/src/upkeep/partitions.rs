@@ -1,14 +1,15 @@
-//! The partitions in which the consumer group has had an offset.
+//! The partition registry: the partitions in which the consumer group once had an offset.
 //!
 //! A broker forgets the offsets of a group that is away for long (Kafka after seven days, unless
-//! `offsets.retention.minutes` says otherwise), and those of a topic that is deleted. To begin at the
-//! beginning would then pass over, without a word, what was deleted unread. So the service's own
-//! database knows in which partitions there was an offset once.
+//! `offsets.retention.minutes` says otherwise), and those of a topic that is deleted. A service that then began at the
+//! first record would silently skip the records that were deleted before it read them. So the service registers in its
+//! own database in which partitions it had an offset.
 
 use bus::PartitionState;
 use store::{Db, StoreError, Value};
 
-/// The first partition whose offset the broker has forgotten; notes those that have one.
+/// Returns the first registered partition whose offset the broker has forgotten. If there is none, registers all
+/// partitions that have an offset.
 pub(crate) async fn forgotten<'s>(
     db: &Db,
     states: &'s [PartitionState],

@@ -1,26 +1,25 @@
-//! Forgetting what the inbox need not know any more. Off, unless the settings say otherwise.
+//! Prunes the inbox of ids that no record can bring again. Off, unless the settings turn it on.
 //!
-//! An id is needed for as long as a record of its event lies in a topic that the service reads:
-//! redelivery, a rewound group or a new offset can bring it again. The records' timestamps cannot
-//! tell: they are their senders', and in no order. An event's id tells when its *aggregate*
-//! began, which may be long before the event. So the rule is one of offsets:
+//! An id is needed for as long as a record of its event lies in a topic that the service reads: a redelivery, a rewound
+//! group or a new offset can bring the record again. Timestamps do not tell when that ends. Those of records come from
+//! their senders, and in no order. The one in an event's id is the time at which its *aggregate* began, which may be
+//! long before the event. So the rule is one of offsets:
 //!
-//! - Every row says when its event last came, by the database's side of the broker.
-//! - Now and then a *mark* notes the time first, and then where each partition ends. What had come
-//!   before that time had come from below those ends.
-//! - Once every partition's low watermark has reached the ends of a mark, those records are gone, and
-//!   rows from before the mark can go; a margin makes up for replicas whose clocks differ.
+//! - Every row has the time at which its event last arrived, by the clock of the replica that applied it.
+//! - From time to time a *mark* notes the present time first, and then where each partition ends. The events that
+//!   arrived before that time were in records below those ends.
+//! - Once every partition's low watermark has reached the ends of a mark, those records are gone, and rows from before
+//!   the mark can be deleted. A margin makes up for replicas whose clocks differ.
 //!
-//! A relay that sends an event again gives it a new offset. If that copy comes while the row is there,
-//! it renews the row, which then stays until the copy is deleted too. It comes after the row went only
-//! if the publisher stood still between sending and noting so for longer than the topic keeps its
-//! records: nobody else can know of such a copy, and no row that ever goes could cover it. Then holds
-//! what holds without any inbox: a reaction does nothing in a state that does not list it, ended rows
-//! stay, and what follows has the same ids as before. So an inbox that forgets costs the shortcut,
-//! never the result.
+//! A relay that sends an event again gives it a new offset. If that copy arrives while the row exists, it renews the
+//! row, which then stays until the copy is deleted too. The copy arrives after the row was deleted only if the
+//! publisher hung between sending the event and noting that, for longer than the topic keeps its records. No other
+//! process knows of such a copy, so no rule that ever deletes a row could cover it. The service is then as safe as
+//! without any inbox: a reaction does nothing in a state that it does not list, ended rows stay, and what follows has
+//! the same ids as before. So pruning the inbox can cost the shortcut, never the result.
 //!
-//! Compacted topics keep the latest record of a key for ever, so what came from there stays. A command
-//! is repeated by its own process alone, until its batch has committed: the margin is far longer.
+//! Compacted topics keep the latest record of a key for ever, so ids from such topics stay. A command is repeated only
+//! by its own process, until its batch has committed: the margin is far longer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,20 +36,20 @@ use crate::{
     settings::later,
 };
 
-/// How often it is marked and pruned.
+/// How often the inbox is marked and pruned.
 pub(crate) const EVERY: Duration = Duration::from_hours(1);
-/// The pause after the broker or the database failed us.
+/// The pause after the broker or the database failed.
 pub(crate) const RETRY: Duration = Duration::from_mins(1);
-/// Rows from so shortly before a mark stay.
+/// Rows stay that are older than a mark by less than this.
 const MARGIN: Duration = Duration::from_hours(24);
-/// Marks that wait, at most: topics may keep their records for years.
+/// The most marks that are stored: topics may keep their records for years.
 const MARKS: usize = 1_000;
-/// Rows deleted in one transaction, at most.
+/// The most rows that one transaction deletes.
 const STEP: i64 = 5_000;
 
 /// Where a partition ended: topic, partition, offset.
 type End = (String, i32, i64);
-/// When, and where all partitions ended.
+/// A time, and where all partitions ended just after it.
 type Mark = (Timestamp, Vec<End>);
 
 /// Prunes a service's inbox.
@@ -65,10 +64,10 @@ pub struct Pruner {
 /// Why an inbox could not be pruned.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
-    /// The database is away.
+    /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker is away.
+    /// The broker does not answer.
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -84,13 +83,14 @@ impl<P: Participant> Engine<P> {
 }
 
 impl Pruner {
-    /// Marks where the topics end now, and forgets what they cannot bring again; answers how many
-    /// rows went.
+    /// Marks where the topics end now, and deletes the ids that they cannot bring again. Returns how many rows were
+    /// deleted.
     ///
     /// # Errors
-    /// If the broker or the database is away; what went until then is gone.
+    /// If the broker or the database does not answer. Rows that were deleted before stay deleted.
     pub async fn step(&self) -> Result<u64, PruneError> {
-        // Before the broker is asked: what came until now lies below what it will say.
+        // The time is read before the broker is asked: the events that arrived until now are below the ends that it
+        // will report.
         let now = self.clock.now();
         let states = self.bus.partitions(&self.group, &self.topics).await?;
         let marks = self.marks().await?;
@@ -105,7 +105,7 @@ impl Pruner {
         Ok(self.forget_before(before).await?)
     }
 
-    /// The latest first.
+    /// All marks, the latest first.
     async fn marks(&self) -> Result<Vec<Mark>, StoreError> {
         let sql = "select at, ends from inbox_mark order by at desc";
         self.db.fetch(sql, Vec::new()).await?.iter().map(read).collect()
@@ -126,8 +126,8 @@ impl Pruner {
         tx.commit().await
     }
 
-    /// Small transactions, from the oldest aggregate on: ids begin with its time, so that nothing beyond
-    /// `before` need be looked at. What has come again since keeps its row.
+    /// Deletes in small transactions, from the oldest aggregate on. An id begins with the time of its aggregate, so
+    /// that ids beyond `before` need not be read. An event that has arrived again since keeps its row.
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         let skip = match self.db.kind() {
             DbKind::Postgres => "for update skip locked",
@@ -159,15 +159,14 @@ fn read(row: &Row) -> Result<Mark, StoreError> {
     Ok((row.get(0)?, ends))
 }
 
-/// Whether nothing is left of what lay below this end. A partition that is read no longer brings
-/// nothing.
+/// Whether all records below this end are gone. A partition that the service no longer reads brings none.
 fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
     let mut states = states.iter();
     let state = states.find(|state| state.topic == *topic && state.partition == *partition);
     state.is_none_or(|state| state.low >= *end)
 }
 
-/// The lowest id of an aggregate that begins then.
+/// The lowest id of an aggregate that begins at this time.
 fn first_id_of(time: Timestamp) -> Uuid {
     let millis = u128::try_from(time.as_millisecond()).unwrap_or(0);
     Uuid::from_u128(millis << 80)

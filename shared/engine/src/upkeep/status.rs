@@ -1,4 +1,4 @@
-//! Where a service stands: what waits, and for how long.
+//! The status of a service: how much waits, and for how long.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::{
     participant::{group, subscription},
 };
 
-/// Where a service stands. Batches, inputs and duplicates are counted by the process that answers; everything else
-/// is the same for all replicas.
+/// The status of a service. Batches, inputs and duplicates are counted by the process that answers; everything else is
+/// the same for all replicas.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     /// The service's name.
@@ -29,9 +29,9 @@ pub struct Status {
     pub relay: Option<Uuid>,
     /// Batches committed since this process started. If the figure of each replica stays the same, nothing happened.
     pub batches: u64,
-    /// Inputs in them.
+    /// Inputs in those batches, duplicates included.
     pub inputs: u64,
-    /// Those among them that had been applied before.
+    /// Inputs in those batches that had been applied before.
     pub duplicates: u64,
     /// What waits in the database.
     #[serde(flatten)]
@@ -48,7 +48,8 @@ pub struct Queues {
     pub outbox: Depth,
     /// Requests to the outside world without a definite answer.
     pub effects: Depth,
-    /// Those among them that are held for an operator: refused as malformed, or without an answer for too long.
+    /// Requests among these effects that are held for an operator: refused as malformed, or without an answer for too
+    /// long.
     pub effects_held: i64,
     /// Deadlines that have not fired.
     pub alarms: Depth,
@@ -60,11 +61,11 @@ pub struct Queues {
     pub postponed: i64,
 }
 
-/// How long the broker may take to tell the lag.
+/// How long the broker may take to report the lag.
 const LAG_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<P: Participant> Engine<P> {
-    /// Where the service stands.
+    /// The status of the service.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -114,7 +115,7 @@ impl<P: Participant> Engine<P> {
         &self.metrics
     }
 
-    /// Rows that were sent and are not deleted yet do not count.
+    /// The depth of the outbox, without events that were sent but are not deleted yet.
     async fn outbox_depth(&self, now: Timestamp) -> Result<Depth, StoreError> {
         let stored = rows::depth(&self.db, now).await?;
         let sent = i64::try_from(self.outbox.acknowledged_events()).unwrap_or(i64::MAX);
@@ -125,7 +126,7 @@ impl<P: Participant> Engine<P> {
     /// How far the group has come in each partition of its topics. Waits for the broker.
     ///
     /// # Errors
-    /// If the broker is away or a topic is not there yet.
+    /// If the broker does not answer, or a topic does not exist yet.
     pub async fn partitions(&self, bus: &dyn Bus) -> Result<Vec<PartitionState>, BusError> {
         bus.partitions(&group::<P>(), &subscription::<P>()).await
     }
@@ -135,7 +136,7 @@ impl<P: Participant> Engine<P> {
         &self.participant
     }
 
-    /// The database, to read from.
+    /// The database, for reading.
     pub fn db(&self) -> &Db {
         &self.db
     }
@@ -155,7 +156,7 @@ struct Queue {
     refused: i64,
 }
 
-/// Effects. The age is that of the oldest one that is not held: for those that are, an operator has been called.
+/// The effects. The age is that of the oldest effect that is not held: for held effects, an operator has been called.
 async fn effects_queue(db: &Db, now: Timestamp) -> Result<Queue, StoreError> {
     let rows = by_id("effect", "created_at, held_at, refused");
     let oldest = "min(case when held_at is null then created_at end)";

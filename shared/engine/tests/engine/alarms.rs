@@ -21,7 +21,7 @@ async fn an_alarm_rings_at_its_time_once_and_not_before() {
         rig.clock.advance(ALARM.saturating_sub(INSTANT));
         assert!(due(&rig).await.is_empty());
         rig.apply(&[ring(tally(1))]).await;
-        assert_eq!(rig.log(tally(1)).await, "arm", "rung by hand before its time");
+        assert_eq!(rig.log(tally(1)).await, "arm", "an alarm that rings too early is ignored");
 
         rig.clock.advance(INSTANT);
         let ringing = due(&rig).await;
@@ -44,7 +44,7 @@ async fn a_cleared_alarm_never_rings() {
         rig.clock.advance(ALARM);
         let ringing = due(&rig).await;
         assert_eq!(ringing.len(), 1);
-        // Cleared after it was taken.
+        // The alarm is cleared after it was claimed.
         rig.apply(&[disarm(4, tally(2))]).await;
         assert_eq!(rig.apply(&ringing).await.duplicates, 1);
         assert_eq!(rig.log(tally(2)).await, "arm, disarm");
@@ -63,7 +63,7 @@ async fn an_alarm_set_again_rings_at_its_new_time_only() {
 
         let taken = due(&rig).await;
         assert_eq!(taken.len(), 1);
-        // Set again after it was taken.
+        // The alarm is set again after it was claimed.
         rig.apply(&[arm(3, tally(1))]).await;
         assert_eq!(rig.apply(&taken).await.duplicates, 1);
         assert_eq!(rig.log(tally(1)).await, "arm, arm, arm");
@@ -75,7 +75,7 @@ async fn an_alarm_set_again_rings_at_its_new_time_only() {
 }
 
 #[tokio::test]
-async fn a_taken_alarm_is_left_alone_until_its_claim_ends() {
+async fn a_claimed_alarm_is_left_alone_until_its_claim_ends() {
     for rig in rigs().await {
         rig.apply(&[arm(1, tally(1))]).await;
         rig.clock.advance(ALARM);
@@ -109,7 +109,7 @@ async fn an_alarm_that_this_version_does_not_know_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn many_alarms_ring_in_several_turns() {
+async fn many_alarms_ring_in_several_steps() {
     for rig in rigs().await {
         let tallies = 1..=600_u128;
         let batch: Vec<_> = tallies.clone().map(|number| arm(number, tally(number))).collect();

@@ -48,7 +48,7 @@ async fn a_batch_is_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn an_empty_batch_is_a_batch() {
+async fn an_empty_batch_can_be_applied() {
     for rig in rigs().await {
         let applied = rig.apply(&[]).await;
         assert!(applied.positions.is_empty() && applied.answers.is_empty());
@@ -56,7 +56,7 @@ async fn an_empty_batch_is_a_batch() {
 }
 
 #[tokio::test]
-async fn an_event_is_applied_once_however_often_it_comes() {
+async fn an_event_is_applied_once_however_often_it_arrives() {
     for rig in rigs().await {
         let twice = rig.apply(&[add(1, tally(1)), add(2, tally(1)), add(1, tally(1))]).await;
         assert_eq!(twice.duplicates, 1);
@@ -103,7 +103,7 @@ async fn an_outcome_is_applied_once_and_dropped_when_its_effect_is_gone() {
 }
 
 #[tokio::test]
-async fn an_answer_settles_what_was_asked_before_it_and_not_what_is_asked_after() {
+async fn an_outcome_ends_the_requests_before_it_and_not_those_after_it() {
     for rig in rigs().await {
         rig.apply(&[ask(1, tally(1)), ask(2, tally(2))]).await;
         let batch =
@@ -133,7 +133,7 @@ async fn the_same_cause_emits_the_same_ids_even_after_the_inbox_was_wiped() {
 }
 
 #[tokio::test]
-async fn a_batch_whose_commit_was_in_doubt_is_answered_as_it_was_committed() {
+async fn a_batch_whose_commit_was_unknown_gets_the_answers_that_were_committed() {
     for rig in rigs().await {
         let batch = [
             add(1, tally(1)),
@@ -154,7 +154,7 @@ async fn a_batch_whose_commit_was_in_doubt_is_answered_as_it_was_committed() {
         assert_eq!(answers(again), expected);
         assert_eq!((rig.outbox().await, rig.log(tally(1)).await), (outbox, log));
 
-        // Who does not remember cannot say.
+        // Without the unconfirmed answers, the engine cannot know what was answered.
         assert_eq!(rig.answers(&batch).await, vec![Err(CommandError::Failed); 3]);
     }
 }
@@ -185,7 +185,7 @@ async fn a_commit_that_fails_leaves_nothing_and_the_batch_can_be_applied_again()
 }
 
 #[tokio::test]
-async fn an_alarm_cleared_or_set_anew_earlier_in_the_batch_does_not_ring() {
+async fn an_alarm_that_was_cleared_or_set_again_earlier_in_the_batch_does_not_ring() {
     for rig in rigs().await {
         rig.apply(&[arm(1, tally(1)), arm(2, tally(2)), arm(3, tally(3))]).await;
         rig.clock.advance(crate::toy::ALARM);

@@ -52,7 +52,7 @@ async fn a_key_gives_its_first_answer_to_the_same_body_and_refuses_another() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_what_is_stored_and_not_what_would_be_answered_now() {
+async fn a_repeat_gets_the_stored_answer_and_not_a_new_one() {
     for rig in rigs().await {
         assert_eq!(rig.answers(&[keyed(1, tally(1), 5, "a")]).await, [Ok(Reply::Count(5))]);
         let stored = vec![r#"{"Count":77}"#.into()];
@@ -68,7 +68,7 @@ async fn a_repeat_gets_what_is_stored_and_not_what_would_be_answered_now() {
 #[tokio::test]
 async fn a_repeat_of_the_same_bytes_gets_the_answer_that_an_earlier_version_has_stored() {
     for rig in rigs().await {
-        // What an earlier version stored is the hash of the bytes.
+        // An earlier version stored the hash of the bytes.
         let mut before = keyed(1, tally(1), 5, "a");
         key_of(&mut before).hash = key_of(&mut keyed(2, tally(1), 5, "a")).sent;
         assert_eq!(rig.answers(&[before]).await, [Ok(Reply::Count(5))]);
@@ -86,7 +86,7 @@ fn key_of(work: &mut Works) -> &mut IdempotencyKey {
 }
 
 #[tokio::test]
-async fn two_commands_under_one_key_in_one_batch_are_one() {
+async fn two_commands_under_one_key_in_one_batch_are_carried_out_once() {
     for rig in rigs().await {
         let batch =
             [keyed(1, tally(1), 5, "a"), keyed(2, tally(1), 5, "a"), keyed(3, tally(1), 6, "a")];
@@ -98,7 +98,7 @@ async fn two_commands_under_one_key_in_one_batch_are_one() {
 }
 
 #[tokio::test]
-async fn only_success_is_kept_under_a_key() {
+async fn only_the_answer_of_a_successful_command_is_stored_under_its_key() {
     for rig in rigs().await {
         let refused = rig.answers(&[keyed(1, tally(1), 0, "a")]).await;
         assert_eq!(refused, [Ok(Reply::NothingToAdd)]);
@@ -110,7 +110,7 @@ async fn only_success_is_kept_under_a_key() {
 }
 
 #[tokio::test]
-async fn a_key_can_be_used_anew_after_its_window_and_not_before() {
+async fn a_key_can_be_used_again_after_its_window_and_not_before() {
     for rig in rigs().await {
         let window = rig.settings.idempotency_window;
         rig.apply(&[keyed(1, tally(1), 5, "a")]).await;
@@ -136,7 +136,7 @@ async fn keys_past_their_window_are_deleted() {
     }
 }
 
-/// A way to send commands; nothing takes them.
+/// A handle that sends commands. They wait, because the runtime does not run.
 fn commands(rig: &Rig, engine: Engine<Toy>) -> (Runtime<Toy>, Commands<Toy>) {
     let around = Surroundings {
         bus: Arc::new(rig.bus.clone()),
@@ -175,7 +175,7 @@ async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
             || Box::pin(commands.send(Add { tally_id: tally(1), by: 1 }, None, Trace::default()));
         crate::rig::apply(&engine, &[add(1, tally(1)), add(2, tally(1))]).await;
         assert!(poll!(send()).is_pending());
-        // Events still pass.
+        // Events are still applied.
         crate::rig::apply(&engine, &[add(3, tally(1)), add(4, tally(1))]).await;
         assert_eq!(send().await, Err(CommandError::OutboxFull));
 
@@ -189,7 +189,7 @@ async fn commands_are_refused_while_too_many_events_wait_for_the_broker() {
 }
 
 #[tokio::test]
-async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
+async fn events_that_another_replica_sent_no_longer_count_against_the_limit() {
     let settings = Settings { outbox_limit: 2, exclusive: false, ..Settings::default() };
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
@@ -206,7 +206,7 @@ async fn what_another_replica_sent_no_longer_counts_against_the_limit() {
 }
 
 #[tokio::test]
-async fn what_another_replica_added_counts_against_the_limit() {
+async fn events_that_another_replica_added_count_against_the_limit() {
     let settings = Settings { outbox_limit: 3, exclusive: false, ..Settings::default() };
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
@@ -224,7 +224,7 @@ async fn what_another_replica_added_counts_against_the_limit() {
 }
 
 #[tokio::test]
-async fn a_full_batch_is_not_taken_for_all_that_waits() {
+async fn a_full_read_of_the_outbox_is_not_taken_for_all_events_that_wait() {
     let settings = Settings { outbox_limit: 1_500, exclusive: false, ..Settings::default() };
     for rig in rigs_with(settings).await {
         let (runtime, commands) = commands(&rig, rig.another());
@@ -239,7 +239,7 @@ async fn a_full_batch_is_not_taken_for_all_that_waits() {
 }
 
 #[tokio::test]
-async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
+async fn a_wrong_count_of_the_outbox_is_corrected_once_the_count_stops_changing() {
     for rig in rigs_with(Settings { outbox_limit: 2, ..Settings::default() }).await {
         let (runtime, commands) = commands(&rig, rig.another());
         let engine = runtime.engine();
@@ -250,14 +250,14 @@ async fn what_memory_miscounts_is_counted_anew_once_it_stands_still() {
         assert_eq!(send().await, Err(CommandError::OutboxFull));
         rig.execute("delete from outbox", Vec::new()).await;
         relay.tidy().await.unwrap();
-        assert_eq!(send().await, Err(CommandError::OutboxFull), "it may just be under way");
+        assert_eq!(send().await, Err(CommandError::OutboxFull), "the events may be under way");
         relay.tidy().await.unwrap();
         assert!(poll!(send()).is_pending());
     }
 }
 
 #[tokio::test]
-async fn a_key_has_one_meaning_for_all_replicas() {
+async fn a_repeat_at_another_replica_gets_the_stored_answer() {
     for rig in rigs().await {
         let other = rig.another();
         let first = crate::rig::apply(&other, &[keyed(1, tally(1), 5, "a")]).await;

@@ -26,7 +26,7 @@ use crate::{
 const INSTANT: Duration = Duration::from_micros(1);
 
 impl Rig {
-    /// Applies a batch as production does: what cannot be applied is parked. Returns how many attempts it took.
+    /// Applies a batch as production does: events that cannot be applied are parked. Returns how many attempts it took.
     pub async fn settle(&self, batch: &[Works]) -> (Applied<Toy>, usize) {
         settle(&self.engine, batch, Poison::default()).await
     }
@@ -81,7 +81,7 @@ pub fn poison(number: u128, tally_id: TallyId) -> Works {
     tell(number, tally_id, "unfixed")
 }
 
-/// Lets what [`poison`] says be applied from now on. Commands are not parked.
+/// From now on, the events of [`poison`] can be applied. Commands are not parked.
 pub fn fix(number: u128, tally_id: TallyId) -> Works {
     command(number, tally_id, FIXED)
 }
@@ -134,7 +134,7 @@ async fn a_replay_applies_dead_letters_in_sequence_and_the_order_goes_on() {
 }
 
 #[tokio::test]
-async fn a_replay_that_fails_again_counts_and_lets_nothing_pass() {
+async fn a_replay_that_fails_again_counts_the_attempt_and_applies_no_later_dead_letter() {
     for rig in rigs().await {
         rig.settle(&[add(1, tally(1)), poison(2, tally(1)), add(3, tally(1))]).await;
         for attempt in 2..4 {
@@ -203,7 +203,7 @@ async fn a_dead_letter_that_is_discarded_during_its_replay_is_not_applied() {
 }
 
 #[tokio::test]
-async fn a_discarded_dead_letter_is_never_applied_and_those_behind_it_can_be() {
+async fn a_discarded_dead_letter_is_never_applied_but_those_behind_it_can_be() {
     for rig in rigs().await {
         rig.settle(&[poison(1, tally(1)), add(2, tally(1)), add(3, tally(1))]).await;
         let discarded = rig.engine.discard(tally(1).into(), false).await.unwrap().unwrap();
@@ -223,14 +223,16 @@ async fn a_discarded_dead_letter_is_never_applied_and_those_behind_it_can_be() {
     }
 }
 
-/// A replica that is always alone does not ask the database whether an order is parked: it must know.
+/// A replica that is always in exclusive mode does not ask the database whether an order is parked. So it must remember
+/// that.
 #[tokio::test]
-async fn a_commit_in_doubt_that_parked_is_remembered() {
+async fn an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembered() {
     for rig in rigs().await {
         rig.apply(&[ask(1, tally(2))]).await;
         park_unheard(&rig, tally(1)).await;
         rig.engine.abandon_attempt();
-        // This batch ends the doubt. It has no events, and so does not ask whether an order is parked.
+        // After this batch the engine knows how the commit ended. The batch has no events, so that the engine does not
+        // ask whether an order is parked.
         rig.apply(&[outcome(tally(2), 7)]).await;
 
         let (applied, _) = rig.settle(&[add(2, tally(1))]).await;
@@ -238,7 +240,7 @@ async fn a_commit_in_doubt_that_parked_is_remembered() {
     }
 }
 
-/// Parks an event in a batch that is dropped during its commit, before it learns that it committed.
+/// Parks an event in a batch that is dropped during its commit, before the engine learns that it committed.
 async fn park_unheard(rig: &Rig, tally_id: TallyId) {
     let mut polls = 0;
     for number in 100.. {
@@ -248,7 +250,7 @@ async fn park_unheard(rig: &Rig, tally_id: TallyId) {
         poison.add(0, Reason { cause: Cause::Panicked, errors: Vec::new() });
         let parks = rig.engine.apply_batch_without(&batch, &poison, &mut unconfirmed);
         if is_done_after(polls, parks).await {
-            // The database was faster than the poll: all over again.
+            // The batch committed before it was dropped. Discard the dead letter and start again.
             rig.engine.discard(tally_id.into(), true).await.unwrap();
             polls = 0;
         } else if rig.count("dead_letter").await > 0 {
@@ -257,7 +259,7 @@ async fn park_unheard(rig: &Rig, tally_id: TallyId) {
     }
 }
 
-/// Polls a future so many times, each time that it has something to do, and then drops it.
+/// Polls a future at most `polls` times, each time after it was woken, and then drops it. Returns whether it completed.
 async fn is_done_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     struct Woken(Notify);
     impl Wake for Woken {

@@ -1,4 +1,4 @@
-//! What leaves the system.
+//! Effects: requests to the outside world.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn request(rig: &Rig, count: u128) {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
+async fn a_request_is_attempted_at_once_and_its_answer_applied_once() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         request(&rig, 2).await;
@@ -49,7 +49,7 @@ async fn what_was_asked_for_is_asked_at_once_and_its_answer_applied_once() {
 }
 
 #[tokio::test]
-async fn the_same_request_twice_is_one() {
+async fn a_request_made_twice_is_attempted_once() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.apply(&[ask(1, tally(1)), ask(2, tally(1))]).await;
@@ -61,7 +61,7 @@ async fn the_same_request_twice_is_one() {
 }
 
 #[tokio::test]
-async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
+async fn a_request_without_an_answer_is_repeated_after_growing_pauses() {
     let settings = Settings {
         backoff: Duration::from_millis(100),
         backoff_max: Duration::from_millis(350),
@@ -94,7 +94,7 @@ async fn without_an_answer_the_same_is_asked_again_after_growing_pauses() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_was_lost_is_asked_for_again_and_counts_once() {
+async fn a_request_whose_outcome_was_lost_is_repeated_and_its_answer_applied_once() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         request(&rig, 1).await;
@@ -122,7 +122,7 @@ async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
         rig.clock.advance(INSTANT + rig.settings.poll);
         let outcomes = second.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
-        // The first one's claim is over: it keeps its hands off.
+        // The claim of the first replica has ended, so it attempts nothing.
         assert!(first.step().await.unwrap().is_empty());
         assert_eq!(rig.provider.asked().len(), 1);
         apply(&other, &outcomes).await;
@@ -131,7 +131,7 @@ async fn a_claim_is_respected_while_it_lasts_and_taken_over_when_it_ends() {
 }
 
 #[tokio::test]
-async fn who_starts_takes_over_every_claim_if_there_can_be_nobody_else() {
+async fn a_process_that_starts_in_exclusive_mode_takes_over_every_claim() {
     for (exclusive, taken_over) in [(true, 1), (false, 0)] {
         for rig in rigs_with(Settings { exclusive, ..Settings::default() }).await {
             request(&rig, 1).await;
@@ -144,7 +144,7 @@ async fn who_starts_takes_over_every_claim_if_there_can_be_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
+async fn a_failed_attempt_changes_nothing_once_another_replica_has_the_answer() {
     for rig in rigs().await {
         let other = rig.another();
         let (mut first, mut second) = (rig.effects(), rig.effects_of(&other));
@@ -160,7 +160,7 @@ async fn a_failed_attempt_of_one_whose_answer_another_had_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() {
+async fn a_failed_attempt_does_not_put_off_an_effect_that_another_replica_has_claimed() {
     for rig in rigs().await {
         let other = rig.another();
         let (mut late, mut second) = (rig.effects(), rig.effects_of(&other));
@@ -169,7 +169,7 @@ async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() 
         let taken_over = async {
             rig.provider.met().await;
             rig.clock.advance(rig.settings.claim);
-            // The other one is under way when the first one's failure comes.
+            // The second attempt is under way when the first one fails.
             let claimed = second.step().await.unwrap();
             let due = due_at(&rig).await;
             rig.provider.met().await;
@@ -177,7 +177,7 @@ async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() 
         };
         let (failed, (outcomes, due)) = tokio::join!(late.step(), taken_over);
         assert!(failed.unwrap().is_empty());
-        assert_eq!(due_at(&rig).await, due, "the claim of the second stands");
+        assert_eq!(due_at(&rig).await, due, "the claim of the second replica stands");
         assert_eq!(rig.number("select attempts from effect").await, 0);
         apply(&other, &outcomes).await;
         assert_eq!(rig.log(tally(1)).await, "ask, answer 5");
@@ -185,7 +185,7 @@ async fn a_failed_attempt_whose_claim_another_has_taken_over_puts_nothing_off() 
 }
 
 #[tokio::test]
-async fn no_more_are_under_way_at_once_than_allowed() {
+async fn no_more_attempts_are_under_way_at_once_than_allowed() {
     let settings = Settings { effects_concurrency: 3, ..Settings::default() };
     for rig in rigs_with(settings).await {
         let mut runner = rig.effects();
@@ -207,7 +207,7 @@ async fn no_more_are_under_way_at_once_than_allowed() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_takes_too_long_is_no_answer() {
+async fn an_attempt_that_takes_too_long_counts_as_no_answer() {
     let settings = Settings { effects_timeout: Duration::from_millis(20), ..Settings::default() };
     for rig in rigs_with(settings).await {
         let mut runner = rig.effects();
@@ -223,7 +223,7 @@ async fn an_attempt_that_takes_too_long_is_no_answer() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_panics_is_made_again_when_its_claim_ends() {
+async fn an_attempt_that_panics_is_repeated_when_its_claim_ends() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.plan([Next::Panic, Next::Answer(9)]);
@@ -253,7 +253,7 @@ async fn a_request_that_this_version_cannot_read_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn when_the_database_is_away_answers_are_kept_until_it_is_back() {
+async fn answers_are_kept_in_memory_during_a_database_outage() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.plan([Next::Answer(1), Next::NoAnswer]);
@@ -263,7 +263,7 @@ async fn when_the_database_is_away_answers_are_kept_until_it_is_back() {
         rig.execute("alter table away rename to effect", vec![]).await;
         let outcomes = runner.step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
-        assert_eq!(rig.provider.asked().len(), 2, "nobody was asked again");
+        assert_eq!(rig.provider.asked().len(), 2, "no request was repeated");
         rig.apply(&outcomes).await;
         assert_eq!(rig.number("select attempts from effect").await, 1);
     }

@@ -1,4 +1,4 @@
-//! One customer's requests do not stop those of the others.
+//! The failing requests of one customer do not stop those of the others.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -35,7 +35,7 @@ async fn request(rig: &Rig, numbers: impl IntoIterator<Item = u128>) {
     rig.apply(&batch).await;
 }
 
-/// Attempts what there is to attempt, and applies the answers; returns what was asked.
+/// Attempts the effects that can be attempted, and applies the answers. Returns which requests were made.
 async fn attempted(rig: &Rig, runner: &mut EffectRunner<Toy>) -> Vec<EffectId> {
     let outcomes = runner.step().await.unwrap();
     if !outcomes.is_empty() {
@@ -81,7 +81,7 @@ async fn once_the_provider_answers_a_slow_key_gets_its_slots_back() {
             most = most.max(attempted(&rig, &mut runner).await.len());
             rig.clock.advance(Duration::from_secs(30));
             waits += 1;
-            assert!(waits <= 40, "longer than the longest pause, twice");
+            assert!(waits <= 40, "twice the longest pause has passed");
         }
         assert!(most >= 4, "{most} at once");
     }
@@ -143,7 +143,7 @@ async fn an_open_breaker_lets_through_keys_that_do_not_fail() {
 }
 
 #[tokio::test]
-async fn an_outage_is_probed_and_over_for_all_at_once() {
+async fn an_outage_is_probed_and_its_end_makes_all_requests_due() {
     for rig in rigs_with(Settings { effects_concurrency: 16, ..settings() }).await {
         let mut runner = rig.effects();
         rig.provider.always((1..=12).map(id), &Next::NoAnswer);
@@ -158,7 +158,7 @@ async fn an_outage_is_probed_and_over_for_all_at_once() {
         rig.provider.heal();
         rig.clock.advance(Duration::from_secs(5));
         assert_eq!(attempted(&rig, &mut runner).await.len(), 1, "a probe, which is answered");
-        // Two slots for retries, and no further time: what was put off is due.
+        // Retries have two slots. No time passes here, because the requests that were put off are due.
         let mut turns = 0;
         while rig.count("effect").await > 0 {
             assert!(!attempted(&rig, &mut runner).await.is_empty());
@@ -187,7 +187,7 @@ async fn a_probe_that_panics_counts_as_failed() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+async fn a_clock_that_is_set_back_delays_no_request() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.plan(vec![Next::NoAnswer; 3]);
@@ -202,7 +202,7 @@ async fn a_clock_that_is_set_back_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_forward_makes_no_request_twice() {
+async fn a_clock_that_is_set_forward_repeats_no_request() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         request(&rig, 1..=3).await;
@@ -215,7 +215,7 @@ async fn a_clock_that_is_set_forward_makes_no_request_twice() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_by_less_than_a_pause_keeps_nobody_waiting_either() {
+async fn a_clock_that_is_set_back_by_less_than_a_pause_delays_no_request_either() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);

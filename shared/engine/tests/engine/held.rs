@@ -1,4 +1,4 @@
-//! Requests that only an operator can bring to an end.
+//! Requests that are held for an operator.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn held(rig: &Rig) -> i64 {
     rig.engine.queues().await.unwrap().effects_held
 }
 
-/// A rig on which the request of tally 1 is refused as malformed.
+/// Rigs on which the request of tally 1 is refused as malformed.
 async fn rigs_with_refused() -> Vec<Rig> {
     let rigs = rigs().await;
     for rig in &rigs {
@@ -67,7 +67,7 @@ async fn a_request_without_an_answer_for_too_long_is_held() {
         rig.apply(&[ask(1, tally(1))]).await;
         let mut minutes = 0;
         while held(&rig).await == 0 {
-            assert!(minutes < 60, "it is held in time");
+            assert!(minutes < 60, "the request is held within an hour");
             runner.step().await.unwrap();
             rig.clock.advance(Duration::from_mins(1));
             minutes += 1;
@@ -82,7 +82,7 @@ async fn a_request_without_an_answer_for_too_long_is_held() {
 async fn an_operator_has_a_held_request_attempted_at_once() {
     for rig in rigs_with_refused().await {
         rig.provider.heal();
-        assert_eq!(rig.engine.retry_effects(Some(id(2))).await.unwrap(), 0, "there is none");
+        assert_eq!(rig.engine.retry_effects(Some(id(2))).await.unwrap(), 0, "no such request");
         assert_eq!(rig.engine.retry_effects(Some(id(1))).await.unwrap(), 1);
         let outcomes = rig.effects().step().await.unwrap();
         assert_eq!(outcomes.len(), 1);
@@ -93,7 +93,7 @@ async fn an_operator_has_a_held_request_attempted_at_once() {
 }
 
 #[tokio::test]
-async fn an_operators_outcome_is_applied_once_and_nothing_is_asked_for_it() {
+async fn an_operators_outcome_is_applied_once_and_the_provider_is_not_asked() {
     for rig in rigs_with_refused().await {
         let applied_at = rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         let mut runner = rig.effects();
@@ -111,7 +111,7 @@ async fn an_operators_outcome_is_applied_once_and_nothing_is_asked_for_it() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_was_reported_survives_the_process() {
+async fn a_reported_outcome_survives_a_restart() {
     for rig in rigs_with_refused().await {
         rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         rig.clock.advance(rig.settings.claim);
@@ -163,7 +163,7 @@ async fn only_a_held_request_takes_an_outcome_and_only_one_that_it_can_have() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_was_reported_keeps_its_time_whatever_comes() {
+async fn a_reported_outcome_keeps_its_time_whatever_happens() {
     for rig in rigs_with_refused().await {
         let applied_at = rig.engine.resolve_effect(id(1), &answered("9")).await.unwrap();
         rig.clock.advance(Duration::from_secs(1));
@@ -181,7 +181,7 @@ async fn an_outcome_that_was_reported_keeps_its_time_whatever_comes() {
 }
 
 #[tokio::test]
-async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
+async fn an_outcome_is_applied_although_the_provider_is_away_and_other_requests_wait() {
     for rig in rigs_with_refused().await {
         let mut runner = rig.effects();
         rig.provider.always((2..200).map(id), &Next::NoAnswer);
@@ -198,7 +198,7 @@ async fn an_outcome_is_applied_although_the_provider_is_away_and_others_wait() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_forward_holds_nothing() {
+async fn a_clock_that_is_set_forward_holds_no_request() {
     for rig in rigs().await {
         let mut runner = rig.effects();
         rig.provider.always([id(1)], &Next::NoAnswer);

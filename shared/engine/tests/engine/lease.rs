@@ -1,4 +1,4 @@
-//! Several relays on one outbox: who sends, and what becomes of those that die or hang.
+//! Several relays on one outbox: only the holder of the lease sends, even after a relay died or hung.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ async fn only_the_holder_of_the_lease_sends_and_others_take_it_when_it_ends() {
         assert_eq!(holder.step().await.unwrap(), Sent::Some(1));
         apply(&other, &[add(2, tally(1))]).await;
         assert_eq!(standby.step().await.unwrap(), Sent::StandingBy);
-        // It stays the holder as long as it sends.
+        // The holder keeps the lease as long as it sends.
         for number in 3..6 {
             rig.age_lease(rig.settings.lease / 2).await;
             apply(&other, &[add(number, tally(1))]).await;
@@ -42,7 +42,7 @@ async fn only_the_holder_of_the_lease_sends_and_others_take_it_when_it_ends() {
         }
         assert_eq!(send_all(&mut holder).await, 1);
 
-        // Not any more.
+        // Once it stops sending, it loses the lease.
         apply(&other, &[add(20, tally(1))]).await;
         rig.age_lease(rig.settings.lease + INSTANT).await;
         assert_eq!(standby.step().await.unwrap(), Sent::Some(1));
@@ -55,7 +55,7 @@ async fn only_the_holder_of_the_lease_sends_and_others_take_it_when_it_ends() {
 }
 
 #[tokio::test]
-async fn who_lets_go_of_it_is_followed_at_once() {
+async fn a_released_lease_is_taken_at_once() {
     for rig in rigs_with(shared()).await {
         let other = rig.another();
         let (mut holder, mut next) = (rig.relay(), rig.relay_of(&other));
@@ -70,7 +70,7 @@ async fn who_lets_go_of_it_is_followed_at_once() {
 }
 
 #[tokio::test]
-async fn while_there_is_nothing_to_send_nobody_renews_it() {
+async fn an_idle_relay_does_not_renew_its_lease() {
     for rig in rigs_with(shared()).await {
         let mut relay = rig.relay();
         assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
@@ -87,7 +87,7 @@ async fn while_there_is_nothing_to_send_nobody_renews_it() {
 }
 
 #[tokio::test]
-async fn a_process_whose_clock_is_ahead_takes_nothing_that_is_held() {
+async fn a_process_whose_clock_is_ahead_does_not_take_a_lease_that_is_held() {
     for rig in rigs_with(shared()).await {
         rig.apply(&[add(1, tally(1))]).await;
         let mut holder = rig.relay();
@@ -102,7 +102,7 @@ async fn a_process_whose_clock_is_ahead_takes_nothing_that_is_held() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_keeps_nobody_from_taking_over() {
+async fn a_standby_takes_over_although_its_clock_is_set_back() {
     for back in [Duration::from_hours(1), Duration::ZERO] {
         for rig in rigs_with(shared()).await {
             let (other, start) = (rig.another(), rig.clock.now());
@@ -134,7 +134,7 @@ async fn a_lease_that_was_taken_before_the_servers_clock_was_set_back_has_ended(
 }
 
 #[tokio::test]
-async fn who_stands_by_hints_at_what_it_has_committed_and_a_release_is_told() {
+async fn a_standby_sends_one_hint_for_its_commits_and_a_release_is_announced() {
     let Some(database) = Database::on_postgres().await else { return };
     let rig = Rig::new(database, shared()).await;
     let mut hints = rig.db.listener(HINTS).unwrap();
@@ -148,7 +148,7 @@ async fn who_stands_by_hints_at_what_it_has_committed_and_a_release_is_told() {
     let listens = "select count(*) from pg_stat_activity \
                    where query like 'LISTEN%' and datname = current_database()";
     let listening = async || (rig.number(listens).await == 1).then_some(());
-    testkit::eventually("somebody to listen", listening).await;
+    testkit::eventually("the listener to be connected", listening).await;
 
     let other = rig.another();
     let (mut holder, mut standby) = (rig.relay(), rig.relay_of(&other));
@@ -163,7 +163,7 @@ async fn who_stands_by_hints_at_what_it_has_committed_and_a_release_is_told() {
     assert_eq!(heard.await.unwrap(), ["more", "free"], "one hint for one commit");
 }
 
-/// A broker to which one publish is slow: it meets the barrier before anything goes out, and after.
+/// A bus that hangs while publishing: it waits at the barrier twice before it publishes anything.
 struct Slow(MemoryBus, Arc<Barrier>);
 
 #[async_trait]
@@ -203,7 +203,7 @@ impl Producer for Slow {
 }
 
 #[tokio::test]
-async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_reorders() {
+async fn a_relay_that_hung_while_sending_repeats_events_but_neither_deletes_nor_reorders_them() {
     for rig in rigs_with(shared()).await {
         let woken = Arc::new(Barrier::new(2));
         let bus = Slow(rig.bus.clone(), Arc::clone(&woken));
@@ -215,7 +215,7 @@ async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_r
             woken.wait().await;
             rig.age_lease(rig.settings.lease).await;
             let mut next = rig.relay_of(&other);
-            // It gets as far as the second record, and no report comes of that.
+            // The next relay sends its second record, but the report of it is lost.
             rig.bus.lose_report_after(1);
             next.step().await.unwrap_err();
             apply(&other, &[tell(2, tally(1), "burst 2")]).await;
@@ -225,7 +225,7 @@ async fn who_hangs_while_sending_repeats_when_it_wakes_and_neither_deletes_nor_r
         };
         let (applied, mut next) = tokio::join!(hung.step(), meanwhile);
         applied.unwrap();
-        // The broker had all that it held, but the rows are another's to delete.
+        // The broker got all that the hung relay held, but only the holder of the lease may delete the rows.
         assert_eq!(rig.outbox().await, all);
         rig.apply(&[tell(3, tally(1), "burst 1")]).await;
         assert_eq!(hung.step().await.unwrap(), Sent::StandingBy);

@@ -1,4 +1,4 @@
-//! The engine in steps, on every database there is.
+//! Drives the engine step by step, on every database that there is.
 
 mod alarms;
 mod batch;

@@ -1,4 +1,4 @@
-//! Replicas that come and go on one outbox: who is alone sends from memory, and nothing is passed.
+//! Replicas that join and leave one outbox: a sole replica sends from memory, and no event overtakes another.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
 
 const POLL: Duration = Duration::from_secs(1);
 
-/// Those on a database that a second process may join.
+/// Rigs on databases that a second process may join.
 async fn shareable() -> Vec<Rig> {
     rigs_with(Settings { exclusive: false, ..Settings::default() }).await
 }
 
-/// As a relay's loop does while there is nothing to send.
+/// Lets time pass as the relay's loop does while there is nothing to send.
 async fn pass(rig: &Rig, relay: &mut Relay, time: Duration) {
     for _ in 0..time.as_secs() {
         rig.clock.advance(POLL);
@@ -29,16 +29,17 @@ async fn pass(rig: &Rig, relay: &mut Relay, time: Duration) {
     }
 }
 
+/// Checks that the next batch of `engine` fails because of the other replica, and leaves nothing behind.
 async fn fails_for_company(rig: &Rig, engine: &Engine<Toy>) {
     let refused = engine
         .apply_batch(&[add(99, tally(9))], &mut UnconfirmedAnswers::<Toy>::new())
         .await
         .unwrap_err();
     assert!(matches!(refused, BatchError::Store(StoreError::Unmet)), "{refused}");
-    assert_eq!(rig.tally(tally(9)).await, None, "nothing of it is there");
+    assert_eq!(rig.tally(tally(9)).await, None, "the failed batch leaves no row");
 }
 
-/// How many went out although their rows were hidden from whoever reads the table.
+/// How many events the relay sends while their rows are hidden, so that a query does not find them.
 async fn sent_from_memory(rig: &Rig, relay: &mut Relay) -> usize {
     rig.execute("create table hidden as select * from outbox", vec![]).await;
     rig.execute("delete from outbox", vec![]).await;
@@ -51,7 +52,7 @@ async fn sent_from_memory(rig: &Rig, relay: &mut Relay) -> usize {
 }
 
 #[tokio::test]
-async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
+async fn a_sole_replica_sends_from_memory_and_deletes_with_the_next_batch() {
     for rig in shareable().await {
         let mut relay = rig.relay();
         rig.engine.take_stock().await;
@@ -62,12 +63,12 @@ async fn who_is_alone_sends_from_memory_and_deletes_with_the_next_batch() {
         assert_eq!(sent_from_memory(&rig, &mut relay).await, all.len());
         assert_eq!(rig.sent(), all);
         rig.apply(&[add(2, tally(2))]).await;
-        assert_eq!(rig.count("outbox_event").await, 1, "only the last one's");
+        assert_eq!(rig.count("outbox_event").await, 1, "only the last batch's event");
     }
 }
 
 #[tokio::test]
-async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
+async fn a_second_replica_takes_the_outbox_and_both_share_it_once_both_apply_batches() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         let mut first = rig.relay();
@@ -85,7 +86,7 @@ async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
         apply(&other, &[tell(4, tally(1), "burst 2")]).await;
         all.extend(rig.outbox().await.split_off(all.len()));
 
-        // The lease was the second one's when it got an end.
+        // The second replica held the lease when shared mode gave it an end.
         assert_eq!(first.step().await.unwrap(), Sent::StandingBy);
         assert_eq!(sent_from_memory(&rig, &mut second).await, 0);
         send_all(&mut second).await;
@@ -95,7 +96,7 @@ async fn a_second_one_takes_the_outbox_and_once_both_work_they_share_it() {
 }
 
 #[tokio::test]
-async fn what_another_committed_before_it_was_gone_is_sent_by_who_was_alone() {
+async fn a_former_sole_replica_sends_what_another_committed_before_it_left() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         let mut relay = rig.relay();
@@ -103,17 +104,17 @@ async fn what_another_committed_before_it_was_gone_is_sent_by_who_was_alone() {
         let gone = rig.another();
         fails_for_company(&rig, &gone).await;
         apply(&gone, &[add(1, tally(1))]).await;
-        assert_eq!(send_all(&mut relay).await, 0, "nobody has told it");
+        assert_eq!(send_all(&mut relay).await, 0, "it has received no hint");
         relay.tidy().await.unwrap();
         assert_eq!(send_all(&mut relay).await, 1);
         assert_eq!(rig.count("outbox_event").await, 0);
     }
 }
 
-/// The former taker still has what it committed alone in memory, while the other goes on with the
-/// same tally: whoever of the two sends first, nothing is passed.
+/// The first replica still has events in memory that it committed in exclusive mode, while the second goes on with the
+/// same tally. No event overtakes another, whichever of the two sends first.
 #[tokio::test]
-async fn what_lies_in_memory_passes_nothing_and_is_passed_by_nothing() {
+async fn events_in_memory_neither_overtake_others_nor_are_overtaken() {
     for former_first in [true, false] {
         for rig in shareable().await {
             rig.engine.take_stock().await;
@@ -137,7 +138,7 @@ async fn what_lies_in_memory_passes_nothing_and_is_passed_by_nothing() {
 }
 
 #[tokio::test]
-async fn who_has_gone_without_a_word_is_followed_by_whoever_starts() {
+async fn a_replica_that_starts_takes_over_the_outbox_of_one_that_died() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         rig.apply(&[tell(1, tally(1), "burst 2")]).await;
@@ -150,7 +151,7 @@ async fn who_has_gone_without_a_word_is_followed_by_whoever_starts() {
 }
 
 #[tokio::test]
-async fn who_has_gone_without_a_word_is_followed_by_a_relay_that_finds_something_to_send() {
+async fn a_relay_that_finds_events_to_send_takes_over_the_outbox_of_a_replica_that_died() {
     for rig in shareable().await {
         let idle = rig.another();
         let mut relay = rig.relay_of(&idle);
@@ -164,7 +165,7 @@ async fn who_has_gone_without_a_word_is_followed_by_a_relay_that_finds_something
 }
 
 #[tokio::test]
-async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() {
+async fn after_a_minute_of_shared_mode_the_sender_checks_whether_it_is_the_sole_replica() {
     for rig in shareable().await {
         let mut relay = rig.relay();
         rig.apply(&[add(1, tally(1))]).await;
@@ -179,9 +180,9 @@ async fn after_a_while_of_sharing_whoever_sends_finds_out_whether_it_is_alone() 
     }
 }
 
-/// Between two of its batches, and while it took itself to be alone for all of the first.
+/// The other replica commits between two batches of the first one, which was the sole replica before.
 #[tokio::test]
-async fn what_another_made_of_an_order_meanwhile_is_what_who_is_alone_again_goes_on_with() {
+async fn a_replica_that_is_sole_again_goes_on_with_the_changes_that_another_made() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         let mut relay = rig.relay();
@@ -199,7 +200,7 @@ async fn what_another_made_of_an_order_meanwhile_is_what_who_is_alone_again_goes
 }
 
 #[tokio::test]
-async fn who_is_alone_reads_a_row_anew_that_vanished() {
+async fn a_sole_replica_reads_a_row_again_that_vanished() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         rig.apply(&[add(1, tally(1))]).await;
@@ -210,7 +211,7 @@ async fn who_is_alone_reads_a_row_anew_that_vanished() {
 }
 
 #[tokio::test]
-async fn who_stands_by_takes_nothing_however_long() {
+async fn a_standby_never_takes_the_outbox_from_a_replica_that_sends() {
     for rig in shareable().await {
         let (mut sends, mut stands_by) = (rig.relay(), rig.relay_of(&rig.another()));
         rig.apply(&[add(1, tally(1))]).await;
@@ -222,7 +223,7 @@ async fn who_stands_by_takes_nothing_however_long() {
 }
 
 #[tokio::test]
-async fn who_stops_lets_go_of_what_it_had_taken() {
+async fn a_replica_that_stops_releases_the_outbox() {
     for rig in shareable().await {
         rig.engine.take_stock().await;
         rig.relay().release().await.unwrap();
@@ -233,7 +234,7 @@ async fn who_stops_lets_go_of_what_it_had_taken() {
 }
 
 #[tokio::test]
-async fn a_file_belongs_to_one_process_for_ever() {
+async fn a_file_database_always_has_a_sole_replica() {
     let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
     let mut relay = rig.relay();
     send_all(&mut relay).await;

@@ -1,4 +1,4 @@
-//! What cannot be applied is named, and takes nothing with it.
+//! An input that cannot be applied is named by the error, and its batch leaves nothing behind.
 
 use bus::DEFAULT_MAX_RECORD_BYTES;
 use quintet_engine::BatchError;
@@ -26,7 +26,7 @@ async fn nothing_saved(rig: &Rig) {
 #[tokio::test]
 async fn a_reaction_that_panics_names_its_input() {
     for rig in rigs().await {
-        // The duplicate before it does not move its place.
+        // The duplicate before the poisonous input does not change its index.
         let batch =
             [add(1, tally(1)), add(1, tally(1)), tell(2, tally(2), "panic"), add(3, tally(1))];
         let (culprit, why) = poison(&rig, &batch).await;
@@ -45,7 +45,7 @@ async fn a_reaction_that_panics_names_its_input() {
 }
 
 #[tokio::test]
-async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended() {
+async fn an_event_that_the_broker_would_not_take_does_not_enter_the_outbox() {
     for rig in rigs().await {
         let long = |number, bytes: usize| tell(number, tally(2), &format!("long {bytes}"));
         let (culprit, why) =
@@ -59,7 +59,7 @@ async fn an_event_that_the_broker_would_not_take_is_refused_when_it_is_appended(
 }
 
 #[tokio::test]
-async fn a_row_that_the_database_refuses_is_the_datas_fault() {
+async fn a_row_that_the_database_refuses_is_reported_as_a_fault_of_the_data() {
     for rig in rigs().await {
         let error = rig.refused(&[add(1, tally(1)), tell(2, tally(2), "refuse")]).await;
         let BatchError::Store(error) = error else { panic!("{error}") };

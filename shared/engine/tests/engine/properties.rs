@@ -1,4 +1,4 @@
-//! A batch of N equals N batches of one.
+//! A batch of N inputs has the same result as N batches of one input.
 
 use proptest::prelude::*;
 use quintet_engine::{Answer, Settings};
@@ -12,7 +12,7 @@ use crate::{
 
 const TALLIES: u128 = 3;
 
-/// What can come in; the number says for which tally.
+/// An input. The first number names its tally.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     Add(u128),
@@ -24,7 +24,7 @@ enum Op {
     Ring(u128),
     Command(u128, i64),
     Keyed(u128, i64, bool),
-    /// The event before once more.
+    /// The previous event once more.
     Repeat,
 }
 
@@ -57,7 +57,7 @@ fn works(ops: &[Op]) -> Vec<Works> {
             Op::Arm(n) => arm(number, tally(n)),
             Op::Disarm(n) => disarm(number, tally(n)),
             Op::Burst(n) => tell(number, tally(n), "burst 3"),
-            // A second one would be the answer to what this batch asks, and nobody was asked yet.
+            // A second outcome would answer a request of this batch, which the provider has not been asked yet.
             Op::Outcome(n) if answered.contains(&n) => continue,
             Op::Outcome(n) => {
                 answered.push(n);
@@ -79,7 +79,8 @@ struct State {
     answers: Vec<Answer<Toy>>,
 }
 
-/// What is in the database after these batches. Each tally has asked and its alarm is due.
+/// The database after these inputs, applied in batches of `size`. Before them, each tally has a request that waits and
+/// an alarm that is due.
 async fn after(works: &[Works], size: usize) -> State {
     let rig = Rig::new(Database::in_memory().await, Settings::default()).await;
     let before = (1..=TALLIES).flat_map(|n| [ask(n, tally(n)), arm(10 + n, tally(n))]);

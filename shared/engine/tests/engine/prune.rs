@@ -1,4 +1,4 @@
-//! What the inbox forgets, as the broker's watermarks say.
+//! The inbox is pruned of ids by the broker's low watermarks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ fn partition(topic: &str, low: i64, high: i64) -> PartitionState {
     PartitionState { topic: topic.into(), partition: 0, low, high, committed: Some(high) }
 }
 
-/// As [`add`], from a topic that keeps the latest of each key.
+/// Like [`add`], but from a compacted topic.
 fn listed(number: u128) -> Works {
     let offset = i64::try_from(number).unwrap();
     Works { origin: Origin::Event(record_at("notices", offset)), ..add(number, tally(1)) }
@@ -29,7 +29,7 @@ impl Rig {
         self.engine.pruner(Arc::new(self.bus.clone())).step().await.unwrap()
     }
 
-    /// The numbers of the events and commands that are unconfirmed.
+    /// The numbers of the events and commands in the inbox.
     async fn unconfirmed(&self) -> Vec<u128> {
         let rows = self.db.fetch("select id from inbox order by id", vec![]).await.unwrap();
         rows.iter().map(|row| row.get::<uuid::Uuid>(0).unwrap().as_u128()).collect()
@@ -37,7 +37,7 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
+async fn ids_that_a_topic_can_still_bring_are_kept_and_the_others_deleted() {
     for rig in rigs().await {
         rig.apply(&[add(1, tally(1)), add(2, tally(2)), command(3, tally(1), 5)]).await;
         rig.clock.advance(2 * DAY);
@@ -46,26 +46,26 @@ async fn what_a_topic_can_still_bring_is_remembered_and_the_rest_is_not() {
         rig.apply(&[add(11, tally(3))]).await;
         rig.clock.advance(2 * DAY);
 
-        // One topic still has what lay there at the mark.
+        // One topic still has records from before the mark.
         rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 6, 7)]);
         assert_eq!(rig.prune().await, 0);
         rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 7, 7)]);
         assert_eq!(rig.prune().await, 3);
         assert_eq!(rig.unconfirmed().await, [11]);
-        // What it remembers it does not apply again.
+        // An event in the inbox is not applied again.
         assert_eq!(rig.apply(&[add(11, tally(3))]).await.duplicates, 1);
         assert_eq!(rig.log(tally(3)).await, "add");
     }
 }
 
 #[tokio::test]
-async fn what_came_again_is_remembered_until_that_is_gone_too() {
+async fn an_id_that_came_again_is_kept_until_the_copy_is_gone_too() {
     for rig in rigs().await {
         rig.apply(&[add(1, tally(1)), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 0, 10)]);
         rig.prune().await;
-        // Its relay has sent it once more, behind the mark.
+        // The publisher's relay has sent the event again, behind the mark.
         assert_eq!(rig.apply(&[add(1, tally(1))]).await.duplicates, 1);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 11)]);
@@ -74,13 +74,13 @@ async fn what_came_again_is_remembered_until_that_is_gone_too() {
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 11, 11)]);
         assert_eq!(rig.prune().await, 1);
-        assert_eq!(rig.count("inbox_mark").await, 2, "marks that have served are gone");
+        assert_eq!(rig.count("inbox_mark").await, 2, "marks that are no longer needed are deleted");
         assert!(rig.unconfirmed().await.is_empty());
     }
 }
 
 #[tokio::test]
-async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
+async fn ids_from_a_compacted_topic_are_kept_for_ever() {
     for rig in rigs().await {
         rig.apply(&[listed(1), add(2, tally(1))]).await;
         rig.clock.advance(2 * DAY);
@@ -95,7 +95,7 @@ async fn what_a_compacted_topic_brought_is_remembered_for_ever() {
 }
 
 #[tokio::test]
-async fn what_came_shortly_before_a_mark_waits_for_the_next() {
+async fn an_id_that_came_shortly_before_a_mark_is_kept_until_a_later_mark() {
     for rig in rigs().await {
         rig.apply(&[add(1, tally(1))]).await;
         rig.clock.advance(23 * HOUR);
@@ -109,7 +109,7 @@ async fn what_came_shortly_before_a_mark_waits_for_the_next() {
 }
 
 #[tokio::test]
-async fn more_than_a_transaction_deletes_is_forgotten_all_the_same() {
+async fn pruning_deletes_more_rows_than_one_transaction_does() {
     for rig in rigs().await {
         for thousand in 0..6_u128 {
             let numbers = thousand * 1_000 + 1..=(thousand + 1) * 1_000;

@@ -16,7 +16,7 @@ pub async fn send_all(relay: &mut Relay) -> usize {
     all
 }
 
-/// The first time that each one was sent.
+/// The events in the order in which each was first sent.
 pub fn first_occurrences(sent: &[EventId]) -> Vec<EventId> {
     let mut seen = std::collections::BTreeSet::new();
     sent.iter().copied().filter(|id| seen.insert(*id)).collect()
@@ -35,7 +35,7 @@ async fn all_rigs() -> Vec<Rig> {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_sent_in_order_and_once() {
+async fn committed_events_are_sent_in_order_and_once() {
     for rig in all_rigs().await {
         let mut relay = rig.relay();
         assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
@@ -70,9 +70,9 @@ async fn a_refused_record_stops_the_line_and_nothing_overtakes_it() {
         assert_eq!(rig.sent().len(), 2);
 
         let all = rig.outbox().await;
-        assert_eq!(all.len(), 8, "the batch of which some was acknowledged is there as a whole");
+        assert_eq!(all.len(), 8, "a row stays until all of its events are acknowledged");
         assert_eq!(send_all(&mut relay).await, 6);
-        assert_eq!(rig.sent(), all, "and that some is not sent again");
+        assert_eq!(rig.sent(), all, "acknowledged events are not sent again");
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_record_whose_report_was_lost_is_sent_again_before_those_after_it() {
 }
 
 #[tokio::test]
-async fn while_the_broker_is_away_everything_is_kept() {
+async fn events_are_kept_while_the_broker_is_away() {
     for rig in all_rigs().await {
         let mut relay = rig.relay();
         rig.bus.set_away(true);
@@ -110,7 +110,7 @@ async fn while_the_broker_is_away_everything_is_kept() {
 }
 
 #[tokio::test]
-async fn after_a_restart_what_was_left_is_sent_before_what_is_new() {
+async fn after_a_restart_the_events_that_were_left_are_sent_before_new_ones() {
     for rig in all_rigs().await {
         rig.apply(&[tell(1, tally(1), "burst 4")]).await;
         rig.bus.refuse_after(1);
@@ -130,7 +130,7 @@ async fn after_a_restart_what_was_left_is_sent_before_what_is_new() {
 }
 
 #[tokio::test]
-async fn acknowledged_rows_go_with_the_next_batch_or_when_it_is_tidied() {
+async fn acknowledged_rows_are_deleted_with_the_next_batch_or_by_tidying() {
     for rig in rigs().await {
         let mut relay = rig.relay();
         rig.apply(&[add(1, tally(1))]).await;
@@ -146,7 +146,7 @@ async fn acknowledged_rows_go_with_the_next_batch_or_when_it_is_tidied() {
 }
 
 #[tokio::test]
-async fn more_than_fits_into_memory_is_read_from_the_table() {
+async fn events_that_do_not_fit_into_memory_are_read_from_the_table() {
     for rig in rigs().await {
         let mut relay = rig.relay();
         assert_eq!(relay.step().await.unwrap(), Sent::Nothing);
@@ -155,8 +155,8 @@ async fn more_than_fits_into_memory_is_read_from_the_table() {
         }
         let mut all = rig.outbox().await;
         assert_eq!(all.len(), 21_000);
-        assert!(rig.count("outbox").await > 3, "a row does not grow without end");
-        // Half of it, then more comes.
+        assert!(rig.count("outbox").await > 3, "the size of a row is bounded");
+        // Half of the events are sent before another one is added.
         for _ in 0..10 {
             relay.step().await.unwrap();
         }

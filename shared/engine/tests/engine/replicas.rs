@@ -39,7 +39,7 @@ fn is_conflict(result: Result<(), BatchError>) -> bool {
 }
 
 #[tokio::test]
-async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
+async fn of_two_batches_that_missed_a_row_the_second_is_refused_and_then_sees_it() {
     let Some(rig) = rig().await else { return };
     let (slow, fast) = ([add(1, tally(1)), add(2, tally(2))], [add(3, tally(1))]);
     assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
@@ -52,7 +52,7 @@ async fn of_two_that_saw_a_row_absent_the_second_runs_again_and_sees_it() {
 }
 
 #[tokio::test]
-async fn a_key_used_by_two_at_once_is_carried_out_once() {
+async fn two_replicas_carry_out_a_command_of_one_key_once() {
     let Some(rig) = rig().await else { return };
     let (slow, fast) = ([keyed(1, tally(1), 5, "a")], [keyed(2, tally(2), 5, "a")]);
     assert!(is_conflict(overtaken(&rig, &slow, &fast).await));
@@ -62,7 +62,7 @@ async fn a_key_used_by_two_at_once_is_carried_out_once() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_two_have() {
+async fn two_replicas_apply_one_alarm_and_one_outcome_once() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     rig.apply(&[arm(1, tally(1)), ask(2, tally(2))]).await;
@@ -82,7 +82,7 @@ async fn an_alarm_that_two_ring_at_once_rings_once_and_so_does_an_answer_that_tw
 }
 
 #[tokio::test]
-async fn an_event_delivered_to_two_at_once_is_applied_once() {
+async fn an_event_delivered_to_two_replicas_at_once_is_applied_once() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     for number in 0..20 {
@@ -100,13 +100,13 @@ async fn an_event_delivered_to_two_at_once_is_applied_once() {
 }
 
 #[tokio::test]
-async fn batches_that_share_tallies_crosswise_all_commit() {
+async fn batches_with_the_same_tallies_in_opposite_orders_all_commit() {
     let Some(rig) = rig().await else { return };
     let rig = &rig;
     let replica = |offset: u128| async move {
         let engine = rig.another();
         for round in 0..20 {
-            // In opposite orders: the locks are taken in one.
+            // The inputs come in opposite orders, but all batches take the locks in one order.
             let tallies: Vec<u128> =
                 if offset == 0 { (1..=8).collect() } else { (1..=8).rev().collect() };
             let number = |tally_id| offset + round * 10 + tally_id;
@@ -126,7 +126,7 @@ async fn batches_that_share_tallies_crosswise_all_commit() {
 }
 
 #[tokio::test]
-async fn an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters() {
+async fn an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_letters() {
     let Some(rig) = rig().await else { return };
     let other = rig.another();
     for number in (0..40).step_by(2) {
@@ -143,7 +143,7 @@ async fn an_order_that_two_park_at_once_is_parked_once_with_both_dead_letters() 
 }
 
 #[tokio::test]
-async fn an_event_that_comes_while_the_last_dead_letter_is_replayed_is_not_left_behind() {
+async fn an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied() {
     let Some(rig) = rig().await else { return };
     rig.settle(&[poison(1, tally(1))]).await;
     rig.apply(&[fix(2, tally(1))]).await;
@@ -209,7 +209,7 @@ async fn an_event_that_joins_its_queue_during_a_replay_is_replayed_too() {
     rig.nothing_is_parked().await;
 }
 
-/// During an upgrade, replicas of the version before work on tables that migrations 11 and 12 have renamed.
+/// During an upgrade, replicas of the previous version work on tables that migrations 11 and 12 have renamed.
 #[tokio::test]
 async fn the_former_names_of_renamed_tables_still_work() {
     let Some(rig) = rig().await else { return };

@@ -1,4 +1,4 @@
-//! The toy on each database, with a broker and a provider that do as they are told.
+//! The toy service on each database, with a broker and a provider whose behaviour the test plans.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -34,17 +34,17 @@ pub struct Rig {
     pub clock: Arc<ManualClock>,
     pub bus: MemoryBus,
     pub provider: Arc<Provider>,
-    /// Gone with the rig.
+    /// Deleted with the rig.
     _database: Database,
     pub settings: Settings,
-    /// How many engines there were.
+    /// How many engines were made on this database.
     others: AtomicUsize,
 }
 
-/// The first engine's replica id; the others count on.
+/// The first engine's replica id; the ids of the others follow.
 const FIRST: u128 = 1;
 
-/// One for each database.
+/// One rig for each database.
 pub async fn rigs() -> Vec<Rig> {
     rigs_with(Settings::default()).await
 }
@@ -96,7 +96,7 @@ impl Rig {
         self.engine.apply_batch(batch, &mut UnconfirmedAnswers::<Toy>::new()).await.unwrap_err()
     }
 
-    /// The answers alone.
+    /// Applies a batch, and returns only the answers.
     pub async fn answers(&self, batch: &[Works]) -> Vec<Answer<Toy>> {
         answers(self.apply(batch).await)
     }
@@ -109,8 +109,8 @@ impl Rig {
         engine.relay(Arc::new(self.bus.clone()))
     }
 
-    /// Lets the lease age, whose end only the database's clock decides. What a process believes of
-    /// it ages with its own.
+    /// Lets the lease age. Its end is a time of the database's clock, so it is moved back; what a process believes of
+    /// the lease ages with the rig's clock.
     pub async fn age_lease(&self, by: Duration) {
         let micros = i64::try_from(by.as_micros()).unwrap();
         self.execute("update lease set expires_at = expires_at - $1", vec![micros.into()]).await;
@@ -149,14 +149,14 @@ impl Rig {
         touched
     }
 
-    /// What waits to be sent, oldest first.
+    /// The events in the outbox, oldest first.
     pub async fn outbox(&self) -> Vec<EventId> {
         let sql = "select event_id from outbox_event order by id, place";
         let rows = self.db.fetch(sql, vec![]).await.unwrap();
         rows.iter().map(|row| row.get(0).unwrap()).collect()
     }
 
-    /// What the broker has, in order.
+    /// The events at the broker, in order.
     pub fn sent(&self) -> Vec<EventId> {
         sent(&self.bus)
     }
@@ -178,12 +178,12 @@ pub fn sent(bus: &MemoryBus) -> Vec<EventId> {
     bus.records().into_iter().map(id).collect()
 }
 
-/// An outside world that answers 5 unless told otherwise.
+/// An outside world that answers 5 unless the test plans another result.
 pub struct Provider {
     meeting: Barrier,
     asked: Mutex<Vec<EffectId>>,
     answers: Mutex<VecDeque<Next>>,
-    /// What becomes of these requests, however often they are made.
+    /// The result of these requests, however often they are made.
     always: Mutex<HashMap<EffectId, Next>>,
     running: AtomicUsize,
     most: AtomicUsize,
@@ -209,13 +209,13 @@ pub enum Next {
     /// The request itself is refused.
     Refuse,
     Never,
-    /// Fails between two meetings with the test.
+    /// Meets the test twice, then has no answer.
     Later,
     Panic,
 }
 
 impl Provider {
-    /// Who was asked since the last time, in order.
+    /// The requests that were made since the last call, in order.
     pub fn asked(&self) -> Vec<EffectId> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
@@ -224,22 +224,22 @@ impl Provider {
         self.answers.lock().unwrap().extend(answers);
     }
 
-    /// What becomes of these requests from now on.
+    /// Plans the result of these requests from now on.
     pub fn always(&self, ids: impl IntoIterator<Item = EffectId>, next: &Next) {
         self.always.lock().unwrap().extend(ids.into_iter().map(|id| (id, next.clone())));
     }
 
-    /// Every request is answered as planned again.
+    /// Forgets the results planned by [`Provider::always`].
     pub fn heal(&self) {
         self.always.lock().unwrap().clear();
     }
 
-    /// Meets a request that fails later.
+    /// Meets a request whose result is [`Next::Later`].
     pub async fn met(&self) {
         self.meeting.wait().await;
     }
 
-    /// How many were asked at once, at most.
+    /// The most requests that were under way at once.
     pub fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }

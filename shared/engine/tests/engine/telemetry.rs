@@ -1,4 +1,4 @@
-//! What the engine tells about itself.
+//! The metrics and spans of the engine.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Collector {
         Self { spans, _thread: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// What has ended since the last time.
+    /// The spans that ended since the last call.
     fn take(&self) -> Vec<SpanData> {
         let spans = self.spans.get_finished_spans().unwrap();
         self.spans.reset();
@@ -51,7 +51,7 @@ fn sampled(mut work: Works) -> Works {
     work
 }
 
-/// As an event about a tally comes from the broker.
+/// Gives the record the key that the broker has for an event about a tally.
 fn with_key(mut work: Works) -> Works {
     let key = work.input.aggregate().map(|id| id.to_string().into_bytes());
     let Origin::Event(record) = &mut work.origin else { panic!("an event") };
@@ -67,7 +67,7 @@ fn attribute(span: &SpanData, name: &str) -> Option<String> {
     })
 }
 
-/// The `traceparent` of what waits in the outbox, oldest first.
+/// The `traceparent` of each row of the outbox, oldest first.
 async fn parents(rig: &Rig) -> Vec<String> {
     let sql = "select cast(headers as text) from outbox_event order by id, place";
     let rows = rig.db.fetch(sql, vec![]).await.unwrap();
@@ -79,7 +79,7 @@ async fn parents(rig: &Rig) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_event_goes_out_with_the_span_of_its_making() {
+async fn an_event_carries_the_span_of_its_creation() {
     for rig in rigs().await {
         let collector = Collector::new();
         rig.apply(&[sampled(add(1, tally(1)))]).await;
@@ -96,7 +96,7 @@ async fn an_event_goes_out_with_the_span_of_its_making() {
 }
 
 #[tokio::test]
-async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
+async fn the_spans_of_a_batch_are_linked_and_stay_in_the_traces_of_their_inputs() {
     let messaging = Messaging {
         system: "kafka",
         host: Some("broker.example".to_owned()),
@@ -134,7 +134,7 @@ async fn reactions_of_a_batch_say_so_without_a_trace_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
+async fn a_trace_that_is_not_sampled_or_not_collected_is_passed_on_unchanged() {
     for rig in rigs().await {
         rig.apply(&[sampled(add(1, tally(1)))]).await;
         let collector = Collector::new();
@@ -148,7 +148,7 @@ async fn what_is_not_sampled_or_not_collected_passes_on_as_it_came() {
 }
 
 #[tokio::test]
-async fn failed_batches_and_duplicates_show_on_the_trace() {
+async fn failed_batches_and_duplicates_are_marked_on_their_spans() {
     for rig in rigs().await {
         let collector = Collector::new();
         rig.refused(&[sampled(ask(1, tally(1))), tell(2, tally(2), "panic")]).await;
@@ -172,7 +172,7 @@ async fn failed_batches_and_duplicates_show_on_the_trace() {
 }
 
 #[tokio::test]
-async fn an_outcome_follows_from_its_attempt() {
+async fn the_trace_of_an_outcome_is_that_of_its_attempt() {
     for rig in rigs().await {
         let collector = Collector::new();
         rig.apply(&[sampled(ask(1, tally(1)))]).await;
@@ -193,7 +193,7 @@ async fn an_outcome_follows_from_its_attempt() {
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_set_makes_no_turn_longer() {
+async fn setting_the_wall_clock_does_not_change_the_duration_of_a_batch() {
     for rig in rigs().await {
         let rushing = Arc::new(RushingClock::default());
         let options = options(&rig.settings, 99);
@@ -208,7 +208,7 @@ async fn a_wall_clock_that_is_set_makes_no_turn_longer() {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn batches_inputs_and_attempts_are_counted() {
     for rig in rigs().await {
         let mut registry = Registry::default();
         rig.engine.metrics().register(&mut registry);

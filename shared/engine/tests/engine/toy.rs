@@ -16,18 +16,18 @@ use store::{Migrations, Rows, StoreError, Tx};
 use testkit::toy::{Added, Answered, Rang, TallyId, Told, ToyEvent, ToyEventType};
 use tokio::sync::Barrier;
 
-/// A tally that counts so much is one whose mistake was mended.
+/// A tally with at least this count applies inputs that panic otherwise: its bug is fixed.
 pub const FIXED: i64 = 100;
 /// The first tally whose requests share an isolation key with those of later ones.
 pub const CROWD: u128 = 1_000;
-/// How long an alarm takes.
+/// How long after it was set an alarm rings.
 pub const ALARM: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub struct Toy {
-    /// How often rows were to be loaded.
+    /// How often [`Participant::load`] was called.
     pub loads: Arc<AtomicUsize>,
-    /// Met twice by the next batch: when its rows are loaded, and before they are saved.
+    /// The next batch waits at this barrier twice after it has loaded its rows.
     pub interruption: Mutex<Option<Arc<Barrier>>>,
 }
 
@@ -225,7 +225,7 @@ fn note<'w>(world: &'w mut Rows<Tally>, tally_id: TallyId, what: &str) -> &'w mu
     if world.get(&tally_id).is_none() {
         world.put(Tally { tally_id, count: 0, log: String::new() });
     }
-    let tally = world.get_mut(&tally_id).expect("it was put there");
+    let tally = world.get_mut(&tally_id).expect("the tally was put there");
     if !tally.log.is_empty() {
         tally.log.push_str(", ");
     }

@@ -17,7 +17,7 @@ fn broken(number: u128, tally_id: TallyId) -> Incoming {
     Incoming { value: b"{".into(), ..record(number, &AddOne { tally_id }.into()) }
 }
 
-/// Makes the parked [`broken`] record of this number whole.
+/// Repairs the parked [`broken`] record of this number.
 async fn mend(rig: &Rig, number: u128, tally_id: TallyId) {
     let Incoming { value, offset, .. } = record(number, &AddOne { tally_id }.into());
     let sql = "update dead_letter set value = $1 where record_offset = $2";
@@ -108,7 +108,7 @@ async fn a_record_that_names_no_order_is_parked_alone_with_its_bytes_unchanged()
         let stray = |offset| Incoming { offset, key: key.clone(), ..broken(1, tally(1)) };
         let records = || vec![stray(1), stray(2), record(3, &AddOne { tally_id: tally(1) }.into())];
         assert_eq!(receive(&rig, records()).await.0.parked, 2);
-        assert_eq!(receive(&rig, records()).await.0.parked, 0, "the same again");
+        assert_eq!(receive(&rig, records()).await.0.parked, 0, "a redelivery parks nothing");
         assert_eq!(rig.log(tally(1)).await, "add");
         let listed = rig.engine.dead_letters(None, 10).await.unwrap();
         assert_eq!((listed.queues.len(), listed.groups.len()), (2, 1));
@@ -126,7 +126,7 @@ async fn a_record_that_names_no_order_is_parked_alone_with_its_bytes_unchanged()
 }
 
 #[tokio::test]
-async fn a_record_of_an_unknown_version_is_parked_for_its_version() {
+async fn a_record_of_an_unknown_version_is_parked_with_that_cause() {
     let mut record = record(1, &AddOne { tally_id: tally(1) }.into());
     let version = "urn:toy:schemas:add_one:v9";
     record.headers = replaced(&record.headers, "ce_dataschema", version);

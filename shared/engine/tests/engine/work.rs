@@ -1,4 +1,4 @@
-//! Short ways to say what comes in.
+//! Short constructors of inputs.
 
 use bus::Incoming;
 use event::{EventId, Headers, Trace, Versions, derived, encode};
@@ -12,7 +12,7 @@ use crate::toy::{Add, Ask, Toy};
 pub type Works = Work<Toy>;
 
 pub fn tally(number: u128) -> TallyId {
-    // Apart in the first 48 bits, as tallies of different times are.
+    // The ids differ in the first 48 bits, as those of tallies of different times do.
     Uuid::from_u128(number << 80 | number).into()
 }
 
@@ -32,7 +32,7 @@ pub fn event(number: u128, event: impl Into<ToyEvent>) -> Works {
     work(event_id(number).into(), What::Event(event), Origin::Event(record))
 }
 
-/// The event of this number as it lies at the offset of the same number.
+/// The record of this event, at the offset of the same number.
 pub fn record(number: u128, event: &ToyEvent) -> Incoming {
     let (at, versions) = (Timestamp::UNIX_EPOCH, Versions::default());
     let encoded = encode(event_id(number), "/test", at, &Trace::default(), event, &versions);
@@ -46,13 +46,13 @@ pub fn record(number: u128, event: &ToyEvent) -> Incoming {
     }
 }
 
-/// The headers with another value of this name.
+/// The headers with this value under `name`.
 pub fn replaced(headers: &Headers, name: &str, value: &str) -> Headers {
     let header = |(found, old)| (found, if found == name { value.as_bytes() } else { old });
     headers.iter().map(header).collect()
 }
 
-/// Counts one and emits one event.
+/// Adds one to the count, and emits one event.
 pub fn add(number: u128, tally_id: TallyId) -> Works {
     event(number, AddOne { tally_id })
 }
@@ -72,7 +72,7 @@ pub fn disarm(number: u128, tally_id: TallyId) -> Works {
     event(number, DisarmBell { tally_id })
 }
 
-/// Does as told.
+/// Makes the toy do what `what` says.
 pub fn tell(number: u128, tally_id: TallyId, what: &str) -> Works {
     event(number, Told { tally_id, what: what.into() })
 }
@@ -97,7 +97,7 @@ pub fn outcome(tally_id: TallyId, number: i64) -> Works {
     work(Ask(tally_id).id().into(), What::Outcome(tally_id, number), Origin::Outcome)
 }
 
-/// The tally's alarm going off.
+/// The tally's alarm that rings.
 pub fn ring(tally_id: TallyId) -> Works {
     let id = derived(tally_id.into(), tally_id.into(), "ring", 1);
     work(id, What::Alarm(tally_id, crate::toy::Bell::Ring), Origin::Alarm)

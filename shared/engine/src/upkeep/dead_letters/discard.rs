@@ -29,8 +29,8 @@ impl<P: Participant> Engine<P> {
     /// Deletes the first dead letter of a queue, or `all` of them. Returns `None` if there is no such queue,
     /// or if a dead letter was replayed or discarded meanwhile: then nothing is deleted.
     ///
-    /// The inbox takes a discarded event for applied, so that it is not applied if the broker delivers it again. A
-    /// record that could not be decoded has no id that could come again.
+    /// A discarded event is entered into the inbox, so that it is not applied if the broker delivers it again. A record
+    /// that could not be decoded has no id that could come again.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -43,7 +43,7 @@ impl<P: Participant> Engine<P> {
         dead_letters.truncate(if all { dead_letters.len() } else { 1 });
         let ids: BTreeSet<Uuid> = dead_letters.iter().map(|dead_letter| dead_letter.id).collect();
         let mut tx = self.db.begin().await?;
-        // The inbox first: each transaction locks the inbox before the queues, so that none waits in a circle.
+        // The inbox first: each transaction locks the inbox before the queues, so that no deadlock is possible.
         tx.insert_new(&INBOX, inbox_rows(&dead_letters, now)).await?;
         let of_queue = BTreeSet::from([queue]);
         let mut queues = LockedQueues::lock(&mut tx, of_queue.clone(), &of_queue).await?;
@@ -56,7 +56,7 @@ impl<P: Participant> Engine<P> {
             // Without the commit, the inbox forgets the events again.
             return Ok(None);
         }
-        // An operator who discards one dead letter decides about the next one too: a replay does not go on by itself.
+        // A discard ends a replay of the queue: an operator decides about the next dead letter too.
         let left = queues.end_replay(queue);
         queues.save(&mut tx, now).await?;
         tx.commit().await?;

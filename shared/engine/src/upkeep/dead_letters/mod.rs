@@ -1,4 +1,4 @@
-//! What an operator asks about dead letters, and does with them.
+//! Lists, replays and discards dead letters for an operator.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Takes an operator's request for a replay down.
+//! Records an operator's request for a replay.
 
 use serde::Serialize;
 use store::StoreError;

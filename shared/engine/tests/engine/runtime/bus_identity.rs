@@ -1,4 +1,4 @@
-//! Databases and buses that belong together, and others.
+//! A service works only with the bus that its database belongs to.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ async fn meet(stage: &Stage, bus: &MemoryBus) {
 async fn a_database_does_not_serve_with_another_bus_and_sends_nothing_there() {
     for stage in stages().await {
         let (ours, others) = (bus(1, None), bus(2, None));
-        // Something waits to be sent.
+        // An event waits to be sent.
         ours.set_away(true);
         let running = stage.start_on(Arc::new(ours.clone()), Toy::default());
         assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(1)));
@@ -52,8 +52,8 @@ async fn a_database_does_not_serve_with_another_bus_and_sends_nothing_there() {
         for said in ["belongs to the bus", "--fresh", &Uuid::from_u128(1).to_string()] {
             assert!(fatal.to_string().contains(said), "{said} is not in: {fatal}");
         }
-        assert_eq!(others.records().len(), 0, "it was sent to another bus");
-        // With its own it goes on.
+        assert_eq!(others.records().len(), 0, "an event was sent to another bus");
+        // With its own bus the service goes on.
         ours.set_away(false);
         let running = stage.start_on(Arc::new(ours.clone()), Toy::default());
         let all = async || (ours.records().len() > sent).then_some(());
@@ -63,19 +63,19 @@ async fn a_database_does_not_serve_with_another_bus_and_sends_nothing_there() {
 }
 
 #[tokio::test]
-async fn a_new_database_does_not_go_on_where_another_one_was() {
+async fn a_new_database_does_not_go_on_at_the_offsets_of_another_one() {
     for stage in stages().await {
         let running = stage.start_on(Arc::new(bus(1, Some(8))), Toy::default());
         let fatal = running.ended().await.unwrap_err();
         assert!(matches!(fatal, Fatal::Unread { partition: 3, next: 8, .. }), "{fatal}");
         assert!(fatal.to_string().contains("quintet rewind"), "{fatal}");
-        // Rewound, it is to read everything.
+        // After a rewind, the service reads everything.
         meet(&stage, &bus(1, Some(7))).await;
     }
 }
 
 #[tokio::test]
-async fn a_database_from_before_is_taken_for_the_buss_own() {
+async fn a_database_that_is_older_than_bus_ids_accepts_its_bus() {
     for stage in stages().await {
         let place = "insert into partition_registry (topic, partition) values ('payments', 3)";
         stage.rig.execute(place, vec![]).await;

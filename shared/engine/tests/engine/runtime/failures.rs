@@ -41,7 +41,7 @@ async fn repair_database(stage: &Stage) {
     stage.rig.execute("alter table away rename to tally", vec![]).await;
 }
 
-/// Starts while the database fails, and waits until a batch was tried more than once.
+/// Starts while the database fails, and waits until a batch was tried three times.
 async fn start_in_vain(stage: &Stage) -> Running {
     break_database(stage).await;
     let toy = Toy::default();
@@ -54,7 +54,7 @@ async fn start_in_vain(stage: &Stage) -> Running {
 }
 
 #[tokio::test]
-async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
+async fn a_batch_is_retried_until_the_database_commits_it() {
     for stage in stages().await {
         let running = start_in_vain(&stage).await;
         let command = running.add(tally(2), 7);
@@ -71,12 +71,12 @@ async fn while_the_database_fails_the_batch_is_tried_until_it_commits() {
 }
 
 #[tokio::test]
-async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for_long() {
+async fn a_command_under_way_is_answered_once_a_database_outage_begins() {
     for mut stage in stages().await {
         stage.rig.settings.outage_after = Duration::from_millis(100);
         break_database(&stage).await;
         let running = stage.start();
-        // It would wait for half a minute otherwise.
+        // Without `outage_after`, the command would wait for half a minute.
         let answered = timeout(Duration::from_secs(20), running.add(tally(1), 7)).await;
         assert_eq!(answered.expect("an answer"), Err(CommandError::TimedOut));
         running.engine.ready(running.engine.db()).await.unwrap_err();
@@ -84,13 +84,13 @@ async fn a_command_under_way_is_answered_once_the_database_has_taken_nothing_for
         repair_database(&stage).await;
         let ready = async || running.engine.ready(running.engine.db()).await.ok();
         eventually("the service to be ready", ready).await;
-        assert_eq!(stage.rig.count("tally").await, 1, "it was carried out all the same");
+        assert_eq!(stage.rig.count("tally").await, 1, "the command was carried out nevertheless");
         running.stop().await;
     }
 }
 
 #[tokio::test]
-async fn a_right_that_the_broker_denies_is_waited_for() {
+async fn a_service_waits_for_a_right_that_the_broker_denies() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         bus.set_denied(true);
@@ -103,7 +103,7 @@ async fn a_right_that_the_broker_denies_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_run_can_be_stopped_while_the_database_fails_and_loses_nothing() {
+async fn a_service_can_be_stopped_while_the_database_fails_and_loses_nothing() {
     for stage in stages().await {
         let running = start_in_vain(&stage).await;
         let commands = running.commands.clone();
@@ -122,7 +122,7 @@ async fn a_run_can_be_stopped_while_the_database_fails_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_that_missed_events_does_not_start() {
+async fn a_service_that_missed_events_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         let state = |low| {
@@ -140,7 +140,7 @@ async fn a_run_that_missed_events_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_run_whose_topic_ends_before_its_place_does_not_start() {
+async fn a_service_whose_topic_ends_before_its_offset_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         let topic = "questions".into();
@@ -152,14 +152,14 @@ async fn a_run_whose_topic_ends_before_its_place_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
+async fn a_service_whose_offset_the_broker_has_forgotten_does_not_start() {
     for stage in stages().await {
         let bus = MemoryBus::default();
         let state = |partition, committed| {
             let topic = "questions".into();
             vec![PartitionState { topic, partition, low: 7, high: 20, committed }]
         };
-        // Nothing was ever read.
+        // The group never had an offset, so none is forgotten.
         bus.set_partitions(state(3, None));
         stage.start_on(Arc::new(bus.clone()), Toy::default()).stop().await;
         assert_eq!(stage.rig.count("partition_registry").await, 0);
@@ -167,7 +167,7 @@ async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
             let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
             let noted =
                 async || (stage.rig.count("partition_registry").await == places).then_some(());
-            eventually("the place to be noted", noted).await;
+            eventually("the partition to be registered", noted).await;
             running.stop().await;
         };
         bus.set_partitions(state(3, Some(10)));
@@ -180,7 +180,7 @@ async fn a_run_whose_place_the_broker_has_forgotten_does_not_start() {
             matches!(fatal, Fatal::Forgotten { partition: 3, low: 7, high: 20, .. }),
             "{fatal}"
         );
-        // A partition that is new is not forgotten.
+        // A new partition has no offset yet, and none is forgotten.
         bus.set_partitions([state(3, Some(7)), state(4, None), state(5, Some(9))].concat());
         noted(&bus, 2).await;
     }
@@ -199,14 +199,15 @@ async fn while_the_broker_is_away_commands_are_carried_out_and_sent_later() {
         let running = stage.start_on(Arc::new(bus.clone()), Toy::default());
         assert_eq!(running.add(tally(1), 1).await, Ok(Reply::Count(2)));
         bus.set_away(false);
-        eventually("both to be sent", async || (bus.records().len() == 2).then_some(())).await;
+        eventually("two events to be sent", async || (bus.records().len() == 2).then_some(()))
+            .await;
         running.stop().await;
         assert_eq!(stage.rig.count("outbox_event").await, 0);
     }
 }
 
 #[tokio::test]
-async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
+async fn a_silent_broker_does_not_hold_up_the_stop() {
     for mut stage in stages().await {
         stage.rig.settings.drain = Duration::from_millis(100);
         let bus = MemoryBus::default();
@@ -221,7 +222,8 @@ async fn a_broker_that_says_nothing_does_not_hold_up_the_stop() {
 #[tokio::test]
 async fn a_conflict_that_never_ends_does_not_hold_up_the_stop() {
     for stage in stages().await {
-        // Two tallies with one count each: no race, but refused in the same way.
+        // The index refuses a second tally with the same count. That is no race, but the database reports the same
+        // conflict.
         stage.rig.execute("create unique index one_of_each on tally (count)", vec![]).await;
         let toy = Toy::default();
         let loads = Arc::clone(&toy.loads);

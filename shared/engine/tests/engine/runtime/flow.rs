@@ -20,8 +20,8 @@ fn with_header(mut record: bus::Outgoing, name: &str, value: &str) -> bus::Outgo
 async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
     for stage in stages().await {
         let mut records: Vec<_> = (0..60).map(|n| add(n, tally(n % 7))).collect();
-        // None of ours: of another type, of one that we do not react to, and of a version of that
-        // which does not exist yet.
+        // The toy does not react to these records: one of another type, one of a type that it does not consume, and one
+        // of that type in a version that does not exist yet.
         let released = |number| record(number, Added { tally_id: tally(1) });
         records.insert(30, with_header(add(90, tally(1)), "ce_type", "SomethingElse"));
         records.insert(31, with_header(released(92), "ce_dataschema", "urn:from:the:future"));
@@ -44,13 +44,13 @@ async fn events_come_in_and_go_out_and_a_second_run_sees_none_of_them_again() {
         stage.log_is(tally(100), "add").await;
         running.inputs_are(&*stage.bus, 1, 0).await;
         running.stop().await;
-        // Its own event from after its last look.
+        // The toy may have published one event after its last poll.
         assert!(stage.lag().await <= 1);
     }
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
+async fn commands_accepted_before_the_stop_are_answered_and_their_events_sent() {
     for stage in stages().await {
         let running = stage.start();
         let first = running.add(tally(1), 1).await;
@@ -90,7 +90,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_sent() {
 }
 
 #[tokio::test]
-async fn effects_are_asked_until_answered_and_alarms_ring() {
+async fn effects_are_attempted_until_answered_and_alarms_ring() {
     for stage in stages().await {
         let (rig, tally_id) = (&stage.rig, tally(1));
         rig.provider.plan([Next::NoAnswer, Next::NoAnswer, Next::Answer(4)]);
@@ -126,7 +126,7 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
         }
         stage.log_is(tally(19), "ask, answer 5").await;
         running.stop().await;
-        // Whatever was asked, was answered; what was not, waits.
+        // Every request that was made was answered; the others wait.
         let asked = stage.rig.provider.asked().len();
         let waiting = usize::try_from(stage.rig.count("effect").await).unwrap();
         assert_eq!(asked + waiting, usize::try_from(stage.rig.count("inbox").await).unwrap());
@@ -134,13 +134,13 @@ async fn an_answer_that_arrives_during_the_stop_is_applied() {
 }
 
 #[tokio::test]
-async fn a_second_run_takes_up_what_the_first_left() {
+async fn a_second_run_goes_on_with_the_work_that_the_first_left() {
     for stage in stages().await {
         stage.rig.apply(&[crate::work::add(1, tally(1)), crate::work::ask(2, tally(2))]).await;
         assert_eq!(stage.rig.count("outbox_event").await, 1);
         let running = stage.start();
         stage.published("sums", "Added", 1).await;
-        // The claim of the one before ends.
+        // The claim of the first run ends.
         stage.rig.clock.advance(stage.rig.settings.claim);
         stage.log_is(tally(2), "ask, answer 5").await;
         running.stop().await;
@@ -148,12 +148,12 @@ async fn a_second_run_takes_up_what_the_first_left() {
     }
 }
 
-/// Each request under a key of its own, so that nothing tells those that hang from the others.
+/// Each request has an isolation key of its own, so that the keys do not show which requests hang.
 #[tokio::test]
 async fn attempts_that_hang_give_their_slots_to_others_that_wait() {
     let settings = Settings {
         effects_concurrency: 8,
-        // Nothing ends by itself: real time stands for longer than a test takes.
+        // No attempt ends by a time-out, because the limit is longer than the test takes.
         effects_timeout: Duration::from_hours(1),
         claim: Duration::from_hours(100),
         poll: Duration::from_millis(10),
@@ -174,10 +174,10 @@ async fn attempts_that_hang_give_their_slots_to_others_that_wait() {
                 rig.clock.advance(rig.settings.effects_timeout / 10);
                 (rig.log(tally(number)).await == "ask, answer 5").then_some(())
             };
-            eventually("a request behind those that hang is answered", answered).await;
+            eventually("a request behind those that hang to be answered", answered).await;
         }
         let (rig, all) = (&stage.rig, hanging.count());
-        assert_eq!(usize::try_from(rig.count("effect").await), Ok(all), "none is lost");
+        assert_eq!(usize::try_from(rig.count("effect").await), Ok(all), "no request is lost");
         running.stop.send_replace(true);
         running.task.abort();
     }

@@ -1,4 +1,4 @@
-//! The inbox is pruned as retention goes on, and every record that is left comes again.
+//! The inbox is pruned while retention deletes records. Then all records that are left are delivered again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,29 +14,29 @@ use super::{Stage, TOPICS, add, stages};
 use crate::work::tally;
 
 const DAY: Duration = Duration::from_hours(24);
-/// Half of them is deleted.
+/// Retention deletes half of them.
 const EVENTS: u128 = 200;
 const RETENTION: &str = "retention.ms";
 
-/// Publishes these, one for each tally, and has them applied.
+/// Publishes the events of these numbers, one for each tally, and waits until they are applied.
 async fn apply(stage: &Stage, numbers: std::ops::RangeInclusive<u128>) {
     let records: Vec<_> = numbers.clone().map(|number| add(number, tally(number))).collect();
     stage.publish(&records).await;
     let running = stage.start();
     running.inputs_are(&*stage.bus, records.len() as u64, 0).await;
-    // Also what it says itself, which lies on the same topic.
+    // The toy also reads its own events, which are on the same topic.
     let read = async || (stage.lag().await == 0).then_some(());
     eventually("everything to be read", read).await;
     running.stop().await;
 }
 
-/// Plays it on a bus whose records `expire` deletes.
+/// Runs the test on a bus; `expire` deletes the records that it has so far.
 async fn forget_and_rewind(stage: &Stage, expire: impl AsyncFnOnce()) {
     let pruner = stage.rig.engine.pruner(Arc::clone(&stage.bus));
     apply(stage, 1..=EVENTS / 2).await;
     stage.rig.clock.advance(2 * DAY);
     assert_eq!(pruner.step().await.unwrap(), 0);
-    assert_eq!(pruner.step().await.unwrap(), 0, "all of it can still come");
+    assert_eq!(pruner.step().await.unwrap(), 0, "all records can still be delivered again");
     expire().await;
     apply(stage, EVENTS / 2 + 1..=EVENTS).await;
     assert_eq!(u128::from(pruner.step().await.unwrap()), EVENTS / 2);
@@ -77,7 +77,7 @@ async fn on_the_log() {
     }
 }
 
-/// A broker of its own, which looks often for what is to be deleted.
+/// Uses a broker of its own, which often looks for records to delete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_kafka() {
     let Some(kafka) = testkit::kafka_dir() else { return };
@@ -96,8 +96,8 @@ async fn on_kafka() {
     forget_and_rewind(&stage, async || {
         retain(&broker, "1").await;
         eventually("retention", async || is_empty(&*bus).await.then_some(())).await;
-        // The broker shows a setting just before it follows it, and one after the other: with the second
-        // shown, it follows the first.
+        // The broker reports a setting just before it applies it, and applies settings in order. Once it reports the
+        // second one, it has applied the first.
         retain(&broker, "-1").await;
         retain(&broker, &DAY.as_millis().to_string()).await;
     })

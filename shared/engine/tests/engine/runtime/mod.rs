@@ -1,4 +1,4 @@
-//! Production's loops over the log.
+//! The loops of production, on the embedded log.
 
 mod bus_identity;
 mod failures;
@@ -38,7 +38,7 @@ struct Stage {
     _directory: TempDir,
 }
 
-/// One for each database.
+/// One stage for each database.
 async fn stages() -> Vec<Stage> {
     let settings = Settings {
         relay_poll: Duration::from_millis(20),
@@ -54,7 +54,7 @@ async fn stages() -> Vec<Stage> {
     stages
 }
 
-/// A toy that runs.
+/// A toy service that runs.
 struct Running {
     engine: Arc<Engine<Toy>>,
     commands: Commands<Toy>,
@@ -97,13 +97,13 @@ impl Stage {
         assert!(published.error.is_none(), "{:?}", published.error);
     }
 
-    /// Waits until the tally's log reads so.
+    /// Waits until the tally's log reads `expected`.
     async fn log_is(&self, tally_id: TallyId, expected: &str) {
         let read = async || (self.rig.log(tally_id).await == expected).then_some(());
         eventually(&format!("{tally_id}'s log to read {expected:?}"), read).await;
     }
 
-    /// How many records the toy has yet to apply, as the log knows.
+    /// How many records the toy has yet to apply, by the offsets at the bus.
     async fn lag(&self) -> i64 {
         let names = TOPICS.map(|topic| topic.name);
         let states = self.bus.partitions("toy-toy", &names).await.unwrap();
@@ -142,12 +142,12 @@ impl Running {
 
     async fn ended(self) -> Result<(), Fatal> {
         let ended = timeout(Duration::from_secs(30), self.task).await;
-        ended.expect("it ends").expect("it does not panic")
+        ended.expect("the toy ends").expect("the toy does not panic")
     }
 
-    /// Waits until so many inputs came, of which so many had been applied before.
+    /// Waits until `all` inputs are counted, of which `duplicates` had been applied before.
     async fn inputs_are(&self, bus: &dyn Bus, all: u64, duplicates: u64) {
-        // They are counted just after the commit.
+        // Inputs are counted just after the commit.
         let counted = async || {
             let status = self.engine.status(bus).await.unwrap();
             (status.inputs >= all).then_some((status.inputs, status.duplicates))
@@ -165,7 +165,7 @@ fn add(number: u128, tally_id: TallyId) -> Outgoing {
     record(number, AddOne { tally_id })
 }
 
-/// Moves the time on with every look at it.
+/// Lets a little time pass; called each time that a condition is checked.
 fn advance(clock: &ManualClock) {
     clock.advance(Duration::from_millis(100));
 }

@@ -69,7 +69,7 @@ async fn an_event_whose_changes_the_database_refuses_is_parked_and_can_be_replay
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_decoded_parks_its_order_where_the_database_refuses_another() {
+async fn an_undecodable_record_parks_its_order_although_another_event_fails_the_batch() {
     for stage in stages().await {
         let undecodable = Outgoing { value: b"{".into(), ..add(1, tally(1)) };
         let records = [undecodable, add(2, tally(1)), tell(3, 2, "refuse"), add(4, tally(3))];
@@ -83,7 +83,7 @@ async fn a_record_that_cannot_be_decoded_parks_its_order_where_the_database_refu
 }
 
 #[tokio::test]
-async fn poison_in_a_batch_of_five_hundred_costs_one_rerun() {
+async fn poison_in_a_batch_of_five_hundred_costs_one_more_attempt() {
     for stage in stages().await {
         let mut records: Vec<Outgoing> =
             (1..=500).map(|number| tell(number, number, "fine")).collect();
@@ -95,9 +95,9 @@ async fn poison_in_a_batch_of_five_hundred_costs_one_rerun() {
         let running = stage.start_toy(toy);
         dead_letters_are(&stage, 2).await;
         read(&stage).await;
-        // Two partitions may come in two chunks.
+        // The records of two partitions may arrive in two chunks.
         let loads = loads.load(Ordering::SeqCst);
-        assert!(loads <= 3, "{loads} turns");
+        assert!(loads <= 3, "{loads} attempts");
         assert_eq!(stage.rig.count("tally").await, 498);
         running.stop().await;
     }

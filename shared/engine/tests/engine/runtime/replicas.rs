@@ -12,7 +12,7 @@ use crate::{
     work::{add, tally},
 };
 
-/// So long that nobody gets there in a test.
+/// Longer than any test runs.
 const NEVER: Duration = Duration::from_hours(1);
 
 async fn stage(settings: Settings) -> Option<Stage> {
@@ -25,12 +25,12 @@ fn shared() -> Settings {
 }
 
 impl Stage {
-    /// A replica on a broker in memory, which any number can use.
+    /// Starts a replica on the broker in memory, which any number of replicas can use.
     fn replica(&self) -> Running {
         self.start_on(Arc::new(self.rig.bus.clone()), Toy::default())
     }
 
-    /// Waits until the outbox has been taken so many times.
+    /// Waits until the outbox has been taken `times` times.
     async fn taken(&self, times: i64) {
         let count = "select coalesce(max(token), 0) from lease";
         let taken = async || (self.rig.number(count).await == times).then_some(());
@@ -46,10 +46,11 @@ impl Stage {
     }
 }
 
-/// Has it commit until what it commits is sent; the first hints may find nobody who listens yet.
+/// Has the replica commit until its events are sent. The first hints may be lost, because the holder does not listen
+/// yet.
 async fn until_it_is_sent(stage: &Stage, replica: &Running) {
     let before = stage.rig.sent().len();
-    eventually("what it commits to be sent", async || {
+    eventually("the events of the replica to be sent", async || {
         replica.add(tally(2), 1).await.unwrap();
         (stage.rig.sent().len() > before).then_some(())
     })
@@ -57,7 +58,7 @@ async fn until_it_is_sent(stage: &Stage, replica: &Running) {
 }
 
 #[tokio::test]
-async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_for_a_poll() {
+async fn the_holder_sends_what_a_standby_commits_without_waiting_for_a_poll() {
     let settings = Settings { relay_poll: NEVER, lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };
     let (holder, standby) = (stage.replica(), stage.replica());
@@ -70,7 +71,7 @@ async fn what_one_that_stands_by_commits_is_sent_by_the_holder_without_waiting_f
 }
 
 #[tokio::test]
-async fn who_is_alone_and_has_tidied_up_hears_what_another_commits() {
+async fn a_sole_replica_that_has_tidied_the_outbox_hears_what_another_commits() {
     let settings = Settings { relay_poll: Duration::from_millis(20), lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };
     let other = stage.replica();
@@ -80,14 +81,14 @@ async fn who_is_alone_and_has_tidied_up_hears_what_another_commits() {
     alone.add(tally(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     let deleted = async || (stage.rig.count("outbox_event").await == 0).then_some(());
-    eventually("what was sent to be deleted", deleted).await;
+    eventually("the rows of sent events to be deleted", deleted).await;
     until_it_is_sent(&stage, &other).await;
     other.stop().await;
     alone.stop().await;
 }
 
 #[tokio::test]
-async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
+async fn an_orderly_stop_sends_the_rest_and_releases_the_lease_at_once() {
     let settings = Settings { relay_poll: NEVER, lease: NEVER, ..shared() };
     let Some(stage) = stage(settings).await else { return };
     let next = stage.replica();
@@ -107,7 +108,7 @@ async fn who_stops_in_order_sends_what_is_left_and_lets_go_at_once() {
 }
 
 #[tokio::test]
-async fn who_dies_is_followed_when_its_lease_ends() {
+async fn a_replica_takes_over_from_a_dead_one_when_the_lease_ends() {
     let settings = Settings {
         relay_poll: Duration::from_millis(20),
         lease: Duration::from_millis(300),
