@@ -13,8 +13,8 @@ use crate::{
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-/// The answers whose fields a section has told: the table, and whose it is.
-type Told = BTreeMap<String, String>;
+/// The answers whose fields a section has shown: the table, and the answer that it belongs to.
+type Shown = BTreeMap<String, String>;
 
 /// A method of a path.
 #[derive(Clone, Copy)]
@@ -78,9 +78,9 @@ fn text_of(documents: &[&Value], nth: usize, shared: bool) -> String {
         documents.iter().all(|document| document["paths"].get(operation.path).is_some())
     };
     let all = operations(documents[nth]).into_iter();
-    let mut told = Told::new();
+    let mut shown = Shown::new();
     let texts = all.filter(|operation| is_shared(operation) == shared);
-    texts.map(|operation| operation.text(&mut told)).collect()
+    texts.map(|operation| operation.text(&mut shown)).collect()
 }
 
 impl Operation<'_> {
@@ -89,7 +89,7 @@ impl Operation<'_> {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    fn text(self, told: &mut Told) -> String {
+    fn text(self, shown: &mut Shown) -> String {
         let mut text = format!("### {}\n\n", code(&self.name()));
         for key in ["summary", "description"] {
             if let Some(said) = self.details[key].as_str() {
@@ -103,7 +103,7 @@ impl Operation<'_> {
             text.push_str(&format!("{}\n", table(&heads, rows)));
         }
         text.push_str(&self.request());
-        text.push_str(&self.responses(told));
+        text.push_str(&self.responses(shown));
         text
     }
 
@@ -140,7 +140,7 @@ impl Operation<'_> {
         bodies.collect()
     }
 
-    fn responses(&self, told: &mut Told) -> String {
+    fn responses(&self, shown: &mut Shown) -> String {
         let own = self.all_responses().filter(|(status, response)| !is_common(status, response));
         let rows = own.clone().map(|(status, response)| {
             let bodies = response["content"].as_object().into_iter().flatten();
@@ -160,13 +160,13 @@ impl Operation<'_> {
                 if !fields.is_empty() {
                     let fields = table(&HEADS, fields.iter().map(crate::schema::Field::row));
                     let this = format!("{status} of `{}`", self.name());
-                    text.push_str(&match told.get(&fields) {
+                    text.push_str(&match shown.get(&fields) {
                         Some(first) => {
                             format!("The body of {status} has the fields of that of {first}.\n\n")
                         }
                         None => format!("The body of {status}, `{media}`:\n\n{fields}\n"),
                     });
-                    told.entry(fields).or_insert(this);
+                    shown.entry(fields).or_insert(this);
                 }
                 let example = example(&content["example"]);
                 if !example.is_empty() {

@@ -237,9 +237,9 @@ mod tests {
             "$defs": {"item": {"type": "object", "properties": {"quantity": {"type": "integer", "minimum": 1, "maximum": 5}}}},
         });
         let fields = Schema::new(&document, &document).fields();
-        let told: Vec<String> = fields.iter().map(|it| it.row().join("|")).collect();
+        let rows: Vec<String> = fields.iter().map(|it| it.row().join("|")).collect();
         assert_eq!(
-            told,
+            rows,
             [
                 "`items`|list of objects, 1 or more|yes|What was ordered.",
                 "`items[].quantity`|whole number, 1 to 5|no|",

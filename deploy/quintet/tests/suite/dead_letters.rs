@@ -18,16 +18,16 @@ async fn dead_letters_are_listed_by_service() {
     let (suite, _up) = suite().await;
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
-    let told = text(&listed.stdout);
+    let output = text(&listed.stdout);
     assert!(
-        told.starts_with("payment: OrderPlaced panicked, 2 dead letters in 2 orders"),
-        "{told}"
+        output.starts_with("payment: OrderPlaced panicked, 2 dead letters in 2 orders"),
+        "{output}"
     );
-    assert!(told.contains(&format!("    {}  1 attempt\n", order_id(2))), "{told}");
+    assert!(output.contains(&format!("    {}  1 attempt\n", order_id(2))), "{output}");
 
     let listed = suite.run(&["dead-letters", "list", "--service", "order", "--json"]).await;
-    let told: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!(told, json!({"order": {"groups": [], "queues": [], "postponed": []}}));
+    let output: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(output, json!({"order": {"groups": [], "queues": [], "postponed": []}}));
     let listed = suite.run(&["dead-letters", "list", "--service", "order"]).await;
     assert_eq!(text(&listed.stdout), "nothing is parked\n");
 }
@@ -37,14 +37,14 @@ async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
     let (suite, _up) = suite().await;
     let replayed = suite.run(&["dead-letters", "replay", &order_id(1)]).await;
     assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stderr));
-    let told = text(&replayed.stdout);
-    assert_eq!(told, format!("payment: {0} applied\nshipping: {0} applied\n", order_id(1)));
+    let output = text(&replayed.stdout);
+    assert_eq!(output, format!("payment: {0} applied\nshipping: {0} applied\n", order_id(1)));
 
     suite.state.lock().unwrap().replays_fail = true;
     let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
     assert_eq!(replayed.status.code(), Some(1));
-    let told = text(&replayed.stdout);
-    assert_eq!(told, format!("payment: {} 1 dead letter still parked: told to\n", order_id(2)));
+    let output = text(&replayed.stdout);
+    assert_eq!(output, format!("payment: {} 1 dead letter still parked: told to\n", order_id(2)));
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn a_stopped_service_hides_nothing_of_the_others() {
 
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!((listed.status.code(), text(&listed.stderr)), (Some(1), stopped));
-    let told = text(&listed.stdout);
-    assert!(told.starts_with("shipping: OrderPlaced panicked, 1 dead letter in 1 order"), "{told}");
+    let output = text(&listed.stdout);
+    assert!(output.starts_with("shipping: OrderPlaced panicked, 1 dead letter in 1 order"), "{output}");
     let shown = suite.run(&["dead-letters", "show", &order]).await;
     assert_eq!((shown.status.code(), text(&shown.stderr)), (Some(1), stopped));
     assert!(text(&shown.stdout).starts_with(&format!("shipping: 1 dead letter of {order}")));
@@ -98,10 +98,10 @@ async fn a_stopped_service_hides_nothing_of_the_others() {
 
     let effects = suite.run(&["effects", "list", "--all"]).await;
     assert_eq!((effects.status.code(), text(&effects.stderr)), (Some(1), stopped));
-    let told = text(&effects.stdout);
+    let output = text(&effects.stdout);
     assert!(
-        told.starts_with(&format!("shipping: book {order} of order {order}, attempted")),
-        "{told}"
+        output.starts_with(&format!("shipping: book {order} of order {order}, attempted")),
+        "{output}"
     );
     let retried = suite.run(&["effects", "retry", &order_id(9)]).await;
     let none = format!(

@@ -212,12 +212,12 @@ mod tests {
     fn a_message_has_the_headers_that_a_record_has() {
         let document = described();
         let message = &document["components"]["messages"]["Served.v1"];
-        let told = message["headers"]["properties"].as_object().unwrap();
+        let described = message["headers"]["properties"].as_object().unwrap();
         let sent = message["examples"][0]["headers"].as_object().unwrap();
-        assert!(sent.keys().all(|name| told.contains_key(name)), "{sent:?}");
+        assert!(sent.keys().all(|name| described.contains_key(name)), "{sent:?}");
         let required = message["headers"]["required"].as_array().unwrap();
         assert!(required.iter().all(|name| sent.contains_key(name.as_str().unwrap())));
-        assert_eq!(told["ce_dataschema"]["const"], "urn:arcade:schemas:served:v1");
+        assert_eq!(described["ce_dataschema"]["const"], "urn:arcade:schemas:served:v1");
         assert_eq!(sent["ce_source"], "/arcade/table");
         let key = &message["bindings"]["kafka"]["key"];
         assert_eq!(key["description"], "The property `game_id` of the data.");

@@ -3,7 +3,7 @@
 //! Counters live in memory. Gauges such as the depth of the outbox are read from the database and the broker when
 //! `/metrics` is asked for. That costs both of them, so the figures are shown again for a while.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::State,
@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bus::PartitionState;
-use engine::{Depth, Participant, Queues};
+use engine::{Participant, Queues};
 use event::Contract;
 use prometheus_client::{
     encoding::{
@@ -29,10 +29,10 @@ use prometheus_client::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{Sampling, exposition::Exposition};
+use super::{Sampling, exposition::Exposition, queues::register_queues};
 use crate::{
     App, Service,
-    http::{Failure, Problem, noun},
+    http::{Failure, Problem},
 };
 
 /// How long the database and the broker may take each. Figures that they do not give in time are left out.
@@ -261,70 +261,7 @@ impl LookedUp {
     }
 }
 
-/// A queue in the database: the metrics of its depth and of its oldest entry.
-struct QueueMetrics<'m> {
-    depth: &'m str,
-    depth_help: &'static str,
-    oldest: &'static str,
-    oldest_help: &'static str,
-}
-
-impl QueueMetrics<'_> {
-    fn register(&self, registry: &mut Registry, queue: Depth) {
-        let (depth, oldest) = (Gauge::<i64>::default(), Gauge::<f64, AtomicU64>::default());
-        depth.set(queue.depth);
-        oldest.set(queue.oldest_seconds);
-        registry.register(self.depth, self.depth_help, depth);
-        registry.register_with_unit(self.oldest, self.oldest_help, Unit::Seconds, oldest);
-    }
-}
-
-fn register_queues<C: Contract>(registry: &mut Registry, queues: &Queues) {
-    let outbox = QueueMetrics {
-        depth: "outbox_events",
-        depth_help: "Events that the broker has not acknowledged",
-        oldest: "outbox_oldest",
-        oldest_help: "Age of the oldest event that the broker has not acknowledged",
-    };
-    let effects = QueueMetrics {
-        depth: "effects_waiting",
-        depth_help: "Requests to the outside world without a definite answer",
-        oldest: "effects_oldest",
-        oldest_help: "Age of the oldest request without a definite answer that is not held",
-    };
-    let alarms = QueueMetrics {
-        depth: "alarms_waiting",
-        depth_help: "Deadlines that have not been handled",
-        oldest: "alarms_overdue",
-        oldest_help: "For how long the oldest deadline has been due; 0 if none is",
-    };
-    let parked = QueueMetrics {
-        depth: &format!("dead_letters_{}s", noun::<C>()),
-        depth_help: "Aggregates that are parked, and parked records that name none",
-        oldest: "dead_letters_oldest",
-        oldest_help: "For how long the oldest of the dead letters has been parked",
-    };
-    outbox.register(registry, queues.outbox);
-    effects.register(registry, queues.effects);
-    alarms.register(registry, queues.alarms);
-    parked.register(registry, queues.parked);
-    let figures = [
-        Figure::one("dead_letters", "Records in the dead-letter queues", queues.dead_letters),
-        Figure::one(
-            "dead_letters_postponed",
-            "Outcomes and deadlines that cannot be applied, and are tried again",
-            queues.postponed,
-        ),
-        Figure::one(
-            "effects_held",
-            "Requests to the outside world that are held for an operator: refused as malformed, or without an answer for effects.hold_after",
-            queues.effects_held,
-        ),
-    ];
-    register_figures(registry, &figures);
-}
-
-fn register_figures(registry: &mut Registry, figures: &[Figure]) {
+pub(super) fn register_figures(registry: &mut Registry, figures: &[Figure]) {
     for figure in figures {
         match &figure.value {
             FigureValue::One(value) => {

@@ -7,6 +7,7 @@ mod export;
 mod exposition;
 mod log;
 mod metrics;
+mod queues;
 mod request;
 
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
