@@ -3,7 +3,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`stages`] | the pipeline: open, deduplicate, sort out parked, load, react, save, commit, publish |
+//! | [`stages`] | the pipeline: open, deduplicate, sort out parked, load, react, save, write the outbox, commit, publish |
 //! | [`context`] | what the stages of one attempt share |
 //! | [`inbox`] | which inputs were applied before |
 //! | [`idempotency`] | the response under each `Idempotency-Key` |

@@ -46,7 +46,7 @@ pub(super) struct Saved<P: Participant> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// One attempt at a batch: open, deduplicate, sort out parked, load, react, save, commit, publish.
+    /// One attempt at a batch: open, deduplicate, sort out parked, load, react, save, write the outbox, commit, publish.
     pub(super) async fn attempt(
         &self,
         batch: Batch<'_, P>,
@@ -55,10 +55,17 @@ impl<P: Participant> Engine<P> {
     ) -> Result<Applied<P>, BatchError> {
         let mut context = BatchContext::open(self, batch, optimism).await?;
         let entered = context.deduplicate().await?;
+        if crate::inject_bug!(InboxApart) {
+            context = context.reopened().await?;
+        }
         context.sort_out_parked(entered).await?;
         let loaded = context.load().await?;
         let reacted = context.react(loaded, answers).await?;
         let saved = context.save(reacted).await?;
+        if crate::inject_bug!(DualWrite) {
+            context = context.reopened().await?;
+        }
+        context.write_outbox(&saved.rows).await?;
         let committed = context.commit().await?;
         Ok(self.publish(committed, saved))
     }
@@ -104,9 +111,6 @@ impl<'a, P: Participant> BatchContext<'a, P> {
             self.engine.note_parked(parked);
         }
         crate::crash_point!(AfterInbox, self.batch.works);
-        if crate::inject_bug!(InboxApart) {
-            self.commit_early().await?;
-        }
         Ok(entered)
     }
 
@@ -189,16 +193,18 @@ impl<'a, P: Participant> BatchContext<'a, P> {
             effects::insert(&mut self.tx, fold.effects, mode, at, &engine.settings).await?;
         dead_letters::postpone(&mut self.tx, works, poison, now, &engine.settings).await?;
         alarms::change(&mut self.tx, fold.alarms, assume_new).await?;
-        if self.ownership.is_sole() {
-            self.sent = engine.outbox.rows_to_delete();
-        }
-        if crate::inject_bug!(DualWrite) {
-            self.commit_early().await?;
-        }
         let emitted = fold.events.len();
         let rows = rows::pack(fold.events);
-        rows::change(&mut self.tx, &rows, &self.sent, now).await?;
         Ok(Saved { world, live, answers, rows, emitted, claimed, requested })
+    }
+
+    /// Writes the rows of the outbox. A sole replica deletes the rows that were sent in the same statement.
+    async fn write_outbox(&mut self, rows: &[OutboxRow]) -> Result<(), BatchError> {
+        if self.ownership.is_sole() {
+            self.sent = self.engine.outbox.rows_to_delete();
+        }
+        rows::change(&mut self.tx, rows, &self.sent, self.batch.now).await?;
+        Ok(())
     }
 
     /// Commits. When the outcome is unknown, the rows may be in the table, and are not in the queue.
@@ -221,10 +227,11 @@ impl<'a, P: Participant> BatchContext<'a, P> {
     }
 
     /// For two injected bugs: commits what is written so far, apart from what follows.
-    async fn commit_early(&mut self) -> Result<(), BatchError> {
-        let next = self.engine.db.begin().await?;
-        std::mem::replace(&mut self.tx, next).commit().await?;
-        Ok(())
+    async fn reopened(self) -> Result<Self, BatchError> {
+        let Self { engine, batch, optimism, ownership, tx, sorted, sent } = self;
+        tx.commit().await?;
+        let tx = engine.db.begin().await?;
+        Ok(Self { engine, batch, optimism, ownership, tx, sorted, sent })
     }
 }
 
