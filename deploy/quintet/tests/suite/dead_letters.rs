@@ -80,7 +80,10 @@ async fn a_stopped_service_hides_nothing_of_the_others() {
     let listed = suite.run(&["dead-letters", "list"]).await;
     assert_eq!((listed.status.code(), text(&listed.stderr)), (Some(1), stopped));
     let output = text(&listed.stdout);
-    assert!(output.starts_with("shipping: OrderPlaced panicked, 1 dead letter in 1 order"), "{output}");
+    assert!(
+        output.starts_with("shipping: OrderPlaced panicked, 1 dead letter in 1 order"),
+        "{output}"
+    );
     let shown = suite.run(&["dead-letters", "show", &order]).await;
     assert_eq!((shown.status.code(), text(&shown.stderr)), (Some(1), stopped));
     assert!(text(&shown.stdout).starts_with(&format!("shipping: 1 dead letter of {order}")));

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the broker's report is reused, so that orders for unknown products do not keep the broker busy.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Knows whether the order service has read all products. Remembers the last result for [`FRESH`].
+/// Knows whether the order service has read all products. Remembers the last result for `FRESH`.
 #[derive(Debug, Clone, Default)]
 pub struct PriceList(Arc<Mutex<Option<LastLook>>>);
 
