@@ -81,12 +81,12 @@ impl<P: Participant> Keys<P> {
 
     /// Saves the new answers. A key that another replica has used meanwhile is a unique violation,
     /// and the batch runs again.
-    pub(crate) async fn save(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        let rows = self.known.iter().filter_map(|(key, known)| {
+    pub(crate) async fn save(self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+        let rows = self.known.into_iter().filter_map(|(key, known)| {
             Some(vec![
-                Value::Text(key.clone().into()),
-                Value::Bytes(known.hash.clone()),
-                Value::Text(known.unsaved.clone()?.into()),
+                Value::Text(key.into()),
+                Value::Bytes(known.hash),
+                Value::Text(known.unsaved?.into()),
                 now.into(),
             ])
         });

@@ -38,7 +38,6 @@ pub(super) struct Saved<P: Participant> {
     live: Vec<usize>,
     answers: Vec<(usize, Answer<P>)>,
     rows: Vec<OutboxRow>,
-    emitted: usize,
     /// The effects that this process has claimed and attempts without a look at the table.
     claimed: Vec<Claimed<P>>,
     /// How many effects the batch requested. Those that are not claimed wait in the table.
@@ -193,9 +192,8 @@ impl<'a, P: Participant> BatchContext<'a, P> {
             effects::insert(&mut self.tx, fold.effects, mode, at, &engine.settings).await?;
         dead_letters::postpone(&mut self.tx, works, poison, now, &engine.settings).await?;
         alarms::change(&mut self.tx, fold.alarms, assume_new).await?;
-        let emitted = fold.events.len();
         let rows = rows::pack(fold.events);
-        Ok(Saved { world, live, answers, rows, emitted, claimed, requested })
+        Ok(Saved { world, live, answers, rows, claimed, requested })
     }
 
     /// Writes the rows of the outbox. A sole replica deletes the rows that were sent in the same statement.
@@ -239,7 +237,8 @@ impl<P: Participant> Engine<P> {
     /// After the commit: hands the events to the relay and the effects to their runner, and reports.
     fn publish(&self, committed: Committed<'_, P>, saved: Saved<P>) -> Applied<P> {
         let Committed { batch, ownership, sorted, sent } = committed;
-        let Saved { world, live, answers, rows, emitted, claimed, requested } = saved;
+        let Saved { world, live, answers, rows, claimed, requested } = saved;
+        let emitted = rows::count(&rows);
         self.outbox.committed(rows, ownership, &sent);
         self.effects.push(claimed, requested);
         self.participant.committed(&world, self.clock.now());

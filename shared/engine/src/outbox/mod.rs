@@ -111,9 +111,10 @@ impl Outbox {
     /// The state machine moves on. Whatever happened, the row cache may be wrong now.
     pub(crate) fn change(&self, change: Change) {
         self.row_cache.clear();
-        self.state().owned.change(change);
+        let mut state = self.state();
+        state.owned.change(change);
         if change.leaves_queue_incomplete() {
-            self.announce();
+            self.announce(state);
         }
     }
 
@@ -124,15 +125,15 @@ impl Outbox {
         let mut state = self.state();
         state.sent.deleted(deleted);
         let reread = state.owned.committed(rows, ownership);
-        drop(state);
         if events > 0 || reread {
-            self.announce();
+            self.announce(state);
         }
     }
 
     /// Has the relay look, and tell the holder of the lease.
-    fn announce(&self) {
-        self.state().committed = true;
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        state.committed = true;
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -202,13 +203,15 @@ impl Outbox {
             // Also in exclusive mode, which another replica may just have ended: its rows are in the table only.
             MORE if state.lease_held => {
                 state.owned.mark_incomplete();
-                state.committed = true;
+                self.announce(state);
             }
-            FREE => state.lease_freed = true,
-            _ => return,
+            FREE => {
+                state.lease_freed = true;
+                drop(state);
+                self.wake.notify_one();
+            }
+            _ => {}
         }
-        drop(state);
-        self.wake.notify_one();
     }
 }
 

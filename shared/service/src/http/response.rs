@@ -41,8 +41,8 @@ impl CommandResponse {
 
 impl PartialEq for CommandResponse {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |it: &Self| (it.status, it.location.clone(), it.body.get().to_owned());
-        parts(self) == parts(other)
+        (self.status, &self.location, self.body.get())
+            == (other.status, &other.location, other.body.get())
     }
 }
 
