@@ -173,7 +173,7 @@ pub(crate) fn find<'a>(
     }
 }
 
-/// A request of a customer, who sends it under one idempotency key until it is answered.
+/// A customer's request. The customer repeats it under one idempotency key until it is answered.
 #[derive(Clone, Debug)]
 pub struct Wish<T, A> {
     /// Its name in the story, which is also its idempotency key.

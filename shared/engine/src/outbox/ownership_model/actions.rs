@@ -58,13 +58,13 @@ pub(super) enum Action {
     },
     /// The engine notes what it learnt, in memory.
     NoteInEngine,
-    /// The engine looks who has the outbox. The result may be lost on its way.
+    /// The engine finds out which replica has the outbox. The result may be lost on its way.
     Look {
         heard: bool,
     },
     /// The relay begins a step, and chooses between queue and table.
     Step,
-    /// The relay looks who has the outbox, before it takes the lease.
+    /// The relay finds out which replica has the outbox, before it takes the lease.
     Share {
         heard: bool,
     },

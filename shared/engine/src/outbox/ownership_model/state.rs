@@ -99,7 +99,7 @@ pub(super) enum Engine {
         event: Option<Event>,
         relied_on: Ownership,
     },
-    /// Looked who has the outbox when the lease was as it is here, and has not noted it.
+    /// Found out which replica has the outbox, when the lease was as it is here, and has not noted it.
     Looked {
         change: Change,
         lease: Lease,
