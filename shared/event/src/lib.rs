@@ -38,6 +38,8 @@
 
 pub mod asyncapi;
 mod contract;
+#[cfg(test)]
+mod game;
 mod headers;
 mod ids;
 mod schema;

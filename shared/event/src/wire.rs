@@ -295,24 +295,7 @@ fn line(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    crate::ids! {
-        /// A game.
-        GameId;
-    }
-
-    crate::contract! {
-        /// The events of a game.
-        pub enum GameEvent: GameEventType;
-        namespace "arcade";
-        key game_id: GameId;
-        schemas "tests/schemas";
-        compacted;
-        payloads(Clone, Debug, PartialEq, Serialize, Deserialize);
-
-        /// A ball was served.
-        Served by "table" on "games" in "served": 1 { game_id: GameId, speed: i64 }
-    }
+    use crate::game::{GameEvent, GameEventType};
 
     #[test]
     fn the_room_for_the_headers_of_an_event_is_enough_and_not_much_more() {

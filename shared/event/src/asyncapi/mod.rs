@@ -153,24 +153,7 @@ impl Operation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    crate::ids! {
-        /// A game.
-        GameId;
-    }
-
-    crate::contract! {
-        /// What is said in a game.
-        pub enum GameEvent: GameEventType;
-        namespace "arcade";
-        key game_id: GameId;
-        schemas "tests/schemas";
-        compacted;
-        payloads(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize);
-
-        /// A ball was served.
-        Served by "table" on "games" in "served": 1 { game_id: GameId, speed: i64 }
-    }
+    use crate::game::GameEvent;
 
     fn described() -> Value {
         let table = Service { name: "table", receives: BTreeSet::new() };
@@ -179,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_and_who_receives_is_an_operation_each() {
+    fn each_sender_and_each_receiver_has_an_operation() {
         let document = described();
         let operations = document["operations"].as_object().unwrap();
         let names: Vec<&String> = operations.keys().collect();
