@@ -21,6 +21,22 @@ impl NewOrder {
         }))
     }
 
+    /// Orders most of which complete, and some of which are cancelled or delayed in each possible way. One in ten orders
+    /// `too_many` pieces, which must be more than the stock.
+    #[must_use]
+    pub fn mixed(sku: &Sku, count: usize, too_many: i64) -> Vec<Self> {
+        let order = || Self::of(sku);
+        let kind = |nth| match nth % 10 {
+            0 => order().token("tok_declined"),
+            1 => order().unreachable(),
+            2 => order().token("tok_unknown"),
+            3 => order().quantity(too_many),
+            4 => order().bouncing(),
+            _ => order().quantity(2),
+        };
+        (0..count).map(kind).collect()
+    }
+
     /// Sets the number of pieces.
     #[must_use]
     pub fn quantity(self, pieces: i64) -> Self {

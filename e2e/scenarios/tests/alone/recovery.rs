@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 
-use contracts::Sku;
 use futures::future::join;
 use scenarios::{NewOrder, Visitor, services, until};
 use serde_json::{Value, json};
@@ -11,25 +10,12 @@ const ORDERS: usize = 200;
 /// How many orders are accepted before a program is stopped or killed.
 const UNDER_WAY: usize = 50;
 
-/// Orders most of which complete, and some of which are cancelled or delayed in each possible way.
-fn mixed(sku: &Sku, count: usize) -> Vec<NewOrder> {
-    let order = || NewOrder::of(sku);
-    let kind = |nth| match nth % 10 {
-        0 => order().token("tok_declined"),
-        1 => order().unreachable(),
-        2 => order().token("tok_unknown"),
-        3 => order().quantity(1_000_000),
-        4 => order().bouncing(),
-        _ => order().quantity(2),
-    };
-    (0..count).map(kind).collect()
-}
-
 /// Places the orders and, once some are under way, runs `fault` beside them.
 async fn while_orders_run(visitor: &Visitor, fault: impl Future<Output = ()>) {
     let sku = visitor.product(10_000).await;
     let placed = Cell::new(0);
-    let place = visitor.place_all(mixed(&sku, ORDERS), |count| placed.set(count));
+    let place =
+        visitor.place_all(NewOrder::mixed(&sku, ORDERS, 1_000_000), |count| placed.set(count));
     let inject = async {
         until("orders are under way", async || (placed.get() >= UNDER_WAY).then_some(())).await;
         fault.await;

@@ -103,7 +103,7 @@ async fn while_orders_run(visitor: &Visitor, count: usize, faults: impl AsyncFn(
         let mut total = 0;
         // Orders keep arriving until the faults are over.
         while total < count || !faults_are_over.get() {
-            let chunk = mixed(&sku, 100);
+            let chunk = NewOrder::mixed(&sku, 100, 100_000_000);
             let before = total;
             total += visitor.place_all(chunk, |more| placed.set(before + more)).await.len();
         }
@@ -121,20 +121,6 @@ async fn while_orders_run(visitor: &Visitor, count: usize, faults: impl AsyncFn(
     assert_eq!(snapshot.orders.len(), orders);
     let (events, repeats) = emission::assert_published_in_order(visitor).await;
     eprintln!("{orders} orders, {changes} prices: {events} events in order, {repeats} repeats");
-}
-
-/// Orders most of which complete, and some of which are cancelled or delayed in each possible way.
-fn mixed(sku: &Sku, count: usize) -> Vec<NewOrder> {
-    let order = || NewOrder::of(sku);
-    let kind = |nth| match nth % 10 {
-        0 => order().token("tok_declined"),
-        1 => order().unreachable(),
-        2 => order().token("tok_unknown"),
-        3 => order().quantity(100_000_000),
-        4 => order().bouncing(),
-        _ => order().quantity(2),
-    };
-    (0..count).map(kind).collect()
 }
 
 /// Changes a price at all replicas of inventory until the faults are over, which makes many events under one key. Returns the
