@@ -6,10 +6,10 @@ use engine::Fatal;
 use store::StoreError;
 use strum::VariantArray;
 
-/// How a service ends.
+/// The way a service ends, as its exit code tells a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Exit {
-    /// It was told to stop and has drained, or it only printed or checked its settings.
+    /// It has drained after a request to stop, or it only printed or checked its settings.
     Stopped,
     /// Another start may succeed.
     Failed,
@@ -31,17 +31,18 @@ impl Exit {
         }
     }
 
-    /// When a service ends so.
+    /// The cases in which a service ends with this code.
     #[must_use]
     pub const fn when(self) -> &'static str {
         match self {
             Self::Stopped => {
-                "The service was told to stop (SIGTERM or SIGINT) and has drained. Or it did what `--check-config` or \
-                 `--print-config` asks for."
+                "The service got a request to stop (SIGTERM or SIGINT), and has drained or had not begun to work. Or it did \
+                 what `--check-config` or `--print-config` asks for."
             }
             Self::Failed => {
-                "The service cannot go on at the moment: a port is taken, its database file is locked by another process, or \
-                 a second signal came before it had drained."
+                "The service cannot go on at the moment: a port is taken, its database file is locked by another process, a \
+                 file cannot be written, a migration failed, a task panicked, or a second request to stop came before it \
+                 had drained."
             }
             Self::Refused => {
                 "A setting is wrong, the address of the database cannot serve, or the broker refuses a request for good."
@@ -88,7 +89,7 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
             | Fatal::Stranger { .. }
             | Fatal::Unread { .. },
         ) => Exit::OutOfReach,
-        // The broker refuses for good.
+        // `Fatal::Bus` is a refusal for good only: the engine tries any other error of the broker again.
         Some(Fatal::Bus(_)) => Exit::Refused,
         None if names_an_unusable_database(error) => Exit::Refused,
         None => Exit::Failed,

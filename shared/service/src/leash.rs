@@ -7,11 +7,12 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Where this variable is `stdin`, the process stops when its standard input closes. The launcher holds the other
-/// end, which the operating system closes even if the launcher is killed.
+/// Where this variable is `stdin`, the end of standard input is a request to stop. The launcher holds the other end of
+/// that pipe. The operating system closes it when the launcher ends, even if it is killed.
 const LEASH: &str = "QUINTET_LEASH";
 
-/// Reports each request to stop. A service drains at the first and ends at the second.
+/// Reports each request to stop: each signal, and once the end of the parent. A service drains at the first request and
+/// ends at the second, in whichever order they come.
 pub struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
@@ -23,14 +24,19 @@ pub struct Shutdown {
 /// # Errors
 /// If the operating system refuses the handlers.
 pub fn shutdown_signal() -> std::io::Result<Shutdown> {
-    Ok(Shutdown {
-        interrupt: signal(SignalKind::interrupt())?,
-        terminate: signal(SignalKind::terminate())?,
-        leash: (std::env::var(LEASH).as_deref() == Ok("stdin")).then(watch_stdin),
-    })
+    Shutdown::listening_to((std::env::var(LEASH).as_deref() == Ok("stdin")).then(watch_stdin))
 }
 
 impl Shutdown {
+    /// Listens for the signals and, if there is a leash, for its end.
+    pub(crate) fn listening_to(leash: Option<oneshot::Receiver<()>>) -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            leash,
+        })
+    }
+
     /// Waits for the next request to stop, and returns its name for the log.
     pub async fn recv(&mut self) -> &'static str {
         tokio::select! {
@@ -41,8 +47,8 @@ impl Shutdown {
     }
 }
 
-/// Waits for the end of standard input, and reports it once: afterwards the leash is `None`, so that the second
-/// request to stop must be a signal. It is cancel safe: a wait that is dropped leaves the leash as it was.
+/// Waits for the end of standard input, and reports it once: afterwards the leash is `None`, since a closed input would
+/// be reported again and again. It is cancel safe: a wait that is dropped leaves the leash as it was.
 async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
     match leash {
         Some(ended) => drop(ended.await),
@@ -51,7 +57,8 @@ async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
     *leash = None;
 }
 
-/// Reads on a thread of its own. The runtime waits at its end for a read by tokio's stdin, which may never return.
+/// Reads on a thread of its own. A read by tokio's stdin would hold up the end of the runtime, which waits for it, and
+/// the read may never return.
 fn watch_stdin() -> oneshot::Receiver<()> {
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {

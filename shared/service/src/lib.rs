@@ -21,6 +21,7 @@ mod outside;
 mod page;
 mod router;
 mod run;
+mod running;
 mod servers;
 mod telemetry;
 

@@ -7,56 +7,52 @@
 //! 3. Start the log and, if a collector is configured, the export of traces.
 //! 4. Bind both listeners. Clients can connect from here on, but no request is answered before step 6.
 //! 5. Lock the SQLite file, connect to the bus, open the database and migrate it ([`prepare`]).
-//! 6. Answer HTTP requests and run the engine ([`run_in`]).
-//! 7. Drain: end the HTTP requests, then the engine ([`drain`]).
+//! 6. Answer HTTP requests and run the engine ([`Running::start`]).
+//! 7. Drain: end the HTTP requests, then the engine ([`Running::until_stopped`]).
 //!
 //! **Assumptions.** The process has no tokio runtime yet, and no other code has set up `tracing`. With SQLite
 //! this is the only process on the database file; the lock of step 5 makes sure of it. With PostgreSQL any
 //! number of replicas may start at once. Kafka need not be reachable: the engine connects to it in step 6 and
-//! keeps trying. The database may be away too: step 5 asks for it every half second, without an end, and
+//! keeps trying. The database may be away too: step 5 tries it again every half second, without an end, and
 //! logs why it waits.
 //!
-//! **Stopping.** SIGINT, SIGTERM and, where `QUINTET_LEASH` asks for it, the end of the parent process are
-//! requests to stop. The first one drains the service. A second one ends it at once; that loses nothing,
-//! since each batch is one transaction, and unsent records stay in the outbox.
+//! **Stopping.** A request to stop is a SIGINT, a SIGTERM or, where `QUINTET_LEASH` is `stdin`, the end of the
+//! parent process. Each signal counts as a request, the end of the parent counts once.
+//!
+//! - During steps 1 to 3 a signal has its default action: it kills the process, which has opened nothing yet.
+//! - During steps 4 and 5 the first request ends the process, exit code 0.
+//! - During step 6 the first request starts the drain. A second one cuts the drain short, exit code 1. That
+//!   loses nothing, since each batch is one transaction, and unsent records stay in the outbox.
+//! - If the engine ends by itself, step 7 drains the HTTP requests only. A request to stop cuts that short, and
+//!   the exit code remains that of the engine's error.
 //!
 //! **Failures.** Every error is one line that names the setting, or what was tried, with passwords hidden.
-//! Before step 3 it goes to standard error, afterwards to the log. The exit code says whether a supervisor
-//! should start the process again:
-//!
-//! | exit code | when |
-//! |---|---|
-//! | 0 | the service was told to stop, and has drained or had not started yet |
-//! | 1 | a restart may help: a port is taken, another process holds the lock, a file cannot be written, a migration failed, a task panicked, or a second request to stop cut the draining short |
-//! | 64 | a restart does not help: a setting is wrong, or the broker refuses what the engine asks for good |
-//! | 65 | a restart would lose events: the next events of the group are no longer at the broker, or the database belongs to another broker |
+//! Before step 4 it goes to standard error, afterwards to the log. [`Exit`] lists the exit codes. They tell a
+//! supervisor whether it should start the process again.
 
-use std::{future::Future, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use bus::Topic;
 use clap::{Args, Parser};
 use clock::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use edge::Server;
 use engine::{Engine, EngineOptions, Runtime, Surroundings};
 use event::Contract;
-use futures::future::join_all;
 use rustix::fs::Mode;
 use store::Db;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::sync::watch;
 
 use crate::{
     App, Config, Exit, Parts, Sampling, Service, Telemetry,
     config::{self, Defaults, Loaded, Secrets},
     exit,
-    leash::{Shutdown, shutdown_signal},
+    leash::shutdown_signal,
     listeners::{Sockets, answer_http},
+    running::{Http, Running},
     servers::{check_servers, connect_bus, lock_file, open_database},
     telemetry::{self, Collector},
 };
 
-/// How long requests in flight may take once the service stops.
-const HTTP_DRAIN: Duration = Duration::from_secs(5);
 /// How long threads that are blocked may take after all tasks have ended.
 const THREADS_DRAIN: Duration = Duration::from_secs(1);
 
@@ -178,16 +174,16 @@ fn run<S: Service>(config: &Config, own: &S::Config, collecting: bool) -> anyhow
 /// Runs the service within the runtime, from binding its ports to having drained.
 ///
 /// # Errors
-/// If a port is taken, the service cannot be opened, the engine ends by itself, or a second request to stop
-/// comes before the service has drained.
+/// If a port is taken, [`prepare`] fails, the engine ends by itself, or a second request to stop comes before the
+/// service has drained.
 async fn run_in<S: Service>(
     config: &Config,
     own: &S::Config,
     collecting: bool,
 ) -> anyhow::Result<()> {
     let mut shutdown = shutdown_signal()?;
-    // The ports come first: a second start of the same service fails here, before it migrates the database
-    // or joins the consumer group.
+    // The ports come first: a second start of the same service on this machine fails here, before it migrates the
+    // database or joins the consumer group.
     let sockets = Sockets::bind(config).await?;
     let server = Arc::new(Server::new(config.http.proxies()?));
     let (http_stop, http_stopped) = watch::channel(false);
@@ -207,62 +203,20 @@ async fn run_in<S: Service>(
         config.listen,
         config.admin_listen
     );
-
-    let (engine_stop, engine_stopped) = watch::channel(false);
-    // In a task of its own, so that it works on while HTTP requests drain, and a panic of it is an error here.
-    let mut engine = tokio::spawn(runtime.run(engine_stopped));
-    let ended_by_itself = tokio::select! {
-        why = shutdown.recv() => {
-            tracing::info!("{} drains: {why}", S::NAME);
-            None
-        }
-        ended = &mut engine => Some(ended),
-    };
-    let drained = async {
-        drain(&http_stop, answering, &engine_stop).await;
-        match ended_by_itself {
-            Some(ended) => ended,
-            None => engine.await,
-        }
-    };
-    let ended = unless_told_again(drained, shutdown);
-    let ended = ended.await.context("stopped before it had drained")?;
+    let http = Http { stop: http_stop, answering };
+    let running = Running::start(S::NAME, http, |stopped| runtime.run(stopped));
+    let ended = running.until_stopped(shutdown).await;
     tracing::info!("{} has stopped", S::NAME);
-    // The outer error is a panic of the engine's task, the inner one is what ended the engine.
-    Ok(ended??)
+    ended
 }
 
-/// Ends the HTTP requests, and only then tells the engine to stop: a command that a request has sent is
-/// answered when the engine has committed it. The other way round, requests in flight would be answered 503.
-async fn drain(
-    http_stop: &watch::Sender<bool>,
-    answering: Vec<JoinHandle<()>>,
-    engine_stop: &watch::Sender<bool>,
-) {
-    http_stop.send_replace(true);
-    if timeout(HTTP_DRAIN, join_all(answering)).await.is_err() {
-        tracing::warn!("some requests were still open after {HTTP_DRAIN:?}");
-    }
-    engine_stop.send_replace(true);
-}
-
-/// Waits for `drained`; `None` if another request to stop comes first.
-async fn unless_told_again<T>(
-    drained: impl Future<Output = T>,
-    mut shutdown: Shutdown,
-) -> Option<T> {
-    tokio::select! {
-        done = drained => Some(done),
-        _ = shutdown.recv() => None,
-    }
-}
-
-/// Opens what the service works with, and puts its parts together. Nothing runs yet. It waits for a database
-/// that is away, and may be dropped at any time until then.
+/// Opens the database, the bus and the service's own clients, and puts the parts of the service together. Nothing
+/// runs yet. It waits for a database that is away. Its caller may drop it at any of its awaits: what it has opened
+/// is closed then, and a migration that has not committed is rolled back.
 ///
 /// # Errors
 /// If a setting of the service's own cannot be used, another process holds the SQLite file, the log's file
-/// cannot be opened, or the database refuses the migrations.
+/// cannot be opened, or the database answers and refuses: its rights, a pooler, a migration.
 async fn prepare<S: Service>(
     config: &Config,
     own: &S::Config,
