@@ -1,69 +1,75 @@
 //! A member of a Kafka consumer group. It returns records, and commits the offsets that its caller stores.
 //!
 //! The group divides the partitions of its topics among its members. In a *rebalance* it assigns partitions to a
-//! member or revokes them. A *position* is the next offset to read in a partition: one more than the offset of
-//! the last record that was applied.
+//! member or revokes them. A *position* is an offset of a partition, up to which all records are applied: the next
+//! member that reads the partition begins there.
 //!
 //! # What it does, and when
 //!
 //! The engine's consumer task owns one and calls, over and over:
 //!
-//! 1. `receive`, which takes records straight from librdkafka's queue;
+//! 1. `receive`, which waits for a record, and takes from librdkafka's queue what else is there;
 //! 2. `store` with the position after each record that was applied, once the database transaction that applied
-//!    it has committed. librdkafka commits stored offsets to the broker every second, and when the group takes
+//!    it has committed. librdkafka commits stored positions to the broker every second, and when the group takes
 //!    a partition away.
-//! 3. `pause` and `resume` around times in which no record may be returned, such as a database outage.
-//!    `receive` is called during a pause too: only its polls keep this member in the group.
+//! 3. `pause` and `resume` around times in which no record may be returned, as while the engine is busy.
+//!    `receive` is called during a pause too: only its polls keep this member in the group. It does not return records
+//!    then, so the caller drops that call when it resumes.
 //! 4. `close` at the end, which commits what was stored and leaves the group.
+//!
+//! The caller opens another consumer after `receive` has returned an error.
 //!
 //! # What it assumes
 //!
-//! 1. One task uses it: `receive` and `pause` never run at the same time (both take `&mut self`).
-//! 2. The caller stores a position only after the record before it was applied for good.
-//! 3. The caller recognises repeated records: delivery is at least once.
-//! 4. `config.rs` sets `enable.auto.offset.store = false` and `auto.offset.reset = error`, and users cannot
-//!    override them.
-//! 5. librdkafka calls the functions of [`Context`] about rebalances only within a poll, so only within
-//!    `receive`.
+//! 1. The caller stores a position only after all records of the partition before it were applied for good. A record
+//!    that was parked as a dead letter counts as applied.
+//! 2. The caller recognises repeated records: delivery is at least once.
+//! 3. `config.rs` sets `enable.auto.commit = true`, `auto.commit.interval.ms = 1000`, `enable.auto.offset.store = false`
+//!    and `auto.offset.reset = error`. Users cannot override the first, third and fourth.
+//! 4. librdkafka calls the functions of [`Context`] about rebalances only within a poll, and while the client closes.
+//!    A partition for which the group has committed no offset starts at its first record.
 //!
 //! # What it promises
 //!
-//! - *A dropped `receive` loses nothing.* Its only `await` is `recv`, which either returns a record or takes
-//!   none. From there to the return nothing is awaited.
-//! - *No record is skipped.* By 2 and 4 the broker learns only offsets up to which all records were applied.
-//!   After a crash the others come again, which 3 permits. Where the next record was deleted unread,
-//!   librdkafka reports `AutoOffsetReset`, and `receive` fails.
-//! - *No stale position sets the group back.* A member that was too slow may still hold records of a partition
-//!   that another member has read further since. By 5 [`Context`] knows which records came since the partition
+//! - *A dropped `receive` loses nothing.* It awaits nothing between the poll that takes a record and its return.
+//! - *No record is skipped.* By 1 and 3 the broker learns only offsets up to which all records were applied. After a
+//!   crash the other records, those at the committed offset and after it, come again, which 2 permits. Where the next
+//!   record does not exist any more, librdkafka reports `AutoOffsetReset`, and `receive` fails.
+//! - *No stale position sets the group back.* A member that was too slow may still store positions of a partition
+//!   that another member has read further since. [`Context`] knows which records came since the partition
 //!   was assigned, and `store` ignores positions from before.
-//! - *No record is returned during a pause*, and none is lost by it: records that librdkafka had queued before
-//!   the pause wait in `queued_before_pause`.
+//! - *No record is returned during a pause*, and none is lost by it: records that a poll takes during a pause wait in
+//!   `taken_in_pause`. As librdkafka delivers none of a paused partition, these are few.
 //!
 //! # When something fails
 //!
 //! | what fails | what happens |
 //! |---|---|
 //! | the broker is away | `receive` waits; librdkafka reconnects |
-//! | a topic is missing, or reading it is denied | a warning; the other topics go on, and librdkafka looks for this one every few seconds |
+//! | a topic is missing, or reading it is denied | a warning, once a minute; the other topics go on, and librdkafka looks for this one every few seconds |
 //! | the group excludes a member that has not polled for too long | a warning; the next poll joins again |
-//! | the next record does not exist (deleted unread, or lost by the broker) | [`BusError::OutOfReach`] |
-//! | the committed offsets of a newly assigned partition cannot be learned | [`BusError::Unavailable`]; the caller opens another consumer |
-//! | any other error, such as a denied group | the error, which says whether a retry can help |
-//! | records were received before the error | they are returned first, and the next `receive` returns the error |
+//! | the group revokes a partition whose records are being applied | they are applied, and the partition's new member gets them too (2); `store` ignores their positions |
+//! | the next record does not exist: it was deleted unread, or the topic ends before the group's position | [`BusError::OutOfReach`] |
+//! | the committed offsets of newly assigned partitions cannot be learned, or these cannot be paused | [`BusError::Unavailable`] |
+//! | any other error, such as a denied group | the error; [`BusError::is_transient`] says whether another consumer may succeed |
+//! | an error after the first record of a `receive` | the records are returned, and the next `receive` returns the error |
 //! | the last commit in `close` | the error; the records come again |
 //!
 //! # What would break without
 //!
-//! - `failed`: librdkafka reports an error once. Returned after the records, it would otherwise be lost, and
-//!   the service would read on behind a gap.
-//! - `queued_before_pause`: records would be returned during a pause, or lost.
+//! - `failed`: librdkafka reports an error once. If `receive` returned the records and forgot the error, the service
+//!   would read on after a gap.
+//! - `taken_in_pause`: records would be returned during a pause, or lost.
 //! - the check of `is_current` in `store`: a member that wakes up late would set the group back, and records
 //!   that were applied long ago would come again.
+//! - `is_not_assigned` in `store`: a revoked partition, which is usual, would be an error, and the positions after it
+//!   in the list would not be stored.
 //! - the call of `Context::received` in `take`: no position would ever be current, so none would be stored, and
-//!   after a restart all records would come again.
+//!   a restart would begin where this consumer began.
 //! - the inner loop with `now_or_never`: each `receive` would return one record, and the caller's batches would
 //!   have one record each.
-//! - `lost_its_place`: librdkafka would never read a partition whose offset it could not learn.
+//! - `Context::must_reopen`: librdkafka would never read a partition whose offset it could not learn.
+//! - the arms of `check` about topics: one missing topic would end the consumer of all the others.
 //! - the threads in `close` and `drop`: leaving the group waits for the broker, and an absent broker would
 //!   block an async thread or keep the process from ending.
 
@@ -84,7 +90,7 @@ use crate::error::kafka_heals;
 use crate::names::Namespace;
 use crate::{BusError, Consumer, Incoming, Position};
 
-/// How long `close` waits for the last commit. A process that stops has little time.
+/// How long `close` waits for the last commit and for leaving the group. A process that stops has little time.
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// The usual size of an event's headers in bytes: with this room they are allocated once.
@@ -92,28 +98,29 @@ const USUAL_HEADERS: usize = 512;
 
 /// See the module.
 pub(super) struct KafkaConsumer {
-    /// `None` once the consumer is closed.
+    /// `None` once `close` or `drop` has handed it to a thread.
     client: Option<StreamConsumer<Context>>,
     namespace: Namespace,
     /// The error that ended a `receive` which had records to return first. The next `receive` returns it.
     failed: Option<BusError>,
-    /// Records that librdkafka had queued when the partitions were paused. They are returned after the pause.
-    queued_before_pause: Vec<Incoming>,
+    /// Records that polls during a pause have taken. They are returned after the pause.
+    taken_in_pause: Vec<Incoming>,
 }
 
 impl KafkaConsumer {
     pub(super) fn new(client: StreamConsumer<Context>, namespace: Namespace) -> Self {
-        Self { client: Some(client), namespace, failed: None, queued_before_pause: Vec::new() }
+        Self { client: Some(client), namespace, failed: None, taken_in_pause: Vec::new() }
     }
 
-    /// The record of one poll. `None` if the poll met an error that librdkafka gets over by itself.
+    /// The record of one poll. `None` if the poll met an error that librdkafka gets over by itself. Once another consumer
+    /// must be opened, this fails: the record is dropped, and comes to that consumer.
     fn take(
         client: &StreamConsumer<Context>,
         namespace: &Namespace,
         polled: KafkaResult<BorrowedMessage<'_>>,
     ) -> Result<Option<Incoming>, BusError> {
-        if client.context().lost_its_place.swap(false, Ordering::SeqCst) {
-            let reason = "the offsets of new partitions could not be learned".to_owned();
+        if client.context().must_reopen.load(Ordering::SeqCst) {
+            let reason = "new partitions could not be prepared; see the warning before".to_owned();
             return Err(BusError::Unavailable { reason });
         }
         let message = match polled {
@@ -137,16 +144,19 @@ impl KafkaConsumer {
                 Ok(())
             }
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                // This also occurs for a moment while a broker starts, and then goes away.
-                tracing::warn!(%error, "a subscribed topic does not exist");
+                // This also occurs for a moment while a broker starts.
+                if context.missing_topics.should_log(&error.to_string(), Instant::now()) {
+                    tracing::warn!(%error, "a subscribed topic does not exist");
+                }
                 Ok(())
             }
-            // The pause between two polls was too long for the group. The next poll joins again.
+            // The time between two polls was too long for the group. The next poll joins again.
             Some(RDKafkaErrorCode::PollExceeded) => {
                 tracing::warn!(%error, "the group went on without this member, joining again");
                 Ok(())
             }
-            // The next record was deleted, or does not exist yet. `Bus::partitions` finds out which.
+            // The next record was deleted, or the topic ends before the group's position. The checks before the next
+            // consumer joins find out which.
             Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
             _ if kafka_heals(&error) => Ok(()),
             _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
@@ -175,20 +185,23 @@ impl Consumer for KafkaConsumer {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let Self { client, namespace, failed, queued_before_pause } = self;
+        let Self { client, namespace, failed, taken_in_pause } = self;
         let client = open(client.as_ref())?;
-        // By assumption 1 this cannot change during the call.
+        // `pause` takes `&mut self`, so this cannot change during the call.
         let paused = client.context().paused.load(Ordering::SeqCst);
-        let waiting = if paused { 0 } else { queued_before_pause.len().min(max) };
-        let mut received: Vec<_> = queued_before_pause.drain(..waiting).collect();
+        let waiting = if paused { 0 } else { taken_in_pause.len().min(max) };
+        let mut received: Vec<_> = taken_in_pause.drain(..waiting).collect();
         while received.is_empty() {
-            // The only await: see the first promise. Rebalances happen within these polls, so never while the
-            // caller works on a batch. Records of a revoked partition that the caller still holds come to the
-            // partition's new owner as well.
-            let mut polled = Some(client.recv().await);
+            // The only await: see the first promise. Both of its branches may be dropped at any time. A rebalance happens
+            // within a poll, here or below.
+            let mut polled = tokio::select! {
+                polled = client.recv() => Some(polled),
+                // Without it a member whose only partitions are not read would wait for a record for ever.
+                () = client.context().reopening.notified() => Some(Err(KafkaError::NoMessageReceived)),
+            };
             while let Some(result) = polled {
                 match Self::take(client, namespace, result) {
-                    Ok(record) if paused => queued_before_pause.extend(record),
+                    Ok(record) if paused => taken_in_pause.extend(record),
                     Ok(record) => received.extend(record),
                     Err(error) if received.is_empty() => return Err(error),
                     Err(error) => {
@@ -292,5 +305,31 @@ pub(super) fn incoming(namespace: &Namespace, message: &BorrowedMessage<'_>) -> 
         key: message.key().unwrap_or_default().to_vec(),
         headers,
         value: message.payload().unwrap_or_default().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::config::Config;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receive_that_waits_for_a_record_ends_once_another_consumer_must_be_opened() {
+        // It accepts connections and never answers, so that librdkafka has nothing to report either.
+        let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = broker.local_addr().unwrap().to_string();
+        let config = Config::new(&address, "quintet-test", &BTreeMap::new()).unwrap();
+        let context = Context::of_group("group");
+        let client: StreamConsumer<_> =
+            config.consumer("group").create_with_context(context).unwrap();
+        client.subscribe(&["questions"]).unwrap();
+        let mut consumer = KafkaConsumer::new(client, Namespace::new("").unwrap());
+        let waiting = consumer.receive(1).now_or_never();
+        assert!(waiting.is_none(), "there is no record: {waiting:?}");
+        consumer.client.as_ref().unwrap().context().require_reopening();
+        let received = consumer.receive(1).await;
+        assert!(matches!(received, Err(BusError::Unavailable { .. })), "{received:?}");
     }
 }

@@ -15,7 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance}
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::admin::ANSWER;
 use super::producer::Report;
@@ -29,13 +29,17 @@ pub(super) struct Context {
     pub(super) group: String,
     /// Whether newly assigned partitions are to be paused.
     pub(super) paused: AtomicBool,
-    /// Whether partitions were assigned whose committed offsets could not be learned. librdkafka would ask for
-    /// the offsets by itself, but if that fails too it never reads the partitions. So the caller has to open
-    /// another consumer.
-    pub(super) lost_its_place: AtomicBool,
+    /// Whether partitions were assigned whose committed offsets could not be learned, or that could not be paused or
+    /// resumed. librdkafka would ask for the offsets by itself, but if that fails too it never reads the partitions. So
+    /// the caller has to open another consumer.
+    pub(super) must_reopen: AtomicBool,
+    /// Wakes a poll that waits for a record when `must_reopen` turns true.
+    pub(super) reopening: Notify,
     first_offsets: Mutex<FirstOffsets>,
     /// Limits how often a denial by the broker is logged.
     pub(super) denials: LogThrottle,
+    /// Limits how often a missing topic is logged.
+    pub(super) missing_topics: LogThrottle,
 }
 
 /// The first offset that came from each partition since it was assigned, by topic and partition.
@@ -45,6 +49,11 @@ impl Context {
     /// The context of a client that belongs to this group, or asks about it.
     pub(super) fn of_group(group: &str) -> Self {
         Self { group: group.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn require_reopening(&self) {
+        self.must_reopen.store(true, Ordering::SeqCst);
+        self.reopening.notify_one();
     }
 
     fn first_offsets(&self) -> MutexGuard<'_, FirstOffsets> {
@@ -138,7 +147,7 @@ impl ConsumerContext for Context {
         };
         if let Err(error) = seek_to_committed(consumer, partitions) {
             tracing::warn!(%error, "the committed offsets of new partitions are not known");
-            self.lost_its_place.store(true, Ordering::SeqCst);
+            self.require_reopening();
         }
     }
 
@@ -154,7 +163,7 @@ impl ConsumerContext for Context {
         let done = if paused { consumer.pause(partitions) } else { consumer.resume(partitions) };
         if let Err(error) = done {
             tracing::error!(%error, paused, "new partitions could not be paused or resumed");
-            self.lost_its_place.store(true, Ordering::SeqCst);
+            self.require_reopening();
         }
     }
 }
