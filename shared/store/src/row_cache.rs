@@ -2,68 +2,71 @@
 //! event of an aggregate need not read its row from the database again.
 //!
 //! A service may run as several processes on one database, its *replicas*. The cache is of use only to a *sole
-//! replica*: while no other one runs, nothing but this process changes the rows. As soon as another replica
-//! joins, the engine clears the cache and no longer uses it.
+//! replica*: while no other one runs, nothing but this process changes the rows. When another replica joins, the
+//! engine clears the cache. It uses the cache again once this replica is the sole one again.
 //!
 //! # When it runs
 //!
-//! 1. A transaction that may use the cache calls [`Tx::assume_sole_writer`](crate::Tx::assume_sole_writer).
-//!    That opens a [`CacheSession`], which remembers the cache's epoch of that moment.
+//! The engine applies one batch at a time, each in one transaction. A batch loads each of its rows once, and saves
+//! it once, at its end.
+//!
+//! 1. A transaction that may use the cache calls [`Tx::assume_sole_writer`](crate::Tx::assume_sole_writer) as soon as
+//!    it has begun. That opens a [`CacheSession`], which remembers the cache's epoch of that moment.
 //! 2. [`Rows::load`](crate::Rows::load) asks the session for each row before it asks the database. A row
 //!    that the session finds is neither read nor locked.
 //! 3. [`Rows::save`](crate::Rows::save) hands the session the rows as they will be after the commit, and
-//!    the keys of the rows that it deletes.
+//!    the keys of the rows that it deletes. A row that was only read does not enter the cache.
 //! 4. [`Tx::commit`](crate::Tx::commit) puts them into the cache once the database has confirmed the
 //!    commit. If the transaction is dropped, or its commit fails, they are dropped with the session.
 //!
-//! The relay calls [`RowCache::drop_expired`] now and then, which only gives memory back.
+//! Beside that, the relay calls [`RowCache::drop_expired`] now and then, and the engine calls [`RowCache::clear`].
 //!
 //! # Why a row in the cache equals the row in the database
 //!
-//! Premises. The caller answers for the first three, this file for the other three.
+//! Premises. The callers hold the first four, this file the other two.
 //!
-//! 1. *Sole writer*: while a session is open, no other process writes the tables. In the engine a
-//!    transaction of a sole replica holds a lock that a joining replica has to wait for, and it fails if
-//!    another replica had joined before it began.
-//! 2. *One at a time*: transactions of this process that write state rows follow one another and write them by
-//!    `Rows::save`. The caller clears the cache before one of them runs without a session.
+//! 1. *Sole writer*: while a session's transaction is open, no other process writes the tables. In the engine such a
+//!    transaction holds a lock that a joining replica has to wait for, and it fails if another replica had joined
+//!    before it began.
+//! 2. *One at a time*: transactions of this process that write state rows follow one another, and write them by
+//!    `Rows::save`. If one of them runs without a session, the caller clears the cache before the next session.
 //! 3. *Cleared in doubt*: the caller calls [`RowCache::clear`] when a replica joins or leaves, when a batch
 //!    fails, and when the outcome of a commit is unknown.
-//! 4. *Committed rows only*: rows enter the cache in [`CacheSession::committed`], after a confirmed commit.
+//! 4. *Committed rows only*: `Tx::commit` calls [`CacheSession::committed`] only after a confirmed commit.
 //! 5. *Epochs*: `clear` starts a new epoch. A session of an earlier epoch finds nothing and leaves nothing.
-//! 6. *Ten seconds*: a row is used for at most [`MAX_AGE`] after it was last read from the database or
-//!    inserted, however often it is written in between. A row whose older copy was dropped just before it is
-//!    written counts as read then.
+//! 6. *Ten seconds*: a session finds a row only if its `read_at` is less than [`MAX_AGE`] ago. A write does not renew
+//!    `read_at`, as long as the cache still has the older copy.
 //!
 //! Conclusions:
 //!
 //! - By 1 to 4 a cached row is the last committed one, so that reading it from the database would give
 //!   the same row.
-//! - By 3 and 5 a transaction that was under way while another replica joined cannot bring its rows back
-//!   into the cache: the other replica may have written them since.
-//! - By 6 a change that an operator makes by hand is overlooked for ten seconds, in rare cases for twenty, and may be
-//!   overwritten meanwhile. Such a change breaks premise 1, and the cache cannot notice it.
+//! - A transaction releases its lock when it commits in the database, a moment before this process hears of it. A
+//!   replica that joins in this moment may write the same rows. By 3 and 5 the late call of `committed` leaves nothing.
+//! - By 6 a change that an operator makes by hand is overlooked for ten seconds as a rule, and may be overwritten
+//!   meanwhile. Such a change breaks premise 1, and the cache cannot notice it. It is overlooked for another ten
+//!   seconds if the older copy is dropped between the moment a batch finds it and the moment the batch writes the row.
 //!
 //! # When something fails
 //!
-//! Losing the cache is always safe: the next batch reads its rows from the database. That is also how a key
-//! without a cached row is treated, because the cache does not know which rows are absent. A panic under the
+//! Losing the cache is always safe: the next batch reads its rows from the database. The cache does not know which
+//! rows are absent, so a key without a cached row is read from the database too. A panic under the
 //! cache's mutex may leave rows of one batch beside older rows of another, so the cache is cleared then.
 //!
 //! # What would break without
 //!
 //! - the epoch check in [`CacheSession::find`]: once the cache is filled again, a transaction from before
 //!   `clear` would find rows and skip their locks, although another replica may be changing them;
-//! - the epoch check in [`CacheSession::committed`]: a late commit would put back rows that another replica
+//! - the epoch check in [`CacheSession::committed`]: a late call would put back rows that another replica
 //!   has overwritten;
 //! - keeping `read_at` when a row is written: a row that is written every second would never be read again,
 //!   and a change by hand would be overlooked for ever;
-//! - taking a row out of `old` when it enters `young`: if the newer copy expires first, as after the clock
-//!   was set back, the older copy would be found in its place;
-//! - the swap of `young` and `old` at [`MIN_ROWS`]: the cache would grow to all rows of ten seconds, and to all
+//! - taking a row out of `old` when it enters `young`: once `drop_expired` has dropped the newer copy, as it may after
+//!   the clock was set back, the older copy would be found in its place;
+//! - the swap of `young` and `old` at [`GENERATION`]: the cache would grow to all rows of ten seconds, and to all
 //!   rows ever written if no caller dropped the expired ones;
 //! - the check of a negative age: after the clock was set back, a row would be used for as long as the clock
-//!   was set back by.
+//!   was set back by, and ten seconds more.
 
 use std::{
     any::{Any, TypeId},
@@ -77,9 +80,9 @@ use jiff::Timestamp;
 
 use crate::Record;
 
-/// How many of the rows written last are certainly cached, for each table. At most twice as many are. A row of
-/// an aggregate takes about a kilobyte.
-const MIN_ROWS: usize = 16_000;
+/// The rows of a generation, for each table. The cache has two, so it holds the rows written last, at most twice as
+/// many. A row of an aggregate takes about a kilobyte.
+const GENERATION: usize = 16_000;
 /// For how long a row is used without being read from the database again. See premise 6 of the module.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
@@ -105,8 +108,8 @@ trait AnyTable: Any + Send {
 }
 
 /// The cached rows of one table, in two generations. New rows enter `young`. When `young` has
-/// [`MIN_ROWS`] rows it becomes `old`, and the former `old` is dropped: the rows that no batch has touched
-/// for longest go, without a list of their order.
+/// [`GENERATION`] rows it becomes `old`, and the former `old` is dropped. So the rows that were written longest ago
+/// go, roughly, and the cache needs no list of their order.
 struct CachedTable<R: Record> {
     young: HashMap<R::Key, CachedRow<R>>,
     old: HashMap<R::Key, CachedRow<R>>,
@@ -119,8 +122,8 @@ struct CachedRow<R> {
 }
 
 impl<R> CachedRow<R> {
-    /// The `read_at` of this row's next version, which is committed now. An expired row was not used, so
-    /// the batch that writes it has read it from the database just now.
+    /// The `read_at` of this row's next version. `now` is the time of the session that writes it. That session has looked
+    /// for the row with the same `now`: if the row is expired, it was not found, and was read from the database.
     fn next_read_at(&self, now: Timestamp) -> Timestamp {
         if is_expired(self.read_at, now) { now } else { self.read_at }
     }
@@ -140,7 +143,7 @@ impl<R: Record> AnyTable for CachedTable<R> {
 }
 
 impl<R: Record> CachedTable<R> {
-    /// The table of this record, empty if it is new. Never `None`: the key is the type itself.
+    /// The table of this record, empty if it is new. The downcast cannot fail, since the key is the type itself.
     fn in_tables(tables: &mut Tables) -> Option<&mut Self> {
         let new = || Self { young: HashMap::new(), old: HashMap::new() };
         let table = tables.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(new()));
@@ -162,7 +165,7 @@ impl<R: Record> CachedTable<R> {
         // Removed, not only read: the older copy must not outlive the newer one.
         let older = self.old.remove(&key);
         let read_at = older.map_or(now, |older| older.next_read_at(now));
-        if self.young.len() >= MIN_ROWS {
+        if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, CachedRow { row, read_at });
@@ -182,8 +185,8 @@ impl State {
 }
 
 impl RowCache {
-    /// Drops all rows, because another writer may have changed some. Sessions that are open now find
-    /// nothing and leave nothing from here on.
+    /// Drops all rows: another writer may have changed some, or the caller does not know what was committed. Sessions
+    /// that are open now find nothing and leave nothing from here on.
     pub fn clear(&self) {
         self.state().clear();
     }
@@ -227,8 +230,8 @@ impl CacheSession {
         Self { cache: Arc::clone(cache), epoch, now, updates: Vec::new() }
     }
 
-    /// The rows with these keys, in their order; `None` for a row that has to be read. Empty if the cache
-    /// was cleared since this session began: then all rows have to be read.
+    /// The rows with these keys, in their order; `None` for a row that has to be read. If the cache was cleared since
+    /// this session began, the list is empty, whatever the keys: all rows have to be read.
     pub(crate) fn find<'k, R: Record>(
         &self,
         keys: impl Iterator<Item = &'k R::Key>,

@@ -66,7 +66,7 @@ fn a_session_from_before_a_clear_finds_nothing_and_leaves_nothing() {
 fn an_older_copy_of_a_row_does_not_outlive_a_newer_one() {
     let cache = Arc::default();
     writing(&cache, 110, 7).committed();
-    let others = (10..).take(MIN_ROWS).map(|floor| Arc::new(Rooms { floor, free: 1 }));
+    let others = (10..).take(GENERATION).map(|floor| Arc::new(Rooms { floor, free: 1 }));
     let mut session = CacheSession::new(&cache, at(110));
     session.put_on_commit(others.collect(), Vec::new());
     session.committed();
@@ -92,7 +92,7 @@ fn the_memory_of_expired_rows_is_given_back() {
 
 #[test]
 fn between_one_and_two_generations_of_rows_are_kept() {
-    let (cache, last) = (Arc::default(), 5 * i64::try_from(MIN_ROWS).unwrap() / 2);
+    let (cache, last) = (Arc::default(), 5 * i64::try_from(GENERATION).unwrap() / 2);
     for floor in 0..=last {
         let mut session = CacheSession::new(&cache, at(0));
         session.put_on_commit(vec![Arc::new(Rooms { floor, free: 1 })], Vec::new());
@@ -101,7 +101,7 @@ fn between_one_and_two_generations_of_rows_are_kept() {
     let floors: Vec<_> = (0..=last).collect();
     let found = CacheSession::new(&cache, at(0)).find::<Rooms>(floors.iter());
     let count = found.iter().flatten().count();
-    assert!((MIN_ROWS..=2 * MIN_ROWS).contains(&count), "{count}");
+    assert!((GENERATION..=2 * GENERATION).contains(&count), "{count}");
     assert!(found.last().is_some_and(Option::is_some), "the last row is kept");
 }
 
