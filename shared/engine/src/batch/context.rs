@@ -28,13 +28,13 @@ impl<P: Participant> Clone for Batch<'_, P> {
 
 impl<P: Participant> Copy for Batch<'_, P> {}
 
-/// The assumptions of an attempt. No statement waits until the database confirms them. A wrong assumption fails the
-/// transaction, and the batch runs again without any.
+/// The assumptions of an attempt. The reactions run before the database has confirmed them. A wrong assumption fails
+/// the transaction at the latest at COMMIT, and the batch runs again without any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Optimism {
     /// Every input is new, and no aggregate is parked: this process alone can park one, and would know.
     NewAndUnparked,
-    /// Every input is new. The inbox statement fails if an aggregate is parked, or if an id is not new.
+    /// Every input is new. The inbox statement checks that, and that no aggregate is parked, if it has an id to enter.
     New,
     /// Nothing: the attempt waits for the inbox, which says of each input whether it is new. If a new id is entered,
     /// the answer also says whether an aggregate is parked.

@@ -60,7 +60,7 @@ impl<'e, P: Participant> Fold<'e, P> {
             _ => {}
         }
         let mut out = Reaction::new(cause, self.batch.now);
-        // A world that a panic left half changed is never saved: the batch is given up.
+        // A world that a panic left half changed is never saved: the attempt ends here.
         catch_unwind(AssertUnwindSafe(|| P::react(world, &work.input, &mut out))).map_err(
             |panic| {
                 let reason = Reason::panicked(work.input.what.name(), panic.as_ref());

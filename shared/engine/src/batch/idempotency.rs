@@ -61,7 +61,8 @@ impl<P: Participant> Keys<P> {
         Ok(Self { known })
     }
 
-    /// The answer to a command whose key is known.
+    /// The answer to a command whose key is known: the stored one if the request is the same. Earlier versions stored
+    /// the hash of the bytes that were sent, later ones that of the canonical body, so either may match.
     pub(crate) fn answer(&self, key: Option<&IdempotencyKey>) -> Option<Answer<P>> {
         let key = key?;
         let known = self.known.get(&key.key)?;

@@ -30,8 +30,12 @@ pub(super) struct Entering {
 
 /// Enters the ids of a batch.
 ///
-/// Unless the optimism is [`Optimism::Nothing`], the statement's result is not waited for. Where an id is not new, the
-/// transaction fails with [`StoreError::Taken`].
+/// With [`Optimism::Nothing`] this waits for the result. If the premise does not hold, it fails with
+/// [`StoreError::Unmet`].
+///
+/// Otherwise it does not wait, and reports all ids as new. If one is not new, if the premise does not hold, or if an
+/// aggregate is parked, the commit fails with [`StoreError::Taken`]. Without an id to enter, that an aggregate is parked
+/// does not matter: only events are parked, and each event has an id.
 pub(super) async fn enter<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],

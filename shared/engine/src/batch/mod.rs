@@ -11,9 +11,16 @@
 //! | [`retry`] | the retry loop: a batch that fails runs again until it commits |
 //! | [`outage`] | whether the database has not taken a batch for long |
 //!
-//! An attempt ends in one of three ways. It commits. It fails, and nothing is stored. Or its outcome is unknown:
-//! the connection broke during COMMIT, or the attempt took too long and was dropped. After the last two the retry loop applies the same batch again: the
-//! inbox tells a repeat from a first application.
+//! The consumer's records, the commands of HTTP requests, the answers to effects, alarms that ring, and replayed dead
+//! letters are the inputs. `runtime` collects them into batches, and hands one batch at a time to the retry loop. The
+//! simulator and tests call [`Engine::apply_batch`] themselves.
+//!
+//! An *attempt* is one transaction. It ends in one of three ways. It commits. It fails, and nothing is stored. Or its
+//! outcome is unknown: the connection broke during COMMIT, or the attempt took too long and was dropped. After the last
+//! two the retry loop applies the same batch again: the inbox tells a repeat from a first application.
+//!
+//! One call of `apply_batch` makes one attempt, or two if the first one assumed something wrong
+//! ([`Engine::attempt_with_optimism`]).
 
 mod context;
 mod fold;
@@ -63,7 +70,7 @@ pub struct Engine<P: Participant> {
     /// before this process parks one.
     maybe_parked: AtomicBool,
     /// Calls of [`Engine::apply_batch_without`] since the last commit. Spans show it as the attempt's number.
-    attempts: AtomicU32,
+    calls: AtomicU32,
 }
 
 impl<P: Participant> Engine<P> {
@@ -89,7 +96,7 @@ impl<P: Participant> Engine<P> {
             metrics: Arc::default(),
             replay_wake: Arc::default(),
             maybe_parked: AtomicBool::new(true),
-            attempts: AtomicU32::new(0),
+            calls: AtomicU32::new(0),
         }
     }
 
@@ -99,8 +106,8 @@ impl<P: Participant> Engine<P> {
     /// before any other batch: only that ends the doubt. One batch is applied at a time.
     ///
     /// # Errors
-    /// [`BatchError::Store`] if the database did not commit; [`BatchError::Poison`] if an input
-    /// cannot be applied.
+    /// [`BatchError::Store`] if the database did not commit, or did not say whether it has; [`BatchError::Poison`] if
+    /// an input cannot be applied, in which case nothing was committed.
     pub async fn apply_batch(
         &self,
         works: &[Work<P>],
@@ -109,7 +116,9 @@ impl<P: Participant> Engine<P> {
         self.apply_batch_without(works, &Poison::default(), unconfirmed).await
     }
 
-    /// As [`Engine::apply_batch`], without what of the batch is known to be `poison`: that is parked.
+    /// As [`Engine::apply_batch`], where some inputs of the batch, and the unreadable records that came with it, are
+    /// known to be `poison`. The service does not react to them. Records are parked as dead letters, commands are
+    /// answered with an error, outcomes and alarms are postponed.
     ///
     /// # Errors
     /// As [`Engine::apply_batch`].
@@ -119,14 +128,14 @@ impl<P: Participant> Engine<P> {
         poison: &Poison,
         unconfirmed: &mut UnconfirmedAnswers<P>,
     ) -> Result<Applied<P>, BatchError> {
-        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
-        let spans = BatchSpans::open(works, attempt, &self.settings.messaging);
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let spans = BatchSpans::open(works, call, &self.settings.messaging);
         let (now, began) = (self.clock.now(), self.clock.steady());
         let batch = Batch { works, poison, now, spans: &spans };
         let result = self.attempt_with_optimism(batch, unconfirmed).await;
         match &result {
             Ok(applied) => {
-                self.attempts.store(0, Ordering::Relaxed);
+                self.calls.store(0, Ordering::Relaxed);
                 let took = self.clock.steady().saturating_sub(began);
                 self.metrics.committed(works, applied, took);
             }
@@ -155,7 +164,8 @@ impl<P: Participant> Engine<P> {
             result = self.attempt(batch, Optimism::Nothing, &mut answers).await;
         }
         if let Err(BatchError::Store(StoreError::Unmet)) = result {
-            // Another replica took or shared the outbox. The batch runs again, with that known.
+            // The attempt assumed nothing but the ownership of the outbox: another replica took or shared the outbox.
+            // The batch runs again, with that known.
             let looked = self.outbox.look(&self.db).await;
             return Err(looked.err().unwrap_or(StoreError::Unmet).into());
         }
@@ -187,7 +197,8 @@ impl<P: Participant> Engine<P> {
         self.maybe_parked.store(parked, Ordering::Release);
     }
 
-    /// The caller dropped an attempt, perhaps during its COMMIT, and applies the batch again.
+    /// Must be called after a call of [`Engine::apply_batch`] was dropped, perhaps during its COMMIT. Notes that the
+    /// outcome is unknown, which also clears the row cache, and returns the error that stands for it.
     pub fn abandon_attempt(&self) -> BatchError {
         self.outbox.change(Change::CommitUnknown);
         StoreError::TimedOut.into()
@@ -224,7 +235,8 @@ fn may_be_wrongly_assumed(error: &BatchError) -> bool {
     matches!(error, Taken { .. } | Vanished { .. })
 }
 
-/// Whether nothing was committed. A statement of the transaction failed, and COMMIT reported that.
+/// Whether it is certain that nothing was committed: COMMIT reported that a pipelined statement of the transaction had
+/// failed on an assumption. Any other error of COMMIT counts as an unknown outcome, which is safe, if slower.
 fn is_definite(error: &StoreError) -> bool {
     use StoreError::{Taken, Unmet, Vanished};
     matches!(error, Taken { .. } | Unmet | Vanished { .. })

@@ -8,11 +8,14 @@
 //! | the database refuses some value | runs each input in a batch of its own, and sets the one aside that fails |
 //!
 //! An event that is set aside is parked in the dead letters. A command is answered with an error. An outcome or an alarm
-//! stays in its table and is tried again later. The loop gives a batch up only when the service stops.
+//! stays in its table and is tried again later. The loop gives a batch up only when the service stops: the broker and the
+//! tables then still have its inputs, and a client repeats its command.
+//!
+//! While the loop tries one batch, the others wait, since a later input must not overtake an earlier one.
 
 use std::{sync::Arc, time::Duration};
 
-use bus::Position;
+use bus::{LogThrottle, Position};
 use clock::Random;
 use store::Class;
 use tokio::{
@@ -30,12 +33,12 @@ const RACE_PAUSE_MILLIS: u64 = 5;
 /// A batch that has failed so often has another problem than races: a fault of the program that returns each time.
 const RACES: u32 = 20;
 
-/// The longest pause between two attempts while the database takes no batch. `effects.backoff_max` may be minutes,
-/// after which a batch would still wait although the database is back.
+/// The longest pause between two attempts while the database takes no batch. The pauses grow up to
+/// `effects.backoff_max`, which may be minutes: without this limit a batch would wait so long after the database is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long one call of [`Engine::apply_batch_without`] may take before the database counts as away. Its host may have vanished without closing
-/// the connection.
+/// How long one call of [`Engine::apply_batch_without`] may take. A database whose host has vanished does not close the
+/// connection, and would hold up the loop for ever.
 const ATTEMPT_LIMIT: Duration = Duration::from_mins(1);
 
 /// How the retry loop ends for a batch.
@@ -43,7 +46,7 @@ const ATTEMPT_LIMIT: Duration = Duration::from_mins(1);
 pub(crate) enum Retried {
     /// The batch is applied; these positions are done.
     Applied(Vec<Position>),
-    /// The service stops while its database does not answer. Inputs without an answer come again.
+    /// The service stops while its database takes no batch.
     GivenUp,
 }
 
@@ -52,6 +55,8 @@ pub(crate) struct RetryLoop<P: Participant> {
     pub(crate) engine: Arc<Engine<P>>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Which failures of the database were logged. One that lasts is logged once a minute.
+    pub(crate) said: LogThrottle,
 }
 
 impl<P: Participant> RetryLoop<P> {
@@ -73,6 +78,9 @@ impl<P: Participant> RetryLoop<P> {
                         }
                     }
                     crate::crash_point!(AfterReply, &*works);
+                    if self.said.reset() {
+                        tracing::info!("the database takes batches again");
+                    }
                     return Retried::Applied(positions);
                 }
                 Err(error) => error,
@@ -80,8 +88,11 @@ impl<P: Participant> RetryLoop<P> {
             let culprit = match &error {
                 BatchError::Poison { culprit, reason } => Some((*culprit, reason.clone())),
                 BatchError::Store(error) if error.class() == Class::Data => match works.len() {
+                    // Only unreadable records are left. They must be stored, so this batch is tried until it is.
                     0 => None,
                     1 => Some((0, Reason::refused(error))),
+                    // No commit is in doubt here: the attempt has waited for the inbox, and a batch whose ids are
+                    // there already has nothing to write that the database could refuse. So `unconfirmed` can go.
                     _ => return self.one_by_one(works, replies, poison).await,
                 },
                 BatchError::Store(_) => None,
@@ -127,8 +138,8 @@ impl<P: Participant> RetryLoop<P> {
             sleep(Duration::from_millis(1 + self.random.below(RACE_PAUSE_MILLIS))).await;
             return true;
         }
-        if failures == 1 || race {
-            tracing::error!(%error, "the database does not take the batch; trying until it does");
+        if self.said.should_log(&error.to_string(), Instant::now().into_std()) {
+            tracing::error!(%error, failures, "the database does not take the batch; trying until it does");
         }
         let pause = pause_after(failures, &self.engine.settings, &*self.random);
         tokio::select! {

@@ -3,7 +3,14 @@
 //! The stages up to the reactions lock rows in the same order in every service: inbox, dead letters, idempotency
 //! keys, state tables, effects, alarms. Each statement sorts its keys. So two replicas whose batches need the same
 //! rows wait for each other, and do not deadlock. `save` writes rows that are locked, and new ones. A sole replica
-//! does not lock state rows, unless a commit is in doubt.
+//! does not lock the state rows that it has cached.
+//!
+//! # What protects a commit
+//!
+//! Nothing is renewed or marked before COMMIT. Instead the inbox statement requires that this replica still has the
+//! ownership of the outbox on which the transaction relies, in the transaction itself (`deduplicate`). Only after a
+//! COMMIT of unknown outcome the outbox is marked as in doubt (`commit`, [`Engine::abandon_attempt`]).
+//! [`crate::outbox`] says why both suffice.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +45,7 @@ pub(super) struct Saved<P: Participant> {
     live: Vec<usize>,
     answers: Vec<(usize, Answer<P>)>,
     rows: Vec<OutboxRow>,
-    /// The effects that this process has claimed and attempts without a look at the table.
+    /// The effects that this process has claimed: its effect runner gets them from here, and need not read the table.
     claimed: Vec<Claimed<P>>,
     /// How many effects the batch requested. Those that are not claimed wait in the table.
     requested: usize,
@@ -81,9 +88,9 @@ pub(super) struct Committed<'a, P: Participant> {
 impl<'a, P: Participant> BatchContext<'a, P> {
     /// Begins the transaction.
     ///
-    /// A sole replica uses the row cache: it neither reads nor locks the state rows that it has cached. While a commit
-    /// is in doubt it does not, although it is still in exclusive mode: that commit may yet take effect, and change
-    /// rows under an unlocked copy.
+    /// A sole replica uses the row cache: it neither reads nor locks the state rows that it has cached. In
+    /// [`Ownership::InDoubt`] the replica may be the sole one too, but does not use the cache: the commit in doubt may
+    /// yet take effect, and change a row in the database while an unlocked copy of it is in the cache.
     async fn open(
         engine: &'a Engine<P>,
         batch: Batch<'a, P>,
@@ -196,7 +203,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         Ok(Saved { world, live, answers, rows, claimed, requested })
     }
 
-    /// Writes the rows of the outbox. A sole replica deletes the rows that were sent in the same statement.
+    /// Writes the rows of the outbox. A replica in exclusive mode deletes rows that were sent, in the same statement.
     async fn write_outbox(&mut self, rows: &[OutboxRow]) -> Result<(), BatchError> {
         if self.ownership.is_sole() {
             self.sent = self.engine.outbox.rows_to_delete();
@@ -205,12 +212,14 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         Ok(())
     }
 
-    /// Commits. When the outcome is unknown, the rows may be in the table, and are not in the queue.
+    /// Commits. If the outcome is unknown, the outbox's rows may be in the table, and they are not in the relay's queue.
+    /// The repeat of the batch is a duplicate then, and writes none. So the relay must read them from the table, which
+    /// is what `CommitUnknown` leads to.
     async fn commit(self) -> Result<Committed<'a, P>, BatchError> {
         let Self { engine, batch, ownership, tx, sorted, sent, .. } = self;
         if sorted.parked() > 0 {
-            // Before the commit. If the commit succeeds and its result is lost, the repeat enters no id, so that the
-            // database does not say that an aggregate is parked.
+            // Before the commit, since its result may be lost. The repeat would not notice that an aggregate is parked:
+            // its ids are in the inbox, so it enters none, and only a statement that enters one returns that.
             engine.note_parked(true);
         }
         crate::crash_point!(BeforeCommit, batch.works);

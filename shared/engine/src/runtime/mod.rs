@@ -129,7 +129,12 @@ impl<P: Participant> Runtime<P> {
         let pruner = engine.settings.inbox_prune.then(|| engine.pruner(Arc::clone(&bus)));
         let relay = engine.relay(bus);
         let last = Arc::new(Notify::new());
-        let retry_loop = RetryLoop { engine: Arc::clone(&engine), random, stop: stopping.clone() };
+        let retry_loop = RetryLoop {
+            engine: Arc::clone(&engine),
+            random,
+            stop: stopping.clone(),
+            said: LogThrottle::default(),
+        };
         let inputs = Inputs { chunks: chunks_in, commands, internal: internal_in, batch };
         let shared = || Arc::clone(&engine);
         let mut sources = JoinSet::new();
