@@ -67,9 +67,9 @@ pub(crate) struct NewDeadLetter {
 impl NewDeadLetter {
     /// The dead letter of a record that cannot be decoded.
     ///
-    /// Its id follows from its topic, partition and offset, so that the same record never becomes two dead letters. The
-    /// id that the record claims is not used: a good copy of the event, with the same id, must not be
-    /// taken for this record, neither in the inbox nor in the queue.
+    /// Its id follows from its topic, partition and offset, so that a record that the broker delivers twice is not two
+    /// dead letters. The event id that the record claims is not used, since a good copy of the event has the same: the
+    /// inbox or the queue would take one for the other.
     pub(crate) fn unreadable<C: Contract>(unreadable: &Unreadable) -> Self {
         let Unreadable { record, reason, .. } = unreadable.clone();
         let position = format!("{}/{}/{}", record.topic, record.partition, record.offset);

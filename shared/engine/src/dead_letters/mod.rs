@@ -3,10 +3,12 @@
 //! A *dead letter* is a record that the service took from its topic and did not apply. The dead letters of
 //! one aggregate wait in its *dead-letter queue*, in the order of their arrival. A record that names no
 //! aggregate has a queue to itself. As long as an aggregate has a queue, the aggregate is *parked*: each of
-//! its events joins the queue, from whichever topic it comes, so that no event overtakes an earlier one. An
-//! operator has a queue replayed, or discards its dead letters.
+//! its events joins the queue, from whichever topic it comes. So no event overtakes an earlier one of its partition. An
+//! operator has a queue replayed, or discards its dead letters. If the broker delivers a discarded record once more, it is
+//! treated as a new one.
 //!
-//! Commands, outcomes and alarms of a parked aggregate are still applied. An outcome or an alarm that cannot be
+//! Commands, outcomes and alarms of a parked aggregate are still applied. They have no order with its events: a
+//! customer's command, a provider's answer and a deadline may come at any time. An outcome or an alarm that cannot be
 //! applied does not become a dead letter: it stays in its own table and is tried again after a pause.
 //!
 //! | file | what it does | when it runs |

@@ -55,8 +55,9 @@ impl Poison {
         self.unreadable.is_empty() && self.inputs.is_empty()
     }
 
-    /// Takes out what belongs to a batch of the input at `index` alone. The records that arrived before the
-    /// input go with it, because they must join a queue of its aggregate before it does.
+    /// Takes out what belongs to a batch of the input at `index` alone: its own poison, and the unreadable records that
+    /// arrived before it and are not taken yet. These may be of the same aggregate, and must join its queue first. The
+    /// caller goes through the inputs in order. Unreadable records after the last input stay.
     pub(crate) fn take_for(&mut self, index: usize) -> Self {
         let count = self.unreadable.iter().take_while(|record| record.before <= index).count();
         let mut unreadable: Vec<Unreadable> = self.unreadable.drain(..count).collect();

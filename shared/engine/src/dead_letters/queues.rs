@@ -59,8 +59,8 @@ const FAILED: Table = Table {
     ],
 };
 
-/// The queues that a transaction may change, and the changes.
-#[derive(Debug, Default)]
+/// The queues that a transaction may change, and the changes. Only [`LockedQueues::lock`] makes one.
+#[derive(Debug)]
 pub(crate) struct LockedQueues {
     by_id: BTreeMap<Uuid, Queue>,
     added: Vec<NewDeadLetter>,
@@ -118,6 +118,9 @@ pub(crate) struct Saved {
 impl LockedQueues {
     /// Locks those of these queues that exist, and reads what is in the `replayed` ones.
     ///
+    /// Only once it has the locks it reads what is in them: a dead letter that joins a queue while this waits for the
+    /// lock would be missed otherwise, and the queue deleted as empty.
+    ///
     /// The rows are locked in the order of their ids, so that two transactions with several queues in common do
     /// not wait for each other in a circle. An operator's requests take the same locks.
     pub(crate) async fn lock(
@@ -125,7 +128,8 @@ impl LockedQueues {
         queues: BTreeSet<Uuid>,
         replayed: &BTreeSet<Uuid>,
     ) -> Result<Self, StoreError> {
-        let mut locked = Self::default();
+        let (added, taken, failed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut locked = Self { by_id: BTreeMap::new(), added, taken, failed };
         for row in tx.select_locked(&LOCK, values(queues)).await? {
             locked.by_id.insert(row.get(0)?, Queue::default());
         }
@@ -142,15 +146,18 @@ impl LockedQueues {
         Ok(locked)
     }
 
-    /// Whether the queue exists, before this transaction or because of it.
+    /// Whether the queue exists, before this transaction or because of it. A queue whose last dead letter this
+    /// transaction has taken still exists: an event that joins it is replayed next.
     pub(crate) fn is_parked(&self, queue: Uuid) -> bool {
         self.by_id.contains_key(&queue)
     }
 
     /// Puts a dead letter at the end of its queue, and makes the queue if there is none.
     pub(crate) fn add(&mut self, dead_letter: NewDeadLetter) {
-        // The broker delivered the record again together with its replay, which was applied just before.
-        // Without this check the record would be parked although it is applied.
+        // An unreadable record whose dead letter an operator has repaired in the table: its replay was applied just
+        // before in this batch, and now the broker has delivered the record once more, as broken as it was. Without
+        // this check it would be parked although it is applied. Test
+        // `a_record_that_is_delivered_again_with_its_own_replay_is_not_parked_again`.
         if self.taken.contains(&dead_letter.id) {
             return;
         }

@@ -6,7 +6,8 @@
 //! It applies nothing and deletes nothing. That is done in the batch that the inputs get into, where
 //! [`sort`](super::sort()) applies a dead letter only if it is the first of its queue.
 //!
-//! The first dead letter that cannot be decoded ends its queue's replay. If the process dies before the batch
+//! A dead letter that still cannot be decoded ends its queue's replay once it is the first of the queue. The ones before it
+//! are replayed in the meantime, those behind it wait. If the process dies before the batch
 //! commits, the claim runs out after `settings.claim`, and a replica reads the same dead letters again.
 
 use std::{collections::BTreeSet, sync::Arc};

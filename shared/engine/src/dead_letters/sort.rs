@@ -7,41 +7,55 @@
 //!
 //! # Why no event overtakes a parked one
 //!
-//! To show: an event is applied only if no earlier event of its aggregate, from the same partition, is parked. This
-//! must hold although several replicas share the partitions and the database.
+//! To show: an event is applied only if no earlier event of its aggregate, from the same partition, is parked at that
+//! time. This must hold although several replicas share the partitions and the database. Records of different partitions
+//! have no order: if one of them is applied while the other is being parked, it may as well have arrived first.
 //!
-//! Most batches read no queue, because no aggregate is parked. For such a batch:
+//! Premises, for every batch:
 //!
-//! 1. The statement that enters a batch's ids into the inbox sees, in one snapshot, whether any aggregate is parked.
-//!    It returns that, or fails if one is. *Held by `inbox::enter`; test
-//!    `a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked`.*
-//! 2. A replica that receives an event has received all earlier records of the partition itself, or was
+//! 1. A replica that receives an event has received all earlier records of the partition itself, or was
 //!    given the partition at the offset that another replica had stored. *Held by the bus.*
-//! 3. A replica begins a batch only after its previous one has committed, and stores an offset only after the commit
+//! 2. A replica begins a batch only after its previous one has committed, and stores an offset only after the commit
 //!    of the batches that hold all records before it.
 //!    *Held by `run_engine`, which applies one batch at a time and reports its positions once it is committed; by
 //!    the crash matrix, at the point `BeforeOffsets`.*
-//! 4. So each earlier record of the partition that was parked, was parked by a transaction that had committed
-//!    before this batch began (2, 3). The snapshot of 1 includes it. *Test as of 1.*
-//! 5. Records of different partitions have no order. An event that is applied while one of another
-//!    partition is being parked may as well have arrived first. So 4 covers all cases.
-//! 6. Where one process is always the only replica, as with SQLite, the statement of 1 does not look for parked
+//! 3. So each earlier record of the partition is in this batch, or an earlier batch has committed that applied or parked
+//!    it (1, 2). A transaction that begins now sees that.
+//!
+//! A former member of the group may still work on records that the group has given to another. Both apply the same
+//! records, and the inbox lets only one of them succeed with each.
+//!
+//! **A batch that reads no queue.** Most do not, because no aggregate is parked.
+//!
+//! 4. The statement that enters a batch's ids into the inbox sees, in one snapshot, whether any aggregate is parked.
+//!    An optimistic batch fails if one is; any other gets that as an answer. *Held by `inbox::enter`; test
+//!    `a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked`.*
+//! 5. So no record of an earlier batch is parked (3, 4). None of this batch is parked either, for [`sort`] reads no queue
+//!    only if the batch has no poison.
+//! 6. Where one process is always the only replica, as with SQLite, an optimistic statement does not look for parked
 //!    aggregates. This process has parked them itself, and remembers that in the flag `maybe_parked`. It
 //!    sets the flag before the commit, so that it remembers a commit too whose outcome is unknown. A process
-//!    that has just started has the flag set, until a batch has looked. *Test
+//!    that has just started has the flag set. Only an answer of 4 that no aggregate is parked clears it. *Test
 //!    `an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembered`.*
 //!
-//! If an aggregate is parked, or the batch has poison or replays, the batch locks and reads the queues:
+//! **A batch that reads the queues**, because an aggregate is parked, or because it has poison or replays.
 //!
-//! 7. All transactions that add to a queue or take from it lock its row first. *Held by [`LockedQueues::lock`].*
-//! 8. A replay that takes the last dead letter deletes the queue in the same transaction. *Held by
-//!    [`LockedQueues::save`].*
-//! 9. So an event gets the lock before that transaction, joins the queue and is replayed too; or it gets the
-//!    lock after, finds no queue, and is applied. It is never left behind in a queue that is not replayed. *Tests
-//!    `an_event_that_joins_its_queue_during_a_replay_is_replayed_too` and
-//!    `an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied`.*
-//! 10. A queue that does not exist yet cannot be locked. Two replicas that park the same aggregate at once
-//!     both insert its row. The second one fails on the key, and runs its batch again with 7. *Test
+//! 7. It locks the queues of all its events, and then reads them. Every transaction that adds to a queue or takes from
+//!    it does so. *Held by [`LockedQueues`], whose only constructor outside tests is `lock`.*
+//! 8. It goes through its inputs in the order of their arrival. An event joins the queue of its aggregate if there is
+//!    one, also one that this batch makes ([`LockedQueues::is_parked`]). So no event overtakes a record of this batch,
+//!    nor one that was parked by an earlier batch (3, 7).
+//! 9. A replayed dead letter is applied only if it is the first of its queue. So it overtakes none of its queue, and a
+//!    replay that comes late, twice or to two replicas applies none twice.
+//! 10. The transaction that takes the last dead letter deletes the queue. *Held by [`LockedQueues::save`].* An event
+//!     gets the lock before it, and joins the queue: then that transaction reads the event's dead letter once it has the
+//!     lock, keeps the queue, and makes it due at once. Or the event gets the lock after it. Then the row is gone, and
+//!     the event is applied. It is never left behind in a queue that is not replayed. *Tests
+//!     `an_event_that_joins_its_queue_during_a_replay_is_replayed_too` and
+//!     `an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied`.*
+//! 11. A queue that does not exist yet cannot be locked. Two replicas that park the same aggregate at once
+//!     both insert its row. The second one fails on the key, which the retry loop counts as a lost race: it runs the
+//!     batch again with 7. *Test
 //!     `an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_letters`.*
 //!
 //! # Why a parked aggregate forbids optimistic inserts
@@ -56,7 +70,7 @@
 //! - A replayed dead letter may be in the inbox already, because a good copy of it was applied. To an optimistic
 //!   insert that is an error; here it is a dead letter to delete.
 //!
-//! So an optimistic batch has the precondition that no aggregate is parked (1 or 6), and [`sort`] returns early for it.
+//! So the engine applies a batch optimistically only if no aggregate may be parked, and it has no poison and no replays.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -70,18 +84,20 @@ use crate::{Cause, Input, Metrics, Origin, Participant, Reason, Replay, What, Wo
 
 /// What the inbox says of a batch.
 pub(crate) struct Entered {
-    /// The indices of the inputs that were not applied before, as far as the inbox knows.
+    /// The indices of the inputs that were not applied before. Of an id that is twice in the batch, the first. An
+    /// optimistic batch assumes that all are fresh. An outcome or an alarm has no id, and always is.
     pub(crate) fresh: Vec<usize>,
-    /// Whether any aggregate is parked, if the database was asked.
+    /// Whether any aggregate is parked. `None` if the database did not answer that: the batch is optimistic, or entered
+    /// no id.
     pub(crate) any_parked: Option<bool>,
 }
 
 /// A batch, sorted into what is applied and what is not. The numbers are indices of inputs in the batch.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted {
-    /// What is to be applied, as far as the inbox knows.
+    /// What is to be applied, unless an outcome's or alarm's own row is gone.
     pub(crate) fresh: Vec<usize>,
-    /// What is neither applied nor a duplicate.
+    /// What this batch does not apply: what joins a queue or cannot be applied, and replays that come too late.
     pub(crate) aside: Vec<usize>,
     /// The dead letters among `fresh`.
     replayed: Vec<usize>,
@@ -192,6 +208,7 @@ impl Sorting {
         let id = work.input.cause;
         match (&work.origin, &work.input.what) {
             (Origin::Replay(replay), _) => self.sort_replay(index, id, replay, reason),
+            // A duplicate.
             _ if !self.entered.contains(&index) => {}
             (Origin::Event(record), What::Event(event)) => {
                 let queue = queue_of(&work.input);
@@ -219,7 +236,7 @@ impl Sorting {
     /// Applies a dead letter if it is the first of its queue, and not if its event was applied already.
     fn sort_replay(&mut self, index: usize, id: Uuid, replay: &Replay, reason: Option<&Reason>) {
         if self.queues.first(replay.queue) != Some(replay.dead_letter) {
-            // It is discarded, or was replayed before, or one before it failed.
+            // An operator has discarded it, or it was replayed before, or one before it has failed.
             return self.put_aside(index, id);
         }
         if let Some(reason) = reason {
