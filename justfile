@@ -49,7 +49,7 @@ crash:
 attack against="127.0.0.1:8080":
     cargo run --release -p attack -- edge --against {{ against }}
 
-# What nobody should send, over the broker and over HTTP, for long
+# Damaged records and requests, over the broker and over HTTP, for long
 fuzz cases="100000":
     PROPTEST_CASES={{ cases }} cargo test --release -p corpus --test fuzz
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::{Event, EventType};
 use quintet::{
-    App, Input, Listed, Migrations, Never, Nobody, Outside, Participant, Reaction, Service,
+    App, Input, Listed, Migrations, Never, NoEffects, Outside, Participant, Reaction, Service,
     StoreError, TableOf, Tx, What,
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -65,7 +65,7 @@ impl Service for LoyaltyService {
     type Config = quintet::NoConfig;
 
     fn open(_: &Self::Config) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
-        Ok((Self, Arc::new(Nobody)))
+        Ok((Self, Arc::new(NoEffects)))
     }
 
     fn migrations() -> Migrations {

@@ -9,7 +9,7 @@ use contracts::{
     EventType::{self, OrderCancelled, OrderCompleted, OrderPlaced},
 };
 use loyalty::{LoyaltyService, Purchase, World, customer};
-use quintet::{Never, Nobody, Outside, Rows};
+use quintet::{Never, NoEffects, Outside, Rows};
 use quintet_test::{
     AGGREGATE, Described, Saga,
     conformance::{AtOnce, Says, choreography, replicas, stores},
@@ -43,7 +43,7 @@ impl Described<Orders> for LoyaltyService {
     }
 
     fn outside(_: &Arc<()>) -> Arc<dyn Outside<Self>> {
-        Arc::new(Nobody)
+        Arc::new(NoEffects)
     }
 
     fn world(purchases: Rows<Purchase>, (): &()) -> World {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Event, OrderId, OrderPlaced};
-use engine::{Never, Nobody, Outside, What};
+use engine::{Never, NoEffects, Outside, What};
 use inventory::{AddStock, Command, InventoryService, Product, PutProduct, Reservation};
 use quintet_test::{AGGREGATE, Described, fingerprint};
 use store::Rows;
@@ -23,7 +23,7 @@ impl Described<OrderSaga> for InventoryService {
     }
 
     fn outside(_: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
-        Arc::new(Nobody)
+        Arc::new(NoEffects)
     }
 
     fn world(reservations: Rows<Reservation>, product: &Product) -> inventory::World {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use contracts::{Event, EventType, OrderId, OrderPlaced, ProductListed, Sku};
-use engine::{Never, Nobody, Outside, What};
+use engine::{Never, NoEffects, Outside, What};
 use event::{Contract as _, EventType as _};
 use inventory::Product;
 use order::{CancelOrder, Command, Order, OrderService, PlaceOrder, Policy};
@@ -35,7 +35,7 @@ impl Described<OrderSaga> for OrderService {
     }
 
     fn outside(_: &Arc<OutsideWorld>) -> Arc<dyn Outside<Self>> {
-        Arc::new(Nobody)
+        Arc::new(NoEffects)
     }
 
     fn world(orders: Rows<Order>, _: &Product) -> order::World {

@@ -18,7 +18,7 @@ use contracts::{Event, EventType};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use quintet::{
-    App, Db, Figure, Input, Listed, Migrations, Never, Nobody, Outside, Participant, Reaction,
+    App, Db, Figure, Input, Listed, Migrations, Never, NoEffects, Outside, Participant, Reaction,
     Service, StoreError, TableOf, Tx, Versions, What,
 };
 use serde::Deserialize;
@@ -224,7 +224,7 @@ impl Service for OrderService {
         );
         let policy = Policy { paid, first, second, quantity, open_orders };
         let order = Self { policy, products_url, ..Self::default() };
-        Ok((order, Arc::new(Nobody)))
+        Ok((order, Arc::new(NoEffects)))
     }
 
     fn migrations() -> Migrations {

@@ -59,7 +59,7 @@ pub use fatal::Fatal;
 pub use faults::injected_bugs;
 pub use input::{Chunk, Commands, chunk};
 pub use outbox::{Relay, RelayError, Sent};
-pub use outside::{Attempt, Nobody, Outside};
+pub use outside::{Attempt, NoEffects, Outside};
 pub use participant::{
     Alarm, Effect, Input, Key, Never, Participant, Reply, What, group, subscription,
 };

@@ -13,10 +13,10 @@ pub trait Outside<P: Participant>: Send + Sync {
 
 /// The outside world of a service that makes no requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Nobody;
+pub struct NoEffects;
 
 #[async_trait]
-impl<P: Participant<Effect = Never>> Outside<P> for Nobody {
+impl<P: Participant<Effect = Never>> Outside<P> for NoEffects {
     async fn attempt(&self, _: EffectId, effect: Never, _: Trace) -> Attempt<P::Outcome> {
         match effect {}
     }

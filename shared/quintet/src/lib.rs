@@ -46,7 +46,7 @@ pub use engine::{CommandError, IdempotencyKey};
 #[doc = include_str!("../docs/never.md")]
 pub use engine::Never;
 /// [`Never`] has an example.
-pub use engine::Nobody;
+pub use engine::NoEffects;
 
 #[doc = include_str!("../docs/outside.md")]
 pub use engine::Outside;

@@ -15,7 +15,7 @@
 
 pub use crate::{
     AggregatePath, App, Attempt, Body, Contract, Effect, EffectId, FromJson, Idempotency,
-    Impossible, Input, Listed, Migrations, Never, NoConfig, Nobody, OpenApiRouter, Outside,
+    Impossible, Input, Listed, Migrations, Never, NoConfig, NoEffects, OpenApiRouter, Outside,
     Participant, Problem, Reaction, Reply, Resolution, Rows, Service, StoreError, TableOf, Trace,
     TraceContext, Tx, What, anyhow, async_trait, routes,
 };

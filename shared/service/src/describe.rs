@@ -46,8 +46,8 @@ pub async fn describe<S: Service>() -> anyhow::Result<Description> {
     let Defaults { shared, own: own_settings, prefix } = defaults;
     Ok(Description {
         name: S::NAME,
-        public: to_value(public_routes::<S>().1)?,
-        admin: to_value(admin_routes::<S>().1)?,
+        public: to_value(public_routes::<S>().description)?,
+        admin: to_value(admin_routes::<S>().description)?,
         shared_settings: shared,
         own_settings,
         variables: prefix,

@@ -33,7 +33,10 @@ pub fn admin_router<S: Service>(app: App<S>) -> Router {
 }
 
 /// The routes of a listener, and their description.
-pub(crate) type Described<P> = (Router<App<P>>, OpenApi);
+pub(crate) struct Described<P: Participant> {
+    pub routes: Router<App<P>>,
+    pub description: OpenApi,
+}
 
 /// The routes of the public listener.
 pub(crate) fn public_routes<S: Service>() -> Described<S> {
@@ -52,14 +55,14 @@ pub(crate) fn admin_routes<S: Service>() -> Described<S> {
 fn described<P: Participant>(routes: OpenApiRouter<App<P>>, name: &str) -> Described<P> {
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete::<P::Contract>(&mut description, name);
-    (routes, description)
+    Described { routes, description }
 }
 
 /// Adds a page that shows the description of the routes.
-fn with_page<P: Participant>((routes, description): Described<P>) -> Router<App<P>> {
+fn with_page<P: Participant>(described: Described<P>) -> Router<App<P>> {
     // The files of the page are compiled in, so it needs no network.
-    let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", description));
-    let routes = routes.merge(page.layer(middleware::map_response(page::protect)));
+    let page = Router::from(SwaggerUi::new("/docs").url("/openapi.json", described.description));
+    let routes = described.routes.merge(page.layer(middleware::map_response(page::protect)));
     // A person who opens the bare address in a browser gets the page.
     routes.route("/", get(|| async { Redirect::temporary("/docs/") }))
 }

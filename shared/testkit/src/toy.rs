@@ -36,11 +36,11 @@ event::contract! {
         tally_id: TallyId,
     }
 
-    /// Something is told, such as `panic`.
-    Told by "teller" on "questions" in "told": 1 {
+    /// A word is noted, such as `panic`.
+    Noted by "teller" on "questions" in "noted": 1 {
         /// The tally.
         tally_id: TallyId,
-        /// What is told.
+        /// The word.
         what: String,
     }
 

@@ -197,7 +197,7 @@ impl IsolationRun {
     }
 
     async fn measure_case(&self, case: FailureCase, accepted: &mut Vec<OrderId>) -> Result<Row> {
-        let alone = self.measure_good_orders(case, accepted).await?;
+        let undisturbed = self.measure_good_orders(case, accepted).await?;
         self.put_faults(&json!({ case.provider.name(): { "poison": case.poison } })).await?;
         let poisoned = self.place_poisoned(case).await?;
         accepted.extend(&poisoned);
@@ -211,7 +211,7 @@ impl IsolationRun {
             self.wait_for_provider(case.provider, *id, patience).await?;
         }
         let ended_after_seconds = recovered.elapsed().as_secs_f64();
-        Ok(Row { kind: case.name, alone, beside, ended_after_seconds })
+        Ok(Row { kind: case.name, alone: undisturbed, beside, ended_after_seconds })
     }
 
     /// Places good orders at a steady rate, and measures from each order's due time until the provider had done its part.

@@ -143,7 +143,7 @@ impl Follow<'_> {
                     "order_id": order.id, "trace_id": order.trace_id, "status": order.status,
                     "reason": order.reason, "needs_attention": order.needs_attention,
                     "attention": order.json["attention"],
-                    "took_seconds": seconds, "mails_told": shown.mails
+                    "took_seconds": seconds, "mails_sent": shown.mails
                 });
                 ui::result(&end.to_string());
             }

@@ -32,7 +32,7 @@ async fn the_audit_of_a_broken_suite_exits_with_1_and_the_orders_id() {
     let audited = suite.run(&["audit", "--json"]).await;
     assert_eq!(audited.status.code(), Some(1));
     let json: Value = serde_json::from_slice(&audited.stdout).unwrap();
-    assert_eq!(json["verdict"], "broken");
+    assert_eq!(json["result"], "broken");
     assert_eq!(json["invariants"][0]["offences"][0]["order"], order_id(3));
 }
 

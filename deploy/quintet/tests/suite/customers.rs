@@ -42,7 +42,7 @@ async fn watch_shows_the_timeline_as_text_and_as_json_lines() {
     assert_eq!(lines[1]["step_seconds"], 0.01);
     assert_eq!(lines[2]["since_placed_seconds"], 0.02);
     assert_eq!(lines[2]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!((&lines[5]["status"], &lines[5]["mails_told"]), (&"cancelled".into(), &2.into()));
+    assert_eq!((&lines[5]["status"], &lines[5]["mails_sent"]), (&"cancelled".into(), &2.into()));
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn a_replay_says_what_is_applied_and_what_is_still_parked() {
     let replayed = suite.run(&["dead-letters", "replay", "--all"]).await;
     assert_eq!(replayed.status.code(), Some(1));
     let output = text(&replayed.stdout);
-    assert_eq!(output, format!("payment: {} 1 dead letter still parked: told to\n", order_id(2)));
+    assert_eq!(output, format!("payment: {} 1 dead letter still parked: asked to\n", order_id(2)));
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ async fn the_ledger_has_its_shape_and_filters_by_order() {
 }
 
 #[tokio::test]
-async fn health_is_told() {
+async fn health_is_reported() {
     let harness = Harness::start().await;
     assert_eq!(harness.get("/health/live").await.0, StatusCode::OK);
     assert_eq!(harness.get("/health/ready").await.0, StatusCode::OK);

@@ -54,7 +54,7 @@ fn assert_complete(run: &Value) {
     let emitted = figure("/throughput/per_order/events_emitted");
     assert!((4.0..=9.0).contains(&emitted), "{run}");
     assert!(figure("/throughput/per_order/events_received") > emitted, "{run}");
-    assert_eq!(run["audit"]["verdict"], "sound", "{run}");
+    assert_eq!(run["audit"]["result"], "sound", "{run}");
 }
 
 pub(crate) async fn orders_beside_poisoned_ones_are_measured(visitor: Visitor) {
@@ -71,7 +71,7 @@ pub(crate) async fn orders_beside_poisoned_ones_are_measured(visitor: Visitor) {
             assert!(row[orders]["p99"].as_f64().is_some_and(|p99| p99 > 0.0), "{row}");
         }
     }
-    assert_eq!(report["audit"]["verdict"], "sound", "{report}");
+    assert_eq!(report["audit"]["result"], "sound", "{report}");
 }
 
 pub(crate) async fn two_clean_suites_are_measured_and_compared(visitor: Visitor) {

@@ -33,7 +33,7 @@ async fn end_two_orders(visitor: &Visitor) -> EndedOrders {
 /// report.
 async fn assert_broken(visitor: &Visitor, invariant: usize, subject: &str, id: &str) -> Json {
     let (code, report) = visitor.suite().audit("10s").await;
-    assert_eq!((code, &report["verdict"]), (Some(1), &"broken".into()), "{report}");
+    assert_eq!((code, &report["result"]), (Some(1), &"broken".into()), "{report}");
     let broken = &report["invariants"][invariant - 1];
     let (number, holds) = (&broken["number"], &broken["holds"]);
     assert_eq!((number, holds), (&invariant.into(), &false.into()), "{report}");
@@ -170,6 +170,6 @@ pub(crate) async fn a_bench_exits_as_its_audit_does(visitor: Visitor) {
     let (code, lines) = visitor.suite().run_quintet(&small).await;
     assert_eq!(code, Some(1), "{lines:?}");
     let run = &lines[0]["runs"][0];
-    assert_eq!((&run["audit"]["verdict"], &run["latency"]), (&"broken".into(), &Json::Null));
+    assert_eq!((&run["audit"]["result"], &run["latency"]), (&"broken".into(), &Json::Null));
     assert_eq!(run["throughput"]["orders"], 5);
 }

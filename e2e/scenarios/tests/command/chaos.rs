@@ -14,7 +14,7 @@ async fn run_chaos(suite: &TestSuite, data: &Path, arguments: &[&str]) -> Json {
     let (code, mut lines) = suite.run_quintet_on(data, &[&SMALL, arguments].concat()).await;
     let report = lines.pop().expect("a report");
     assert_eq!(code, Some(0), "{report:#}");
-    assert_eq!(report["audit"]["verdict"], "sound", "{report:#}");
+    assert_eq!(report["audit"]["result"], "sound", "{report:#}");
     assert_eq!(report["orders"]["accepted"], 160, "{report:#}");
     let first = &report["audit"]["invariants"][0]["figures"];
     assert_eq!((&first["accepted"], &first["open"]), (&160.into(), &0.into()), "{report:#}");

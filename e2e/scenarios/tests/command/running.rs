@@ -38,7 +38,7 @@ pub(crate) async fn the_audit_of_a_busy_suite_reports_no_violation(visitor: Visi
             let (code, report) = visitor.suite().audit("0s").await;
             assert_ne!(code, Some(1), "a violation, while orders run: {report}");
             if code == Some(2) {
-                assert_eq!(report["verdict"], "not_at_rest");
+                assert_eq!(report["result"], "not_at_rest");
                 assert!(!report["waiting"].as_array().expect("a list").is_empty(), "{report}");
                 not_at_rest += 1;
             }
@@ -88,7 +88,7 @@ pub(crate) async fn watch_shows_each_event_once_although_the_service_is_killed(v
     }
     assert!(watch.wait().expect("watch ends").success());
     let end = lines.pop().expect("the line with the order's end");
-    assert_eq!((&end["status"], &end["mails_told"]), (&"completed".into(), &2.into()), "{end}");
+    assert_eq!((&end["status"], &end["mails_sent"]), (&"completed".into(), &2.into()), "{end}");
     let seqs: Vec<i64> = lines.iter().filter_map(|line| line["seq"].as_i64()).collect();
     // An event of payment or inventory may arrive after the order's end, and then watch does not show it.
     assert_eq!(seqs, (1..).take(lines.len()).collect::<Vec<_>>());

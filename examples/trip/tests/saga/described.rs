@@ -32,7 +32,7 @@ impl Described<Trips> for Booking {
     }
 
     fn outside(_: &Arc<World>) -> Arc<dyn Outside<Self>> {
-        Arc::new(Nobody)
+        Arc::new(NoEffects)
     }
 
     fn world(trips: Rows<Trip>, (): &()) -> Rows<Trip> {

@@ -99,7 +99,7 @@ fn customer() -> ObjectBuilder {
         .pattern(Some(format!("^[^{invisible}]+@[^@{invisible}]+$")))
         .description(Some("Where mail goes."));
     let customer = ObjectBuilder::new().property("email", email).required("email");
-    customer.description(Some("Who orders."))
+    customer.description(Some("The customer who orders."))
 }
 
 fn items() -> Array {

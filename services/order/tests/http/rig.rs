@@ -228,7 +228,7 @@ async fn serve(
         max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
         replica: uuid::Uuid::from_u128(1),
     };
-    let outside = Arc::new(quintet::Nobody);
+    let outside = Arc::new(quintet::NoEffects);
     let engine = Engine::new(order, db.clone(), Arc::new(SystemClock), options);
     let topics = Topic::all_of::<Event>(2);
     let around = Surroundings { bus: Arc::clone(bus), outside, random: random.clone(), topics };

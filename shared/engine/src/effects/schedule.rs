@@ -137,13 +137,14 @@ pub(super) enum Pick {
 #[derive(Debug)]
 pub(super) struct FairQueue<K, T> {
     by_key: HashMap<K, VecDeque<T>>,
-    turns: VecDeque<K>,
+    /// The keys with waiting items. The first is served next.
+    order: VecDeque<K>,
     len: usize,
 }
 
 impl<K, T> Default for FairQueue<K, T> {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), turns: VecDeque::new(), len: 0 }
+        Self { by_key: HashMap::new(), order: VecDeque::new(), len: 0 }
     }
 }
 
@@ -156,29 +157,29 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
         self.len += 1;
         let waiting = self.by_key.entry(key.clone()).or_default();
         if waiting.is_empty() {
-            self.turns.push_back(key);
+            self.order.push_back(key);
         }
         waiting.push_back(item);
     }
 
     /// How many keys with waiting items are admitted.
     pub(super) fn keys(&self, admits: impl Fn(&K) -> bool) -> usize {
-        self.turns.iter().filter(|key| admits(key)).count()
+        self.order.iter().filter(|key| admits(key)).count()
     }
 
     /// The oldest item of the next admitted key. Keys that are not admitted keep their places.
     pub(super) fn pop(&mut self, pick: Pick, admits: impl Fn(&K) -> bool) -> Option<T> {
         let place = match pick {
-            Pick::Oldest => self.turns.iter().position(admits)?,
-            Pick::Newest => self.turns.iter().rposition(admits)?,
+            Pick::Oldest => self.order.iter().position(admits)?,
+            Pick::Newest => self.order.iter().rposition(admits)?,
         };
-        let key = self.turns.remove(place)?;
+        let key = self.order.remove(place)?;
         let waiting = self.by_key.get_mut(&key)?;
         let item = waiting.pop_front();
         if waiting.is_empty() {
             self.by_key.remove(&key);
         } else {
-            self.turns.push_back(key);
+            self.order.push_back(key);
         }
         self.len -= usize::from(item.is_some());
         item
@@ -187,9 +188,9 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
     /// Removes the items of each key beyond its `most` oldest, and returns them.
     pub(super) fn trim(&mut self, most: impl Fn(&K) -> usize) -> Vec<T> {
         let mut excess = Vec::new();
-        for key in &self.turns {
+        for key in &self.order {
             let Some(waiting) = self.by_key.get_mut(key) else { continue };
-            // At least one stays, so that a key in `turns` always has an item.
+            // At least one stays, so that a key in `order` always has an item.
             excess.extend(waiting.split_off(most(key).max(1).min(waiting.len())));
         }
         self.len -= excess.len();

@@ -68,7 +68,8 @@ const OURS: &str =
 /// What a replica knows about the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ownership {
-    /// Exclusive mode: as far as this replica knows, it is the sole one. Its relay sends from the queue, and the row cache is valid.
+    /// Exclusive mode: as far as this replica knows, it is the sole one. Its relay sends from the queue, and the row
+    /// cache is valid.
     Sole,
     /// Shared mode: relays send what they read from the table, one relay at a time.
     Shared,
@@ -115,7 +116,7 @@ impl Ownership {
         matches!(self, Self::InDoubt { .. })
     }
 
-    /// The state machine. A doubt outlasts a change of hands: only a commit ends it.
+    /// The state machine. Only a commit ends a doubt; it outlasts that another replica takes the outbox.
     #[expect(clippy::match_same_arms, reason = "a line for each transition")]
     pub(crate) fn after(self, change: Change) -> Self {
         match (self, change) {

@@ -27,6 +27,7 @@ use bus::{Bus, BusError, PartitionState};
 use clock::Clock;
 use event::TopicSpec;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::{Db, DbKind, Json, Row, StoreError, Value};
 use uuid::Uuid;
 
@@ -47,8 +48,27 @@ const MARKS: usize = 1_000;
 /// The most rows that one transaction deletes.
 const STEP: i64 = 5_000;
 
-/// Where a partition ended: topic, partition, offset.
-type End = (String, i32, i64);
+/// Where a partition ended. The table has it as a JSON list of three.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "(String, i32, i64)", into = "(String, i32, i64)")]
+struct End {
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+impl From<(String, i32, i64)> for End {
+    fn from((topic, partition, offset): (String, i32, i64)) -> Self {
+        Self { topic, partition, offset }
+    }
+}
+
+impl From<End> for (String, i32, i64) {
+    fn from(end: End) -> Self {
+        (end.topic, end.partition, end.offset)
+    }
+}
+
 /// A time, and where all partitions ended just after it.
 type Mark = (Timestamp, Vec<End>);
 
@@ -112,7 +132,11 @@ impl Pruner {
     }
 
     async fn mark(&self, now: Timestamp, states: &[PartitionState]) -> Result<(), StoreError> {
-        let end = |state: &PartitionState| (state.topic.clone(), state.partition, state.high);
+        let end = |state: &PartitionState| End {
+            topic: state.topic.clone(),
+            partition: state.partition,
+            offset: state.high,
+        };
         let ends: Vec<End> = states.iter().map(end).collect();
         let sql = "insert into inbox_mark (at, ends) values ($1, $2) on conflict do nothing";
         let mut tx = self.db.begin().await?;
@@ -160,10 +184,10 @@ fn read(row: &Row) -> Result<Mark, StoreError> {
 }
 
 /// Whether all records below this end are gone. A partition that the service no longer reads brings none.
-fn is_gone((topic, partition, end): &End, states: &[PartitionState]) -> bool {
+fn is_gone(end: &End, states: &[PartitionState]) -> bool {
     let mut states = states.iter();
-    let state = states.find(|state| state.topic == *topic && state.partition == *partition);
-    state.is_none_or(|state| state.low >= *end)
+    let state = states.find(|state| state.topic == end.topic && state.partition == end.partition);
+    state.is_none_or(|state| state.low >= end.offset)
 }
 
 /// The lowest id of an aggregate that begins at this time.

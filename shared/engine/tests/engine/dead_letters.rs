@@ -27,8 +27,8 @@ const INSTANT: Duration = Duration::from_micros(1);
 
 impl Rig {
     /// Applies a batch as production does: events that cannot be applied are parked. Returns how many attempts it took.
-    pub async fn settle(&self, batch: &[Works]) -> (Applied<Toy>, usize) {
-        settle(&self.engine, batch, Poison::default()).await
+    pub async fn apply_until_committed(&self, batch: &[Works]) -> (Applied<Toy>, usize) {
+        apply_until_committed(&self.engine, batch, Poison::default()).await
     }
 
     /// Replays a queue until there is no more to replay; returns how many dead letters were tried.
@@ -39,7 +39,7 @@ impl Rig {
             && !works.is_empty()
         {
             tried += works.len();
-            self.settle(&works).await;
+            self.apply_until_committed(&works).await;
         }
         tried
     }
@@ -61,7 +61,7 @@ impl Rig {
     }
 }
 
-pub async fn settle(
+pub async fn apply_until_committed(
     engine: &Engine<Toy>,
     batch: &[Works],
     mut poison: Poison,
@@ -91,7 +91,7 @@ async fn an_event_that_cannot_be_applied_is_parked_with_the_later_events_of_its_
     for rig in rigs().await {
         rig.apply(&[ask(1, tally(1))]).await;
         let batch = [add(2, tally(1)), poison(3, tally(1)), add(4, tally(2)), add(5, tally(1))];
-        let (applied, attempts) = rig.settle(&batch).await;
+        let (applied, attempts) = rig.apply_until_committed(&batch).await;
         assert_eq!((attempts, applied.parked, applied.duplicates), (2, 2, 0));
         assert_eq!(applied.positions[0].next, 6);
         assert_eq!(rig.log(tally(1)).await, "ask, add");
@@ -100,7 +100,7 @@ async fn an_event_that_cannot_be_applied_is_parked_with_the_later_events_of_its_
 
         // Outcomes of the order are applied, and events of other tallies. A repeated event changes nothing.
         let later = [outcome(tally(1), 7), add(6, tally(1)), add(7, tally(3)), poison(3, tally(1))];
-        let (applied, attempts) = rig.settle(&later).await;
+        let (applied, attempts) = rig.apply_until_committed(&later).await;
         assert_eq!((attempts, applied.parked), (1, 1));
         assert_eq!(rig.log(tally(1)).await, "ask, add, answer 7");
         assert_eq!(rig.log(tally(3)).await, "add");
@@ -116,7 +116,7 @@ async fn an_event_that_cannot_be_applied_is_parked_with_the_later_events_of_its_
 async fn a_replay_applies_dead_letters_in_sequence_and_the_order_goes_on() {
     for rig in rigs().await {
         let batch = [poison(1, tally(1)), add(2, tally(1)), ask(3, tally(1))];
-        rig.settle(&batch).await;
+        rig.apply_until_committed(&batch).await;
         rig.apply(&[fix(4, tally(1))]).await;
         assert_eq!(rig.replay(tally(1)).await, 3);
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add, ask");
@@ -136,14 +136,14 @@ async fn a_replay_applies_dead_letters_in_sequence_and_the_order_goes_on() {
 #[tokio::test]
 async fn a_replay_that_fails_again_counts_the_attempt_and_applies_no_later_dead_letter() {
     for rig in rigs().await {
-        rig.settle(&[add(1, tally(1)), poison(2, tally(1)), add(3, tally(1))]).await;
+        rig.apply_until_committed(&[add(1, tally(1)), poison(2, tally(1)), add(3, tally(1))]).await;
         for attempt in 2..4 {
             assert_eq!(rig.replay(tally(1)).await, 2);
             let queue = rig.dead_letter_queue(tally(1)).await;
             let [first, second] = &queue.dead_letters[..] else { panic!("{queue:?}") };
             assert!(!queue.replaying);
             assert_eq!((first.attempts, second.attempts), (attempt, 0));
-            assert_eq!(first.errors, ["the reaction to Told panicked", "not fixed"]);
+            assert_eq!(first.errors, ["the reaction to Noted panicked", "not fixed"]);
             assert_eq!(rig.log(tally(1)).await, "add");
         }
         rig.engine.replay(tally(1).into()).await.unwrap();
@@ -156,19 +156,19 @@ async fn a_replay_that_fails_again_counts_the_attempt_and_applies_no_later_dead_
 #[tokio::test]
 async fn a_dead_letter_is_not_applied_before_those_ahead_of_it() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.apply_until_committed(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
         let mut works = rig.engine.replays().step::<Toy>().await.unwrap();
         let second = works.pop().unwrap();
-        let (applied, _) = rig.settle(&[second]).await;
+        let (applied, _) = rig.apply_until_committed(&[second]).await;
         assert_eq!(applied.duplicates, 0);
         assert_eq!(rig.log(tally(1)).await, "command 100");
         assert_eq!(rig.count("dead_letter").await, 2);
 
         // Two replicas may replay the same dead letter: it is applied once.
-        rig.settle(&works).await;
-        let (again, _) = rig.settle(&works).await;
+        rig.apply_until_committed(&works).await;
+        let (again, _) = rig.apply_until_committed(&works).await;
         assert_eq!(again.emitted, 0);
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed");
     }
@@ -177,12 +177,12 @@ async fn a_dead_letter_is_not_applied_before_those_ahead_of_it() {
 #[tokio::test]
 async fn a_dead_letter_that_the_broker_delivers_again_is_applied_by_its_replay() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.apply_until_committed(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
         let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
         let batch: Vec<Works> = [add(2, tally(1))].into_iter().chain(dead_letters).collect();
-        rig.settle(&batch).await;
+        rig.apply_until_committed(&batch).await;
         assert_eq!(rig.log(tally(1)).await, "command 100, unfixed, add");
         rig.nothing_is_parked().await;
         assert_eq!(rig.apply(&[add(2, tally(1))]).await.duplicates, 1);
@@ -192,12 +192,12 @@ async fn a_dead_letter_that_the_broker_delivers_again_is_applied_by_its_replay()
 #[tokio::test]
 async fn a_dead_letter_that_is_discarded_during_its_replay_is_not_applied() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, tally(1)), add(2, tally(1))]).await;
+        rig.apply_until_committed(&[poison(1, tally(1)), add(2, tally(1))]).await;
         rig.apply(&[fix(3, tally(1))]).await;
         rig.engine.replay(tally(1).into()).await.unwrap();
         let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
         rig.engine.discard(tally(1).into(), true).await.unwrap();
-        rig.settle(&dead_letters).await;
+        rig.apply_until_committed(&dead_letters).await;
         assert_eq!(rig.log(tally(1)).await, "command 100");
     }
 }
@@ -205,20 +205,23 @@ async fn a_dead_letter_that_is_discarded_during_its_replay_is_not_applied() {
 #[tokio::test]
 async fn a_discarded_dead_letter_is_never_applied_but_those_behind_it_can_be() {
     for rig in rigs().await {
-        rig.settle(&[poison(1, tally(1)), add(2, tally(1)), add(3, tally(1))]).await;
+        rig.apply_until_committed(&[poison(1, tally(1)), add(2, tally(1)), add(3, tally(1))]).await;
         let discarded = rig.engine.discard(tally(1).into(), false).await.unwrap().unwrap();
         assert_eq!((discarded.discarded, discarded.left), (1, 2));
         assert_eq!(rig.causes(tally(1)).await, [Cause::Behind, Cause::Behind]);
-        assert_eq!(rig.settle(&[poison(1, tally(1))]).await.0.duplicates, 1);
+        assert_eq!(rig.apply_until_committed(&[poison(1, tally(1))]).await.0.duplicates, 1);
         assert_eq!(rig.replay(tally(1)).await, 2);
         assert_eq!(rig.log(tally(1)).await, "add, add");
 
-        rig.settle(&[poison(4, tally(2)), add(5, tally(2))]).await;
+        rig.apply_until_committed(&[poison(4, tally(2)), add(5, tally(2))]).await;
         let discarded = rig.engine.discard(tally(2).into(), true).await.unwrap().unwrap();
         assert_eq!((discarded.discarded, discarded.left), (2, 0));
         rig.nothing_is_parked().await;
         assert!(rig.engine.discard(tally(2).into(), true).await.unwrap().is_none());
-        assert_eq!(rig.settle(&[add(5, tally(2)), add(6, tally(2))]).await.0.duplicates, 1);
+        assert_eq!(
+            rig.apply_until_committed(&[add(5, tally(2)), add(6, tally(2))]).await.0.duplicates,
+            1
+        );
         assert_eq!(rig.log(tally(2)).await, "add");
     }
 }
@@ -235,7 +238,7 @@ async fn an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembe
         // ask whether an order is parked.
         rig.apply(&[outcome(tally(2), 7)]).await;
 
-        let (applied, _) = rig.settle(&[add(2, tally(1))]).await;
+        let (applied, _) = rig.apply_until_committed(&[add(2, tally(1))]).await;
         assert_eq!((applied.parked, rig.log(tally(1)).await), (1, String::new()));
     }
 }
@@ -283,12 +286,12 @@ async fn is_done_after<T>(polls: usize, future: impl Future<Output = T>) -> bool
 async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_again() {
     for rig in rigs().await {
         rig.apply(&[ask(1, tally(1))]).await;
-        rig.settle(&[add(2, tally(1)), outcome(tally(1), Add::PANICS)]).await;
+        rig.apply_until_committed(&[add(2, tally(1)), outcome(tally(1), Add::PANICS)]).await;
         assert_eq!(rig.log(tally(1)).await, "ask, add");
         assert_eq!(rig.count("effect").await, 1);
         let listed = rig.engine.dead_letters(None, 10).await.unwrap();
         assert_eq!((listed.postponed.len(), listed.queues.len()), (1, 0));
-        assert_eq!(listed.postponed[0].why, "the reaction to an outcome panicked: told to");
+        assert_eq!(listed.postponed[0].why, "the reaction to an outcome panicked: asked to");
         assert_eq!(rig.engine.queues().await.unwrap().postponed, 1);
 
         rig.apply(&[fix(3, tally(1))]).await;
@@ -297,7 +300,7 @@ async fn an_outcome_that_cannot_be_applied_stays_with_its_effect_and_is_tried_ag
         let now = clock::Clock::now(&*rig.clock).into();
         let due: i64 = rig.db.fetch(due, vec![now]).await.unwrap()[0].get(0).unwrap();
         assert_eq!(due, 1);
-        rig.settle(&[outcome(tally(1), Add::PANICS)]).await;
+        rig.apply_until_committed(&[outcome(tally(1), Add::PANICS)]).await;
         assert_eq!(rig.log(tally(1)).await, "ask, add, command 100, answer 666");
         assert_eq!(rig.engine.queues().await.unwrap().postponed, 0);
     }
@@ -309,18 +312,18 @@ async fn an_alarm_that_cannot_be_applied_stays_set_and_rings_again() {
         rig.apply(&[tell(1, tally(1), "jam"), arm(2, tally(1))]).await;
         rig.clock.advance(ALARM);
         let ringing = rig.engine.alarms().step::<Toy>().await.unwrap();
-        rig.settle(&ringing).await;
+        rig.apply_until_committed(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm");
         let postponed = rig.engine.dead_letters(None, 10).await.unwrap().postponed;
         assert_eq!(postponed.len(), 1);
-        assert_eq!(postponed[0].why, "the reaction to ring panicked: told to");
+        assert_eq!(postponed[0].why, "the reaction to ring panicked: asked to");
         rig.clock.advance(rig.settings.refused_pause.saturating_sub(INSTANT));
         assert!(rig.engine.alarms().step::<Toy>().await.unwrap().is_empty(), "put off");
 
         rig.apply(&[fix(3, tally(1))]).await;
         assert_eq!(rig.engine.replay(tally(1).into()).await.unwrap().unwrap().postponed, 1);
         let ringing = rig.engine.alarms().step::<Toy>().await.unwrap();
-        rig.settle(&ringing).await;
+        rig.apply_until_committed(&ringing).await;
         assert_eq!(rig.log(tally(1)).await, "jam, arm, command 100, ring");
         assert_eq!(
             (rig.count("alarm").await, rig.engine.queues().await.unwrap().postponed),

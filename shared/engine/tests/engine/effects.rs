@@ -190,16 +190,16 @@ async fn no_more_attempts_are_under_way_at_once_than_allowed() {
     for rig in rigs_with(settings).await {
         let mut runner = rig.effects();
         request(&rig, 10).await;
-        let mut turns = Vec::new();
+        let mut steps = Vec::new();
         loop {
             let outcomes = runner.step().await.unwrap();
             if outcomes.is_empty() {
                 break;
             }
-            turns.push(outcomes.len());
+            steps.push(outcomes.len());
             rig.apply(&outcomes).await;
         }
-        assert_eq!(turns, [3, 3, 3, 1]);
+        assert_eq!(steps, [3, 3, 3, 1]);
         assert_eq!(rig.provider.most(), 3);
         assert_eq!(rig.provider.asked().len(), 10);
         assert_eq!(rig.count("effect").await, 0);

@@ -159,12 +159,12 @@ async fn an_outage_is_probed_and_its_end_makes_all_requests_due() {
         rig.clock.advance(Duration::from_secs(5));
         assert_eq!(attempted(&rig, &mut runner).await.len(), 1, "a probe, which is answered");
         // Retries have two slots. No time passes here, because the requests that were put off are due.
-        let mut turns = 0;
+        let mut steps = 0;
         while rig.count("effect").await > 0 {
             assert!(!attempted(&rig, &mut runner).await.is_empty());
             rig.clock.advance(rig.settings.poll);
-            turns += 1;
-            assert!(turns < 20);
+            steps += 1;
+            assert!(steps < 20);
         }
     }
 }

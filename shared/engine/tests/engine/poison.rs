@@ -31,7 +31,7 @@ async fn a_reaction_that_panics_names_its_input() {
             [add(1, tally(1)), add(1, tally(1)), tell(2, tally(2), "panic"), add(3, tally(1))];
         let (culprit, why) = poison(&rig, &batch).await;
         assert_eq!(culprit, 2);
-        assert_eq!(why, "the reaction to Told panicked: told to");
+        assert_eq!(why, "the reaction to Noted panicked: asked to");
         nothing_saved(&rig).await;
 
         let (culprit, _) =

@@ -30,7 +30,7 @@ impl Rig {
     }
 
     /// The numbers of the events and commands in the inbox.
-    async fn unconfirmed(&self) -> Vec<u128> {
+    async fn inbox(&self) -> Vec<u128> {
         let rows = self.db.fetch("select id from inbox order by id", vec![]).await.unwrap();
         rows.iter().map(|row| row.get::<uuid::Uuid>(0).unwrap().as_u128()).collect()
     }
@@ -51,7 +51,7 @@ async fn ids_that_a_topic_can_still_bring_are_kept_and_the_others_deleted() {
         assert_eq!(rig.prune().await, 0);
         rig.bus.set_partitions(vec![partition("sums", 10, 20), partition("ends", 7, 7)]);
         assert_eq!(rig.prune().await, 3);
-        assert_eq!(rig.unconfirmed().await, [11]);
+        assert_eq!(rig.inbox().await, [11]);
         // An event in the inbox is not applied again.
         assert_eq!(rig.apply(&[add(11, tally(3))]).await.duplicates, 1);
         assert_eq!(rig.log(tally(3)).await, "add");
@@ -70,12 +70,12 @@ async fn an_id_that_came_again_is_kept_until_the_copy_is_gone_too() {
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 11)]);
         assert_eq!(rig.prune().await, 1);
-        assert_eq!(rig.unconfirmed().await, [1]);
+        assert_eq!(rig.inbox().await, [1]);
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 11, 11)]);
         assert_eq!(rig.prune().await, 1);
         assert_eq!(rig.count("inbox_mark").await, 2, "marks that are no longer needed are deleted");
-        assert!(rig.unconfirmed().await.is_empty());
+        assert!(rig.inbox().await.is_empty());
     }
 }
 
@@ -90,7 +90,7 @@ async fn ids_from_a_compacted_topic_are_kept_for_ever() {
         rig.clock.advance(2 * DAY);
         rig.bus.set_partitions(vec![partition("sums", 10, 10)]);
         assert_eq!(rig.prune().await, 1);
-        assert_eq!(rig.unconfirmed().await, [1]);
+        assert_eq!(rig.inbox().await, [1]);
     }
 }
 
@@ -121,6 +121,6 @@ async fn pruning_deletes_more_rows_than_one_transaction_does() {
         rig.bus.set_partitions(vec![partition("sums", 10_000, 10_000)]);
         assert_eq!(rig.prune().await, 0);
         assert_eq!(rig.prune().await, 6_000);
-        assert_eq!(rig.unconfirmed().await, [9_999]);
+        assert_eq!(rig.inbox().await, [9_999]);
     }
 }

@@ -8,7 +8,7 @@ use testkit::{Database, eventually};
 use tokio::sync::Barrier;
 
 use crate::{
-    dead_letters::{fix, poison, settle},
+    dead_letters::{apply_until_committed, fix, poison},
     rig::{Rig, apply},
     toy::{ALARM, Reply, Toy},
     work::{Works, add, arm, ask, keyed, outcome, ring, tally},
@@ -132,11 +132,10 @@ async fn an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_le
     for number in (0..40).step_by(2) {
         let of = tally(number + 1);
         let (ours, theirs) = ([poison(number, of)], [poison(number + 1, of)]);
-        let both = (
-            settle(&rig.engine, &ours, Poison::default()),
-            settle(&other, &theirs, Poison::default()),
+        tokio::join!(
+            apply_until_committed(&rig.engine, &ours, Poison::default()),
+            apply_until_committed(&other, &theirs, Poison::default()),
         );
-        tokio::join!(both.0, both.1);
         assert_eq!(rig.dead_letter_queue(of).await.dead_letters.len(), 2);
     }
     assert_eq!(rig.count("dead_letter_queue").await, 20);
@@ -145,7 +144,7 @@ async fn an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_le
 #[tokio::test]
 async fn an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied() {
     let Some(rig) = rig().await else { return };
-    rig.settle(&[poison(1, tally(1))]).await;
+    rig.apply_until_committed(&[poison(1, tally(1))]).await;
     rig.apply(&[fix(2, tally(1))]).await;
     rig.engine.replay(tally(1).into()).await.unwrap();
     let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
@@ -182,9 +181,10 @@ async fn a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked() {
     rig.apply(&[add(1, tally(3))]).await;
     apply(&other, &[add(2, tally(3))]).await;
 
-    rig.settle(&[poison(3, tally(1))]).await;
+    rig.apply_until_committed(&[poison(3, tally(1))]).await;
     let (applied, _) =
-        settle(&other, &[add(4, tally(1)), add(5, tally(2))], Poison::default()).await;
+        apply_until_committed(&other, &[add(4, tally(1)), add(5, tally(2))], Poison::default())
+            .await;
     assert_eq!(applied.parked, 1);
     assert_eq!((rig.log(tally(1)).await, rig.log(tally(2)).await), (String::new(), "add".into()));
 }
@@ -192,12 +192,13 @@ async fn a_replica_that_knew_of_no_parked_order_sees_what_another_has_parked() {
 #[tokio::test]
 async fn an_event_that_joins_its_queue_during_a_replay_is_replayed_too() {
     let Some(rig) = rig().await else { return };
-    rig.settle(&[poison(1, tally(1))]).await;
+    rig.apply_until_committed(&[poison(1, tally(1))]).await;
     rig.apply(&[fix(2, tally(1))]).await;
     rig.engine.replay(tally(1).into()).await.unwrap();
     let dead_letters = rig.engine.replays().step::<Toy>().await.unwrap();
     // Another replica gets the lock of the queue before the batch of the replay does.
-    let (joined, _) = settle(&rig.another(), &[add(3, tally(1))], Poison::default()).await;
+    let (joined, _) =
+        apply_until_committed(&rig.another(), &[add(3, tally(1))], Poison::default()).await;
     assert_eq!(joined.parked, 1);
 
     rig.apply(&dead_letters).await;
@@ -218,7 +219,7 @@ async fn the_former_names_of_renamed_tables_still_work() {
     assert_eq!(rig.execute(note, vec![]).await, 0);
     assert_eq!(rig.count("partition_registry").await, 1);
 
-    rig.settle(&[poison(1, tally(1))]).await;
+    rig.apply_until_committed(&[poison(1, tally(1))]).await;
     let claim = "update parked set due_at = 1 where id in \
                  (select id from parked where since > 0 for update skip locked)";
     assert_eq!(rig.execute(claim, vec![]).await, 1);

@@ -268,7 +268,7 @@ impl Outside<Toy> for Provider {
                 Attempt::NoAnswer("503".into())
             }
             Next::Never => std::future::pending().await,
-            Next::Panic => panic!("told to"),
+            Next::Panic => panic!("asked to"),
         }
     }
 }

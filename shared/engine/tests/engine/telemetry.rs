@@ -153,7 +153,7 @@ async fn failed_batches_and_duplicates_are_marked_on_their_spans() {
         let collector = Collector::new();
         rig.refused(&[sampled(ask(1, tally(1))), tell(2, tally(2), "panic")]).await;
         let failed = &collector.take()[0];
-        let expected = Status::error("the reaction to Told panicked: told to");
+        let expected = Status::error("the reaction to Noted panicked: asked to");
         assert_eq!(
             (attribute(failed, "quintet.attempt"), &failed.status),
             (Some("1".into()), &expected)

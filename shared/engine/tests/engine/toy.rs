@@ -13,7 +13,7 @@ use event::Contract as _;
 use quintet_engine::{Impossible, Input, Participant, Reaction, Resolution, What};
 use serde::{Deserialize, Serialize};
 use store::{Migrations, Rows, StoreError, Tx};
-use testkit::toy::{Added, Answered, Rang, TallyId, Told, ToyEvent, ToyEventType};
+use testkit::toy::{Added, Answered, Noted, Rang, TallyId, ToyEvent, ToyEventType};
 use tokio::sync::Barrier;
 
 /// A tally with at least this count applies inputs that panic otherwise: its bug is fixed.
@@ -104,7 +104,7 @@ impl Participant for Toy {
         ToyEventType::AskOnce,
         ToyEventType::ArmBell,
         ToyEventType::DisarmBell,
-        ToyEventType::Told,
+        ToyEventType::Noted,
     ];
 
     type Contract = ToyEvent;
@@ -152,13 +152,13 @@ impl Participant for Toy {
             What::Event(event) => on_event(world, event, out),
             What::Outcome(tally_id, number) => {
                 let tally = note(world, *tally_id, &format!("answer {number}"));
-                assert!(*number != Add::PANICS || tally.count >= FIXED, "told to");
+                assert!(*number != Add::PANICS || tally.count >= FIXED, "asked to");
                 tally.count += number;
                 out.emit(Answered { tally_id: *tally_id, answer: number.to_string() });
             }
             What::Alarm(tally_id, Bell::Ring) => {
                 let tally = note(world, *tally_id, "ring");
-                assert!(!tally.log.contains("jam") || tally.count >= FIXED, "told to");
+                assert!(!tally.log.contains("jam") || tally.count >= FIXED, "asked to");
                 out.emit(Rang { tally_id: *tally_id });
             }
         }
@@ -184,15 +184,15 @@ fn on_event(world: &mut Rows<Tally>, event: &ToyEvent, out: &mut Reaction<Toy>) 
             note(world, tally_id, "disarm");
             out.clear_alarm(tally_id, Bell::Ring);
         }
-        ToyEvent::Told(said) => told(world, tally_id, &said.what, out),
+        ToyEvent::Noted(noted) => heed(world, tally_id, &noted.what, out),
         _ => {}
     }
 }
 
-fn told(world: &mut Rows<Tally>, tally_id: TallyId, what: &str, out: &mut Reaction<Toy>) {
+fn heed(world: &mut Rows<Tally>, tally_id: TallyId, what: &str, out: &mut Reaction<Toy>) {
     let tally = note(world, tally_id, what);
     match what.split_once(' ') {
-        None if what == "panic" => panic!("told to"),
+        None if what == "panic" => panic!("asked to"),
         None if what == "refuse" => tally.count = -1,
         None if what == "unfixed" => assert!(tally.count >= FIXED, "not fixed"),
         Some(("burst", count)) => {
@@ -202,7 +202,7 @@ fn told(world: &mut Rows<Tally>, tally_id: TallyId, what: &str, out: &mut Reacti
         }
         Some(("long", bytes)) => {
             let what = "x".repeat(bytes.parse().unwrap_or(0));
-            out.emit(Told { tally_id, what });
+            out.emit(Noted { tally_id, what });
         }
         _ => {}
     }
@@ -212,7 +212,7 @@ fn command(world: &mut Rows<Tally>, Add { tally_id, by }: Add, out: &mut Reactio
     if by == 0 {
         return out.reply(Reply::NothingToAdd);
     }
-    assert!(by != Add::PANICS, "told to");
+    assert!(by != Add::PANICS, "asked to");
     let tally = note(world, tally_id, &format!("command {by}"));
     tally.count += by;
     if by != Add::IS_NOT_ANSWERED {

@@ -7,7 +7,7 @@ use store::Value;
 use testkit::toy::{AddOne, Rang, TallyId};
 
 use crate::{
-    dead_letters::settle,
+    dead_letters::apply_until_committed,
     rig::{Rig, rigs},
     toy::Toy,
     work::{Works, add, event_id, record, replaced, tally},
@@ -28,7 +28,7 @@ async fn mend(rig: &Rig, number: u128, tally_id: TallyId) {
 async fn receive(rig: &Rig, records: Vec<Incoming>) -> (Applied<Toy>, usize) {
     let chunk = chunk::<Toy>(records);
     let works: Vec<Works> = chunk.works.into_iter().map(|pending| pending.work).collect();
-    settle(&rig.engine, &works, Poison::of(chunk.unreadable)).await
+    apply_until_committed(&rig.engine, &works, Poison::of(chunk.unreadable)).await
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_record_that_is_delivered_again_with_its_own_replay_is_not_parked_agai
         let replayed = rig.engine.replays().step::<Toy>().await.unwrap();
         let again = chunk::<Toy>(vec![broken(1, tally(1))]).unreadable.pop().unwrap();
         let poison = Poison::of(vec![Unreadable { before: 1, ..again }]);
-        let (applied, _) = settle(&rig.engine, &replayed, poison).await;
+        let (applied, _) = apply_until_committed(&rig.engine, &replayed, poison).await;
         assert_eq!(applied.parked, 0);
         assert_eq!(rig.log(tally(1)).await, "add");
         rig.nothing_is_parked().await;

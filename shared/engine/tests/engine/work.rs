@@ -4,7 +4,7 @@ use bus::Incoming;
 use event::{EventId, Headers, Trace, Versions, derived, encode};
 use jiff::Timestamp;
 use quintet_engine::{Effect, IdempotencyKey, Input, Origin, What, Work};
-use testkit::toy::{AddOne, ArmBell, AskOnce, DisarmBell, TallyId, Told, ToyEvent};
+use testkit::toy::{AddOne, ArmBell, AskOnce, DisarmBell, Noted, TallyId, ToyEvent};
 use uuid::Uuid;
 
 use crate::toy::{Add, Ask, Toy};
@@ -74,7 +74,7 @@ pub fn disarm(number: u128, tally_id: TallyId) -> Works {
 
 /// Makes the toy do what `what` says.
 pub fn tell(number: u128, tally_id: TallyId, what: &str) -> Works {
-    event(number, Told { tally_id, what: what.into() })
+    event(number, Noted { tally_id, what: what.into() })
 }
 
 pub fn command(number: u128, tally_id: TallyId, by: i64) -> Works {

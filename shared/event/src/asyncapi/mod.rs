@@ -103,8 +103,9 @@ fn operations<C: Contract>(services: &[Service]) -> Map<String, Value> {
             let sent = Operation { action: "send", service, topic, messages: names(sent) };
             let received =
                 Operation { action: "receive", service, topic, messages: names(received) };
-            let both = [sent, received].into_iter().filter(|it| !it.messages.is_empty());
-            operations.extend(both.map(|operation| (operation.id(), operation.json::<C>())));
+            let operations_made = [sent, received].into_iter().filter(|it| !it.messages.is_empty());
+            operations
+                .extend(operations_made.map(|operation| (operation.id(), operation.json::<C>())));
         }
     }
     operations

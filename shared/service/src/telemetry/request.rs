@@ -277,7 +277,7 @@ mod tests {
         };
         for route in tallies {
             assert_eq!(found(route, ID).await, ID, "{route}");
-            assert_eq!(found(route, "lane").await, "", "{route}");
+            assert_eq!(found(route, "not-an-id").await, "", "{route}");
         }
         for route in others {
             assert_eq!(found(route, ID).await, "", "{route}");

@@ -59,7 +59,7 @@ impl Audit {
             }
             Seen::Moving(waiting) => {
                 ui::result(&if session.json {
-                    json!({"verdict": "not_at_rest", "invariants": [], "waiting": waiting})
+                    json!({"result": "not_at_rest", "invariants": [], "waiting": waiting})
                         .to_string()
                 } else {
                     not_at_rest(&waiting, self.wait)
@@ -101,7 +101,7 @@ fn as_json(checked: &[Checked]) -> Value {
     });
     let holds = checked.iter().all(|invariant| invariant.offences.is_empty());
     let result = if holds { "sound" } else { "broken" };
-    json!({"verdict": result, "invariants": invariants.collect::<Vec<_>>(), "waiting": []})
+    json!({"result": result, "invariants": invariants.collect::<Vec<_>>(), "waiting": []})
 }
 
 fn not_at_rest(waiting: &[String], wait: Duration) -> String {
@@ -143,7 +143,7 @@ mod tests {
                         ✗ 2 at rest: nothing waits, nothing is parked\n    flights: still has parked 3\n\
                         BROKEN: 2 of 2 invariants do not hold";
         assert_eq!(broken, expected);
-        assert_eq!(as_json(&checked(true, 0))["verdict"], "sound");
+        assert_eq!(as_json(&checked(true, 0))["result"], "sound");
         assert_eq!(as_json(&checked(true, 1))["invariants"][1]["holds"], false);
     }
 

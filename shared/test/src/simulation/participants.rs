@@ -5,7 +5,7 @@ use std::{any::TypeId, sync::Arc};
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use bus::Topic;
-use engine::{Never, Nobody, Outside};
+use engine::{Never, NoEffects, Outside};
 use service::Service;
 use store::Db;
 
@@ -38,7 +38,7 @@ impl<P: Providers> Participants<P> {
     /// Adds a service that sends no requests to providers.
     #[must_use]
     pub fn with<S: Service<Effect = Never> + Clone>(self, service: S) -> Self {
-        self.asking(service, |_| Arc::new(Nobody))
+        self.asking(service, |_| Arc::new(NoEffects))
     }
 
     /// Adds a service by its description.

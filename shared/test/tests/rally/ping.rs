@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine::{Input, Never, Nobody, Outside, Participant, Reaction, What};
+use engine::{Input, Never, NoEffects, Outside, Participant, Reaction, What};
 use quintet_test::{AGGREGATE, Described};
 use serde::{Deserialize, Serialize};
 use service::{App, Listed, NoConfig, Service, TableOf};
@@ -104,7 +104,7 @@ impl Service for Ping {
     type Config = NoConfig;
 
     fn open(_: &NoConfig) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
-        Ok((Self, Arc::new(Nobody)))
+        Ok((Self, Arc::new(NoEffects)))
     }
 
     fn migrations() -> Migrations {
@@ -128,7 +128,7 @@ impl Described<Rallies> for Ping {
     }
 
     fn outside(_: &Arc<Umpire>) -> Arc<dyn Outside<Self>> {
-        Arc::new(Nobody)
+        Arc::new(NoEffects)
     }
 
     fn world(rallies: Rows<Rally>, (): &()) -> Rows<Rally> {

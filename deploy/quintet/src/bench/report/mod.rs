@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(run["throughput"]["per_order"]["cpu_micros"]["kafka"], serde_json::Value::Null);
         assert_eq!(run["latency"]["ended"]["completed"]["p50"], 0.009);
         assert_eq!(run["idle"]["processes"]["payment"]["cores"], 1.0);
-        assert_eq!(run["audit"]["verdict"], "sound");
+        assert_eq!(run["audit"]["result"], "sound");
         assert_eq!(json["ratio"], serde_json::Value::Null);
     }
 }

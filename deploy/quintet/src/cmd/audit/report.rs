@@ -67,8 +67,8 @@ fn not_at_rest(unrest: &Unrest, wait: Duration, notes: Notes) -> String {
 pub(crate) fn json(result: &AuditResult) -> Value {
     match result {
         AuditResult::AtRest(report) => {
-            let verdict = if report.holds() { "sound" } else { "broken" };
-            json!({ "verdict": verdict, "invariants": report.invariants, "waiting": [] })
+            let result = if report.holds() { "sound" } else { "broken" };
+            json!({ "result": result, "invariants": report.invariants, "waiting": [] })
         }
         AuditResult::NotAtRest(Unrest { waiting, settled }) => {
             let (orders, invariants) = match settled {
@@ -76,7 +76,7 @@ pub(crate) fn json(result: &AuditResult) -> Value {
                 None => Default::default(),
             };
             json!({
-                "verdict": "not_at_rest", "invariants": invariants, "waiting": waiting,
+                "result": "not_at_rest", "invariants": invariants, "waiting": waiting,
                 "under_way": orders,
             })
         }
@@ -201,7 +201,7 @@ mod tests {
         let result = AuditResult::NotAtRest(Unrest { waiting, settled: None });
         let text = text(&result, Duration::from_secs(30), Notes::Listed);
         assert_eq!(text, "not at rest after 30 s, so nothing can be said:\n    payment: effects 2");
-        let expected = r#"{"invariants":[],"under_way":[],"verdict":"not_at_rest","waiting":["payment: effects 2"]}"#;
+        let expected = r#"{"invariants":[],"result":"not_at_rest","under_way":[],"waiting":["payment: effects 2"]}"#;
         assert_eq!(json(&result).to_string(), expected);
     }
 
@@ -222,7 +222,7 @@ mod tests {
         assert!(text.ends_with(end), "{text}");
         assert_eq!(json(&result)["under_way"].as_array().unwrap().len(), LISTED + 3);
         assert_eq!(json(&result)["invariants"].as_array().unwrap().len(), 6);
-        assert!(json(&at_rest(true, Vec::new()))["verdict"] == "sound");
-        assert!(json(&at_rest(false, vec![offence()]))["verdict"] == "broken");
+        assert!(json(&at_rest(true, Vec::new()))["result"] == "sound");
+        assert!(json(&at_rest(false, vec![offence()]))["result"] == "broken");
     }
 }

@@ -19,10 +19,10 @@ pub fn routes() -> Router<FakeProgram> {
 async fn list(State(fake): Shared) -> Json<Value> {
     let state = fake.state();
     let parked = state.parked.iter().filter(|(service, _)| *service == fake.name);
-    let queue = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": false});
+    let queue = |(_, order): &(&str, String)| json!({"id": order, "cause": "panicked", "summary": "asked to", "attempts": 1, "replaying": false});
     let queues: Vec<Value> = parked.map(queue).collect();
     let count = queues.len();
-    let group = json!({"cause": "panicked", "summary": "told to", "event_type": "OrderPlaced",
+    let group = json!({"cause": "panicked", "summary": "asked to", "event_type": "OrderPlaced",
         "queues": count, "dead_letters": count, "first_at": "2026-01-01T00:00:00Z"});
     let groups: Vec<Value> = (count > 0).then_some(group).into_iter().collect();
     Json(json!({"groups": groups, "queues": queues, "postponed": [], "next": null}))
@@ -40,7 +40,7 @@ async fn show(State(fake): Shared, Segment(order): Segment<String>) -> Answer {
     if !fake.state().parked.contains(&(fake.name, order.clone())) {
         return not_found();
     }
-    let dead_letters = json!([{"errors": ["told to"], "attempts": 2}]);
+    let dead_letters = json!([{"errors": ["asked to"], "attempts": 2}]);
     (StatusCode::OK, Json(json!({"id": order, "replaying": false, "dead_letters": dead_letters})))
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use bus::Outgoing;
 use testkit::eventually;
-use testkit::toy::Told;
+use testkit::toy::Noted;
 
 use super::{Stage, add, record, stages};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn tell(number: u128, tally_id: u128, what: &str) -> Outgoing {
-    record(number, Told { tally_id: tally(tally_id), what: what.into() })
+    record(number, Noted { tally_id: tally(tally_id), what: what.into() })
 }
 
 async fn dead_letters_are(stage: &Stage, expected: i64) {

@@ -76,15 +76,15 @@ async fn a_sole_replica_that_has_tidied_the_outbox_hears_what_another_commits() 
     let Some(stage) = stage(settings).await else { return };
     let other = stage.replica();
     stage.taken(1).await;
-    let alone = stage.replica();
+    let sole = stage.replica();
     stage.taken(2).await;
-    alone.add(tally(1), 1).await.unwrap();
+    sole.add(tally(1), 1).await.unwrap();
     stage.sends(&stage.rig.bus, 1).await;
     let deleted = async || (stage.rig.count("outbox_event").await == 0).then_some(());
     eventually("the rows of sent events to be deleted", deleted).await;
     until_it_is_sent(&stage, &other).await;
     other.stop().await;
-    alone.stop().await;
+    sole.stop().await;
 }
 
 #[tokio::test]

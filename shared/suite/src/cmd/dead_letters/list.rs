@@ -34,8 +34,8 @@ impl List {
         let mut answers =
             desk.each(async |service, admin| parked(&desk, service, admin).await).await;
         for (service, parked) in answers.found.drain(..) {
-            let teller = Teller { aggregate: &session.manifest.aggregate, service, now };
-            said.extend(teller.told(&parked));
+            let report = Report { aggregate: &session.manifest.aggregate, service, now };
+            said.extend(report.lines(&parked));
             all.insert(service.name().to_owned(), parked);
         }
         if session.json {
@@ -69,16 +69,16 @@ pub(super) async fn parked(desk: &Desk, service: Component, admin: &str) -> Resu
 }
 
 /// Tells what is parked in a service.
-struct Teller<'a> {
+struct Report<'a> {
     /// What the saga's events are about.
     aggregate: &'a str,
     service: Component,
     now: Timestamp,
 }
 
-impl Teller<'_> {
+impl Report<'_> {
     /// The causes, each with the first aggregates that wait for it; then what cannot be applied and comes again.
-    fn told(&self, parked: &Value) -> Vec<String> {
+    fn lines(&self, parked: &Value) -> Vec<String> {
         let list = |field: &str| parked[field].as_array().cloned().unwrap_or_default();
         let queues = list("queues");
         let groups = list("groups");
@@ -127,23 +127,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_told_with_what_waits_for_them() {
-        let queue = |nth: usize| json!({"id": format!("trip-{nth}"), "cause": "panicked", "summary": "told to", "attempts": 1, "replaying": nth == 0});
+    fn causes_are_listed_with_what_waits_for_them() {
+        let queue = |nth: usize| json!({"id": format!("trip-{nth}"), "cause": "panicked", "summary": "asked to", "attempts": 1, "replaying": nth == 0});
         let queues: Vec<Value> = (0..7).map(queue).collect();
         let parked = json!({
-            "groups": [{"cause": "panicked", "summary": "told to", "event_type": "TripBooked",
+            "groups": [{"cause": "panicked", "summary": "asked to", "event_type": "TripBooked",
                 "queues": 7, "dead_letters": 9, "first_at": "2026-01-01T00:00:00Z"}],
             "queues": queues, "postponed": [],
         });
         let now = "2026-01-01T00:03:00Z".parse().unwrap();
         let service = Component::named("flights");
-        let told = Teller { aggregate: "trip", service, now }.told(&parked);
+        let lines = Report { aggregate: "trip", service, now }.lines(&parked);
         assert_eq!(
-            told[0],
+            lines[0],
             "flights: TripBooked panicked, 9 dead letters in 7 trips, the first 3m ago"
         );
-        assert_eq!(told[1], "    told to");
-        assert_eq!(told[2], "    trip-0  1 attempt, being replayed");
-        assert_eq!(told.last().unwrap(), "    and 2 more");
+        assert_eq!(lines[1], "    asked to");
+        assert_eq!(lines[2], "    trip-0  1 attempt, being replayed");
+        assert_eq!(lines.last().unwrap(), "    and 2 more");
     }
 }

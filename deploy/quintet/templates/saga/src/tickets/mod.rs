@@ -91,7 +91,7 @@ impl Service for Tickets {
     type Config = NoConfig;
 
     fn open(_: &NoConfig) -> anyhow::Result<(Self, Arc<dyn Outside<Self>>)> {
-        Ok((Self, Arc::new(Nobody)))
+        Ok((Self, Arc::new(NoEffects)))
     }
 
     fn migrations() -> Migrations {
