@@ -1,9 +1,7 @@
 //! What a transaction relies on while replicas join and leave: locks, the promise of being the only writer,
 //! and conditions that it checks.
 
-use std::{fmt::Write, sync::Arc};
-
-use jiff::Timestamp;
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     Db, Record, StoreError, Tx, Value,
@@ -32,8 +30,8 @@ impl Tx {
 
     /// Promises that no other process changes the state rows that this transaction loads. It then neither
     /// locks them nor reads those that it finds in `cache`, and puts there what it commits. [`RowCache`]
-    /// says what follows if the promise is wrong.
-    pub fn assume_sole_writer(&mut self, cache: &Arc<RowCache>, now: Timestamp) {
+    /// says what follows if the promise is wrong. `now` is the time of a steady clock, the same for all uses of the cache.
+    pub fn assume_sole_writer(&mut self, cache: &Arc<RowCache>, now: Duration) {
         self.cache = Some(CacheSession::new(cache, now));
     }
 

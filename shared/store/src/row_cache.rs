@@ -34,18 +34,22 @@
 //!    fails, and when the outcome of a commit is unknown.
 //! 4. *Committed rows only*: `Tx::commit` calls [`CacheSession::committed`] only after a confirmed commit.
 //! 5. *Epochs*: `clear` starts a new epoch. A session of an earlier epoch finds nothing and leaves nothing.
-//! 6. *Ten seconds*: a session finds a row only if its `read_at` is less than [`MAX_AGE`] ago. A write does not renew
-//!    `read_at`, as long as the cache still has the older copy.
+//! 6. *Ten seconds*: a session finds a row only if, when the session began, its `read_at` was less than [`MAX_AGE`]
+//!    ago. A write does not renew `read_at`, if the cache still has an older copy that is not expired. All times are of
+//!    one steady clock, which cannot be set.
 //!
 //! Conclusions:
 //!
 //! - By 1 to 4 a cached row is the last committed one, so that reading it from the database would give
 //!   the same row.
 //! - A transaction releases its lock when it commits in the database, a moment before this process hears of it. A
-//!   replica that joins in this moment may write the same rows. By 3 and 5 the late call of `committed` leaves nothing.
-//! - By 6 a change that an operator makes by hand is overlooked for ten seconds as a rule, and may be overwritten
-//!   meanwhile. Such a change breaks premise 1, and the cache cannot notice it. It is overlooked for another ten
-//!   seconds if the older copy is dropped between the moment a batch finds it and the moment the batch writes the row.
+//!   replica that joins in this moment may write the same rows. If the engine clears the cache first, the late call of
+//!   `committed` leaves nothing (5). Otherwise the clear drops what it has left (3), and a transaction in between
+//!   fails (1).
+//! - By 6 a change that an operator makes by hand is overlooked for ten seconds and the length of a batch, and may be
+//!   overwritten meanwhile. Such a change breaks premise 1, and the cache cannot notice it. It is overlooked for another
+//!   ten seconds if, while a batch that has found the row is under way, the relay drops the expired copy or other rows
+//!   push it out: then the batch's write counts as read.
 //!
 //! # When something fails
 //!
@@ -55,18 +59,19 @@
 //!
 //! # What would break without
 //!
-//! - the epoch check in [`CacheSession::find`]: once the cache is filled again, a transaction from before
-//!   `clear` would find rows and skip their locks, although another replica may be changing them;
+//! - the epoch check in [`CacheSession::find`]: a transaction from before `clear` would find rows that came into the cache
+//!   since, and skip their locks, although another replica may be changing them. Premises 1 and 2 exclude that too: the
+//!   check is a second safeguard;
 //! - the epoch check in [`CacheSession::committed`]: a late call would put back rows that another replica
 //!   has overwritten;
 //! - keeping `read_at` when a row is written: a row that is written every second would never be read again,
 //!   and a change by hand would be overlooked for ever;
-//! - taking a row out of `old` when it enters `young`: once `drop_expired` has dropped the newer copy, as it may after
-//!   the clock was set back, the older copy would be found in its place;
-//! - the swap of `young` and `old` at [`GENERATION`]: the cache would grow to all rows of ten seconds, and to all
-//!   rows ever written if no caller dropped the expired ones;
-//! - the check of a negative age: after the clock was set back, a row would be used for as long as the clock
-//!   was set back by, and ten seconds more.
+//! - taking a row out of `old` when it enters `young`: its `read_at` would be renewed, and once the row is deleted from
+//!   one generation only, the older copy would be found in its place;
+//! - removing deleted rows: they would be found as if they existed;
+//! - the swap of `young` and `old` at [`GENERATION`]: the cache would grow to all rows written within ten seconds, and to
+//!   all rows ever written if no caller dropped the expired ones;
+//! - clearing after a panic under the mutex: half of a batch's rows would be found beside older rows.
 
 use std::{
     any::{Any, TypeId},
@@ -76,12 +81,10 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
-
 use crate::Record;
 
-/// The rows of a generation, for each table. The cache has two, so it holds the rows written last, at most twice as
-/// many. A row of an aggregate takes about a kilobyte.
+/// The most rows of a generation. Each table has two generations, so at most twice as many rows of it are cached. A row
+/// of an aggregate takes about a kilobyte.
 const GENERATION: usize = 16_000;
 /// For how long a row is used without being read from the database again. See premise 6 of the module.
 const MAX_AGE: Duration = Duration::from_secs(10);
@@ -104,7 +107,7 @@ type Update = Box<dyn FnOnce(&mut Tables) + Send>;
 
 /// A [`CachedTable`] of any record.
 trait AnyTable: Any + Send {
-    fn drop_expired(&mut self, now: Timestamp);
+    fn drop_expired(&mut self, now: Duration);
 }
 
 /// The cached rows of one table, in two generations. New rows enter `young`. When `young` has
@@ -117,25 +120,24 @@ struct CachedTable<R: Record> {
 
 struct CachedRow<R> {
     row: Arc<R>,
-    /// When the row was last read from the database, or inserted. Updates do not change it.
-    read_at: Timestamp,
+    /// When the row was last read from the database, or inserted, by the steady clock. Updates do not change it.
+    read_at: Duration,
 }
 
 impl<R> CachedRow<R> {
-    /// The `read_at` of this row's next version. `now` is the time of the session that writes it. That session has looked
-    /// for the row with the same `now`: if the row is expired, it was not found, and was read from the database.
-    fn next_read_at(&self, now: Timestamp) -> Timestamp {
+    /// The `read_at` of this row's next version. `now` is the time of the session that writes it, by which it has also
+    /// looked for the row. So if the row is expired, the session did not find it, and read it from the database.
+    fn next_read_at(&self, now: Duration) -> Duration {
         if is_expired(self.read_at, now) { now } else { self.read_at }
     }
 }
 
-fn is_expired(read_at: Timestamp, now: Timestamp) -> bool {
-    // A negative age means that the clock was set back. The true age is unknown, so the row counts as expired.
-    Duration::try_from(now.duration_since(read_at)).map_or(true, |age| age >= MAX_AGE)
+fn is_expired(read_at: Duration, now: Duration) -> bool {
+    now.saturating_sub(read_at) >= MAX_AGE
 }
 
 impl<R: Record> AnyTable for CachedTable<R> {
-    fn drop_expired(&mut self, now: Timestamp) {
+    fn drop_expired(&mut self, now: Duration) {
         for rows in [&mut self.young, &mut self.old] {
             rows.retain(|_, cached| !is_expired(cached.read_at, now));
         }
@@ -151,12 +153,12 @@ impl<R: Record> CachedTable<R> {
         table.downcast_mut()
     }
 
-    fn get(&self, key: &R::Key, now: Timestamp) -> Option<&CachedRow<R>> {
+    fn get(&self, key: &R::Key, now: Duration) -> Option<&CachedRow<R>> {
         let cached = self.young.get(key).or_else(|| self.old.get(key))?;
         (!is_expired(cached.read_at, now)).then_some(cached)
     }
 
-    fn put(&mut self, row: Arc<R>, now: Timestamp) {
+    fn put(&mut self, row: Arc<R>, now: Duration) {
         let key = row.key();
         if let Some(cached) = self.young.get_mut(&key) {
             *cached = CachedRow { row, read_at: cached.next_read_at(now) };
@@ -192,7 +194,7 @@ impl RowCache {
     }
 
     /// Gives back the memory of rows that are too old to be used.
-    pub fn drop_expired(&self, now: Timestamp) {
+    pub fn drop_expired(&self, now: Duration) {
         for table in self.state().tables.values_mut() {
             table.drop_expired(now);
         }
@@ -220,12 +222,12 @@ pub(crate) struct CacheSession {
     cache: Arc<RowCache>,
     /// The epoch in which the transaction began to use the cache.
     epoch: u64,
-    now: Timestamp,
+    now: Duration,
     updates: Vec<Update>,
 }
 
 impl CacheSession {
-    pub(crate) fn new(cache: &Arc<RowCache>, now: Timestamp) -> Self {
+    pub(crate) fn new(cache: &Arc<RowCache>, now: Duration) -> Self {
         let epoch = cache.state().epoch;
         Self { cache: Arc::clone(cache), epoch, now, updates: Vec::new() }
     }

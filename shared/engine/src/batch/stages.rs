@@ -7,9 +7,9 @@
 //!
 //! # What protects a commit
 //!
-//! Nothing is renewed or marked before COMMIT. Instead the inbox statement requires that this replica still has the
-//! ownership of the outbox on which the transaction relies, in the transaction itself (`deduplicate`). Only after a
-//! COMMIT of unknown outcome the outbox is marked as in doubt (`commit`, [`Engine::abandon_attempt`]).
+//! The lease of the outbox is not renewed before COMMIT. Instead the inbox statement requires, in the transaction itself,
+//! that this replica still has the ownership of the outbox on which the transaction relies (`deduplicate`). Only after a
+//! COMMIT of unknown outcome the ownership is marked as in doubt (`commit`, [`Engine::abandon_attempt`]).
 //! [`crate::outbox`] says why both suffice.
 
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
         // Only after the begin: the outbox cannot change hands from here on.
         let ownership = engine.outbox.ownership();
         if ownership == Ownership::Sole {
-            tx.assume_sole_writer(&engine.outbox.row_cache, batch.now);
+            tx.assume_sole_writer(&engine.outbox.row_cache, engine.clock.steady());
         }
         let sent = SentRows::new();
         let sorted = Sorted::default();
@@ -218,8 +218,8 @@ impl<'a, P: Participant> BatchContext<'a, P> {
     async fn commit(self) -> Result<Committed<'a, P>, BatchError> {
         let Self { engine, batch, ownership, tx, sorted, sent, .. } = self;
         if sorted.parked() > 0 {
-            // Before the commit, since its result may be lost. The repeat would not notice that an aggregate is parked:
-            // its ids are in the inbox, so it enters none, and only a statement that enters one returns that.
+            // Before the commit, since its result may be lost. The repeat would not learn that an aggregate is parked: the
+            // inbox statement says so in each row that it inserts, and the repeat inserts none, as its ids are there.
             engine.note_parked(true);
         }
         crate::crash_point!(BeforeCommit, batch.works);

@@ -291,7 +291,7 @@ impl Relay {
         if !self.outbox.is_empty() && (unchanged || !self.sole) {
             self.outbox.set_depth(rows::depth(&self.db, now.wall).await?.depth);
         }
-        self.outbox.row_cache.drop_expired(now.wall);
+        self.outbox.row_cache.drop_expired(now.steady);
         self.take_or_confirm(now.steady).await
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use quintet_store::{Condition, Db, Kind, Record, RowCache, Rows, StoreError, Tx, Value};
+use std::time::Duration;
 
 use crate::tables::{Item, databases, item, items, reported_error};
 
@@ -98,7 +98,7 @@ async fn discard_if_deletes_only_while_its_condition_holds() {
 /// The names of these items, as a sole writer finds them.
 async fn found(db: &Db, cache: &Arc<RowCache>, ids: impl IntoIterator<Item = i64>) -> Vec<String> {
     let mut tx = db.begin().await.unwrap();
-    tx.assume_sole_writer(cache, Timestamp::UNIX_EPOCH);
+    tx.assume_sole_writer(cache, Duration::ZERO);
     let rows = Rows::<Item>::load(&mut tx, ids).await.unwrap();
     rows.iter().map(|item| item.name.clone()).collect()
 }
@@ -108,7 +108,7 @@ async fn committed_rows_are_not_read_again_until_the_cache_is_cleared() {
     for (_database, db) in databases().await {
         let cache = Arc::default();
         let mut tx = begin_after_inserting(&db, [1, 2]).await;
-        tx.assume_sole_writer(&cache, Timestamp::UNIX_EPOCH);
+        tx.assume_sole_writer(&cache, Duration::ZERO);
         let mut rows = Rows::<Item>::load(&mut tx, [1, 3]).await.unwrap();
         rows.get_mut(&1).unwrap().name = "changed".into();
         rows.put(item(3));
@@ -130,7 +130,7 @@ async fn a_transaction_that_did_not_commit_leaves_nothing_in_the_cache() {
     for (_database, db) in databases().await {
         let cache = Arc::default();
         let mut tx = begin_after_inserting(&db, [1]).await;
-        tx.assume_sole_writer(&cache, Timestamp::UNIX_EPOCH);
+        tx.assume_sole_writer(&cache, Duration::ZERO);
         let mut rows = Rows::<Item>::load(&mut tx, [1]).await.unwrap();
         rows.get_mut(&1).unwrap().name = "changed".into();
         rows.save(&mut tx).await.unwrap();
