@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use bus::BusError;
 use engine::Fatal;
 use store::StoreError;
 use strum::VariantArray;
@@ -36,8 +37,8 @@ impl Exit {
     pub const fn when(self) -> &'static str {
         match self {
             Self::Stopped => {
-                "The service got a request to stop (SIGTERM or SIGINT), and has drained or had not begun to work. Or it did \
-                 what `--check-config` or `--print-config` asks for."
+                "The service got a request to stop (SIGTERM, SIGINT, or the end of its launcher), and has drained or had not begun \
+                 to work. Or it did what `--check-config` or `--print-config` asks for."
             }
             Self::Failed => {
                 "The service cannot go on at the moment: a port is taken, its database file is locked by another process, a \
@@ -49,7 +50,8 @@ impl Exit {
             }
             Self::OutOfReach => {
                 "The next events are not at the broker: they were deleted before the service read them, the topic ends \
-                 before the group's offset, the broker has forgotten that offset, or the database belongs to another broker."
+                 before the group's offset, the broker has forgotten that offset, the database is new and the group is not, or \
+                 the database belongs to another broker."
             }
         }
     }
@@ -91,6 +93,7 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
         ) => Exit::OutOfReach,
         // `Fatal::Bus` is a refusal for good only: the engine tries any other error of the broker again.
         Some(Fatal::Bus(_)) => Exit::Refused,
+        None if matches!(error.downcast_ref(), Some(BusError::Settings { .. })) => Exit::Refused,
         None if names_an_unusable_database(error) => Exit::Refused,
         None => Exit::Failed,
     })

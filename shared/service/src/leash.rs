@@ -47,8 +47,8 @@ impl Shutdown {
     }
 }
 
-/// Waits for the end of standard input, and reports it once: afterwards the leash is `None`, since a closed input would
-/// be reported again and again. It is cancel safe: a wait that is dropped leaves the leash as it was.
+/// Waits for the end of standard input, and reports it once: afterwards the leash is `None`, since its receiver must not
+/// be awaited again. It is cancel safe: a wait that is dropped leaves the leash as it was.
 async fn end_of(leash: &mut Option<oneshot::Receiver<()>>) {
     match leash {
         Some(ended) => drop(ended.await),

@@ -6,7 +6,7 @@
 //! 2. Read the settings, and check all of them that can be checked without asking a server.
 //! 3. Start the log and, if a collector is configured, the export of traces.
 //! 4. Bind both listeners. Clients can connect from here on, but no request is answered before step 6.
-//! 5. Lock the SQLite file, connect to the bus, open the database and migrate it ([`prepare`]).
+//! 5. Lock the SQLite file, open the service's own clients, the bus and the database, and migrate it ([`prepare`]).
 //! 6. Answer HTTP requests and run the engine ([`Running::start`]).
 //! 7. Drain: end the HTTP requests, then the engine ([`Running::until_stopped`]).
 //!
@@ -19,12 +19,12 @@
 //! **Stopping.** A request to stop is a SIGINT, a SIGTERM or, where `QUINTET_LEASH` is `stdin`, the end of the
 //! parent process. Each signal counts as a request, the end of the parent counts once.
 //!
-//! - During steps 1 to 3 a signal has its default action: it kills the process, which has opened nothing yet.
+//! - During steps 1 to 3 a signal has its default action: it kills the process, which has changed nothing yet.
 //! - During steps 4 and 5 the first request ends the process, exit code 0.
 //! - During step 6 the first request starts the drain. A second one cuts the drain short, exit code 1. That
 //!   loses nothing, since each batch is one transaction, and unsent records stay in the outbox.
-//! - If the engine ends by itself, step 7 drains the HTTP requests only. A request to stop cuts that short, and
-//!   the exit code remains that of the engine's error.
+//! - If the engine ends by itself, step 7 drains the HTTP requests only. A request to stop cuts that short.
+//! - In both cases an error of the engine decides the exit code, if it came first.
 //!
 //! **Failures.** Every error is one line that names the setting, or what was tried, with passwords hidden.
 //! Before step 4 it goes to standard error, afterwards to the log. [`Exit`] lists the exit codes. They tell a
@@ -206,13 +206,15 @@ async fn run_in<S: Service>(
     let http = Http { stop: http_stop, answering };
     let running = Running::start(S::NAME, http, |stopped| runtime.run(stopped));
     let ended = running.until_stopped(shutdown).await;
-    tracing::info!("{} has stopped", S::NAME);
+    if ended.is_ok() {
+        tracing::info!("{} has stopped", S::NAME);
+    }
     ended
 }
 
 /// Opens the database, the bus and the service's own clients, and puts the parts of the service together. Nothing
 /// runs yet. It waits for a database that is away. Its caller may drop it at any of its awaits: what it has opened
-/// is closed then, and a migration that has not committed is rolled back.
+/// is closed then, except the lock of a SQLite file, and a migration that has not committed is rolled back.
 ///
 /// # Errors
 /// If a setting of the service's own cannot be used, another process holds the SQLite file, the log's file

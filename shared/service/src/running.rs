@@ -66,12 +66,16 @@ impl Running {
         let drain = async {
             http.drain().await;
             engine_stop.send_replace(true);
-            engine.await
+            (&mut engine).await
         };
-        tokio::select! {
-            ended = drain => Ok(ended??),
-            why = shutdown.recv() => anyhow::bail!("{why} came before the service had drained"),
+        let why = tokio::select! {
+            ended = drain => return Ok(ended??),
+            why = shutdown.recv() => why,
+        };
+        if engine.is_finished() {
+            return Ok(engine.await??);
         }
+        anyhow::bail!("{why} came before the service had drained")
     }
 }
 
@@ -110,11 +114,33 @@ mod tests {
     async fn a_request_to_stop_does_not_hide_what_has_ended_the_engine() {
         let (http, mut draining) = open_request();
         let (parent, shutdown) = parent();
-        let refusal = BusError::Unavailable { reason: "not authorised".into() };
+        let refusal = BusError::Unavailable { reason: "the broker refuses it".into() };
         let running = Running::start("payment", http, |_| async { Err(Fatal::from(refusal)) });
         let ended = tokio::spawn(running.until_stopped(shutdown));
         draining.wait_for(|draining| *draining).await.unwrap();
         parent.send(()).unwrap();
+        let error = ended.await.unwrap().unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Fatal::Bus(_))), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_second_request_does_not_hide_what_ended_the_engine_during_the_drain() {
+        let (http, mut draining) = open_request();
+        let (mut engine_draining, (engine_ended, mut has_ended)) =
+            (draining.clone(), watch::channel(false));
+        let running = Running::start("payment", http, |_| async move {
+            engine_draining.wait_for(|draining| *draining).await.unwrap();
+            engine_ended.send_replace(true);
+            Err(Fatal::from(BusError::Unavailable { reason: "the broker refuses it".into() }))
+        });
+        let (parent, shutdown) = parent();
+        parent.send(()).unwrap();
+        let ended = tokio::spawn(running.until_stopped(shutdown));
+        draining.wait_for(|draining| *draining).await.unwrap();
+        has_ended.wait_for(|ended| *ended).await.unwrap();
+        // The second request; the tests of this process do without SIGTERM otherwise.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
+            .unwrap();
         let error = ended.await.unwrap().unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Fatal::Bus(_))), "{error}");
     }
