@@ -34,8 +34,10 @@ pub(super) struct Entering {
 /// [`StoreError::Unmet`].
 ///
 /// Otherwise it does not wait, and reports all ids as new. If one is not new, if the premise does not hold, or if an
-/// aggregate is parked, the commit fails with [`StoreError::Taken`]. Without an id to enter, that an aggregate is parked
-/// does not matter: only events are parked, and each event has an id.
+/// aggregate is parked, the commit fails with [`StoreError::Taken`].
+///
+/// A batch without ids requires the premise only, and fails with `Unmet`. It has no event, as each event has an id. So it
+/// need not know whether an aggregate is parked.
 pub(super) async fn enter<P: Participant>(
     tx: &mut Tx,
     batch: &[Work<P>],

@@ -66,8 +66,8 @@ pub struct Engine<P: Participant> {
     pub(crate) metrics: Arc<Metrics>,
     /// An operator has asked for a replay of dead letters, or a replay has more of them to try.
     pub(crate) replay_wake: Arc<Notify>,
-    /// Whether an aggregate may be parked. It becomes false once the database says that none is, and true again
-    /// before this process parks one.
+    /// Whether it is possible that an aggregate is parked. It becomes false once the database says that none is, and
+    /// true again before this process parks one.
     maybe_parked: AtomicBool,
     /// Calls of [`Engine::apply_batch_without`] since the last commit. Spans show it as the attempt's number.
     calls: AtomicU32,
@@ -164,8 +164,8 @@ impl<P: Participant> Engine<P> {
             result = self.attempt(batch, Optimism::Nothing, &mut answers).await;
         }
         if let Err(BatchError::Store(StoreError::Unmet)) = result {
-            // The attempt assumed nothing but the ownership of the outbox: another replica took or shared the outbox.
-            // The batch runs again, with that known.
+            // Only the premise about the ownership of the outbox is reported so: another replica took or shared the
+            // outbox. The batch runs again, with that known.
             let looked = self.outbox.look(&self.db).await;
             return Err(looked.err().unwrap_or(StoreError::Unmet).into());
         }
@@ -192,7 +192,7 @@ impl<P: Participant> Engine<P> {
         }
     }
 
-    /// Whether an aggregate may be parked from now on.
+    /// Notes whether it is possible from now on that an aggregate is parked.
     fn note_parked(&self, parked: bool) {
         self.maybe_parked.store(parked, Ordering::Release);
     }

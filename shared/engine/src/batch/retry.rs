@@ -91,8 +91,9 @@ impl<P: Participant> RetryLoop<P> {
                     // Only unreadable records are left. They must be stored, so this batch is tried until it is.
                     0 => None,
                     1 => Some((0, Reason::refused(error))),
-                    // No commit is in doubt here: the attempt has waited for the inbox, and a batch whose ids are
-                    // there already has nothing to write that the database could refuse. So `unconfirmed` can go.
+                    // No commit is in doubt here, so `unconfirmed` can go. After a COMMIT of unknown outcome the attempt
+                    // waits for the inbox first. If that commit took effect, the ids are there, and the attempt has
+                    // nothing to write that the database could refuse.
                     _ => return self.one_by_one(works, replies, poison).await,
                 },
                 BatchError::Store(_) => None,

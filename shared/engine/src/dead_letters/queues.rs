@@ -156,7 +156,7 @@ impl LockedQueues {
     pub(crate) fn add(&mut self, dead_letter: NewDeadLetter) {
         // An unreadable record whose dead letter an operator has repaired in the table: its replay was applied just
         // before in this batch, and now the broker has delivered the record once more, as broken as it was. Without
-        // this check it would be parked although it is applied. Test
+        // this check its aggregate would stay parked, with a queue that has no dead letter. Test
         // `a_record_that_is_delivered_again_with_its_own_replay_is_not_parked_again`.
         if self.taken.contains(&dead_letter.id) {
             return;

@@ -22,8 +22,9 @@
 //! 3. So each earlier record of the partition is in this batch, or an earlier batch has committed that applied or parked
 //!    it (1, 2). A transaction that begins now sees that.
 //!
-//! A former member of the group may still work on records that the group has given to another. Both apply the same
-//! records, and the inbox lets only one of them succeed with each.
+//! A former member of the group may still work on records that the group has given to another. If both apply a record,
+//! the inbox makes one of them a duplicate. If the former member parks a record that the other applies, the order of what
+//! is applied is not affected, and a replay finds the record in the inbox and deletes the dead letter.
 //!
 //! **A batch that reads no queue.** Most do not, because no aggregate is parked.
 //!
@@ -35,27 +36,31 @@
 //! 6. Where one process is always the only replica, as with SQLite, an optimistic statement does not look for parked
 //!    aggregates. This process has parked them itself, and remembers that in the flag `maybe_parked`. It
 //!    sets the flag before the commit, so that it remembers a commit too whose outcome is unknown. A process
-//!    that has just started has the flag set. Only an answer of 4 that no aggregate is parked clears it. *Test
+//!    that has just started has the flag set. Only an answer of 4 that no aggregate is parked clears it, which in a batch
+//!    comes before the commit that may set it. *Test
 //!    `an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembered`.*
 //!
 //! **A batch that reads the queues**, because an aggregate is parked, or because it has poison or replays.
 //!
-//! 7. It locks the queues of all its events, and then reads them. Every transaction that adds to a queue or takes from
-//!    it does so. *Held by [`LockedQueues`], whose only constructor outside tests is `lock`.*
+//! 7. It locks the queues of all its events and replays, and then reads those that it replays. A statement sees what had
+//!    committed when it began (READ COMMITTED). Every transaction that adds to a queue or takes from it does so. *Held by
+//!    [`LockedQueues`], which only `lock` makes, and by [`Touched`].*
 //! 8. It goes through its inputs in the order of their arrival. An event joins the queue of its aggregate if there is
-//!    one, also one that this batch makes ([`LockedQueues::is_parked`]). So no event overtakes a record of this batch,
-//!    nor one that was parked by an earlier batch (3, 7).
-//! 9. A replayed dead letter is applied only if it is the first of its queue. So it overtakes none of its queue, and a
-//!    replay that comes late, twice or to two replicas applies none twice.
+//!    one, also one that this batch makes or empties ([`LockedQueues::is_parked`]). An unreadable record belongs to the
+//!    aggregate that its key names, as an event does. So no event overtakes a record of this batch, nor one that was
+//!    parked by an earlier batch (3, 7). The retry loop may cut a batch into batches of one input each, in the same order.
+//! 9. A replayed dead letter is applied only if it is the first of its queue, which is in the order of `seq`. So it
+//!    overtakes none of its queue. A replay that comes late, twice or to two replicas finds another one there, or none.
 //! 10. The transaction that takes the last dead letter deletes the queue. *Held by [`LockedQueues::save`].* An event
-//!     gets the lock before it, and joins the queue: then that transaction reads the event's dead letter once it has the
-//!     lock, keeps the queue, and makes it due at once. Or the event gets the lock after it. Then the row is gone, and
-//!     the event is applied. It is never left behind in a queue that is not replayed. *Tests
+//!     may get the queue's lock before that transaction, and join the queue. Then the replaying transaction reads the
+//!     event's dead letter once it has the lock, keeps the queue, and makes it due at once, unless the replay has failed.
+//!     Or the event gets the lock afterwards. Then the row is gone, and the event is applied. So no event is left behind
+//!     in a queue of which all others were applied. *Tests
 //!     `an_event_that_joins_its_queue_during_a_replay_is_replayed_too` and
 //!     `an_event_that_arrives_while_the_last_dead_letter_is_replayed_is_applied`.*
-//! 11. A queue that does not exist yet cannot be locked. Two replicas that park the same aggregate at once
-//!     both insert its row. The second one fails on the key, which the retry loop counts as a lost race: it runs the
-//!     batch again with 7. *Test
+//! 11. An aggregate has one queue, so that 7 to 10 hold for all its dead letters. A queue that does not exist yet cannot be
+//!     locked: two replicas that park the same aggregate at once both insert its row. The second one fails on the key,
+//!     which the retry loop counts as a lost race. It runs the batch again, and locks the row that exists now. *Test
 //!     `an_order_that_two_replicas_park_at_once_has_one_queue_with_both_dead_letters`.*
 //!
 //! # Why a parked aggregate forbids optimistic inserts
@@ -85,7 +90,7 @@ use crate::{Cause, Input, Metrics, Origin, Participant, Reason, Replay, What, Wo
 /// What the inbox says of a batch.
 pub(crate) struct Entered {
     /// The indices of the inputs that were not applied before. Of an id that is twice in the batch, the first. An
-    /// optimistic batch assumes that all are fresh. An outcome or an alarm has no id, and always is.
+    /// optimistic batch assumes that all are fresh. Outcomes and alarms, which are not in the inbox, are always fresh.
     pub(crate) fresh: Vec<usize>,
     /// Whether any aggregate is parked. `None` if the database did not answer that: the batch is optimistic, or entered
     /// no id.
