@@ -1,8 +1,8 @@
 //! A member of a Kafka consumer group. It returns records, and commits the offsets that its caller stores.
 //!
 //! The group divides the partitions of its topics among its members. In a *rebalance* it assigns partitions to a
-//! member or revokes them. A *position* is an offset of a partition, up to which all records are applied: the next
-//! member that reads the partition begins there.
+//! member or revokes them. A *position* is the offset of the next record to read in a partition: all records before it
+//! are applied, and the next member that reads the partition begins there.
 //!
 //! # What it does, and when
 //!
@@ -10,50 +10,51 @@
 //!
 //! 1. `receive`, which waits for a record, and takes from librdkafka's queue what else is there;
 //! 2. `store` with the position after each record that was applied, once the database transaction that applied
-//!    it has committed. librdkafka commits stored positions to the broker every second, and when the group takes
-//!    a partition away.
+//!    it has committed. librdkafka commits stored positions to the broker every second, unless the user sets another
+//!    interval, and when the group takes a partition away.
 //! 3. `pause` and `resume` around times in which no record may be returned, as while the engine is busy.
-//!    `receive` is called during a pause too: only its polls keep this member in the group. It does not return records
-//!    then, so the caller drops that call when it resumes.
-//! 4. `close` at the end, which commits what was stored and leaves the group.
+//!    `receive` is called during a pause too: only its polls keep this member in the group. It returns no records
+//!    then, but may return an error. So the caller drops that call when it resumes.
 //!
-//! The caller opens another consumer after `receive` has returned an error.
+//! At the end it calls `close`, which commits what was stored and leaves the group. After an error of `receive` it drops
+//! the consumer, and opens another if the error is [transient](BusError::is_transient).
 //!
 //! # What it assumes
 //!
-//! 1. The caller stores a position only after all records of the partition before it were applied for good. A record
-//!    that was parked as a dead letter counts as applied.
-//! 2. The caller recognises repeated records: delivery is at least once.
-//! 3. `config.rs` sets `enable.auto.commit = true`, `auto.commit.interval.ms = 1000`, `enable.auto.offset.store = false`
-//!    and `auto.offset.reset = error`. Users cannot override the first, third and fourth.
-//! 4. librdkafka calls the functions of [`Context`] about rebalances only within a poll, and while the client closes.
-//!    A partition for which the group has committed no offset starts at its first record.
+//! - A1. The caller stores a position only after all records of the partition before it were applied for good. A record
+//!   that was parked as a dead letter counts as applied.
+//! - A2. The caller recognises repeated records: delivery is at least once.
+//! - A3. `config.rs` sets `enable.auto.commit = true`, `auto.commit.interval.ms = 1000`, `enable.auto.offset.store = false`
+//!   and `auto.offset.reset = error`. Users can override the interval only.
+//! - A4. librdkafka calls the functions of [`Context`] about rebalances only within a poll, and while the client closes.
+//!   They start each assigned partition at the committed offset. Where there is none, as in a new partition, they start
+//!   it at its first record, so that `auto.offset.reset` does not matter.
 //!
 //! # What it promises
 //!
-//! - *A dropped `receive` loses nothing.* It awaits nothing between the poll that takes a record and its return.
-//! - *No record is skipped.* By 1 and 3 the broker learns only offsets up to which all records were applied. After a
-//!   crash the other records, those at the committed offset and after it, come again, which 2 permits. Where the next
+//! - *A dropped `receive` loses nothing.* While it waits, each record that it has taken is in `taken_in_pause`.
+//! - *No record is skipped.* By A1 and A3 the broker learns only positions. After a
+//!   crash the records at the committed position and after it come again, which A2 permits. Where the next
 //!   record does not exist any more, librdkafka reports `AutoOffsetReset`, and `receive` fails.
 //! - *No stale position sets the group back.* A member that was too slow may still store positions of a partition
 //!   that another member has read further since. [`Context`] knows which records came since the partition
 //!   was assigned, and `store` ignores positions from before.
-//! - *No record is returned during a pause*, and none is lost by it: records that a poll takes during a pause wait in
-//!   `taken_in_pause`. As librdkafka delivers none of a paused partition, these are few.
+//! - *No record is returned during a pause*, and none is lost by it: a poll takes records that librdkafka had queued
+//!   before the pause, and they wait in `taken_in_pause`. These are few, since librdkafka fetches none of a paused partition.
 //!
 //! # When something fails
 //!
 //! | what fails | what happens |
 //! |---|---|
-//! | the broker is away | `receive` waits; librdkafka reconnects |
-//! | a topic is missing, or reading it is denied | a warning, once a minute; the other topics go on, and librdkafka looks for this one every few seconds |
+//! | the broker is away, or another error that librdkafka gets over by itself (`kafka_heals`) | `receive` waits; librdkafka reconnects |
+//! | a topic is missing, or reading it is denied | a warning, repeated at most once a minute; the other topics go on, and librdkafka looks for this one every few seconds |
 //! | the group excludes a member that has not polled for too long | a warning; the next poll joins again |
-//! | the group revokes a partition whose records are being applied | they are applied, and the partition's new member gets them too (2); `store` ignores their positions |
+//! | the group revokes a partition whose records are being applied | they are applied, and the partition's new member gets them too (A2); `store` ignores their positions |
 //! | the next record does not exist: it was deleted unread, or the topic ends before the group's position | [`BusError::OutOfReach`] |
 //! | the committed offsets of newly assigned partitions cannot be learned, or these cannot be paused | [`BusError::Unavailable`] |
-//! | any other error, such as a denied group | the error; [`BusError::is_transient`] says whether another consumer may succeed |
+//! | any other error, such as a denied group | the error |
 //! | an error after the first record of a `receive` | the records are returned, and the next `receive` returns the error |
-//! | the last commit in `close` | the error; the records come again |
+//! | the last commit in `close`, or leaving the group takes too long | the error; the records come again, unless the commit has arrived |
 //!
 //! # What would break without
 //!
@@ -62,13 +63,14 @@
 //! - `taken_in_pause`: records would be returned during a pause, or lost.
 //! - the check of `is_current` in `store`: a member that wakes up late would set the group back, and records
 //!   that were applied long ago would come again.
-//! - `is_not_assigned` in `store`: a revoked partition, which is usual, would be an error, and the positions after it
-//!   in the list would not be stored.
+//! - `is_not_assigned` in `store`: if librdkafka gave a partition up before [`Context`] heard of it, that would be an
+//!   error, and the positions after it in the list would not be stored.
 //! - the call of `Context::received` in `take`: no position would ever be current, so none would be stored, and
 //!   a restart would begin where this consumer began.
 //! - the inner loop with `now_or_never`: each `receive` would return one record, and the caller's batches would
 //!   have one record each.
 //! - `Context::must_reopen`: librdkafka would never read a partition whose offset it could not learn.
+//! - `Context::reopening`: a member of which no partition is read would wait for a record for ever.
 //! - the arms of `check` about topics: one missing topic would end the consumer of all the others.
 //! - the threads in `close` and `drop`: leaving the group waits for the broker, and an absent broker would
 //!   block an async thread or keep the process from ending.
@@ -155,8 +157,8 @@ impl KafkaConsumer {
                 tracing::warn!(%error, "the group went on without this member, joining again");
                 Ok(())
             }
-            // The next record was deleted, or the topic ends before the group's position. The checks before the next
-            // consumer joins find out which.
+            // The next record was deleted, or the topic ends before the group's position. The engine's checks before it
+            // joins again find out which, and end the service.
             Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
             _ if kafka_heals(&error) => Ok(()),
             _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
@@ -258,7 +260,7 @@ impl Consumer for KafkaConsumer {
         });
         let Ok(Ok(committed)) = tokio::time::timeout(LEAVE, closed).await else {
             return Err(BusError::Unavailable {
-                reason: format!("no answer to the last commit within {LEAVE:?}"),
+                reason: format!("the last commit and leaving the group took more than {LEAVE:?}"),
             });
         };
         match committed {
