@@ -56,7 +56,7 @@ pub(crate) struct Set<P: Participant> {
 pub(crate) type Changes<P> = BTreeMap<Uuid, Option<Set<P>>>;
 
 /// Sets and clears alarms. With `assume_new`, an alarm that is set already fails the statement with
-/// [`StoreError::Taken`]: this optimistic insert costs the database less than an upsert.
+/// [`StoreError::OptimisticInsertFailed`]: this optimistic insert costs the database less than an upsert.
 pub(crate) async fn change<P: Participant>(
     tx: &mut Tx,
     changes: Changes<P>,

@@ -33,7 +33,7 @@ impl Tx {
     /// exist, as [`Tx::insert_new`] does, costs the database more. Without rows nothing is checked.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] if a key exists or the condition does not hold. [`Tx::insert_new`] finds out which
+    /// [`StoreError::OptimisticInsertFailed`] if a key exists or the condition does not hold. [`Tx::insert_new`] finds out which
     /// keys exist.
     pub async fn insert_untaken(
         &mut self,
@@ -41,7 +41,7 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         condition: Condition,
     ) -> Result<(), StoreError> {
-        let taken = StoreError::Taken { table: table.name };
+        let taken = StoreError::OptimisticInsertFailed { table: table.name };
         if rows.is_empty() {
             return Ok(());
         }
@@ -58,7 +58,7 @@ impl Tx {
             unmet => unmet,
         };
         written.map_err(|error| match error {
-            StoreError::Unmet => taken,
+            StoreError::PreconditionFailed => taken,
             error if error.is_unique_violation() => taken,
             error => error,
         })
@@ -142,7 +142,7 @@ impl Tx {
     /// Updates the rows whose key is the first value of one of these.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] if one of them is not in the table.
+    /// [`StoreError::RowsMissing`] if one of them is not in the table.
     pub async fn update(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         let expected = rows.len();
         if expected == 0 {
@@ -265,7 +265,7 @@ pub(crate) fn require_all(
     expected: usize,
     found: usize,
 ) -> Result<(), StoreError> {
-    if found == expected { Ok(()) } else { Err(StoreError::Vanished { table, expected }) }
+    if found == expected { Ok(()) } else { Err(StoreError::RowsMissing { table, expected }) }
 }
 
 fn chunks(mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {

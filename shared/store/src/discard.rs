@@ -47,7 +47,7 @@ impl Tx {
     /// Deletes the rows with these keys and assumes that each exists.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] if one does not exist. [`Tx::delete`] finds out which.
+    /// [`StoreError::RowsMissing`] if one does not exist. [`Tx::delete`] finds out which.
     pub async fn discard_all(
         &mut self,
         table: &'static str,

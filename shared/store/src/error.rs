@@ -61,7 +61,7 @@ pub enum StoreError {
          has no session of PostgreSQL left (set PgBouncer's default_pool_size to database.connections \
          + 2 for each replica of the service), or PostgreSQL hangs; the service retries until it answers"
     )]
-    Unserved,
+    NoAnswer,
     /// PostgreSQL answers, but accepts no writes.
     #[error(
         "PostgreSQL is read-only: the server is a standby, or default_transaction_read_only is on; \
@@ -82,7 +82,7 @@ pub enum StoreError {
          (database.max_mib): another program reads {file} and keeps the write-ahead log from being \
          emptied; end that program (a shell, a backup)"
     )]
-    Pinned {
+    LogNotEmptied {
         /// The file of the database.
         file: String,
         /// The size of its write-ahead log.
@@ -92,7 +92,7 @@ pub enum StoreError {
     },
     /// Some of the rows that a statement was to change or delete do not exist.
     #[error("{table}: not all of the {expected} rows to change or delete exist")]
-    Vanished {
+    RowsMissing {
         /// The table.
         table: &'static str,
         /// How many rows were to be changed or deleted.
@@ -100,13 +100,13 @@ pub enum StoreError {
     },
     /// An optimistic insert failed: a key exists already, or the condition of the insert does not hold.
     #[error("{table}: a key exists already, or the condition of the insert does not hold")]
-    Taken {
+    OptimisticInsertFailed {
         /// The table.
         table: &'static str,
     },
     /// A precondition of the transaction does not hold.
     #[error("a precondition of the transaction does not hold")]
-    Unmet,
+    PreconditionFailed,
 }
 
 /// An error of the client library of a database. Its text says what happened. [`StoreError::class`] and
@@ -211,7 +211,7 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Database(error) | Self::Migrate(error) => error.is_away(),
-            Self::TimedOut | Self::Unserved | Self::ReadOnly => true,
+            Self::TimedOut | Self::NoAnswer | Self::ReadOnly => true,
             _ => false,
         }
     }
@@ -241,15 +241,17 @@ impl StoreError {
         match self {
             Self::Database(error) => error.class(),
             Self::Column { .. } => Class::Data,
-            Self::Vanished { .. } | Self::Taken { .. } | Self::Unmet => Class::Conflict,
+            Self::RowsMissing { .. }
+            | Self::OptimisticInsertFailed { .. }
+            | Self::PreconditionFailed => Class::Conflict,
             Self::Migrate(_)
             | Self::MigrationOrder { .. }
             | Self::Url { .. }
             | Self::TimedOut
-            | Self::Unserved
+            | Self::NoAnswer
             | Self::ReadOnly
             | Self::Pooled
-            | Self::Pinned { .. } => Class::Unavailable,
+            | Self::LogNotEmptied { .. } => Class::Unavailable,
         }
     }
 }

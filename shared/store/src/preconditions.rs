@@ -60,18 +60,19 @@ impl Tx {
     /// server has answered: then the next read reports the failure, or at the latest the commit.
     ///
     /// # Errors
-    /// [`StoreError::Unmet`] if the condition does not hold.
+    /// [`StoreError::PreconditionFailed`] if the condition does not hold.
     pub async fn require(&mut self, condition: Condition) -> Result<(), StoreError> {
         let Some(check) = condition.check_after(0) else { return Ok(()) };
         match &mut self.on {
             On::Postgres(tx) => {
-                let unmet = ReportedAs { states: CONDITION_FAILED, error: StoreError::Unmet };
+                let unmet =
+                    ReportedAs { states: CONDITION_FAILED, error: StoreError::PreconditionFailed };
                 tx.execute_later(&check, parameters(condition.values), Some(unmet)).await
             }
             On::Sqlite(_) => {
                 let sql = format!("select 1 where {}", condition.sql);
                 let holds = !self.fetch(&sql, condition.values).await?.is_empty();
-                if holds { Ok(()) } else { Err(StoreError::Unmet) }
+                if holds { Ok(()) } else { Err(StoreError::PreconditionFailed) }
             }
         }
     }

@@ -39,7 +39,11 @@ impl Bound {
         Self::empty_log(writer).await.map_err(StoreError::sqlx)?;
         if self.is_exceeded() {
             let (file, max_mib) = (self.file.clone(), u64::from(self.max_mib));
-            return Err(StoreError::Pinned { file, wal_mib: self.log_bytes() / MIB, max_mib });
+            return Err(StoreError::LogNotEmptied {
+                file,
+                wal_mib: self.log_bytes() / MIB,
+                max_mib,
+            });
         }
         Ok(())
     }

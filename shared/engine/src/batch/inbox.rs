@@ -31,12 +31,12 @@ pub(super) struct Entering {
 /// Enters the ids of a batch.
 ///
 /// With [`Optimism::Nothing`] this waits for the result. If the premise does not hold, it fails with
-/// [`StoreError::Unmet`].
+/// [`StoreError::PreconditionFailed`].
 ///
 /// Otherwise it does not wait, and reports all ids as new. If one is not new, if the premise does not hold, or if an
-/// aggregate is parked, the commit fails with [`StoreError::Taken`].
+/// aggregate is parked, the commit fails with [`StoreError::OptimisticInsertFailed`].
 ///
-/// A batch without ids requires the premise only, and fails with `Unmet`. It has no event, as each event has an id. So it
+/// A batch without ids requires the premise only, and fails with `PreconditionFailed`. It has no event, as each event has an id. So it
 /// need not know whether an aggregate is parked.
 pub(super) async fn enter<P: Participant>(
     tx: &mut Tx,

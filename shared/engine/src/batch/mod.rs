@@ -163,11 +163,11 @@ impl<P: Participant> Engine<P> {
             answers.new.clear();
             result = self.attempt(batch, Optimism::Nothing, &mut answers).await;
         }
-        if let Err(BatchError::Store(StoreError::Unmet)) = result {
+        if let Err(BatchError::Store(StoreError::PreconditionFailed)) = result {
             // Only the premise about the ownership of the outbox is reported so: another replica took or shared the
             // outbox. The batch runs again, with that known.
             let looked = self.outbox.look(&self.db).await;
-            return Err(looked.err().unwrap_or(StoreError::Unmet).into());
+            return Err(looked.err().unwrap_or(StoreError::PreconditionFailed).into());
         }
         result
     }
@@ -230,14 +230,14 @@ impl<P: Participant> Drop for AnswersOnTheirWay<'_, P> {
 /// was not as it was cached. The database reports that only after the reactions. So a reaction may have seen a wrong
 /// row, and panicked for that reason: poison counts as well.
 fn may_be_wrongly_assumed(error: &BatchError) -> bool {
-    use StoreError::{Taken, Vanished};
+    use StoreError::{OptimisticInsertFailed, RowsMissing};
     let BatchError::Store(error) = error else { return true };
-    matches!(error, Taken { .. } | Vanished { .. })
+    matches!(error, OptimisticInsertFailed { .. } | RowsMissing { .. })
 }
 
 /// Whether it is certain that nothing was committed: COMMIT reported that a pipelined statement of the transaction had
 /// failed on an assumption. Any other error of COMMIT counts as an unknown outcome, which is safe, if slower.
 fn is_definite(error: &StoreError) -> bool {
-    use StoreError::{Taken, Unmet, Vanished};
-    matches!(error, Taken { .. } | Unmet | Vanished { .. })
+    use StoreError::{OptimisticInsertFailed, PreconditionFailed, RowsMissing};
+    matches!(error, OptimisticInsertFailed { .. } | PreconditionFailed | RowsMissing { .. })
 }

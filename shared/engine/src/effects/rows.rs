@@ -122,7 +122,7 @@ pub(crate) struct PutOff {
 pub(crate) struct InsertMode {
     /// How many of them this process claims. The others are left to the table.
     pub(crate) room: usize,
-    /// Optimistic insert: all ids are assumed to be new, and a conflict fails with [`StoreError::Taken`].
+    /// Optimistic insert: all ids are assumed to be new, and a conflict fails with [`StoreError::OptimisticInsertFailed`].
     pub(crate) assume_new: bool,
 }
 
@@ -179,7 +179,7 @@ pub(crate) async fn insert<P: Participant>(
 }
 
 /// Deletes the rows of answered effects, and returns the ids of those that existed. With `assume_pending`, a missing
-/// row fails the statement with [`StoreError::Vanished`].
+/// row fails the statement with [`StoreError::RowsMissing`].
 pub(crate) async fn take(
     tx: &mut Tx,
     ids: BTreeSet<Uuid>,

@@ -35,7 +35,7 @@ async fn fails_for_company(rig: &Rig, engine: &Engine<Toy>) {
         .apply_batch(&[add(99, tally(9))], &mut UnconfirmedAnswers::<Toy>::new())
         .await
         .unwrap_err();
-    assert!(matches!(refused, BatchError::Store(StoreError::Unmet)), "{refused}");
+    assert!(matches!(refused, BatchError::Store(StoreError::PreconditionFailed)), "{refused}");
     assert_eq!(rig.tally(tally(9)).await, None, "the failed batch leaves no row");
 }
 

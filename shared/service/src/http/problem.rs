@@ -187,7 +187,7 @@ impl From<StoreError> for Problem {
         tracing::warn!(%error, "a request failed because the database is away");
         Self::from(match error {
             StoreError::ReadOnly => Failure::ReadOnly,
-            StoreError::Pinned { .. } => Failure::DatabaseFull,
+            StoreError::LogNotEmptied { .. } => Failure::DatabaseFull,
             _ => Failure::DatabaseAway,
         })
     }

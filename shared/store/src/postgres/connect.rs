@@ -192,7 +192,7 @@ fn refused(error: PoolError) -> StoreError {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
             StoreError::postgres(error)
         }
-        PoolError::PostCreateHook(HookError::Message(_)) => StoreError::Unserved,
+        PoolError::PostCreateHook(HookError::Message(_)) => StoreError::NoAnswer,
         // The pool is closed, or no connection became free in time.
         _ => StoreError::TimedOut,
     }
@@ -227,7 +227,7 @@ async fn commit(session: &ClientWrapper) -> Result<(), StoreError> {
 /// transaction wait. If the pooler changes sessions, the wait ends with the first transaction, and both have had
 /// the same session. If it keeps sessions, the wait goes on: then there are too few sessions.
 async fn require_one_each(one: &ClientWrapper, two: &ClientWrapper) -> Result<(), StoreError> {
-    let unserved = |_| StoreError::Unserved;
+    let unserved = |_| StoreError::NoAnswer;
     let of_one = timeout(SERVED_WITHIN, begin(one)).await.map_err(unserved)??;
     let mut beginning = pin!(begin(two));
     let begun = timeout(SERVED_WITHIN, &mut beginning).await;

@@ -168,7 +168,7 @@ impl Transaction {
 
     /// Sends the statement `change`, which is to update or delete `expected` rows of `table`. No code reads its
     /// row count. Instead the statement divides by zero if it finds fewer rows, and a later call fails with
-    /// [`StoreError::Vanished`].
+    /// [`StoreError::RowsMissing`].
     pub(crate) async fn change_later(
         &mut self,
         change: &str,
@@ -181,7 +181,7 @@ impl Transaction {
             values.borrowed().len() + 1
         );
         let count = i64::try_from(expected).unwrap_or(i64::MAX);
-        let error = StoreError::Vanished { table, expected };
+        let error = StoreError::RowsMissing { table, expected };
         let values = values.and(vec![Value::Int(count)]);
         let reported = ReportedAs { states: CONDITION_FAILED, error };
         self.execute_later(&sql, values, Some(reported)).await

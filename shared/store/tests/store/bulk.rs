@@ -109,7 +109,7 @@ async fn an_update_of_a_row_that_does_not_exist_fails() {
         let written = tx.update(&Item::TABLE, values(0..100)).await;
         let error = reported_error(tx, written).await;
         assert_eq!(error.class(), Class::Conflict);
-        let StoreError::Vanished { table, expected } = error else { panic!("{error}") };
+        let StoreError::RowsMissing { table, expected } = error else { panic!("{error}") };
         assert_eq!((table, expected), ("item", 100));
         assert_eq!(items(&db).await, []);
     }

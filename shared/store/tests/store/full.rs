@@ -66,7 +66,7 @@ async fn a_reader_in_another_process_lets_the_write_ahead_log_grow_to_its_limit_
         }
         assert!(log_mib() <= LIMIT_MIB && round < 10_000, "it grows beyond its limit");
     };
-    assert!(matches!(pinned, StoreError::Pinned { .. }), "{pinned}");
+    assert!(matches!(pinned, StoreError::LogNotEmptied { .. }), "{pinned}");
     assert_eq!(pinned.class(), Class::Unavailable);
     db.require_writable().await.unwrap_err();
     reader.close().await.unwrap();

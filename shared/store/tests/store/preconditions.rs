@@ -37,7 +37,10 @@ async fn discard_all_deletes_all_rows_or_fails() {
         let mut tx = db.begin().await.unwrap();
         let deleted = tx.discard_all("item", "id", Kind::Int, keys(0..11)).await;
         let error = reported_error(tx, deleted).await;
-        assert!(matches!(error, StoreError::Vanished { table: "item", expected: 11 }), "{error}");
+        assert!(
+            matches!(error, StoreError::RowsMissing { table: "item", expected: 11 }),
+            "{error}"
+        );
         assert_eq!(items(&db).await.len(), 10);
     }
 }
@@ -69,15 +72,15 @@ async fn a_condition_is_checked_with_an_insert_or_by_itself() {
         let condition = one_and_two.clone().and(exists(9));
         let written = tx.insert_untaken(&Item::TABLE, values([4]), condition).await;
         let error = reported_error(tx, written).await;
-        assert!(matches!(error, StoreError::Taken { table: "item" }), "{error}");
+        assert!(matches!(error, StoreError::OptimisticInsertFailed { table: "item" }), "{error}");
         let mut tx = db.begin().await.unwrap();
         let written = tx.insert_untaken(&Item::TABLE, values([3, 4]), one_and_two).await;
         let error = reported_error(tx, written).await;
-        assert!(matches!(error, StoreError::Taken { table: "item" }), "{error}");
+        assert!(matches!(error, StoreError::OptimisticInsertFailed { table: "item" }), "{error}");
         let mut tx = db.begin().await.unwrap();
         let required = tx.require(exists(9)).await;
         let error = reported_error(tx, required).await;
-        assert!(matches!(error, StoreError::Unmet), "{error}");
+        assert!(matches!(error, StoreError::PreconditionFailed), "{error}");
         assert_eq!(items(&db).await, (1..4).map(item).collect::<Vec<_>>());
     }
 }

@@ -86,7 +86,7 @@ async fn a_pooler_without_a_free_session_is_unavailable_and_the_error_names_its_
     let _only = db.begin().await.unwrap();
     let later = db.begin().await.map(drop).unwrap_err();
     for refused in [at_the_start, later] {
-        assert!(matches!(refused, StoreError::Unserved) && refused.is_away(), "{refused}");
+        assert!(matches!(refused, StoreError::NoAnswer) && refused.is_away(), "{refused}");
         assert!(refused.to_string().contains("default_pool_size"), "{refused}");
     }
 }
