@@ -21,10 +21,10 @@
 //!
 //! - During steps 1 to 3 a signal has its default action: it kills the process, which has changed nothing yet.
 //! - During steps 4 and 5 the first request ends the process, exit code 0.
-//! - During step 6 the first request starts the drain. A second one cuts the drain short, exit code 1. That
+//! - During step 6 the first request starts the drain. A second one, during step 7, cuts it short, exit code 1. That
 //!   loses nothing, since each batch is one transaction, and unsent records stay in the outbox.
 //! - If the engine ends by itself, step 7 drains the HTTP requests only. A request to stop cuts that short.
-//! - In both cases an error of the engine decides the exit code, if it came first.
+//! - If the engine has failed before a request cuts its drain short, the engine's error decides the exit code.
 //!
 //! **Failures.** Every error is one line that names the setting, or what was tried, with passwords hidden.
 //! Before step 4 it goes to standard error, afterwards to the log. [`Exit`] lists the exit codes. They tell a

@@ -66,8 +66,8 @@
 //!   has overwritten;
 //! - keeping `read_at` when a row is written: a row that is written every second would never be read again,
 //!   and a change by hand would be overlooked for ever;
-//! - taking a row out of `old` when it enters `young`: its `read_at` would be renewed, and once the row is deleted from
-//!   one generation only, the older copy would be found in its place;
+//! - looking for a row in `old` when it enters `young`: a write would renew its `read_at`. It is taken out there, so that
+//!   a row has one copy;
 //! - removing deleted rows: they would be found as if they existed;
 //! - the swap of `young` and `old` at [`GENERATION`]: the cache would grow to all rows written within ten seconds, and to
 //!   all rows ever written if no caller dropped the expired ones;

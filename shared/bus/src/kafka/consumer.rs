@@ -32,7 +32,8 @@
 //!
 //! # What it promises
 //!
-//! - *A dropped `receive` loses nothing.* While it waits, each record that it has taken is in `taken_in_pause`.
+//! - *A dropped `receive` loses nothing.* It waits only before it has taken a record, or during a pause, when each record
+//!   that it takes goes to `taken_in_pause`.
 //! - *No record is skipped.* By A1 and A3 the broker learns only positions. After a
 //!   crash the records at the committed position and after it come again, which A2 permits. Where the next
 //!   record does not exist any more, librdkafka reports `AutoOffsetReset`, and `receive` fails.

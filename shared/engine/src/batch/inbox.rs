@@ -36,7 +36,7 @@ pub(super) struct Entering {
 /// Otherwise it does not wait, and reports all ids as new. If one is not new, if the premise does not hold, or if an
 /// aggregate is parked, the commit fails with [`StoreError::OptimisticInsertFailed`].
 ///
-/// A batch without ids requires the premise only, and fails with `PreconditionFailed`. It has no event, as each event has an id. So it
+/// A batch without ids requires the premise only, and fails with `PreconditionFailed` if it does not hold. It has no event, as each event has an id. So it
 /// need not know whether an aggregate is parked.
 pub(super) async fn enter<P: Participant>(
     tx: &mut Tx,

@@ -218,7 +218,7 @@ impl<'a, P: Participant> BatchContext<'a, P> {
     async fn commit(self) -> Result<Committed<'a, P>, BatchError> {
         let Self { engine, batch, ownership, tx, sorted, sent, .. } = self;
         if sorted.parked() > 0 {
-            // Before the commit, since its result may be lost. The repeat would not learn that an aggregate is parked: the
+            // Before the commit, since the answer to COMMIT may be lost. The repeat would not learn that an aggregate is parked: the
             // inbox statement says so in each row that it inserts, and the repeat inserts none, as its ids are there.
             engine.note_parked(true);
         }

@@ -36,8 +36,8 @@
 //! 6. Where one process is always the only replica, as with SQLite, an optimistic statement does not look for parked
 //!    aggregates. This process has parked them itself, and remembers that in the flag `maybe_parked`. It
 //!    sets the flag before the commit, so that it remembers a commit too whose outcome is unknown. A process
-//!    that has just started has the flag set. Only an answer of 4 that no aggregate is parked clears it, which in a batch
-//!    comes before the commit that may set it. *Test
+//!    that has just started has the flag set. Only an answer of 4 that no aggregate is parked clears it. A batch
+//!    that gets this answer and then parks an aggregate sets the flag again, since it sets it later. *Test
 //!    `an_order_that_was_parked_by_a_commit_with_an_unknown_outcome_is_remembered`.*
 //!
 //! **A batch that reads the queues**, because an aggregate is parked, or because it has poison or replays.
