@@ -202,7 +202,7 @@ impl DataDir {
     /// Locks the directory for this process.
     ///
     /// # Errors
-    /// If another `quintet up` has locked it.
+    /// If another `up` has locked it.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let path = self.lock_file();
         let name = || format!("cannot lock {}", path.display());
@@ -219,8 +219,9 @@ impl DataDir {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).with_context(name)?;
                 bail!(
-                    "{} is in use by another `quintet up` (pid {}): stop that one, or take another --data",
+                    "{} is in use by another `{} up` (pid {}): stop that one, or take another --data",
                     self.shown.display(),
+                    crate::invocation::name(),
                     holder.trim()
                 );
             }

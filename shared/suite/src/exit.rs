@@ -60,7 +60,7 @@ impl Exit {
                 "Correct the command line (`--help`). For an audit, wait longer with `--wait`, or see to what it names."
             }
             Self::WaitsForOperator => {
-                "List the requests that are held with `effects list`, and resolve or retry them."
+                "Do what the command's last line says. Where it names a held request, `effects list` shows it: resolve or retry it."
             }
         }
     }
