@@ -115,7 +115,7 @@ mod tests {
         let (http, mut draining) = open_request();
         let (parent, shutdown) = parent();
         let refusal = BusError::Unavailable { reason: "the broker refuses it".into() };
-        let running = Running::start("payment", http, |_| async { Err(Fatal::from(refusal)) });
+        let running = Running::start("booking", http, |_| async { Err(Fatal::from(refusal)) });
         let ended = tokio::spawn(running.until_stopped(shutdown));
         draining.wait_for(|draining| *draining).await.unwrap();
         parent.send(()).unwrap();
@@ -128,7 +128,7 @@ mod tests {
         let (http, mut draining) = open_request();
         let (mut engine_draining, (engine_ended, mut has_ended)) =
             (draining.clone(), watch::channel(false));
-        let running = Running::start("payment", http, |_| async move {
+        let running = Running::start("booking", http, |_| async move {
             engine_draining.wait_for(|draining| *draining).await.unwrap();
             engine_ended.send_replace(true);
             Err(Fatal::from(BusError::Unavailable { reason: "the broker refuses it".into() }))
@@ -155,7 +155,7 @@ mod tests {
             request_ended.send_replace(true);
         })];
         let (parent, shutdown) = parent();
-        let running = Running::start("payment", http, |mut stopped| async move {
+        let running = Running::start("booking", http, |mut stopped| async move {
             stopped.wait_for(|stopped| *stopped).await.unwrap();
             assert!(
                 *engine_may_end.borrow(),

@@ -138,13 +138,13 @@ pub(super) enum Pick {
 pub(super) struct FairQueue<K, T> {
     by_key: HashMap<K, VecDeque<T>>,
     /// The keys with waiting items. The first is served next.
-    order: VecDeque<K>,
+    rotation: VecDeque<K>,
     len: usize,
 }
 
 impl<K, T> Default for FairQueue<K, T> {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), order: VecDeque::new(), len: 0 }
+        Self { by_key: HashMap::new(), rotation: VecDeque::new(), len: 0 }
     }
 }
 
@@ -157,29 +157,29 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
         self.len += 1;
         let waiting = self.by_key.entry(key.clone()).or_default();
         if waiting.is_empty() {
-            self.order.push_back(key);
+            self.rotation.push_back(key);
         }
         waiting.push_back(item);
     }
 
     /// How many keys with waiting items are admitted.
     pub(super) fn keys(&self, admits: impl Fn(&K) -> bool) -> usize {
-        self.order.iter().filter(|key| admits(key)).count()
+        self.rotation.iter().filter(|key| admits(key)).count()
     }
 
     /// The oldest item of the next admitted key. Keys that are not admitted keep their places.
     pub(super) fn pop(&mut self, pick: Pick, admits: impl Fn(&K) -> bool) -> Option<T> {
         let place = match pick {
-            Pick::Oldest => self.order.iter().position(admits)?,
-            Pick::Newest => self.order.iter().rposition(admits)?,
+            Pick::Oldest => self.rotation.iter().position(admits)?,
+            Pick::Newest => self.rotation.iter().rposition(admits)?,
         };
-        let key = self.order.remove(place)?;
+        let key = self.rotation.remove(place)?;
         let waiting = self.by_key.get_mut(&key)?;
         let item = waiting.pop_front();
         if waiting.is_empty() {
             self.by_key.remove(&key);
         } else {
-            self.order.push_back(key);
+            self.rotation.push_back(key);
         }
         self.len -= usize::from(item.is_some());
         item
@@ -188,9 +188,9 @@ impl<K: Hash + Eq + Clone, T> FairQueue<K, T> {
     /// Removes the items of each key beyond its `most` oldest, and returns them.
     pub(super) fn trim(&mut self, most: impl Fn(&K) -> usize) -> Vec<T> {
         let mut excess = Vec::new();
-        for key in &self.order {
+        for key in &self.rotation {
             let Some(waiting) = self.by_key.get_mut(key) else { continue };
-            // At least one stays, so that a key in `order` always has an item.
+            // At least one stays, so that a key in `rotation` always has an item.
             excess.extend(waiting.split_off(most(key).max(1).min(waiting.len())));
         }
         self.len -= excess.len();
