@@ -210,6 +210,16 @@ pub trait Bus: Send + Sync {
         Err(BusError::settings("bus.url", why))
     }
 
+    /// As [`Bus::reader`], from the present end of the topics on. Unlike that one's, its read may return none although a
+    /// record has just come: the next read returns that record.
+    ///
+    /// # Errors
+    /// As [`Bus::reader`].
+    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        let why = format!("the bus of {} cannot be read from outside", topics.join(", "));
+        Err(BusError::settings("bus.url", why))
+    }
+
     /// The id that this bus got at its first use. A bus without an id gets `proposed`. `None` if this kind of bus
     /// keeps no id, as the one in memory.
     ///

@@ -80,5 +80,6 @@ conformance! {
     positions::positions_of_foreign_partitions_are_ignored;
     on brokers
     checks::a_reader_sees_all_records_and_later_ones,
+    checks::a_reader_from_the_end_sees_later_records_only,
     checks::a_bus_keeps_the_id_that_it_got_first,
 }

@@ -52,6 +52,20 @@ impl Kafka {
     }
 }
 
+impl Kafka {
+    async fn read_from(
+        &self,
+        topics: &[&str],
+        first: reader::First,
+    ) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let (config, namespace) = (self.config.clone(), self.namespace.clone());
+        let reader =
+            blocking(move || reader::KafkaReader::open(&config, namespace, &topics, first));
+        Ok(Box::new(reader.await?))
+    }
+}
+
 #[async_trait]
 impl Bus for Kafka {
     async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
@@ -102,10 +116,11 @@ impl Bus for Kafka {
     }
 
     async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        let topics = self.namespace.topics(topics)?;
-        let (config, namespace) = (self.config.clone(), self.namespace.clone());
-        let reader = blocking(move || reader::KafkaReader::open(&config, namespace, &topics));
-        Ok(Box::new(reader.await?))
+        self.read_from(topics, reader::First::Lowest).await
+    }
+
+    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        self.read_from(topics, reader::First::Next).await
     }
 
     async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {

@@ -1,7 +1,8 @@
-//! Reads topics without being a member of a group, from their lowest records on.
+//! Reads topics without being a member of a group.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -22,12 +23,27 @@ use crate::{BusError, Incoming, Reader};
 const GROUP: &str = "quintet-reader";
 /// How long a poll waits for a record before the reader asks whether it has reached the end.
 const POLL_TIMEOUT: Duration = Duration::from_millis(250);
+/// How often a reader from the end asks where the ends are. It needs to know only that the broker is still there, and the
+/// question takes a request for each partition.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// See the module. `None` while a read is under way, and for good if that read was dropped.
 pub(super) struct KafkaReader(Option<Reading>);
 
+/// The record of each partition that a reader returns first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// The lowest one.
+    Lowest,
+    /// The one that will be published next.
+    Next,
+}
+
 struct Reading {
     client: BaseConsumer<Context>,
+    first: First,
+    /// When it asked for the ends of all partitions.
+    asked: Cell<Instant>,
     namespace: Namespace,
     /// The next offset of each partition, by topic and partition.
     next: HashMap<(String, i32), i64>,
@@ -39,6 +55,7 @@ impl KafkaReader {
         config: &Config,
         namespace: Namespace,
         topics: &[String],
+        first: First,
     ) -> Result<Self, BusError> {
         let mut config = config.consumer(&namespace.outer("group", GROUP)?);
         let client: BaseConsumer<Context> = config
@@ -48,14 +65,16 @@ impl KafkaReader {
         let (mut next, mut from) = (HashMap::new(), TopicPartitionList::new());
         for topic in topics {
             for partition in 0..partition_count(client.client(), &namespace, topic)? {
-                let (low, _) = ends(&client, &namespace, topic, partition)?;
-                from.add_partition_offset(topic, partition, Offset::Offset(low))
+                let (low, high) = ends(&client, &namespace, topic, partition)?;
+                let offset = if first == First::Lowest { low } else { high };
+                from.add_partition_offset(topic, partition, Offset::Offset(offset))
                     .map_err(|error| BusError::kafka("naming an offset", error))?;
-                next.insert((topic.clone(), partition), low);
+                next.insert((topic.clone(), partition), offset);
             }
         }
         client.assign(&from).map_err(|error| BusError::kafka("assigning partitions", error))?;
-        Ok(Self(Some(Reading { client, namespace, next })))
+        let asked = Cell::new(Instant::now());
+        Ok(Self(Some(Reading { client, first, asked, namespace, next })))
     }
 }
 
@@ -90,11 +109,20 @@ impl Reading {
                         return Err(BusError::kafka("reading", error));
                     }
                 }
-                None if !received.is_empty() || self.is_at_end()? => break,
+                None if !received.is_empty() || self.is_done()? => break,
                 None => {}
             }
         }
         Ok(received)
+    }
+
+    /// Whether a read without records may return.
+    fn is_done(&self) -> Result<bool, BusError> {
+        if self.first == First::Next && self.asked.get().elapsed() < ASK_EVERY {
+            return Ok(true);
+        }
+        self.asked.set(Instant::now());
+        self.is_at_end()
     }
 
     fn is_at_end(&self) -> Result<bool, BusError> {

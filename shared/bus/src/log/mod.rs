@@ -111,6 +111,20 @@ impl Log {
     }
 }
 
+impl Log {
+    async fn read_from(
+        &self,
+        topics: &[&str],
+        first: fn(&PartitionState) -> i64,
+    ) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let mut connection = schema::reader(&self.path).await?;
+        // For a group that cannot exist: the reader needs only the watermarks.
+        let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
+        Ok(Box::new(reader::LogReader::new(connection, &self.namespace, &states, first)?))
+    }
+}
+
 #[async_trait]
 impl Bus for Log {
     async fn create_topics(&self, topics: &[Topic]) -> Result<(), BusError> {
@@ -200,11 +214,11 @@ impl Bus for Log {
     }
 
     async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        let topics = self.namespace.topics(topics)?;
-        let mut connection = schema::reader(&self.path).await?;
-        // For a group that cannot exist: the reader needs only the low watermarks.
-        let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
-        Ok(Box::new(reader::LogReader::new(connection, &self.namespace, &states)?))
+        self.read_from(topics, |state| state.low).await
+    }
+
+    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+        self.read_from(topics, |state| state.high).await
     }
 
     async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {

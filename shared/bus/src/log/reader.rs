@@ -17,8 +17,9 @@ impl LogReader {
         connection: SqliteConnection,
         namespace: &Namespace,
         states: &[PartitionState],
+        first: fn(&PartitionState) -> i64,
     ) -> Result<Self, BusError> {
-        let partitions = states.iter().map(|state| Cursor::at(state, state.low, namespace));
+        let partitions = states.iter().map(|state| Cursor::at(state, first(state), namespace));
         Ok(Self { connection, partitions: partitions.collect::<Result<_, _>>()? })
     }
 }

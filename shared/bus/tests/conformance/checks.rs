@@ -292,6 +292,21 @@ pub async fn a_reader_sees_all_records_and_later_ones(rig: &impl Rig) {
     assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
 }
 
+/// Reads what is published after the reader was opened, and nothing of before.
+pub async fn a_reader_from_the_end_sees_later_records_only(rig: &impl Rig) {
+    let bus = rig.bus().await;
+    publish(&*bus, &numbered(0..50)).await;
+    let mut reader = bus.reader_from_end(&["trips", "notices"]).await.expect("a reader");
+    publish(&*bus, &numbered(50..60)).await;
+    let mut seen = Vec::new();
+    while seen.len() < 10 {
+        seen.extend(within(reader.read(7)).await.expect("records"));
+    }
+    assert_eq!(sorted_numbers(&seen), (50..60).collect::<Vec<_>>());
+    let unknown = bus.reader_from_end(&["nothing"]).await.err().expect("there is no such topic");
+    assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
+}
+
 pub async fn a_bus_keeps_the_id_that_it_got_first(rig: &impl Rig) {
     let [one, two, three] = [1, 2, 3].map(uuid::Uuid::from_u128);
     let (first, second) = (rig.connect().await, rig.connect().await);
