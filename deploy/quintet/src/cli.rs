@@ -1,6 +1,6 @@
 //! The command line: the sub-commands of the order saga, and the program with its services and provider.
 
-use crate::{bench, chaos, cmd, demo, feed, hints, schema};
+use crate::{bench, chaos, cmd, demo, hints, schema};
 use anyhow::Result;
 use async_trait::async_trait;
 use clap::{Args as _, Command, FromArgMatches, Subcommand};
@@ -59,11 +59,6 @@ impl Extension for OrderSaga {
         hints::text(suite, demo, data)
     }
 
-    async fn feed(&self, suite: &Suite, up: &UpContext<'_>) -> Result<()> {
-        feed::Feed::of(suite, up.ui)?.run().await;
-        Ok(())
-    }
-
     async fn audit(&self, session: &Session, wait: Duration) -> Result<Option<ExitCode>> {
         cmd::audit::run(session, wait).await.map(Some)
     }
@@ -110,8 +105,13 @@ fn program() -> Program {
 
 /// The library calls the option `--aggregate`. An aggregate of this saga is an order.
 fn call_aggregates_orders(command: Command) -> Command {
-    command.mut_subcommand("events", |events| {
-        events.mut_arg("aggregate", |arg| arg.long("order").help("Only events of this order"))
+    ["events", "logs"].into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub_command| {
+            sub_command.mut_arg("aggregate", |arg| {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                arg.long("order").help(help.replace("aggregate", "order"))
+            })
+        })
     })
 }
 
@@ -143,6 +143,7 @@ mod tests {
             &["quintet", "service", "payment", "--check-config"][..],
             &["quintet", "provider", "sandbox", "--data", "x", "--listen", "127.0.0.1:1"],
             &["quintet", "events", "--order", "0198a3f0-0000-7000-8000-000000000000"],
+            &["quintet", "logs", "-f", "payment", "--order", "00000000"],
         ] {
             command().try_get_matches_from(given).unwrap();
         }

@@ -88,6 +88,8 @@ pub(crate) enum Verb<C: Commands> {
     Effects(cmd::Effects),
     /// Show the events that are on the bus
     Events(cmd::Events),
+    /// Print the logs of the services, also of a suite that has ended
+    Logs(cmd::Logs),
     /// Tell how far each service is behind, also those that are down
     Lag(cmd::Lag),
     /// Have a stopped service hear everything again

@@ -146,6 +146,26 @@ impl DataDir {
         self.shown_path(&self.log(member))
     }
 
+    /// The names of all processes that have a log, in the order of the alphabet.
+    ///
+    /// # Errors
+    /// If the folder cannot be read. It need not exist.
+    pub(crate) fn logs(&self) -> Result<Vec<String>> {
+        let folder = self.path.join("logs");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+        };
+        let names = entries.filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            Some(name.strip_suffix(".log")?.to_owned())
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// The path of the launcher's control socket. It is in the data directory. If that path is too long for a socket, it is in
     /// a folder of this user below the system's temporary folder.
     pub(crate) fn control_socket(&self) -> PathBuf {

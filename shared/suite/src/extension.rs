@@ -26,14 +26,6 @@ pub trait Extension {
         String::new()
     }
 
-    /// Prints what happens in the suite by [`Ui::tell`], until this future is dropped.
-    ///
-    /// # Errors
-    /// If it cannot go on. The suite is stopped then.
-    async fn feed(&self, _suite: &Suite, _context: &UpContext<'_>) -> Result<()> {
-        Ok(())
-    }
-
     /// Runs an audit of the saga's own instead of the one that every suite has; `None` if there is none. It waits at most
     /// so long until the suite is at rest.
     ///

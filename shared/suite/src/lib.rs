@@ -6,6 +6,7 @@
 //! program adds that by an [`Extension`] and by sub-commands of its own ([`Commands`]).
 
 pub mod backend;
+mod catalog;
 mod cli;
 mod cmd;
 mod component;
@@ -20,6 +21,8 @@ pub mod http;
 mod invariant;
 pub mod invocation;
 pub mod manifest;
+pub mod money;
+mod palette;
 mod ports;
 mod private;
 mod program;

@@ -49,7 +49,7 @@ use std::process::ExitCode;
 /// ```
 ///
 /// Its sub-commands are `up` (also when none is given), `service NAME`, `provider NAME`, `stop`, `start`, `audit`, `lag`,
-/// `events`, `dead-letters`, `effects`, `rewind`, `asyncapi` and `completions`.
+/// `events`, `logs`, `dead-letters`, `effects`, `rewind`, `asyncapi` and `completions`.
 pub struct Program {
     name: &'static str,
     about: &'static str,
@@ -189,10 +189,16 @@ impl Program {
         };
         let (data, json) = (cli.options.data, cli.options.json);
         let runnable = self.services.iter().chain(&self.providers).map(|part| part.name).collect();
-        let session = Session { data, json, manifest, topics: self.saga.topics.clone(), runnable };
+        let (topics, catalog) = (self.saga.topics.clone(), self.saga.catalog());
+        let session = Session { data, json, manifest, topics, runnable, catalog };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let ran = match runtime {
-            Ok(runtime) => runtime.block_on(self.run(cli.command, &session, &command)),
+            Ok(runtime) => {
+                let ran = runtime.block_on(self.run(cli.command, &session, &command));
+                // A call to a broker that does not answer must not hold up the end of the program.
+                runtime.shutdown_background();
+                ran
+            }
             Err(error) => Err(error.into()),
         };
         match ran {
@@ -287,6 +293,7 @@ impl Program {
             Some(Verb::DeadLetters(dead_letters)) => dead_letters.run(session).await,
             Some(Verb::Effects(effects)) => effects.run(session).await,
             Some(Verb::Events(events)) => events.run(session).await,
+            Some(Verb::Logs(logs)) => logs.run(session).await,
             Some(Verb::Lag(lag)) => lag.run(session).await,
             Some(Verb::Rewind(rewind)) => rewind.run(session).await,
             Some(Verb::AsyncApi(asyncapi)) => asyncapi.run(self.asyncapi()),

@@ -1,5 +1,6 @@
 //! The state that every sub-command works with.
 
+use crate::catalog::Catalog;
 use crate::component::Component;
 use crate::datadir::DataDir;
 use crate::http::Api;
@@ -35,6 +36,8 @@ pub struct Session {
     pub topics: BTreeSet<&'static str>,
     /// The services and providers that this program can run itself.
     pub runnable: BTreeSet<&'static str>,
+    /// Reads the schemas of the saga's contract. Only some commands need them.
+    pub(crate) catalog: fn() -> Catalog,
 }
 
 impl Session {
@@ -85,6 +88,7 @@ impl Session {
         let manifest = crate::manifest::tests::trip();
         let topics = ["bookings", "flights"].into();
         let runnable = ["booking", "flights", "airline"].into();
-        Self { data: Some(data.to_owned()), json: false, manifest, topics, runnable }
+        let (data, catalog) = (Some(data.to_owned()), Catalog::default as fn() -> Catalog);
+        Self { data, json: false, manifest, topics, runnable, catalog }
     }
 }

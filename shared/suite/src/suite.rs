@@ -303,6 +303,12 @@ impl Suite {
     }
 }
 
+impl Unknown {
+    pub(crate) const fn of(name: Component, known: Vec<String>) -> Self {
+        Self { name, known }
+    }
+}
+
 /// The suite has no component of this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {name} in this suite: give one of {}", known.join(", "))]

@@ -1,8 +1,17 @@
 //! Progress and messages for the user: a spinner or a bar on a terminal, plain lines otherwise. They go to stderr; only
 //! results go to stdout.
 
+mod printer;
+
+use crate::component::Member;
 use crate::invocation;
+use crate::manifest::Manifest;
+use crate::palette::Palette;
+use clock::{Clock as _, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use printer::Printer;
+pub(crate) use printer::Printing;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +27,9 @@ pub struct Ui {
     bar: Arc<Mutex<Option<ProgressBar>>>,
     /// Whether [`Self::tell`] prints.
     telling: Arc<AtomicBool>,
+    /// Prints the lines while a suite runs.
+    printer: Printer,
+    palette: Arc<Palette>,
 }
 
 /// A spinner or bar. Dropping it removes it from the terminal.
@@ -28,8 +40,28 @@ pub struct Progress {
 }
 
 impl Ui {
+    /// The terminal of a suite whose services have so many processes.
+    pub(crate) fn of(manifest: &Manifest, replicas: usize) -> Self {
+        let longest = manifest.members(replicas).map(|process| process.to_string().len()).max();
+        let palette = Palette::of(manifest.components()).widened(longest.unwrap_or_default());
+        Self { palette: Arc::new(palette), ..Self::default() }
+    }
+
+    /// Prints lines on a thread of its own until the returned value is dropped, so that a terminal that takes nothing holds
+    /// up no task of the launcher.
+    pub(crate) fn print_on_a_thread(&self) -> Printing {
+        let ui = self.clone();
+        self.printer.start(move |line| ui.print(line))
+    }
+
     /// Prints a line above the spinner or bar.
     pub fn line(&self, text: &str) {
+        if !self.printer.takes(text) {
+            self.print(text);
+        }
+    }
+
+    fn print(&self, text: &str) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match bar {
             Some(bar) => bar.suspend(|| stderr_line(text)),
@@ -42,11 +74,22 @@ impl Ui {
         self.telling.store(telling, Ordering::Relaxed);
     }
 
-    /// Prints a line about an event in the suite, unless the user has asked for silence.
-    pub fn tell(&self, text: &str) {
+    /// Prints a line about the suite, unless the user has asked for silence.
+    pub(crate) fn tell(&self, text: &str) {
         if self.telling.load(Ordering::Relaxed) {
             self.line(text);
         }
+    }
+
+    /// As [`Self::tell`], for a row about what a process did at this time.
+    pub(crate) fn tell_of(&self, process: Member, at: Timestamp, text: &str) {
+        let coloured = console::colors_enabled_stderr();
+        self.tell(&self.palette.row(at, process, text, coloured));
+    }
+
+    /// As [`Self::tell_of`], for what happens now.
+    pub(crate) fn tell_now(&self, process: Member, text: &str) {
+        self.tell_of(process, SystemClock.now(), text);
     }
 
     /// Prints a warning.

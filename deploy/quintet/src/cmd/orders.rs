@@ -1,6 +1,5 @@
 //! `quintet orders`: lists orders as a table or as JSON.
 
-use crate::money::Money;
 use crate::names;
 use crate::orders::{Attention, Client, Filter};
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use clock::{Clock, SystemClock};
 use jiff::Timestamp;
 use quintet_suite::Session;
 use quintet_suite::duration;
+use quintet_suite::money::Money;
 use quintet_suite::ui::{self, COLUMNS};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `quintet up`, `stop` and `start` with processes: starts, deaths and restarts of programs, and the files of a suite.
 
-use crate::fake::{self, FakeSuite, PROGRAMS, alive, kill_9, order_id, text, until};
+use crate::fake::{self, FakeSuite, PROGRAMS, alive, kill_9, text, until};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -287,46 +287,6 @@ async fn a_suite_is_found_from_a_sub_folder() {
     fs::write(default.join("up.json"), up_json.to_string()).unwrap();
     let found = orders(&deep).await;
     assert!(text(&found.stdout).starts_with("order  "), "{}", text(&found.stderr));
-}
-
-#[tokio::test]
-async fn up_prints_orders_that_end_and_services_that_stop_and_start() {
-    let suite = FakeSuite::new();
-    let up = suite.up(&["--json"]);
-    suite.until_all_ran(1).await;
-    suite.serve().await;
-    until("up is ready", || up.stdout().ends_with('\n')).await;
-    let polls = || suite.state.lock().unwrap().list_queries.len();
-    until("up has listed the orders", || polls() > 0).await;
-    let before = up.stderr();
-    assert!(!before.contains("order 0193"), "orders that had ended before are printed: {before}");
-
-    suite.state.lock().unwrap().newer_open = 2;
-    let polls_before = polls();
-    until("up has listed two open orders", || polls() > polls_before + 1).await;
-    {
-        let mut state = suite.state.lock().unwrap();
-        (state.newer_open, state.newer_ended) = (0, 2);
-    }
-    let line = |nth| format!("order {} cancelled in 20 ms: payment_declined\n", order_id(nth));
-    until("up has printed their ends", || up.stderr().contains(&line(9))).await;
-    assert!(up.stderr().contains(&line(8)), "{}", up.stderr());
-
-    suite.run(&["stop", "payment"]).await;
-    suite.run(&["start", "payment"]).await;
-    until("payment runs again", || suite.pids("payment").len() == 2).await;
-    let started = format!("payment stopped\npayment started (pid {})\n", suite.pids("payment")[1]);
-    assert!(up.stderr().contains(&started), "{}", up.stderr());
-    assert_eq!(up.stderr().matches(&line(9)).count(), 1);
-}
-
-#[tokio::test]
-async fn up_quiet_prints_nothing_of_orders_and_services() {
-    let suite = FakeSuite::new();
-    let up = suite.running().await;
-    suite.run(&["stop", "payment"]).await;
-    assert!(!up.stderr().contains("payment stopped"), "{}", up.stderr());
-    assert!(suite.state.lock().unwrap().list_queries.is_empty());
 }
 
 #[tokio::test]

@@ -6,4 +6,5 @@ mod dead_letters;
 mod fake;
 mod life;
 mod schema;
+mod stream;
 mod terminal;

@@ -49,8 +49,19 @@ async fn every_commands_output_fits_and_is_plain_when_piped() {
 #[tokio::test]
 async fn every_commands_help_fits_and_is_plain_when_piped() {
     let suite = FakeSuite::new();
-    let commands =
-        ["", "up", "stop", "start", "place", "watch", "orders", "audit", "bench", "completions"];
+    let commands = [
+        "",
+        "up",
+        "stop",
+        "start",
+        "place",
+        "watch",
+        "orders",
+        "logs",
+        "audit",
+        "bench",
+        "completions",
+    ];
     for command in commands {
         let mut arguments = vec![command, "--help"];
         arguments.retain(|argument| !argument.is_empty());

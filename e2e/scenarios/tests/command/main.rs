@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             running::the_audit_of_a_busy_suite_reports_no_violation,
             running::watch_shows_each_event_once_although_the_service_is_killed,
             running::orders_are_listed_by_their_status,
+            running::logs_of_an_order_show_what_it_waited_for,
             on_bus::events_are_shown_and_a_rewound_service_reads_them_again,
             bench::two_clean_suites_are_measured_and_compared,
             bench::a_running_suite_is_measured_and_left_running,

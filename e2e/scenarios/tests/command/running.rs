@@ -1,4 +1,4 @@
-//! `quintet audit`, `watch` and `orders` while orders run.
+//! `quintet audit`, `watch`, `orders` and `logs` while orders run.
 
 use std::{
     cell::Cell,
@@ -126,4 +126,20 @@ pub(crate) async fn orders_are_listed_by_their_status(visitor: Visitor) {
     assert_eq!(list(&["--status", "completed", "--limit", "1000"]).await.len(), 80);
     assert!(list(&["--status", "placed"]).await.is_empty());
     visitor.assert_sound().await;
+}
+
+pub(crate) async fn logs_of_an_order_show_what_it_waited_for(visitor: Visitor) {
+    let sku = visitor.product(2).await;
+    let [flaky, other] = [(); 2].map(|()| NewOrder::of(&sku).token("tok_flaky"));
+    let (flaky, other) = (visitor.place(&flaky).await, visitor.place(&other).await);
+    for order in [flaky, other] {
+        visitor.until_ended(order, "completed").await;
+    }
+    let (code, lines) =
+        visitor.suite().run_quintet(&["logs", "--tail", "0", "--order", &flaky.to_string()]).await;
+    assert_eq!(code, Some(0));
+    let of_payment = lines.iter().filter(|line| line["process"] == "payment");
+    let of_payment: Vec<String> = of_payment.map(ToString::to_string).collect();
+    assert!(of_payment.iter().any(|line| line.contains("no answer")), "{lines:?}");
+    assert!(of_payment.iter().all(|line| !line.contains(&other.to_string())), "{of_payment:?}");
 }

@@ -1,9 +1,10 @@
 //! `events`: prints the events on the bus.
 
+use super::id::Id;
 use super::on_bus::BusArgs;
 use crate::session::Session;
 use crate::ui::Ui;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bus::{Incoming, Reader};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -12,16 +13,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::sleep;
-use uuid::Uuid;
 
 /// How many records are read at once.
 const CHUNK: usize = 1_000;
 /// The pause before reading again at the end of the bus.
 const POLL: Duration = Duration::from_millis(200);
 /// The header of a record with the type of its event.
-const TYPE: &str = "ce_type";
+pub(super) const TYPE: &str = "ce_type";
 /// The header of a record with the time of its event.
-const TIME: &str = "ce_time";
+pub(super) const TIME: &str = "ce_time";
 
 /// The arguments of `events`.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub struct Events {
     /// Only this topic
     #[arg(value_name = "TOPIC")]
     topic: Option<String>,
-    /// Only events of this aggregate
+    /// Only events of this aggregate; the end of its id is enough, as `up` shows it
     #[arg(long, value_name = "ID")]
     aggregate: Option<String>,
     /// Go on with the events that come, until Ctrl-C
@@ -44,9 +44,8 @@ pub struct Events {
 
 impl Events {
     pub(crate) async fn run(self, session: &Session) -> Result<ExitCode> {
-        let key = self.aggregate.as_deref().map(key).transpose()?;
-        let is_wanted =
-            |record: &Incoming| key.as_ref().is_none_or(|key| record.key == key.as_bytes());
+        let id = self.aggregate.as_deref().map(Id::parse).transpose()?;
+        let is_wanted = |record: &Incoming| id.as_ref().is_none_or(|id| id.is(&record.key));
         let bus = self.bus.open(session).await?;
         let topics: Vec<&str> = match &self.topic {
             Some(topic) => vec![topic],
@@ -67,14 +66,6 @@ impl Events {
         }
         // An error of `show` means that the reader of a pipe has gone, as with `events | head`. That is no failure.
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// The key of an aggregate's records. The text may be any spelling of the id, which is normalised.
-fn key(text: &str) -> Result<String> {
-    match Uuid::parse_str(text.trim()) {
-        Ok(id) => Ok(id.to_string()),
-        Err(_) => bail!("{text:.40} is no id: give a UUID"),
     }
 }
 
@@ -112,7 +103,7 @@ fn show<'a>(records: impl Iterator<Item = &'a Incoming>, as_json: bool) -> io::R
     out.flush()
 }
 
-fn header<'a>(record: &'a Incoming, name: &str) -> &'a str {
+pub(super) fn header<'a>(record: &'a Incoming, name: &str) -> &'a str {
     record.headers.text(name).unwrap_or_default()
 }
 

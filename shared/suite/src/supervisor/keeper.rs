@@ -106,7 +106,7 @@ impl Keeper {
                     }
                     Some(Order::Stop { done }) => {
                         if self.phase.send_replace(Phase::Stopped) != Phase::Stopped {
-                            self.ui.tell(&format!("{} stopped", self.launch.member));
+                            self.ui.tell_now(self.launch.member, "stopped");
                         }
                         let _ = done.send(());
                         next = Next::Wait;
@@ -130,7 +130,7 @@ impl Keeper {
         self.runs_as(child.id());
         self.phase.send_replace(Phase::Running);
         if let Some(pid) = child.id() {
-            self.ui.tell(&format!("{} started (pid {pid})", self.launch.member));
+            self.ui.tell_now(self.launch.member, &format!("started (pid {pid})"));
         }
         loop {
             tokio::select! {
@@ -163,7 +163,7 @@ impl Keeper {
         }
         self.runs_as(None);
         self.phase.send_replace(Phase::Stopped);
-        self.ui.tell(&format!("{member} stopped"));
+        self.ui.tell_now(member, "stopped");
     }
 
     /// Decides what follows when the process has died without an order to stop.

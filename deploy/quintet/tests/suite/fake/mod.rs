@@ -1,9 +1,11 @@
 //! A fake suite for the command: shell scripts stand in for the processes, and an HTTP server in the test's own process
 //! answers on all their ports.
 
+mod bus;
 mod dead_letters;
 mod server;
 
+pub use bus::FakeEvent;
 pub use server::{FakeState, order_id};
 
 use serde_json::Value;

@@ -36,10 +36,6 @@ pub struct FakeState {
     pub needs_attention: bool,
     /// All orders wait for a refund that the gateway has refused.
     pub refund_refused: bool,
-    /// How many orders beyond the first seven have ended. The first seven always have.
-    pub newer_ended: usize,
-    /// How many orders beyond those are open.
-    pub newer_open: usize,
     /// The customers' addresses of the placed orders.
     pub emails: Vec<String>,
     /// The orders that each service has parked.
@@ -158,10 +154,7 @@ async fn orders(State(fake): Shared, Query(query): Query<BTreeMap<String, String
     let limit: usize = query["limit"].parse().unwrap();
     let mut state = fake.state();
     state.list_queries.push(query);
-    let ended = 7 + state.newer_ended;
-    let events = |nth| if nth > ended { 1 } else { TIMELINE.len() };
-    let all = (1..=ended + state.newer_open).rev().map(|nth| order(&order_id(nth), events(nth)));
-    let all: Vec<Value> = all.collect();
+    let all: Vec<Value> = (1..=7).rev().map(|nth| order(&order_id(nth), TIMELINE.len())).collect();
     let end = (cursor + limit.min(3)).min(all.len());
     let next = (end < all.len()).then(|| end.to_string());
     Json(json!({ "orders": all[cursor..end], "next": next }))
@@ -174,9 +167,6 @@ async fn read(State(fake): Shared, Segment(id): Segment<String>) -> Answer {
         return (StatusCode::NOT_FOUND, Json(json!({"title": "Not Found", "detail": "none"})));
     }
     state.reads += 1;
-    if state.newer_ended > 0 {
-        state.reads = TIMELINE.len();
-    }
     let mut order = order(&id, state.reads.min(TIMELINE.len()));
     if state.refund_refused {
         (order["status"], order["waiting_for"]) = ("cancelling".into(), json!(["payment"]));

@@ -1,11 +1,13 @@
 //! `up`: starts a suite, keeps it running, and stops it when the user asks for it.
 
 mod ending;
+mod feed;
 mod files;
 mod prepare;
 mod report;
+mod values;
 
-use crate::component::{Component, Member};
+use crate::component::Component;
 use crate::datadir::DataDir;
 use crate::environment::Plan;
 use crate::extension::{Extension, UpContext};
@@ -21,6 +23,7 @@ use crate::ui::{self, Ui};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 pub use ending::Ending;
+use feed::Feed;
 use files::SuiteFiles;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -28,6 +31,8 @@ use prepare::Inputs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use values::replicas;
+pub use values::{brokers, namespace};
 
 /// The options of `up`.
 #[derive(Debug, Default, Args)]
@@ -54,8 +59,8 @@ pub struct Up {
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::HIGHEST)))]
     port: Option<u16>,
-    /// Do not say what happens and which services stop and start
-    #[arg(long)]
+    /// Print neither the events of the services nor which of them stop and start
+    #[arg(short, long)]
     quiet: bool,
     /// Prefix of topic, group and database names, such as t1-: keeps suites on the same servers apart
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
@@ -86,8 +91,8 @@ impl Up {
     /// # Errors
     /// If the suite does not get ready, or one of its files is deleted or replaced. The suite is stopped in any case.
     pub async fn run(self, session: &Session, extension: &dyn Extension) -> Result<ExitCode> {
-        let ui = Ui::default();
         let manifest = self.manifest(session)?;
+        let ui = Ui::of(manifest, self.replicas());
         let dir = session.dir()?;
         for warning in dir.create(manifest)? {
             ui.warn(&warning);
@@ -114,15 +119,15 @@ impl Up {
             () = ending.wait() => Err(anyhow::anyhow!("interrupted before the suite was ready")),
         };
         let outcome = match outcome {
-            Ok(()) => match self.report(session, &dir, &supervisor.suite(), extension) {
-                Ok(()) => {
-                    self.watch(&dir, &supervisor.suite(), &mut ending, extension, &context).await
+            Ok(()) => {
+                let feed = self.feed(session, &ui).await;
+                match self.report(session, &dir, &supervisor.suite(), extension) {
+                    Ok(()) => self.watch(&dir, &supervisor.suite(), &mut ending, feed, &ui).await,
+                    failed => failed,
                 }
-                failed => failed,
-            },
+            }
             failed => failed,
         };
-        ui.set_telling(false);
         if matches!(&outcome, Err(error) if error.is::<Lost>()) {
             // Draining is useless now: the services would write to files that no longer exist.
             file.abandon();
@@ -147,34 +152,42 @@ impl Up {
         self.replicas.unwrap_or(1)
     }
 
+    /// The feed of the suite's events, unless the user has asked for silence.
+    async fn feed<'a>(&self, session: &'a Session, ui: &'a Ui) -> Option<Feed<'a>> {
+        if self.quiet { None } else { Some(Feed::begin(session, ui).await) }
+    }
+
     /// Prints what happens in the suite until a signal comes.
     ///
     /// # Errors
-    /// If a file of the suite is deleted or replaced, or the extension's feed fails.
+    /// If a file of the suite is deleted or replaced.
     async fn watch(
         &self,
         dir: &DataDir,
         suite: &Suite,
         ending: &mut Ending,
-        extension: &dyn Extension,
-        context: &UpContext<'_>,
+        feed: Option<Feed<'_>>,
+        ui: &Ui,
     ) -> Result<()> {
         let files = SuiteFiles::of(dir, suite);
-        context.ui.set_telling(!self.quiet);
+        let _printing = ui.print_on_a_thread();
+        ui.set_telling(!self.quiet);
         let feed = async {
-            if !self.quiet {
-                extension.feed(suite, context).await?;
+            if let Some(feed) = feed {
+                feed.run().await;
             }
-            std::future::pending::<Result<()>>().await
+            std::future::pending::<()>().await;
         };
-        tokio::select! {
+        let ended = tokio::select! {
             () = ending.wait() => Ok(()),
             path = files.lost() => {
                 let shown = dir.shown_path(&path).display().to_string();
                 Err(Lost { shown, start: invocation::start(&dir.argument()) }.into())
             }
-            failed = feed => failed,
-        }
+            () = feed => Ok(()),
+        };
+        ui.set_telling(false);
+        ended
     }
 
     /// Starts all programs, waits until they are ready, and brings the demo data if the user wants it.
@@ -259,45 +272,6 @@ async fn stop(supervisor: &Supervisor, ending: &mut Ending, ui: &Ui) {
     stopped.await;
 }
 
-fn replicas(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=Member::MOST).contains(count));
-    count.ok_or_else(|| format!("give 1 to {}", Member::MOST))
-}
-
-/// Parses `HOST:PORT[,HOST:PORT…]`.
-///
-/// # Errors
-/// What to write instead.
-pub fn brokers(text: &str) -> Result<String, String> {
-    let is_broker = |broker: &str| {
-        broker.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-        })
-    };
-    if text.split(',').all(is_broker) {
-        Ok(text.to_owned())
-    } else {
-        Err("give HOST:PORT, several separated by commas".to_owned())
-    }
-}
-
-/// The longest namespace. PostgreSQL silently cuts the name of a database to 63 bytes, so that two could become one.
-const NAMESPACE_BYTES: usize = 32;
-
-/// Parses a namespace, the prefix of the names of topics, groups and databases.
-///
-/// # Errors
-/// Which characters it may contain.
-pub fn namespace(text: &str) -> Result<String, String> {
-    let begins_well = text.is_empty() || text.starts_with(|first: char| first.is_ascii_lowercase());
-    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    if begins_well && text.len() <= NAMESPACE_BYTES && text.bytes().all(fits) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("use at most {NAMESPACE_BYTES} of a-z, 0-9, `-` and `_`, a letter first"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,31 +287,6 @@ mod tests {
             "--fresh",
         ] {
             assert!(help.contains(advised), "{advised} is not in\n{help}");
-        }
-    }
-
-    #[test]
-    fn each_broker_needs_a_port() {
-        brokers("localhost:9092").unwrap();
-        brokers("a:1,[::1]:2").unwrap();
-        for bad in ["", "localhost", "a:1,b", ":9092", "a:0", "a:70000"] {
-            assert!(brokers(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn replicas_are_at_least_one_and_at_most_as_many_as_have_ports() {
-        assert_eq!(replicas("3"), Ok(3));
-        for bad in ["0", "10", "-1", "many", ""] {
-            assert!(replicas(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_namespace_contains_only_characters_of_names() {
-        namespace("t1-").unwrap();
-        for bad in ["T", "1", "a\"b", "a b", &"x".repeat(33)] {
-            assert!(namespace(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Formats amounts of money for people.
+//! Amounts of money, formatted for people.
 
 use serde::Deserialize;
 
 /// An amount in the minor units of its currency, as JSON has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Money {
+pub struct Money {
     amount_minor: i64,
     currency: String,
 }
@@ -15,7 +15,8 @@ const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
 
 impl Money {
     /// The amount as `12.98 EUR`.
-    pub(crate) fn text(&self) -> String {
+    #[must_use]
+    pub fn text(&self) -> String {
         let is_in = |list: &str| list.split(' ').any(|code| code == self.currency);
         let digits = match () {
             () if is_in(NO_DIGITS) => 0,

@@ -1,0 +1,121 @@
+//! The rows that `up` prints while the suite runs: one for each event that a service publishes.
+//!
+//! The launcher reads the bus from its end, as a reader without a group, so it disturbs no service. When the bus cannot be
+//! read, one line says so, and it is tried again with growing pauses.
+
+mod pace;
+mod row;
+
+use crate::catalog::Catalog;
+use crate::cmd::events::{TIME, header};
+use crate::cmd::on_bus::BusArgs;
+use crate::session::Session;
+use crate::ui::Ui;
+use bus::{Incoming, Reader};
+use pace::Pace;
+use row::Rows;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long the report of `up` waits for the bus, so that the first events after it are not missed.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+/// How many records are read at once.
+const CHUNK: usize = 1_000;
+/// The pause before the bus is read again. It doubles, up to the longest, while there are no events.
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_millis(400);
+/// The first and the longest pause after the bus could not be read.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// Prints the events of a suite.
+pub(super) struct Feed<'a> {
+    session: &'a Session,
+    ui: &'a Ui,
+    reader: Option<Box<dyn Reader>>,
+    rows: Rows,
+    pace: Pace,
+}
+
+impl<'a> Feed<'a> {
+    /// Begins at the present end of the bus. If that takes too long, [`Self::run`] begins at the end that it finds.
+    pub(super) async fn begin(session: &'a Session, ui: &'a Ui) -> Self {
+        let catalog: Catalog = (session.catalog)();
+        let (rows, pace) = (Rows::new(catalog), Pace::default());
+        let mut feed = Self { session, ui, reader: None, rows, pace };
+        if let Ok(Ok(reader)) = timeout(OPENS_WITHIN, feed.open()).await {
+            feed.reader = Some(reader);
+        }
+        feed
+    }
+
+    /// Prints the events until this future is dropped.
+    pub(super) async fn run(mut self) {
+        if self.session.topics.is_empty() {
+            return;
+        }
+        let (mut pause, mut retry) = (SHORTEST, None::<Duration>);
+        loop {
+            self.end_of_second();
+            match self.read().await {
+                Ok(records) => {
+                    retry = None;
+                    pause = if records.is_empty() { (pause * 2).min(LONGEST) } else { SHORTEST };
+                    let is_behind = records.len() >= CHUNK;
+                    self.print(records);
+                    if !is_behind {
+                        sleep(pause).await;
+                    }
+                }
+                Err(error) => {
+                    if retry.is_none() {
+                        self.ui.tell(&cannot_read(&error));
+                    }
+                    let wait = retry.map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY));
+                    sleep(wait).await;
+                    retry = Some(wait);
+                }
+            }
+        }
+    }
+
+    async fn open(&self) -> anyhow::Result<Box<dyn Reader>> {
+        let bus = BusArgs::default().open(self.session).await?;
+        let topics: Vec<&str> = self.session.topics.iter().copied().collect();
+        Ok(bus.reader_from_end(&topics).await?)
+    }
+
+    /// The next records in the order of their times, since topics have no order between them.
+    async fn read(&mut self) -> anyhow::Result<Vec<Incoming>> {
+        if self.reader.is_none() {
+            self.reader = Some(self.open().await?);
+        }
+        let Some(reader) = &mut self.reader else { return Ok(Vec::new()) };
+        // A reader that has failed goes on where it was, so that no event is left out.
+        let mut records = reader.read(CHUNK).await?;
+        records.sort_by(|one, other| header(one, TIME).cmp(header(other, TIME)));
+        Ok(records)
+    }
+
+    fn print(&mut self, records: Vec<Incoming>) {
+        for record in records {
+            let event = self.rows.note(&record);
+            self.end_of_second();
+            if self.pace.admits(&event.of_type, Instant::now()) {
+                let text = self.rows.text(&event, &record);
+                self.ui.tell_of(event.service, event.at, &text);
+            }
+        }
+    }
+
+    fn end_of_second(&mut self) {
+        if let Some(summary) = self.pace.summary(Instant::now()) {
+            self.ui.tell(&summary);
+        }
+    }
+}
+
+fn cannot_read(error: &anyhow::Error) -> String {
+    let (name, why) = (crate::invocation::name(), crate::explain(error));
+    format!("{name}: cannot show events: {why}; trying again")
+}
