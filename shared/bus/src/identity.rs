@@ -4,7 +4,7 @@
 use event::Headers;
 use uuid::Uuid;
 
-use crate::{Bus, BusError, Outgoing, Topic};
+use crate::{Bus, BusError, Outgoing, Start, Topic};
 
 /// The topic of the id, which is the key of the topic's first record.
 pub const IDENTITY_TOPIC: &str = "quintet";
@@ -34,7 +34,7 @@ pub(crate) async fn identity(bus: &dyn Bus, proposed: Uuid) -> Result<Uuid, BusE
 }
 
 async fn first(bus: &dyn Bus) -> Result<Option<Uuid>, BusError> {
-    let records = bus.reader(&[IDENTITY_TOPIC]).await?.read(1).await?;
+    let records = bus.reader(&[IDENTITY_TOPIC], Start::Lowest).await?.read(1).await?;
     let Some(record) = records.first() else { return Ok(None) };
     let key = String::from_utf8_lossy(&record.key);
     let id = key.parse().map_err(|error| {

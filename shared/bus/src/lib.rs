@@ -17,6 +17,7 @@ mod memory;
 mod murmur2;
 mod names;
 mod settings;
+mod start;
 
 use async_trait::async_trait;
 use event::{Contract, Encoded, Headers};
@@ -29,6 +30,7 @@ pub use log_throttle::LogThrottle;
 pub use memory::{Memory, OffsetsReach};
 pub use murmur2::partition_of;
 pub use settings::{Settings, connect};
+pub use start::Start;
 
 /// The default limit on the size of a record: key, headers and value together, in bytes.
 ///
@@ -200,22 +202,15 @@ pub trait Bus: Send + Sync {
     /// [`BusError::GroupActive`] while the group has members; then nothing is changed.
     async fn rewind(&self, group: &str, topics: &[&str]) -> Result<(), BusError>;
 
-    /// Opens a reader of these topics from their lowest records on. It belongs to no group and commits nothing.
+    /// Opens a reader of all partitions of these topics. It belongs to no group, commits nothing, and keeps no record
+    /// from being deleted.
     ///
     /// # Errors
+    /// [`BusError::OutOfReach`] if a record of [`Start::At`] was deleted or lies beyond the end;
     /// [`BusError::UnknownTopic`], [`BusError::Unavailable`]; [`BusError::Settings`] where the bus cannot
     /// be read from outside.
-    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        let why = format!("the bus of {} cannot be read from outside", topics.join(", "));
-        Err(BusError::settings("bus.url", why))
-    }
-
-    /// As [`Bus::reader`], from the present end of the topics on. Unlike that one's, its read may return none although a
-    /// record has just come: the next read returns that record.
-    ///
-    /// # Errors
-    /// As [`Bus::reader`].
-    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
+    async fn reader(&self, topics: &[&str], from: Start) -> Result<Box<dyn Reader>, BusError> {
+        let _ = from;
         let why = format!("the bus of {} cannot be read from outside", topics.join(", "));
         Err(BusError::settings("bus.url", why))
     }
@@ -248,16 +243,43 @@ pub trait Producer: Send {
     async fn publish(&mut self, records: &[Outgoing]) -> Published;
 }
 
-/// Reads topics without being a member of a group.
+/// Reads topics without being a member of a group. It returns each record from its start on exactly once, in the
+/// order of each partition, also records of partitions that are added later.
+///
+/// ```
+/// use quintet_bus::{Bus, BusError, Start};
+///
+/// /// Reads what is there, then waits for more. After an error, another reader can go on from where this one was.
+/// async fn follow(bus: &dyn Bus) -> Result<(), BusError> {
+///     let mut reader = bus.reader(&["trips"], Start::Lowest).await?;
+///     let first = reader.read(100).await?;
+///     println!("{} of the records that exist", first.len());
+///     let later = reader.receive(100).await?;
+///     println!("{} records, perhaps new ones", later.len());
+///     let _other = bus.reader(&["trips"], Start::At(reader.positions())).await?;
+///     Ok(())
+/// }
+/// ```
 #[async_trait]
 pub trait Reader: Send {
-    /// Returns about `max` records that it has not returned yet, in the order of each partition. Returns none at
-    /// the end of all partitions, and may be called again for records that come later. After a dropped call the
-    /// reader cannot be used any more.
+    /// Returns about `max` records that it has not returned yet. Returns none at the end of all partitions. Cancel
+    /// safe: a dropped future loses no record.
     ///
     /// # Errors
-    /// If the broker is away, or refuses.
+    /// If the broker is away, or refuses. [`BusError::OutOfReach`] if records were deleted before this reader
+    /// returned them: no record is passed over.
     async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
+
+    /// Waits for a record, then returns all records that are waiting, at most `max`, without waiting for more.
+    /// Cancel safe: a dropped future loses no record.
+    ///
+    /// # Errors
+    /// Only errors that do not go away by themselves; while the broker is away the call waits.
+    /// [`BusError::OutOfReach`] as in [`Reader::read`].
+    async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError>;
+
+    /// The next offset of each partition: it has returned all records before it, from its start on.
+    fn positions(&self) -> Vec<Position>;
 }
 
 /// A member of a consumer group.

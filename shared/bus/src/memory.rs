@@ -2,6 +2,8 @@
 //! at random which records a consumer gets next, so that no test can rely on an order between partitions.
 
 mod consumer;
+mod reader;
+mod records;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +13,13 @@ use clock::Random;
 use tokio::sync::watch;
 
 use self::consumer::MemoryConsumer;
+use self::reader::MemoryReader;
+use self::records::Records;
 use self::state::State;
 use crate::names::Namespace;
 use crate::{
     Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, Outgoing, PartitionState, Producer,
-    Published, Topic,
+    Published, Reader, Start, Topic,
 };
 
 /// When stored offsets reach the broker.
@@ -115,6 +119,14 @@ impl Bus for Memory {
             return Err(BusError::GroupActive { group: group.to_owned() });
         }
         state.rewind(&self.namespace, &outer, &topics)
+    }
+
+    async fn reader(&self, topics: &[&str], from: Start) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        // For a group that cannot exist: the reader needs only the watermarks.
+        let states = self.shared.state().partitions(&self.namespace, "", &topics)?;
+        let records = Records::new(self, &states, &from.offsets(&states)?)?;
+        Ok(Box::new(MemoryReader(records)))
     }
 
     fn max_record_bytes(&self) -> usize {

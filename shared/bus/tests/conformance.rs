@@ -7,6 +7,8 @@
 mod checks;
 #[path = "conformance/positions.rs"]
 mod positions;
+#[path = "conformance/readers.rs"]
+mod readers;
 #[path = "conformance/rig.rs"]
 mod rig;
 
@@ -77,9 +79,16 @@ conformance! {
     positions::partitions_report_watermarks_and_lag,
     positions::only_a_group_without_members_can_be_rewound,
     positions::nothing_arrives_while_paused,
-    positions::positions_of_foreign_partitions_are_ignored;
+    positions::positions_of_foreign_partitions_are_ignored,
+    readers::a_reader_sees_all_records_and_later_ones,
+    readers::a_reader_from_the_end_sees_later_records_only,
+    readers::a_reader_goes_on_where_another_one_was,
+    readers::a_reader_disturbs_no_group,
+    readers::no_more_than_max_records_are_read,
+    readers::a_dropped_receive_of_a_reader_loses_nothing,
+    readers::an_offset_beyond_the_end_is_out_of_reach;
     on brokers
-    checks::a_reader_sees_all_records_and_later_ones,
-    checks::a_reader_from_the_end_sees_later_records_only,
+    readers::an_offset_that_was_deleted_is_out_of_reach,
+    readers::records_that_were_deleted_unread_are_not_passed_over,
     checks::a_bus_keeps_the_id_that_it_got_first,
 }

@@ -5,11 +5,9 @@
 mod rig;
 
 use quintet_bus::{Bus, BusError, Incoming, PartitionState};
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use rig::{KafkaRig, Rig, after, numbered, publish, sorted_numbers, take, within};
+use rig::{DeletesRecords, KafkaRig, Rig, after, numbered, publish, sorted_numbers, take, within};
 
 /// The name of a topic or group at the broker.
 fn name(rig: &KafkaRig, name: &str) -> String {
@@ -27,15 +25,6 @@ fn in_all_partitions(rig: &KafkaRig, offset: i64) -> TopicPartitionList {
         list.add_partition_offset(&topic, partition, Offset::Offset(offset)).expect("an offset");
     }
     list
-}
-
-/// Deletes the records below this offset, as retention does.
-async fn delete_below(rig: &KafkaRig, offset: i64) {
-    let config = ClientConfig::new().set("bootstrap.servers", brokers(rig)).to_owned();
-    let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
-    let deleting = client.delete_records(&in_all_partitions(rig, offset), &AdminOptions::new());
-    let deleted = within(deleting).await.expect("an answer");
-    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
 }
 
 async fn states(bus: &dyn Bus, group: &str) -> Vec<PartitionState> {
@@ -60,7 +49,7 @@ async fn records_that_were_deleted_unread_are_not_passed_over() {
     assert!(states(&*bus, "g").await.iter().all(PartitionState::is_in_reach));
     // Of each partition only the last records are kept, so some of the second hundred are deleted too.
     let lowest = states(&*bus, "g").await.iter().map(|state| state.high).min().expect("a topic");
-    delete_below(&rig, lowest - 1).await;
+    rig.delete_below(lowest - 1).await;
     let missed = states(&*bus, "g").await;
     assert!(missed.iter().any(|state| !state.is_in_reach()), "{missed:?}");
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
@@ -81,7 +70,7 @@ async fn records_that_were_deleted_before_the_first_read_count_as_missed() {
     within(member.close()).await.expect("closed");
     assert!(states(&*bus, "g").await.iter().all(|state| state.committed == Some(0)));
     publish(&*bus, &numbered(0..100)).await;
-    delete_below(&rig, 1).await;
+    rig.delete_below(1).await;
     assert!(states(&*bus, "g").await.iter().all(|state| !state.is_in_reach()));
 }
 
@@ -98,7 +87,7 @@ async fn records_that_were_deleted_while_a_consumer_runs_are_not_passed_over() {
     publish(&*bus, &numbered(1..1_001)).await;
     publish(&*bus, &numbered(1_001..2_001)).await;
     let lowest = states(&*bus, "g").await.iter().map(|state| state.high).min().expect("a topic");
-    delete_below(&rig, lowest).await;
+    rig.delete_below(lowest).await;
     consumer.resume().expect("resumed");
     let error = loop {
         match within(consumer.receive(1_000)).await {
@@ -117,7 +106,7 @@ async fn a_new_group_begins_with_the_oldest_record() {
     let Some(rig) = KafkaRig::new() else { return };
     let bus = rig.bus().await;
     publish(&*bus, &numbered(0..100)).await;
-    delete_below(&rig, 3).await;
+    rig.delete_below(3).await;
     let left: i64 = states(&*bus, "new").await.iter().map(|state| state.high - state.low).sum();
     let left = usize::try_from(left).expect("a count");
     assert!(left < 100);

@@ -72,7 +72,7 @@
 //!   have one record each.
 //! - `Context::must_reopen`: librdkafka would never read a partition whose offset it could not learn.
 //! - `Context::reopening`: a member of which no partition is read would wait for a record for ever.
-//! - the arms of `check` about topics: one missing topic would end the consumer of all the others.
+//! - the arms of `pass_on` about topics: one missing topic would end the consumer of all the others.
 //! - the threads in `close` and `drop`: leaving the group waits for the broker, and an absent broker would
 //!   block an async thread or keep the process from ending.
 
@@ -128,42 +128,10 @@ impl KafkaConsumer {
         }
         let message = match polled {
             Ok(message) => message,
-            Err(error) => return Self::check(client.context(), error).map(|()| None),
+            Err(error) => return pass_on(client.context(), error).map(|()| None),
         };
         client.context().received(message.topic(), message.partition(), message.offset());
         Ok(Some(incoming(namespace, &message)))
-    }
-
-    /// Passes an error on, unless librdkafka gets over it by itself.
-    fn check(context: &Context, error: KafkaError) -> Result<(), BusError> {
-        match error.rdkafka_error_code() {
-            // The other topics go on, and librdkafka looks for this one every few seconds.
-            Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                if context.denials.should_log(&code.to_string(), Instant::now()) {
-                    let error =
-                        BusError::kafka(format!("receiving for group {}", context.group), error);
-                    tracing::warn!(%error, "a subscribed topic cannot be read");
-                }
-                Ok(())
-            }
-            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                // This also occurs for a moment while a broker starts.
-                if context.missing_topics.should_log(&error.to_string(), Instant::now()) {
-                    tracing::warn!(%error, "a subscribed topic does not exist");
-                }
-                Ok(())
-            }
-            // The time between two polls was too long for the group. The next poll joins again.
-            Some(RDKafkaErrorCode::PollExceeded) => {
-                tracing::warn!(%error, "the group went on without this member, joining again");
-                Ok(())
-            }
-            // The next record was deleted, or the topic ends before the group's position. The engine's checks before it
-            // joins again find out which, and end the service.
-            Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
-            _ if kafka_heals(&error) => Ok(()),
-            _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
-        }
     }
 
     /// Pauses or resumes the assigned partitions. The flag of the context is set first: partitions that are
@@ -278,6 +246,38 @@ impl Drop for KafkaConsumer {
             // Not on an async thread: leaving the group takes a round trip to the broker.
             std::thread::spawn(move || drop(client));
         }
+    }
+}
+
+/// Passes an error on, unless librdkafka gets over it by itself.
+pub(super) fn pass_on(context: &Context, error: KafkaError) -> Result<(), BusError> {
+    match error.rdkafka_error_code() {
+        // The other topics go on, and librdkafka looks for this one every few seconds.
+        Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            if context.denials.should_log(&code.to_string(), Instant::now()) {
+                let error =
+                    BusError::kafka(format!("receiving for group {}", context.group), error);
+                tracing::warn!(%error, "a subscribed topic cannot be read");
+            }
+            Ok(())
+        }
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            // This also occurs for a moment while a broker starts.
+            if context.missing_topics.should_log(&error.to_string(), Instant::now()) {
+                tracing::warn!(%error, "a subscribed topic does not exist");
+            }
+            Ok(())
+        }
+        // The time between two polls was too long for the group. The next poll joins again.
+        Some(RDKafkaErrorCode::PollExceeded) => {
+            tracing::warn!(%error, "the group went on without this member, joining again");
+            Ok(())
+        }
+        // The next record was deleted, or the topic ends before the group's position. The engine's checks before it joins
+        // again find out which, and end the service.
+        Some(RDKafkaErrorCode::AutoOffsetReset) => Err(BusError::OutOfReach),
+        _ if kafka_heals(&error) => Ok(()),
+        _ => Err(BusError::kafka(format!("receiving for group {}", context.group), error)),
     }
 }
 

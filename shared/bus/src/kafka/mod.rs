@@ -19,7 +19,7 @@ pub(crate) use self::config::Config;
 use self::context::Context;
 use crate::identity::identity;
 use crate::names::Namespace;
-use crate::{Bus, BusError, Consumer, PartitionState, Producer, Reader, Topic};
+use crate::{Bus, BusError, Consumer, PartitionState, Producer, Reader, Start, Topic};
 
 /// A Kafka cluster.
 pub(crate) struct Kafka {
@@ -49,20 +49,6 @@ impl Kafka {
         let observer = Arc::new(observer);
         observers.insert(group.to_owned(), Arc::clone(&observer));
         Ok(observer)
-    }
-}
-
-impl Kafka {
-    async fn read_from(
-        &self,
-        topics: &[&str],
-        first: reader::First,
-    ) -> Result<Box<dyn Reader>, BusError> {
-        let topics = self.namespace.topics(topics)?;
-        let (config, namespace) = (self.config.clone(), self.namespace.clone());
-        let reader =
-            blocking(move || reader::KafkaReader::open(&config, namespace, &topics, first));
-        Ok(Box::new(reader.await?))
     }
 }
 
@@ -115,12 +101,10 @@ impl Bus for Kafka {
         blocking(move || admin::rewind(&observer, &namespace, &outer, &topics)).await
     }
 
-    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        self.read_from(topics, reader::First::Lowest).await
-    }
-
-    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        self.read_from(topics, reader::First::Next).await
+    async fn reader(&self, topics: &[&str], from: Start) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let reader = reader::KafkaReader::open(&self.config, &self.namespace, topics, &from);
+        Ok(Box::new(reader.await?))
     }
 
     async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {

@@ -9,6 +9,7 @@ mod flush;
 mod group;
 mod producer;
 mod reader;
+mod records;
 mod retention;
 mod schema;
 mod wake_ups;
@@ -31,7 +32,8 @@ use self::writer::Writer;
 use crate::identity::identity;
 use crate::names::Namespace;
 use crate::{
-    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Reader, Topic,
+    Bus, BusError, Consumer, DEFAULT_MAX_RECORD_BYTES, PartitionState, Producer, Reader, Start,
+    Topic,
 };
 
 /// The options of a log.
@@ -109,19 +111,18 @@ impl Log {
     pub async fn retention(&self) -> Result<u64, BusError> {
         retention::apply(&self.writer, &self.options).await
     }
-}
 
-impl Log {
-    async fn read_from(
+    /// The records of these partitions, each from the offset `next` of the same place on.
+    async fn records(
         &self,
-        topics: &[&str],
-        first: fn(&PartitionState) -> i64,
-    ) -> Result<Box<dyn Reader>, BusError> {
-        let topics = self.namespace.topics(topics)?;
-        let mut connection = schema::reader(&self.path).await?;
-        // For a group that cannot exist: the reader needs only the watermarks.
-        let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
-        Ok(Box::new(reader::LogReader::new(connection, &self.namespace, &states, first)?))
+        mut connection: SqliteConnection,
+        states: &[PartitionState],
+        next: &[i64],
+    ) -> Result<records::Records, BusError> {
+        let compacted = schema::compacted(&mut connection).await?;
+        let cursors = records::cursors(states, next, &compacted, &self.namespace)?;
+        let (wake_ups, poll) = (self.wake_ups.subscribe(), self.options.poll);
+        Ok(records::Records::new(connection, cursors, wake_ups, poll))
     }
 }
 
@@ -158,7 +159,7 @@ impl Bus for Log {
         let topics = self.namespace.topics(topics)?;
         let lock = GroupLock::take(&self.path, &outer)?
             .ok_or_else(|| BusError::Taken { group: group.to_owned() })?;
-        let mut reader = schema::reader(&self.path).await?;
+        let reader = schema::reader(&self.path).await?;
         let states = {
             let mut writer = self.writer.lock().await;
             let mut transaction = writer.begin().await?;
@@ -173,17 +174,11 @@ impl Bus for Log {
         if !states.iter().all(PartitionState::is_in_reach) {
             return Err(BusError::OutOfReach);
         }
-        let compacted = schema::compacted(&mut reader).await?;
-        let cursors = consumer::committed_cursors(&states, &compacted, &self.namespace)?;
+        let next: Vec<_> =
+            states.iter().map(|state| state.committed.unwrap_or(state.low)).collect();
+        let records = self.records(reader, &states, &next).await?;
         let flush = flush::Flush::start(Arc::clone(&self.writer), outer, &self.options);
-        Ok(Box::new(consumer::LogConsumer::new(
-            lock,
-            reader,
-            flush,
-            cursors,
-            self.wake_ups.subscribe(),
-            self.options.poll,
-        )))
+        Ok(Box::new(consumer::LogConsumer::new(lock, records, flush)))
     }
 
     async fn partitions(
@@ -213,12 +208,13 @@ impl Bus for Log {
         transaction.commit().await
     }
 
-    async fn reader(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        self.read_from(topics, |state| state.low).await
-    }
-
-    async fn reader_from_end(&self, topics: &[&str]) -> Result<Box<dyn Reader>, BusError> {
-        self.read_from(topics, |state| state.high).await
+    async fn reader(&self, topics: &[&str], from: Start) -> Result<Box<dyn Reader>, BusError> {
+        let topics = self.namespace.topics(topics)?;
+        let mut connection = schema::reader(&self.path).await?;
+        // For a group that cannot exist: the reader needs only the watermarks.
+        let states = group::states(&mut connection, &self.namespace, "", &topics).await?;
+        let next = from.offsets(&states)?;
+        Ok(Box::new(reader::LogReader(self.records(connection, &states, &next).await?)))
     }
 
     async fn identity(&self, proposed: Uuid) -> Result<Option<Uuid>, BusError> {

@@ -1,43 +1,24 @@
-//! Reads topics without being a member of a group.
+//! Reads topics without being a member of a group. It reads the file only, so it neither keeps records from being
+//! deleted nor changes what any group reads.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 
-use super::consumer::{Cursor, fetch};
-use crate::names::Namespace;
-use crate::{BusError, Incoming, PartitionState, Reader};
+use super::records::Records;
+use crate::{BusError, Incoming, Position, Reader};
 
-pub(super) struct LogReader {
-    connection: SqliteConnection,
-    partitions: Vec<Cursor>,
-}
-
-impl LogReader {
-    pub(super) fn new(
-        connection: SqliteConnection,
-        namespace: &Namespace,
-        states: &[PartitionState],
-        first: fn(&PartitionState) -> i64,
-    ) -> Result<Self, BusError> {
-        let partitions = states.iter().map(|state| Cursor::at(state, first(state), namespace));
-        Ok(Self { connection, partitions: partitions.collect::<Result<_, _>>()? })
-    }
-}
+pub(super) struct LogReader(pub(super) Records);
 
 #[async_trait]
 impl Reader for LogReader {
     async fn read(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
-        let (mut received, mut bytes) = (Vec::new(), 0);
-        for cursor in &mut self.partitions {
-            let left = i64::try_from(max.saturating_sub(received.len())).unwrap_or(i64::MAX);
-            fetch(&mut self.connection, cursor, left, &mut received, &mut bytes).await?;
-            let is_of_cursor = |record: &&Incoming| {
-                record.partition == cursor.partition && record.topic == cursor.topic
-            };
-            if let Some(last) = received.last().filter(is_of_cursor) {
-                cursor.next = last.offset + 1;
-            }
-        }
-        Ok(received)
+        self.0.read(max.max(1)).await
+    }
+
+    async fn receive(&mut self, max: usize) -> Result<Vec<Incoming>, BusError> {
+        self.0.receive(max.max(1)).await
+    }
+
+    fn positions(&self) -> Vec<Position> {
+        self.0.positions()
     }
 }

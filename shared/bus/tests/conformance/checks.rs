@@ -269,44 +269,6 @@ pub async fn namespaces_do_not_see_each_other(rig: &dyn Rig) {
     assert_eq!((values(&received)[0].as_str(), received[0].topic.as_str()), ("there", "trips"));
 }
 
-/// Reads all records in small chunks, then one that is published later.
-pub async fn a_reader_sees_all_records_and_later_ones(rig: &impl Rig) {
-    let bus = rig.bus().await;
-    publish(&*bus, &numbered(0..50)).await;
-    let mut reader = bus.reader(&["trips", "notices"]).await.expect("a reader");
-    let mut seen = Vec::new();
-    loop {
-        let records = within(reader.read(7)).await.expect("records");
-        if records.is_empty() {
-            break;
-        }
-        seen.extend(records);
-    }
-    assert_eq!(sorted_numbers(&seen), (0..50).collect::<Vec<_>>());
-    publish(&*bus, &numbered(50..51)).await;
-    let later = within(reader.read(7)).await.expect("records");
-    assert_eq!(sorted_numbers(&later), [50]);
-    let states = bus.partitions("g", &["trips"]).await.expect("states");
-    assert!(states.iter().all(|state| state.committed.is_none()), "{states:?}");
-    let unknown = bus.reader(&["nothing"]).await.err().expect("there is no such topic");
-    assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
-}
-
-/// Reads what is published after the reader was opened, and nothing of before.
-pub async fn a_reader_from_the_end_sees_later_records_only(rig: &impl Rig) {
-    let bus = rig.bus().await;
-    publish(&*bus, &numbered(0..50)).await;
-    let mut reader = bus.reader_from_end(&["trips", "notices"]).await.expect("a reader");
-    publish(&*bus, &numbered(50..60)).await;
-    let mut seen = Vec::new();
-    while seen.len() < 10 {
-        seen.extend(within(reader.read(7)).await.expect("records"));
-    }
-    assert_eq!(sorted_numbers(&seen), (50..60).collect::<Vec<_>>());
-    let unknown = bus.reader_from_end(&["nothing"]).await.err().expect("there is no such topic");
-    assert!(matches!(unknown, quintet_bus::BusError::UnknownTopic { .. }), "{unknown:?}");
-}
-
 pub async fn a_bus_keeps_the_id_that_it_got_first(rig: &impl Rig) {
     let [one, two, three] = [1, 2, 3].map(uuid::Uuid::from_u128);
     let (first, second) = (rig.connect().await, rig.connect().await);

@@ -9,6 +9,10 @@ use event::Headers;
 use quintet_bus::{
     Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
 };
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use sqlx::{Connection, SqliteConnection};
 
 /// How long a check waits for one call. A bus that works needs a fraction of it.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -38,6 +42,12 @@ pub trait Rig: Sync {
     }
 }
 
+/// A broker whose records can be deleted, as retention does it.
+pub trait DeletesRecords: Rig {
+    /// Deletes the records of `trips` below this offset, in each partition.
+    fn delete_below(&self, offset: i64) -> impl Future<Output = ()> + Send;
+}
+
 /// The log in a directory of its own.
 pub struct LogRig(tempfile::TempDir);
 
@@ -58,6 +68,16 @@ impl Rig for LogRig {
         let path = self.0.path().join("bus.db");
         let log = Log::open(&path, namespace, options).await;
         Arc::new(log.expect("the log opens"))
+    }
+}
+
+impl DeletesRecords for LogRig {
+    async fn delete_below(&self, offset: i64) {
+        let url = format!("sqlite://{}", self.0.path().join("bus.db").display());
+        let mut shell = SqliteConnection::connect(&url).await.expect("the file");
+        let delete = sqlx::query("delete from record where topic = 'trips' and offset < ?");
+        delete.bind(offset).execute(&mut shell).await.expect("deleted");
+        shell.close().await.expect("closed");
     }
 }
 
@@ -115,6 +135,25 @@ impl KafkaRig {
 impl Rig for KafkaRig {
     async fn connect_as(&self, namespace: &str) -> Arc<dyn Bus> {
         self.open(namespace, &[]).await
+    }
+}
+
+impl DeletesRecords for KafkaRig {
+    async fn delete_below(&self, offset: i64) {
+        let brokers = self.url.trim_start_matches("kafka:");
+        let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
+        let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
+        let (mut below, topic) = (TopicPartitionList::new(), format!("{}trips", self.namespace));
+        for partition in 0..3 {
+            let offset = Offset::Offset(offset);
+            below.add_partition_offset(&topic, partition, offset).expect("an offset");
+        }
+        let deleted = within(client.delete_records(&below, &AdminOptions::new())).await;
+        let deleted = deleted.expect("an answer");
+        assert!(
+            deleted.elements().iter().all(|partition| partition.error().is_ok()),
+            "{deleted:?}"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use super::on_bus::BusArgs;
 use crate::session::Session;
 use crate::ui::Ui;
 use anyhow::Result;
-use bus::{Incoming, Reader};
+use bus::{Incoming, Reader, Start};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ impl Events {
             Some(topic) => vec![topic],
             None => session.topics.iter().copied().collect(),
         };
-        let mut reader = bus.reader(&topics).await?;
+        let mut reader = bus.reader(&topics, Start::Lowest).await?;
         let (found, hidden) = newest(&mut *reader, is_wanted, self.last).await?;
         if hidden > 0 {
             Ui::default().warn(&format!("{hidden} older events are not shown: --last shows more"));
@@ -143,7 +143,7 @@ fn json(record: &Incoming) -> Value {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use bus::BusError;
+    use bus::{BusError, Position};
     use event::Headers;
 
     /// A reader that returns three records at a time.
@@ -154,6 +154,14 @@ mod tests {
         async fn read(&mut self, _: usize) -> Result<Vec<Incoming>, BusError> {
             let count = self.0.len().min(3);
             Ok(self.0.drain(..count).collect())
+        }
+
+        async fn receive(&mut self, most: usize) -> Result<Vec<Incoming>, BusError> {
+            self.read(most).await
+        }
+
+        fn positions(&self) -> Vec<Position> {
+            Vec::new()
         }
     }
 

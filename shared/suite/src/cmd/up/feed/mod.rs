@@ -11,7 +11,7 @@ use crate::cmd::events::{TIME, header};
 use crate::cmd::on_bus::BusArgs;
 use crate::session::Session;
 use crate::ui::Ui;
-use bus::{Incoming, Reader};
+use bus::{Incoming, Reader, Start};
 use pace::Pace;
 use row::Rows;
 use std::time::Duration;
@@ -21,9 +21,10 @@ use tokio::time::{Instant, sleep, timeout};
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
 /// How many records are read at once.
 const CHUNK: usize = 1_000;
-/// The pause before the bus is read again. It doubles, up to the longest, while there are no events.
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_millis(400);
+/// How long it waits for records before it looks whether a second has ended.
+const WAIT: Duration = Duration::from_millis(400);
+/// Without records, how often it asks whether the bus is still there.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 /// The first and the longest pause after the bus could not be read.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -33,6 +34,8 @@ pub(super) struct Feed<'a> {
     session: &'a Session,
     ui: &'a Ui,
     reader: Option<Box<dyn Reader>>,
+    /// When the bus last answered.
+    heard: Instant,
     rows: Rows,
     pace: Pace,
 }
@@ -42,7 +45,7 @@ impl<'a> Feed<'a> {
     pub(super) async fn begin(session: &'a Session, ui: &'a Ui) -> Self {
         let catalog: Catalog = (session.catalog)();
         let (rows, pace) = (Rows::new(catalog), Pace::default());
-        let mut feed = Self { session, ui, reader: None, rows, pace };
+        let mut feed = Self { session, ui, reader: None, heard: Instant::now(), rows, pace };
         if let Ok(Ok(reader)) = timeout(OPENS_WITHIN, feed.open()).await {
             feed.reader = Some(reader);
         }
@@ -54,18 +57,13 @@ impl<'a> Feed<'a> {
         if self.session.topics.is_empty() {
             return;
         }
-        let (mut pause, mut retry) = (SHORTEST, None::<Duration>);
+        let mut retry = None::<Duration>;
         loop {
             self.end_of_second();
             match self.read().await {
                 Ok(records) => {
                     retry = None;
-                    pause = if records.is_empty() { (pause * 2).min(LONGEST) } else { SHORTEST };
-                    let is_behind = records.len() >= CHUNK;
                     self.print(records);
-                    if !is_behind {
-                        sleep(pause).await;
-                    }
                 }
                 Err(error) => {
                     if retry.is_none() {
@@ -82,17 +80,23 @@ impl<'a> Feed<'a> {
     async fn open(&self) -> anyhow::Result<Box<dyn Reader>> {
         let bus = BusArgs::default().open(self.session).await?;
         let topics: Vec<&str> = self.session.topics.iter().copied().collect();
-        Ok(bus.reader_from_end(&topics).await?)
+        Ok(bus.reader(&topics, Start::End).await?)
     }
 
-    /// The next records in the order of their times, since topics have no order between them.
+    /// The next records in the order of their times, since topics have no order between them. None, if none comes soon.
     async fn read(&mut self) -> anyhow::Result<Vec<Incoming>> {
         if self.reader.is_none() {
             self.reader = Some(self.open().await?);
         }
         let Some(reader) = &mut self.reader else { return Ok(Vec::new()) };
         // A reader that has failed goes on where it was, so that no event is left out.
-        let mut records = reader.read(CHUNK).await?;
+        let mut records = match timeout(WAIT, reader.receive(CHUNK)).await {
+            Ok(records) => records?,
+            Err(_) if self.heard.elapsed() < ASK_EVERY => return Ok(Vec::new()),
+            // `receive` waits however long the broker is away. `read` fails.
+            Err(_) => reader.read(CHUNK).await?,
+        };
+        self.heard = Instant::now();
         records.sort_by(|one, other| header(one, TIME).cmp(header(other, TIME)));
         Ok(records)
     }
