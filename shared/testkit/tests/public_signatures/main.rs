@@ -10,7 +10,7 @@ use std::{
 
 use leaks::{Sources, leaks};
 
-const CRATES: [&str; 5] = ["store", "bus", "engine", "service", "edge"];
+const CRATES: [&str; 6] = ["store", "bus", "engine", "service", "edge", "live"];
 
 /// The sources below a folder.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
