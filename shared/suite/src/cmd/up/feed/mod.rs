@@ -11,7 +11,7 @@ use crate::cmd::events::{TIME, header};
 use crate::cmd::on_bus::BusArgs;
 use crate::session::Session;
 use crate::ui::Ui;
-use bus::{Incoming, Reader, Start};
+use bus::{BusError, Incoming, Reader, Start};
 use pace::Pace;
 use row::Rows;
 use std::time::Duration;
@@ -89,13 +89,17 @@ impl<'a> Feed<'a> {
             self.reader = Some(self.open().await?);
         }
         let Some(reader) = &mut self.reader else { return Ok(Vec::new()) };
-        // A reader that has failed goes on where it was, so that no event is left out.
-        let mut records = match timeout(WAIT, reader.receive(CHUNK)).await {
-            Ok(records) => records?,
+        let received = match timeout(WAIT, reader.receive(CHUNK)).await {
+            Ok(received) => received,
             Err(_) if self.heard.elapsed() < ASK_EVERY => return Ok(Vec::new()),
             // `receive` waits however long the broker is away. `read` fails.
-            Err(_) => reader.read(CHUNK).await?,
+            Err(_) => reader.read(CHUNK).await,
         };
+        // A reader that has failed goes on where it was, so that no event is left out, unless the next one was deleted.
+        if matches!(received, Err(BusError::OutOfReach)) {
+            self.reader = None;
+        }
+        let mut records = received?;
         self.heard = Instant::now();
         records.sort_by(|one, other| header(one, TIME).cmp(header(other, TIME)));
         Ok(records)
