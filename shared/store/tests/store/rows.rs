@@ -121,6 +121,8 @@ async fn on_postgres_the_second_batch_waits_for_the_first_and_then_meets_a_confl
         rows.put(item(1));
         others.put(renamed(1));
         rows.save(&mut first).await.unwrap();
+        // `save` does not wait for the server. Without this answer the second insert could get there first.
+        Rows::<Item>::load(&mut first, [2]).await.unwrap();
         let (committed, saved) = tokio::join!(first.commit(), others.save(&mut second));
         committed.unwrap();
         assert_eq!(reported_error(second, saved).await.class(), Class::Conflict);
