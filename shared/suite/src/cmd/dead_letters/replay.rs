@@ -67,8 +67,8 @@ impl Replay {
                 End::Unknown => ("replaying", Some("is still being replayed".to_owned())),
             };
             left += usize::from(outcome != "applied");
-            let outcome = why.as_deref().unwrap_or("applied");
-            said.extend(ui::wrapped(&format!("{service}: {queue} {outcome}"), 0));
+            let text = why.as_deref().unwrap_or("applied");
+            said.extend(ui::wrapped(&format!("{service}: {queue} {text}"), 0));
             let service = service.name();
             results.push(json!({"service": service, "id": queue, "outcome": outcome, "why": why}));
         }
