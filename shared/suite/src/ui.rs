@@ -69,7 +69,7 @@ impl Ui {
         }
     }
 
-    /// Sets whether [`Self::tell`] prints.
+    /// Sets whether the lines about what happens are printed.
     pub fn set_telling(&self, telling: bool) {
         self.telling.store(telling, Ordering::Relaxed);
     }
