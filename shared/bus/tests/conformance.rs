@@ -5,11 +5,14 @@
 
 #[path = "conformance/checks.rs"]
 mod checks;
+#[path = "conformance/dropped.rs"]
+mod dropped;
 #[path = "conformance/positions.rs"]
 mod positions;
 #[path = "conformance/readers.rs"]
 mod readers;
 #[path = "conformance/rig.rs"]
+#[expect(dead_code, reason = "shared with the checks of Kafka only")]
 mod rig;
 
 /// Makes a test of each check for each bus. The checks after `on brokers` are only for buses that outlive a process.

@@ -9,9 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quintet_bus::{Incoming, Reader, Settings, Start};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rig::{KafkaRig, Rig, TOPICS, numbered, publish, sorted_numbers, within};
 
@@ -51,15 +48,7 @@ async fn records_of_partitions_that_are_added_are_read_once() {
     publish(&*bus, &numbered(0..30)).await;
     let mut reader = bus.reader(&["trips"], Start::Lowest).await.expect("a reader");
     let mut all = receive(&mut *reader, 10).await;
-    let brokers = rig.url.trim_start_matches("kafka:");
-    let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
-    let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
-    let topic = format!("{}trips", rig.namespace);
-    let (more, options) = (NewPartitions::new(&topic, 12), AdminOptions::new());
-    let added = within(client.create_partitions([&more], &options)).await.expect("an answer");
-    assert!(added.iter().all(Result::is_ok), "{added:?}");
-    let known = async || bus.partitions("g", &["trips"]).await.is_ok_and(|all| all.len() == 12);
-    within(async { while !known().await {} }).await;
+    rig.add_partitions(&*bus, 12).await;
     publish(&*bus, &numbered(30..60)).await;
     let rest = receive(&mut *reader, 60 - all.len()).await;
     all.extend(rest);
@@ -75,9 +64,7 @@ async fn the_broker_never_hears_of_the_readers_group() {
     publish(&*bus, &numbered(0..30)).await;
     let mut reader = bus.reader(&["trips"], Start::Lowest).await.expect("a reader");
     assert_eq!(receive(&mut *reader, 30).await.len(), 30);
-    let brokers = rig.url.trim_start_matches("kafka:");
-    let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
-    let client: BaseConsumer = config.create().expect("a client");
+    let client: BaseConsumer = rig.config().create().expect("a client");
     let groups = client.client().fetch_group_list(None, Duration::from_secs(10)).expect("groups");
     let names: Vec<_> = groups.groups().iter().map(|group| group.name().to_owned()).collect();
     let readers = format!("{}quintet-reader", rig.namespace);

@@ -1,10 +1,10 @@
 //! Checks of publishing and receiving.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use quintet_bus::{BusError, Consumer, Incoming, Outgoing, Topic, partition_of};
+use quintet_bus::{BusError, Incoming, Outgoing, Topic, partition_of};
 
+use crate::dropped::receive_with_drops;
 use crate::rig::{Rig, TOPICS, numbered, publish, record, sorted_numbers, take, values, within};
 
 pub async fn creating_topics_twice_changes_nothing(rig: &dyn Rig) {
@@ -165,60 +165,10 @@ pub async fn no_more_than_max_records_are_returned(rig: &dyn Rig) {
 
 pub async fn a_dropped_receive_loses_nothing(rig: &dyn Rig) {
     const COUNT: usize = 400;
-    let bus = rig.bus().await;
-    let writing = rig.connect().await;
+    let (bus, writing) = (rig.bus().await, rig.connect().await);
     let mut consumer = bus.consumer("g", &["trips"]).await.expect("a consumer");
-    let mut producer = writing.producer().await.expect("a producer");
-    let dropped = Cell::new(0_usize);
-    let publishing = async {
-        for n in 0..COUNT {
-            let published = producer.publish(&numbered(n..n + 1)).await;
-            assert_eq!(published.acknowledged, [true]);
-            // Waits for a dropped receive, so that some find no record, however fast the bus is.
-            let before = dropped.get();
-            while n % 2 == 0 && dropped.get() == before {
-                tokio::task::yield_now().await;
-            }
-        }
-    };
-    let receiving = async {
-        let mut all = Vec::new();
-        for round in 0.. {
-            match receive_within_yields(&mut consumer, round % 40).await {
-                Some(records) => all.extend(records),
-                None => dropped.set(dropped.get() + 1),
-            }
-            if all.len() >= COUNT {
-                break;
-            }
-        }
-        all
-    };
-    let (all, ()) = within(async { tokio::join!(receiving, publishing) }).await;
-    let dropped = dropped.get();
-    assert!(dropped > 100, "only {dropped} were dropped: the check checks nothing");
+    let all = receive_with_drops(&*writing, COUNT, async || consumer.receive(5).await).await;
     assert_eq!(sorted_numbers(&all), (0..COUNT).collect::<Vec<_>>());
-}
-
-/// Drops the receive after this number of yields to the runtime.
-async fn receive_within_yields(
-    consumer: &mut Box<dyn Consumer>,
-    yields: usize,
-) -> Option<Vec<Incoming>> {
-    let give_up = async {
-        for _ in 0..yields {
-            tokio::task::yield_now().await;
-        }
-        // In some rounds this gives a database thread the time to answer.
-        if yields % 4 == 3 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        received = consumer.receive(5) => Some(received.expect("records")),
-        () = give_up => None,
-    }
 }
 
 pub async fn two_producers_leave_no_gap(rig: &dyn Rig) {

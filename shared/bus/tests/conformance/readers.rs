@@ -1,11 +1,11 @@
 //! Checks of readers, which belong to no group.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use quintet_bus::{Bus, BusError, Incoming, Position, Reader, Start};
 
+use crate::dropped::receive_with_drops;
 use crate::rig::{DeletesRecords, Rig, after, numbered, publish, sorted_numbers, take, within};
 
 const TRIPS: &[&str] = &["trips"];
@@ -150,54 +150,8 @@ pub async fn a_dropped_receive_of_a_reader_loses_nothing(rig: &dyn Rig) {
     const COUNT: usize = 400;
     let (bus, writing) = (rig.bus().await, rig.connect().await);
     let mut reader = open(&*bus, Start::End).await;
-    let mut producer = writing.producer().await.expect("a producer");
-    let dropped = Cell::new(0_usize);
-    let publishing = async {
-        for n in 0..COUNT {
-            let published = producer.publish(&numbered(n..n + 1)).await;
-            assert_eq!(published.acknowledged, [true]);
-            // Waits for a dropped receive, so that some find no record, however fast the bus is.
-            let before = dropped.get();
-            while n % 2 == 0 && dropped.get() == before {
-                tokio::task::yield_now().await;
-            }
-        }
-    };
-    let receiving = async {
-        let mut all = Vec::new();
-        for round in 0.. {
-            match receive_within_yields(&mut *reader, round % 40).await {
-                Some(records) => all.extend(records),
-                None => dropped.set(dropped.get() + 1),
-            }
-            if all.len() >= COUNT {
-                break;
-            }
-        }
-        all
-    };
-    let (all, ()) = within(async { tokio::join!(receiving, publishing) }).await;
-    let dropped = dropped.get();
-    assert!(dropped > 100, "only {dropped} were dropped: the check checks nothing");
+    let all = receive_with_drops(&*writing, COUNT, async || reader.receive(5).await).await;
     assert_complete(&all, 0..COUNT);
-}
-
-/// Drops the receive after this number of yields to the runtime.
-async fn receive_within_yields(reader: &mut dyn Reader, yields: usize) -> Option<Vec<Incoming>> {
-    let give_up = async {
-        for _ in 0..yields {
-            tokio::task::yield_now().await;
-        }
-        // In some rounds this gives a database thread the time to answer.
-        if yields % 4 == 3 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        received = reader.receive(5) => Some(received.expect("records")),
-        () = give_up => None,
-    }
 }
 
 pub async fn an_offset_beyond_the_end_is_out_of_reach(rig: &dyn Rig) {

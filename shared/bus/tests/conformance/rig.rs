@@ -9,7 +9,7 @@ use event::Headers;
 use quintet_bus::{
     Bus, Consumer, Incoming, Log, LogOptions, Memory, OffsetsReach, Outgoing, Settings, Topic,
 };
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sqlx::{Connection, SqliteConnection};
@@ -129,6 +129,28 @@ impl KafkaRig {
         };
         quintet_bus::connect(&settings).await.expect("settings are right")
     }
+
+    /// The settings of a client of its own for the broker.
+    pub fn config(&self) -> ClientConfig {
+        let brokers = self.url.trim_start_matches("kafka:");
+        ClientConfig::new().set("bootstrap.servers", brokers).to_owned()
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.config().create().expect("a client")
+    }
+
+    /// Adds partitions to `trips`, until there are `count`, and waits until new clients know them.
+    pub async fn add_partitions(&self, bus: &dyn Bus, count: usize) {
+        let topic = format!("{}trips", self.namespace);
+        let (more, options) = (NewPartitions::new(&topic, count), AdminOptions::new());
+        let added = within(self.admin().create_partitions([&more], &options)).await;
+        let added = added.expect("an answer");
+        assert!(added.iter().all(Result::is_ok), "{added:?}");
+        let known =
+            async || bus.partitions("g", &["trips"]).await.is_ok_and(|all| all.len() == count);
+        within(async { while !known().await {} }).await;
+    }
 }
 
 #[async_trait]
@@ -140,15 +162,12 @@ impl Rig for KafkaRig {
 
 impl DeletesRecords for KafkaRig {
     async fn delete_below(&self, offset: i64) {
-        let brokers = self.url.trim_start_matches("kafka:");
-        let config = ClientConfig::new().set("bootstrap.servers", brokers).to_owned();
-        let client: AdminClient<DefaultClientContext> = config.create().expect("a client");
         let (mut below, topic) = (TopicPartitionList::new(), format!("{}trips", self.namespace));
         for partition in 0..3 {
             let offset = Offset::Offset(offset);
             below.add_partition_offset(&topic, partition, offset).expect("an offset");
         }
-        let deleted = within(client.delete_records(&below, &AdminOptions::new())).await;
+        let deleted = within(self.admin().delete_records(&below, &AdminOptions::new())).await;
         let deleted = deleted.expect("an answer");
         assert!(
             deleted.elements().iter().all(|partition| partition.error().is_ok()),
